@@ -1,0 +1,1 @@
+//! Protocol-free tokio plumbing: capped accept loop, deadlines, shutdown.

@@ -1,0 +1,1 @@
+//! The Mixer protocol: codec, commands, and a sans-IO room server and client.

@@ -1,0 +1,1 @@
+//! Tokio room server and client for Mixer, the protocol by which Blenders share a live scene.

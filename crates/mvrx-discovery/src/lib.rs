@@ -1,0 +1,1 @@
+//! Finds and announces MVR-xchange stations: mDNS, fixed list, in-memory.

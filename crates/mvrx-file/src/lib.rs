@@ -1,0 +1,1 @@
+//! Reads an .mvr file: summary, check, difference of two revisions, rig plan.

@@ -1,0 +1,1 @@
+//! The driver that applications use to run an MVR-xchange station: builder, handle, events.

@@ -1,0 +1,1 @@
+//! Keeps MVR-xchange commits and their files: on disk and in memory.

@@ -1,0 +1,1 @@
+//! Turns TCP bytes into MVR-xchange packages and back, incrementally, never holding a file.
