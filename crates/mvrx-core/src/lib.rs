@@ -1,1 +1,65 @@
-//! The sans-IO state machine of an MVR-xchange station: typed input and the time in, ordered outputs out.
+//! The sans-IO state machine of an MVR-xchange station in TCP mode: typed [`Input`]s and the time go in, ordered
+//! [`Output`]s come out.
+//!
+//! ```text
+//!  discovery ─ Sighted ─►┌──────┐─ Dial, Send, SendFile, ReceiveFile, Close ─► connections
+//!  sockets ─ Received ──►│ Core │─ KeepFile, DropFile, Export ───────────────► store, exporter
+//!  application ─ Command►└──────┘─ Advertise, Withdraw, Suspect ─────────────► discovery
+//!                            └──── Event ────────────────────────────────────► application
+//! ```
+//!
+//! The core decides who is a station of the group, what is told to whom, who is asked for a file and what follows when
+//! the answer is no. It deliberately does not know sockets, bytes, files, a clock or a random number: all ids come in
+//! from outside, `now` is an argument, so the same inputs give the same outputs and a simulated world can replay them.
+//!
+//! Rules the caller keeps:
+//! * drain every [`Outputs`] in order before the next [`Core::step`] (the borrow enforces it);
+//! * call `step(now, Input::Tick)` when [`Core::deadline`] has come; `now` never goes backwards;
+//! * answer each `Dial` with `Dialed` or `DialFailed`, each `ReceiveFile` with `FileArrived` or `FileFailed`, each `KeepFile` with
+//!   `Kept` or `KeepFailed`, each `SendFile` with `FileSent` or `FileFailed`, each `Export` with `Exported`;
+//! * tell `Closed` once for a connection that ended by itself; after an `Output::Close` the core has forgotten it.
+//!
+//! Everything held is bounded by [`Limits`]; everything waited for by a [`Timer`] with a default in [`Timers`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use mvrx_core::{Config, Core, Input, Output};
+//! use mvrx_message::{GroupName, StationUuid};
+//!
+//! let me = StationUuid::from_random_bytes([7; 16]);
+//! let mut core = Core::new(Config::new(me, "FOH desk", "MyApp", GroupName::create("Default")?));
+//! let outputs: Vec<Output> = core.step(Duration::ZERO, Input::Start).collect();
+//! assert!(matches!(outputs[..], [Output::Advertise { .. }, ..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod config;
+mod event;
+mod exchange;
+mod fetch;
+mod fetching;
+mod history;
+mod inbound;
+mod input;
+mod lanes;
+mod membership;
+mod output;
+mod peer;
+mod receive;
+mod serving;
+mod sightings;
+mod step;
+mod timer;
+
+pub use config::{Config, Limits};
+pub use event::{CommitSource, Event, LimitReached, RequestFailure};
+pub use exchange::{ExchangeAction, ExchangeEvent, ExchangeFailure, ExchangePhase};
+pub use fetch::{FetchAction, FetchEvent, FetchPhase};
+pub use history::CommitView;
+pub use input::{Command, Ending, Input, Requested, Sighting, Source};
+pub use membership::{Membership, MembershipAction, MembershipEvent};
+pub use output::{ConnId, Output, Outputs, PlaceId, RequestId};
+pub use peer::StationView;
+pub use step::{Core, Presence};
+pub use timer::{Timer, Timers};

@@ -1,0 +1,95 @@
+//! What a station is (its identity and group) and how much it may hold.
+
+use mvrx_message::{GroupName, MvrVersion, StationUuid};
+
+use crate::Timers;
+
+/// Who this station is and how it behaves; given once, at the start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Our StationUUID; persistent across restarts (Table 65).
+    pub station: StationUuid,
+    /// Our StationName, shown to people.
+    pub station_name: String,
+    /// The application's name, the `Provider` of JOIN (Table 68).
+    pub provider: String,
+    /// The newest MVR version our application reads, sent in JOIN.
+    pub version: MvrVersion,
+    /// The group we belong to; sightings of other groups are ignored.
+    pub group: GroupName,
+    /// Whether we register in discovery. A station that only looks (`ls`, `get`) does not.
+    pub advertise: bool,
+    /// Whether a REQUEST without FileUUID is answered by [`crate::Output::Export`]; otherwise by our newest file.
+    pub exporter: bool,
+    /// Whether a received file whose length differs from the FileSize announced in COMMIT is refused.
+    ///
+    /// Off by default: products that export afresh for each request, or keep FileSize in 32 bits, announce wrong sizes, and a
+    /// package says its own length, so that a file cut short is noticed anyway. A difference is told as an event either way. A
+    /// file whose announced BLAKE3 does not match is always refused.
+    pub refuse_size_mismatch: bool,
+    /// How much may be held.
+    pub limits: Limits,
+    /// How long things may take.
+    pub timers: Timers,
+}
+
+impl Config {
+    /// A station with default limits and timers that speaks MVR 1.6 and advertises itself.
+    #[must_use]
+    pub fn new(station: StationUuid, station_name: &str, provider: &str, group: GroupName) -> Self {
+        Self {
+            station,
+            station_name: station_name.to_owned(),
+            provider: provider.to_owned(),
+            version: MvrVersion { major: 1, minor: 6 },
+            group,
+            advertise: true,
+            exporter: false,
+            refuse_size_mismatch: false,
+            limits: Limits::default(),
+            timers: Timers::default(),
+        }
+    }
+}
+
+/// How much the core may hold. Each one that is reached is told by [`crate::Event::LimitReached`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Stations known at once; of new ones above it nothing is kept.
+    pub stations: usize,
+    /// Places sighted without a StationUUID at once.
+    pub places: usize,
+    /// Commits remembered of all stations together; the oldest whose file we do not hold goes first.
+    pub commits: usize,
+    /// Commits waiting to be announced to one station; the oldest goes first (JOIN lists them anyway).
+    pub pending_commits: usize,
+    /// Outgoing connections for JOIN, LEAVE and COMMIT at once.
+    pub exchanges: usize,
+    /// Files fetched at once; further requests wait their turn.
+    pub fetches: usize,
+    /// Requests known at once, waiting ones included.
+    pub requests: usize,
+    /// Files served at once; a REQUEST above it is answered with OK:false.
+    pub served: usize,
+    /// Incoming connections at once; further ones are closed.
+    pub inbound: usize,
+    /// Addresses tried for one station.
+    pub addresses: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            stations: 8_192,
+            places: 1_024,
+            commits: 16_384,
+            pending_commits: 256,
+            exchanges: 64,
+            fetches: 8,
+            requests: 1_024,
+            served: 64,
+            inbound: 512,
+            addresses: 16,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What the application is told.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use mvrx_message::{FileUuid, Product, Quirk, StationUuid};
+
+use crate::{ExchangeFailure, RequestId};
+
+/// One thing worth telling a person or an application.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Discovery shows a station of our group that was not known.
+    StationSighted {
+        /// Which.
+        station: StationUuid,
+        /// Its name in discovery, may be empty.
+        name: String,
+    },
+    /// A station is one of the group now: it sent JOIN or accepted ours.
+    StationJoined {
+        /// Which.
+        station: StationUuid,
+        /// Its name.
+        name: String,
+        /// Its application.
+        provider: String,
+        /// What we take that application for.
+        product: Product,
+    },
+    /// A station has another name now.
+    StationRenamed {
+        /// Which.
+        station: StationUuid,
+        /// Its name until now.
+        from: String,
+        /// Its name from now on.
+        to: String,
+    },
+    /// A station sent LEAVE.
+    StationLeft {
+        /// Which.
+        station: StationUuid,
+    },
+    /// A station is no longer seen and no longer answers.
+    StationLost {
+        /// Which.
+        station: StationUuid,
+    },
+    /// A station does not answer at the moment; it is tried again.
+    StationUnreachable {
+        /// Which.
+        station: StationUuid,
+        /// Why.
+        failure: ExchangeFailure,
+    },
+    /// A station answers again.
+    StationReachable {
+        /// Which.
+        station: StationUuid,
+    },
+    /// A station answered our JOIN with OK:false.
+    JoinRefused {
+        /// Which.
+        station: StationUuid,
+        /// Its reason.
+        message: String,
+    },
+    /// Another station than the announced one answers at an address.
+    StationMismatch {
+        /// Who was expected there.
+        expected: StationUuid,
+        /// Who answers.
+        found: StationUuid,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A commit of another station is known now.
+    CommitSeen {
+        /// Which.
+        file: FileUuid,
+        /// Who told.
+        from: StationUuid,
+        /// How.
+        source: CommitSource,
+    },
+    /// A commit of ours is being announced.
+    CommitPublished {
+        /// Which.
+        file: FileUuid,
+        /// To how many stations.
+        stations: usize,
+    },
+    /// A station confirmed a COMMIT.
+    CommitAcknowledged {
+        /// Which.
+        file: FileUuid,
+        /// Who.
+        station: StationUuid,
+    },
+    /// A station answered a COMMIT with OK:false.
+    CommitRefused {
+        /// Which.
+        file: FileUuid,
+        /// Who.
+        station: StationUuid,
+        /// Its reason.
+        message: String,
+    },
+    /// A station did not take a COMMIT; it learns of it by the next JOIN.
+    CommitNotDelivered {
+        /// Which.
+        file: FileUuid,
+        /// Who.
+        station: StationUuid,
+        /// Why.
+        failure: ExchangeFailure,
+    },
+    /// A station is being asked for a file.
+    RequestStarted {
+        /// Which request.
+        request: RequestId,
+        /// Which file, where it is known.
+        file: Option<FileUuid>,
+        /// Who is asked.
+        from: StationUuid,
+    },
+    /// A station did not give the file; the next one that lists it is asked.
+    RequestAttemptFailed {
+        /// Which request.
+        request: RequestId,
+        /// Who.
+        from: StationUuid,
+        /// Why, in words.
+        why: String,
+    },
+    /// A requested file is in the store.
+    RequestDone {
+        /// Which request.
+        request: RequestId,
+        /// Which file.
+        file: FileUuid,
+        /// From whom; `None`: it was there already.
+        from: Option<StationUuid>,
+    },
+    /// A request ended without the file.
+    RequestFailed {
+        /// Which request.
+        request: RequestId,
+        /// Why.
+        failure: RequestFailure,
+    },
+    /// A whole file came whose length is not the FileSize announced for it.
+    FileSizeDiffers {
+        /// Which.
+        file: FileUuid,
+        /// Who sent it.
+        from: StationUuid,
+        /// The FileSize of the commit, bytes.
+        announced: u64,
+        /// What came, bytes.
+        received: u64,
+    },
+    /// A file is being sent to somebody.
+    Serving {
+        /// Which.
+        file: FileUuid,
+        /// Who, where it is known.
+        station: Option<StationUuid>,
+        /// Where to.
+        address: SocketAddr,
+    },
+    /// A file was sent whole.
+    Served {
+        /// Which.
+        file: FileUuid,
+        /// Who, where it is known.
+        station: Option<StationUuid>,
+        /// How many bytes.
+        length: u64,
+    },
+    /// A file could not be sent whole.
+    ServeFailed {
+        /// Which.
+        file: FileUuid,
+        /// Who, where it is known.
+        station: Option<StationUuid>,
+        /// Why, in words.
+        why: String,
+    },
+    /// A station asked for a file that we do not give.
+    RequestRefused {
+        /// Which; `None`: "your current state".
+        file: Option<FileUuid>,
+        /// Where from.
+        address: SocketAddr,
+        /// What it was told.
+        message: String,
+    },
+    /// A station deviates from the specification in a way that is tolerated; told once for each station and deviation.
+    Quirk {
+        /// Which.
+        station: StationUuid,
+        /// How.
+        quirk: Quirk,
+    },
+    /// Somebody sent what cannot be read or has no place in the exchange.
+    PeerError {
+        /// Where from.
+        address: SocketAddr,
+        /// What is wrong, in words.
+        what: String,
+    },
+    /// The network proposes to move the session (MVR_NEW_SESSION_HOST). It was answered with OK:false; nothing changed.
+    MoveProposed {
+        /// Where from.
+        address: SocketAddr,
+        /// The proposed ServiceName, may be empty.
+        service_name: String,
+        /// The proposed ServiceURL, may be empty.
+        service_url: String,
+    },
+    /// A limit keeps something out.
+    LimitReached(LimitReached),
+    /// We are in the group.
+    JoinedGroup,
+    /// We have left the group; every station that could be told was told.
+    LeftGroup,
+}
+
+/// How a commit became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitSource {
+    /// It was listed in JOIN or JOIN_RET.
+    Listed,
+    /// It was announced by COMMIT.
+    Announced,
+}
+
+/// Which of [`crate::Limits`] was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LimitReached {
+    /// `Limits::stations`.
+    Stations,
+    /// `Limits::places`.
+    Places,
+    /// `Limits::commits`.
+    Commits,
+    /// `Limits::pending_commits`.
+    PendingCommits,
+    /// `Limits::inbound`.
+    Inbound,
+    /// `Limits::served`.
+    Served,
+}
+
+/// Why a request ended without the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestFailure {
+    /// No commit is known and no station can be asked for its current state.
+    NothingCommitted,
+    /// Nobody that can be reached lists the file.
+    NobodyHasIt,
+    /// The station named as source is not one of the group.
+    StationNotJoined {
+        /// Which.
+        station: StationUuid,
+    },
+    /// The station named as source is known not to understand a request for its current state.
+    StationCannotExport {
+        /// Which.
+        station: StationUuid,
+    },
+    /// Everybody who lists it was asked and none gave it.
+    EveryoneFailed {
+        /// Whom, and why not, in words.
+        attempts: Vec<(StationUuid, String)>,
+    },
+    /// Our own store could not keep it.
+    NotKept {
+        /// Why, in words.
+        why: String,
+    },
+    /// The application cancelled it.
+    Cancelled,
+    /// `Limits::requests` are under way already.
+    TooManyRequests {
+        /// The limit.
+        limit: usize,
+    },
+    /// We left the group.
+    LeftGroup,
+}
+
+impl fmt::Display for RequestFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingCommitted => f.write_str("no station of the group has committed anything yet"),
+            Self::NobodyHasIt => f.write_str("no station that can be reached lists this file"),
+            Self::StationNotJoined { station } => write!(f, "station {station} is not one of the group"),
+            Self::StationCannotExport { station } => {
+                write!(f, "station {station} does not understand a request for its current state")
+            }
+            Self::EveryoneFailed { attempts } => {
+                f.write_str("every station that lists it was asked and none gave it:")?;
+                for (station, why) in attempts {
+                    write!(f, " {station}: {why};")?;
+                }
+                Ok(())
+            }
+            Self::NotKept { why } => write!(f, "the file arrived but could not be kept: {why}"),
+            Self::Cancelled => f.write_str("the request was cancelled"),
+            Self::TooManyRequests { limit } => write!(f, "{limit} requests are under way already"),
+            Self::LeftGroup => f.write_str("this station has left the group"),
+        }
+    }
+}
+
+impl std::error::Error for RequestFailure {}

@@ -1,0 +1,147 @@
+//! The commits that are known, in order of arrival, and who lists each.
+//!
+//! "Latest" is the last one that arrived: no clock of another machine is trusted. A commit is known by its FileUUID; told again it changes
+//! nothing but who lists it. A commit addressed to others (ForStationsUUID) never gets in here, so it is neither listed nor served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mvrx_message::{Commit, FileUuid, StationUuid};
+
+/// A commit as the application sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommitView<'a> {
+    /// What was announced; `station` is its author.
+    pub commit: &'a Commit,
+    /// Its place in the order of arrival.
+    pub arrival: u64,
+    /// Whether our store has the file.
+    pub held: bool,
+    /// The stations that list it.
+    pub holders: &'a BTreeSet<StationUuid>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) commit: Commit,
+    pub(crate) held: bool,
+    pub(crate) holders: BTreeSet<StationUuid>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    by_arrival: BTreeMap<u64, Entry>,
+    arrivals: BTreeMap<FileUuid, u64>,
+    next: u64,
+}
+
+/// What telling the history of a commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    New,
+    Known,
+    /// The same FileUUID with another size, not told by its author: somebody is wrong, the first word stands.
+    Contradicts,
+}
+
+impl History {
+    /// Adds a commit whose file lies in our store, or marks a known one as held.
+    pub(crate) fn hold(&mut self, commit: Commit) {
+        if let Some(entry) = self.entry_mut(commit.file) {
+            entry.held = true;
+            entry.commit.file_size = commit.file_size;
+            if commit.blake3.is_some() {
+                entry.commit.blake3 = commit.blake3;
+            }
+        } else {
+            self.insert(Entry { commit, held: true, holders: BTreeSet::new() });
+        }
+    }
+
+    /// Adds a commit that `from` lists.
+    pub(crate) fn note(&mut self, commit: &Commit, from: StationUuid) -> Noted {
+        if let Some(entry) = self.entry_mut(commit.file) {
+            let author = entry.commit.station == Some(from);
+            if entry.commit.file_size != commit.file_size && !author {
+                return Noted::Contradicts;
+            }
+            if author && !entry.held {
+                // The author's own word corrects a second-hand one.
+                entry.commit = commit.clone();
+                entry.commit.station = Some(from);
+            }
+            entry.holders.insert(from);
+            return Noted::Known;
+        }
+        let mut commit = commit.clone();
+        commit.station.get_or_insert(from);
+        self.insert(Entry { commit, held: false, holders: BTreeSet::from([from]) });
+        Noted::New
+    }
+
+    /// Makes room: drops the oldest commits whose files we do not hold until at most `limit` are left. Tells whether any went.
+    pub(crate) fn shrink_to(&mut self, limit: usize) -> bool {
+        let mut dropped = false;
+        while self.by_arrival.len() > limit {
+            let Some(oldest) = self.by_arrival.iter().find(|(_, e)| !e.held).map(|(a, _)| *a) else {
+                return dropped;
+            };
+            if let Some(entry) = self.by_arrival.remove(&oldest) {
+                self.arrivals.remove(&entry.commit.file);
+            }
+            dropped = true;
+        }
+        dropped
+    }
+
+    /// A station is no longer there to give its files.
+    pub(crate) fn forget_holder(&mut self, station: StationUuid) {
+        for entry in self.by_arrival.values_mut() {
+            entry.holders.remove(&station);
+        }
+    }
+
+    pub(crate) fn entry(&self, file: FileUuid) -> Option<&Entry> {
+        self.by_arrival.get(self.arrivals.get(&file)?)
+    }
+
+    fn entry_mut(&mut self, file: FileUuid) -> Option<&mut Entry> {
+        self.by_arrival.get_mut(self.arrivals.get(&file)?)
+    }
+
+    pub(crate) fn latest(&self) -> Option<&Entry> {
+        self.by_arrival.values().next_back()
+    }
+
+    /// The commits whose files we hold and that `station` may know of, oldest first. `None`: somebody unknown.
+    pub(crate) fn visible_to(&self, station: Option<StationUuid>) -> impl DoubleEndedIterator<Item = &Commit> {
+        self.by_arrival
+            .values()
+            .filter(move |e| e.held && is_for(&e.commit, station))
+            .map(|e| &e.commit)
+    }
+
+    pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
+        self.by_arrival.iter().map(|(arrival, e)| CommitView {
+            commit: &e.commit,
+            arrival: *arrival,
+            held: e.held,
+            holders: &e.holders,
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_arrival.len()
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        self.arrivals.insert(entry.commit.file, self.next);
+        self.by_arrival.insert(self.next, entry);
+        self.next += 1;
+    }
+}
+
+/// Whether `station` is among those a commit is for. Its author always is.
+pub(crate) fn is_for(commit: &Commit, station: Option<StationUuid>) -> bool {
+    commit.for_stations.is_empty()
+        || station.is_some_and(|s| commit.for_stations.contains(&s) || commit.station == Some(s))
+}

@@ -1,0 +1,201 @@
+//! The messages of others: each is answered on its own connection, whoever sent it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use mvrx_message::{Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, NewSessionHost, Parsed, Product, Reply, StationUuid};
+
+use crate::history::is_for;
+use crate::{CommitSource, ConnId, Core, Event, LimitReached, Membership, MembershipEvent, Output, Presence, Timer};
+
+/// A connection that somebody else made.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    pub(crate) peer: SocketAddr,
+    /// Who is on it, once a message has told.
+    pub(crate) station: Option<StationUuid>,
+    /// The file being sent on it.
+    pub(crate) sending: Option<FileUuid>,
+    /// The application makes a fresh file for it.
+    pub(crate) exporting: bool,
+}
+
+impl Core {
+    pub(crate) fn on_accepted(&mut self, conn: ConnId, peer: SocketAddr) {
+        if self.inbound.len() >= self.config.limits.inbound {
+            self.limit(LimitReached::Inbound);
+            self.out.push_back(Output::Close { conn });
+            return;
+        }
+        self.inbound.insert(conn, Inbound { peer, station: None, sending: None, exporting: false });
+        self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.first_message);
+    }
+
+    /// A sign of life: the connection may be silent for `Timers::idle` from now on.
+    pub(crate) fn touch_inbound(&mut self, conn: ConnId) {
+        self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.idle);
+    }
+
+    pub(crate) fn on_inbound_deadline(&mut self, conn: ConnId) {
+        let busy = self.inbound.get(&conn).is_some_and(|i| i.sending.is_some() || i.exporting);
+        if busy { self.touch_inbound(conn) } else { self.close_inbound(conn) }
+    }
+
+    pub(crate) fn close_inbound(&mut self, conn: ConnId) {
+        if self.forget_inbound(conn) {
+            self.out.push_back(Output::Close { conn });
+        }
+    }
+
+    pub(crate) fn forget_inbound(&mut self, conn: ConnId) -> bool {
+        self.agenda.clear(Timer::Inbound(conn));
+        self.inbound.remove(&conn).is_some()
+    }
+
+    pub(crate) fn serve(&mut self, conn: ConnId, parsed: &Parsed) {
+        let Some(address) = self.inbound.get(&conn).map(|i| i.peer) else { return };
+        match &parsed.message {
+            Message::Join(join) => self.on_join(conn, address, join),
+            Message::Leave(leave) => self.on_leave(conn, leave),
+            Message::Commit(commit) => self.on_commit(conn, address, commit),
+            Message::Request(request) => self.on_request(conn, address, request),
+            Message::NewSessionHost(proposal) => self.on_new_session_host(conn, address, proposal),
+            other => {
+                let what = format!("a message of the unknown type {}", other.kind());
+                self.peer_error(address, what);
+            }
+        }
+        if let Some(station) = self.inbound.get(&conn).and_then(|i| i.station) {
+            self.note_quirks(station, parsed.quirks);
+        }
+    }
+
+    fn on_join(&mut self, conn: ConnId, address: SocketAddr, join: &Join) {
+        let station = join.station;
+        if station == self.config.station {
+            // One product JOINs itself; others do when two of our addresses lead back to us.
+            return self.answer_join(conn, Some(station), Product::detect(&join.provider, &join.station_name), ok());
+        }
+        if self.presence != Presence::Present {
+            return self.answer_join(conn, None, Product::Other, refuse("this station is not in the group at the moment"));
+        }
+        if !self.make_peer(station, &join.station_name) {
+            return self.answer_join(conn, None, Product::Other, refuse("this station knows too many stations already"));
+        }
+        if let Some(inbound) = self.inbound.get_mut(&conn) {
+            inbound.station = Some(station);
+        }
+        if let Some(peer) = self.peers.get_mut(&station) {
+            peer.heard_from(address.ip());
+        }
+        self.learn(station, &join.provider, &join.station_name, join.version);
+        let product = self.peers.get(&station).map_or(Product::Other, |p| p.product);
+        self.answer_join(conn, Some(station), product, ok());
+        self.membership(station, MembershipEvent::JoinReceived);
+        self.watch_unseen(station);
+        self.note_commits(station, &join.commits, CommitSource::Listed);
+        if product.wants_commit_after_join() {
+            let newest = self.history.visible_to(Some(station)).next_back().map(|c| c.file);
+            if let Some(newest) = newest {
+                self.announce(station, newest);
+            }
+        }
+    }
+
+    fn answer_join(&mut self, conn: ConnId, to: Option<StationUuid>, product: Product, reply: Reply) {
+        let commits: Vec<Commit> = if reply.ok { self.history.visible_to(to).cloned().collect() } else { Vec::new() };
+        let ret = JoinRet {
+            reply,
+            provider: self.config.provider.clone(),
+            station_name: self.config.station_name.clone(),
+            version: self.config.version,
+            station: Some(self.config.station),
+            commits,
+            ours: Some(mvrx_message::Ours::default()),
+        };
+        self.answer(conn, Message::JoinRet(ret), product);
+    }
+
+    fn on_leave(&mut self, conn: ConnId, leave: &Leave) {
+        let station = leave.station;
+        if station != self.config.station && self.peers.contains_key(&station) {
+            if let Some(inbound) = self.inbound.get_mut(&conn) {
+                inbound.station = Some(station);
+            }
+            self.stop_lane(crate::peer::Target::Station(station));
+            self.membership(station, MembershipEvent::LeaveReceived);
+            self.watch_unseen(station);
+        }
+        self.answer(conn, Message::LeaveRet(ok()), Product::Other);
+    }
+
+    fn on_commit(&mut self, conn: ConnId, address: SocketAddr, commit: &Commit) {
+        let from = commit.station.or(self.inbound.get(&conn).and_then(|i| i.station)).or(self.only_station_at(address.ip()));
+        let reply = match from {
+            None => refuse("the commit has no StationUUID and its sender is not known"),
+            Some(from) if from == self.config.station => ok(),
+            Some(from) => self.take_commit(conn, address, from, commit),
+        };
+        self.answer(conn, Message::CommitRet(reply), Product::Other);
+    }
+
+    fn take_commit(&mut self, conn: ConnId, address: SocketAddr, from: StationUuid, commit: &Commit) -> Reply {
+        if self.presence != Presence::Present {
+            return refuse("this station is not in the group at the moment");
+        }
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return refuse("this station does not know you: send MVR_JOIN first");
+        };
+        if peer.membership == Membership::Left {
+            // Some products go on after their LEAVE; it changes nothing.
+            return ok();
+        }
+        peer.heard_from(address.ip());
+        if let Some(inbound) = self.inbound.get_mut(&conn) {
+            inbound.station = Some(from);
+        }
+        self.watch_unseen(from);
+        if is_for(commit, Some(self.config.station)) {
+            self.note_commits(from, std::slice::from_ref(commit), CommitSource::Announced);
+        }
+        ok()
+    }
+
+    fn on_new_session_host(&mut self, conn: ConnId, address: SocketAddr, proposal: &NewSessionHost) {
+        let NewSessionHost { service_name, service_url, .. } = proposal;
+        let reply = match (service_name.is_empty(), service_url.is_empty()) {
+            (false, false) => refuse("only one of ServiceName and ServiceURL may be set"),
+            (true, true) => refuse("one of ServiceName and ServiceURL must be set"),
+            _ => {
+                self.event(Event::MoveProposed {
+                    address,
+                    service_name: service_name.clone(),
+                    service_url: service_url.clone(),
+                });
+                refuse("this station does not move by itself; its operator was told")
+            }
+        };
+        self.answer(conn, Message::NewSessionHostRet(reply), Product::Other);
+    }
+
+    pub(crate) fn answer(&mut self, conn: ConnId, message: Message, product: Product) {
+        let dialect = Dialect::towards(product);
+        self.out.push_back(Output::Send { conn, message: Box::new(message), dialect });
+    }
+
+    /// The one station that may be at an address; `None` when there are none or several.
+    pub(crate) fn only_station_at(&self, ip: IpAddr) -> Option<StationUuid> {
+        let mut at = self.peers.iter().filter(|(_, p)| p.membership == Membership::Member && p.may_be_at(ip));
+        match (at.next(), at.next()) {
+            (Some((station, _)), None) => Some(*station),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn ok() -> Reply {
+    Reply { ok: true, message: String::new() }
+}
+
+pub(crate) fn refuse(message: &str) -> Reply {
+    Reply { ok: false, message: message.to_owned() }
+}

@@ -1,0 +1,211 @@
+//! What may happen to a station: commands of the application and reports of the driver.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mvrx_message::{Commit, FileUuid, Message, Parsed, StationUuid};
+
+use crate::{ConnId, PlaceId, RequestId};
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Input {
+    /// The station starts: it advertises itself and joins whom discovery shows.
+    Start,
+    /// Nothing but the time: call it when [`crate::Core::deadline`] has come.
+    Tick,
+    /// The application wants something.
+    Command(Command),
+    /// Discovery shows a place, or shows it anew with other facts.
+    Sighted(Sighting),
+    /// Discovery no longer shows a place.
+    Vanished {
+        /// The place.
+        place: PlaceId,
+    },
+    /// A [`crate::Output::Dial`] succeeded.
+    Dialed {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// A [`crate::Output::Dial`] did not succeed.
+    DialFailed {
+        /// The connection that was not made.
+        conn: ConnId,
+    },
+    /// Somebody connected to us.
+    Accepted {
+        /// The connection.
+        conn: ConnId,
+        /// Where from; the port says nothing about where that station listens.
+        peer: SocketAddr,
+    },
+    /// A message came.
+    Received {
+        /// On this connection.
+        conn: ConnId,
+        /// The message and the deviations that were tolerated in it.
+        parsed: Arc<Parsed>,
+    },
+    /// A message came that cannot be read; the connection itself is in order.
+    Malformed {
+        /// On this connection.
+        conn: ConnId,
+        /// What is wrong with it, in words.
+        what: String,
+    },
+    /// A file begins. Nothing is read of it until [`crate::Output::ReceiveFile`].
+    FileBegins {
+        /// On this connection.
+        conn: ConnId,
+        /// Its length in bytes, when the first package tells it.
+        length: Option<u64>,
+    },
+    /// A [`crate::Output::ReceiveFile`] ended with the whole file in the store's hands, not yet published.
+    FileArrived {
+        /// For this request.
+        request: RequestId,
+        /// Its length in bytes.
+        length: u64,
+        /// Its BLAKE3.
+        hash: [u8; 32],
+    },
+    /// A [`crate::Output::SendFile`] ended with all bytes handed to the system.
+    FileSent {
+        /// On this connection.
+        conn: ConnId,
+        /// How many bytes.
+        length: u64,
+    },
+    /// A [`crate::Output::SendFile`] or [`crate::Output::ReceiveFile`] failed. The connection is unusable and forgotten.
+    FileFailed {
+        /// On this connection.
+        conn: ConnId,
+        /// Why, in words.
+        what: String,
+        /// Whether our own side failed (a full disk): asking another station would not help.
+        local: bool,
+    },
+    /// A [`crate::Output::KeepFile`] is done: the file is in the store for good.
+    Kept {
+        /// For this request.
+        request: RequestId,
+    },
+    /// A [`crate::Output::KeepFile`] failed.
+    KeepFailed {
+        /// For this request.
+        request: RequestId,
+        /// Why, in words.
+        what: String,
+    },
+    /// A [`crate::Output::Export`] is done; the fresh file is in the store already. `None`: the application could not.
+    Exported {
+        /// The asking connection.
+        conn: ConnId,
+        /// What was stored.
+        commit: Option<Commit>,
+    },
+    /// A connection ended by itself.
+    Closed {
+        /// The connection.
+        conn: ConnId,
+        /// In which way.
+        ending: Ending,
+    },
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer closed it between two messages.
+    Clean,
+    /// It broke, was cut in the middle of a package, or carried bytes that are no package.
+    Broken,
+}
+
+/// Where discovery sees a station.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The name of this sighting, the same as long as discovery means the same thing by it.
+    pub place: PlaceId,
+    /// The TXT record's StationUUID; a fixed list has none, the JOIN_RET tells it then.
+    pub station: Option<StationUuid>,
+    /// The TXT record's StationName.
+    pub station_name: Option<String>,
+    /// The group; `None` counts as ours (a fixed list names no group).
+    pub group: Option<String>,
+    /// Where it listens, best first; all are tried.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// What the application may ask for.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Command {
+    /// A file of ours that lies in the store is announced to the stations it is for.
+    Publish(Commit),
+    /// A file that lay in the store before the start is listed (its commit may be another station's).
+    Restore(Commit),
+    /// A file is wanted.
+    Request {
+        /// The name of this request, from outside.
+        request: RequestId,
+        /// What is wanted.
+        requested: Requested,
+        /// From whom.
+        source: Source,
+    },
+    /// A request is no longer wanted.
+    Cancel(RequestId),
+    /// JOIN to every station again: tells our name and commits, brings theirs.
+    Refresh,
+    /// JOIN to one station, even one that left.
+    Join(StationUuid),
+    /// We have another name now.
+    Rename(String),
+    /// LEAVE the group, tell discovery; [`crate::Event::LeftGroup`] says when it is done.
+    Leave,
+    /// Join the group again after a LEAVE.
+    Rejoin,
+    /// Our addresses or port changed, or the machine woke up: announce and JOIN again.
+    Reannounce,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requested {
+    /// This file.
+    File(FileUuid),
+    /// The commit that arrived last; where no commit is known, the current state of a station that can be asked for it.
+    Latest {
+        /// The FileUUID to give to a file that comes without one (fresh, random, version 4).
+        fresh: FileUuid,
+    },
+    /// What the station named as source would export now.
+    CurrentState {
+        /// The FileUUID to give to it (fresh, random, version 4).
+        fresh: FileUuid,
+    },
+}
+
+/// Whom a request may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Any station that lists the file, its author first.
+    Any,
+    /// This one only.
+    Station(StationUuid),
+}
+
+/// What a message is about, for events and logs.
+pub(crate) fn is_reply(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::JoinRet(_)
+            | Message::LeaveRet(_)
+            | Message::CommitRet(_)
+            | Message::RequestRet(_)
+            | Message::NewSessionHostRet(_)
+    )
+}

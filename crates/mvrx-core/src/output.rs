@@ -1,0 +1,119 @@
+//! What the core wants done, in order.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use mvrx_message::{Commit, Dialect, FileUuid, Message};
+
+use crate::Event;
+
+/// One connection. The core numbers those it dials, the driver those it accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConnId {
+    /// Made by [`Output::Dial`].
+    Dialed(u64),
+    /// Made by somebody else; numbered by the driver, each number once.
+    Accepted(u64),
+}
+
+/// One request of the application; numbered by it, each number once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One thing that discovery shows; numbered by the driver, the same number for the same thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlaceId(pub u64);
+
+/// One thing to do. See the crate's page for what each must be answered with.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Connect.
+    Dial {
+        /// The name of the connection to be.
+        conn: ConnId,
+        /// Where to.
+        address: SocketAddr,
+    },
+    /// Write a message.
+    Send {
+        /// On this connection.
+        conn: ConnId,
+        /// This message.
+        message: Box<Message>,
+        /// In the form that this peer reads best.
+        dialect: Dialect,
+    },
+    /// Write a file of the store. Messages for this connection wait until it is out; other connections do not.
+    SendFile {
+        /// On this connection.
+        conn: ConnId,
+        /// This file.
+        file: FileUuid,
+    },
+    /// Take the file that begins on this connection.
+    ReceiveFile {
+        /// On this connection.
+        conn: ConnId,
+        /// For this request.
+        request: RequestId,
+        /// The FileSize announced for it, in bytes.
+        expected: Option<u64>,
+    },
+    /// Publish the file that arrived for this request.
+    KeepFile {
+        /// For this request.
+        request: RequestId,
+        /// As this commit.
+        commit: Box<Commit>,
+    },
+    /// Throw away what arrived for this request.
+    DropFile {
+        /// For this request.
+        request: RequestId,
+    },
+    /// Make a fresh file of the application's current state and store it.
+    Export {
+        /// For whoever asked on this connection.
+        conn: ConnId,
+    },
+    /// Close, after all that was to be sent on it is out. The core has forgotten the connection.
+    Close {
+        /// This connection.
+        conn: ConnId,
+    },
+    /// Announce us in discovery under this name; replaces what was announced before.
+    Advertise {
+        /// Our StationName.
+        station_name: String,
+    },
+    /// Take back what is announced in discovery.
+    Withdraw,
+    /// A place did not answer: discovery may want to look again.
+    Suspect {
+        /// The place.
+        place: crate::PlaceId,
+    },
+    /// The application is told.
+    Event(Event),
+}
+
+/// The outputs of one step, in order. What is not taken comes first in the next step's.
+#[derive(Debug)]
+pub struct Outputs<'a> {
+    pub(crate) queue: &'a mut VecDeque<Output>,
+}
+
+impl Iterator for Outputs<'_> {
+    type Item = Output;
+
+    fn next(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.queue.len(), Some(self.queue.len()))
+    }
+}
+
+impl ExactSizeIterator for Outputs<'_> {}

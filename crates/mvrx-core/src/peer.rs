@@ -1,0 +1,151 @@
+//! What is known of another station, and the lane on which we talk to it.
+//!
+//! A lane carries one JOIN, LEAVE or COMMIT at a time, in order; files have connections of their own, so that a COMMIT never waits behind a file.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use mvrx_message::{FileUuid, MvrVersion, Product, QuirkSet, StationUuid};
+
+use crate::{ConnId, Membership, PlaceId};
+
+/// A station as the application sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StationView<'a> {
+    /// Its StationUUID.
+    pub station: StationUuid,
+    /// Its StationName.
+    pub name: &'a str,
+    /// Its application, empty as long as no JOIN told it.
+    pub provider: &'a str,
+    /// What we take that application for.
+    pub product: Product,
+    /// The MVR version it reads, as its JOIN told.
+    pub version: MvrVersion,
+    /// Where it stands.
+    pub membership: Membership,
+    /// Whether it answered the last time we tried.
+    pub reachable: bool,
+    /// Where it listens, the one that answered last first.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Whom an exchange is with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    Station(StationUuid),
+    /// Somebody whose StationUUID the JOIN_RET will tell.
+    Place(PlaceId),
+}
+
+/// What is to be said to a target, and what is being said.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) running: Option<ConnId>,
+    pub(crate) join: bool,
+    pub(crate) leave: bool,
+    pub(crate) commits: VecDeque<(FileUuid, u32)>,
+    /// Queued among those that wait for a free exchange.
+    pub(crate) queued: bool,
+    /// Failed exchanges in a row.
+    pub(crate) failures: u32,
+    /// A pause runs before the next try.
+    pub(crate) pausing: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) provider: String,
+    pub(crate) product: Product,
+    pub(crate) version: MvrVersion,
+    pub(crate) membership: Membership,
+    pub(crate) places: BTreeMap<PlaceId, Vec<SocketAddr>>,
+    /// The address that answered last.
+    pub(crate) good: Option<SocketAddr>,
+    /// Addresses where another station answers in its place.
+    pub(crate) wrong: BTreeSet<SocketAddr>,
+    /// Where its messages came from.
+    pub(crate) inbound_ips: BTreeSet<IpAddr>,
+    /// When our JOIN was last accepted.
+    pub(crate) join_accepted: Option<Duration>,
+    pub(crate) reachable: bool,
+    pub(crate) lane: Lane,
+    pub(crate) quirks: QuirkSet,
+}
+
+impl Peer {
+    pub(crate) fn new(membership: Membership) -> Self {
+        Self {
+            name: String::new(),
+            provider: String::new(),
+            product: Product::Other,
+            version: MvrVersion { major: 0, minor: 0 },
+            membership,
+            places: BTreeMap::new(),
+            good: None,
+            wrong: BTreeSet::new(),
+            inbound_ips: BTreeSet::new(),
+            join_accepted: None,
+            reachable: true,
+            lane: Lane::default(),
+            quirks: QuirkSet::default(),
+        }
+    }
+
+    /// Where to try it, the address that answered last first, at most `limit`.
+    pub(crate) fn addresses(&self, limit: usize) -> VecDeque<SocketAddr> {
+        let mut all: VecDeque<SocketAddr> = VecDeque::new();
+        let known = self.places.values().flatten().copied();
+        for address in self.good.into_iter().chain(known) {
+            if !self.wrong.contains(&address) && !all.contains(&address) && all.len() < limit {
+                all.push_back(address);
+            }
+        }
+        all
+    }
+
+    /// Notes where a message of this station came from; the newest few addresses are kept.
+    pub(crate) fn heard_from(&mut self, ip: IpAddr) {
+        if self.inbound_ips.len() >= INBOUND_IPS {
+            self.inbound_ips.pop_first();
+        }
+        self.inbound_ips.insert(ip);
+    }
+
+    pub(crate) fn has_address(&self) -> bool {
+        self.good.is_some() || self.places.values().flatten().any(|a| !self.wrong.contains(a))
+    }
+
+    /// Whether messages from `ip` may be this station's.
+    pub(crate) fn may_be_at(&self, ip: IpAddr) -> bool {
+        self.inbound_ips.contains(&ip)
+            || self.good.is_some_and(|a| a.ip() == ip)
+            || self.places.values().flatten().any(|a| a.ip() == ip)
+    }
+
+    pub(crate) fn view(&self, station: StationUuid, limit: usize) -> StationView<'_> {
+        StationView {
+            station,
+            name: &self.name,
+            provider: &self.provider,
+            product: self.product,
+            version: self.version,
+            membership: self.membership,
+            reachable: self.reachable,
+            addresses: self.addresses(limit).into(),
+        }
+    }
+}
+
+/// A sighting without a StationUUID, or the station that one turned out to be.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) station: Option<StationUuid>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) lane: Lane,
+}
+
+/// More source addresses of one station are not remembered.
+const INBOUND_IPS: usize = 8;

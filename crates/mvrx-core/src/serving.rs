@@ -1,0 +1,119 @@
+//! Answering REQUEST: which file, whether this asker may have it, and what became of it.
+
+use std::net::SocketAddr;
+
+use mvrx_message::{Commit, FileUuid, Message, Product, Request, StationUuid};
+
+use crate::history::is_for;
+use crate::inbound::refuse;
+use crate::{ConnId, Core, Event, LimitReached, Membership, Output, Presence};
+
+impl Core {
+    pub(crate) fn on_request(&mut self, conn: ConnId, address: SocketAddr, request: &Request) {
+        if self.presence == Presence::Absent {
+            return self.refuse_request(conn, request.file, address, "this station is not in the group at the moment");
+        }
+        if let Some(station) = request.station
+            && let Some(inbound) = self.inbound.get_mut(&conn)
+        {
+            inbound.station.get_or_insert(station);
+        }
+        let sending = self.inbound.values().filter(|i| i.sending.is_some() || i.exporting).count();
+        if sending >= self.config.limits.served {
+            self.limit(LimitReached::Served);
+            return self.refuse_request(conn, request.file, address, "this station is sending too many files already, try again");
+        }
+        if self.inbound.get(&conn).is_some_and(|i| i.sending.is_some() || i.exporting) {
+            return self.refuse_request(conn, request.file, address, "a file is on its way on this connection already");
+        }
+        match request.file {
+            Some(file) if self.may_have(conn, address, file) => self.send_file(conn, file),
+            Some(_) => self.refuse_request(conn, request.file, address, NOT_HERE),
+            None if self.config.exporter => {
+                if let Some(inbound) = self.inbound.get_mut(&conn) {
+                    inbound.exporting = true;
+                }
+                self.out.push_back(Output::Export { conn });
+            }
+            None => self.send_newest(conn, address),
+        }
+    }
+
+    pub(crate) fn on_exported(&mut self, conn: ConnId, commit: Option<Commit>) {
+        let asker = self.inbound.get(&conn).map(|i| (i.station.or(self.only_station_at(i.peer.ip())), i.peer));
+        let exported = commit.map(|commit| {
+            let file = commit.file;
+            // The asker gets the file itself; the others learn that it exists.
+            self.publish(commit, asker.and_then(|(station, _)| station));
+            file
+        });
+        let Some((_, address)) = asker else { return };
+        if let Some(inbound) = self.inbound.get_mut(&conn) {
+            inbound.exporting = false;
+        }
+        match exported {
+            Some(file) => self.send_file(conn, file),
+            None => self.send_newest(conn, address),
+        }
+    }
+
+    fn send_newest(&mut self, conn: ConnId, address: SocketAddr) {
+        let asker = self.inbound.get(&conn).and_then(|i| i.station).or(self.only_station_at(address.ip()));
+        let newest = self.history.visible_to(asker).next_back().map(|c| c.file);
+        match newest {
+            Some(file) => self.send_file(conn, file),
+            None => self.refuse_request(conn, None, address, "this station has committed nothing yet"),
+        }
+    }
+
+    /// Whether whoever asks may have a file.
+    ///
+    /// A REQUEST does not say who asks. Where no other message on the connection told, every station that may be at the source address
+    /// counts: a file for one of them is given, since its FileUUID is random and was told to nobody else.
+    fn may_have(&self, conn: ConnId, address: SocketAddr, file: FileUuid) -> bool {
+        let Some(entry) = self.history.entry(file).filter(|e| e.held) else { return false };
+        if let Some(station) = self.inbound.get(&conn).and_then(|i| i.station) {
+            return is_for(&entry.commit, Some(station));
+        }
+        let at = |(station, peer): (&StationUuid, &crate::peer::Peer)| {
+            peer.membership == Membership::Member && peer.may_be_at(address.ip()) && is_for(&entry.commit, Some(*station))
+        };
+        is_for(&entry.commit, None) || self.peers.iter().any(at)
+    }
+
+    fn send_file(&mut self, conn: ConnId, file: FileUuid) {
+        let Some(inbound) = self.inbound.get_mut(&conn) else { return };
+        inbound.sending = Some(file);
+        let (station, address) = (inbound.station, inbound.peer);
+        let station = station.or(self.only_station_at(address.ip()));
+        self.touch_inbound(conn);
+        self.event(Event::Serving { file, station, address });
+        self.out.push_back(Output::SendFile { conn, file });
+    }
+
+    pub(crate) fn on_file_sent(&mut self, conn: ConnId, length: u64) {
+        let Some(inbound) = self.inbound.get_mut(&conn) else { return };
+        let Some(file) = inbound.sending.take() else { return };
+        let (station, address) = (inbound.station, inbound.peer);
+        let station = station.or(self.only_station_at(address.ip()));
+        self.touch_inbound(conn);
+        self.event(Event::Served { file, station, length });
+    }
+
+    pub(crate) fn serve_failed(&mut self, conn: ConnId, why: String) {
+        let Some(inbound) = self.inbound.get_mut(&conn) else { return };
+        let (file, station) = (inbound.sending.take(), inbound.station);
+        self.forget_inbound(conn);
+        if let Some(file) = file {
+            self.event(Event::ServeFailed { file, station, why });
+        }
+    }
+
+    fn refuse_request(&mut self, conn: ConnId, file: Option<FileUuid>, address: SocketAddr, why: &str) {
+        self.event(Event::RequestRefused { file, address, message: why.to_owned() });
+        self.answer(conn, Message::RequestRet(refuse(why)), Product::Other);
+    }
+}
+
+/// The specification's own words for it.
+const NOT_HERE: &str = "The MVR is not available on this client";

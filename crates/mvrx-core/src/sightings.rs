@@ -1,0 +1,194 @@
+//! What discovery shows becomes stations to join.
+//!
+//! A sighting is keyed by its TXT StationUUID; several places may show one station (two networks, a fixed list beside mDNS) and its
+//! addresses are those of all. A place without StationUUID is joined to learn who is there.
+
+use mvrx_message::StationUuid;
+
+use crate::peer::{Lane, Peer, Place, Target};
+use crate::{
+    Core, Event, LimitReached, Membership, MembershipAction, MembershipEvent, PlaceId, Presence, Sighting, Timer,
+};
+
+impl Core {
+    pub(crate) fn on_sighted(&mut self, mut sighting: Sighting) {
+        let ours = sighting.group.as_deref().is_none_or(|group| group == self.config.group.as_str());
+        if !ours || sighting.station == Some(self.config.station) {
+            return self.on_vanished(sighting.place);
+        }
+        sighting.addresses.truncate(self.config.limits.addresses);
+        let before = self.places.get(&sighting.place).and_then(|place| place.station);
+        match sighting.station {
+            Some(station) => {
+                if before.is_some_and(|b| b != station) || self.places.get(&sighting.place).is_some_and(|p| p.station.is_none()) {
+                    self.on_vanished(sighting.place);
+                }
+                self.sighted_station(station, sighting);
+            }
+            None => self.sighted_place(sighting),
+        }
+    }
+
+    fn sighted_station(&mut self, station: StationUuid, sighting: Sighting) {
+        let Sighting { place, addresses, station_name, .. } = sighting;
+        if !self.make_peer(station, station_name.as_deref().unwrap_or_default()) {
+            return;
+        }
+        if !self.make_place(place, Some(station), addresses.clone()) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&station) else { return };
+        let moved = peer.good.is_some_and(|good| !addresses.contains(&good)) && !peer.places.is_empty();
+        let before = peer.places.insert(place, addresses.clone());
+        peer.wrong.retain(|address| before.as_ref().is_some_and(|b| b.contains(address)));
+        if moved && peer.places.values().flatten().all(|a| Some(*a) != peer.good) {
+            // It listens elsewhere now: probably a new process.
+            peer.good = None;
+        }
+        let news = before.as_ref() != Some(&addresses);
+        self.agenda.clear(Timer::Unseen(station));
+        if news {
+            peer.lane.failures = 0;
+            self.membership(station, MembershipEvent::Sighted);
+        }
+    }
+
+    fn sighted_place(&mut self, sighting: Sighting) {
+        let Sighting { place, addresses, .. } = sighting;
+        if let Some(station) = self.places.get(&place).and_then(|p| p.station) {
+            if let Some(known) = self.places.get_mut(&place) {
+                known.addresses.clone_from(&addresses);
+            }
+            if let Some(peer) = self.peers.get_mut(&station) {
+                peer.places.insert(place, addresses);
+            }
+            return;
+        }
+        if self.make_place(place, None, addresses) {
+            self.want_join(Target::Place(place));
+        }
+    }
+
+    /// Remembers a station; tells whether there was room.
+    pub(crate) fn make_peer(&mut self, station: StationUuid, name: &str) -> bool {
+        if self.peers.contains_key(&station) {
+            return true;
+        }
+        if self.peers.len() >= self.config.limits.stations && !self.evict() {
+            return false;
+        }
+        let mut peer = Peer::new(Membership::Sighted);
+        name.clone_into(&mut peer.name);
+        self.peers.insert(station, peer);
+        self.event(Event::StationSighted { station, name: name.to_owned() });
+        true
+    }
+
+    /// Makes room for a station by forgetting one that was sighted and never answered: a flood of invented ones keeps no real one out.
+    fn evict(&mut self) -> bool {
+        self.limit(LimitReached::Stations);
+        let silent = self.peers.iter().find(|(_, p)| p.membership == Membership::Sighted && p.lane.failures > 0).map(|(s, _)| *s);
+        if let Some(silent) = silent {
+            self.forget(silent);
+        }
+        silent.is_some()
+    }
+
+    /// Starts or restarts the wait for a sign of a station that discovery does not show.
+    pub(crate) fn watch_unseen(&mut self, station: StationUuid) {
+        if self.peers.get(&station).is_some_and(|p| p.places.is_empty()) {
+            self.agenda.set(Timer::Unseen(station), self.now + self.config.timers.unseen);
+        }
+    }
+
+    pub(crate) fn on_unseen(&mut self, station: StationUuid) {
+        if self.peers.get(&station).is_some_and(|p| p.places.is_empty()) {
+            self.forget(station);
+        }
+    }
+
+    fn make_place(&mut self, place: PlaceId, station: Option<StationUuid>, addresses: Vec<std::net::SocketAddr>) -> bool {
+        if let Some(known) = self.places.get_mut(&place) {
+            known.addresses = addresses;
+            known.station = station.or(known.station);
+            return true;
+        }
+        let nameless = self.places.values().filter(|p| p.station.is_none()).count();
+        if station.is_none() && nameless >= self.config.limits.places {
+            self.limit(LimitReached::Places);
+            return false;
+        }
+        self.places.insert(place, Place { station, addresses, lane: Lane::default() });
+        true
+    }
+
+    pub(crate) fn on_vanished(&mut self, place: PlaceId) {
+        let Some(gone) = self.places.remove(&place) else { return };
+        self.agenda.clear(Timer::RetryPlace(place));
+        if let Some(conn) = gone.lane.running {
+            self.drop_exchange(conn);
+        }
+        let Some(station) = gone.station else { return };
+        let Some(peer) = self.peers.get_mut(&station) else { return };
+        peer.places.remove(&place);
+        if peer.places.is_empty() {
+            self.membership(station, MembershipEvent::Vanished);
+            // Should it have no address to be asked at, its silence ends it.
+            self.watch_unseen(station);
+        }
+    }
+
+    pub(crate) fn join_asked(&mut self, station: StationUuid) {
+        if self.peers.contains_key(&station) {
+            self.membership(station, MembershipEvent::Asked);
+        }
+    }
+
+    /// Moves a station along the table of [`Membership`] and does what it says.
+    pub(crate) fn membership(&mut self, station: StationUuid, event: MembershipEvent) {
+        let Some(peer) = self.peers.get_mut(&station) else { return };
+        let before = peer.membership;
+        let (next, action) = before.on(event);
+        peer.membership = next;
+        let last_join = peer.join_accepted;
+        match (before, next) {
+            (Membership::Member, Membership::Member) => {}
+            (_, Membership::Member) => {
+                let (name, provider, product) = (peer.name.clone(), peer.provider.clone(), peer.product);
+                self.event(Event::StationJoined { station, name, provider, product });
+            }
+            (_, Membership::Left) if before != Membership::Left => self.event(Event::StationLeft { station }),
+            _ => {}
+        }
+        match action {
+            MembershipAction::Nothing => {}
+            MembershipAction::Join | MembershipAction::Verify => self.want_join(Target::Station(station)),
+            MembershipAction::JoinBack => {
+                let recent = last_join.is_some_and(|at| self.now < at + self.config.timers.join_back);
+                if !recent {
+                    self.want_join(Target::Station(station));
+                }
+            }
+            MembershipAction::JoinLater => self.pause_lane(Target::Station(station)),
+            MembershipAction::Forget => self.forget(station),
+        }
+    }
+
+    fn forget(&mut self, station: StationUuid) {
+        self.stop_lane(Target::Station(station));
+        let Some(peer) = self.peers.remove(&station) else { return };
+        for place in peer.places.keys() {
+            self.places.remove(place);
+            self.agenda.clear(Timer::RetryPlace(*place));
+        }
+        self.agenda.clear(Timer::Unseen(station));
+        self.history.forget_holder(station);
+        self.event(Event::StationLost { station });
+    }
+
+    pub(crate) fn all_targets(&self) -> Vec<Target> {
+        let stations = self.peers.iter().filter(|(_, p)| p.membership != Membership::Left).map(|(s, _)| Target::Station(*s));
+        let places = self.places.iter().filter(|(_, p)| p.station.is_none()).map(|(p, _)| Target::Place(*p));
+        if self.presence == Presence::Present { stations.chain(places).collect() } else { Vec::new() }
+    }
+}

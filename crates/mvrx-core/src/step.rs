@@ -1,0 +1,308 @@
+//! The core itself: its state, and the one door through which everything comes in.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use mvrx_message::{FileUuid, StationUuid};
+
+use crate::exchange::Exchange;
+use crate::fetch::Fetch;
+use crate::history::History;
+use crate::inbound::Inbound;
+use crate::peer::{Peer, Place, Target};
+use crate::timer::Agenda;
+use crate::{
+    Command, CommitView, Config, ConnId, Event, Input, LimitReached, Membership, Output, Outputs, PlaceId, RequestId,
+    StationView, Timer,
+};
+
+/// The sans-IO station. See the crate's page for its contract.
+#[derive(Debug)]
+pub struct Core {
+    pub(crate) config: Config,
+    pub(crate) presence: Presence,
+    pub(crate) now: Duration,
+    pub(crate) peers: BTreeMap<StationUuid, Peer>,
+    pub(crate) places: BTreeMap<PlaceId, Place>,
+    pub(crate) exchanges: BTreeMap<ConnId, Exchange>,
+    pub(crate) inbound: BTreeMap<ConnId, Inbound>,
+    pub(crate) fetches: BTreeMap<RequestId, Fetch>,
+    pub(crate) history: History,
+    pub(crate) ready: VecDeque<Target>,
+    pub(crate) agenda: Agenda,
+    pub(crate) limits_told: Vec<LimitReached>,
+    pub(crate) next_dial: u64,
+    pub(crate) out: VecDeque<Output>,
+}
+
+/// Whether we are in the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Not started, or left: nobody is joined, JOINs are answered with OK:false.
+    Absent,
+    /// In the group.
+    Present,
+    /// LEAVEs are on their way.
+    Leaving,
+}
+
+impl Core {
+    /// A station that has not started yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            presence: Presence::Absent,
+            now: Duration::ZERO,
+            peers: BTreeMap::new(),
+            places: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
+            inbound: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            history: History::default(),
+            ready: VecDeque::new(),
+            agenda: Agenda::default(),
+            limits_told: Vec::new(),
+            next_dial: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes one thing that happened, and gives what is to be done now, in order.
+    ///
+    /// `now` counts from any moment, never goes backwards (an earlier one counts as the last one).
+    pub fn step(&mut self, now: Duration, input: Input) -> Outputs<'_> {
+        self.now = self.now.max(now);
+        while let Some(timer) = self.agenda.take_due(self.now) {
+            self.on_timer(timer);
+        }
+        self.on_input(input);
+        self.run_lanes();
+        self.run_fetches();
+        Outputs { queue: &mut self.out }
+    }
+
+    /// When to call `step` with [`Input::Tick`] at the latest; `None`: nothing is waited for.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.agenda.next()
+    }
+
+    /// The timers that run, for checks and for reading.
+    pub fn timers(&self) -> impl Iterator<Item = Timer> + '_ {
+        self.agenda.timers()
+    }
+
+    /// Every station known, in the order of StationUUIDs.
+    pub fn stations(&self) -> impl Iterator<Item = StationView<'_>> {
+        self.peers.iter().map(|(station, peer)| peer.view(*station, self.config.limits.addresses))
+    }
+
+    /// One station.
+    #[must_use]
+    pub fn station(&self, station: StationUuid) -> Option<StationView<'_>> {
+        self.peers.get(&station).map(|peer| peer.view(station, self.config.limits.addresses))
+    }
+
+    /// Every commit known, in order of arrival.
+    pub fn commits(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
+        self.history.views()
+    }
+
+    /// The identity and limits given at the start, with the present name.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether we are in the group.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    /// How many connections the core holds open or opening: outgoing and incoming.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        (self.exchanges.len(), self.inbound.len())
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Start => self.start(),
+            Input::Tick => {}
+            Input::Command(command) => self.on_command(command),
+            Input::Sighted(sighting) => self.on_sighted(sighting),
+            Input::Vanished { place } => self.on_vanished(place),
+            Input::Dialed { conn } => self.on_dialed(conn),
+            Input::DialFailed { conn } => self.on_dial_failed(conn),
+            Input::Accepted { conn, peer } => self.on_accepted(conn, peer),
+            Input::Received { conn, parsed } => self.on_received(conn, &parsed),
+            Input::Malformed { conn, what } => self.on_malformed(conn, what),
+            Input::FileBegins { conn, length } => self.on_file_begins(conn, length),
+            Input::FileArrived { request, length, hash } => self.on_file_arrived(request, length, hash),
+            Input::FileSent { conn, length } => self.on_file_sent(conn, length),
+            Input::FileFailed { conn, what, local } => self.on_file_failed(conn, what, local),
+            Input::Kept { request } => self.on_kept(request),
+            Input::KeepFailed { request, what } => self.on_keep_failed(request, what),
+            Input::Exported { conn, commit } => self.on_exported(conn, commit),
+            Input::Closed { conn, ending } => self.on_closed(conn, ending),
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Publish(commit) => self.publish(commit, None),
+            Command::Restore(commit) => self.history.hold(commit),
+            Command::Request { request, requested, source } => self.request(request, requested, source),
+            Command::Cancel(request) => self.cancel(request),
+            Command::Refresh => self.refresh(),
+            Command::Join(station) => self.join_asked(station),
+            Command::Rename(name) => self.rename(name),
+            Command::Leave => self.leave(),
+            Command::Rejoin => self.start(),
+            Command::Reannounce => self.reannounce(),
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Exchange(conn) => self.on_exchange_deadline(conn),
+            Timer::RetryStation(station) => self.on_retry(Target::Station(station)),
+            Timer::RetryPlace(place) => self.on_retry(Target::Place(place)),
+            Timer::Inbound(conn) => self.on_inbound_deadline(conn),
+            Timer::Unseen(station) => self.on_unseen(station),
+            Timer::Refresh => self.refresh(),
+            Timer::Departure => self.departed(),
+        }
+    }
+
+    fn start(&mut self) {
+        if self.presence == Presence::Present {
+            return;
+        }
+        self.agenda.clear(Timer::Departure);
+        self.presence = Presence::Present;
+        self.advertise();
+        self.event(Event::JoinedGroup);
+        let known: Vec<Target> = self.all_targets();
+        for target in known {
+            self.want_join(target);
+        }
+        self.arm_refresh();
+    }
+
+    fn leave(&mut self) {
+        if self.presence != Presence::Present {
+            if self.presence == Presence::Absent {
+                self.event(Event::LeftGroup);
+            }
+            return;
+        }
+        self.presence = Presence::Leaving;
+        self.agenda.clear(Timer::Refresh);
+        if self.config.advertise {
+            self.out.push_back(Output::Withdraw);
+        }
+        self.fail_all_fetches();
+        let members: Vec<StationUuid> = self.peers.keys().copied().collect();
+        for station in members {
+            self.stop_lane(Target::Station(station));
+            if self.counts_us(station) {
+                self.want_leave(station);
+            }
+        }
+        let places: Vec<PlaceId> = self.places.keys().copied().collect();
+        for place in places {
+            self.stop_lane(Target::Place(place));
+        }
+        self.agenda.set(Timer::Departure, self.now + self.config.timers.departure);
+        self.check_departed();
+    }
+
+    /// Ends the leaving once no LEAVE is under way or waiting.
+    pub(crate) fn check_departed(&mut self) {
+        let busy = |peer: &Peer| peer.lane.leave || peer.lane.running.is_some();
+        if self.presence == Presence::Leaving && !self.peers.values().any(busy) {
+            self.departed();
+        }
+    }
+
+    fn departed(&mut self) {
+        self.agenda.clear(Timer::Departure);
+        self.presence = Presence::Absent;
+        let stations: Vec<StationUuid> = self.peers.keys().copied().collect();
+        for station in stations {
+            self.stop_lane(Target::Station(station));
+            if let Some(peer) = self.peers.get_mut(&station) {
+                peer.join_accepted = None;
+                if peer.membership != Membership::Left {
+                    peer.membership = Membership::Sighted;
+                }
+            }
+        }
+        self.peers.retain(|_, peer| !peer.places.is_empty());
+        self.event(Event::LeftGroup);
+    }
+
+    /// Whether a station believes us to be one of its group: it took our JOIN or sent us its own.
+    fn counts_us(&self, station: StationUuid) -> bool {
+        self.peers.get(&station).is_some_and(|peer| peer.membership == Membership::Member)
+    }
+
+    fn refresh(&mut self) {
+        if self.presence != Presence::Present {
+            return;
+        }
+        for target in self.all_targets() {
+            self.want_join(target);
+        }
+        self.arm_refresh();
+    }
+
+    fn rename(&mut self, name: String) {
+        self.config.station_name = name;
+        if self.presence == Presence::Present {
+            self.advertise();
+            self.refresh();
+        }
+    }
+
+    fn reannounce(&mut self) {
+        if self.presence == Presence::Present {
+            self.advertise();
+            self.refresh();
+        }
+    }
+
+    fn advertise(&mut self) {
+        if self.config.advertise {
+            let station_name = self.config.station_name.clone();
+            self.out.push_back(Output::Advertise { station_name });
+        }
+    }
+
+    fn arm_refresh(&mut self) {
+        if let Some(every) = self.config.timers.refresh {
+            self.agenda.set(Timer::Refresh, self.now + every);
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    /// Tells a limit the first time it keeps something out, not each time.
+    pub(crate) fn limit(&mut self, limit: LimitReached) {
+        if !self.limits_told.contains(&limit) {
+            self.limits_told.push(limit);
+            self.event(Event::LimitReached(limit));
+        }
+    }
+
+    /// Whether our store has a file.
+    #[must_use]
+    pub fn holds(&self, file: FileUuid) -> bool {
+        self.history.entry(file).is_some_and(|e| e.held)
+    }
+}

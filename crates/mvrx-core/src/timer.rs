@@ -1,0 +1,126 @@
+//! Every timer of the core in one enum, the table of how long each runs, and the agenda that says which is next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mvrx_message::StationUuid;
+
+use crate::{ConnId, PlaceId};
+
+/// Something that is waited for no longer than a [`Timers`] entry says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// An outgoing exchange waits: for the connection, for the reply, for a reply that comes on another connection.
+    Exchange(ConnId),
+    /// A station is to be tried again after a failed exchange.
+    RetryStation(StationUuid),
+    /// A place without a known StationUUID is to be tried again.
+    RetryPlace(PlaceId),
+    /// An incoming connection is to say something.
+    Inbound(ConnId),
+    /// A station that discovery does not show is to be heard of.
+    Unseen(StationUuid),
+    /// Our list of commits is to be refreshed by another JOIN to everybody.
+    Refresh,
+    /// Our leaving the group ends now, answered or not.
+    Departure,
+}
+
+/// How long each thing may take. All times are from the moment the wait begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timers {
+    /// One address may take this long to accept a connection.
+    pub dial: Duration,
+    /// The reply to JOIN, LEAVE or COMMIT.
+    pub reply: Duration,
+    /// The first byte of the answer to REQUEST; an application may have to export first.
+    pub request_reply: Duration,
+    /// A reply on a new connection, after the asking one was closed empty (one product does that).
+    pub reply_elsewhere: Duration,
+    /// Pauses before the next try after the first, second, … failed exchange with a station; the last one repeats.
+    pub retry: Vec<Duration>,
+    /// An incoming connection that has not said anything yet.
+    pub first_message: Duration,
+    /// An incoming connection between two messages (one product keeps it open).
+    pub idle: Duration,
+    /// A JOIN of a station already joined is answered by a JOIN of ours only if ours is older than this.
+    pub join_back: Duration,
+    /// A station that joined us and that discovery does not show is forgotten after this long without a word.
+    pub unseen: Duration,
+    /// JOIN again to every station this often; `None`: only when asked.
+    pub refresh: Option<Duration>,
+    /// LEAVE to everybody ends after this, answered or not.
+    pub departure: Duration,
+    /// A COMMIT that a station did not take is tried this many times in all.
+    pub commit_tries: u32,
+    /// A station that discovery no longer sees is given up after this many failed exchanges.
+    pub lost_after: u32,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            dial: Duration::from_secs(3),
+            reply: Duration::from_secs(10),
+            request_reply: Duration::from_secs(60),
+            reply_elsewhere: Duration::from_secs(5),
+            retry: [1, 3, 5, 10, 30].map(Duration::from_secs).to_vec(),
+            first_message: Duration::from_secs(15),
+            idle: Duration::from_secs(300),
+            join_back: Duration::from_secs(10),
+            unseen: Duration::from_secs(600),
+            refresh: None,
+            departure: Duration::from_secs(2),
+            commit_tries: 4,
+            lost_after: 2,
+        }
+    }
+}
+
+impl Timers {
+    /// The pause before the try that follows `failures` failed ones.
+    #[must_use]
+    pub fn retry_after(&self, failures: u32) -> Duration {
+        let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.retry.get(index).or(self.retry.last()).copied().unwrap_or(Duration::from_secs(1))
+    }
+}
+
+/// Which timer rings next. Setting a timer that runs moves it.
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    by_time: BTreeSet<(Duration, Timer)>,
+    running: BTreeMap<Timer, Duration>,
+}
+
+impl Agenda {
+    pub(crate) fn set(&mut self, timer: Timer, at: Duration) {
+        self.clear(timer);
+        self.running.insert(timer, at);
+        self.by_time.insert((at, timer));
+    }
+
+    pub(crate) fn clear(&mut self, timer: Timer) {
+        if let Some(at) = self.running.remove(&timer) {
+            self.by_time.remove(&(at, timer));
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<Duration> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the earliest timer that is due.
+    pub(crate) fn take_due(&mut self, now: Duration) -> Option<Timer> {
+        let (at, timer) = *self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.clear(timer);
+        Some(timer)
+    }
+
+    pub(crate) fn timers(&self) -> impl Iterator<Item = Timer> + '_ {
+        self.running.keys().copied()
+    }
+}
