@@ -125,12 +125,15 @@ impl ExchangePhase {
             (Dialing, E::Reply | E::FileBegins)
             | (ReplyElsewhere, E::FileBegins | E::ClosedEmpty | E::Broken)
             | (ReceivingFile, E::FileBegins)
-            | (AwaitingReply | ReplyElsewhere | ReceivingFile, E::Connected | E::DialFailed) => (self, Ignore),
+            | (AwaitingReply | ReplyElsewhere | ReceivingFile, E::Connected | E::DialFailed) => {
+                (self, Ignore)
+            }
         }
     }
 
     /// All phases, in the order of the table.
-    pub const ALL: [Self; 4] = [Self::Dialing, Self::AwaitingReply, Self::ReplyElsewhere, Self::ReceivingFile];
+    pub const ALL: [Self; 4] =
+        [Self::Dialing, Self::AwaitingReply, Self::ReplyElsewhere, Self::ReceivingFile];
 }
 
 impl ExchangeEvent {

@@ -8,8 +8,8 @@ use crate::exchange::Purpose;
 use crate::fetch::{Attempt, Fetch};
 use crate::peer::Target;
 use crate::{
-    ConnId, Core, Event, ExchangeEvent, FetchAction, FetchEvent, FetchPhase, Membership, Output, Presence, RequestFailure, RequestId,
-    Requested, Source, Timer,
+    ConnId, Core, Event, ExchangeEvent, FetchAction, FetchEvent, FetchPhase, Membership, Output, Presence,
+    RequestFailure, RequestId, Requested, Source, Timer,
 };
 
 impl Core {
@@ -40,7 +40,19 @@ impl Core {
             }
         }
         let phase = FetchPhase::Waiting;
-        let fetch = Fetch { id, requested, file, source, phase, also: Vec::new(), tried: Vec::new(), asking: None, conn: None, keeping: None, disowned: false };
+        let fetch = Fetch {
+            id,
+            requested,
+            file,
+            source,
+            phase,
+            also: Vec::new(),
+            tried: Vec::new(),
+            asking: None,
+            conn: None,
+            keeping: None,
+            disowned: false,
+        };
         self.fetches.insert(id, fetch);
     }
 
@@ -70,6 +82,7 @@ impl Core {
         let (phase, action) = fetch.phase.on(event);
         fetch.phase = phase;
         match action {
+            // req: STA-12
             FetchAction::Choose => self.choose(id),
             FetchAction::DropAndChoose => {
                 self.out.push_back(Output::DropFile { request: id });
@@ -94,7 +107,9 @@ impl Core {
         let author = file.and_then(|f| self.history.entry(f)).and_then(|e| e.commit.station);
         let lists = |station: &StationUuid| match (source, file) {
             (Source::Station(wanted), _) => wanted == *station,
-            (Source::Any, Some(file)) => self.history.entry(file).is_some_and(|e| e.holders.contains(station)),
+            (Source::Any, Some(file)) => {
+                self.history.entry(file).is_some_and(|e| e.holders.contains(station))
+            }
             (Source::Any, None) => true,
         };
         let found = self
@@ -107,6 +122,7 @@ impl Core {
                     && lists(station)
                     && (file.is_some() || peer.product.reads_empty_file_uuid())
             })
+            // req: STA-11
             .max_by_key(|(station, peer)| (Some(**station) == author, peer.reachable, peer.join_accepted))
             .map(|(station, _)| *station);
         if let (Some(station), Some(fetch)) = (found, self.fetches.get_mut(&id)) {
@@ -120,7 +136,9 @@ impl Core {
 
     fn ask(&mut self, id: RequestId) {
         let limit = self.config.limits.addresses;
-        let Some((station, file)) = self.fetches.get(&id).and_then(|f| Some((f.asking?, f.file))) else { return };
+        let Some((station, file)) = self.fetches.get(&id).and_then(|f| Some((f.asking?, f.file))) else {
+            return;
+        };
         let Some(addresses) = self.peers.get(&station).map(|p| p.addresses(limit)) else { return };
         self.event(Event::RequestStarted { request: id, file, from: station });
         let conn = self.start_exchange(Target::Station(station), Purpose::Request(id), addresses);
@@ -177,7 +195,13 @@ impl Core {
     }
 
     /// Whether a whole file is the announced one; says how, when it is not.
-    fn fits(&mut self, mut commit: Commit, from: StationUuid, length: u64, hash: [u8; 32]) -> Result<Commit, String> {
+    fn fits(
+        &mut self,
+        mut commit: Commit,
+        from: StationUuid,
+        length: u64,
+        hash: [u8; 32],
+    ) -> Result<Commit, String> {
         if let Some(told) = commit.blake3
             && told != hash
         {
@@ -265,10 +289,14 @@ impl Core {
         } else {
             match (fetch.source, fetch.file) {
                 (Source::Station(station), file) => match self.peers.get(&station) {
-                    Some(peer) if peer.membership == Membership::Member && file.is_none() && peer.has_address() => {
+                    Some(peer)
+                        if peer.membership == Membership::Member && file.is_none() && peer.has_address() =>
+                    {
                         RequestFailure::StationCannotExport { station }
                     }
-                    Some(peer) if peer.membership == Membership::Member && peer.has_address() => RequestFailure::NobodyHasIt,
+                    Some(peer) if peer.membership == Membership::Member && peer.has_address() => {
+                        RequestFailure::NobodyHasIt
+                    }
                     _ => RequestFailure::StationNotJoined { station },
                 },
                 (Source::Any, Some(_)) => RequestFailure::NobodyHasIt,

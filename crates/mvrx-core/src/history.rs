@@ -69,6 +69,7 @@ impl History {
                 entry.commit = commit.clone();
                 entry.commit.station = Some(from);
             }
+            // req: STA-09
             entry.holders.insert(from);
             return Noted::Known;
         }
@@ -113,11 +114,11 @@ impl History {
     }
 
     /// The commits whose files we hold and that `station` may know of, oldest first. `None`: somebody unknown.
-    pub(crate) fn visible_to(&self, station: Option<StationUuid>) -> impl DoubleEndedIterator<Item = &Commit> {
-        self.by_arrival
-            .values()
-            .filter(move |e| e.held && is_for(&e.commit, station))
-            .map(|e| &e.commit)
+    pub(crate) fn visible_to(
+        &self,
+        station: Option<StationUuid>,
+    ) -> impl DoubleEndedIterator<Item = &Commit> {
+        self.by_arrival.values().filter(move |e| e.held && is_for(&e.commit, station)).map(|e| &e.commit)
     }
 
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
@@ -142,6 +143,7 @@ impl History {
 
 /// Whether `station` is among those a commit is for. Its author always is.
 pub(crate) fn is_for(commit: &Commit, station: Option<StationUuid>) -> bool {
+    // req: STA-08
     commit.for_stations.is_empty()
         || station.is_some_and(|s| commit.for_stations.contains(&s) || commit.station == Some(s))
 }

@@ -2,10 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use mvrx_message::{Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, NewSessionHost, Parsed, Product, Reply, StationUuid};
+use mvrx_message::{
+    Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, NewSessionHost, Parsed, Product, Reply,
+    StationUuid,
+};
 
 use crate::history::is_for;
-use crate::{CommitSource, ConnId, Core, Event, LimitReached, Membership, MembershipEvent, Output, Presence, Timer};
+use crate::{
+    CommitSource, ConnId, Core, Event, LimitReached, Membership, MembershipEvent, Output, Presence, Timer,
+};
 
 /// A connection that somebody else made.
 #[derive(Debug)]
@@ -73,13 +78,28 @@ impl Core {
         let station = join.station;
         if station == self.config.station {
             // One product JOINs itself; others do when two of our addresses lead back to us.
-            return self.answer_join(conn, Some(station), Product::detect(&join.provider, &join.station_name), ok());
+            return self.answer_join(
+                conn,
+                Some(station),
+                Product::detect(&join.provider, &join.station_name),
+                ok(),
+            );
         }
         if self.presence != Presence::Present {
-            return self.answer_join(conn, None, Product::Other, refuse("this station is not in the group at the moment"));
+            return self.answer_join(
+                conn,
+                None,
+                Product::Other,
+                refuse("this station is not in the group at the moment"),
+            );
         }
         if !self.make_peer(station, &join.station_name) {
-            return self.answer_join(conn, None, Product::Other, refuse("this station knows too many stations already"));
+            return self.answer_join(
+                conn,
+                None,
+                Product::Other,
+                refuse("this station knows too many stations already"),
+            );
         }
         if let Some(inbound) = self.inbound.get_mut(&conn) {
             inbound.station = Some(station);
@@ -93,6 +113,7 @@ impl Core {
         self.membership(station, MembershipEvent::JoinReceived);
         self.watch_unseen(station);
         self.note_commits(station, &join.commits, CommitSource::Listed);
+        // req: STA-10
         if product.wants_commit_after_join() {
             let newest = self.history.visible_to(Some(station)).next_back().map(|c| c.file);
             if let Some(newest) = newest {
@@ -102,7 +123,8 @@ impl Core {
     }
 
     fn answer_join(&mut self, conn: ConnId, to: Option<StationUuid>, product: Product, reply: Reply) {
-        let commits: Vec<Commit> = if reply.ok { self.history.visible_to(to).cloned().collect() } else { Vec::new() };
+        let commits: Vec<Commit> =
+            if reply.ok { self.history.visible_to(to).cloned().collect() } else { Vec::new() };
         let ret = JoinRet {
             reply,
             provider: self.config.provider.clone(),
@@ -129,7 +151,10 @@ impl Core {
     }
 
     fn on_commit(&mut self, conn: ConnId, address: SocketAddr, commit: &Commit) {
-        let from = commit.station.or(self.inbound.get(&conn).and_then(|i| i.station)).or(self.only_station_at(address.ip()));
+        let from = commit
+            .station
+            .or(self.inbound.get(&conn).and_then(|i| i.station))
+            .or(self.only_station_at(address.ip()));
         let reply = match from {
             None => refuse("the commit has no StationUUID and its sender is not known"),
             Some(from) if from == self.config.station => ok(),
@@ -138,7 +163,13 @@ impl Core {
         self.answer(conn, Message::CommitRet(reply), Product::Other);
     }
 
-    fn take_commit(&mut self, conn: ConnId, address: SocketAddr, from: StationUuid, commit: &Commit) -> Reply {
+    fn take_commit(
+        &mut self,
+        conn: ConnId,
+        address: SocketAddr,
+        from: StationUuid,
+        commit: &Commit,
+    ) -> Reply {
         if self.presence != Presence::Present {
             return refuse("this station is not in the group at the moment");
         }
@@ -162,6 +193,7 @@ impl Core {
 
     fn on_new_session_host(&mut self, conn: ConnId, address: SocketAddr, proposal: &NewSessionHost) {
         let NewSessionHost { service_name, service_url, .. } = proposal;
+        // req: STA-15
         let reply = match (service_name.is_empty(), service_url.is_empty()) {
             (false, false) => refuse("only one of ServiceName and ServiceURL may be set"),
             (true, true) => refuse("one of ServiceName and ServiceURL must be set"),

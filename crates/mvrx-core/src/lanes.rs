@@ -8,8 +8,8 @@ use crate::exchange::{Exchange, Purpose};
 use crate::history::is_for;
 use crate::peer::{Lane, Target};
 use crate::{
-    ConnId, Core, Event, ExchangeAction, ExchangeEvent, ExchangeFailure, ExchangePhase, FetchEvent, LimitReached, Membership,
-    MembershipEvent, Output, Presence, Timer,
+    ConnId, Core, Event, ExchangeAction, ExchangeEvent, ExchangeFailure, ExchangePhase, FetchEvent,
+    LimitReached, Membership, MembershipEvent, Output, Presence, Timer,
 };
 
 impl Core {
@@ -21,6 +21,7 @@ impl Core {
         if self.history.shrink_to(self.config.limits.commits) {
             self.limit(LimitReached::Commits);
         }
+        // req: STA-07
         let told: Vec<StationUuid> = self
             .peers
             .iter()
@@ -189,7 +190,8 @@ impl Core {
     ) -> Option<ConnId> {
         let address = untried.pop_front()?;
         let conn = self.dial(address);
-        self.exchanges.insert(conn, Exchange { target, purpose, phase: ExchangePhase::Dialing, address, untried });
+        self.exchanges
+            .insert(conn, Exchange { target, purpose, phase: ExchangePhase::Dialing, address, untried });
         Some(conn)
     }
 
@@ -269,10 +271,13 @@ impl Core {
         let product = self.product_of(target);
         let (message, wait) = match purpose {
             Purpose::Join => (Some(self.join_message(target)), self.config.timers.reply),
-            Purpose::Leave => (Some(Message::Leave(Leave::new(self.config.station))), self.config.timers.reply),
-            Purpose::Commit(file) => {
-                (self.history.entry(file).map(|e| Message::Commit(e.commit.clone())), self.config.timers.reply)
+            Purpose::Leave => {
+                (Some(Message::Leave(Leave::new(self.config.station))), self.config.timers.reply)
             }
+            Purpose::Commit(file) => (
+                self.history.entry(file).map(|e| Message::Commit(e.commit.clone())),
+                self.config.timers.reply,
+            ),
             Purpose::Request(request) => (self.request_message(request), self.config.timers.request_reply),
         };
         match message {
@@ -364,7 +369,9 @@ impl Core {
             Purpose::Join => self.join_failed(exchange.target),
             Purpose::Commit(file) => self.commit_failed(exchange.target, file, failure),
             Purpose::Leave => {}
-            Purpose::Request(request) => self.attempt_failed(request, FetchEvent::Failed, failure.to_string()),
+            Purpose::Request(request) => {
+                self.attempt_failed(request, FetchEvent::Failed, failure.to_string())
+            }
         }
         self.give_up_if_gone(exchange.target);
         self.queue(exchange.target);

@@ -96,6 +96,7 @@ impl Membership {
             (Member, E::JoinFailed) => (Member, JoinLater),
             (Member, E::Vanished) => (Member, Verify),
             // A reply to a JOIN that was under way when it left does not bring it back.
+            // req: STA-02
             (Left, E::Sighted | E::JoinAccepted | E::JoinRefused | E::JoinFailed) => (Left, Nothing),
             (Left, E::Asked) => (Sighted, Join),
         }

@@ -92,7 +92,7 @@ pub enum Output {
     /// A place did not answer: discovery may want to look again.
     Suspect {
         /// The place.
-        place: crate::PlaceId,
+        place: PlaceId,
     },
     /// The application is told.
     Event(Event),

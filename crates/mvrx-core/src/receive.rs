@@ -9,8 +9,8 @@ use crate::history::{Noted, is_for};
 use crate::input::is_reply;
 use crate::peer::Target;
 use crate::{
-    CommitSource, ConnId, Core, Ending, Event, ExchangeEvent, ExchangeFailure, ExchangePhase, FetchEvent, LimitReached,
-    MembershipEvent,
+    CommitSource, ConnId, Core, Ending, Event, ExchangeEvent, ExchangeFailure, ExchangePhase, FetchEvent,
+    LimitReached, MembershipEvent,
 };
 
 impl Core {
@@ -22,12 +22,17 @@ impl Core {
         self.touch_inbound(conn);
         if is_reply(&parsed.message) {
             // One product answers on a connection of its own.
+            // req: STA-05
             match self.exchange_waiting_for(&parsed.message, address) {
                 Some(asking) => {
-                    let open = self.exchanges.get(&asking).is_some_and(|e| e.phase != ExchangePhase::ReplyElsewhere);
+                    let open =
+                        self.exchanges.get(&asking).is_some_and(|e| e.phase != ExchangePhase::ReplyElsewhere);
                     self.on_reply(asking, parsed, open);
                 }
-                None => self.peer_error(address, format!("a {} that answers nothing we asked", parsed.message.kind())),
+                None => self.peer_error(
+                    address,
+                    format!("a {} that answers nothing we asked", parsed.message.kind()),
+                ),
             }
             return;
         }
@@ -57,7 +62,9 @@ impl Core {
         };
         self.exchanges
             .iter()
-            .filter(|(_, e)| e.phase != ExchangePhase::Dialing && wanted(e.purpose) && fits(e.target, e.address))
+            .filter(|(_, e)| {
+                e.phase != ExchangePhase::Dialing && wanted(e.purpose) && fits(e.target, e.address)
+            })
             // The one whose asking connection is closed already waits most surely.
             .max_by_key(|(_, e)| e.phase == ExchangePhase::ReplyElsewhere)
             .map(|(conn, _)| *conn)
@@ -100,10 +107,14 @@ impl Core {
             Target::Place(_) => None,
         };
         let Some(found) = ret.station.or(expected) else {
-            self.peer_error(address, "a JOIN_RET without StationUUID from an address of the fixed list".to_owned());
+            self.peer_error(
+                address,
+                "a JOIN_RET without StationUUID from an address of the fixed list".to_owned(),
+            );
             return self.exchange(conn, ExchangeEvent::Broken, open);
         };
         if let Some(expected) = expected
+            // req: STA-04
             && expected != found
         {
             return self.on_mismatch(conn, expected, found, address, ret, open);
@@ -112,7 +123,10 @@ impl Core {
             if let Some(known) = self.places.get_mut(&place) {
                 known.station = Some(found);
                 let addresses = known.addresses.clone();
-                if found != self.config.station && self.make_peer(found, &ret.station_name) && let Some(peer) = self.peers.get_mut(&found) {
+                if found != self.config.station
+                    && self.make_peer(found, &ret.station_name)
+                    && let Some(peer) = self.peers.get_mut(&found)
+                {
                     peer.places.insert(place, addresses);
                 }
             }
@@ -123,7 +137,15 @@ impl Core {
     }
 
     /// The address belongs to somebody else: he has our JOIN now, the one we looked for may be at another address.
-    fn on_mismatch(&mut self, conn: ConnId, expected: StationUuid, found: StationUuid, address: SocketAddr, ret: &JoinRet, open: bool) {
+    fn on_mismatch(
+        &mut self,
+        conn: ConnId,
+        expected: StationUuid,
+        found: StationUuid,
+        address: SocketAddr,
+        ret: &JoinRet,
+        open: bool,
+    ) {
         self.event(Event::StationMismatch { expected, found, address });
         if let Some(peer) = self.peers.get_mut(&expected) {
             peer.wrong.insert(address);
@@ -161,8 +183,15 @@ impl Core {
     }
 
     /// Takes over what JOIN or JOIN_RET tells of a station.
-    pub(crate) fn learn(&mut self, station: StationUuid, provider: &str, name: &str, version: mvrx_message::MvrVersion) {
+    pub(crate) fn learn(
+        &mut self,
+        station: StationUuid,
+        provider: &str,
+        name: &str,
+        version: mvrx_message::MvrVersion,
+    ) {
         let Some(peer) = self.peers.get_mut(&station) else { return };
+        // req: STA-03
         let known_as = std::mem::replace(&mut peer.name, name.to_owned());
         peer.version = version;
         peer.product = Product::detect(provider, name);
@@ -177,7 +206,9 @@ impl Core {
     pub(crate) fn note_commits(&mut self, from: StationUuid, commits: &[Commit], source: CommitSource) {
         for commit in commits {
             let ours = commit.station == Some(self.config.station);
-            if !is_for(commit, Some(self.config.station)) || (ours && self.history.entry(commit.file).is_none()) {
+            if !is_for(commit, Some(self.config.station))
+                || (ours && self.history.entry(commit.file).is_none())
+            {
                 continue;
             }
             match self.history.note(commit, from) {
@@ -185,7 +216,9 @@ impl Core {
                 Noted::Known | Noted::Contradicts => {}
             }
         }
-        if self.history.len() > self.config.limits.commits && self.history.shrink_to(self.config.limits.commits) {
+        if self.history.len() > self.config.limits.commits
+            && self.history.shrink_to(self.config.limits.commits)
+        {
             self.limit(LimitReached::Commits);
         }
     }
@@ -203,7 +236,8 @@ impl Core {
     }
 
     pub(crate) fn on_malformed(&mut self, conn: ConnId, what: String) {
-        let address = self.exchanges.get(&conn).map(|e| e.address).or(self.inbound.get(&conn).map(|i| i.peer));
+        let address =
+            self.exchanges.get(&conn).map(|e| e.address).or(self.inbound.get(&conn).map(|i| i.peer));
         let Some(address) = address else { return };
         self.peer_error(address, what);
         if self.exchanges.contains_key(&conn) {
@@ -224,7 +258,10 @@ impl Core {
             }
             None => {
                 if let Some(inbound) = self.inbound.get(&conn) {
-                    self.peer_error(inbound.peer, "a file that nobody asked for on this connection".to_owned());
+                    self.peer_error(
+                        inbound.peer,
+                        "a file that nobody asked for on this connection".to_owned(),
+                    );
                     self.close_inbound(conn);
                 }
             }

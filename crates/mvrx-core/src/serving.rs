@@ -11,7 +11,12 @@ use crate::{ConnId, Core, Event, LimitReached, Membership, Output, Presence};
 impl Core {
     pub(crate) fn on_request(&mut self, conn: ConnId, address: SocketAddr, request: &Request) {
         if self.presence == Presence::Absent {
-            return self.refuse_request(conn, request.file, address, "this station is not in the group at the moment");
+            return self.refuse_request(
+                conn,
+                request.file,
+                address,
+                "this station is not in the group at the moment",
+            );
         }
         if let Some(station) = request.station
             && let Some(inbound) = self.inbound.get_mut(&conn)
@@ -21,11 +26,22 @@ impl Core {
         let sending = self.inbound.values().filter(|i| i.sending.is_some() || i.exporting).count();
         if sending >= self.config.limits.served {
             self.limit(LimitReached::Served);
-            return self.refuse_request(conn, request.file, address, "this station is sending too many files already, try again");
+            return self.refuse_request(
+                conn,
+                request.file,
+                address,
+                "this station is sending too many files already, try again",
+            );
         }
         if self.inbound.get(&conn).is_some_and(|i| i.sending.is_some() || i.exporting) {
-            return self.refuse_request(conn, request.file, address, "a file is on its way on this connection already");
+            return self.refuse_request(
+                conn,
+                request.file,
+                address,
+                "a file is on its way on this connection already",
+            );
         }
+        // req: STA-13
         match request.file {
             Some(file) if self.may_have(conn, address, file) => self.send_file(conn, file),
             Some(_) => self.refuse_request(conn, request.file, address, NOT_HERE),
@@ -40,10 +56,12 @@ impl Core {
     }
 
     pub(crate) fn on_exported(&mut self, conn: ConnId, commit: Option<Commit>) {
-        let asker = self.inbound.get(&conn).map(|i| (i.station.or(self.only_station_at(i.peer.ip())), i.peer));
+        let asker =
+            self.inbound.get(&conn).map(|i| (i.station.or(self.only_station_at(i.peer.ip())), i.peer));
         let exported = commit.map(|commit| {
             let file = commit.file;
             // The asker gets the file itself; the others learn that it exists.
+            // req: STA-14
             self.publish(commit, asker.and_then(|(station, _)| station));
             file
         });
@@ -76,7 +94,9 @@ impl Core {
             return is_for(&entry.commit, Some(station));
         }
         let at = |(station, peer): (&StationUuid, &crate::peer::Peer)| {
-            peer.membership == Membership::Member && peer.may_be_at(address.ip()) && is_for(&entry.commit, Some(*station))
+            peer.membership == Membership::Member
+                && peer.may_be_at(address.ip())
+                && is_for(&entry.commit, Some(*station))
         };
         is_for(&entry.commit, None) || self.peers.iter().any(at)
     }

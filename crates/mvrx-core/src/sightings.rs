@@ -7,7 +7,8 @@ use mvrx_message::StationUuid;
 
 use crate::peer::{Lane, Peer, Place, Target};
 use crate::{
-    Core, Event, LimitReached, Membership, MembershipAction, MembershipEvent, PlaceId, Presence, Sighting, Timer,
+    Core, Event, LimitReached, Membership, MembershipAction, MembershipEvent, PlaceId, Presence, Sighting,
+    Timer,
 };
 
 impl Core {
@@ -20,7 +21,9 @@ impl Core {
         let before = self.places.get(&sighting.place).and_then(|place| place.station);
         match sighting.station {
             Some(station) => {
-                if before.is_some_and(|b| b != station) || self.places.get(&sighting.place).is_some_and(|p| p.station.is_none()) {
+                if before.is_some_and(|b| b != station)
+                    || self.places.get(&sighting.place).is_some_and(|p| p.station.is_none())
+                {
                     self.on_vanished(sighting.place);
                 }
                 self.sighted_station(station, sighting);
@@ -87,7 +90,11 @@ impl Core {
     /// Makes room for a station by forgetting one that was sighted and never answered: a flood of invented ones keeps no real one out.
     fn evict(&mut self) -> bool {
         self.limit(LimitReached::Stations);
-        let silent = self.peers.iter().find(|(_, p)| p.membership == Membership::Sighted && p.lane.failures > 0).map(|(s, _)| *s);
+        let silent = self
+            .peers
+            .iter()
+            .find(|(_, p)| p.membership == Membership::Sighted && p.lane.failures > 0)
+            .map(|(s, _)| *s);
         if let Some(silent) = silent {
             self.forget(silent);
         }
@@ -107,7 +114,12 @@ impl Core {
         }
     }
 
-    fn make_place(&mut self, place: PlaceId, station: Option<StationUuid>, addresses: Vec<std::net::SocketAddr>) -> bool {
+    fn make_place(
+        &mut self,
+        place: PlaceId,
+        station: Option<StationUuid>,
+        addresses: Vec<std::net::SocketAddr>,
+    ) -> bool {
         if let Some(known) = self.places.get_mut(&place) {
             known.addresses = addresses;
             known.station = station.or(known.station);
@@ -162,6 +174,7 @@ impl Core {
         }
         match action {
             MembershipAction::Nothing => {}
+            // req: STA-01
             MembershipAction::Join | MembershipAction::Verify => self.want_join(Target::Station(station)),
             MembershipAction::JoinBack => {
                 let recent = last_join.is_some_and(|at| self.now < at + self.config.timers.join_back);
@@ -187,7 +200,11 @@ impl Core {
     }
 
     pub(crate) fn all_targets(&self) -> Vec<Target> {
-        let stations = self.peers.iter().filter(|(_, p)| p.membership != Membership::Left).map(|(s, _)| Target::Station(*s));
+        let stations = self
+            .peers
+            .iter()
+            .filter(|(_, p)| p.membership != Membership::Left)
+            .map(|(s, _)| Target::Station(*s));
         let places = self.places.iter().filter(|(_, p)| p.station.is_none()).map(|(p, _)| Target::Place(*p));
         if self.presence == Presence::Present { stations.chain(places).collect() } else { Vec::new() }
     }

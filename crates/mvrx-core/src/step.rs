@@ -12,8 +12,8 @@ use crate::inbound::Inbound;
 use crate::peer::{Peer, Place, Target};
 use crate::timer::Agenda;
 use crate::{
-    Command, CommitView, Config, ConnId, Event, Input, LimitReached, Membership, Output, Outputs, PlaceId, RequestId,
-    StationView, Timer,
+    Command, CommitView, Config, ConnId, Event, Input, LimitReached, Membership, Output, Outputs, PlaceId,
+    RequestId, StationView, Timer,
 };
 
 /// The sans-IO station. See the crate's page for its contract.
@@ -208,6 +208,7 @@ impl Core {
         let members: Vec<StationUuid> = self.peers.keys().copied().collect();
         for station in members {
             self.stop_lane(Target::Station(station));
+            // req: STA-06
             if self.counts_us(station) {
                 self.want_leave(station);
             }

@@ -1,0 +1,43 @@
+//! Aim: every state meets every event, and what follows is written down; a change of a table shows as a change of its snapshot.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fmt::{Debug, Write};
+
+use mvrx_core::{ExchangeEvent, ExchangePhase, FetchEvent, FetchPhase, Membership, MembershipEvent};
+
+fn matrix<S: Copy + Debug, E: Copy + Debug, A: Debug>(
+    states: &[S],
+    events: &[E],
+    on: impl Fn(S, E) -> (S, A),
+) -> String {
+    let mut text = String::new();
+    for state in states {
+        for event in events {
+            let (next, action) = on(*state, *event);
+            writeln!(
+                text,
+                "{:<14} {:<14} -> {:<14} {action:?}",
+                format!("{state:?}"),
+                format!("{event:?}"),
+                format!("{next:?}")
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn membership_is_as_declared() {
+    insta::assert_snapshot!(matrix(&Membership::ALL, &MembershipEvent::ALL, Membership::on));
+}
+
+#[test]
+fn an_exchange_is_as_declared() {
+    insta::assert_snapshot!(matrix(&ExchangePhase::ALL, &ExchangeEvent::ALL, ExchangePhase::on));
+}
+
+#[test]
+fn a_fetch_is_as_declared() {
+    insta::assert_snapshot!(matrix(&FetchPhase::ALL, &FetchEvent::ALL, FetchPhase::on));
+}
