@@ -1,0 +1,172 @@
+//! [`Dialect`]: the form in which a message is written, for everybody or for one product.
+//!
+//! [`Dialect::strict`] is the one form that every known product reads (the write column of table 3.2). A product has a form of its
+//! own only where that table or a measurement says that it does better with it.
+
+use crate::Product;
+
+/// The form of the messages that are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    leave_keys: LeaveKeys,
+    current_state: CurrentState,
+    join_bytes: usize,
+    join_ret_bytes: usize,
+    string_bytes: usize,
+    mvrx_object: bool,
+}
+
+/// Which keys name the station in LEAVE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeaveKeys {
+    /// `FromStationUUID`, as Table 70 says. Both together are an error for strict readers of today's edition.
+    FromStationUuid,
+    /// `FromStationUUID` and `StationUUID`, for readers of the next edition.
+    Both,
+}
+
+/// How a REQUEST asks for the current state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CurrentState {
+    /// `FileUUID` is the empty string.
+    EmptyFileUuid,
+    /// `FileUUID` is absent.
+    NoFileUuid,
+}
+
+impl Dialect {
+    /// The form that every known product reads.
+    #[must_use]
+    pub const fn strict() -> Self {
+        Self {
+            leave_keys: LeaveKeys::FromStationUuid,
+            current_state: CurrentState::EmptyFileUuid,
+            join_bytes: 64 * 1024,
+            join_ret_bytes: 32 * 1024,
+            string_bytes: STRING_BYTES,
+            mvrx_object: true,
+        }
+    }
+
+    /// The form that one product reads best.
+    ///
+    /// | product | differs from [`strict`](Self::strict) in | because |
+    /// |---|---|---|
+    /// | grandMA3 | LEAVE has both keys | it writes the next edition's key itself (2.3), and reads this one or that |
+    /// | MVR4J | messages of 1,000 bytes with strings of 160, no `mvrx` object | it reads only what its first read brings, about 1 KiB (1.1, row "TCP segmentation tolerance") |
+    /// | the-pult | current state is asked for without `FileUUID` | an empty one fails its parser (1.3, row `REQUEST FileUUID ""`) |
+    #[must_use]
+    pub const fn towards(product: Product) -> Self {
+        let strict = Self::strict();
+        match product {
+            Product::GrandMa3 => strict.with_leave_keys(LeaveKeys::Both),
+            Product::Mvr4j => strict
+                .with_join_bytes(FIRST_READ_BYTES)
+                .with_join_ret_bytes(FIRST_READ_BYTES)
+                .with_string_bytes(FIRST_READ_STRING_BYTES)
+                .with_mvrx_object(false),
+            Product::ThePult => strict.with_current_state(CurrentState::NoFileUuid),
+            Product::BlenderDmx
+            | Product::Perastage
+            | Product::Peraviz
+            | Product::LibMvrGdtf
+            | Product::Mvrx
+            | Product::Other => strict,
+        }
+    }
+
+    /// Which keys name the station in LEAVE.
+    #[must_use]
+    pub const fn with_leave_keys(mut self, keys: LeaveKeys) -> Self {
+        self.leave_keys = keys;
+        self
+    }
+
+    /// How a REQUEST asks for the current state.
+    #[must_use]
+    pub const fn with_current_state(mut self, form: CurrentState) -> Self {
+        self.current_state = form;
+        self
+    }
+
+    /// Bytes that a whole JOIN may have; commits that do not fit are not listed.
+    #[must_use]
+    pub const fn with_join_bytes(mut self, bytes: usize) -> Self {
+        self.join_bytes = bytes;
+        self
+    }
+
+    /// Bytes that a whole JOIN_RET may have; commits that do not fit are not listed.
+    #[must_use]
+    pub const fn with_join_ret_bytes(mut self, bytes: usize) -> Self {
+        self.join_ret_bytes = bytes;
+        self
+    }
+
+    /// Bytes that one string may have, at most 1,000; the rest is cut at a character's boundary.
+    #[must_use]
+    pub const fn with_string_bytes(mut self, bytes: usize) -> Self {
+        self.string_bytes = if bytes < STRING_BYTES { bytes } else { STRING_BYTES };
+        self
+    }
+
+    /// Whether the `mvrx` object is written.
+    #[must_use]
+    pub const fn with_mvrx_object(mut self, written: bool) -> Self {
+        self.mvrx_object = written;
+        self
+    }
+
+    /// See [`with_leave_keys`](Self::with_leave_keys).
+    #[must_use]
+    pub const fn leave_keys(&self) -> LeaveKeys {
+        self.leave_keys
+    }
+
+    /// See [`with_current_state`](Self::with_current_state).
+    #[must_use]
+    pub const fn current_state(&self) -> CurrentState {
+        self.current_state
+    }
+
+    /// See [`with_join_bytes`](Self::with_join_bytes).
+    #[must_use]
+    pub const fn join_bytes(&self) -> usize {
+        self.join_bytes
+    }
+
+    /// See [`with_join_ret_bytes`](Self::with_join_ret_bytes).
+    #[must_use]
+    pub const fn join_ret_bytes(&self) -> usize {
+        self.join_ret_bytes
+    }
+
+    /// See [`with_string_bytes`](Self::with_string_bytes).
+    #[must_use]
+    pub const fn string_bytes(&self) -> usize {
+        self.string_bytes
+    }
+
+    /// See [`with_mvrx_object`](Self::with_mvrx_object).
+    #[must_use]
+    pub const fn mvrx_object(&self) -> bool {
+        self.mvrx_object
+    }
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self::strict()
+    }
+}
+
+/// The official library copies each string into 1,024 bytes without looking.
+const STRING_BYTES: usize = 1_000;
+
+/// What one product surely reads at once, the 28 bytes of a package's header beside.
+const FIRST_READ_BYTES: usize = 1_000;
+
+/// So that a COMMIT with a full Comment and FileName stays below [`FIRST_READ_BYTES`].
+const FIRST_READ_STRING_BYTES: usize = 160;

@@ -1,0 +1,269 @@
+//! The JSON objects as they are written; the order of the fields is the order on the wire.
+
+use serde::{Serialize, Serializer};
+
+use crate::file_name::{bounded_file_name, cut};
+use crate::{
+    Commit, CurrentState, Dialect, FileUuid, Join, JoinRet, Leave, LeaveKeys, MessageType, MvrVersion,
+    NewSessionHost, Ours, Reply, Request, StationUuid,
+};
+
+/// A list that [`super::list`] fills; it is the last field.
+type EmptyList = [(); 0];
+
+#[derive(Serialize)]
+pub(super) struct JoinShape<'a> {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(rename = "Provider")]
+    provider: &'a str,
+    #[serde(rename = "StationName")]
+    station_name: &'a str,
+    #[serde(rename = "verMajor")]
+    ver_major: u32,
+    #[serde(rename = "verMinor")]
+    ver_minor: u32,
+    #[serde(rename = "StationUUID")]
+    station: StationUuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvrx: Option<MvrxShape>,
+    #[serde(rename = "Commits")]
+    commits: EmptyList,
+}
+
+impl<'a> JoinShape<'a> {
+    pub(super) fn of(join: &'a Join, dialect: &Dialect) -> Self {
+        Self {
+            kind: MessageType::Join.as_str(),
+            provider: short(&join.provider, dialect),
+            station_name: short(&join.station_name, dialect),
+            ver_major: MvrVersion::CURRENT.major,
+            ver_minor: MvrVersion::CURRENT.minor,
+            station: join.station,
+            mvrx: join.ours.and_then(|ours| MvrxShape::of(ours, join.version, None, dialect)),
+            commits: [],
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct JoinRetShape<'a> {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(rename = "OK")]
+    ok: bool,
+    #[serde(rename = "Message")]
+    message: &'a str,
+    #[serde(rename = "Provider")]
+    provider: &'a str,
+    #[serde(rename = "StationName")]
+    station_name: &'a str,
+    #[serde(rename = "verMajor")]
+    ver_major: u32,
+    #[serde(rename = "verMinor")]
+    ver_minor: u32,
+    #[serde(rename = "StationUUID")]
+    station: OrEmpty<StationUuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvrx: Option<MvrxShape>,
+    #[serde(rename = "Commits")]
+    commits: EmptyList,
+}
+
+impl<'a> JoinRetShape<'a> {
+    pub(super) fn of(ret: &'a JoinRet, dialect: &Dialect) -> Self {
+        Self {
+            kind: MessageType::JoinRet.as_str(),
+            ok: ret.reply.ok,
+            message: short(&ret.reply.message, dialect),
+            provider: short(&ret.provider, dialect),
+            station_name: short(&ret.station_name, dialect),
+            ver_major: MvrVersion::CURRENT.major,
+            ver_minor: MvrVersion::CURRENT.minor,
+            station: OrEmpty(ret.station),
+            mvrx: ret.ours.and_then(|ours| MvrxShape::of(ours, ret.version, None, dialect)),
+            commits: [],
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct LeaveShape {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(rename = "FromStationUUID")]
+    from: StationUuid,
+    #[serde(rename = "StationUUID", skip_serializing_if = "Option::is_none")]
+    station: Option<StationUuid>,
+}
+
+impl LeaveShape {
+    // req: MSG-LEAVE
+    pub(super) fn of(leave: &Leave, dialect: &Dialect) -> Self {
+        Self {
+            kind: MessageType::Leave.as_str(),
+            from: leave.station,
+            station: (dialect.leave_keys() == LeaveKeys::Both).then_some(leave.station),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct CommitShape<'a> {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(rename = "verMajor")]
+    ver_major: u32,
+    #[serde(rename = "verMinor")]
+    ver_minor: u32,
+    #[serde(rename = "FileSize")]
+    file_size: u64,
+    #[serde(rename = "FileUUID")]
+    file: FileUuid,
+    #[serde(rename = "StationUUID")]
+    station: OrEmpty<StationUuid>,
+    #[serde(rename = "ForStationsUUID")]
+    for_stations: &'a [StationUuid],
+    #[serde(rename = "Comment")]
+    comment: &'a str,
+    #[serde(rename = "FileName")]
+    file_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvrx: Option<MvrxShape>,
+}
+
+impl<'a> CommitShape<'a> {
+    pub(super) fn of(commit: &'a Commit, dialect: &Dialect) -> Self {
+        let told = commit.blake3.is_some() || commit.version != MvrVersion::CURRENT;
+        let mvrx =
+            told.then(|| MvrxShape::of(Ours::CURRENT, commit.version, commit.blake3, dialect)).flatten();
+        Self {
+            kind: MessageType::Commit.as_str(),
+            ver_major: MvrVersion::CURRENT.major,
+            ver_minor: MvrVersion::CURRENT.minor,
+            file_size: commit.file_size,
+            file: commit.file,
+            station: OrEmpty(commit.station),
+            for_stations: &commit.for_stations,
+            comment: short(&commit.comment, dialect),
+            file_name: bounded_file_name(&commit.file_name, dialect.string_bytes()),
+            mvrx,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct RequestShape<'a> {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(rename = "FileUUID", skip_serializing_if = "Option::is_none")]
+    file: Option<OrEmpty<FileUuid>>,
+    #[serde(rename = "FromStationUUID")]
+    from: &'a [StationUuid],
+}
+
+impl<'a> RequestShape<'a> {
+    // req: MSG-REQUEST-FROM, MSG-REQUEST-LATEST
+    pub(super) fn of(request: &'a Request, dialect: &Dialect) -> Self {
+        let absent = request.file.is_none() && dialect.current_state() == CurrentState::NoFileUuid;
+        Self {
+            kind: MessageType::Request.as_str(),
+            file: (!absent).then_some(OrEmpty(request.file)),
+            from: &request.from,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct NewSessionHostShape<'a> {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(rename = "ServiceName")]
+    service_name: &'a str,
+    #[serde(rename = "ServiceURL")]
+    service_url: &'a str,
+}
+
+impl<'a> NewSessionHostShape<'a> {
+    pub(super) fn of(host: &'a NewSessionHost, dialect: &Dialect) -> Self {
+        Self {
+            kind: MessageType::NewSessionHost.as_str(),
+            service_name: short(&host.service_name, dialect),
+            service_url: short(&host.service_url, dialect),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ReplyShape<'a> {
+    #[serde(rename = "Type")]
+    kind: &'static str,
+    #[serde(rename = "OK")]
+    ok: bool,
+    #[serde(rename = "Message")]
+    message: &'a str,
+}
+
+impl<'a> ReplyShape<'a> {
+    pub(super) fn of(kind: MessageType, reply: &'a Reply, dialect: &Dialect) -> Self {
+        Self { kind: kind.as_str(), ok: reply.ok, message: short(&reply.message, dialect) }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct TypeShape<'a> {
+    #[serde(rename = "Type")]
+    kind: &'a str,
+}
+
+impl<'a> TypeShape<'a> {
+    pub(super) fn of(kind: &'a str, dialect: &Dialect) -> Self {
+        Self { kind: short(kind, dialect) }
+    }
+}
+
+/// The `mvrx` object; see [`Ours`] for its keys.
+#[derive(Serialize)]
+pub(super) struct MvrxShape {
+    v: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blake3: Option<String>,
+}
+
+impl MvrxShape {
+    // req: MSG-MVRX
+    fn of(ours: Ours, version: MvrVersion, blake3: Option<[u8; 32]>, dialect: &Dialect) -> Option<Self> {
+        dialect.mvrx_object().then(|| Self {
+            v: ours.version,
+            mvr: (version != MvrVersion::CURRENT).then(|| version.to_string()),
+            blake3: blake3.map(|hash| hex(&hash)),
+        })
+    }
+}
+
+/// A UUID, or the empty string for none: no field is ever null.
+struct OrEmpty<T>(Option<T>);
+
+impl<T: Serialize> Serialize for OrEmpty<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(id) => id.serialize(serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
+// req: MSG-STRINGS
+fn short<'a>(text: &'a str, dialect: &Dialect) -> &'a str {
+    cut(text, dialect.string_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
