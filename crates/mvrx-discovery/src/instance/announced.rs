@@ -1,0 +1,126 @@
+//! The writing side: the names and strings by which a station is announced.
+//!
+//! The instance is `Station.Group` in **one** label. All known products read the group from it; two labels are not listed by avahi, and the
+//! bare group is shared, which a probing responder renames to a group of another name.
+
+use mvrx_message::{GroupName, SERVICE_TYPE, StationUuid, Txt};
+
+use super::InstanceName;
+use crate::{Advertisement, DiscoveryError};
+
+/// The longest DNS label in bytes (RFC 1035).
+pub const LABEL_BYTES: usize = 63;
+
+/// The longest group that can be announced: one byte of station and a dot stand before it.
+pub const LONGEST_GROUP: usize = LABEL_BYTES - 2;
+
+/// What goes into the records of an announced station.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Announced {
+    /// The instance name under `_mvrxchange._tcp.local.`: one label, `Station.Group`, at most 63 bytes, the group whole.
+    pub instance: String,
+    /// The instance name under the group's own service type: the station's part alone.
+    pub station_label: String,
+    /// The first label of SRV's target. Made of the StationUUID, so no two stations of the world negotiate over it.
+    pub host: String,
+    /// SRV's port.
+    pub port: u16,
+    /// The strings of the TXT record (Table 65); each pair with its `=` has at most 255 bytes.
+    pub txt: Vec<(&'static str, String)>,
+}
+
+impl Announced {
+    /// The names for an advertisement.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::PortIsZero`], [`DiscoveryError::GroupLeavesNoRoomForStation`], [`DiscoveryError::GroupReadAsAnother`].
+    pub fn of(advertisement: &Advertisement) -> Result<Self, DiscoveryError> {
+        Self::named(advertisement, |room| clean_label(&advertisement.station_name, room))
+    }
+
+    /// The names for an advertisement whose instance name another station has: part of the StationUUID tells the two apart. Of two
+    /// stations that both give way, none gets the other's name.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    // req: DIS-NAMESAKE
+    pub fn beside_namesake(advertisement: &Advertisement) -> Result<Self, DiscoveryError> {
+        Self::named(advertisement, |room| {
+            let uuid = advertisement.station.as_uuid().simple().to_string();
+            let tail = cut(&uuid, room.min(UUID_DIGITS));
+            match room.checked_sub(tail.len() + 1) {
+                Some(rest @ 1..) => format!("{}-{tail}", clean_label(&advertisement.station_name, rest)),
+                _ => tail.to_owned(),
+            }
+        })
+    }
+
+    // req: DIS-ONE-LABEL, DIS-TXT, DIS-HOST
+    fn named(
+        advertisement: &Advertisement,
+        station: impl FnOnce(usize) -> String,
+    ) -> Result<Self, DiscoveryError> {
+        if advertisement.port == 0 {
+            return Err(DiscoveryError::PortIsZero);
+        }
+        let group = advertisement.group.as_str();
+        let Some(room @ 1..) = LABEL_BYTES.checked_sub(group.len() + 1) else {
+            return Err(DiscoveryError::GroupLeavesNoRoomForStation {
+                bytes: group.len(),
+                max: LONGEST_GROUP,
+            });
+        };
+        let station_label = station(room);
+        let instance = format!("{station_label}.{group}");
+        check_read_back(&instance, &advertisement.group)?;
+        Ok(Self {
+            instance,
+            station_label,
+            host: host_label(advertisement.station),
+            port: advertisement.port,
+            txt: Txt::new(&advertisement.station_name, advertisement.station).to_pairs(),
+        })
+    }
+}
+
+/// A group with a dot or an `@` would be another group for everybody who reads the name.
+fn check_read_back(instance: &str, group: &GroupName) -> Result<(), DiscoveryError> {
+    let read_as =
+        InstanceName::read(&format!("{instance}.{SERVICE_TYPE}")).map(|name| name.group).unwrap_or_default();
+    if read_as == group.as_str() {
+        Ok(())
+    } else {
+        Err(DiscoveryError::GroupReadAsAnother { group: group.as_str().to_owned(), read_as })
+    }
+}
+
+/// A station's name as it may stand before `.Group`: nothing in it that a reader takes for a separator, at most `room` bytes, never empty.
+fn clean_label(name: &str, room: usize) -> String {
+    let cleaned: String = name
+        .trim()
+        .chars()
+        .map(|c| if matches!(c, '.' | '@' | '\\') || c.is_control() { '-' } else { c })
+        .collect();
+    let label = cut(&cleaned, room).trim_end();
+    if label.is_empty() { cut(NAMELESS, room).to_owned() } else { label.to_owned() }
+}
+
+fn host_label(station: StationUuid) -> String {
+    station.to_string()
+}
+
+/// The longest beginning of `text` of at most `bytes` bytes that ends between two characters.
+fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// The station's part for a station without a name.
+const NAMELESS: &str = "Station";
+
+/// So many digits of the StationUUID tell two stations of one name apart.
+const UUID_DIGITS: usize = 8;

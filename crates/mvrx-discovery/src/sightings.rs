@@ -1,0 +1,467 @@
+//! The table of sightings: what one discovery heard, as one entry per station. Pure; every backend that hears announcements uses it.
+//!
+//! It turns [`Observation`]s (one resolved announcement each) into [`DiscoveryEvent`]s. It deliberately does not know packets, sockets or
+//! time: what "since" means is a generation, a number that the backend raises when it forgets what it cached and asks anew.
+//!
+//! Names are not keys. libMVRgdtf, BlenderDMX and mvr-gdtf announce all stations of a group under one instance name, so:
+//! * an entry is keyed by TXT StationUUID; without one by instance name, SRV host and port;
+//! * an entry keeps all [`Source`]s (instance and host) it was heard under, and its addresses are those of all;
+//! * a removal of a **shared** name says nothing about any of its stations: the backend asks anew, and who does not answer in that
+//!   generation is gone ([`Sightings::sweep`]);
+//! * a removal of a name of its own is believed.
+//!
+//! Limits: [`Limits::sightings`], [`Limits::names_per_sighting`], [`Limits::addresses_per_sighting`], [`Limits::text_bytes`].
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use mvrx_message::{StationUuid, Txt};
+
+use crate::address::{self, LocalNetwork};
+use crate::instance::without_service_type;
+use crate::queue::EventQueue;
+use crate::{
+    DiscoveryEvent, DiscoveryProblem, InstanceName, InstanceNameError, InstanceShape, Limits, Sighting,
+    SightingKey, UnusableReason,
+};
+
+/// One announcement, resolved: the records of one SRV owner.
+#[derive(Debug, Clone)]
+pub(crate) struct Observation {
+    /// The SRV owner, labels joined by dots.
+    pub(crate) owner: String,
+    /// The TXT record.
+    pub(crate) txt: Txt,
+    /// The SRV target.
+    pub(crate) host: String,
+    /// The SRV port.
+    pub(crate) port: u16,
+    /// The target's addresses with the SRV port, link-local ones with the scope they were heard on.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Whether it was heard from this host.
+    pub(crate) same_host: bool,
+}
+
+/// What became of an observation, where the backend has to act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Observed {
+    Noted,
+    /// Another station announces the instance name that we announce.
+    Namesake,
+}
+
+/// What a removal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    Believed,
+    /// Several stations have the name: ask anew.
+    Shared,
+    Unknown,
+}
+
+/// How to look whether a sighting is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Suspicion {
+    Unknown,
+    /// These names are its own: ask for each.
+    Verify(Vec<String>),
+    /// Others answer to its name: ask for all.
+    AskAll,
+}
+
+#[derive(Debug)]
+pub(crate) struct Sightings {
+    limits: Limits,
+    entries: HashMap<SightingKey, Entry>,
+    own: Option<Own>,
+    networks: Vec<LocalNetwork>,
+    /// Counts observations: the order in which things were heard.
+    clock: u64,
+    full_told: bool,
+    unusable_told: Option<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    told: Sighting,
+    sources: Vec<Source>,
+    confirmed: bool,
+    heard: u64,
+    generation: u64,
+}
+
+/// A name and host under which a station was heard.
+#[derive(Debug, Clone, PartialEq)]
+struct Source {
+    owner: String,
+    host: String,
+    name: InstanceName,
+    txt: Txt,
+    addresses: Vec<SocketAddr>,
+    /// When it was last heard with something new. Hearing the same again does not make it newer, so that of an old and a new name of one
+    /// station, both still in some cache, the new one stays the newer.
+    changed: u64,
+}
+
+/// What we announce and announced.
+#[derive(Debug)]
+struct Own {
+    station: StationUuid,
+    instance: Option<String>,
+    announced: Vec<(String, u16)>,
+}
+
+impl Sightings {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            entries: HashMap::new(),
+            own: None,
+            networks: Vec::new(),
+            clock: 0,
+            full_told: false,
+            unusable_told: None,
+        }
+    }
+
+    pub(crate) fn set_networks(&mut self, networks: Vec<LocalNetwork>) {
+        self.networks = networks;
+    }
+
+    /// From now on this is us: not a sighting, and whoever else has this instance name is a namesake.
+    // req: DIS-NOT-OURSELVES
+    pub(crate) fn set_own(&mut self, station: StationUuid, instance: &str, port: u16, out: &mut EventQueue) {
+        let instance = instance.to_lowercase();
+        let mut announced = match self.own.take() {
+            Some(own) if own.station == station => own.announced,
+            _ => Vec::new(),
+        };
+        announced.retain(|known| *known != (instance.clone(), port));
+        announced.push((instance.clone(), port));
+        let surplus = announced.len().saturating_sub(OWN_NAMES);
+        announced.drain(..surplus);
+        self.own = Some(Own { station, instance: Some(instance), announced });
+        self.vanish(&SightingKey::Station(station), out);
+    }
+
+    /// Nothing of ours is announced any more; stragglers are still ours.
+    pub(crate) fn withdraw_own(&mut self) {
+        if let Some(own) = &mut self.own {
+            own.instance = None;
+        }
+    }
+
+    // req: DIS-KEY
+    pub(crate) fn observe(
+        &mut self,
+        observation: Observation,
+        generation: u64,
+        out: &mut EventQueue,
+    ) -> Observed {
+        self.clock += 1;
+        let source = match self.source(&observation) {
+            Ok(source) => source,
+            Err(reason) => {
+                self.unusable(&observation.owner, reason, out);
+                return Observed::Noted;
+            }
+        };
+        if observation.txt.station.is_some_and(|station| self.is_own(station)) {
+            self.check_own(&observation, &source, out);
+            return Observed::Noted;
+        }
+        let place = place_key(&source, observation.port);
+        let key = match observation.txt.station {
+            Some(station) => {
+                // The same announcement was heard before its TXT record was.
+                self.vanish(&place, out);
+                SightingKey::Station(station)
+            }
+            None if self.is_known_in_part(&observation, &source, generation) => return Observed::Noted,
+            None => place,
+        };
+        let namesake = self.is_namesake(&observation, &source);
+        self.note(key, source, generation, out);
+        if namesake { Observed::Namesake } else { Observed::Noted }
+    }
+
+    /// The announcement of this SRV owner is gone, says the backend.
+    // req: DIS-SHARED-REMOVAL
+    pub(crate) fn removed(&mut self, owner: &str, out: &mut EventQueue) -> Removal {
+        let having: Vec<SightingKey> = self.having(owner).cloned().collect();
+        let Some(key) = having.first() else { return Removal::Unknown };
+        if self.is_shared(owner) {
+            return Removal::Shared;
+        }
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.sources.retain(|source| !same_name(&source.owner, owner));
+        }
+        self.tell(key, out);
+        Removal::Believed
+    }
+
+    /// Everything not heard in `generation` or later is gone.
+    pub(crate) fn sweep(&mut self, generation: u64, out: &mut EventQueue) {
+        let silent = self.entries.iter().filter(|(_, entry)| entry.generation < generation);
+        let mut silent: Vec<SightingKey> = silent.map(|(key, _)| key.clone()).collect();
+        silent.sort_unstable();
+        for key in silent {
+            self.vanish(&key, out);
+        }
+    }
+
+    pub(crate) fn suspect(&mut self, key: &SightingKey) -> Suspicion {
+        let Some(entry) = self.entries.get_mut(key) else { return Suspicion::Unknown };
+        entry.confirmed = false;
+        let owners: Vec<String> = entry.sources.iter().map(|source| source.owner.clone()).collect();
+        if owners.iter().any(|owner| self.is_shared(owner)) {
+            Suspicion::AskAll
+        } else {
+            Suspicion::Verify(owners)
+        }
+    }
+
+    pub(crate) fn confirm(&mut self, key: &SightingKey) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.confirmed = true;
+        }
+    }
+
+    fn source(&self, observation: &Observation) -> Result<Source, UnusableReason> {
+        let Observation { owner, txt, host, port, addresses, same_host } = observation;
+        let name = txt.station_name.as_deref().unwrap_or_default();
+        if [owner.as_str(), host, name].iter().any(|text| text.len() > self.limits.text_bytes) {
+            return Err(UnusableReason::TooLong);
+        }
+        let name = InstanceName::read(owner).map_err(|error| match error {
+            InstanceNameError::OtherServiceType => UnusableReason::OtherService,
+            _ => UnusableReason::NoGroup,
+        })?;
+        if *port == 0 {
+            return Err(UnusableReason::NoPort);
+        }
+        let mut addresses = address::usable(addresses.iter().copied(), *same_host, &self.networks);
+        addresses.truncate(self.limits.addresses_per_sighting);
+        if addresses.is_empty() {
+            return Err(UnusableReason::NoReachableAddress);
+        }
+        let (owner, host) = (owner.clone(), host.to_lowercase());
+        Ok(Source { owner, host, name, txt: txt.clone(), addresses, changed: self.clock })
+    }
+
+    fn note(&mut self, key: SightingKey, source: Source, generation: u64, out: &mut EventQueue) {
+        if !self.entries.contains_key(&key) && !self.make_room(out) {
+            return;
+        }
+        let shared = source.name.shape == InstanceShape::GroupOnly;
+        let (limits, clock) = (&self.limits, self.clock);
+        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
+            told: nothing_told(key.clone()),
+            sources: Vec::new(),
+            confirmed: false,
+            heard: clock,
+            generation,
+        });
+        entry.heard = clock;
+        entry.generation = entry.generation.max(generation);
+        entry.merge(source, shared, limits);
+        self.tell(&key, out);
+    }
+
+    /// Tells the entry if what is known of it changed; ends it if nothing is.
+    fn tell(&mut self, key: &SightingKey, out: &mut EventQueue) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.sources.is_empty() {
+            return self.vanish(key, out);
+        }
+        let now = entry.sighting(key, &self.limits, &self.networks);
+        if now != entry.told {
+            entry.told = now.clone();
+            out.push(DiscoveryEvent::Sighted(now));
+        }
+    }
+
+    fn vanish(&mut self, key: &SightingKey, out: &mut EventQueue) {
+        if self.entries.remove(key).is_some() {
+            self.full_told &= self.entries.len() >= self.limits.sightings;
+            out.push(DiscoveryEvent::Vanished { key: key.clone() });
+        }
+    }
+
+    // req: DIS-FLOOD
+    fn make_room(&mut self, out: &mut EventQueue) -> bool {
+        if self.entries.len() < self.limits.sightings {
+            return true;
+        }
+        if !std::mem::replace(&mut self.full_told, true) {
+            out.problem(DiscoveryProblem::TooManySightings { limit: self.limits.sightings });
+        }
+        let oldest =
+            self.entries.iter().filter(|(_, entry)| !entry.confirmed).min_by_key(|(_, entry)| entry.heard);
+        let Some(key) = oldest.map(|(key, _)| key.clone()) else { return false };
+        self.vanish(&key, out);
+        self.full_told = true;
+        true
+    }
+
+    fn is_own(&self, station: StationUuid) -> bool {
+        self.own.as_ref().is_some_and(|own| own.station == station)
+    }
+
+    /// Our own announcements come back to us. Under a name, port or host that was never ours they are somebody else's.
+    fn check_own(&mut self, observation: &Observation, source: &Source, out: &mut EventQueue) {
+        let Some(own) = &self.own else { return };
+        let instance = instance_of(&source.owner).to_lowercase();
+        // Under the group's own service type the flattened name is the same.
+        let ours = own.announced.iter().any(|(known, port)| *known == instance && *port == observation.port);
+        if ours && observation.same_host {
+            return;
+        }
+        let instance = instance_of(&source.owner).to_owned();
+        if self.unusable_told.as_ref() != Some(&instance) {
+            self.unusable_told = Some(instance.clone());
+            out.problem(DiscoveryProblem::OwnUuidElsewhere { instance, addresses: source.addresses.clone() });
+        }
+    }
+
+    /// Whether it is an announcement already known, ours or another's, heard without its TXT record this time.
+    fn is_known_in_part(&mut self, observation: &Observation, source: &Source, generation: u64) -> bool {
+        let instance = instance_of(&source.owner).to_lowercase();
+        let announced = self.own.iter().flat_map(|own| &own.announced);
+        if observation.same_host
+            && announced.clone().any(|(known, port)| *known == instance && *port == observation.port)
+        {
+            return true;
+        }
+        if self.is_shared(&source.owner) {
+            return false;
+        }
+        let of_it = |s: &Source| {
+            same_name(&s.owner, &source.owner) && s.host == source.host && s.txt.station.is_some()
+        };
+        let known = self.entries.values_mut().find(|entry| entry.sources.iter().any(of_it));
+        if let Some(entry) = known {
+            entry.generation = entry.generation.max(generation);
+            return true;
+        }
+        false
+    }
+
+    fn is_namesake(&self, observation: &Observation, source: &Source) -> bool {
+        let own = self.own.as_ref().and_then(|own| own.instance.as_ref());
+        // Without a TXT record it may be our own announcement, heard in part.
+        observation.txt.station.is_some()
+            && own.is_some_and(|own| *own == instance_of(&source.owner).to_lowercase())
+    }
+
+    fn having<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a SightingKey> + 'a {
+        let has = move |entry: &Entry| entry.sources.iter().any(|source| same_name(&source.owner, owner));
+        self.entries.iter().filter(move |(_, entry)| has(entry)).map(|(key, _)| key)
+    }
+
+    fn is_shared(&self, owner: &str) -> bool {
+        let bare = InstanceName::read(owner).is_ok_and(|name| name.shape == InstanceShape::GroupOnly);
+        bare || self.having(owner).nth(1).is_some()
+    }
+
+    /// Tells an announcement of no use, each only once in a row: some are repeated every few seconds.
+    fn unusable(&mut self, owner: &str, reason: UnusableReason, out: &mut EventQueue) {
+        let instance = cut(instance_of(owner), self.limits.text_bytes).to_owned();
+        if self.unusable_told.as_ref() != Some(&instance) {
+            self.unusable_told = Some(instance.clone());
+            out.problem(DiscoveryProblem::AnnouncementUnusable { instance, reason });
+        }
+    }
+}
+
+impl Entry {
+    /// Takes in what was heard now. The newest source comes first.
+    fn merge(&mut self, mut source: Source, shared: bool, limits: &Limits) {
+        let known =
+            self.sources.iter().position(|s| same_name(&s.owner, &source.owner) && s.host == source.host);
+        if let Some(before) = known.map(|at| self.sources.remove(at)) {
+            if shared {
+                // A cache that mixes up the stations of one name may pair this TXT with another's SRV: what was heard before stays,
+                // as second choice. JOIN_RET tells which one is right.
+                let older = before.addresses.iter().filter(|a| !source.addresses.contains(a)).copied();
+                let older: Vec<SocketAddr> = older.collect();
+                source.addresses.extend(older);
+                source.addresses.truncate(limits.addresses_per_sighting);
+            }
+            let same = Source { changed: before.changed, ..source.clone() } == before;
+            source.changed = if same { before.changed } else { source.changed };
+        }
+        self.sources.push(source);
+        self.sources.sort_by_key(|s| std::cmp::Reverse(s.changed));
+        self.sources.truncate(limits.names_per_sighting);
+    }
+
+    fn sighting(&self, key: &SightingKey, limits: &Limits, networks: &[LocalNetwork]) -> Sighting {
+        let told_by = self.sources.iter().find(|source| source.names_its_group()).or(self.sources.first());
+        let station_name = self.sources.iter().find_map(|source| source.txt.station_name.clone());
+        // They were sorted out when they were heard; here they are only brought in order again.
+        let all = self.sources.iter().flat_map(|source| source.addresses.iter().copied());
+        let mut addresses = address::usable(all, true, networks);
+        addresses.truncate(limits.addresses_per_sighting);
+        Sighting {
+            key: key.clone(),
+            station: self.sources.first().and_then(|source| source.txt.station),
+            station_name: station_name.or_else(|| told_by.and_then(|source| source.name.station.clone())),
+            group: told_by.map(|source| source.name.group.clone()),
+            addresses,
+            instance: told_by.map(|source| instance_of(&source.owner).to_owned()),
+            ours: self.sources.first().and_then(|source| source.txt.ours),
+        }
+    }
+}
+
+impl Source {
+    /// Whether the name tells a group for sure. A product that registers itself under its station name alone, besides its group's own
+    /// service type, looks as if it were in a group of its station's name.
+    fn names_its_group(&self) -> bool {
+        self.name.shape != InstanceShape::GroupOnly
+            || self.txt.station_name.as_deref() != Some(&self.name.group)
+    }
+}
+
+fn nothing_told(key: SightingKey) -> Sighting {
+    Sighting {
+        key,
+        station: None,
+        station_name: None,
+        group: None,
+        addresses: Vec::new(),
+        instance: None,
+        ours: None,
+    }
+}
+
+fn place_key(source: &Source, port: u16) -> SightingKey {
+    SightingKey::Place {
+        instance: instance_of(&source.owner).to_lowercase(),
+        host: source.host.clone(),
+        port,
+    }
+}
+
+fn instance_of(owner: &str) -> &str {
+    without_service_type(owner).unwrap_or(owner)
+}
+
+fn same_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
+fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// So many names of our own are remembered; a straggler of an older one would be taken for another station with our StationUUID.
+const OWN_NAMES: usize = 16;
+
+#[cfg(test)]
+mod tests;
