@@ -71,6 +71,8 @@ pub struct Limits {
     pub requests: usize,
     /// Files served at once; a REQUEST above it is answered with OK:false.
     pub served: usize,
+    /// Requests that wait on one connection for the file under way on it.
+    pub waiting_requests: usize,
     /// Incoming connections at once; further ones are closed.
     pub inbound: usize,
     /// Addresses tried for one station.
@@ -88,6 +90,7 @@ impl Default for Limits {
             fetches: 8,
             requests: 1_024,
             served: 64,
+            waiting_requests: 16,
             inbound: 512,
             addresses: 16,
         }

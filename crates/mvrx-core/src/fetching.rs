@@ -6,6 +6,7 @@ use mvrx_message::{Commit, FileUuid, MvrVersion, StationUuid};
 
 use crate::exchange::Purpose;
 use crate::fetch::{Attempt, Fetch};
+use crate::history::announced_size;
 use crate::peer::Target;
 use crate::{
     ConnId, Core, Event, ExchangeEvent, FetchAction, FetchEvent, FetchPhase, Membership, Output, Presence,
@@ -150,7 +151,8 @@ impl Core {
     pub(crate) fn file_begins(&mut self, conn: ConnId, request: RequestId, length: Option<u64>) {
         self.exchange(conn, ExchangeEvent::FileBegins, true);
         let Some(fetch) = self.fetches.get(&request) else { return };
-        let announced = fetch.file.and_then(|f| self.history.entry(f)).map(|e| e.commit.file_size);
+        let announced =
+            fetch.file.and_then(|f| self.history.entry(f)).and_then(|e| announced_size(&e.commit));
         if self.config.refuse_size_mismatch
             && let (Some(announced), Some(length)) = (announced, length)
             && announced != length
@@ -165,7 +167,7 @@ impl Core {
     fn receive(&mut self, id: RequestId) {
         let Some(fetch) = self.fetches.get(&id) else { return };
         let Some(conn) = fetch.conn else { return };
-        let expected = fetch.file.and_then(|f| self.history.entry(f)).map(|e| e.commit.file_size);
+        let expected = fetch.file.and_then(|f| self.history.entry(f)).and_then(|e| announced_size(&e.commit));
         self.out.push_back(Output::ReceiveFile { conn, request: id, expected });
     }
 
@@ -207,8 +209,9 @@ impl Core {
         {
             return Err("what it sent is not the announced file (BLAKE3 differs)".to_owned());
         }
-        let announced = commit.file_size;
-        if announced != length {
+        if let Some(announced) = announced_size(&commit)
+            && announced != length
+        {
             self.event(Event::FileSizeDiffers { file: commit.file, from, announced, received: length });
             if self.config.refuse_size_mismatch || commit.blake3.is_some() {
                 return Err(format!("it announced {announced} bytes and sent {length}"));

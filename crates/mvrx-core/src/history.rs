@@ -61,7 +61,10 @@ impl History {
     pub(crate) fn note(&mut self, commit: &Commit, from: StationUuid) -> Noted {
         if let Some(entry) = self.entry_mut(commit.file) {
             let author = entry.commit.station == Some(from);
-            if entry.commit.file_size != commit.file_size && !author {
+            if let (Some(known), Some(told)) = (announced_size(&entry.commit), announced_size(commit))
+                && known != told
+                && !author
+            {
                 return Noted::Contradicts;
             }
             if author && !entry.held {
@@ -139,6 +142,11 @@ impl History {
         self.by_arrival.insert(self.next, entry);
         self.next += 1;
     }
+}
+
+/// The FileSize of a commit; 0 says nothing.
+pub(crate) fn announced_size(commit: &Commit) -> Option<u64> {
+    Some(commit.file_size).filter(|size| *size != 0)
 }
 
 /// Whether `station` is among those a commit is for. Its author always is.

@@ -1,10 +1,11 @@
 //! The messages of others: each is answered on its own connection, whoever sent it.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use mvrx_message::{
     Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, NewSessionHost, Parsed, Product, Reply,
-    StationUuid,
+    Request, StationUuid,
 };
 
 use crate::history::is_for;
@@ -22,6 +23,8 @@ pub(crate) struct Inbound {
     pub(crate) sending: Option<FileUuid>,
     /// The application makes a fresh file for it.
     pub(crate) exporting: bool,
+    /// Requests that came while a file was on its way.
+    pub(crate) waiting: VecDeque<Request>,
 }
 
 impl Core {
@@ -31,7 +34,10 @@ impl Core {
             self.out.push_back(Output::Close { conn });
             return;
         }
-        self.inbound.insert(conn, Inbound { peer, station: None, sending: None, exporting: false });
+        self.inbound.insert(
+            conn,
+            Inbound { peer, station: None, sending: None, exporting: false, waiting: VecDeque::new() },
+        );
         self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.first_message);
     }
 
@@ -132,7 +138,7 @@ impl Core {
             version: self.config.version,
             station: Some(self.config.station),
             commits,
-            ours: Some(mvrx_message::Ours::default()),
+            ours: Some(mvrx_message::Ours::CURRENT),
         };
         self.answer(conn, Message::JoinRet(ret), product);
     }

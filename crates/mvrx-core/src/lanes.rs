@@ -272,7 +272,7 @@ impl Core {
         let (message, wait) = match purpose {
             Purpose::Join => (Some(self.join_message(target)), self.config.timers.reply),
             Purpose::Leave => {
-                (Some(Message::Leave(Leave::new(self.config.station))), self.config.timers.reply)
+                (Some(Message::Leave(Leave { station: self.config.station })), self.config.timers.reply)
             }
             Purpose::Commit(file) => (
                 self.history.entry(file).map(|e| Message::Commit(e.commit.clone())),
@@ -318,7 +318,7 @@ impl Core {
             version: self.config.version,
             station: self.config.station,
             commits,
-            ours: Some(mvrx_message::Ours::default()),
+            ours: Some(mvrx_message::Ours::CURRENT),
         })
     }
 
@@ -326,7 +326,7 @@ impl Core {
         let fetch = self.fetches.get(&request)?;
         // The strict form names the station asked, and never us: one product does not answer a REQUEST that says who asks.
         let from = fetch.asking.into_iter().collect();
-        Some(Message::Request(Request::new(fetch.file, from)))
+        Some(Message::Request(Request { file: fetch.file, from, station: None }))
     }
 
     /// Ends an exchange whose reply has been dealt with.

@@ -23,6 +23,19 @@ impl Core {
         {
             inbound.station.get_or_insert(station);
         }
+        if let Some(inbound) = self.inbound.get_mut(&conn).filter(|i| i.sending.is_some() || i.exporting) {
+            // Replies match requests by their order, so this one waits for the file under way.
+            if inbound.waiting.len() >= self.config.limits.waiting_requests {
+                return self.refuse_request(
+                    conn,
+                    request.file,
+                    address,
+                    "too many requests wait on this connection already",
+                );
+            }
+            inbound.waiting.push_back(request.clone());
+            return;
+        }
         let sending = self.inbound.values().filter(|i| i.sending.is_some() || i.exporting).count();
         if sending >= self.config.limits.served {
             self.limit(LimitReached::Served);
@@ -73,6 +86,15 @@ impl Core {
             Some(file) => self.send_file(conn, file),
             None => self.send_newest(conn, address),
         }
+        if self.inbound.get(&conn).is_some_and(|i| i.sending.is_none()) {
+            self.next_request(conn, address);
+        }
+    }
+
+    fn next_request(&mut self, conn: ConnId, address: SocketAddr) {
+        if let Some(next) = self.inbound.get_mut(&conn).and_then(|i| i.waiting.pop_front()) {
+            self.on_request(conn, address, &next);
+        }
     }
 
     fn send_newest(&mut self, conn: ConnId, address: SocketAddr) {
@@ -118,6 +140,7 @@ impl Core {
         let station = station.or(self.only_station_at(address.ip()));
         self.touch_inbound(conn);
         self.event(Event::Served { file, station, length });
+        self.next_request(conn, address);
     }
 
     pub(crate) fn serve_failed(&mut self, conn: ConnId, why: String) {

@@ -298,14 +298,14 @@ fn more_requests_than_the_limit_fail_by_name() {
 fn serves_a_file_by_uuid_the_newest_without_one_and_says_so_when_there_is_none() {
     let mut desk = Desk::new();
     let conn = desk.accept(1);
-    desk.receive(conn, Message::Request(mvrx_message::Request::new(None, vec![])));
+    desk.receive(conn, support::request_for_current_state());
     assert!(matches!(desk.take_sent(conn), Some(Message::RequestRet(reply)) if !reply.ok));
     desk.command(Command::Publish(commit(1, 0))).command(Command::Publish(commit(2, 0)));
     desk.receive(conn, request_for(1));
     assert!(desk.out.contains(&Output::SendFile { conn, file: file(1) }));
     desk.step(Input::FileSent { conn, length: 1001 });
     assert!(desk.saw(|e| matches!(e, Event::Served { length: 1001, .. })));
-    desk.receive(conn, Message::Request(mvrx_message::Request::new(None, vec![])));
+    desk.receive(conn, support::request_for_current_state());
     assert!(desk.out.contains(&Output::SendFile { conn, file: file(2) }));
 }
 
@@ -315,7 +315,7 @@ fn a_request_for_the_current_state_exports_answers_and_tells_the_others() {
     let mut desk = Desk::with(|config| config.exporter = true);
     desk.join(1).join(2);
     let conn = desk.accept(1);
-    desk.receive(conn, Message::Request(mvrx_message::Request::new(None, vec![])));
+    desk.receive(conn, support::request_for_current_state());
     assert!(desk.out.contains(&Output::Export { conn }));
     desk.step(Input::Exported { conn, commit: Some(commit(1, 0)) });
     assert!(desk.out.contains(&Output::SendFile { conn, file: file(1) }));
@@ -338,4 +338,21 @@ fn more_files_at_once_than_the_limit_are_refused_by_name() {
     desk.step(Input::FileFailed { conn: one, what: "reset".into(), local: false });
     desk.receive(two, request_for(1));
     assert!(desk.out.contains(&Output::SendFile { conn: two, file: file(1) }));
+}
+
+#[test]
+fn requests_behind_each_other_on_one_connection_are_served_in_order() {
+    let mut desk = Desk::with(|config| config.limits.waiting_requests = 1);
+    for n in 1..=3 {
+        desk.command(Command::Publish(commit(n, 0)));
+    }
+    let conn = desk.accept(1);
+    desk.receive(conn, request_for(1)).receive(conn, request_for(2)).receive(conn, request_for(3));
+    assert!(
+        matches!(desk.take_sent(conn), Some(Message::RequestRet(reply)) if !reply.ok),
+        "one waits at most"
+    );
+    desk.step(Input::FileSent { conn, length: 1001 }).step(Input::FileSent { conn, length: 1002 });
+    let sent: Vec<_> = desk.out.iter().filter(|o| matches!(o, Output::SendFile { .. })).cloned().collect();
+    assert_eq!(sent, [1, 2].map(|n| Output::SendFile { conn, file: file(n) }));
 }

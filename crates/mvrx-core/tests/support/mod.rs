@@ -227,9 +227,13 @@ impl Desk {
 }
 
 pub fn leave(n: u8) -> Message {
-    Message::Leave(Leave::new(station(n)))
+    Message::Leave(Leave { station: station(n) })
 }
 
 pub fn request_for(n: u8) -> Message {
-    Message::Request(Request::new(Some(file(n)), Vec::new()))
+    Message::Request(Request { file: Some(file(n)), from: Vec::new(), station: None })
+}
+
+pub fn request_for_current_state() -> Message {
+    Message::Request(Request { file: None, from: Vec::new(), station: None })
 }
