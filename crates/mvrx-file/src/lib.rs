@@ -4,12 +4,22 @@
 pub use self::archive::{Archive, Member, MemberReader};
 pub use self::error::{ArchiveError, MemberError, OpenError, SceneError};
 pub use self::limits::Limits;
+pub use self::mvr::MvrFile;
+pub use self::rule::{Rule, Severity};
+pub use self::summary::Summary;
 pub use self::version::{Version, version_of, version_of_reader};
 
 mod archive;
 mod error;
+pub mod gdtf;
 pub mod generate;
 mod limits;
+mod mvr;
+mod patch;
+mod rule;
+pub mod scene;
+pub mod summary;
+mod text;
 mod version;
 mod xml;
 
