@@ -183,6 +183,7 @@ impl Decoder {
     }
 
     /// [`Self::decode`] without the borrow of the decoder, for the `tokio-util` adaptor.
+    // req: PKG-16
     #[inline]
     pub(crate) fn advance<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Found<'a>), DecodeError> {
         let mut rest = input;
@@ -198,6 +199,12 @@ impl Decoder {
             }
         };
         Ok((input.len() - rest.len(), found))
+    }
+
+    /// The message that `Found::SplitJson` told of.
+    #[cfg(feature = "tokio-util")]
+    pub(crate) fn take_assembled(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.assembled)
     }
 
     /// One transition: takes what it uses from the front of `rest`. `None` asks for the next transition.
@@ -277,7 +284,7 @@ impl Decoder {
     }
 
     /// The header of a message's second or later package.
-    // req: PKG-07, PKG-10
+    // req: PKG-10, PKG-11
     fn later_header<'a>(&mut self, header: &PackageHeader) -> Result<Option<Found<'a>>, DecodeError> {
         self.judge_quirks(header)?;
         let open = &self.message;
@@ -297,7 +304,7 @@ impl Decoder {
         Ok(None)
     }
 
-    // req: PKG-04, PKG-05, PKG-06
+    // req: PKG-05, PKG-06
     #[inline(always)]
     fn judge_quirks(&mut self, header: &PackageHeader) -> Result<(), DecodeError> {
         if header.version != VERSION {
@@ -313,7 +320,7 @@ impl Decoder {
     }
 
     /// Adds a package to the open message, if the message stays within its limit.
-    // req: PKG-09, PKG-11, PKG-12
+    // req: PKG-09, PKG-12
     fn begin_package(&mut self, length: u64) -> Result<(), DecodeError> {
         let before = self.message.length;
         let total =
@@ -350,6 +357,7 @@ impl Decoder {
     }
 
     /// Hands file bytes over: those that are here, and the word that the rest is on the socket.
+    // req: PKG-14
     fn file_payload<'a>(&mut self, rest: &mut &'a [u8], remaining: u64, handed_over: bool) -> Found<'a> {
         if rest.is_empty() && handed_over {
             return self.need(0, 1);
@@ -366,6 +374,7 @@ impl Decoder {
     }
 
     /// Copies what is here of a package of a JSON message that comes in several.
+    // req: PKG-11
     fn split_json<'a>(&mut self, rest: &mut &'a [u8], remaining: usize) -> Option<Found<'a>> {
         let (here, after) = rest.split_at_checked(remaining).unwrap_or((rest, &[]));
         *rest = after;

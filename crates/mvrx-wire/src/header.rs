@@ -91,7 +91,7 @@ impl PackageHeader {
     }
 
     /// The 28 bytes as they go over the wire.
-    // req: PKG-01, PKG-02
+    // req: PKG-01, PKG-02, PKG-03
     pub const fn to_bytes(&self) -> [u8; HEADER_LEN] {
         let [a0, a1, a2, a3] = MAGIC.to_be_bytes();
         let [b0, b1, b2, b3] = self.version.to_be_bytes();
@@ -110,7 +110,7 @@ impl PackageHeader {
     /// # Errors
     /// [`DecodeError::MagicIsNotThatOfAPackage`], [`DecodeError::PackageTypeUnknown`] and
     /// [`DecodeError::PackageNumberNotBelowCount`]. Limits and the place in the stream are the decoder's business.
-    // req: PKG-01, PKG-02, PKG-03, PKG-05, PKG-07
+    // req: PKG-01, PKG-02, PKG-03, PKG-07, PKG-17
     #[inline]
     pub const fn parse(bytes: &[u8; HEADER_LEN]) -> Result<Self, DecodeError> {
         let [

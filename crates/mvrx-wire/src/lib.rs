@@ -58,9 +58,13 @@
 //! decoder.finish()?; // the stream may end here
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Feature `tokio-util` adds the module `codec`, the same as a codec for `tokio_util::codec::Framed`.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "tokio-util")]
+pub mod codec;
 mod decoder;
 mod encode;
 mod error;
