@@ -10,6 +10,7 @@ pub use self::summary::Summary;
 pub use self::version::{Version, version_of, version_of_reader};
 
 mod archive;
+pub mod check;
 mod error;
 pub mod gdtf;
 pub mod generate;

@@ -90,7 +90,7 @@ rules! {
     /// The version is not one that exists.
     VersionUnknown, "version-unknown", Warning;
     /// Provider or its version is missing, since MVR 1.6.
-    ProviderMissing, "provider-missing", Error;
+    ProviderMissing, "provider-missing", Warning;
     /// An element that the format demands is missing.
     ElementMissing, "element-missing", Error;
     /// An element is given twice where one is allowed.
