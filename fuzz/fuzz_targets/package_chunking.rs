@@ -1,0 +1,7 @@
+//! The same packages however a stream is cut, also when file bytes go past the decoder.
+#![no_main]
+
+#[path = "../../crates/mvrx-wire/tests/bodies/mod.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::package_chunking(data));
