@@ -1,1 +1,34 @@
 //! Moves MVR-xchange messages and files over one connection: TCP and in-memory.
+//!
+//! Turns an address into a [`Connection`] that carries whole messages ([`MessageReader::next`],
+//! [`MessageWriter::send`]) and whole files (from a [`FileSource`], into a [`FileSink`]), both directions at once.
+//! It deliberately does not know what a message means, which reply belongs to which request, whether a file is
+//! wanted, or where files are kept: the core decides, the store keeps, and this crate moves bytes.
+//!
+//! Rules a caller keeps:
+//! - One task reads a connection and one writes it; they may be two. Nothing is read ahead for long: whoever wants
+//!   to notice the end of a connection keeps a [`MessageReader::next`] pending.
+//! - [`Incoming::File`] is answered with [`MessageReader::receive_file`] before the next message is asked for; a
+//!   file that is not wanted goes to a [`DiscardSink`], or the connection is dropped.
+//! - Every error tells by `scope()` whether the connection can be used further. Replies have no deadline here: the
+//!   core knows what it waits for.
+//! - Everything runs inside a tokio runtime with I/O and time enabled; a current-thread one will do.
+//!
+//! [`Limits`] protects it: sizes, deadlines, idle times and numbers of connections, each with its named error.
+//! It mirrors TCP Mode of the specification (Table 66, Table 67), and what products in the field need beyond it:
+//! `docs/spec/transport.toml`.
+#![forbid(unsafe_code)]
+
+mod error;
+mod file;
+mod limits;
+mod traits;
+
+pub use error::{
+    AcceptError, BoxError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError,
+};
+pub use file::{DiscardSink, FileSink, FileSource, Progress, SourceRead};
+pub use limits::Limits;
+pub use mvrx_message::{Blame, Scope};
+pub use mvrx_wire::DecodeError;
+pub use traits::{BoxFuture, Connection, Incoming, Listener, MessageReader, MessageWriter, Transport};

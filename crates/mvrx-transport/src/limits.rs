@@ -1,0 +1,85 @@
+//! Every limit of this crate, in one place.
+
+use std::time::Duration;
+
+/// How much and how long. Sizes are in bytes and inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// JSON of one message, checked on the header. Default 1 MiB.
+    pub json_bytes: usize,
+    /// One file, checked on the header. Default 16 GiB.
+    pub file_bytes: u64,
+    /// Packages of one message. Default 65,536.
+    pub packages_per_message: u32,
+    /// What is read of one message once it is here.
+    pub message: mvrx_message::Limits,
+
+    /// How long connecting may take. Default 5 s.
+    pub connect: Duration,
+    /// An accepted connection must bring its first byte within this time. Default 10 s.
+    pub first_byte: Option<Duration>,
+    /// A header must be complete so long after its first byte. Default 5 s.
+    pub header: Duration,
+    /// The longest silence within a JSON payload. Default 10 s.
+    pub json_idle: Duration,
+    /// A JSON message must be complete so long after its first byte. Default 60 s.
+    pub json_complete: Duration,
+    /// The longest silence between messages, in both directions. Default 10 min: one product keeps its connections.
+    pub idle: Option<Duration>,
+    /// How long a peer may take nothing of a message that we write. Default 30 s.
+    pub write_idle: Duration,
+    /// Within every such time a file moves by [`Limits::file_idle_bytes`] or ends; there is no limit on the whole.
+    /// Default 30 s.
+    pub file_idle: Duration,
+    /// See [`Limits::file_idle`]. Default 30 KiB, so that a peer that trickles does not hold a thread for ever.
+    pub file_idle_bytes: u64,
+
+    /// The buffer of one transfer, the only memory it takes; at least 4 KiB are used. Default 1 MiB.
+    pub file_buffer: usize,
+    /// Accepted connections that are open at a time. Default 256.
+    pub connections: usize,
+    /// The same for one IP address. Default 32.
+    pub connections_per_ip: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            json_bytes: 1 << 20,
+            file_bytes: 16 << 30,
+            packages_per_message: 1 << 16,
+            message: mvrx_message::Limits::default(),
+            connect: Duration::from_secs(5),
+            first_byte: Some(Duration::from_secs(10)),
+            header: Duration::from_secs(5),
+            json_idle: Duration::from_secs(10),
+            json_complete: Duration::from_secs(60),
+            idle: Some(Duration::from_secs(600)),
+            write_idle: Duration::from_secs(30),
+            file_idle: Duration::from_secs(30),
+            file_idle_bytes: 30 << 10,
+            file_buffer: 1 << 20,
+            connections: 256,
+            connections_per_ip: 32,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn wire(&self) -> mvrx_wire::Limits {
+        mvrx_wire::Limits {
+            json_bytes: self.json_bytes,
+            file_bytes: self.file_bytes,
+            packages_per_message: self.packages_per_message,
+            ..mvrx_wire::Limits::default()
+        }
+    }
+
+    /// The buffer for a file of which so much is known to come.
+    pub(crate) fn buffer_for(&self, length: Option<u64>) -> usize {
+        let wanted = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+        self.file_buffer.max(SMALLEST_BUFFER).min(wanted.max(SMALLEST_BUFFER))
+    }
+}
+
+const SMALLEST_BUFFER: usize = 4 << 10;

@@ -1,0 +1,127 @@
+//! What every transport offers: dial, listen, and connections whose two halves work at the same time.
+//!
+//! The traits are object-safe and speak of messages and files only, so that TCP (package by package), WebSocket
+//! (text and binary frames) and memory look alike. The shared battery (feature `battery`) says what an
+//! implementation owes beyond the types.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use mvrx_message::{Dialect, Message, ParseError, Parsed};
+
+use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
+use crate::file::{FileSink, FileSource, Progress};
+
+/// A boxed future, so that the traits can be objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A way to reach stations and to be reached.
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
+    /// Connects to a station. Dropping the future gives up without a trace.
+    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>>;
+
+    /// Listens at `addr`; which ports are tried beyond it is the implementation's option. [`Listener::local_addr`]
+    /// tells what became of it. Dropping the listener ends it; its connections live on.
+    fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>>;
+}
+
+/// Where stations connect to us.
+pub trait Listener: Send + fmt::Debug {
+    /// Where it listens.
+    fn local_addr(&self) -> SocketAddr;
+
+    /// Waits for the next connection. Cancel-safe. Call again after every error but a final one
+    /// ([`AcceptError::is_final`]).
+    fn accept(&mut self) -> BoxFuture<'_, Result<Connection, AcceptError>>;
+}
+
+/// One connection. Its halves may go to different tasks; it ends when both are dropped.
+#[derive(Debug)]
+pub struct Connection {
+    /// The other end; an IPv4 peer is an IPv4 address, however the system saw it. Its port says nothing about where
+    /// that station listens.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// What comes in.
+    pub reader: Box<dyn MessageReader>,
+    /// What goes out.
+    pub writer: Box<dyn MessageWriter>,
+}
+
+/// The incoming half of a connection.
+pub trait MessageReader: Send + fmt::Debug {
+    /// Waits for the next message, the beginning of a file, or the end. Cancel-safe: nothing is lost when the future
+    /// is dropped. After an error of scope Connection every further call fails.
+    fn next(&mut self) -> BoxFuture<'_, Result<Incoming, ReadError>>;
+
+    /// Takes the file that [`Incoming::File`] announced, and says how many bytes it had. `expected` is the FileSize
+    /// that the commit announced, if any: it ends the file where the wire itself does not say how long a file is, and
+    /// is ignored where it does, so the caller compares.
+    ///
+    /// The sink works on a blocking thread and is dropped there; it was [finished](FileSink::finish) if and only if
+    /// this returns `Ok`. Dropping the future before that ends the transfer and the whole connection, and releases
+    /// the thread at once if it waits for the peer.
+    fn receive_file(
+        &mut self,
+        sink: Box<dyn FileSink>,
+        expected: Option<u64>,
+        progress: Progress,
+    ) -> BoxFuture<'_, Result<u64, ReceiveError>>;
+}
+
+/// What a connection brings.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// A message.
+    Message {
+        /// It, and what was tolerated in it.
+        parsed: Parsed,
+        /// Bytes of its JSON.
+        bytes: usize,
+    },
+    /// A message that cannot be understood; the bytes after it can.
+    Malformed {
+        /// What is wrong with it. Its own `scope()` says whether the connection should be kept.
+        error: ParseError,
+        /// Bytes of its JSON.
+        bytes: usize,
+    },
+    /// A file begins: call [`MessageReader::receive_file`].
+    File {
+        /// Its length, where the wire tells it at the start.
+        length: Option<u64>,
+    },
+    /// The peer will send nothing more, and what it sent was whole.
+    Closed,
+}
+
+/// The outgoing half of a connection. Dropping it tells the peer that nothing more will come.
+pub trait MessageWriter: Send + fmt::Debug {
+    /// Writes one message and says how many bytes its JSON had. When this returns, the system has the bytes; the
+    /// peer may not. Dropping the future in the middle leaves the connection unusable ([`WriteError::ConnectionBroken`]).
+    fn send<'a>(
+        &'a mut self,
+        message: &'a Message,
+        dialect: &'a Dialect,
+    ) -> BoxFuture<'a, Result<usize, WriteError>>;
+
+    /// Writes a file and says how many bytes it had. The source works on a blocking thread and is dropped there.
+    ///
+    /// A source that fails before the first byte is written leaves the connection as it was (scope Message). After
+    /// that a failure, a short source, or a dropped future aborts the connection: a file is never padded, and never
+    /// looks whole when it is not.
+    fn send_file(
+        &mut self,
+        source: Box<dyn FileSource>,
+        progress: Progress,
+    ) -> BoxFuture<'_, Result<u64, SendFileError>>;
+
+    /// Tells the peer that nothing more will come, after everything that was sent. The reader goes on: a caller that
+    /// wants the peer to get everything reads until [`Incoming::Closed`] before it drops the connection, because
+    /// dropping one with unread bytes may destroy what is still on the way.
+    fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>>;
+}
