@@ -3,11 +3,15 @@
 #![forbid(unsafe_code)]
 
 mod address;
+#[cfg(feature = "battery")]
+pub mod battery;
 mod discovery;
 mod fixed;
 mod instance;
 mod limits;
+mod mdns;
 mod memory;
+mod merged;
 mod problem;
 mod queue;
 mod sightings;
@@ -16,5 +20,7 @@ pub use discovery::{Advertisement, BoxFuture, Discovery, DiscoveryEvent, Sightin
 pub use fixed::FixedDiscovery;
 pub use instance::{Announced, InstanceName, InstanceNameError, InstanceShape, LABEL_BYTES, LONGEST_GROUP};
 pub use limits::Limits;
+pub use mdns::{Interface, Interfaces, MdnsDiscovery, MdnsOptions, Requery};
 pub use memory::{MemoryBus, MemoryDiscovery};
+pub use merged::Merged;
 pub use problem::{DiscoveryError, DiscoveryProblem, UnusableReason};

@@ -154,12 +154,12 @@ impl Sightings {
     // req: DIS-KEY
     pub(crate) fn observe(
         &mut self,
-        observation: Observation,
+        observation: &Observation,
         generation: u64,
         out: &mut EventQueue,
     ) -> Observed {
         self.clock += 1;
-        let source = match self.source(&observation) {
+        let source = match self.source(observation) {
             Ok(source) => source,
             Err(reason) => {
                 self.unusable(&observation.owner, reason, out);
@@ -167,7 +167,7 @@ impl Sightings {
             }
         };
         if observation.txt.station.is_some_and(|station| self.is_own(station)) {
-            self.check_own(&observation, &source, out);
+            self.check_own(observation, &source, out);
             return Observed::Noted;
         }
         let place = place_key(&source, observation.port);
@@ -177,11 +177,11 @@ impl Sightings {
                 self.vanish(&place, out);
                 SightingKey::Station(station)
             }
-            None if self.is_known_in_part(&observation, &source, generation) => return Observed::Noted,
+            None if self.is_known_in_part(observation, &source, generation) => return Observed::Noted,
             None => place,
         };
-        let namesake = self.is_namesake(&observation, &source);
-        self.note(key, source, generation, out);
+        let namesake = self.is_namesake(observation, &source);
+        self.note(&key, source, generation, out);
         if namesake { Observed::Namesake } else { Observed::Noted }
     }
 
@@ -249,8 +249,8 @@ impl Sightings {
         Ok(Source { owner, host, name, txt: txt.clone(), addresses, changed: self.clock })
     }
 
-    fn note(&mut self, key: SightingKey, source: Source, generation: u64, out: &mut EventQueue) {
-        if !self.entries.contains_key(&key) && !self.make_room(out) {
+    fn note(&mut self, key: &SightingKey, source: Source, generation: u64, out: &mut EventQueue) {
+        if !self.entries.contains_key(key) && !self.make_room(out) {
             return;
         }
         let shared = source.name.shape == InstanceShape::GroupOnly;
@@ -265,7 +265,7 @@ impl Sightings {
         entry.heard = clock;
         entry.generation = entry.generation.max(generation);
         entry.merge(source, shared, limits);
-        self.tell(&key, out);
+        self.tell(key, out);
     }
 
     /// Tells the entry if what is known of it changed; ends it if nothing is.

@@ -18,7 +18,8 @@ fn advertisement(name: &str, group: &str) -> Advertisement {
 #[test]
 fn reads_the_group_from_the_shape_of_every_product() {
     use InstanceShape::{GroupOnly, StationAtGroup, StationDotGroup};
-    let table: &[(&str, &[&str], &str, Option<&str>, InstanceShape)] = &[
+    type Row = (&'static str, &'static [&'static str], &'static str, Option<&'static str>, InstanceShape);
+    let table: &[Row] = &[
         ("libMVRgdtf, BlenderDMX, mvr-gdtf", &["Default"], "Default", None, GroupOnly),
         ("MVR4J", &["JavaStation", "Default"], "Default", Some("JavaStation"), StationDotGroup),
         ("Perastage, DMXRouter", &["Desk 1", "Default"], "Default", Some("Desk 1"), StationDotGroup),
