@@ -23,7 +23,7 @@ pub fn safe_file_name(hint: &str) -> String {
     bounded_file_name(hint, STEM_BYTES + EXTENSION.len())
 }
 
-/// As [`safe_file_name`], of at most `bytes` bytes and one, where that is less.
+/// As [`safe_file_name`], of at most `bytes` bytes, where that is less; 16 are needed for any name at all.
 pub(crate) fn bounded_file_name(hint: &str, bytes: usize) -> String {
     let mut name = safe_stem(hint, bytes.saturating_sub(EXTENSION.len()).min(STEM_BYTES));
     name.push_str(EXTENSION);
@@ -41,7 +41,7 @@ pub fn numbered(name: &str, number: u32) -> String {
     numbered
 }
 
-/// A safe name without its ending, of at most `bytes` bytes and one.
+/// A safe name without its ending, of at most `bytes` bytes.
 fn safe_stem(hint: &str, bytes: usize) -> String {
     let cleaned = hint.rsplit(['/', '\\']).map(clean).find(|c| !c.is_empty()).unwrap_or_default();
     let stem = cleaned
@@ -54,7 +54,8 @@ fn safe_stem(hint: &str, bytes: usize) -> String {
     if stem.is_empty() {
         UNNAMED.to_owned()
     } else if is_reserved(stem) {
-        format!("_{stem}")
+        // Cut once more: with the underscore it may be a byte too long.
+        trim(cut(&format!("_{stem}"), bytes)).to_owned()
     } else {
         stem.to_owned()
     }
@@ -120,8 +121,8 @@ const EXTENSION: &str = ".mvr";
 /// The name of what has none.
 const UNNAMED: &str = "unnamed";
 
-/// 255 bytes of a name, without the ending and one underscore.
-const STEM_BYTES: usize = 255 - EXTENSION.len() - 1;
+/// 255 bytes of a name, without the ending.
+const STEM_BYTES: usize = 255 - EXTENSION.len();
 
 /// What Windows forbids in a name.
 const FORBIDDEN: [char; 7] = ['<', '>', ':', '"', '|', '?', '*'];

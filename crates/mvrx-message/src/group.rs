@@ -84,6 +84,7 @@ impl GroupName {
     ///
     /// # Errors
     /// As [`join`](Self::join), and [`GroupNameError::NotUtf8`].
+    // req: MSG-GROUP
     pub fn from_service_name(name: &str) -> Result<Self, GroupNameError> {
         let name = name.trim();
         let name = name.strip_suffix('.').unwrap_or(name);

@@ -35,6 +35,7 @@ impl Product {
     ///
     /// An application that embeds this project may have any Provider: [`Join::product`](crate::Join::product) knows it by its
     /// `mvrx` object.
+    // req: MSG-PRODUCT
     #[must_use]
     pub fn detect(provider: &str, station_name: &str) -> Self {
         match from_text(provider) {

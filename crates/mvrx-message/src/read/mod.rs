@@ -51,6 +51,7 @@ impl Message {
 fn message(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Message, ParseError> {
     reader.note_if(fields.duplicate_key, Quirk::DuplicateKey);
     let kind = kind(reader, fields)?;
+    // req: MSG-UNKNOWN
     let Some(message_type) = known_type(reader, &kind) else { return Ok(Message::Unknown { kind }) };
     Ok(match message_type {
         MessageType::Join => Message::Join(join(reader, fields)?),

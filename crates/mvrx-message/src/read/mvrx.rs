@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::Reader;
+use super::value::{Reader, first_byte};
 use crate::{MvrVersion, Ours, Quirk};
 
 /// What was said.
@@ -26,7 +26,10 @@ struct Object<'a> {
 // req: MSG-MVRX
 pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Extra> {
     let raw = raw?;
-    let Ok(object) = serde_json::from_str::<Object<'_>>(raw.get()) else {
+    // The derived reader would take an array for the object as well.
+    let object =
+        (first_byte(raw) == b'{').then(|| serde_json::from_str::<Object<'_>>(raw.get()).ok()).flatten();
+    let Some(object) = object else {
         reader.quirks.insert(Quirk::MvrxObjectUnreadable);
         return None;
     };

@@ -1,0 +1,313 @@
+use super::*;
+use crate::{
+    Commit, CurrentState, Join, JoinRet, Leave, LeaveKeys, MvrVersion, NewSessionHost, Ours, Product, Reply,
+    Request,
+};
+
+const A: &str = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8";
+const FILE: &str = "0e8b1a3f-51ba-4b1e-8f2f-1f7c2e1e2a01";
+
+fn strict(message: &Message) -> String {
+    written(message, &Dialect::strict())
+}
+
+fn written(message: &Message, dialect: &Dialect) -> String {
+    String::from_utf8(message.to_json(dialect)).unwrap()
+}
+
+fn commit() -> Commit {
+    Commit {
+        file: FILE.parse().unwrap(),
+        station: Some(A.parse().unwrap()),
+        version: MvrVersion::CURRENT,
+        file_size: 256,
+        for_stations: vec![],
+        comment: "re-hung LX2".to_owned(),
+        file_name: "Show.mvr".to_owned(),
+        blake3: None,
+    }
+}
+
+fn join(commits: Vec<Commit>) -> Join {
+    Join {
+        provider: "P".to_owned(),
+        station_name: "N".to_owned(),
+        version: MvrVersion::CURRENT,
+        station: A.parse().unwrap(),
+        commits,
+        ours: None,
+    }
+}
+
+/// Commits that differ in size, oldest first.
+fn history(length: u32) -> Vec<Commit> {
+    let one = |n: u32| Commit {
+        file: crate::FileUuid::from_bytes(u128::from(n + 1).to_be_bytes()).unwrap(),
+        comment: "c".repeat((n % 7) as usize),
+        ..commit()
+    };
+    (0..length).map(one).collect()
+}
+
+fn listed(message: &Message, dialect: &Dialect) -> Vec<Commit> {
+    match Message::parse(&message.to_json(dialect)).unwrap().message {
+        Message::Join(join) => join.commits,
+        Message::JoinRet(ret) => ret.commits,
+        other => panic!("{other:?}"),
+    }
+}
+
+// proves: MSG-STRICT
+#[test]
+fn writes_every_field_of_every_message() {
+    let reply = Reply::refused("no");
+    let ret = JoinRet {
+        reply: reply.clone(),
+        provider: "P".to_owned(),
+        station_name: "N".to_owned(),
+        version: MvrVersion::CURRENT,
+        station: Some(A.parse().unwrap()),
+        commits: vec![],
+        ours: Some(Ours::default()),
+    };
+    let a_commit = format!(
+        r#"{{"Type":"MVR_COMMIT","verMajor":1,"verMinor":6,"FileSize":256,"FileUUID":"{FILE}","StationUUID":"{A}","ForStationsUUID":[],"Comment":"re-hung LX2","FileName":"Show.mvr"}}"#
+    );
+    let cases = [
+        (
+            Message::Join(join(vec![commit(), commit()])),
+            format!(
+                r#"{{"Type":"MVR_JOIN","Provider":"P","StationName":"N","verMajor":1,"verMinor":6,"StationUUID":"{A}","Commits":[{a_commit},{a_commit}]}}"#
+            ),
+        ),
+        (
+            Message::JoinRet(ret),
+            format!(
+                r#"{{"Type":"MVR_JOIN_RET","OK":false,"Message":"no","Provider":"P","StationName":"N","verMajor":1,"verMinor":6,"StationUUID":"{A}","mvrx":{{"v":1}},"Commits":[]}}"#
+            ),
+        ),
+        (Message::Commit(commit()), a_commit),
+        (
+            Message::Leave(Leave::new(A.parse().unwrap())),
+            format!(r#"{{"Type":"MVR_LEAVE","FromStationUUID":"{A}"}}"#),
+        ),
+        (
+            Message::Request(Request::new(Some(FILE.parse().unwrap()), vec![A.parse().unwrap()])),
+            format!(r#"{{"Type":"MVR_REQUEST","FileUUID":"{FILE}","FromStationUUID":["{A}"]}}"#),
+        ),
+        (
+            Message::NewSessionHost(NewSessionHost::to_url("ws://h/")),
+            r#"{"Type":"MVR_NEW_SESSION_HOST","ServiceName":"","ServiceURL":"ws://h/"}"#.to_owned(),
+        ),
+        (Message::LeaveRet(Reply::ok()), r#"{"Type":"MVR_LEAVE_RET","OK":true,"Message":""}"#.to_owned()),
+        (
+            Message::CommitRet(reply.clone()),
+            r#"{"Type":"MVR_COMMIT_RET","OK":false,"Message":"no"}"#.to_owned(),
+        ),
+        (
+            Message::RequestRet(reply.clone()),
+            r#"{"Type":"MVR_REQUEST_RET","OK":false,"Message":"no"}"#.to_owned(),
+        ),
+        (
+            Message::NewSessionHostRet(reply),
+            r#"{"Type":"MVR_NEW_SESSION_HOST_RET","OK":false,"Message":"no"}"#.to_owned(),
+        ),
+        (Message::Unknown { kind: "MVR_X".to_owned() }, r#"{"Type":"MVR_X"}"#.to_owned()),
+    ];
+    for (message, expected) in cases {
+        assert_eq!(strict(&message), expected);
+    }
+}
+
+// proves: MSG-STRICT
+#[test]
+fn writes_no_field_as_null_and_leaves_none_out() {
+    let mut empty = commit();
+    empty.station = None;
+    empty.comment.clear();
+    empty.file_name.clear();
+    assert_eq!(
+        strict(&Message::Commit(empty)),
+        format!(
+            r#"{{"Type":"MVR_COMMIT","verMajor":1,"verMinor":6,"FileSize":256,"FileUUID":"{FILE}","StationUUID":"","ForStationsUUID":[],"Comment":"","FileName":"unnamed.mvr"}}"#
+        )
+    );
+}
+
+// proves: MSG-STRICT, MSG-MVRX
+#[test]
+fn writes_every_version_as_1_6_and_the_true_one_beside_it() {
+    let mut older = commit();
+    older.version = MvrVersion { major: 1, minor: 5 };
+    older.blake3 = Some([0xa7; 32]);
+    let json = strict(&Message::Commit(older.clone()));
+    let hash = "a7".repeat(32);
+    assert!(json.contains(r#""verMajor":1,"verMinor":6"#), "{json}");
+    assert!(json.ends_with(&format!(r#","mvrx":{{"v":1,"mvr":"1.5","blake3":"{hash}"}}}}"#)), "{json}");
+    let bare = written(&Message::Commit(older), &Dialect::strict().with_mvrx_object(false));
+    assert!(!bare.contains("mvrx") && bare.contains(r#""verMinor":6"#), "{bare}");
+}
+
+// proves: MSG-LEAVE
+#[test]
+fn writes_both_leave_keys_only_where_asked() {
+    let leave = Message::Leave(Leave::new(A.parse().unwrap()));
+    let both = format!(r#"{{"Type":"MVR_LEAVE","FromStationUUID":"{A}","StationUUID":"{A}"}}"#);
+    assert_eq!(written(&leave, &Dialect::strict().with_leave_keys(LeaveKeys::Both)), both);
+    assert_eq!(written(&leave, &Dialect::towards(Product::GrandMa3)), both);
+    assert!(!strict(&leave).contains("\"StationUUID\""));
+}
+
+// proves: MSG-REQUEST-LATEST, MSG-REQUEST-FROM
+#[test]
+fn asks_for_the_current_state_and_never_says_who_asks() {
+    let mut request = Request::new(None, vec![]);
+    request.station = Some(A.parse().unwrap());
+    let request = Message::Request(request);
+    assert_eq!(strict(&request), r#"{"Type":"MVR_REQUEST","FileUUID":"","FromStationUUID":[]}"#);
+    let absent = Dialect::strict().with_current_state(CurrentState::NoFileUuid);
+    assert_eq!(written(&request, &absent), r#"{"Type":"MVR_REQUEST","FromStationUUID":[]}"#);
+}
+
+// proves: MSG-STRINGS
+#[test]
+fn cuts_every_string_at_1000_bytes_of_whole_characters() {
+    let long = "é".repeat(501);
+    let cut = "é".repeat(500);
+    let mut long_join = join(vec![Commit { comment: long.clone(), file_name: "n".repeat(300), ..commit() }]);
+    long_join.provider = format!("x{long}");
+    long_join.station_name.clone_from(&long);
+    let Message::Join(read) = Message::parse(strict(&Message::Join(long_join)).as_bytes()).unwrap().message
+    else {
+        panic!("not a join")
+    };
+    assert_eq!(read.provider, format!("x{}", "é".repeat(499)));
+    assert_eq!((&read.station_name, &read.commits[0].comment), (&cut, &cut));
+    assert_eq!(read.commits[0].file_name, format!("{}.mvr", "n".repeat(251)));
+    for message in [
+        Message::LeaveRet(Reply::refused(&long)),
+        Message::NewSessionHost(NewSessionHost::to_url(&long)),
+        Message::Unknown { kind: long.clone() },
+    ] {
+        let json = strict(&message);
+        assert!(json.contains(&format!("\"{cut}\"")), "{json}");
+    }
+    assert_eq!(Dialect::strict().with_string_bytes(5_000).string_bytes(), 1_000);
+}
+
+// proves: MSG-STRINGS, MSG-FILENAME
+#[test]
+fn writes_a_file_name_without_a_path() {
+    let mut hinted = commit();
+    hinted.file_name = r"C:\Shows\..\Tour".to_owned();
+    assert!(strict(&Message::Commit(hinted)).contains(r#""FileName":"Tour.mvr""#));
+}
+
+// proves: MSG-LIST-FIT
+#[test]
+fn lists_exactly_the_newest_commits_that_fit() {
+    let commits = history(9);
+    let message = Message::Join(join(commits.clone()));
+    let whole = message.to_json(&Dialect::strict()).len();
+    let mut kept = None;
+    for limit in (0..=whole + 1).rev() {
+        let dialect = Dialect::strict().with_join_bytes(limit);
+        let json = message.to_json(&dialect);
+        let shown = listed(&message, &dialect);
+        assert_eq!(shown, commits[commits.len() - shown.len()..], "{limit}: oldest first, the newest kept");
+        if shown.is_empty() {
+            break;
+        }
+        assert!(json.len() <= limit, "{} bytes of {limit}", json.len());
+        // One commit less only where one more would not have fitted.
+        if let Some((kept, length)) = kept.replace((shown.len(), json.len()))
+            && kept != shown.len()
+        {
+            assert_eq!((kept - 1, length), (shown.len(), limit + 1));
+        }
+    }
+    assert_eq!(listed(&message, &Dialect::strict().with_join_bytes(whole)).len(), 9);
+    assert_eq!(listed(&message, &Dialect::strict().with_join_bytes(whole - 1)).len(), 8);
+}
+
+// proves: MSG-LIST-FIT
+#[test]
+fn lists_nothing_rather_than_too_much_even_if_the_rest_alone_is_too_long() {
+    for limit in [0, 1, 100] {
+        let dialect = Dialect::strict().with_join_bytes(limit);
+        assert_eq!(listed(&Message::Join(join(history(3))), &dialect), []);
+    }
+}
+
+// proves: MSG-LIST-FIT
+#[test]
+fn keeps_join_within_64_kib_and_join_ret_within_32_kib_and_both_within_1000_bytes_for_mvr4j() {
+    let many = history(10_000);
+    let ret = |commits| {
+        Message::JoinRet(JoinRet {
+            reply: Reply::ok(),
+            provider: "P".to_owned(),
+            station_name: "N".to_owned(),
+            version: MvrVersion::CURRENT,
+            station: Some(A.parse().unwrap()),
+            commits,
+            ours: Some(Ours::default()),
+        })
+    };
+    let largest = 256;
+    for (message, dialect, limit) in [
+        (Message::Join(join(many.clone())), Dialect::strict(), 65_536),
+        (ret(many.clone()), Dialect::strict(), 32_768),
+        (Message::Join(join(many.clone())), Dialect::towards(Product::Mvr4j), 1_000),
+        (ret(many.clone()), Dialect::towards(Product::Mvr4j), 1_000),
+    ] {
+        let length = message.to_json(&dialect).len();
+        assert!(length <= limit && length > limit - largest, "{length} of {limit}");
+        assert_eq!(listed(&message, &dialect).last(), many.last());
+    }
+}
+
+// proves: MSG-LIST-FIT
+#[test]
+fn the_largest_commit_that_can_be_read_still_fits_join_ret() {
+    let limits = crate::Limits::default();
+    let largest = Commit {
+        file_size: u64::MAX,
+        for_stations: vec![A.parse().unwrap(); limits.stations],
+        comment: "\u{1}".repeat(limits.string_bytes),
+        file_name: "\"".repeat(300),
+        version: MvrVersion { major: u32::MAX, minor: u32::MAX },
+        blake3: Some([0; 32]),
+        ..commit()
+    };
+    let mut join = join(vec![largest]);
+    join.provider = "\u{1}".repeat(1_000);
+    join.station_name = "\u{1}".repeat(1_000);
+    let dialect = Dialect::strict().with_join_bytes(Dialect::strict().join_ret_bytes());
+    assert_eq!(listed(&Message::Join(join), &dialect).len(), 1);
+}
+
+#[test]
+fn a_full_commit_for_mvr4j_fits_its_first_read() {
+    let full = Commit {
+        comment: "c".repeat(1_000),
+        file_name: "n".repeat(1_000),
+        file_size: u64::MAX,
+        for_stations: vec![A.parse().unwrap(); 4],
+        ..commit()
+    };
+    let json = written(&Message::Commit(full), &Dialect::towards(Product::Mvr4j));
+    assert!(json.len() <= 1_000, "{} bytes", json.len());
+}
+
+#[test]
+fn appends_behind_what_is_there() {
+    let message = Message::Join(join(history(3)));
+    let mut out = b"header".to_vec();
+    message.append_json(&Dialect::strict(), &mut out);
+    assert_eq!(out, [b"header", message.to_json(&Dialect::strict()).as_slice()].concat());
+    let mut tight = b"header".to_vec();
+    let dialect = Dialect::strict().with_join_bytes(message.to_json(&Dialect::strict()).len());
+    message.append_json(&dialect, &mut tight);
+    assert_eq!(tight, out);
+}
