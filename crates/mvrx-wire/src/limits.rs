@@ -10,7 +10,7 @@ pub struct Limits {
     pub json_bytes: usize,
     /// Bytes of one file, all its packages together. Default 16 GiB.
     pub file_bytes: u64,
-    /// Packages of one message. Bounds how long a peer can keep a message open with empty packages. Default 65,536.
+    /// Packages of one message. Bounds how long a peer can keep a message open with empty packages. Default 65,536; 0 means 1.
     pub packages_per_message: u32,
     /// Refuse every package version but 1. Default off: a product in wide use sends uninitialised memory there.
     pub strict_version: bool,
