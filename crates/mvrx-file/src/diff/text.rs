@@ -1,0 +1,245 @@
+//! The difference for people: one sentence, groups, and a line per object.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::groups::shift;
+use super::{BreakChange, Change, Counts, Diff, MatchedBy, MemberDiff, ObjectDiff, SceneChange, What};
+use crate::scene::Kind;
+use crate::text::{Bytes, Clean, Table, counted};
+
+/// The difference in one sentence.
+pub(super) fn sentence(counts: &Counts, scene: &[SceneChange], members: &MemberDiff) -> String {
+    let moved = match (counts.moved, counts.moved_with_parent) {
+        (own, 0) => (own > 0).then(|| format!("{own} moved")),
+        (own, along) => Some(format!("{own} moved and {along} more along with them")),
+    };
+    let item = |count: usize, text: &str| (count > 0).then(|| format!("{count} {text}"));
+    let items = [
+        item(counts.added, "added"),
+        item(counts.readdressed, "re-addressed"),
+        moved,
+        item(counts.rotated, "turned"),
+        item(counts.device_changed, "with another type or mode"),
+        item(counts.renumbered, "renumbered"),
+        item(counts.renamed, "renamed"),
+        item(counts.regrouped, "regrouped"),
+        item(counts.otherwise, "otherwise changed"),
+        item(counts.removed, "removed"),
+    ];
+    let items: Vec<String> = items.into_iter().flatten().collect();
+    let mut text = if items.is_empty() { "no object changed".to_owned() } else { items.join(", ") };
+    if !scene.is_empty() {
+        let only: Vec<&str> =
+            scene.iter().map(|change| change.what).filter(|what| *what != "provider").collect();
+        if !only.is_empty() {
+            text += &format!(", {}", counted(only.len(), "change") + " beside the objects");
+        }
+    }
+    if counts.identity_changed > 0 {
+        text += &format!(", {} recognized in spite of a new UUID", counts.identity_changed);
+    }
+    text + "; " + &member_sentence(members)
+}
+
+fn member_sentence(members: &MemberDiff) -> String {
+    let mut text = format!("{} of {} members unchanged", members.unchanged, members.new);
+    for (count, verb) in [
+        (members.renamed.len(), "renamed"),
+        (members.added.len(), "added"),
+        (members.removed.len(), "removed"),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {verb}");
+        }
+    }
+    text
+}
+
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.sentence)?;
+        self.write_groups(f)?;
+        if !self.objects.is_empty() {
+            writeln!(f, "\nobjects")?;
+            for object in &self.objects {
+                writeln!(f, "  {object}")?;
+            }
+        }
+        if !self.scene.is_empty() {
+            writeln!(f, "\nbeside the objects")?;
+            for change in &self.scene {
+                writeln!(f, "  {change}")?;
+            }
+        }
+        write!(f, "{}", self.members)
+    }
+}
+
+impl Diff {
+    fn write_groups(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let several: Vec<_> = self.groups.iter().filter(|group| group.count > 1).take(GROUPS).collect();
+        if several.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nequal edits")?;
+        let mut table = Table::new("lrl");
+        for group in several {
+            let names =
+                group.objects.iter().take(NAMES).filter_map(|index| self.objects.get(*index)).map(short_name);
+            let mut names = names.collect::<Vec<_>>().join(", ");
+            if group.count > NAMES {
+                names += ", …";
+            }
+            table.row([Clean(&group.label).to_string(), format!("× {}", group.count), names]);
+        }
+        write!(f, "{table}")
+    }
+
+    /// A table of how many objects of each kind changed in which way.
+    pub fn stat(&self) -> Stat<'_> {
+        Stat(self)
+    }
+}
+
+fn short_name(object: &ObjectDiff) -> String {
+    let name = &object.object;
+    match (name.fixture_id.is_empty(), name.name.is_empty(), name.uuid) {
+        (false, _, _) => Clean(&name.fixture_id).to_string(),
+        (true, false, _) => Clean(&name.name).to_string(),
+        (true, true, Some(uuid)) => uuid.to_string().chars().take(8).collect(),
+        (true, true, None) => name.kind.noun(1).to_owned(),
+    }
+}
+
+/// Shows [`Diff::stat`].
+#[derive(Debug)]
+pub struct Stat<'a>(&'a Diff);
+
+impl fmt::Display for Stat<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds: BTreeMap<Kind, Vec<ObjectDiff>> = BTreeMap::new();
+        for object in &self.0.objects {
+            kinds.entry(object.object.kind).or_default().push(object.clone());
+        }
+        let mut table = Table::new("lrrrrrrr");
+        if !kinds.is_empty() {
+            let titles = ["", "added", "removed", "re-addressed", "moved", "turned", "type/mode", "other"];
+            table.row(titles.map(str::to_owned));
+        }
+        for (kind, objects) in kinds {
+            let counts = Counts::of(&objects);
+            let other = counts.renumbered + counts.renamed + counts.regrouped + counts.otherwise;
+            let numbers = [
+                counts.added,
+                counts.removed,
+                counts.readdressed,
+                counts.moved + counts.moved_with_parent,
+                counts.rotated,
+                counts.device_changed,
+                other,
+            ];
+            let [a, b, c, d, e, g, h] =
+                numbers.map(|count| if count == 0 { "·".to_owned() } else { count.to_string() });
+            table.row([kind.noun(2).to_owned(), a, b, c, d, e, g, h]);
+        }
+        write!(f, "{table}")?;
+        writeln!(f, "{}", self.0.sentence)
+    }
+}
+
+impl fmt::Display for ObjectDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.what {
+            What::Added => '+',
+            What::Removed => '-',
+            What::Changed => '~',
+        };
+        write!(f, "{mark} {}", self.object)?;
+        for (index, change) in self.changes.iter().enumerate() {
+            write!(f, "{}{change}", if index == 0 { ": " } else { "; " })?;
+        }
+        match self.matched_by {
+            Some(MatchedBy::Place | MatchedBy::FixtureId) => f.write_str(" (UUID changed)"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moved { by, distance, with_parent, .. } => {
+                write!(f, "moved {distance:.3} m ({})", shift(*by))?;
+                f.write_str(if *with_parent { " along with its parent" } else { "" })
+            }
+            Self::Rotated { degrees, with_parent } => {
+                write!(f, "turned {degrees:.1}°{}", if *with_parent { " along with its parent" } else { "" })
+            }
+            Self::Scaled { from: [a, b, c], to: [x, y, z] } => {
+                write!(f, "scaled {a:.3} × {b:.3} × {c:.3} → {x:.3} × {y:.3} × {z:.3}")
+            }
+            Self::Readdressed { breaks } => write_breaks(f, breaks),
+            Self::Value { aspect, from, to } => {
+                let show =
+                    |text: &str| if text.is_empty() { "none".to_owned() } else { Clean(text).to_string() };
+                write!(f, "{} {} → {}", aspect.name(), show(from), show(to))
+            }
+            Self::Element { element } => write!(f, "{element} changed"),
+        }
+    }
+}
+
+fn write_breaks(f: &mut fmt::Formatter<'_>, breaks: &[BreakChange]) -> fmt::Result {
+    for (index, change) in breaks.iter().enumerate() {
+        let show = |address: Option<crate::scene::Address>| {
+            address.map_or_else(|| "unpatched".to_owned(), |address| address.to_string())
+        };
+        if index > 0 {
+            f.write_str(", ")?;
+        }
+        if breaks.len() > 1 || change.dmx_break > 0 {
+            write!(f, "break {}: ", change.dmx_break)?;
+        }
+        write!(f, "{} → {}", show(change.from), show(change.to))?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for SceneChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) => write!(f, "~ {} {} → {}", self.what, Clean(from), Clean(to)),
+            (None, Some(to)) => write!(f, "+ {} {}", self.what, Clean(to)),
+            (Some(from), None) => write!(f, "- {} {}", self.what, Clean(from)),
+            (None, None) => f.write_str(self.what),
+        }
+    }
+}
+
+impl fmt::Display for MemberDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.changed.len() + self.renamed.len() + self.added.len() + self.removed.len();
+        if lines == 0 {
+            return Ok(());
+        }
+        writeln!(f, "\nmembers")?;
+        for member in &self.changed {
+            let (from, to) = (Bytes(member.old_bytes), Bytes(member.new_bytes));
+            writeln!(f, "  ~ {} {from} → {to}", Clean(&member.name))?;
+        }
+        for member in &self.renamed {
+            writeln!(f, "  = {} → {}", Clean(&member.from), Clean(&member.to))?;
+        }
+        for name in &self.added {
+            writeln!(f, "  + {}", Clean(name))?;
+        }
+        for name in &self.removed {
+            writeln!(f, "  - {}", Clean(name))?;
+        }
+        Ok(())
+    }
+}
+
+const GROUPS: usize = 30;
+const NAMES: usize = 12;

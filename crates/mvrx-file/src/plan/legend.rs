@@ -1,0 +1,65 @@
+//! What the symbols mean: only those that occur, with how many there are.
+
+use std::fmt::Write as _;
+
+use super::svg::symbol_of;
+use super::{Item, Plan};
+use crate::scene::Kind;
+
+/// Writes the legend with its upper left corner at `corner`; returns its height.
+pub(super) fn draw(plan: &Plan, corner: [f64; 2], svg: &mut String) -> f64 {
+    let [x, top] = corner;
+    let mut y = top + 12.0;
+    let _ = write!(svg, r#"<text class="t" x="{x:.1}" y="{y:.1}">legend</text>"#);
+    y += 8.0;
+    let mut row = |symbol: String, text: String| {
+        y += 20.0;
+        let _ = write!(svg, r#"<g transform="translate({:.1} {:.1})">{symbol}</g>"#, x + 12.0, y - 4.0);
+        let _ = write!(svg, r#"<text x="{:.1}" y="{y:.1}">{text}</text>"#, x + 30.0);
+    };
+    for kind in Kind::ALL {
+        let count = plan.items.iter().filter(|item| item.object.kind == kind && !item.mark.removed).count();
+        if count > 0 {
+            row(sample(kind), format!("{} ({count})", kind.noun(count)));
+        }
+    }
+    let marks: [(&str, &str, fn(&Item) -> bool); 5] = [
+        (r##"<use href="#m-re" class="re"/><use href="#f" class="sym"/>"##, "re-addressed", |item| {
+            item.mark.readdressed
+        }),
+        (
+            r##"<use href="#m-from" class="from" x="-9"/><path class="mv" marker-end="url(#tip)" d="M-5 0H6"/>"##,
+            "moved, from where",
+            |item| item.mark.moved_from.is_some(),
+        ),
+        (r##"<use href="#m-add" class="add"/><use href="#f" class="sym"/>"##, "added", |item| {
+            item.mark.added
+        }),
+        (r##"<use href="#m-del" class="del"/>"##, "removed", |item| item.mark.removed),
+        (r##"<use href="#m-oth" class="oth"/><use href="#f" class="sym"/>"##, "otherwise changed", |item| {
+            item.mark.otherwise
+        }),
+    ];
+    for (symbol, text, wanted) in marks {
+        let count = plan.items.iter().filter(|item| wanted(item)).count();
+        if count > 0 {
+            row(symbol.to_owned(), format!("{text} ({count})"));
+        }
+    }
+    if plan.items.iter().any(|item| item.points.is_some()) {
+        row(r#"<path class="ray" d="M-6 0H8"/>"#.to_owned(), "points this way at rest".to_owned());
+    }
+    y - top
+}
+
+fn sample(kind: Kind) -> String {
+    match kind {
+        Kind::Truss => r#"<path class="truss" d="M-10-3h20v6h-20z"/>"#.to_owned(),
+        Kind::SceneObject => r#"<path class="obj" d="M-9-6h18v12h-18z"/>"#.to_owned(),
+        other => format!(
+            r##"<use href="#{}" class="{}"/>"##,
+            symbol_of(other),
+            if other == Kind::FocusPoint { "focus" } else { "sym" }
+        ),
+    }
+}
