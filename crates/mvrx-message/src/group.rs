@@ -86,7 +86,6 @@ impl GroupName {
     /// As [`join`](Self::join), and [`GroupNameError::NotUtf8`].
     // req: MSG-GROUP
     pub fn from_service_name(name: &str) -> Result<Self, GroupNameError> {
-        let name = name.trim();
         let name = name.strip_suffix('.').unwrap_or(name);
         let label = without_service_type(name).map_or(name, last_label);
         let bytes = unescaped(label);

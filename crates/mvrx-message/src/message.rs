@@ -347,10 +347,11 @@ impl NewSessionHost {
     /// Both or none are set, or ServiceName names no group.
     // req: MSG-NSH-ONE
     pub fn target(&self) -> Result<SessionTarget, SessionTargetError> {
-        match (self.service_name.trim(), self.service_url.trim()) {
+        let (name, url) = (self.service_name.as_str(), self.service_url.trim());
+        match (name.trim(), url) {
             ("", "") => Err(SessionTargetError::NoneSet),
             ("", url) => Ok(SessionTarget::Url(url.to_owned())),
-            (name, "") => GroupName::from_service_name(name)
+            (_, "") => GroupName::from_service_name(name)
                 .map(SessionTarget::Group)
                 .map_err(SessionTargetError::NotAGroup),
             (_, _) => Err(SessionTargetError::BothSet),

@@ -13,7 +13,7 @@ fn reads_the_group_of_every_shape_of_service_name() {
         ("fancyProjectGroup._mvrxchange._tcp.local.", "fancyProjectGroup"),
         ("Default._mvrxchange._tcp.local", "Default"),
         ("Default._MVRxchange._TCP.Local.", "Default"),
-        (" Default._mvrxchange._tcp.local. ", "Default"),
+        (" a._mvrxchange._tcp.local.", " a"),
         ("Desk.Default._mvrxchange._tcp.local.", "Default"),
         ("Stage 2._mvrxchange._tcp.local.", "Stage 2"),
         (r"a\.b._mvrxchange._tcp.local.", "a.b"),

@@ -197,32 +197,38 @@ fn required_station(
 
 /// Refuses what nests deeper than allowed. Brackets inside strings do not count.
 fn check_depth(json: &[u8], allowed: usize) -> Result<(), ParseError> {
+    let opening = |byte: &&u8| matches!(byte, b'{' | b'[');
+    // Most messages have so few brackets that none can be too deep; counting is many times faster than following.
+    if json.iter().filter(opening).count() <= allowed {
+        return Ok(());
+    }
     let mut depth = 0_usize;
-    let mut in_string = false;
-    let mut escaped = false;
-    for (offset, byte) in json.iter().enumerate() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
+    let mut bytes = json.iter().enumerate();
+    while let Some((offset, byte)) = bytes.next() {
         match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > allowed {
-                    return Err(ParseError::NestingDeeperThanLimit { offset, allowed });
-                }
+            b'"' => skip_string(&mut bytes),
+            b'{' | b'[' if depth == allowed => {
+                return Err(ParseError::NestingDeeperThanLimit { offset, allowed });
             }
+            b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Goes on behind the quote that ends a string.
+fn skip_string<'a>(bytes: &mut impl Iterator<Item = (usize, &'a u8)>) {
+    while let Some((_, byte)) = bytes.next() {
+        match byte {
+            b'\\' => {
+                bytes.next();
+            }
+            b'"' => return,
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
