@@ -1,0 +1,166 @@
+//! The operating system's own disk.
+//!
+//! Where a system call does better than portable code there are two ways, and [`SystemCalls`] chooses: `Native` uses
+//! what this operating system has and falls back where the file system refuses; `Portable` is the twin made of
+//! standard library calls alone. The battery runs on both, so the twin that other systems rely on is tested here.
+//!
+//! | operation | native | portable twin |
+//! |---|---|---|
+//! | read at a position | `pread` (unix), `seek_read` (Windows) | a mutex around seek and read |
+//! | share bytes | `FICLONE` (Linux) | never: the caller copies |
+//! | rename without overwriting | `renameat2(RENAME_NOREPLACE)` (Linux) | hard link and remove; without links reserve and replace |
+//! | sync a folder | `fsync` of the folder (unix) | nothing: Windows has no such call |
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Disk, Entry, Kind, Links, ReadFile, Stat, WriteFile};
+
+#[cfg(target_os = "linux")]
+mod linux;
+mod portable;
+mod positioned;
+
+#[cfg(target_os = "linux")]
+use linux as native;
+#[cfg(not(target_os = "linux"))]
+use portable as native;
+
+/// Files of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk {
+    calls: SystemCalls,
+}
+
+/// Which way [`RealDisk`] goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SystemCalls {
+    /// What this operating system does best.
+    #[default]
+    Native,
+    /// Standard library calls that work everywhere.
+    Portable,
+}
+
+#[derive(Debug)]
+struct RealWriter {
+    file: File,
+    calls: SystemCalls,
+}
+
+impl RealDisk {
+    /// The disk, used in the given way.
+    #[must_use]
+    pub fn new(calls: SystemCalls) -> Self {
+        Self { calls }
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_folders(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let stat = match entry.metadata() {
+                Ok(metadata) => describe(&metadata),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            entries.push(Entry { name, kind: stat.kind, length: stat.length });
+        }
+        Ok(entries)
+    }
+
+    fn stat(&self, path: &Path, links: Links) -> io::Result<Stat> {
+        let metadata = match links {
+            Links::Follow => fs::metadata(path),
+            Links::Keep => fs::symlink_metadata(path),
+        }?;
+        Ok(describe(&metadata))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        Ok(Box::new(RealWriter { file, calls: self.calls }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+        let file = File::open(path)?;
+        Ok(match self.calls {
+            SystemCalls::Native => Arc::new(positioned::Positioned::new(file)),
+            SystemCalls::Portable => Arc::new(portable::Seeking::new(file)),
+        })
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match self.calls {
+            SystemCalls::Native => native::rename_new(from, to),
+            SystemCalls::Portable => portable::rename_new(from, to),
+        }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        if !cfg!(unix) {
+            return Ok(());
+        }
+        match File::open(folder)?.sync_all() {
+            // Some network mounts know no such call; they have their own idea of durable.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+impl WriteFile for RealWriter {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn share_bytes_of(&mut self, source: &dyn ReadFile) -> io::Result<bool> {
+        match (self.calls, source.std_file()) {
+            (SystemCalls::Native, Some(source)) => native::share_bytes(source, &mut self.file),
+            _ => Ok(false),
+        }
+    }
+
+    fn std_file(&mut self) -> Option<&mut File> {
+        Some(&mut self.file)
+    }
+}
+
+fn describe(metadata: &Metadata) -> Stat {
+    let kind = if metadata.is_file() {
+        Kind::File
+    } else if metadata.is_dir() {
+        Kind::Folder
+    } else {
+        Kind::Other
+    };
+    Stat { kind, length: metadata.len(), modified: metadata.modified().ok() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! A file that has arrived and waits to be listed or given up.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mvrx_message::Commit;
+
+use crate::budget::Reservation;
+use crate::disk::{DiskAction, DiskError, Naming, ReadFile, WriteFile};
+use crate::engine::{Engine, Shelf};
+use crate::error::{PublishError, ReadError};
+use crate::limits::Limits;
+use crate::store::{Pending, StoredCommit};
+use crate::stored_file::StoredFile;
+
+/// A file between `finish` and `publish`.
+#[derive(Debug)]
+pub(crate) struct Whole<S: Shelf> {
+    // Closed before its place is discarded, for systems that do not remove open files.
+    pub(super) file: Box<dyn WriteFile>,
+    pub(super) place: Unlisted<S>,
+    pub(super) bytes: Reservation,
+    pub(super) hash: [u8; 32],
+    pub(super) length: u64,
+    /// The announced length, where it is another.
+    pub(super) announced: Option<u64>,
+}
+
+/// A place on a shelf that is given up unless it is kept.
+#[derive(Debug)]
+pub(crate) struct Unlisted<S: Shelf> {
+    engine: Arc<Engine<S>>,
+    place: Option<S::Place>,
+}
+
+impl<S: Shelf> Unlisted<S> {
+    pub(super) fn new(engine: &Arc<Engine<S>>, place: S::Place) -> Self {
+        Self { engine: Arc::clone(engine), place: Some(place) }
+    }
+
+    pub(super) fn engine(&self) -> &Engine<S> {
+        &self.engine
+    }
+
+    pub(super) fn open(&self) -> Result<Arc<dyn ReadFile>, DiskError> {
+        match &self.place {
+            Some(place) => self.engine.shelf.open_unlisted(place),
+            None => Err(gone(DiskAction::Open)),
+        }
+    }
+
+    #[allow(clippy::unused_self, reason = "a method of the place whose file it is")]
+    pub(super) fn sync(&mut self, file: &mut dyn WriteFile) -> Result<(), DiskError> {
+        file.sync().named(DiskAction::Sync, Path::new(UNLISTED))
+    }
+
+    /// Lists the file. From then on it is not ours to give up.
+    pub(super) fn keep(&mut self, stored: &StoredCommit, limits: &Limits) -> Result<(), PublishError> {
+        let Some(place) = &self.place else { return Err(gone(DiskAction::Rename).into()) };
+        self.engine.shelf.keep(place, stored, limits)?;
+        self.place = None;
+        Ok(())
+    }
+}
+
+impl<S: Shelf> Drop for Unlisted<S> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.engine.shelf.discard(place);
+        }
+    }
+}
+
+impl<S: Shelf> Pending for Whole<S> {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    fn announced_otherwise(&self) -> Option<u64> {
+        self.announced
+    }
+
+    fn read(&self) -> Result<StoredFile, ReadError> {
+        Ok(StoredFile::complete(self.place.open()?, self.length))
+    }
+
+    fn publish(self: Box<Self>, commit: &Commit, group: &str) -> Result<StoredCommit, PublishError> {
+        let engine = Arc::clone(&self.place.engine);
+        engine.publish(*self, commit, group)
+    }
+}
+
+/// A place is taken away only when it is kept, and then its owner is gone as well; yet no reason to panic.
+fn gone(action: DiskAction) -> DiskError {
+    DiskError::NotFound { action, path: UNLISTED.into() }
+}
+
+const UNLISTED: &str = "a file that is not listed";

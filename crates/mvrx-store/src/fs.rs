@@ -1,0 +1,146 @@
+//! A store in a folder.
+//!
+//! ```text
+//! <directory>/mvrx.lock                         held by the running station
+//! <directory>/commits/store.json                the schema of the store
+//! <directory>/commits/000000000007-<file>.json  the record of a listed commit
+//! <directory>/commits/000000000007-<file>.mvr   its file
+//! <directory>/commits/incoming-00….part         a file or record that is being written
+//! ```
+//! Names say where a commit is in its life, so that a start after a crash finds out by listing one folder:
+//!
+//! ```text
+//!                 record synced        file renamed, synced      record renamed, synced
+//!  incoming.part ───────────────► publishing ─────────► publishing + mvr ─────────► json + mvr   listed
+//!                                     │                        │                          │
+//!         a crash here: next start    ▼                        ▼                          │ remove: record
+//!         takes it back            cleaned                  cleaned                       ▼ renamed, synced
+//!                                                                                  removed + mvr ──► removed
+//! ```
+//! The step to `json` is what publishes and the step to `removed` is what removes; before each, everything it relies
+//! on is synced, and after it the folder is, before the caller hears of it. The newest `removed` stays, so that no
+//! sequence number is used twice. Nothing else in the folder is ever touched.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mvrx_message::FileUuid;
+
+use crate::cancel::Cancel;
+use crate::clock::Clock;
+use crate::disk::{Disk, DiskAction, Naming, RealDisk, SystemCalls};
+use crate::engine::{Engine, store_by_engine};
+use crate::error::OpenStoreError;
+use crate::limits::Limits;
+use crate::lock::DirLock;
+use crate::problem::Problem;
+use crate::store::{Expect, Pending, PutAway, StoredCommit, Writer};
+use crate::stored_file::StoredFile;
+
+mod names;
+mod recover;
+mod shelf;
+
+use shelf::FsShelf;
+
+/// Commits and files in a folder, safe against crashes. Clones are the same store.
+///
+/// ```
+/// use mvrx_store::{Expect, FsStore, Store};
+/// # let directory = std::env::temp_dir().join(format!("fs-store-{}", std::process::id()));
+/// let store = FsStore::open(&directory)?;
+/// let mut writer = store.begin(Expect::Unknown)?;
+/// writer.write(b"rig")?;
+/// let pending = writer.finish()?;
+/// assert_eq!(pending.length(), 3);
+/// # drop((pending, store));
+/// # std::fs::remove_dir_all(directory).ok();
+/// # Ok::<(), mvrx_store::StoreError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FsStore {
+    engine: Arc<Engine<FsShelf>>,
+}
+
+/// How an [`FsStore`] works.
+#[derive(Debug, Clone, Default)]
+pub struct FsOptions {
+    /// What it holds at most.
+    pub limits: Limits,
+    /// Where it takes the time from.
+    pub clock: Clock,
+    /// Native system calls or their portable twins.
+    pub system_calls: SystemCalls,
+    /// A lock that is held already, on the directory or one that contains it. Without one the directory is locked.
+    pub lock: Option<DirLock>,
+}
+
+impl FsStore {
+    /// Opens the store in `directory`, creates it where there is none, and cleans up what a crash left.
+    ///
+    /// # Errors
+    /// See [`OpenStoreError`]. What is wrong with single commits is no error: see [`Store::problems`](crate::Store).
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, OpenStoreError> {
+        Self::open_with(directory, FsOptions::default())
+    }
+
+    /// As [`FsStore::open`], with options.
+    ///
+    /// # Errors
+    /// As [`FsStore::open`].
+    pub fn open_with(directory: impl AsRef<Path>, options: FsOptions) -> Result<Self, OpenStoreError> {
+        let directory = directory.as_ref();
+        let disk = RealDisk::new(options.system_calls);
+        disk.create_folders(directory).named(DiskAction::Create, directory)?;
+        let lock = match &options.lock {
+            Some(lock) if lock.covers(directory) => lock.clone(),
+            Some(lock) => {
+                return Err(OpenStoreError::LockCoversOtherDirectory {
+                    locked: lock.directory().to_path_buf(),
+                    wanted: directory.to_path_buf(),
+                });
+            }
+            None => DirLock::acquire(directory)?,
+        };
+        Self::open_locked(Arc::new(disk), directory, options, Some(lock))
+    }
+
+    /// Opens a store on another disk, for tests. It takes no lock: the disk is the caller's alone.
+    ///
+    /// # Errors
+    /// As [`FsStore::open`].
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        options: FsOptions,
+    ) -> Result<Self, OpenStoreError> {
+        Self::open_locked(disk, directory, options, None)
+    }
+
+    fn open_locked(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        options: FsOptions,
+        lock: Option<DirLock>,
+    ) -> Result<Self, OpenStoreError> {
+        let folder = directory.join(COMMITS);
+        disk.create_folders(&folder).named(DiskAction::Create, &folder)?;
+        for created in [directory, directory.parent().unwrap_or(directory)] {
+            if !created.as_os_str().is_empty() {
+                disk.sync_folder(created).named(DiskAction::Sync, created)?;
+            }
+        }
+        let shelf = FsShelf::new(Arc::clone(&disk), folder, lock);
+        let inventory = recover::recover(&shelf, options.limits.record_bytes)?;
+        let engine = Engine::new(shelf, inventory, options.limits, options.clock, disk);
+        Ok(Self { engine: Arc::new(engine) })
+    }
+}
+
+store_by_engine!(FsStore);
+
+/// The folder of files and records.
+const COMMITS: &str = "commits";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! The names in the folder of a store, written and read. A name that is not exactly one of ours is none of ours.
+
+use std::fmt;
+
+use mvrx_message::FileUuid;
+
+/// What a commit's record and file are called by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Stem {
+    pub(super) sequence: u64,
+    pub(super) file: FileUuid,
+}
+
+/// What something in the folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    Schema,
+    Temporary(u64),
+    Record(Stem),
+    File(Stem),
+    Publishing(Stem),
+    Removed(Stem),
+}
+
+impl Name {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let name = if text == SCHEMA_NAME {
+            Self::Schema
+        } else if let Some(number) = text.strip_prefix(INCOMING) {
+            Self::Temporary(u64::from_str_radix(number.strip_suffix(PART)?, 16).ok()?)
+        } else {
+            let (stem, ending) = text.split_once('.')?;
+            let (sequence, file) = stem.split_once('-')?;
+            let stem = Stem { sequence: sequence.parse().ok()?, file: file.parse().ok()? };
+            match ending {
+                "json" => Self::Record(stem),
+                "mvr" => Self::File(stem),
+                "publishing" => Self::Publishing(stem),
+                "removed" => Self::Removed(stem),
+                _ => return None,
+            }
+        };
+        // Other spellings of the same numbers are not ours.
+        (name.to_string() == text).then_some(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (stem, ending) = match self {
+            Self::Schema => return out.write_str(SCHEMA_NAME),
+            Self::Temporary(number) => return write!(out, "{INCOMING}{number:016x}{PART}"),
+            Self::Record(stem) => (stem, "json"),
+            Self::File(stem) => (stem, "mvr"),
+            Self::Publishing(stem) => (stem, "publishing"),
+            Self::Removed(stem) => (stem, "removed"),
+        };
+        write!(out, "{:012}-{}.{ending}", stem.sequence, stem.file)
+    }
+}
+
+const SCHEMA_NAME: &str = "store.json";
+const INCOMING: &str = "incoming-";
+const PART: &str = ".part";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stem(sequence: u64) -> Stem {
+        Stem { sequence, file: FileUuid::from_random_bytes([7; 16]) }
+    }
+
+    #[test]
+    fn reads_every_name_that_it_writes() {
+        for name in [
+            Name::Schema,
+            Name::Temporary(0),
+            Name::Temporary(u64::MAX),
+            Name::Record(stem(1)),
+            Name::File(stem(999_999_999_999)),
+            Name::Publishing(stem(u64::MAX)),
+            Name::Removed(stem(12)),
+        ] {
+            assert_eq!(Name::parse(&name.to_string()), Some(name));
+        }
+    }
+
+    #[test]
+    fn leaves_the_names_of_others_alone() {
+        let file = FileUuid::from_random_bytes([0xab; 16]);
+        for text in [
+            "".to_owned(),
+            "rig.mvr".to_owned(),
+            "incoming-1.part".to_owned(),
+            "incoming-00000000000000AB.part".to_owned(),
+            "incoming-0000000000000001.part.bak".to_owned(),
+            format!("1-{file}.json"),
+            format!("+00000000001-{file}.json"),
+            format!("000000000001-{}.json", file.to_string().to_uppercase()),
+            format!("000000000001-{file}.json~"),
+            format!("000000000001-{file}"),
+            format!("99999999999999999999999-{file}.mvr"),
+        ] {
+            assert_eq!(Name::parse(&text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The limits of a store, in one place. Each is checked before the space or memory it protects is taken.
+
+/// What a store will hold at most. A limit that is hit is a named error for the caller; what is stored stays.
+///
+/// Lowering a limit under what a store already holds removes nothing: everything is still listed and served, only
+/// more is refused.
+///
+/// ```
+/// let small = mvrx_store::Limits { commits: 100, ..mvrx_store::Limits::default() };
+/// assert!(small.file_bytes > 0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Commits listed at once. Default 10,000.
+    pub commits: usize,
+    /// Bytes of all files together: listed ones, and those arriving or being imported. Default 64 GiB.
+    pub total_bytes: u64,
+    /// Bytes of one file. Default 16 GiB.
+    pub file_bytes: u64,
+    /// Bytes of one index record: a commit with its comment, name and list of stations. Default 2 MiB, twice the
+    /// longest JSON message that stations accept by default.
+    pub record_bytes: u64,
+    /// How many numbered names `put_away` tries in a folder that is full of files of the same name. Default 1,000.
+    pub name_attempts: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            commits: 10_000,
+            total_bytes: 64 * GIB,
+            file_bytes: 16 * GIB,
+            record_bytes: 2 * 1024 * 1024,
+            name_attempts: 1_000,
+        }
+    }
+}
+
+const GIB: u64 = 1024 * 1024 * 1024;

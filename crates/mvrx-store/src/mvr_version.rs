@@ -1,0 +1,66 @@
+//! The MVR version of a file that lies here, for COMMIT (Table 72).
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use mvrx_message::MvrVersion;
+
+use crate::{Pending, StoredFile, Wait};
+
+/// The version in the file's root element, where it can be read; `None` for what is no .mvr. Blocks; reads a small part of the file.
+#[must_use]
+pub fn mvr_version(pending: &dyn Pending) -> Option<MvrVersion> {
+    let file = pending.read().ok()?;
+    let read = mvrx_file::version_of_reader(
+        Cursor { file, at: 0, length: pending.length() },
+        &mvrx_file::Limits::default(),
+    );
+    read.ok().map(|version| MvrVersion { major: version.major, minor: version.minor })
+}
+
+/// A stored file as one that has a position.
+struct Cursor {
+    file: StoredFile,
+    at: u64,
+    length: u64,
+}
+
+impl Read for Cursor {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(self.at, buffer, &Wait::until_settled()).map_err(io::Error::other)?;
+        self.at = self.at.saturating_add(count as u64);
+        Ok(count)
+    }
+}
+
+impl Seek for Cursor {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expect, MemStore, Store};
+
+    fn pending(bytes: &[u8]) -> Box<dyn Pending> {
+        let store = MemStore::new();
+        let mut writer = store.begin(Expect::Unknown).unwrap();
+        writer.write(bytes).unwrap();
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn tells_the_version_of_an_mvr_and_nothing_of_anything_else() {
+        let show = mvrx_file::generate::Recipe::new(1).fixtures(2).to_bytes();
+        assert!(mvr_version(pending(&show).as_ref()).is_some_and(|v| v.major == 1));
+        assert_eq!(mvr_version(pending(b"not a zip").as_ref()), None);
+        assert_eq!(mvr_version(pending(&show[..show.len() / 2]).as_ref()), None);
+    }
+}

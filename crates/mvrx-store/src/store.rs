@@ -1,0 +1,189 @@
+//! The traits that a store implements. All of them block and are object-safe: a caller with an event loop uses them
+//! on a thread of its own.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use mvrx_message::{Commit, FileUuid};
+
+use crate::cancel::Cancel;
+use crate::error::{ImportError, ListError, PublishError, PutAwayError, ReadError, RemoveError, WriteError};
+use crate::problem::Problem;
+use crate::stored_file::StoredFile;
+
+/// Commits and their files.
+///
+/// A commit is listed from the moment [`Pending::publish`] returned, after every crash as well, until [`Store::remove`].
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// Every commit whose file can be served, in the order of arrival.
+    ///
+    /// # Errors
+    /// See [`ListError`]; the stores of this crate never fail here.
+    fn commits(&self) -> Result<Vec<StoredCommit>, ListError>;
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// As [`Store::commits`].
+    fn commit(&self, file: FileUuid) -> Result<Option<StoredCommit>, ListError> {
+        Ok(self.commits()?.into_iter().find(|stored| stored.commit.file == file))
+    }
+
+    /// Takes in a file of the user: shares its bytes where the disk can, else copies them. What happens to the
+    /// original afterwards changes nothing. `progress` is called with the bytes done so far, at least at the end.
+    ///
+    /// Ends at the next piece when `cancel` is thrown.
+    ///
+    /// # Errors
+    /// See [`ImportError`]; nothing of the file is left then.
+    fn import(
+        &self,
+        source: &Path,
+        progress: &dyn Fn(u64),
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Pending>, ImportError>;
+
+    /// Takes in a file that arrives piece by piece.
+    ///
+    /// # Errors
+    /// See [`WriteError`]: a length over a limit is refused before a byte is written.
+    fn begin(&self, expect: Expect) -> Result<Box<dyn Writer>, WriteError>;
+
+    /// Opens a listed file for reading. It can be read to its end whatever happens to the list meanwhile.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn open(&self, file: FileUuid) -> Result<StoredFile, ReadError>;
+
+    /// Removes a commit and its file.
+    ///
+    /// # Errors
+    /// See [`RemoveError`].
+    fn remove(&self, file: FileUuid) -> Result<(), RemoveError>;
+
+    /// Saves a listed file into a folder of the user under a safe name made of `name_hint`. Never overwrites: a name
+    /// that is taken by other content gets a number, and where one of these names has a file of the same bytes
+    /// already, that one is the answer and no second copy is made. The saved bytes are checked against the stored
+    /// hash.
+    ///
+    /// Ends at the next piece when `cancel` is thrown.
+    ///
+    /// # Errors
+    /// See [`PutAwayError`]; nothing of the file is left in the folder then.
+    fn put_away(
+        &self,
+        file: FileUuid,
+        folder: &Path,
+        name_hint: &str,
+        cancel: &Cancel,
+    ) -> Result<PutAway, PutAwayError>;
+
+    /// What was found to be wrong with the store itself and could not be mended. Empty when all is well.
+    fn problems(&self) -> Vec<Problem>;
+}
+
+/// A whole file that is not listed yet. Dropping it gives the file up.
+pub trait Pending: Send + fmt::Debug {
+    /// Its length in bytes, counted and not as announced.
+    fn length(&self) -> u64;
+
+    /// BLAKE3 of its bytes.
+    fn hash(&self) -> [u8; 32];
+
+    /// The announced length where it was another one ([`Expect::Announced`]): the caller decides whether to go on.
+    fn announced_otherwise(&self) -> Option<u64>;
+
+    /// Reads the file before it is listed.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn read(&self) -> Result<StoredFile, ReadError>;
+
+    /// Lists the file as `commit` of `group`. When this returns, both survive a crash.
+    ///
+    /// A file that is listed already with the same bytes is left as it is, and its first commit returned. The commit
+    /// is kept as given, also where its `file_size` is not the real length: see [`StoredCommit::length`].
+    ///
+    /// # Errors
+    /// See [`PublishError`]; the file is given up then.
+    fn publish(self: Box<Self>, commit: &Commit, group: &str) -> Result<StoredCommit, PublishError>;
+}
+
+/// A file that arrives. Dropping it gives the file up and tells its readers.
+pub trait Writer: Send + fmt::Debug {
+    /// Appends `bytes`. Large pieces (256 KiB and more) are best: each is one write to the disk.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; the writer takes nothing more then.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError>;
+
+    /// The file on the disk, cursor at its end, for those who move bytes from a socket into it in the kernel. After
+    /// each such move they tell [`Writer::moved`]. `None` where there is no such file: use [`Writer::write`].
+    fn as_file(&mut self) -> Option<&mut File>;
+
+    /// `count` bytes were appended to [`Writer::as_file`]. Readers see them from now on; the hash is computed by
+    /// reading them back.
+    ///
+    /// # Errors
+    /// As [`Writer::write`]. To be refused before the bytes are moved, ask [`Writer::room`].
+    fn moved(&mut self, count: u64) -> Result<(), WriteError>;
+
+    /// How many more bytes are allowed: up to the required length or the limit of one file.
+    fn room(&self) -> u64;
+
+    /// Bytes that arrived.
+    fn received(&self) -> u64;
+
+    /// The file as it grows. May be called often; every reader is on its own.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn reader(&self) -> Result<StoredFile, ReadError>;
+
+    /// The file has arrived.
+    ///
+    /// # Errors
+    /// See [`WriteError`]: too short or long where an exact length was required, and what the disk says.
+    fn finish(self: Box<Self>) -> Result<Box<dyn Pending>, WriteError>;
+}
+
+/// What is known of the length of an incoming file, and what follows when it is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing is known.
+    Unknown,
+    /// The file has this length or is refused: a package's own length, or an agreed one. One byte more fails the
+    /// write that brings it, one less fails [`Writer::finish`].
+    Exactly(u64),
+    /// Somebody said so (`FileSize` of foreign products is often wrong). Any length is taken, and
+    /// [`Pending::announced_otherwise`] reports the difference.
+    Announced(u64),
+}
+
+/// A listed commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCommit {
+    /// The commit as it was published.
+    pub commit: Commit,
+    /// Its place in the order of arrival. Grows, is never used twice.
+    pub sequence: u64,
+    /// When it was published, to the millisecond.
+    pub seen: SystemTime,
+    /// BLAKE3 of the file.
+    pub hash: [u8; 32],
+    /// Bytes of the file, counted.
+    pub length: u64,
+    /// The group it belongs to.
+    pub group: String,
+}
+
+/// Where [`Store::put_away`] put a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutAway {
+    /// The file in the user's folder.
+    pub path: PathBuf,
+    /// Whether it was there before, with the same bytes, so that nothing was written.
+    pub already_there: bool,
+}
