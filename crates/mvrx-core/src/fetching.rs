@@ -254,7 +254,7 @@ impl Core {
 
     pub(crate) fn on_keep_failed(&mut self, id: RequestId, what: String) {
         if self.fetches.get(&id).is_some_and(|f| f.phase == FetchPhase::Keeping) {
-            self.end_fetch(id, RequestFailure::NotKept { why: what });
+            self.end_fetch(id, &RequestFailure::NotKept { why: what });
         }
     }
 
@@ -280,7 +280,7 @@ impl Core {
 
     /// Our own side failed: no other station could help.
     pub(crate) fn fail_locally(&mut self, id: RequestId, why: String) {
-        self.end_fetch(id, RequestFailure::NotKept { why });
+        self.end_fetch(id, &RequestFailure::NotKept { why });
     }
 
     /// Nobody is left to ask.
@@ -306,10 +306,10 @@ impl Core {
                 (Source::Any, None) => RequestFailure::NothingCommitted,
             }
         };
-        self.end_fetch(id, failure);
+        self.end_fetch(id, &failure);
     }
 
-    pub(crate) fn end_fetch(&mut self, id: RequestId, failure: RequestFailure) {
+    pub(crate) fn end_fetch(&mut self, id: RequestId, failure: &RequestFailure) {
         let Some(fetch) = self.fetches.remove(&id) else { return };
         for request in fetch.waiting() {
             self.event(Event::RequestFailed { request, failure: failure.clone() });
@@ -332,7 +332,7 @@ impl Core {
             return self.event(Event::RequestFailed { request: id, failure: RequestFailure::Cancelled });
         }
         self.abandon(id);
-        self.end_fetch(id, RequestFailure::Cancelled);
+        self.end_fetch(id, &RequestFailure::Cancelled);
     }
 
     /// Ends what a fetch has under way; nobody waits for it any more.

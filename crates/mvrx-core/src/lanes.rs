@@ -353,6 +353,7 @@ impl Core {
         peer.good = Some(address);
         if !std::mem::replace(&mut peer.reachable, true) {
             self.event(Event::StationReachable { station });
+            self.confirm(station);
         }
     }
 
@@ -370,7 +371,7 @@ impl Core {
             Purpose::Commit(file) => self.commit_failed(exchange.target, file, failure),
             Purpose::Leave => {}
             Purpose::Request(request) => {
-                self.attempt_failed(request, FetchEvent::Failed, failure.to_string())
+                self.attempt_failed(request, FetchEvent::Failed, failure.to_string());
             }
         }
         self.give_up_if_gone(exchange.target);

@@ -89,6 +89,11 @@ pub enum Output {
     },
     /// Take back what is announced in discovery.
     Withdraw,
+    /// A station answered at a place: it is real, discovery does not give it up to make room for others.
+    Confirm {
+        /// The place.
+        place: PlaceId,
+    },
     /// A place did not answer: discovery may want to look again.
     Suspect {
         /// The place.

@@ -7,8 +7,8 @@ use mvrx_message::StationUuid;
 
 use crate::peer::{Lane, Peer, Place, Target};
 use crate::{
-    Core, Event, LimitReached, Membership, MembershipAction, MembershipEvent, PlaceId, Presence, Sighting,
-    Timer,
+    Core, Event, LimitReached, Membership, MembershipAction, MembershipEvent, Output, PlaceId, Presence,
+    Sighting, Timer,
 };
 
 impl Core {
@@ -168,6 +168,7 @@ impl Core {
             (_, Membership::Member) => {
                 let (name, provider, product) = (peer.name.clone(), peer.provider.clone(), peer.product);
                 self.event(Event::StationJoined { station, name, provider, product });
+                self.confirm(station);
             }
             (_, Membership::Left) if before != Membership::Left => self.event(Event::StationLeft { station }),
             _ => {}
@@ -185,6 +186,12 @@ impl Core {
             MembershipAction::JoinLater => self.pause_lane(Target::Station(station)),
             MembershipAction::Forget => self.forget(station),
         }
+    }
+
+    pub(crate) fn confirm(&mut self, station: StationUuid) {
+        let places: Vec<PlaceId> =
+            self.peers.get(&station).map(|p| p.places.keys().copied().collect()).unwrap_or_default();
+        self.out.extend(places.into_iter().map(|place| Output::Confirm { place }));
     }
 
     fn forget(&mut self, station: StationUuid) {
