@@ -43,6 +43,12 @@ impl Deadline {
         Self { at: Instant::now().checked_add(limit) }
     }
 
+    /// Passes at this point in time.
+    #[must_use]
+    pub const fn until(at: Instant) -> Self {
+        Self { at: Some(at) }
+    }
+
     /// Starts over: passes `limit` from now.
     pub fn rearm(&mut self, limit: Duration) {
         *self = Self::after(limit);

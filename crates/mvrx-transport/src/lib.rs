@@ -17,11 +17,35 @@
 //! [`Limits`] protects it: sizes, deadlines, idle times and numbers of connections, each with its named error.
 //! It mirrors TCP Mode of the specification (Table 66, Table 67), and what products in the field need beyond it:
 //! `docs/spec/transport.toml`.
+//!
+//! ```
+//! use mvrx_message::{Dialect, Leave, Message, StationUuid};
+//! use mvrx_transport::{Incoming, MemoryNetwork, Transport};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let network = MemoryNetwork::new(); // or TcpTransport::default(), the rest stays the same
+//! let (desk, laptop) = (network.station([10, 0, 0, 1]), network.station([10, 0, 0, 2]));
+//! let mut listener = desk.listen("[::]:42424".parse()?).await?;
+//!
+//! let mut out = laptop.dial("10.0.0.1:42424".parse()?).await?;
+//! let mut inbound = listener.accept().await?;
+//!
+//! let leave = Message::Leave(Leave { station: StationUuid::from_random_bytes([7; 16]) });
+//! out.writer.send(&leave, &Dialect::strict()).await?;
+//! let Incoming::Message { parsed, .. } = inbound.reader.next().await? else { panic!("a message was sent") };
+//! assert_eq!(parsed.message, leave);
+//! # Ok(()) }
+//! ```
 #![forbid(unsafe_code)]
 
 mod error;
 mod file;
 mod limits;
+mod memory;
+mod pump;
+mod stream;
+mod tcp;
 mod traits;
 
 pub use error::{
@@ -29,6 +53,9 @@ pub use error::{
 };
 pub use file::{DiscardSink, FileSink, FileSource, Progress, SourceRead};
 pub use limits::Limits;
+pub use memory::{MemoryNetwork, MemoryTransport};
 pub use mvrx_message::{Blame, Scope};
 pub use mvrx_wire::DecodeError;
+pub use pump::FilePump;
+pub use tcp::TcpTransport;
 pub use traits::{BoxFuture, Connection, Incoming, Listener, MessageReader, MessageWriter, Transport};

@@ -34,7 +34,7 @@ pub struct Limits {
     /// See [`Limits::file_idle`]. Default 30 KiB, so that a peer that trickles does not hold a thread for ever.
     pub file_idle_bytes: u64,
 
-    /// The buffer of one transfer, the only memory it takes; at least 4 KiB are used. Default 1 MiB.
+    /// The buffer of one transfer, the only memory it takes; at least 16 KiB are used. Default 1 MiB.
     pub file_buffer: usize,
     /// Accepted connections that are open at a time. Default 256.
     pub connections: usize,
@@ -82,4 +82,5 @@ impl Limits {
     }
 }
 
-const SMALLEST_BUFFER: usize = 4 << 10;
+/// What goes out in one write with the header of a file must fit.
+pub(crate) const SMALLEST_BUFFER: usize = 16 << 10;

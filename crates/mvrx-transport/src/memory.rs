@@ -1,0 +1,139 @@
+//! Stations of one process that reach each other by address, without a socket.
+//!
+//! Everything but the socket is as in TCP Mode: the same packages, the same decoder, the same limits. Time is
+//! tokio's alone, so a test may pause it. It does not know delay or loss. A pipe holds
+//! 64 KiB in each direction, a listener 128 connections that nobody accepted yet.
+//!
+//! The crate's page has an example.
+
+mod pipe;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use self::pipe::pipe;
+use crate::error::{AcceptError, DialError, ListenError};
+use crate::limits::Limits;
+use crate::pump::FilePump;
+use crate::stream::{self, Origin};
+use crate::traits::{BoxFuture, Connection, Listener, Transport};
+
+/// A network of one process. Clones are the same network.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryNetwork {
+    wires: Arc<Mutex<Wires>>,
+}
+
+/// One station's place in a [`MemoryNetwork`].
+#[derive(Debug, Clone)]
+pub struct MemoryTransport {
+    wires: Arc<Mutex<Wires>>,
+    ip: IpAddr,
+    limits: Limits,
+}
+
+#[derive(Debug, Default)]
+struct Wires {
+    listeners: HashMap<SocketAddr, mpsc::Sender<Connection>>,
+    last_port: u16,
+}
+
+impl MemoryNetwork {
+    /// An empty network.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A station with this address.
+    #[must_use]
+    pub fn station(&self, ip: impl Into<IpAddr>) -> MemoryTransport {
+        MemoryTransport { wires: Arc::clone(&self.wires), ip: ip.into(), limits: Limits::default() }
+    }
+}
+
+impl MemoryTransport {
+    /// With these limits. Numbers of connections are not limited.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn open(&self, asked: SocketAddr) -> Result<Box<dyn Listener>, ListenError> {
+        if !asked.ip().is_unspecified() && asked.ip() != self.ip {
+            let error = io::ErrorKind::AddrNotAvailable.into();
+            return Err(ListenError::AddressRefused { address: asked, error });
+        }
+        let (sender, incoming) = mpsc::channel(BACKLOG);
+        let mut wires = lock(&self.wires);
+        // A listener that was dropped leaves its closed sender behind.
+        wires.listeners.retain(|_, sender| !sender.is_closed());
+        let first = if asked.port() == 0 { FIRST_OWN_PORT } else { asked.port() };
+        let free = (first..=u16::MAX)
+            .map(|port| SocketAddr::new(self.ip, port))
+            .find(|address| !wires.listeners.contains_key(address));
+        let Some(address) = free else { return Err(ListenError::NoFreePort { first, last: u16::MAX }) };
+        wires.listeners.insert(address, sender);
+        Ok(Box::new(MemoryListener { incoming, address }))
+    }
+
+    fn connect(&self, address: SocketAddr) -> Result<Connection, DialError> {
+        let mut wires = lock(&self.wires);
+        let Some(listener) = wires.listeners.get(&address).cloned() else {
+            return Err(DialError::Refused { address });
+        };
+        wires.last_port = wires.last_port.checked_add(1).unwrap_or(1);
+        let local = SocketAddr::new(self.ip, wires.last_port);
+        drop(wires);
+        let (ours, theirs) = pipe();
+        let inbound = stream::connection(
+            theirs,
+            (address, local),
+            self.limits,
+            FilePump::Portable,
+            Origin::Accepted(None),
+        );
+        listener.try_send(inbound).map_err(|_| DialError::Refused { address })?;
+        Ok(stream::connection(ours, (local, address), self.limits, FilePump::Portable, Origin::Dialed))
+    }
+}
+
+impl Transport for MemoryTransport {
+    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>> {
+        Box::pin(async move { self.connect(addr) })
+    }
+
+    fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {
+        Box::pin(async move { self.open(addr) })
+    }
+}
+
+#[derive(Debug)]
+struct MemoryListener {
+    incoming: mpsc::Receiver<Connection>,
+    address: SocketAddr,
+}
+
+impl Listener for MemoryListener {
+    fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn accept(&mut self) -> BoxFuture<'_, Result<Connection, AcceptError>> {
+        Box::pin(async move { self.incoming.recv().await.ok_or(AcceptError::NetworkGone) })
+    }
+}
+
+fn lock(wires: &Mutex<Wires>) -> MutexGuard<'_, Wires> {
+    wires.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: usize = 128;
+/// Where ports begin that the network chooses.
+const FIRST_OWN_PORT: u16 = 49_152;

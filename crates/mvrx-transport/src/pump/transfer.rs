@@ -1,0 +1,111 @@
+//! A file on its way in: its sink, the bytes that the sink has not taken yet, and the counts.
+
+use tokio::time::Instant;
+
+use super::pace::Pace;
+use crate::error::ReceiveError;
+use crate::file::{FileSink, Progress};
+use crate::limits::Limits;
+
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    sink: Box<dyn FileSink>,
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Bytes that the sink has taken.
+    taken: u64,
+    progress: Progress,
+    pub(super) pace: Pace,
+}
+
+/// How a payload's bytes ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    Everything,
+    StreamEnded,
+}
+
+impl Transfer {
+    pub(crate) fn new(
+        sink: Box<dyn FileSink>,
+        length: Option<u64>,
+        progress: Progress,
+        limits: &Limits,
+    ) -> Self {
+        let buffer = vec![0; limits.buffer_for(length)];
+        let pace = Pace::new(limits, Instant::now());
+        Self { sink, buffer, filled: 0, taken: 0, progress, pace }
+    }
+
+    /// File bytes that came.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.taken.saturating_add(self.filled as u64)
+    }
+
+    /// When the peer has to have sent enough.
+    pub(crate) fn overdue_at(&self) -> Option<Instant> {
+        self.pace.until()
+    }
+
+    pub(crate) fn stalled(&self) -> ReceiveError {
+        ReceiveError::FileStalled {
+            received: self.arrived(),
+            at_least: self.pace.at_least(),
+            allowed: self.pace.idle(),
+        }
+    }
+
+    /// Copies what fits, and returns the rest.
+    pub(super) fn take_from<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let room = self.room(u64::MAX);
+        let (now, later) = bytes.split_at_checked(room.len()).unwrap_or((bytes, &[]));
+        if let Some(room) = room.get_mut(..now.len()) {
+            room.copy_from_slice(now);
+        }
+        self.filled += now.len();
+        later
+    }
+
+    /// Room for bytes, at most `most`.
+    pub(super) fn room(&mut self, most: u64) -> &mut [u8] {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let end = self.buffer.len().min(self.filled.saturating_add(most));
+        self.buffer.get_mut(self.filled..end).unwrap_or_default()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.filled < self.buffer.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    /// `count` bytes were put into the room.
+    pub(super) fn put(&mut self, count: usize, now: Instant) {
+        self.filled = self.filled.saturating_add(count).min(self.buffer.len());
+        self.pace.moved(count as u64, now);
+    }
+
+    /// Hands the sink what is here; blocks. It stays counted once.
+    pub(super) fn write_out(&mut self) -> Result<(), ReceiveError> {
+        let bytes = self.buffer.get(..self.filled).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.sink.write(bytes) {
+            return Err(ReceiveError::SinkFailed { received: self.taken, error });
+        }
+        self.progress.add(self.filled as u64);
+        self.taken = self.arrived();
+        self.filled = 0;
+        Ok(())
+    }
+
+    /// The last bytes, and the word that they were the last; blocks.
+    pub(super) fn finish(mut self) -> Result<(), ReceiveError> {
+        self.write_out()?;
+        let received = self.taken;
+        self.sink.finish().map_err(|error| ReceiveError::SinkFailed { received, error })
+    }
+}

@@ -1,0 +1,109 @@
+//! The bytes received and not yet consumed. Grows with what arrives, never on a header's word, and gives memory back
+//! when a large message is gone.
+
+#[derive(Debug, Default)]
+pub(super) struct ReadBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl ReadBuffer {
+    pub(super) fn filled(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.end);
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            if self.bytes.len() > KEPT {
+                self.bytes = Vec::new();
+            }
+        }
+    }
+
+    /// Room for at least one more byte, when `missing` more are known to be needed.
+    pub(super) fn room(&mut self, missing: usize) -> &mut [u8] {
+        if self.end == self.bytes.len() {
+            if self.start > 0 {
+                self.bytes.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, self.end - self.start);
+            }
+            if self.end == self.bytes.len() {
+                let needed = self.end.saturating_add(missing.max(1));
+                let grown = self.bytes.len().saturating_mul(2).min(needed).max(FIRST).max(self.end + 1);
+                self.bytes.resize(grown, 0);
+            }
+        }
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// `count` bytes were put into the room.
+    pub(super) fn put(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count).min(self.bytes.len());
+    }
+}
+
+/// Enough for an ordinary message; what an idle connection costs.
+const FIRST: usize = 8 << 10;
+/// Larger buffers are given back when they are empty.
+const KEPT: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(buffer: &mut ReadBuffer, missing: usize, bytes: &[u8]) {
+        for &byte in bytes {
+            buffer.room(missing)[0] = byte;
+            buffer.put(1);
+        }
+    }
+
+    #[test]
+    fn keeps_bytes_in_order_across_growth_and_compaction() {
+        let mut buffer = ReadBuffer::default();
+        let (mut next_in, mut next_out) = (0_u8, 0_u8);
+        for round in 0..200 {
+            let piece: Vec<u8> = (0..round * 7)
+                .map(|_| {
+                    next_in = next_in.wrapping_add(1);
+                    next_in
+                })
+                .collect();
+            fill(&mut buffer, 20_000, &piece);
+            let taken = buffer.filled().len().min(round * 6);
+            for &byte in &buffer.filled()[..taken] {
+                next_out = next_out.wrapping_add(1);
+                assert_eq!(byte, next_out);
+            }
+            buffer.consume(taken);
+        }
+    }
+
+    #[test]
+    fn a_long_announcement_reserves_nothing_until_bytes_come() {
+        let mut buffer = ReadBuffer::default();
+        assert_eq!(buffer.room(1 << 20).len(), FIRST);
+        fill(&mut buffer, 1 << 20, &[1; FIRST]);
+        assert_eq!(buffer.room(1 << 20).len(), FIRST, "doubled");
+    }
+
+    #[test]
+    fn a_large_buffer_is_given_back_when_it_is_empty() {
+        let mut buffer = ReadBuffer::default();
+        fill(&mut buffer, 1 << 20, &[1; KEPT + 1]);
+        buffer.consume(KEPT);
+        assert!(buffer.bytes.len() > KEPT);
+        buffer.consume(1);
+        assert_eq!(buffer.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn never_grows_beyond_what_is_needed() {
+        let mut buffer = ReadBuffer::default();
+        fill(&mut buffer, 1, &[1; FIRST]);
+        assert_eq!(buffer.room(5).len(), 5);
+    }
+}
