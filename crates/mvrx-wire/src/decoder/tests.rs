@@ -250,6 +250,22 @@ fn refuses_more_moved_bytes_than_are_to_come() {
     assert_eq!(decoder.finish(), Ok(()));
 }
 
+// proves: PKG-13
+#[test]
+fn a_package_that_came_whole_after_all_leaves_nothing_open() {
+    let mut package = Vec::new();
+    encode_json(b"{}", &mut package);
+    let mut decoder = Decoder::new(Limits::default());
+    for (part, missing) in [(1, 27), (27, 1)] {
+        assert_eq!(decoder.decode(&package[..part]), Ok((0, Step::Incomplete { missing })));
+        assert!(!decoder.at_boundary());
+        assert!(decoder.finish().is_err());
+    }
+    assert_eq!(decoder.decode(&package), Ok((30, Step::Json(b"{}"))));
+    assert!(decoder.at_boundary());
+    assert_eq!(decoder.finish(), Ok(()));
+}
+
 #[test]
 fn an_empty_file_starts_and_ends() {
     let mut decoder = Decoder::new(Limits::default());
