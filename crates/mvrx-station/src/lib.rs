@@ -1,1 +1,47 @@
-//! The driver that applications use to run an MVR-xchange station: builder, handle, events.
+//! The driver that applications use to run an MVR-xchange station: a [`Builder`], a [`Station`] handle, [`Events`].
+//!
+//! It turns the decisions of [`mvrx_core`] into connections, files and announcements. It holds no rule of the protocol itself, and it does not
+//! know how connections, stores or discovery work: each is a trait with several implementations.
+//!
+//! Rules the caller keeps: read the events, or live with [`Heard::Lagged`]; keep one clone of the handle as long as the station is to run; nothing
+//! is fetched unless asked for, and nothing is ever imported by itself.
+//!
+//! Everything held is bounded: by [`mvrx_core::Limits`], by the transport's limits, and by queues of 256 whose senders wait.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use mvrx_station::{CommitDraft, Source, Station};
+//!
+//! let (station, mut events) = Station::builder("FOH desk").provider("MyApp").group("Default").spawn().await?;
+//! station.commit(CommitDraft::from_path("show.mvr").comment("re-hung LX2")).await?;
+//! while let Some(heard) = events.next().await {
+//!     println!("{heard:?}");
+//! }
+//! let fetched = station.request_latest(Source::Any).await?.await?;
+//! println!("{} is {} bytes long", fetched.file, fetched.commit.file_size);
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod builder;
+mod commit;
+mod connection;
+mod driver;
+mod events;
+mod export;
+mod files;
+mod handle;
+mod identity;
+mod transfer;
+
+pub use builder::{Builder, StartError};
+pub use commit::CommitError;
+pub use events::{Events, Heard, Seen};
+pub use export::{CommitDraft, Exporter};
+pub use handle::{CommitInfo, Station, StationInfo, Stopped};
+pub use identity::{IdentityError, load_or_create, random_bytes};
+pub use mvrx_core::{
+    CommitSource, Event, ExchangeFailure, Limits, Membership, RequestFailure, RequestId, Source, Timers,
+};
+pub use transfer::{Fetched, Progress, Transfer};

@@ -1,0 +1,335 @@
+//! How a station is described and started.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use mvrx_core::{Config, Core, Limits, Timers};
+use mvrx_discovery::{Discovery, DiscoveryError, MdnsDiscovery, MdnsOptions};
+use mvrx_message::{GroupName, GroupNameError, MvrVersion, StationUuid};
+use mvrx_store::{ListError, MemStore, Store};
+use mvrx_transport::{ListenError, Listener, TcpTransport, Transport};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::driver::{Done, Driver, Order};
+use crate::handle::{Shared, Station};
+use crate::identity::random_bytes;
+use crate::{Events, Exporter};
+
+/// Describes a station; [`Builder::spawn`] starts it.
+///
+/// Without further words a station is of the group `Default`, listens on all addresses at port 42424 or the next free one, finds others by mDNS
+/// on all interfaces, and keeps its files in memory.
+pub struct Builder {
+    name: String,
+    provider: String,
+    group: String,
+    station: Option<StationUuid>,
+    version: MvrVersion,
+    listen: Option<SocketAddr>,
+    advertise: bool,
+    refuse_size_mismatch: bool,
+    limits: Limits,
+    timers: Timers,
+    events: usize,
+    store: Option<Arc<dyn Store>>,
+    transport: Option<Arc<dyn Transport>>,
+    discovery: Option<Box<dyn Discovery>>,
+    exporter: Option<Arc<dyn Exporter>>,
+}
+
+/// Why a station did not start. Nothing of it is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The group's name cannot be one.
+    #[error("{group:?} cannot be the name of a group: {error}")]
+    GroupName {
+        /// The name.
+        group: String,
+        /// Why.
+        error: GroupNameError,
+    },
+    /// No port to listen on.
+    #[error("cannot listen for other stations: {0}")]
+    Listen(#[from] ListenError),
+    /// mDNS cannot be used.
+    #[error("cannot look for other stations: {0}")]
+    Discovery(#[from] DiscoveryError),
+    /// The store cannot be read.
+    #[error("cannot read the store: {0}")]
+    Store(#[from] ListError),
+    /// The station's thread cannot be started.
+    #[error("cannot start the station's thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl Builder {
+    pub(crate) fn new(name: String) -> Self {
+        Self {
+            name,
+            provider: "mvrx".to_owned(),
+            group: DEFAULT_GROUP.to_owned(),
+            station: None,
+            version: MvrVersion { major: 1, minor: 6 },
+            listen: None,
+            advertise: true,
+            refuse_size_mismatch: false,
+            limits: Limits::default(),
+            timers: Timers::default(),
+            events: EVENTS,
+            store: None,
+            transport: None,
+            discovery: None,
+            exporter: None,
+        }
+    }
+
+    /// The application's name, shown to other stations as their `Provider`.
+    #[must_use]
+    pub fn provider(mut self, provider: impl Into<String>) -> Self {
+        self.provider = provider.into();
+        self
+    }
+
+    /// The group to belong to; any UTF-8 label of up to 63 bytes that has no dot. Names are case-sensitive.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = group.into();
+        self
+    }
+
+    /// Our StationUUID, persistent across restarts (see [`crate::load_or_create`]); without it, a random one for this run.
+    #[must_use]
+    pub fn identity(mut self, station: StationUuid) -> Self {
+        self.station = Some(station);
+        self
+    }
+
+    /// The newest MVR version the application reads; 1.6 without it.
+    #[must_use]
+    pub fn version(mut self, version: MvrVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Where to listen; without it on all addresses, at port 42424 or the next free one. Port 0 lets the system choose.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// Whether to be announced in discovery. A station that only looks is not.
+    #[must_use]
+    pub fn advertise(mut self, advertise: bool) -> Self {
+        self.advertise = advertise;
+        self
+    }
+
+    /// Refuse files whose length differs from their announced FileSize (see [`Config::refuse_size_mismatch`]).
+    #[must_use]
+    pub fn refuse_size_mismatch(mut self, refuse: bool) -> Self {
+        self.refuse_size_mismatch = refuse;
+        self
+    }
+
+    /// How much the station may hold.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long things may take.
+    #[must_use]
+    pub fn timers(mut self, timers: Timers) -> Self {
+        self.timers = timers;
+        self
+    }
+
+    /// How many events may wait for a slow reader before it lags; 1,024 without it.
+    #[must_use]
+    pub fn event_buffer(mut self, events: usize) -> Self {
+        self.events = events.max(1);
+        self
+    }
+
+    /// Where commits and files are kept; without it, in memory.
+    #[must_use]
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// How connections are made; without it, TCP.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// How stations find each other; without it, mDNS on all interfaces.
+    #[must_use]
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery = Some(Box::new(discovery));
+        self
+    }
+
+    /// Who makes a fresh file when another station asks for our current state; without it, it gets our newest commit.
+    #[must_use]
+    pub fn exporter(mut self, exporter: impl Exporter) -> Self {
+        self.exporter = Some(Arc::new(exporter));
+        self
+    }
+
+    /// Starts the station on a thread of its own.
+    ///
+    /// # Errors
+    /// When it cannot listen, look for others or read its store.
+    pub async fn spawn(self) -> Result<(Station, Events), StartError> {
+        let (told, started) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("mvrx-station".to_owned());
+        let body = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(told.send(Err(StartError::Thread(error)))),
+            };
+            runtime.block_on(async move {
+                match self.prepare().await {
+                    Ok(prepared) => {
+                        if told.send(Ok((prepared.station, prepared.events))).is_ok() {
+                            prepared.driver.run(prepared.orders, prepared.reports, prepared.done).await;
+                        }
+                    }
+                    // Who started it has stopped waiting: nothing is running yet.
+                    Err(error) => drop(told.send(Err(error))),
+                }
+            });
+        };
+        thread.spawn(body).map_err(StartError::Thread)?;
+        let ended = || StartError::Thread(std::io::Error::other("it ended before it began"));
+        started.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    async fn prepare(self) -> Result<Prepared, StartError> {
+        let group = GroupName::join(&self.group)
+            .map_err(|error| StartError::GroupName { group: self.group.clone(), error })?;
+        let station = self.station.unwrap_or_else(|| StationUuid::from_random_bytes(random_bytes()));
+        let mut config = Config::new(station, &self.name, &self.provider, group);
+        config.version = self.version;
+        config.advertise = self.advertise;
+        config.exporter = self.exporter.is_some();
+        config.refuse_size_mismatch = self.refuse_size_mismatch;
+        config.limits = self.limits;
+        config.timers = self.timers;
+
+        let store = self.store.unwrap_or_else(|| Arc::new(MemStore::new()));
+        let reading = Arc::clone(&store);
+        let reading = tokio::task::spawn_blocking(move || reading.commits()).await;
+        let stored = reading.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
+        // A port that was asked for is that port or none; the default one gives way to the next free one.
+        let attempts = if self.listen.is_some() { 1 } else { PORTS };
+        let transport =
+            self.transport.unwrap_or_else(|| Arc::new(TcpTransport::default().with_port_attempts(attempts)));
+        let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT));
+        let listener = transport.listen(self.listen.unwrap_or(anywhere)).await?;
+        let address = listener.local_addr();
+        let discovery = match self.discovery {
+            Some(discovery) => discovery,
+            None => Box::new(MdnsDiscovery::start(MdnsOptions::default())?),
+        };
+
+        let (events, first) = broadcast::channel(self.events);
+        let (orders, orders_in) = mpsc::channel::<Order>(QUEUE);
+        let (reports, reports_in) = mpsc::channel(QUEUE);
+        let (done, done_in) = mpsc::channel(QUEUE);
+        tokio::spawn(accept(listener, done.clone()));
+        let mut driver = Driver {
+            core: Core::new(config),
+            started: Instant::now(),
+            group: self.group,
+            port: address.port(),
+            transport,
+            discovery,
+            store: Arc::clone(&store),
+            exporter: self.exporter,
+            events: events.clone(),
+            seen: HashMap::new(),
+            places: HashMap::new(),
+            links: HashMap::new(),
+            dials: HashMap::new(),
+            arrived: HashMap::new(),
+            requests: HashMap::new(),
+            reports,
+            done,
+            next_place: 0,
+            next_accepted: 0,
+            stopping: Vec::new(),
+            stopped: false,
+            discovery_ended: false,
+        };
+        driver.restore(stored);
+        let shared = Shared { station, address, store, orders, events, next_request: AtomicU64::new(0) };
+        let station = Station { shared: Arc::new(shared) };
+        Ok(Prepared {
+            station,
+            events: Events::new(first),
+            driver,
+            orders: orders_in,
+            reports: reports_in,
+            done: done_in,
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A station about to run.
+struct Prepared {
+    station: Station,
+    events: Events,
+    driver: Driver,
+    orders: mpsc::Receiver<Order>,
+    reports: mpsc::Receiver<crate::connection::Report>,
+    done: mpsc::Receiver<Done>,
+}
+
+async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => {
+                if done.send(Done::Accepted(connection)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.is_final() => return,
+            Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+        }
+    }
+}
+
+/// The group that products begin with.
+const DEFAULT_GROUP: &str = "Default";
+
+/// The port that grandMA3 listens on, and some products fall back to.
+const DEFAULT_PORT: u16 = 42_424;
+
+/// Ports tried from the default one on.
+const PORTS: u16 = 256;
+
+/// Events that wait for a slow reader.
+const EVENTS: usize = 1_024;
+
+/// Orders and reports that wait for the driver; their senders wait then.
+const QUEUE: usize = 256;

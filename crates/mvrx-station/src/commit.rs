@@ -1,0 +1,95 @@
+//! From a file on disk to a commit in the store, on threads where blocking hurts nobody.
+
+use std::sync::Arc;
+
+use mvrx_message::{Commit, FileUuid, MvrVersion, StationUuid};
+use mvrx_store::{ImportError, Pending, PublishError, Store, StoredCommit};
+
+use crate::files::never;
+use crate::identity::random_bytes;
+use crate::{CommitDraft, Exporter};
+
+/// Why a file was not committed. Nothing was announced and nothing of it is left in the store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The file could not be copied into the store.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The store could not keep it.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The station was stopped meanwhile.
+    #[error("the station has stopped")]
+    Stopped,
+}
+
+pub(crate) async fn import(
+    store: Arc<dyn Store>,
+    draft: CommitDraft,
+    station: StationUuid,
+    group: String,
+) -> Result<Commit, CommitError> {
+    tokio::task::spawn_blocking(move || import_now(store.as_ref(), draft, station, &group))
+        .await
+        .unwrap_or(Err(CommitError::Stopped))
+}
+
+fn import_now(
+    store: &dyn Store,
+    draft: CommitDraft,
+    station: StationUuid,
+    group: &str,
+) -> Result<Commit, CommitError> {
+    let pending = store.import(&draft.path, &|_| {}, &never())?;
+    let own_name = draft.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let version = draft
+        .version
+        .or_else(|| mvrx_store::mvr_version(pending.as_ref()))
+        .unwrap_or(MvrVersion { major: 1, minor: 6 });
+    let commit = Commit {
+        file: FileUuid::from_random_bytes(random_bytes()),
+        station: Some(station),
+        version,
+        file_size: pending.length(),
+        for_stations: draft.for_stations,
+        comment: draft.comment,
+        file_name: draft.file_name.or(own_name).unwrap_or_default(),
+        blake3: Some(pending.hash()),
+    };
+    pending.publish(&commit, group)?;
+    Ok(commit)
+}
+
+pub(crate) async fn export(
+    exporter: Arc<dyn Exporter>,
+    store: Arc<dyn Store>,
+    station: StationUuid,
+    group: String,
+) -> Option<Commit> {
+    let exported = tokio::task::spawn_blocking(move || match exporter.export() {
+        Ok(draft) => import_now(store.as_ref(), draft, station, &group).map_err(|error| error.to_string()),
+        Err(why) => Err(why),
+    });
+    match exported.await {
+        Ok(Ok(commit)) => Some(commit),
+        Ok(Err(why)) => {
+            tracing::warn!(%why, "the application made no file of its current state");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the application's exporter failed");
+            None
+        }
+    }
+}
+
+pub(crate) async fn publish(
+    pending: Box<dyn Pending>,
+    commit: Commit,
+    group: String,
+) -> Result<StoredCommit, CommitError> {
+    tokio::task::spawn_blocking(move || pending.publish(&commit, &group).map_err(CommitError::from))
+        .await
+        .unwrap_or(Err(CommitError::Stopped))
+}

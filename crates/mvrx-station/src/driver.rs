@@ -1,0 +1,413 @@
+//! The loop that runs the core: whatever happens becomes an [`Input`], each [`Output`] becomes a task, a job or an event.
+//!
+//! It decides nothing and holds no rule of the protocol. It owns one thread with a current-thread runtime, whatever runtime the
+//! application has: a hop to another core costs several times the work of a control message.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use mvrx_core::{Command, ConnId, Core, Event, Input, Output, PlaceId, RequestFailure, RequestId, Sighting};
+use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
+use mvrx_message::Commit;
+use mvrx_store::{Pending, Store};
+use mvrx_transport::{Connection, Transport};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::commit::{self, CommitError};
+use crate::connection::{Job, Link, Receive, Report};
+use crate::handle::{CommitInfo, StationInfo};
+use crate::transfer::{Fetched, Progress};
+use crate::{CommitDraft, Exporter, Seen};
+
+/// What the application orders.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Command(Command),
+    Commit {
+        draft: CommitDraft,
+        done: oneshot::Sender<Result<Commit, CommitError>>,
+    },
+    Request {
+        request: RequestId,
+        command: Command,
+        progress: Progress,
+        end: oneshot::Sender<Result<Fetched, RequestFailure>>,
+    },
+    Cancel(RequestId),
+    Stations(oneshot::Sender<Vec<StationInfo>>),
+    Commits(oneshot::Sender<Vec<CommitInfo>>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// What the driver's own tasks tell it.
+pub(crate) enum Done {
+    Accepted(Connection),
+    Dialed(ConnId, Connection),
+    DialFailed(ConnId),
+    Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
+    Exported(ConnId, Option<Commit>),
+    Kept(RequestId, Result<(), String>),
+}
+
+pub(crate) struct Driver {
+    pub(crate) core: Core,
+    pub(crate) started: Instant,
+    pub(crate) group: String,
+    pub(crate) port: u16,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) discovery: Box<dyn Discovery>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) exporter: Option<Arc<dyn Exporter>>,
+    pub(crate) events: broadcast::Sender<Seen>,
+    pub(crate) seen: HashMap<mvrx_message::FileUuid, SystemTime>,
+    pub(crate) places: HashMap<SightingKey, PlaceId>,
+    pub(crate) links: HashMap<ConnId, Link>,
+    pub(crate) dials: HashMap<ConnId, AbortHandle>,
+    pub(crate) arrived: HashMap<RequestId, Box<dyn Pending>>,
+    pub(crate) requests: HashMap<RequestId, (Progress, oneshot::Sender<Result<Fetched, RequestFailure>>)>,
+    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) done: mpsc::Sender<Done>,
+    pub(crate) next_place: u64,
+    pub(crate) next_accepted: u64,
+    pub(crate) stopping: Vec<oneshot::Sender<()>>,
+    pub(crate) stopped: bool,
+    pub(crate) discovery_ended: bool,
+}
+
+impl Driver {
+    /// Runs until the station is stopped or its last handle is gone, then leaves the group.
+    pub(crate) async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut reports: mpsc::Receiver<Report>,
+        mut done: mpsc::Receiver<Done>,
+    ) {
+        self.step(Input::Start);
+        while !self.stopped {
+            let deadline = self.core.deadline().map(|at| self.started + at);
+            tokio::select! {
+                Some(report) = reports.recv() => self.on_report(report),
+                Some(done) = done.recv() => self.on_done(done),
+                event = self.discovery.next(), if !self.discovery_ended => self.on_discovery(event),
+                order = orders.recv(), if self.stopping.is_empty() => self.on_order(order),
+                () = sleep_until(deadline) => self.step(Input::Tick),
+            }
+        }
+        // Nothing is left to be said; what waits in a writer is let out, discovery says goodbye.
+        let Self { discovery, links, dials, stopping, .. } = self;
+        for dial in dials.into_values() {
+            dial.abort();
+        }
+        for link in links.into_values() {
+            link.close();
+        }
+        discovery.shutdown().await;
+        for told in stopping {
+            // Whoever asked may have stopped waiting.
+            let _ = told.send(());
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn step(&mut self, input: Input) {
+        let now = self.now();
+        // The outputs are few; carrying them out needs the whole driver.
+        let outputs: Vec<Output> = self.core.step(now, input).collect();
+        for output in outputs {
+            self.carry_out(output);
+        }
+    }
+
+    fn on_order(&mut self, order: Option<Order>) {
+        match order {
+            Some(Order::Command(command)) => self.step(Input::Command(command)),
+            Some(Order::Commit { draft, done }) => self.import(draft, done),
+            Some(Order::Request { request, command, progress, end }) => {
+                self.requests.insert(request, (progress, end));
+                self.step(Input::Command(command));
+            }
+            Some(Order::Cancel(request)) => self.step(Input::Command(Command::Cancel(request))),
+            Some(Order::Stations(reply)) => {
+                let _ = reply.send(self.core.stations().map(|view| StationInfo::of(&view)).collect());
+            }
+            Some(Order::Commits(reply)) => {
+                let seen = |file| self.seen.get(&file).copied();
+                let _ = reply.send(
+                    self.core.commits().map(|view| CommitInfo::of(&view, seen(view.commit.file))).collect(),
+                );
+            }
+            Some(Order::Stop(told)) => {
+                self.stopping.push(told);
+                self.step(Input::Command(Command::Leave));
+            }
+            None => {
+                // The last handle is gone: nobody waits, but the others are told.
+                let (told, _) = oneshot::channel();
+                self.stopping.push(told);
+                self.step(Input::Command(Command::Leave));
+            }
+        }
+    }
+
+    fn on_report(&mut self, report: Report) {
+        match report {
+            Report::Input(input) => {
+                if let Input::Closed { conn, .. } | Input::FileFailed { conn, .. } = &input {
+                    // Its writer lets out what it has, then closes.
+                    if let Some(link) = self.links.remove(conn) {
+                        link.close();
+                    }
+                }
+                self.step(input);
+            }
+            Report::Arrived { request, pending } => {
+                let (length, hash) = (pending.length(), pending.hash());
+                self.arrived.insert(request, pending);
+                self.step(Input::FileArrived { request, length, hash });
+            }
+        }
+    }
+
+    fn on_done(&mut self, done: Done) {
+        match done {
+            Done::Accepted(connection) => {
+                let conn = ConnId::Accepted(self.next_accepted);
+                self.next_accepted += 1;
+                let peer = connection.peer;
+                self.link(conn, connection);
+                self.step(Input::Accepted { conn, peer });
+            }
+            Done::Dialed(conn, connection) => {
+                // A dial that was aborted in the same moment is no longer among them.
+                if self.dials.remove(&conn).is_some() {
+                    self.link(conn, connection);
+                    self.step(Input::Dialed { conn });
+                }
+            }
+            Done::DialFailed(conn) => {
+                if self.dials.remove(&conn).is_some() {
+                    self.step(Input::DialFailed { conn });
+                }
+            }
+            Done::Imported(result, told) => {
+                if let Ok(commit) = &result {
+                    self.seen.insert(commit.file, SystemTime::now());
+                    self.step(Input::Command(Command::Publish(commit.clone())));
+                }
+                let _ = told.send(result);
+            }
+            Done::Exported(conn, commit) => {
+                if let Some(commit) = &commit {
+                    self.seen.insert(commit.file, SystemTime::now());
+                }
+                self.step(Input::Exported { conn, commit });
+            }
+            Done::Kept(request, Ok(())) => self.step(Input::Kept { request }),
+            Done::Kept(request, Err(what)) => self.step(Input::KeepFailed { request, what }),
+        }
+    }
+
+    fn on_discovery(&mut self, event: Option<DiscoveryEvent>) {
+        match event {
+            Some(DiscoveryEvent::Sighted(sighting)) => {
+                let place = self.place(&sighting.key);
+                self.step(Input::Sighted(Sighting {
+                    place,
+                    station: sighting.station,
+                    station_name: sighting.station_name,
+                    group: sighting.group,
+                    addresses: sighting.addresses,
+                }));
+            }
+            Some(DiscoveryEvent::Vanished { key }) => {
+                if let Some(place) = self.places.remove(&key) {
+                    self.step(Input::Vanished { place });
+                }
+            }
+            Some(DiscoveryEvent::Problem(problem)) => tracing::warn!(%problem, "discovery"),
+            Some(_) => {}
+            None => self.discovery_ended = true,
+        }
+    }
+
+    fn place(&mut self, key: &SightingKey) -> PlaceId {
+        if let Some(place) = self.places.get(key) {
+            return *place;
+        }
+        let place = PlaceId(self.next_place);
+        self.next_place += 1;
+        self.places.insert(key.clone(), place);
+        place
+    }
+
+    fn key(&self, place: PlaceId) -> Option<SightingKey> {
+        self.places.iter().find(|(_, p)| **p == place).map(|(key, _)| key.clone())
+    }
+
+    fn link(&mut self, conn: ConnId, connection: Connection) {
+        let link = Link::start(conn, connection, Arc::clone(&self.store), self.reports.clone());
+        self.links.insert(conn, link);
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Dial { conn, address } => {
+                let (transport, done) = (Arc::clone(&self.transport), self.done.clone());
+                let task = tokio::spawn(async move {
+                    let made = transport.dial(address).await;
+                    let told = match made {
+                        Ok(connection) => Done::Dialed(conn, connection),
+                        Err(error) => {
+                            tracing::debug!(%address, %error, "no connection");
+                            Done::DialFailed(conn)
+                        }
+                    };
+                    // The driver is gone: nobody needs it any more.
+                    let _ = done.send(told).await;
+                });
+                self.dials.insert(conn, task.abort_handle());
+            }
+            Output::Send { conn, message, dialect } => self.order(conn, Job::Send(message, dialect)),
+            Output::SendFile { conn, file } => self.order(conn, Job::SendFile(file)),
+            Output::ReceiveFile { conn, request, expected } => {
+                let progress = self
+                    .requests
+                    .get(&request)
+                    .map(|(progress, _)| progress.begin(expected))
+                    .unwrap_or_default();
+                if let Some(link) = self.links.get(&conn) {
+                    // The reader waits for nothing else.
+                    let _ = link.receive(Receive { request, expected, progress });
+                }
+            }
+            Output::KeepFile { request, commit } => self.keep(request, *commit),
+            Output::DropFile { request } => drop(self.arrived.remove(&request)),
+            Output::Export { conn } => self.export(conn),
+            Output::Close { conn } => {
+                if let Some(dial) = self.dials.remove(&conn) {
+                    dial.abort();
+                }
+                if let Some(link) = self.links.remove(&conn) {
+                    link.close();
+                }
+            }
+            Output::Advertise { station_name } => self.advertise(station_name),
+            Output::Withdraw => self.discovery.withdraw(),
+            Output::Suspect { place } => {
+                if let Some(key) = self.key(place) {
+                    self.discovery.suspect(&key);
+                }
+            }
+            Output::Confirm { place } => {
+                if let Some(key) = self.key(place) {
+                    self.discovery.confirm(&key);
+                }
+            }
+            Output::Event(event) => self.on_event(event),
+            _ => {}
+        }
+    }
+
+    fn order(&mut self, conn: ConnId, job: Job) {
+        // A writer that takes no more jobs has a peer that does not read; its own timeout ends it and is reported.
+        if let Some(link) = self.links.get(&conn)
+            && !link.order(job)
+        {
+            tracing::debug!(?conn, "the peer does not read; a message to it is dropped");
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let at = SystemTime::now();
+        match &event {
+            Event::CommitSeen { file, .. } => {
+                self.seen.entry(*file).or_insert(at);
+            }
+            Event::RequestDone { request, file, from } => {
+                let commit = self
+                    .core
+                    .commits()
+                    .find(|view| view.commit.file == *file)
+                    .map(|view| view.commit.clone());
+                if let (Some((_, end)), Some(commit)) = (self.requests.remove(request), commit) {
+                    let _ = end.send(Ok(Fetched { file: *file, commit, from: *from }));
+                }
+            }
+            Event::RequestFailed { request, failure } => {
+                if let Some((_, end)) = self.requests.remove(request) {
+                    let _ = end.send(Err(failure.clone()));
+                }
+            }
+            Event::LeftGroup if !self.stopping.is_empty() => self.stopped = true,
+            _ => {}
+        }
+        tracing::debug!(?event);
+        // Nobody listens: fine.
+        let _ = self.events.send(Seen { at, event });
+    }
+
+    fn advertise(&mut self, station_name: String) {
+        let config = self.core.config();
+        let advertisement = Advertisement::new(config.group.clone(), config.station, station_name, self.port);
+        if let Err(error) = self.discovery.advertise(&advertisement) {
+            tracing::warn!(%error, "this station is not announced");
+        }
+    }
+
+    fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
+        let (store, done) = (Arc::clone(&self.store), self.done.clone());
+        let (station, group) = (self.core.config().station, self.group.clone());
+        tokio::spawn(async move {
+            let result = commit::import(store, draft, station, group).await;
+            let _ = done.send(Done::Imported(result, told)).await;
+        });
+    }
+
+    fn export(&mut self, conn: ConnId) {
+        let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
+        let (station, group) = (self.core.config().station, self.group.clone());
+        tokio::spawn(async move {
+            let commit = match exporter {
+                Some(exporter) => commit::export(exporter, store, station, group).await,
+                None => None,
+            };
+            let _ = done.send(Done::Exported(conn, commit)).await;
+        });
+    }
+
+    fn keep(&mut self, request: RequestId, commit: Commit) {
+        let (done, group) = (self.done.clone(), self.group.clone());
+        let Some(pending) = self.arrived.remove(&request) else {
+            let what = "its bytes are gone".to_owned();
+            return self.step(Input::KeepFailed { request, what });
+        };
+        tokio::spawn(async move {
+            let kept = commit::publish(pending, commit, group).await.map_err(|error| error.to_string());
+            let _ = done.send(Done::Kept(request, kept.map(drop))).await;
+        });
+    }
+
+    /// Tells the core of the files that lie in the store, so that they are listed from the first JOIN on.
+    pub(crate) fn restore(&mut self, stored: Vec<mvrx_store::StoredCommit>) {
+        let mut known = HashSet::new();
+        for stored in stored {
+            if known.insert(stored.commit.file) {
+                self.seen.insert(stored.commit.file, stored.seen);
+                self.step(Input::Command(Command::Restore(stored.commit)));
+            }
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

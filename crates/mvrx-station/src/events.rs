@@ -1,0 +1,59 @@
+//! What the application hears of its station.
+
+use std::time::SystemTime;
+
+use mvrx_core::Event;
+use tokio::sync::broadcast;
+
+/// One event with the time at which this machine saw it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Seen {
+    /// Our clock; no time of another machine is ever shown.
+    pub at: SystemTime,
+    /// What happened.
+    pub event: Event,
+}
+
+/// The next thing in an event stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// An event.
+    Event(Box<Seen>),
+    /// Events were missed, because they were not taken fast enough. Read [`crate::Station::stations`] and
+    /// [`crate::Station::commits`] again: they are always whole.
+    Lagged {
+        /// How many were missed.
+        missed: u64,
+    },
+}
+
+/// A bounded stream of events; as many as wanted may exist side by side.
+#[derive(Debug)]
+pub struct Events {
+    receiver: broadcast::Receiver<Seen>,
+}
+
+impl Events {
+    pub(crate) fn new(receiver: broadcast::Receiver<Seen>) -> Self {
+        Self { receiver }
+    }
+
+    /// The next event; `None` when the station has stopped. Cancel-safe: a dropped call loses nothing.
+    pub async fn next(&mut self) -> Option<Heard> {
+        match self.receiver.recv().await {
+            Ok(seen) => Some(Heard::Event(Box::new(seen))),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Heard::Lagged { missed }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event, for a thread without a runtime. Never call it from asynchronous code.
+    pub fn next_blocking(&mut self) -> Option<Heard> {
+        match self.receiver.blocking_recv() {
+            Ok(seen) => Some(Heard::Event(Box::new(seen))),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Heard::Lagged { missed }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}

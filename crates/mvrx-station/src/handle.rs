@@ -1,0 +1,262 @@
+//! The application's end of a running station.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use mvrx_core::{Command, CommitView, Membership, RequestId, Requested, Source, StationView};
+use mvrx_message::{Commit, FileUuid, MvrVersion, Product, StationUuid};
+use mvrx_store::Store;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::commit::CommitError;
+use crate::driver::Order;
+use crate::identity::random_bytes;
+use crate::transfer::Progress;
+use crate::{Builder, CommitDraft, Events, Seen, Transfer};
+
+/// A running station. Cheap to clone; when the last clone is gone, the station leaves its group and stops.
+///
+/// Its methods may be awaited on any runtime.
+#[derive(Debug, Clone)]
+pub struct Station {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) station: StationUuid,
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) events: broadcast::Sender<Seen>,
+    pub(crate) next_request: AtomicU64,
+}
+
+/// A station of the group as it stands now.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StationInfo {
+    /// Its StationUUID.
+    pub station: StationUuid,
+    /// Its StationName.
+    pub name: String,
+    /// Its application, empty as long as no JOIN told it.
+    pub provider: String,
+    /// What we take that application for.
+    pub product: Product,
+    /// The MVR version it reads.
+    pub version: MvrVersion,
+    /// Where it stands.
+    pub membership: Membership,
+    /// Whether it answered the last time we tried.
+    pub reachable: bool,
+    /// Where it listens, the address that answered last first.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// A commit as it stands now.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CommitInfo {
+    /// What was announced; `station` is its author.
+    pub commit: Commit,
+    /// Its place in the order of arrival; the last is the latest.
+    pub arrival: u64,
+    /// Whether our store has the file.
+    pub held: bool,
+    /// The stations that list it.
+    pub holders: Vec<StationUuid>,
+    /// When this machine saw it first.
+    pub seen: Option<SystemTime>,
+}
+
+/// The station has stopped, so it can do nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the station has stopped")]
+pub struct Stopped;
+
+impl Station {
+    /// Begins to describe a station with this name.
+    #[must_use]
+    pub fn builder(name: impl Into<String>) -> Builder {
+        Builder::new(name.into())
+    }
+
+    /// Our StationUUID.
+    #[must_use]
+    pub fn uuid(&self) -> StationUuid {
+        self.shared.station
+    }
+
+    /// Where we listen; the port is the one announced.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// Another stream of events, from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.shared.events.subscribe())
+    }
+
+    /// The stations known now.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn stations(&self) -> Result<Vec<StationInfo>, Stopped> {
+        self.ask(Order::Stations).await
+    }
+
+    /// The commits known now, in order of arrival.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn commits(&self) -> Result<Vec<CommitInfo>, Stopped> {
+        self.ask(Order::Commits).await
+    }
+
+    /// Copies a file into the store and announces it. Returns when it is safely stored and being announced; who took it, events tell.
+    /// Dropping the future does not undo it.
+    ///
+    /// # Errors
+    /// When the file cannot be copied, or the station has stopped; then nothing is announced.
+    pub async fn commit(&self, draft: CommitDraft) -> Result<Commit, CommitError> {
+        let (done, told) = oneshot::channel();
+        let order = Order::Commit { draft, done };
+        self.shared.orders.send(order).await.map_err(|_| CommitError::Stopped)?;
+        told.await.unwrap_or(Err(CommitError::Stopped))
+    }
+
+    /// Asks for a file, from the station that has it; if one refuses, the next that lists it is asked.
+    ///
+    /// # Errors
+    /// When the station has stopped. How the request ends, the [`Transfer`] tells.
+    pub async fn request(&self, file: FileUuid, source: Source) -> Result<Transfer, Stopped> {
+        self.start(Requested::File(file), source).await
+    }
+
+    /// Asks for the commit that arrived last; where none is known, for the current state of a station that can be asked for it.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn request_latest(&self, source: Source) -> Result<Transfer, Stopped> {
+        self.start(Requested::Latest { fresh: fresh() }, source).await
+    }
+
+    /// Asks a station for what it would export now.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn request_current_state(&self, station: StationUuid) -> Result<Transfer, Stopped> {
+        self.start(Requested::CurrentState { fresh: fresh() }, Source::Station(station)).await
+    }
+
+    /// JOIN to every station again: tells our commits, brings theirs.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn refresh(&self) -> Result<(), Stopped> {
+        self.tell(Command::Refresh).await
+    }
+
+    /// JOIN to one station, even one that left or refused.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn join(&self, station: StationUuid) -> Result<(), Stopped> {
+        self.tell(Command::Join(station)).await
+    }
+
+    /// Takes another name and tells everybody.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn rename(&self, name: impl Into<String>) -> Result<(), Stopped> {
+        self.tell(Command::Rename(name.into())).await
+    }
+
+    /// Leaves the group; the station stays running and can [`Station::rejoin`].
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn leave(&self) -> Result<(), Stopped> {
+        self.tell(Command::Leave).await
+    }
+
+    /// Joins the group again after [`Station::leave`].
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn rejoin(&self) -> Result<(), Stopped> {
+        self.tell(Command::Rejoin).await
+    }
+
+    /// The store of this station: to read a fetched file, or to save it with [`Store::put_away`].
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.shared.store)
+    }
+
+    /// Leaves the group, takes the announcement back and ends. Returns when all of it is out, within a few seconds.
+    pub async fn stop(&self) {
+        let (told, stopped) = oneshot::channel();
+        if self.shared.orders.send(Order::Stop(told)).await.is_ok() {
+            // Ended either way.
+            let _ = stopped.await;
+        }
+    }
+
+    async fn start(&self, requested: Requested, source: Source) -> Result<Transfer, Stopped> {
+        let request = RequestId(self.shared.next_request.fetch_add(1, Ordering::Relaxed));
+        let progress = Progress::default();
+        let (end, ended) = oneshot::channel();
+        let command = Command::Request { request, requested, source };
+        let order = Order::Request { request, command, progress: progress.clone(), end };
+        self.shared.orders.send(order).await.map_err(|_| Stopped)?;
+        Ok(Transfer { id: request, progress, end: ended, orders: self.shared.orders.clone() })
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), Stopped> {
+        self.shared.orders.send(Order::Command(command)).await.map_err(|_| Stopped)
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.orders.send(order(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+}
+
+impl StationInfo {
+    pub(crate) fn of(view: &StationView<'_>) -> Self {
+        Self {
+            station: view.station,
+            name: view.name.to_owned(),
+            provider: view.provider.to_owned(),
+            product: view.product,
+            version: view.version,
+            membership: view.membership,
+            reachable: view.reachable,
+            addresses: view.addresses.clone(),
+        }
+    }
+}
+
+impl CommitInfo {
+    pub(crate) fn of(view: &CommitView<'_>, seen: Option<SystemTime>) -> Self {
+        Self {
+            commit: view.commit.clone(),
+            arrival: view.arrival,
+            held: view.held,
+            holders: view.holders.iter().copied().collect(),
+            seen,
+        }
+    }
+}
+
+fn fresh() -> FileUuid {
+    FileUuid::from_random_bytes(random_bytes())
+}

@@ -1,0 +1,201 @@
+//! Aim: two stations in one process, over real loopback sockets and real folders, exchange files as an application sees it.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mvrx_discovery::MemoryBus;
+use mvrx_station::{
+    CommitDraft, Event, Exporter, Membership, RequestFailure, Source, Station, load_or_create,
+};
+use mvrx_store::{Cancel, FsStore, Wait};
+use support::{HERE, loopback, start, until};
+
+fn joined(event: &Event) -> Option<()> {
+    matches!(event, Event::StationJoined { .. }).then_some(())
+}
+
+#[tokio::test]
+async fn a_committed_file_is_seen_fetched_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = folder.path().join("show.mvr");
+    let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(|n| n.to_le_bytes()).collect();
+    fs::write(&show, &bytes).unwrap();
+
+    let (desk, _) = start("desk", folder.path(), &[]).await;
+    let (visualizer, mut events) = start("visualizer", folder.path(), &[desk.address()]).await;
+    until(&mut events, joined).await;
+    let draft = CommitDraft::from_path(&show).comment("re-hung LX2");
+    let commit = desk.commit(draft).await.unwrap();
+    fs::write(&show, b"edited afterwards").unwrap();
+
+    // The desk was not shown the visualizer by discovery: the commit is listed when it is joined again.
+    visualizer.refresh().await.unwrap();
+    until(&mut events, |e| matches!(e, Event::CommitSeen { file, .. } if *file == commit.file).then_some(()))
+        .await;
+    let transfer = visualizer.request(commit.file, Source::Any).await.unwrap();
+    let progress = transfer.progress();
+    let fetched = transfer.await.unwrap();
+    assert_eq!((progress.received(), progress.total()), (12_000_000, Some(12_000_000)));
+    assert_eq!((fetched.from, fetched.commit.comment.as_str()), (Some(desk.uuid()), "re-hung LX2"));
+
+    let received = folder.path().join("received");
+    fs::create_dir(&received).unwrap();
+    let saved = visualizer
+        .store()
+        .put_away(commit.file, &received, &fetched.commit.file_name, &Cancel::new())
+        .unwrap();
+    assert_eq!(saved.path, received.join("show.mvr"));
+    assert_eq!(fs::read(saved.path).unwrap(), bytes);
+    visualizer.stop().await;
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn commits_reach_stations_that_discovery_shows_to_each_other_and_leaving_ends_it() {
+    let bus = MemoryBus::new();
+    let folder = tempfile::tempdir().unwrap();
+    let spawn = |name: &'static str| {
+        let discovery = bus.attach(HERE);
+        async move { Station::builder(name).listen(loopback()).discovery(discovery).spawn().await.unwrap() }
+    };
+    let (a, mut a_events) = spawn("A").await;
+    let (b, mut b_events) = spawn("B").await;
+    until(&mut a_events, joined).await;
+    until(&mut b_events, joined).await;
+
+    let show = folder.path().join("show.mvr");
+    fs::write(&show, b"first").unwrap();
+    let commit = a.commit(CommitDraft::from_path(&show)).await.unwrap();
+    until(&mut b_events, |e| {
+        matches!(e, Event::CommitSeen { file, .. } if *file == commit.file).then_some(())
+    })
+    .await;
+    until(&mut a_events, |e| matches!(e, Event::CommitAcknowledged { .. }).then_some(())).await;
+
+    b.leave().await.unwrap();
+    until(&mut a_events, |e| {
+        matches!(e, Event::StationLeft { .. } | Event::StationLost { .. }).then_some(())
+    })
+    .await;
+    fs::write(&show, b"second").unwrap();
+    a.commit(CommitDraft::from_path(&show)).await.unwrap();
+    let told = until(&mut a_events, |e| {
+        if let Event::CommitPublished { stations, .. } = e { Some(*stations) } else { None }
+    })
+    .await;
+    assert_eq!(told, 0, "who left is not told");
+    b.rejoin().await.unwrap();
+    until(&mut b_events, |e| matches!(e, Event::CommitSeen { .. }).then_some(())).await;
+    assert_eq!(b.commits().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_committed_and_fetched_is_listed_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = folder.path().join("show.mvr");
+    fs::write(&show, b"bytes").unwrap();
+    let data = folder.path().join("desk");
+    let uuid = load_or_create(&data).unwrap();
+    let start_desk = || async {
+        Station::builder("desk")
+            .identity(load_or_create(&data).unwrap())
+            .listen(loopback())
+            .discovery(MemoryBus::new().attach(HERE))
+            .store(FsStore::open(&data).unwrap())
+            .spawn()
+            .await
+            .unwrap()
+            .0
+    };
+    let desk = start_desk().await;
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    desk.stop().await;
+    drop(desk);
+    let desk = start_desk().await;
+    assert_eq!(desk.uuid(), uuid);
+    let commits = desk.commits().await.unwrap();
+    assert_eq!(commits.iter().map(|c| (c.commit.file, c.held)).collect::<Vec<_>>(), [(commit.file, true)]);
+    assert!(commits[0].seen.is_some());
+}
+
+#[derive(Debug)]
+struct Planner {
+    path: std::path::PathBuf,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Exporter for Planner {
+    fn export(&self) -> Result<CommitDraft, String> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst);
+        fs::write(&self.path, format!("state {number}")).map_err(|e| e.to_string())?;
+        Ok(CommitDraft::from_path(&self.path).comment("exported"))
+    }
+}
+
+#[tokio::test]
+async fn asking_for_the_current_state_has_the_application_export_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let planner = Planner { path: folder.path().join("state.mvr"), asked: Arc::clone(&asked) };
+    let (planning, _) = Station::builder("planner")
+        .listen(loopback())
+        .discovery(MemoryBus::new().attach(HERE))
+        .exporter(planner)
+        .spawn()
+        .await
+        .unwrap();
+    let (desk, mut events) = start("desk", folder.path(), &[planning.address()]).await;
+    until(&mut events, joined).await;
+    let fetched = desk.request_current_state(planning.uuid()).await.unwrap().await.unwrap();
+    let mut bytes = vec![0; 7];
+    desk.store().open(fetched.file).unwrap().read_at(0, &mut bytes, &Wait::until_settled()).unwrap();
+    assert_eq!(bytes, b"state 0");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let commits = planning.commits().await.unwrap();
+    assert_eq!(commits.last().unwrap().commit.comment, "exported");
+}
+
+#[tokio::test]
+async fn a_station_without_peers_says_so_and_one_that_stopped_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, mut events) = start("desk", folder.path(), &[]).await;
+    let failed = desk.request_latest(Source::Any).await.unwrap().await;
+    assert_eq!(failed, Err(RequestFailure::NothingCommitted));
+    desk.stop().await;
+    until(&mut events, |e| matches!(e, Event::LeftGroup).then_some(())).await;
+    assert!(desk.stations().await.is_err());
+    assert!(desk.commit(CommitDraft::from_path("x")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_peer_that_is_not_there_yet_is_joined_when_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let reserved = std::net::TcpListener::bind(loopback()).unwrap();
+    let address: SocketAddr = reserved.local_addr().unwrap();
+    drop(reserved);
+    let (_desk, mut events) = start("desk", folder.path(), &[address]).await;
+    let late =
+        Station::builder("late").listen(address).discovery(MemoryBus::new().attach(HERE)).spawn().await;
+    let (_late, _late_events) = late.unwrap();
+    until(&mut events, joined).await;
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_leaves_the_group() {
+    let bus = MemoryBus::new();
+    let (a, mut a_events) =
+        Station::builder("A").listen(loopback()).discovery(bus.attach(HERE)).spawn().await.unwrap();
+    let (b, _) = Station::builder("B").listen(loopback()).discovery(bus.attach(HERE)).spawn().await.unwrap();
+    until(&mut a_events, joined).await;
+    drop(b);
+    until(&mut a_events, |e| {
+        matches!(e, Event::StationLeft { .. } | Event::StationLost { .. }).then_some(())
+    })
+    .await;
+    assert!(a.stations().await.unwrap().iter().all(|s| s.membership != Membership::Member));
+}
