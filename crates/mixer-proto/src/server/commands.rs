@@ -1,0 +1,162 @@
+//! Room commands: relayed to the other members, and stored.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::access::FORWARD_UNKNOWN;
+use super::client::Place;
+use super::{ClientKey, Keeping, Output, RoomKey, RoomServer, StoreOp};
+use crate::code::{self, Fate};
+use crate::frame::{Frames, number_frames_without_id};
+use crate::json::Json;
+
+impl RoomServer {
+    /// Whole frames came from a client. Consecutive room commands are handled as one run, whose bytes all recipients share.
+    pub(super) fn received(&mut self, now: Duration, key: ClientKey, mut frames: BytesMut, dense: bool) {
+        if self.clients.get(&key).is_none_or(|client| client.dropped) {
+            return;
+        }
+        self.metrics.bytes_received += frames.len() as u64;
+        number_frames_without_id(&mut frames, &mut self.ids);
+        let bytes = frames.freeze();
+        let mut run: Option<Range<usize>> = None;
+        for frame in Frames::new(&bytes) {
+            self.metrics.frames_received += 1;
+            let code = frame.header.code;
+            let relayed = code > code::COMMAND && (code::fate(code).is_some() || self.forwards_unknown(key));
+            if relayed {
+                run = Some(run.map_or(frame.range.start, |run| run.start)..frame.range.end);
+                continue;
+            }
+            if let Some(run) = run.take() {
+                self.relay(now, key, bytes.slice(run), dense);
+            }
+            if code < code::COMMAND {
+                self.request(now, key, code, frame.payload);
+            } else if code > code::COMMAND {
+                // req: MIX-ROW-18, MIX-INV-6
+                self.send_error(key, &format!("message type {code} is unknown and was not forwarded"));
+            }
+        }
+        if let Some(run) = run {
+            self.relay(now, key, bytes.slice(run), dense);
+        }
+    }
+
+    fn forwards_unknown(&self, key: ClientKey) -> bool {
+        let Some(Place::Inside { room }) = self.clients.get(&key).map(|client| client.place) else {
+            return false;
+        };
+        let wish = self.rooms.get(&room).and_then(|room| room.custom.find(FORWARD_UNKNOWN));
+        wish.and_then(Json::as_bool).unwrap_or(false)
+    }
+
+    // req: MIX-CMD-1, MIX-CMD-5
+    fn relay(&mut self, now: Duration, sender: ClientKey, run: Bytes, dense: bool) {
+        let Some(Place::Inside { room: room_key }) = self.clients.get(&sender).map(|client| client.place)
+        else {
+            // A client that believes to be in a room is not told; the reference does not either.
+            // req: MIX-CASE-5
+            self.metrics.commands_outside += Frames::new(&run).count() as u64;
+            return;
+        };
+        if !self.has_space(room_key, &run) {
+            return self.relay_what_fits(now, sender, room_key, &run);
+        }
+        self.relay_fitting(now, sender, room_key, &run, dense);
+    }
+
+    // req: MIX-LIMIT-2
+    fn relay_what_fits(&mut self, now: Duration, sender: ClientKey, room: RoomKey, run: &Bytes) {
+        let mut refused = 0;
+        for frame in Frames::new(run) {
+            let command = run.slice(frame.range);
+            let transient = code::fate(frame.header.code) == Some(Fate::Transient);
+            if transient || self.has_space(room, &command) {
+                self.relay_fitting(now, sender, room, &command, false);
+            } else {
+                refused += 1;
+            }
+        }
+        if refused > 0 {
+            let (name, size) = self
+                .rooms
+                .get(&room)
+                .map_or((String::new(), 0), |room| (room.name.clone(), room.history.byte_size()));
+            self.send_error(
+                sender,
+                &format!("room {name} is full with {size} bytes: {refused} commands were neither stored nor sent on"),
+            );
+        }
+    }
+
+    fn relay_fitting(&mut self, now: Duration, sender: ClientKey, key: RoomKey, run: &Bytes, dense: bool) {
+        self.store(key, run, dense);
+        let Some(room) = self.rooms.get_mut(&key) else { return };
+        let gate = (self.keeping == Keeping::DurableBeforeRelay).then_some(room.ticket);
+        let members = std::mem::take(&mut room.members);
+        for member in members.iter().copied().filter(|member| *member != sender) {
+            if let Some(ticket) = gate {
+                self.gate(member, ticket);
+            }
+            self.metrics.bytes_relayed += run.len() as u64;
+            self.send(member, run.clone());
+            self.hold_if_backlogged(now, key, member);
+        }
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.members = members;
+        }
+    }
+
+    fn has_space(&self, room: RoomKey, run: &Bytes) -> bool {
+        let stored = self.rooms.get(&room).map_or(0, |room| room.history.byte_size());
+        let more = run.len() as u64;
+        stored + more <= self.limits.room_bytes && self.stored_bytes + more <= self.limits.stored_bytes
+    }
+
+    // req: MIX-CMD-4, MIX-BUG-10
+    fn store(&mut self, key: RoomKey, run: &Bytes, dense: bool) {
+        let Some(room) = self.rooms.get_mut(&key) else { return };
+        let (size, count) = (room.history.byte_size(), room.history.command_count());
+        let mut appended = Vec::new();
+        let logged = self.keeping != Keeping::Nothing;
+        let shortest = room.history.append(run, dense, |slice| {
+            if logged {
+                appended.push(slice);
+            }
+        });
+        for frames in appended {
+            self.last_ticket += 1;
+            room.ticket = self.last_ticket;
+            self.outputs.push_back(Output::Store(StoreOp::Commands {
+                room: key,
+                frames,
+                ticket: room.ticket,
+            }));
+        }
+        for joiner in &room.joiners {
+            if let Some(Place::Downloading { position, .. }) =
+                self.clients.get_mut(joiner).map(|c| &mut c.place)
+            {
+                *position = shortest.min(*position);
+            }
+        }
+        let (new_size, new_count) = (room.history.byte_size(), room.history.command_count());
+        self.stored_bytes = self.stored_bytes - size + new_size;
+        if (new_size, new_count) == (size, count) {
+            return;
+        }
+        let version = self.new_version();
+        if let Some(room) = self.rooms.get_mut(&key) {
+            if new_size != size {
+                room.byte_size_changed = version;
+            }
+            if new_count != count {
+                room.command_count_changed = version;
+            }
+        }
+        self.room_touched(key, version, false);
+    }
+}

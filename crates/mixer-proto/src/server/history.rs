@@ -1,0 +1,213 @@
+//! The list of a room's commands: an append-only run of shared pieces of which only the last command can be replaced.
+//!
+//! Commands that fill the buffer they were read into stay there and are shared; others are copied together into segments, so that memory stays close
+//! to the bytes stored. A joiner gets clones of the pieces, never copies, and follows with a position counted in bytes. Pieces consist of whole
+//! commands. The room's byte limit protects it; its owner applies it.
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::code::{self, Fate};
+use crate::frame::{Frame, Frames};
+use crate::primitive::Reader;
+
+#[derive(Debug, Default)]
+pub(super) struct History {
+    pieces: Vec<Piece>,
+    /// Where copied commands are gathered; comes after all pieces.
+    open: BytesMut,
+    sealed_bytes: u64,
+    command_count: u64,
+    last: Option<Last>,
+    /// The shortest the history has been since [`History::append`] began.
+    shortest: u64,
+}
+
+#[derive(Debug)]
+struct Piece {
+    start: u64,
+    bytes: Bytes,
+}
+
+/// The last stored command, when another one may replace it.
+#[derive(Debug)]
+struct Last {
+    code: u16,
+    path: Bytes,
+    length: usize,
+}
+
+/// The last command stored from the run at hand.
+struct LastInRun {
+    code: u16,
+    path: Range<usize>,
+    range: Range<usize>,
+}
+
+impl History {
+    /// Bytes stored, headers included.
+    pub(super) fn byte_size(&self) -> u64 {
+        self.sealed_bytes + self.open.len() as u64
+    }
+
+    pub(super) fn command_count(&self) -> u64 {
+        self.command_count
+    }
+
+    /// Stores the commands of a run that are to be stored, merging where the rule says so. `dense` says that the run fills its
+    /// allocation. `stored` is shown every slice that was appended. Returns how short the history was at its shortest: who
+    /// has got more of it than that must go on from there.
+    // req: MIX-CMD-2, MIX-CMD-3
+    pub(super) fn append(&mut self, run: &Bytes, dense: bool, mut stored: impl FnMut(Bytes)) -> u64 {
+        self.shortest = self.byte_size();
+        let mut pending = 0;
+        let mut last: Option<LastInRun> = None;
+        for frame in Frames::new(run) {
+            let fate = code::fate(frame.header.code).unwrap_or(Fate::Stored);
+            if fate == Fate::Transient {
+                self.keep(run.slice(pending..frame.range.start), dense, &mut stored);
+                pending = frame.range.end;
+                continue;
+            }
+            let path = if fate == Fate::Merged { path_range(&frame) } else { 0..0 };
+            if fate == Fate::Merged {
+                pending = self.make_room_for(run, pending, &frame, &path, last.as_ref(), dense, &mut stored);
+            }
+            self.command_count += 1;
+            last = Some(LastInRun { code: frame.header.code, path, range: frame.range });
+        }
+        self.keep(run.slice(pending.min(run.len())..), dense, &mut stored);
+        if let Some(last) = last {
+            let mergeable = code::fate(last.code) == Some(Fate::Merged);
+            self.last = mergeable.then(|| Last {
+                code: last.code,
+                // Copied, lest a short path keeps a whole read buffer.
+                path: run.get(last.path).map_or_else(Bytes::new, Bytes::copy_from_slice),
+                length: last.range.len(),
+            });
+        }
+        self.shortest
+    }
+
+    /// Drops the last command if `frame` replaces it. Returns where the pending slice of the run begins then.
+    #[allow(clippy::too_many_arguments)]
+    fn make_room_for(
+        &mut self,
+        run: &Bytes,
+        pending: usize,
+        frame: &Frame<'_>,
+        path: &Range<usize>,
+        last: Option<&LastInRun>,
+        dense: bool,
+        stored: &mut impl FnMut(Bytes),
+    ) -> usize {
+        let path = run.get(path.clone()).unwrap_or_default();
+        match last {
+            Some(last) if last.code == frame.header.code && run.get(last.path.clone()) == Some(path) => {
+                self.command_count -= 1;
+                if last.range.start >= pending {
+                    self.keep(run.slice(pending..last.range.start), dense, stored);
+                    return frame.range.start;
+                }
+                self.drop_tail(last.range.len());
+            }
+            None => {
+                if let Some(last) =
+                    self.last.take_if(|last| last.code == frame.header.code && last.path == path)
+                {
+                    self.command_count -= 1;
+                    self.drop_tail(last.length);
+                }
+            }
+            Some(_) => {}
+        }
+        pending
+    }
+
+    fn keep(&mut self, slice: Bytes, dense: bool, stored: &mut impl FnMut(Bytes)) {
+        if slice.is_empty() {
+            return;
+        }
+        stored(slice.clone());
+        if dense && slice.len() >= SHARED_FROM {
+            self.seal();
+            self.push_piece(slice);
+            return;
+        }
+        if self.open.capacity() - self.open.len() < slice.len() {
+            self.seal();
+            let stored = usize::try_from(self.sealed_bytes / 4).unwrap_or(usize::MAX);
+            self.open = BytesMut::with_capacity(slice.len().max(stored.clamp(SEGMENT_MIN, SEGMENT_MAX)));
+        }
+        self.open.extend_from_slice(&slice);
+    }
+
+    fn drop_tail(&mut self, length: usize) {
+        if self.open.len() >= length {
+            self.open.truncate(self.open.len() - length);
+        } else if let Some(piece) = self.pieces.last_mut() {
+            // Commands never straddle pieces, so the open segment is empty here.
+            piece.bytes.truncate(piece.bytes.len().saturating_sub(length));
+            self.sealed_bytes = piece.start + piece.bytes.len() as u64;
+            if piece.bytes.is_empty() {
+                self.pieces.pop();
+            }
+        }
+        self.shortest = self.shortest.min(self.byte_size());
+    }
+
+    fn seal(&mut self) {
+        if !self.open.is_empty() {
+            let bytes = self.open.split().freeze();
+            self.push_piece(bytes);
+        }
+    }
+
+    fn push_piece(&mut self, bytes: Bytes) {
+        let start = self.sealed_bytes;
+        self.sealed_bytes += bytes.len() as u64;
+        self.pieces.push(Piece { start, bytes });
+    }
+
+    /// Shares the pieces from `position` on, at least one and then as long as they stay within `budget` bytes. `position` moves behind them.
+    /// Nothing is left when `position` reaches [`History::byte_size`].
+    pub(super) fn share_from(&mut self, position: &mut u64, budget: usize, mut piece: impl FnMut(Bytes)) {
+        self.seal();
+        let first = self.pieces.partition_point(|piece| piece.start + piece.bytes.len() as u64 <= *position);
+        let mut shared = 0;
+        for Piece { start, bytes } in self.pieces.get(first..).unwrap_or_default() {
+            if shared > 0 && shared + bytes.len() > budget {
+                return;
+            }
+            let skipped = usize::try_from(position.saturating_sub(*start)).unwrap_or(0).min(bytes.len());
+            let bytes = bytes.slice(skipped..);
+            shared += bytes.len();
+            *position += bytes.len() as u64;
+            piece(bytes);
+        }
+    }
+
+    /// All pieces, shared.
+    pub(super) fn pieces(&mut self) -> Vec<Bytes> {
+        let mut pieces = Vec::new();
+        self.share_from(&mut 0, usize::MAX, |piece| pieces.push(piece));
+        pieces
+    }
+}
+
+/// Where the path of an optimised command lies in its run: the first string of its payload, clamped, as bytes.
+// req: MIX-CMD-6
+fn path_range(frame: &Frame<'_>) -> Range<usize> {
+    let path = Reader::new(frame.payload).string_bytes();
+    let start = frame.range.end - frame.payload.len() + frame.payload.len().min(4);
+    start..start + path.len()
+}
+
+/// Shorter slices are copied: sharing would keep too much around them.
+const SHARED_FROM: usize = 16 << 10;
+const SEGMENT_MIN: usize = 4 << 10;
+const SEGMENT_MAX: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What bounds the room server.
+
+use std::time::Duration;
+
+/// Every bound of a [`super::RoomServer`]. All can be changed; none can be switched off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest payload of a frame, in bytes. The driver closes a connection that announces more.
+    pub frame_bytes: u64,
+    /// Clients connected at a time.
+    pub clients: usize,
+    /// Rooms at a time.
+    pub rooms: usize,
+    /// Bytes in the name of a room.
+    pub name_bytes: usize,
+    /// Bytes of commands stored in one room.
+    pub room_bytes: u64,
+    /// Bytes of commands stored in all rooms together.
+    pub stored_bytes: u64,
+    /// Bytes of JSON text that the custom attributes of one client, or of one room, take.
+    pub attribute_bytes: usize,
+    /// Bytes that may wait for one client. One message more is let in when less than this waits; then the client is dropped.
+    pub outbox_bytes: usize,
+    /// A client for whom more bytes than this wait gets no attribute updates until it has read; the latest values then come at once.
+    pub update_backlog_bytes: usize,
+    /// A member for whom more bytes than this wait holds back the senders of its room, as long as it reads at least
+    /// this many bytes in each [`Limits::hold_window`].
+    pub hold_bytes: usize,
+    /// How long a member may hold back the senders of its room without reading.
+    pub hold_window: Duration,
+    /// Bytes of history handed to a joiner at a time.
+    pub history_chunk_bytes: usize,
+    /// Least time between two rounds of updates of counts and custom attributes; 0.2 ms per client are added.
+    pub update_interval: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: 256 << 20,
+            clients: 10_000,
+            rooms: 1_000,
+            name_bytes: 1024,
+            room_bytes: 4 << 30,
+            stored_bytes: 8 << 30,
+            attribute_bytes: 1 << 20,
+            outbox_bytes: 64 << 20,
+            update_backlog_bytes: 64 << 10,
+            hold_bytes: 1 << 20,
+            hold_window: Duration::from_millis(50),
+            history_chunk_bytes: 1 << 20,
+            update_interval: Duration::from_millis(50),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Rooms that come back from disk, and what a driver writes there.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::requests::without;
+use super::{ALLOW, Keeping, PASSWORD, RoomKey, RoomServer, room};
+use crate::json::{Json, Object};
+use crate::message::JoinRoom;
+
+/// A room's attributes and commands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomContent {
+    /// Its name.
+    pub name: String,
+    /// All attributes, the server's own and those that are never shown among them.
+    pub attributes: Object,
+    /// Its commands: whole frames, shared with the room.
+    pub commands: Vec<Bytes>,
+}
+
+/// Why a room does not come back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// There is a room of this name.
+    #[error("room {name} exists already")]
+    RoomExists {
+        /// The name.
+        name: String,
+    },
+    /// There are as many rooms as allowed.
+    #[error("no further room: {rooms} exist and {allowed} are allowed")]
+    TooManyRooms {
+        /// Rooms there are.
+        rooms: usize,
+        /// Rooms allowed.
+        allowed: usize,
+    },
+}
+
+impl RoomServer {
+    /// Takes a room back, empty of clients and joinable. It lives on as it was: a room that is not kept open ends with the
+    /// next client that leaves it. Nothing is stored again.
+    ///
+    /// # Errors
+    /// When it has no place.
+    // req: MIX-KEEP-2
+    pub fn restore(&mut self, content: RoomContent) -> Result<RoomKey, RestoreError> {
+        if self.room_names.contains_key(&content.name) {
+            return Err(RestoreError::RoomExists { name: content.name });
+        }
+        let (rooms, allowed) = (self.rooms.len(), self.limits.rooms);
+        if rooms >= allowed {
+            return Err(RestoreError::TooManyRooms { rooms, allowed });
+        }
+        let text =
+            |key: &str| content.attributes.find(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let flag = |key: &str| content.attributes.find(key).and_then(Json::as_bool).unwrap_or(false);
+        let join = JoinRoom {
+            blender_version: text("blender_version"),
+            mixer_version: text("mixer_version"),
+            ignore_version_check: flag("ignore_version_check"),
+            generic_protocol: flag("generic_protocol"),
+            room: content.name.clone(),
+        };
+        let keep_open = flag("keep_open");
+        let keeping = std::mem::replace(&mut self.keeping, Keeping::Nothing);
+        let key = self.add_room(join);
+        self.keeping = keeping;
+        let version = self.new_version();
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.lock = self.locked_names.get(&content.name).cloned().unwrap_or_default();
+            // The server wrote these itself; broken ones leave the operator's lock as it is.
+            let _ = room.lock.change(&content.attributes);
+            let public = without(content.attributes, &[&room::RESERVED[..], &[PASSWORD, ALLOW]]);
+            // What was once accepted is taken back even if the limit has shrunk.
+            let _ = room.custom.update(public, version, usize::MAX);
+            room.keep_open = keep_open;
+            room.joinable = true;
+            for commands in &content.commands {
+                room.history.append(commands, true, |_| {});
+            }
+            self.stored_bytes += room.history.byte_size();
+        }
+        self.show_lock(key);
+        Ok(key)
+    }
+
+    /// A room as it stands; its commands are shared, not copied.
+    pub fn content(&mut self, key: RoomKey) -> Option<RoomContent> {
+        let room = self.rooms.get_mut(&key)?;
+        let attributes = match Json::parse(&room.attributes_text()) {
+            Ok(Json::Object(attributes)) => attributes,
+            _ => Object::new(),
+        };
+        Some(RoomContent { name: room.name.clone(), attributes, commands: room.history.pieces() })
+    }
+
+    /// The keys of all rooms, oldest first.
+    pub fn rooms(&self) -> Vec<RoomKey> {
+        self.rooms.keys().copied().collect()
+    }
+}

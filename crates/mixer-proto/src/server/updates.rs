@@ -1,0 +1,184 @@
+//! Who is told of which change of attributes, and when.
+//!
+//! Every change gets the next *version*. A recipient only remembers up to which version it has been told, so what is pending for it costs
+//! nothing, coalesces by itself (the latest value wins) and is rendered once for all recipients that stand at the same version.
+//!
+//! - Changes of rooms and of who is where go out at the end of the round in which they happened.
+//! - Counts and custom attributes go out at once when the last round of updates is long enough ago, else when it is.
+//! - A recipient that does not read gets nothing until it has read, then everything that is still true.
+//! - A room or client that is gone has no version any more: no update can follow ROOM_DELETED or CLIENT_DISCONNECTED.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::attributes::ObjectWriter;
+use super::{ClientKey, RoomKey, RoomServer};
+use crate::code::control;
+use crate::frame;
+use crate::primitive::put_string;
+
+#[derive(Debug, Default)]
+pub(super) struct Updates {
+    version: u64,
+    /// Rooms and clients by the version at which they last changed.
+    rooms: BTreeMap<u64, RoomKey>,
+    clients: BTreeMap<u64, ClientKey>,
+    /// Something changed that goes out at the end of the round; something changed that may wait.
+    prompt: bool,
+    relaxed: bool,
+    last_round: Option<Duration>,
+}
+
+impl Updates {
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn is_prompt(&self) -> bool {
+        self.prompt
+    }
+}
+
+impl RoomServer {
+    /// The version of a change that is about to be made.
+    pub(super) fn new_version(&mut self) -> u64 {
+        self.updates.version += 1;
+        self.updates.version
+    }
+
+    pub(super) fn room_touched(&mut self, key: RoomKey, version: u64, prompt: bool) {
+        if let Some(room) = self.rooms.get_mut(&key) {
+            self.updates.rooms.remove(&room.touched);
+            room.touched = version;
+            self.updates.rooms.insert(version, key);
+            self.mark(prompt);
+        }
+    }
+
+    pub(super) fn client_touched(&mut self, key: ClientKey, version: u64, prompt: bool) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            self.updates.clients.remove(&client.touched);
+            client.touched = version;
+            self.updates.clients.insert(version, key);
+            self.mark(prompt);
+        }
+    }
+
+    pub(super) fn forget_room(&mut self, touched: u64) {
+        self.updates.rooms.remove(&touched);
+    }
+
+    pub(super) fn forget_client(&mut self, touched: u64) {
+        self.updates.clients.remove(&touched);
+    }
+
+    fn mark(&mut self, prompt: bool) {
+        self.updates.prompt |= prompt;
+        self.updates.relaxed |= !prompt;
+    }
+
+    /// When updates that may wait are due.
+    pub(super) fn updates_due(&self) -> Option<Duration> {
+        let interval = self.update_interval();
+        self.updates.relaxed.then(|| self.updates.last_round.map_or(Duration::ZERO, |last| last + interval))
+    }
+
+    fn update_interval(&self) -> Duration {
+        let clients = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
+        self.limits.update_interval + PER_CLIENT * clients
+    }
+
+    /// Sends what is due.
+    // req: MIX-ROW-15
+    pub(super) fn send_due_updates(&mut self, now: Duration) {
+        if self.updates.prompt || self.updates_due().is_some_and(|due| due <= now) {
+            if self.updates.relaxed {
+                self.updates.last_round = Some(now);
+            }
+            self.send_updates_to_all();
+        }
+    }
+
+    /// Sends all pending updates to everybody who reads.
+    // req: MIX-INV-4
+    pub(super) fn send_updates_to_all(&mut self) {
+        self.updates.prompt = false;
+        self.updates.relaxed = false;
+        let version = self.updates.version;
+        let allowed = self.limits.update_backlog_bytes;
+        let mut recipients: Vec<(u64, ClientKey)> = Vec::new();
+        for (key, client) in &mut self.clients {
+            if client.seen < version && !client.dropped {
+                client.behind = client.outbox.queued() > allowed;
+                if !client.behind {
+                    recipients.push((client.seen, *key));
+                }
+            }
+        }
+        recipients.sort_unstable();
+        let mut rendered: Option<(u64, Bytes)> = None;
+        for (seen, key) in recipients {
+            let bytes = match &rendered {
+                Some((same, bytes)) if *same == seen => bytes.clone(),
+                _ => rendered.insert((seen, self.render_updates(seen))).1.clone(),
+            };
+            self.send_updates(key, bytes);
+        }
+    }
+
+    /// Sends one client everything pending, however much waits for it.
+    pub(super) fn send_updates_to(&mut self, key: ClientKey) {
+        let Some(seen) = self.clients.get(&key).map(|client| client.seen) else { return };
+        if seen < self.updates.version {
+            let bytes = self.render_updates(seen);
+            self.send_updates(key, bytes);
+        }
+    }
+
+    fn send_updates(&mut self, key: ClientKey, bytes: Bytes) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.seen = self.updates.version;
+            client.behind = false;
+        }
+        if !bytes.is_empty() {
+            self.metrics.updates_sent += 1;
+            self.send(key, bytes);
+        }
+    }
+
+    /// ROOM_UPDATE and CLIENT_UPDATE with everything that changed after `since`; no bytes when nothing did.
+    fn render_updates(&mut self, since: u64) -> Bytes {
+        let mut frames = Vec::new();
+        let mut rooms = ObjectWriter::start();
+        for key in self.updates.rooms.range(since + 1..).map(|(_, key)| key) {
+            if let Some(room) = self.rooms.get(key) {
+                rooms.open(&room.name);
+                room.write_since(since, &mut rooms);
+                rooms.close();
+            }
+        }
+        let mut clients = ObjectWriter::start();
+        for key in self.updates.clients.range(since + 1..).map(|(_, key)| key) {
+            if let Some(client) = self.clients.get(key) {
+                clients.open(&client.id);
+                client.write_since(since, &mut clients);
+                clients.close();
+            }
+        }
+        for (code, text) in
+            [(control::ROOM_UPDATE, rooms.finish()), (control::CLIENT_UPDATE, clients.finish())]
+        {
+            if text.len() > EMPTY.len() {
+                let mut payload = Vec::with_capacity(text.len() + 4);
+                put_string(&mut payload, &text);
+                frames.extend_from_slice(&frame::encode(code, self.ids.next_id(), &payload));
+            }
+        }
+        Bytes::from(frames)
+    }
+}
+
+const PER_CLIENT: Duration = Duration::from_micros(200);
+const EMPTY: &str = "{}";
