@@ -167,7 +167,12 @@ impl MdnsDiscovery {
     fn heard(&mut self, event: ServiceEvent, generation: u64) {
         match event {
             ServiceEvent::ServiceResolved(service) => {
-                let observation = self.here.observation(&service);
+                let mut observation = self.here.observation(&service);
+                if !observation.same_host && self.table.is_own(observation.txt.station) {
+                    // Before another host is said to have our StationUUID: maybe this one has a new address.
+                    self.look_around();
+                    observation = self.here.observation(&service);
+                }
                 if self.table.observe(&observation, generation, &mut self.queue) == Observed::Namesake {
                     self.give_way();
                 }
@@ -191,7 +196,7 @@ impl MdnsDiscovery {
                 }
             }
             DaemonEvent::Error(error) => {
-                self.queue.problem(DiscoveryProblem::ResponderError { text: error.to_string() })
+                self.queue.problem(DiscoveryProblem::ResponderError { text: error.to_string() });
             }
             DaemonEvent::IpAdd(_) | DaemonEvent::IpDel(_) => self.look_around(),
             DaemonEvent::NameChange(change) if matches!(change.rr_type, RRType::A | RRType::AAAA) => {
@@ -206,6 +211,10 @@ impl MdnsDiscovery {
     // req: DIS-REQUERY
     fn on_time(&mut self) {
         let now = Instant::now();
+        if self.base.ask_at() <= now && !self.base.is_fast() && self.table.has_shared() {
+            // Of several stations with one name the goodbye of one is not noticed: the others' answers keep its records alive.
+            self.ask_all_anew();
+        }
         if self.base.ask_at() <= now {
             let asked = self.base.ask(&self.daemon, self.generation);
             self.check(asked);
@@ -462,3 +471,6 @@ const ANNOUNCE_GAP: Duration = Duration::from_millis(1200);
 const GOODBYE_REPEATED: Duration = Duration::from_millis(150);
 
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

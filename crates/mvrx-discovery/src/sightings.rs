@@ -151,6 +151,11 @@ impl Sightings {
         }
     }
 
+    /// Whether it is our StationUUID.
+    pub(crate) fn is_own(&self, station: Option<StationUuid>) -> bool {
+        station.is_some() && self.own.as_ref().map(|own| own.station) == station
+    }
+
     // req: DIS-KEY
     pub(crate) fn observe(
         &mut self,
@@ -166,7 +171,7 @@ impl Sightings {
                 return Observed::Noted;
             }
         };
-        if observation.txt.station.is_some_and(|station| self.is_own(station)) {
+        if self.is_own(observation.txt.station) {
             self.check_own(observation, &source, out);
             return Observed::Noted;
         }
@@ -208,6 +213,22 @@ impl Sightings {
         for key in silent {
             self.vanish(&key, out);
         }
+    }
+
+    /// Whether there is a station whose goodbye would not be noticed, as others answer to its name.
+    pub(crate) fn has_shared(&self) -> bool {
+        let mut whose: HashMap<String, &SightingKey> = HashMap::new();
+        let all = self
+            .entries
+            .iter()
+            .flat_map(|(key, entry)| entry.sources.iter().map(move |source| (key, source)));
+        for (key, source) in all {
+            let bare = source.name.shape == InstanceShape::GroupOnly;
+            if bare || *whose.entry(source.owner.to_ascii_lowercase()).or_insert(key) != key {
+                return true;
+            }
+        }
+        false
     }
 
     pub(crate) fn suspect(&mut self, key: &SightingKey) -> Suspicion {
@@ -302,10 +323,6 @@ impl Sightings {
         self.vanish(&key, out);
         self.full_told = true;
         true
-    }
-
-    fn is_own(&self, station: StationUuid) -> bool {
-        self.own.as_ref().is_some_and(|own| own.station == station)
     }
 
     /// Our own announcements come back to us. Under a name, port or host that was never ours they are somebody else's.

@@ -48,11 +48,15 @@ impl Browser {
         self.ask_at
     }
 
+    /// Whether it asks more often now.
+    pub(super) fn is_fast(&self) -> bool {
+        Instant::now() < self.fast_until
+    }
+
     /// Asks who is there, now.
     pub(super) fn ask(&mut self, daemon: &ServiceDaemon, generation: u64) -> Result<(), Error> {
         let now = Instant::now();
-        let fast = now < self.fast_until;
-        self.ask_at = now + if fast { self.requery.fast_every } else { self.requery.every };
+        self.ask_at = now + if self.is_fast() { self.requery.fast_every } else { self.requery.every };
         match daemon.browse(&self.service_type) {
             Ok(stream) => {
                 self.streams.push_back((generation, Stream(stream)));

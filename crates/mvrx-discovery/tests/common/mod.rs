@@ -1,6 +1,9 @@
 //! A UDP port and options for mDNS that stay on this host.
 #![allow(dead_code, reason = "each test binary uses what it needs")]
 
+pub(crate) mod dns;
+pub(crate) mod peer;
+
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) fn options(udp_port: u16) -> MdnsOptions {
     let requery = Requery {
         fast_every: Duration::from_millis(500),
-        fast_for: Duration::from_secs(60),
+        fast_for: Duration::from_secs(2),
         every: Duration::from_secs(1),
     };
     MdnsOptions { verify_timeout: VERIFY, requery, ..MdnsOptions::loopback(udp_port) }
