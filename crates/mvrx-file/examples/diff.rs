@@ -9,9 +9,9 @@ fn main() -> Result<(), mvrx_file::OpenError> {
     let (old, new, option) = (next(), next(), next());
     let diff = Diff::between(&MvrFile::open(old)?, &MvrFile::open(new)?);
     if option == "--stat" {
-        print!("{}", diff.stat())
+        print!("{}", diff.stat());
     } else {
-        print!("{diff}")
+        print!("{diff}");
     }
     Ok(())
 }

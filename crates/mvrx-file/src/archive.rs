@@ -26,8 +26,6 @@ use crate::limits::{Limits, RATIO_FREE_BYTES};
 
 mod member;
 mod section;
-#[cfg(test)]
-mod tests;
 
 /// An opened zip archive.
 #[derive(Debug)]

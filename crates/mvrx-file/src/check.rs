@@ -110,7 +110,8 @@ pub fn reader<R: Read + Seek>(mut reader: R, limits: &Limits) -> Report {
 fn check_archive<R: Read + Seek>(archive: Archive<R>, bytes: u64, limits: &Limits, findings: &mut Findings) {
     members::check_names(archive.members(), findings);
     match MvrFile::of_archive(archive, bytes, limits) {
-        Err((archive, error)) => {
+        Err(refused) => {
+            let (archive, error) = *refused;
             findings.add(open_rule(&error), error.to_string());
             members::check_content(&archive, limits, findings);
         }

@@ -268,12 +268,12 @@ impl Diff {
 
 impl ObjectDiff {
     /// The object in the old scene.
-    pub fn old<'a>(&self, scene: &'a Scene) -> Option<&'a Object> {
+    pub fn old_object<'a>(&self, scene: &'a Scene) -> Option<&'a Object> {
         scene.objects.get(self.old_index? as usize)
     }
 
     /// The object in the new scene.
-    pub fn new<'a>(&self, scene: &'a Scene) -> Option<&'a Object> {
+    pub fn new_object<'a>(&self, scene: &'a Scene) -> Option<&'a Object> {
         scene.objects.get(self.new_index? as usize)
     }
 

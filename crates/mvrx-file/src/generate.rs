@@ -177,3 +177,9 @@ fn mesh_name(index: usize) -> String {
 /// The member that [`Recipe::payload_bytes`] makes.
 pub const PAYLOAD_NAME: &str = "backdrop.mov";
 const ROOT: &str = crate::ROOT_FILE;
+
+/// A mesh to try the reader of meshes on.
+#[cfg(test)]
+pub(crate) fn test_box(size: [f32; 3]) -> Vec<u8> {
+    mesh::box_glb(size)
+}

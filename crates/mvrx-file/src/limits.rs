@@ -35,12 +35,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             members: 65_536,
-            name_bytes: 8 * MIB as usize,
+            name_bytes: 8 << 20,
             xml_bytes: 256 * MIB,
             xml_depth: 256,
-            xml_token_bytes: MIB as usize,
+            xml_token_bytes: 1 << 20,
             objects: 1_000_000,
-            scene_bytes: 256 * MIB as usize,
+            scene_bytes: 256 << 20,
             member_bytes: 64 * MIB,
             inflated_bytes: 8 * 1024 * MIB,
             compression_ratio: 250,

@@ -1,5 +1,6 @@
-//! Reads how large a mesh is, and nothing else of it: the box around its vertices in millimetres, z up.
+//! Reads how large a mesh is, and nothing else of it: boxes around its vertices in millimetres, z up.
 //!
+//! One box, or, for a long bent thing such as a piece of a truss circle, a row of boxes that follow it.
 //! 3DS (chunks of vertices, 1 unit is 1 mm) and glTF 2.0 as `.glb` or `.gltf` (the bounds that its accessors declare, 1 unit is 1 m,
 //! y up) are known; MVR table 40. It deliberately knows no triangles, textures or animations. Whatever it cannot read has
 //! no box. Limits: [`crate::Limits::member_bytes`] for the file, [`NODES`] nodes of a glTF.
@@ -47,42 +48,130 @@ impl Bounds {
     }
 }
 
-/// The box around the mesh in this file.
-pub(crate) fn bounds(name: &str, content: &[u8]) -> Option<Bounds> {
+/// How large a mesh is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Extent {
+    /// The box around all of it.
+    pub(crate) whole: Bounds,
+    /// Boxes that follow a bent shape; empty when one box says enough.
+    pub(crate) slices: Vec<Bounds>,
+}
+
+/// The extent of the mesh in this file.
+pub(crate) fn extent(name: &str, content: &[u8]) -> Option<Extent> {
     let ending = name.rsplit_once('.').map_or("3ds", |(_, ending)| ending).to_ascii_lowercase();
     match ending.as_str() {
-        "3ds" => Bounds::around(vertices_3ds(content)),
-        "glb" => gltf_bounds(json_of_glb(content)?),
-        "gltf" => gltf_bounds(content),
+        "3ds" => {
+            let mesh = Mesh3ds::read(content);
+            let whole = Bounds::around(mesh.vertices.iter().copied())?;
+            Some(Extent { whole, slices: slices(&whole, &mesh) })
+        }
+        "glb" => gltf_bounds(json_of_glb(content)?).map(Extent::one_box),
+        "gltf" => gltf_bounds(content).map(Extent::one_box),
         _ => None,
     }
 }
 
-/// All vertices of a 3DS file. Chunks that contain chunks are entered, all others are stepped over, so no recursion is needed.
-fn vertices_3ds(content: &[u8]) -> Vec<[f64; 3]> {
-    let mut vertices = Vec::new();
-    let mut rest = content;
-    while let Some((header, body)) = rest.split_at_checked(6) {
-        let number =
-            |bytes: &[u8]| bytes.iter().rev().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-        let (id, length) =
-            (number(header.get(..2).unwrap_or_default()), number(header.get(2..).unwrap_or_default()));
-        let inside = length.saturating_sub(6).min(body.len());
-        match id {
-            0x4D4D | 0x3D3D | 0x4100 => rest = body,
-            0x4000 => {
-                let name = body.iter().position(|byte| *byte == 0).map_or(body.len(), |end| end + 1);
-                rest = body.get(name..).unwrap_or_default();
+impl Extent {
+    fn one_box(whole: Bounds) -> Self {
+        Self { whole, slices: Vec::new() }
+    }
+}
+
+/// Vertices of a 3DS file, and the edges of its faces as indices of them.
+#[derive(Default)]
+struct Mesh3ds {
+    vertices: Vec<[f64; 3]>,
+    edges: Vec<[usize; 2]>,
+}
+
+impl Mesh3ds {
+    /// Chunks that contain chunks are entered, all others are stepped over, so no recursion is needed.
+    fn read(content: &[u8]) -> Self {
+        let mut mesh = Self::default();
+        let mut first = 0;
+        let mut rest = content;
+        while let Some((header, body)) = rest.split_at_checked(6) {
+            let (id, length) = (number(header.get(..2)), number(header.get(2..)));
+            let (list, after) = body.split_at(length.saturating_sub(6).min(body.len()));
+            match id {
+                MAIN | EDITOR | TRIANGLES => rest = body,
+                OBJECT => {
+                    let name = body.iter().position(|byte| *byte == 0).map_or(body.len(), |end| end + 1);
+                    rest = body.get(name..).unwrap_or_default();
+                }
+                VERTICES => {
+                    first = mesh.vertices.len();
+                    mesh.vertices.extend(list.get(2..).unwrap_or_default().chunks_exact(12).map(vertex));
+                    rest = after;
+                }
+                FACES => {
+                    // Materials follow the faces inside the same chunk, so the count says where to stop.
+                    let faces = list.get(2..).unwrap_or_default().chunks_exact(8).take(number(list.get(..2)));
+                    for face in faces {
+                        let [a, b, c] = [0, 2, 4].map(|at: usize| first + number(face.get(at..at + 2)));
+                        mesh.edges.extend([[a, b], [b, c], [c, a]]);
+                    }
+                    rest = after;
+                }
+                _ => rest = after,
             }
-            0x4110 => {
-                let (list, after) = body.split_at(inside);
-                vertices.extend(list.get(2..).unwrap_or_default().chunks_exact(12).map(vertex));
-                rest = after;
+        }
+        mesh
+    }
+}
+
+/// Cuts the mesh across its longest axis. The part of a face between two cuts is bounded by the ends of its edges and by
+/// where they cross the cuts, so boxes around those contain it.
+fn slices(whole: &Bounds, mesh: &Mesh3ds) -> Vec<Bounds> {
+    let sizes = [0, 1, 2].map(|axis: usize| pick(whole.max, axis) - pick(whole.min, axis));
+    let axis = if sizes[0] >= sizes[1].max(sizes[2]) {
+        0
+    } else if sizes[1] >= sizes[2] {
+        1
+    } else {
+        2
+    };
+    let (start, step) = (pick(whole.min, axis), pick(sizes, axis) / SLICES as f64);
+    if step <= 0.0 || mesh.edges.len() > EDGES {
+        return Vec::new();
+    }
+    let mut points: Vec<Vec<[f64; 3]>> = vec![Vec::new(); SLICES];
+    for [a, b] in &mesh.edges {
+        let (Some(a), Some(b)) = (mesh.vertices.get(*a), mesh.vertices.get(*b)) else { continue };
+        let (low, high) = if pick(*a, axis) <= pick(*b, axis) { (a, b) } else { (b, a) };
+        let (from, to) = (pick(*low, axis), pick(*high, axis));
+        for (index, slice) in points.iter_mut().enumerate() {
+            let (left, right) = (start + index as f64 * step, start + (index + 1) as f64 * step);
+            if to < left || from > right {
+                continue;
             }
-            _ => rest = body.get(inside..).unwrap_or_default(),
+            for cut in [from.max(left), to.min(right)] {
+                let part = if to > from { ((cut - from) / (to - from)).clamp(0.0, 1.0) } else { 0.0 };
+                let mut point = *low;
+                for (slot, end) in point.iter_mut().zip(high) {
+                    *slot += (end - *slot) * part;
+                }
+                slice.push(point);
+            }
         }
     }
-    vertices
+    let slices: Vec<Bounds> = points.into_iter().filter_map(Bounds::around).collect();
+    let area = |bounds: &Bounds| {
+        let sizes = [0, 1, 2].map(|axis: usize| pick(bounds.max, axis) - pick(bounds.min, axis));
+        sizes[0] * sizes[1] + sizes[1] * sizes[2] + sizes[0] * sizes[2]
+    };
+    // Sides of neighbouring boxes count twice, hence the generous share.
+    let covered: f64 = slices.iter().map(area).sum();
+    if covered < area(whole) * 0.8 { slices } else { Vec::new() }
+}
+
+fn pick(point: [f64; 3], axis: usize) -> f64 {
+    point.get(axis).copied().unwrap_or(0.0)
+}
+
+fn number(bytes: Option<&[u8]>) -> usize {
+    bytes.unwrap_or_default().iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte))
 }
 
 fn vertex(bytes: &[u8]) -> [f64; 3] {
@@ -210,5 +299,15 @@ fn gltf_bounds(json: &[u8]) -> Option<Bounds> {
     Bounds::around(corners.into_iter().map(|[x, y, z]| [x * 1e3, -z * 1e3, y * 1e3]))
 }
 
+/// Chunks of a 3DS file.
+const MAIN: usize = 0x4D4D;
+const EDITOR: usize = 0x3D3D;
+const OBJECT: usize = 0x4000;
+const TRIANGLES: usize = 0x4100;
+const VERTICES: usize = 0x4110;
+const FACES: usize = 0x4120;
+const SLICES: usize = 16;
+/// Edges of a mesh that is still cut into slices.
+const EDGES: usize = 200_000;
 /// Nodes of one glTF that are looked at.
 const NODES: usize = 16_384;

@@ -54,7 +54,7 @@ impl<R: Read + Seek> MvrFile<R> {
     pub fn read(mut reader: R, limits: &Limits) -> Result<Self, OpenError> {
         let bytes = reader.seek(SeekFrom::End(0)).map_err(OpenError::Io)?;
         let archive = Archive::open(reader, limits)?;
-        Self::of_archive(archive, bytes, limits).map_err(|(_, error)| error)
+        Self::of_archive(archive, bytes, limits).map_err(|refused| refused.1)
     }
 
     /// The archive comes back when its root file is the problem, as everything else in it can still be judged.
@@ -62,10 +62,10 @@ impl<R: Read + Seek> MvrFile<R> {
         archive: Archive<R>,
         bytes: u64,
         limits: &Limits,
-    ) -> Result<Self, (Archive<R>, OpenError)> {
+    ) -> Result<Self, Box<(Archive<R>, OpenError)>> {
         let scene = match scene_of(&archive, limits) {
             Ok(scene) => scene,
-            Err(error) => return Err((archive, error)),
+            Err(error) => return Err(Box::new((archive, error))),
         };
         let mut names = HashMap::with_capacity(archive.members().len());
         for (place, member) in archive.members().iter().enumerate() {

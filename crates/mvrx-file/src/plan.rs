@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub use self::svg::{SvgOptions, Theme};
 use crate::check::ObjectName;
 use crate::diff::{Diff, What};
-use crate::mesh::{self, Bounds};
+use crate::mesh::{self, Bounds, Extent};
 use crate::mvr::MvrFile;
 use crate::scene::{Geometry, GeometrySource, Kind, Matrix, Object};
 
@@ -51,6 +51,8 @@ pub struct Plan {
     pub max: [f64; 3],
     /// The difference in one sentence, when the plan shows one.
     pub sentence: Option<String>,
+    /// Equal edits with their numbers and whom they concern, or, without a difference, device types with their numbers.
+    pub list: Vec<ListEntry>,
     /// Meshes whose size could not be read, or that were left out to bound the work.
     pub meshes_unread: usize,
 }
@@ -69,12 +71,23 @@ pub struct Item {
     pub at: [f64; 3],
     /// Where a fixture points when nothing moves it: a unit vector.
     pub points: Option<[f64; 3]>,
-    /// Corners of the boxes around its meshes, in the world.
+    /// Corners of the boxes around its meshes, in the world; several that touch follow a bent thing.
     pub boxes: Vec<[[f64; 3]; 8]>,
     /// What happened to it.
     pub mark: Mark,
     /// Every change, as a text; empty without a difference.
     pub changes: Vec<String>,
+}
+
+/// A line beside the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListEntry {
+    /// The edit, or the device type.
+    pub label: String,
+    /// How many.
+    pub count: usize,
+    /// Identifiers or names of the first of them.
+    pub names: Vec<String>,
 }
 
 /// What happened to a thing from one revision to the next.
@@ -109,7 +122,7 @@ impl Plan {
             drawing.add(object, &world, &mut meshes, Mark::default(), Vec::new());
         }
         drawing.unread = meshes.unread;
-        drawing.finish(None)
+        drawing.finish(None, device_types(file.scene()))
     }
 
     /// The plan of the new file with what changed since the old one.
@@ -143,7 +156,7 @@ impl Plan {
             drawing.add(object, &world, &mut meshes, mark, changes);
         }
         drawing.unread = meshes.unread + old_meshes.unread;
-        drawing.finish(Some(diff.sentence.clone()))
+        drawing.finish(Some(diff.sentence.clone()), edits(diff))
     }
 
     /// The plan as an SVG document.
@@ -167,6 +180,32 @@ fn mark_of(change: &crate::diff::ObjectDiff) -> (Mark, Vec<String>) {
         texts.push("added".to_owned());
     }
     (mark, texts)
+}
+
+fn edits(diff: &Diff) -> Vec<ListEntry> {
+    let entry = |group: &crate::diff::Group| {
+        let objects = group.objects.iter().take(NAMES).filter_map(|index| diff.objects.get(*index));
+        let names = objects.map(crate::diff::ObjectDiff::short_name).collect();
+        ListEntry { label: group.label.clone(), count: group.count, names }
+    };
+    diff.groups.iter().take(LIST).map(entry).collect()
+}
+
+fn device_types(scene: &crate::scene::Scene) -> Vec<ListEntry> {
+    let mut types: HashMap<&str, ListEntry> = HashMap::new();
+    for object in scene.objects.iter().filter(|object| object.kind == Kind::Fixture) {
+        let label = if object.gdtf_spec.is_empty() { "(no GDTF)" } else { &object.gdtf_spec };
+        let new = || ListEntry { label: label.to_owned(), count: 0, names: Vec::new() };
+        let entry = types.entry(label).or_insert_with(new);
+        entry.count += 1;
+        if entry.names.len() < NAMES && !object.fixture_id.is_empty() {
+            entry.names.push(object.fixture_id.clone());
+        }
+    }
+    let mut list: Vec<ListEntry> = types.into_values().collect();
+    list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.label.cmp(&b.label)));
+    list.truncate(LIST);
+    list
 }
 
 /// Items while they are collected.
@@ -201,7 +240,7 @@ impl Drawing {
         });
     }
 
-    fn finish(mut self, sentence: Option<String>) -> Plan {
+    fn finish(mut self, sentence: Option<String>, list: Vec<ListEntry>) -> Plan {
         self.items.sort_by_key(|item| (item.mark.any(), depth_of(item.object.kind)));
         let is_rig = |item: &&Item| !matches!(item.object.kind, Kind::SceneObject | Kind::FocusPoint);
         let any_rig = self.items.iter().any(|item| is_rig(&item));
@@ -209,7 +248,7 @@ impl Drawing {
             self.items.iter().filter(|item| !any_rig || is_rig(item)).flat_map(Item::points_of_interest);
         let bounds = Bounds::around(points).unwrap_or(Bounds { min: [0.0; 3], max: [0.0; 3] });
         let Bounds { min, max } = bounds;
-        Plan { schema: 1, items: self.items, min, max, sentence, meshes_unread: self.unread }
+        Plan { schema: 1, items: self.items, min, max, sentence, list, meshes_unread: self.unread }
     }
 }
 
@@ -241,7 +280,7 @@ fn direction(world: &Matrix) -> Option<[f64; 3]> {
 struct Meshes<'a, R> {
     file: &'a MvrFile<R>,
     symdefs: HashMap<Uuid, &'a [Geometry]>,
-    known: HashMap<usize, Option<Bounds>>,
+    known: HashMap<usize, Option<Extent>>,
     left: u64,
     unread: usize,
 }
@@ -270,9 +309,11 @@ impl<'a, R: Read + Seek> Meshes<'a, R> {
             let place = piece.matrix.within(&outer);
             match &piece.source {
                 GeometrySource::File(name) => {
-                    if let Some(bounds) = self.bounds(name) {
-                        boxes.push(bounds.corners().map(|corner| place.apply(corner)));
-                    }
+                    let Some(extent) = self.extent(name) else { continue };
+                    let follow = kind != Kind::SceneObject && !extent.slices.is_empty();
+                    let parts =
+                        if follow { extent.slices.as_slice() } else { std::slice::from_ref(&extent.whole) };
+                    boxes.extend(parts.iter().map(|part| part.corners().map(|corner| place.apply(corner))));
                 }
                 GeometrySource::Symbol(symdef) => {
                     let inner =
@@ -290,28 +331,30 @@ impl<'a, R: Read + Seek> Meshes<'a, R> {
         boxes
     }
 
-    fn bounds(&mut self, name: &str) -> Option<Bounds> {
+    fn extent(&mut self, name: &str) -> Option<&Extent> {
         let place = self.file.mesh_member(name)?;
-        if let Some(known) = self.known.get(&place) {
-            return *known;
+        if !self.known.contains_key(&place) {
+            let found = self.read(place);
+            self.unread += usize::from(found.is_none());
+            self.known.insert(place, found);
         }
-        let found = self.read(place);
-        self.unread += usize::from(found.is_none());
-        self.known.insert(place, found);
-        found
+        self.known.get(&place)?.as_ref()
     }
 
-    fn read(&mut self, place: usize) -> Option<Bounds> {
+    fn read(&mut self, place: usize) -> Option<Extent> {
         let member = self.file.archive().members().get(place)?;
         self.left = self.left.checked_sub(member.size)?;
         let content =
             self.file.archive().unpack(place, self.file.limits().member_bytes).ok()?.read_all().ok()?;
-        mesh::bounds(&member.name, &content)
+        mesh::extent(&member.name, &content)
     }
 }
 
 /// Unpacked bytes of meshes that one plan looks into.
 const MESH_BYTES: u64 = 512 * 1024 * 1024;
 /// Boxes of one thing.
-const BOXES: usize = 16;
+const BOXES: usize = 48;
 const SYMBOL_DEPTH: usize = 4;
+/// Lines of the list, and names in one of them.
+const LIST: usize = 40;
+const NAMES: usize = 40;

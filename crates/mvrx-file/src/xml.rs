@@ -20,8 +20,6 @@ use crate::error::{MemberError, SceneError};
 use crate::limits::Limits;
 
 mod bounded;
-#[cfg(test)]
-mod tests;
 
 /// A pull parser over one document.
 pub(crate) struct XmlReader<R> {

@@ -62,7 +62,7 @@ fn check_uuids(scene: &Scene, findings: &mut Findings) {
             }
         }
     }
-    let lists: [(&str, Vec<(Option<Uuid>, u32)>); 4] = [
+    let lists: [(&str, Vec<Identity>); 4] = [
         ("class", scene.classes.iter().map(|named| (named.uuid, named.line)).collect()),
         ("position", scene.positions.iter().map(|named| (named.uuid, named.line)).collect()),
         ("symdef", scene.symdefs.iter().map(|symdef| (symdef.named.uuid, symdef.named.line)).collect()),
@@ -84,6 +84,9 @@ fn check_uuids(scene: &Scene, findings: &mut Findings) {
         }
     }
 }
+
+/// A UUID and the line it is on.
+type Identity = (Option<Uuid>, u32);
 
 fn same_uuid(what: &str, line: u32) -> String {
     format!("{what} has the same UUID as what is on line {line}")

@@ -29,9 +29,9 @@ pub(super) fn of(objects: &[ObjectDiff], old: &Scene, new: &Scene) -> Vec<Group>
             }
             What::Added | What::Removed => {
                 let (verb, side) = if object.what == What::Added {
-                    ("added", object.new(new))
+                    ("added", object.new_object(new))
                 } else {
-                    ("removed", object.old(old))
+                    ("removed", object.old_object(old))
                 };
                 let spec = side.map_or("", |side| side.gdtf_spec.as_str());
                 let label = format!("{verb} {} {spec}", object.object.kind.noun(1));

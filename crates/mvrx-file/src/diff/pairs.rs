@@ -46,10 +46,9 @@ impl Pairs {
         let mut open: HashMap<K, Vec<usize>> = HashMap::new();
         // Backwards, so that the first one is taken first.
         for (index, (object, world)) in old.objects.iter().zip(&self.old_world).enumerate().rev() {
-            if self.new_of.get(index).is_some_and(Option::is_none) {
-                if let Some(key) = key(object, world) {
-                    open.entry(key).or_default().push(index);
-                }
+            let is_left = self.new_of.get(index).is_some_and(Option::is_none);
+            if let (true, Some(key)) = (is_left, key(object, world)) {
+                open.entry(key).or_default().push(index);
             }
         }
         let mut found = Vec::new();

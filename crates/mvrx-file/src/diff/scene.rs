@@ -88,7 +88,7 @@ fn named(
         match uuid.and_then(|uuid| left.remove(&uuid)) {
             Some(before) if before == name => {}
             Some(before) => {
-                changes.push(SceneChange { what, from: Some(before.to_owned()), to: Some(name.clone()) })
+                changes.push(SceneChange { what, from: Some(before.to_owned()), to: Some(name.clone()) });
             }
             None => fresh.push(name),
         }

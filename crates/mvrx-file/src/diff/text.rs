@@ -85,8 +85,12 @@ impl Diff {
         writeln!(f, "\nequal edits")?;
         let mut table = Table::new("lrl");
         for group in several {
-            let names =
-                group.objects.iter().take(NAMES).filter_map(|index| self.objects.get(*index)).map(short_name);
+            let names = group
+                .objects
+                .iter()
+                .take(NAMES)
+                .filter_map(|index| self.objects.get(*index))
+                .map(ObjectDiff::short_name);
             let mut names = names.collect::<Vec<_>>().join(", ");
             if group.count > NAMES {
                 names += ", …";
@@ -102,13 +106,16 @@ impl Diff {
     }
 }
 
-fn short_name(object: &ObjectDiff) -> String {
-    let name = &object.object;
-    match (name.fixture_id.is_empty(), name.name.is_empty(), name.uuid) {
-        (false, _, _) => Clean(&name.fixture_id).to_string(),
-        (true, false, _) => Clean(&name.name).to_string(),
-        (true, true, Some(uuid)) => uuid.to_string().chars().take(8).collect(),
-        (true, true, None) => name.kind.noun(1).to_owned(),
+impl ObjectDiff {
+    /// As short as it can be and still be found: the identifier, else the name, else the beginning of the UUID.
+    pub(crate) fn short_name(&self) -> String {
+        let name = &self.object;
+        match (name.fixture_id.is_empty(), name.name.is_empty(), name.uuid) {
+            (false, _, _) => Clean(&name.fixture_id).to_string(),
+            (true, false, _) => Clean(&name.name).to_string(),
+            (true, true, Some(uuid)) => uuid.to_string().chars().take(8).collect(),
+            (true, true, None) => name.kind.noun(1).to_owned(),
+        }
     }
 }
 

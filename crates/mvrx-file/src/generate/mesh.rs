@@ -23,7 +23,7 @@ pub(crate) fn box_glb(size: [f32; 3]) -> Vec<u8> {
         r#"{{"asset":{{"version":"2.0"}},"scene":0,"scenes":[{{"nodes":[0]}}],"nodes":[{{"mesh":0}}],"meshes":[{{"primitives":[{{"attributes":{{"POSITION":0}},"indices":1}}]}}],"accessors":[{{"bufferView":0,"componentType":5126,"count":8,"type":"VEC3","min":[{:?},{:?},{:?}],"max":[{x:?},{y:?},{z:?}]}},{{"bufferView":1,"componentType":5123,"count":36,"type":"SCALAR"}}],"bufferViews":[{{"buffer":0,"byteLength":96}},{{"buffer":0,"byteOffset":96,"byteLength":72}}],"buffers":[{{"byteLength":168}}]}}"#,
         -x, -y, -z
     );
-    while json.len() % 4 != 0 {
+    while !json.len().is_multiple_of(4) {
         json.push(' ');
     }
     let mut glb = Vec::with_capacity(28 + json.len() + binary.len());

@@ -14,9 +14,15 @@ impl Labels {
         self.taken.extend(cells(x - radius, y - radius, x + radius, y + radius));
     }
 
-    /// Finds a place for a text of so many characters near a symbol: the left end of its base line.
-    pub(super) fn place(&mut self, [x, y]: [f64; 2], characters: usize, size: f64) -> Option<[f64; 2]> {
-        let (width, gap) = (characters as f64 * size * 0.6, 7.0);
+    /// Finds a place for a text of so many characters, `gap` away from the middle of a symbol: the left end of its base line.
+    pub(super) fn place(
+        &mut self,
+        [x, y]: [f64; 2],
+        gap: f64,
+        characters: usize,
+        size: f64,
+    ) -> Option<[f64; 2]> {
+        let width = characters as f64 * size * 0.6;
         let candidates = [
             [x + gap, y + size * 0.35],
             [x - width / 2.0, y - gap],

@@ -89,7 +89,8 @@ pub(super) fn draw(plan: &Plan, options: &SvgOptions) -> String {
     for (index, view) in page.views.iter().enumerate() {
         draw_view(plan, view, index, &page, options, &mut svg);
     }
-    legend::draw(plan, page.legend, &mut svg);
+    let room = [page.width - page.legend[0] - MARGIN, page.views[2].corner[1] - 40.0];
+    legend::draw(plan, page.legend, room, &mut svg);
     scale_bar(&page, &mut svg);
     svg.push_str("</svg>\n");
     svg
@@ -112,8 +113,10 @@ impl Page {
         let (mut low, mut high) = (plan.min, plan.max);
         let largest = low.iter().zip(high).map(|(low, high)| high - low).fold(1_000.0, f64::max);
         for (low, high) in low.iter_mut().zip(&mut high) {
-            *low -= largest * 0.06 + 300.0;
-            *high += largest * 0.06 + 300.0;
+            // A lone fixture still deserves a stage around it.
+            let margin = (largest * 0.06 + 300.0).max((LEAST_SPAN - (*high - *low)) / 2.0);
+            *low -= margin;
+            *high += margin;
         }
         let [dx, dy, dz] = [0, 1, 2]
             .map(|axis: usize| high.get(axis).zip(low.get(axis)).map_or(1.0, |(high, low)| high - low));
@@ -210,12 +213,13 @@ fn grid(view: &View, step: f64, svg: &mut String) {
 
 /// Boxes around meshes; everything of one kind is one path, which keeps large plans small.
 fn outlines(plan: &Plan, view: &View, svg: &mut String) {
-    let mut paths = [String::new(), String::new(), String::new()];
+    let mut paths: [String; 4] = Default::default();
     for item in &plan.items {
-        let [things, trusses, gone] = &mut paths;
+        let [things, trusses, bows, gone] = &mut paths;
         let path = match (item.mark.removed, item.object.kind) {
             (true, _) => gone,
             (false, Kind::SceneObject | Kind::FocusPoint | Kind::GroupObject) => things,
+            _ if item.boxes.len() > 4 => bows,
             _ => trusses,
         };
         for corners in &item.boxes {
@@ -229,7 +233,7 @@ fn outlines(plan: &Plan, view: &View, svg: &mut String) {
             path.push('Z');
         }
     }
-    for (class, path) in ["obj", "truss", "gone"].into_iter().zip(paths) {
+    for (class, path) in ["obj", "truss", "bow", "gone"].into_iter().zip(paths) {
         if !path.is_empty() {
             let _ = write!(svg, r#"<path class="{class}" d="{path}"/>"#);
         }
@@ -312,12 +316,13 @@ fn identifiers(plan: &Plan, view: &View, options: &SvgOptions, svg: &mut String)
         wanted.map(|item| (item, view.place(item.at))).filter(|(_, at)| view.contains(*at)).collect();
     wanted.sort_by_key(|(item, _)| !item.mark.any());
     wanted.truncate(LABELS);
+    let radius = |item: &Item| if item.mark.any() { 7.0 } else { 4.0 };
     for (item, at) in &wanted {
-        labels.keep_free(*at, if item.mark.any() { 7.0 } else { 4.0 });
+        labels.keep_free(*at, radius(item));
     }
     for (item, at) in wanted {
         let text: String = item.object.fixture_id.chars().take(12).collect();
-        if let Some([x, y]) = labels.place(at, text.chars().count(), 9.5) {
+        if let Some([x, y]) = labels.place(at, radius(item) + 3.5, text.chars().count(), 9.5) {
             let _ = write!(svg, r#"<text class="id" x="{x:.1}" y="{y:.1}">{}</text>"#, escape(&text));
         }
     }
@@ -376,7 +381,7 @@ pub(super) fn symbol_of(kind: Kind) -> &'static str {
 }
 
 /// Text for XML; characters that XML cannot hold become blanks.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -400,5 +405,7 @@ const LEGEND: f64 = 230.0;
 /// Length of the stroke that shows where a fixture points, in pixels.
 const RAY: f64 = 11.0;
 const GRID_LINES: usize = 200;
+/// A view shows at least so many millimetres.
+const LEAST_SPAN: f64 = 2_500.0;
 /// Labels of one view.
 const LABELS: usize = 2_000;

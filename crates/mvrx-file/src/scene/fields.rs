@@ -109,7 +109,7 @@ impl Builder {
     pub(super) fn apply(&mut self, field: Field, text: &str, line: u32) {
         match field {
             Field::Matrix | Field::LayerMatrix | Field::GeometryMatrix => {
-                self.apply_matrix(field, text, line)
+                self.apply_matrix(field, text, line);
             }
             Field::Class | Field::Focus | Field::Position => self.apply_reference(field, text, line),
             Field::Address => self.apply_address(text, line),
@@ -121,7 +121,7 @@ impl Builder {
                 }
             }
             Field::GdtfSpec | Field::GdtfMode | Field::Function | Field::FixtureId => {
-                self.apply_text(field, text)
+                self.apply_text(field, text);
             }
             Field::Color => self.apply_color(text, line),
             Field::ChainLength => {

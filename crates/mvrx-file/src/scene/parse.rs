@@ -176,7 +176,8 @@ impl Builder {
     }
 
     fn take_text(&mut self, text: &str, line: u32) -> Result<(), SceneError> {
-        if self.stack.last() == Some(&At::Part) {
+        // Blanks between elements are a matter of taste.
+        if self.stack.last() == Some(&At::Part) && !text.trim().is_empty() {
             text.trim().hash(&mut self.digest);
         }
         if !self.text_wanted {

@@ -24,10 +24,8 @@ impl UuidText {
             return Self::Empty;
         }
         // req: MVR-UUID-CASE
-        if text.len() == 36 {
-            if let Ok(uuid) = Uuid::try_parse(text) {
-                return Self::Proper(uuid);
-            }
+        if let (36, Ok(uuid)) = (text.len(), Uuid::try_parse(text)) {
+            return Self::Proper(uuid);
         }
         let mut value: u128 = 0;
         let mut digits = 0;
