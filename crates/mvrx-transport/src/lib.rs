@@ -39,6 +39,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "battery")]
+pub mod battery;
 mod error;
 mod file;
 mod limits;
