@@ -54,7 +54,7 @@ fn file_payload_is_the_file() {
     assert_eq!(read(&package, Limits::default(), &mut Whole).messages, [expected]);
 }
 
-// proves: PKG-01, PKG-02, PKG-03, PKG-04, PKG-08
+// proves: PKG-01, PKG-02, PKG-03, PKG-04, PKG-08, PKG-15
 #[test]
 fn writes_the_same_bytes_as_a_product_that_follows_the_specification() {
     for name in ["blenderdmx_tcp_join.bin", "blenderdmx_tcp_request.bin"] {
