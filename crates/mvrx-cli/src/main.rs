@@ -1,1 +1,53 @@
-fn main() {}
+//! `mvrx`: exchange .mvr files with the other stations of a lighting crew.
+//!
+//! Data goes to standard output, progress and complaints to standard error. Exit codes: 0 done, 1 this machine failed, 2 wrong use, 3 bad file,
+//! 4 a peer or the network failed, 5 nobody there.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod data;
+mod failure;
+mod pick;
+mod show;
+mod station;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    log_to_stderr(args.verbose);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::local(format!("cannot start: {error}")).report(),
+    };
+    match runtime.block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::Up(up) => commands::up::run(up).await,
+        Command::Ls(ls) => commands::ls::run(ls).await,
+        Command::Get(get) => commands::get::run(get).await,
+        Command::Commit(commit) => commands::commit::run(commit).await,
+        Command::Demo => commands::demo::run().await,
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "error",
+        1 => "mvrx=info,mvrx_station=info,mvrx_discovery=info,mvrx_transport=info,warn",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MVRX_LOG").unwrap_or_else(|_| default.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

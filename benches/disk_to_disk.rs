@@ -1,0 +1,132 @@
+//! A file from disk to disk through two stations, beside a plain loop of 1 MiB reads and writes over loopback into a new file, in turn in
+//! one run: `cargo bench --bench disk_to_disk`. The ratio is what counts; absolute figures of a shared machine mean little.
+//!
+//! `MVRX_BENCH_MIB` sets the size (1,024 without it), `MVRX_BENCH_ROUNDS` the rounds (5).
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mvrx::discovery::FixedDiscovery;
+use mvrx::store::{FsOptions, FsStore};
+use mvrx::{CommitDraft, Event, Events, Heard, Source, Station};
+
+fn main() {
+    let mib = setting("MVRX_BENCH_MIB", 1024);
+    let rounds = setting("MVRX_BENCH_ROUNDS", 5);
+    let folder = tempfile::tempdir_in(std::env::var("MVRX_BENCH_DIR").unwrap_or_else(|_| ".".into())).unwrap();
+    let source = folder.path().join("source.mvr");
+    make_file(&source, mib);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    println!("{mib} MiB, {rounds} rounds; GLIBC_TUNABLES={:?}", std::env::var("GLIBC_TUNABLES").ok());
+    for sync in [false, true] {
+        let mut ratios = Vec::new();
+        for round in 0..rounds {
+            let floor = floor(&source, &folder.path().join("floor"), sync);
+            let ours = runtime.block_on(ours(&source, &folder.path().join(format!("round{round}")), sync));
+            ratios.push(ours.as_secs_f64() / floor.as_secs_f64());
+            println!("  {}: floor {floor:.2?}, ours {ours:.2?}", if sync { "with fsync" } else { "without fsync" });
+        }
+        ratios.sort_by(f64::total_cmp);
+        let median = ratios[ratios.len() / 2];
+        println!("{}: ours takes {median:.2} times as long as the floor (median; goal at most 1.5)", if sync { "with fsync" } else { "without fsync" });
+    }
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Bytes that no disk can compress, in one file.
+fn make_file(path: &Path, mib: u64) {
+    let mut file = File::create(path).unwrap();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut block = vec![0_u8; 1 << 20];
+    for _ in 0..mib {
+        for bytes in block.chunks_exact_mut(8) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            bytes.copy_from_slice(&state.to_le_bytes());
+        }
+        file.write_all(&block).unwrap();
+    }
+    file.sync_all().unwrap();
+}
+
+/// Two threads, 1 MiB reads and writes, a new file.
+fn floor(source: &Path, target: &Path, sync: bool) -> Duration {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut from = File::open(source).unwrap();
+    let begun = Instant::now();
+    let sending = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut block = vec![0; 1 << 20];
+        loop {
+            let count = from.read(&mut block).unwrap();
+            if count == 0 {
+                return;
+            }
+            socket.write_all(&block[..count]).unwrap();
+        }
+    });
+    let mut socket = TcpStream::connect(address).unwrap();
+    let mut to = File::create(target).unwrap();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        let count = socket.read(&mut block).unwrap();
+        if count == 0 {
+            break;
+        }
+        to.write_all(&block[..count]).unwrap();
+    }
+    if sync {
+        to.sync_all().unwrap();
+    }
+    sending.join().unwrap();
+    let took = begun.elapsed();
+    std::fs::remove_file(target).unwrap();
+    took
+}
+
+/// The request alone: connect, REQUEST, the bytes, their hash, the file published in the store.
+async fn ours(source: &Path, folder: &Path, sync: bool) -> Duration {
+    let (desk, _events) = start("desk", folder, None, sync).await;
+    let draft = CommitDraft::from_path(source).comment("bench");
+    let commit = desk.commit(draft).await.unwrap();
+    let (visualizer, mut events) = start("visualizer", folder, Some(desk.address()), sync).await;
+    until_seen(&mut events).await;
+    let begun = Instant::now();
+    visualizer.request(commit.file, Source::Any).await.unwrap().await.unwrap();
+    let took = begun.elapsed();
+    visualizer.stop().await;
+    desk.stop().await;
+    std::fs::remove_dir_all(folder).unwrap();
+    took
+}
+
+async fn start(name: &str, folder: &Path, peer: Option<SocketAddr>, sync: bool) -> (Station, Events) {
+    let mut options = FsOptions::default();
+    options.sync = sync;
+    let store = FsStore::open(folder.join(name), options).unwrap();
+    Station::builder(name)
+        .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+        .discovery(FixedDiscovery::new(peer))
+        .store(store)
+        .spawn()
+        .await
+        .unwrap()
+}
+
+async fn until_seen(events: &mut Events) {
+    loop {
+        match events.next().await.unwrap() {
+            Heard::Event(seen) if matches!(seen.event, Event::CommitSeen { .. }) => return,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What can be written on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Exchange .mvr files with the consoles, visualizers and planners of your crew, over the network instead of a USB stick (MVR-xchange).
+#[derive(Debug, Parser)]
+#[command(name = "mvrx", version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Tell more on standard error (-vv: everything); MVRX_LOG sets it finely
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a station: share files, show what happens, fetch what others commit
+    Up(Up),
+    /// List the stations of the group and their files
+    Ls(Ls),
+    /// Fetch a file
+    Get(Get),
+    /// Commit a file and serve it
+    Commit(Commit),
+    /// Two stations on this machine find each other and exchange a file; nothing leaves the machine
+    Demo,
+}
+
+/// What every station needs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// The group to join; upper and lower case differ
+    #[arg(short, long, default_value = "Default", env = "MVRX_GROUP")]
+    pub(crate) group: String,
+    /// Our name as the others see it
+    #[arg(short, long, env = "MVRX_NAME")]
+    pub(crate) name: Option<String>,
+    /// Use only these addresses or interfaces for discovery (may be repeated); `lo` stays on this machine
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    pub(crate) interface: Vec<String>,
+    /// Also join the station at this address, whatever discovery sees (may be repeated)
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) peer: Vec<SocketAddr>,
+    /// The UDP port of discovery, for tests
+    #[arg(long, hide = true, default_value_t = 5353)]
+    pub(crate) mdns_port: u16,
+}
+
+/// Where a running station keeps its identity and files.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Kept {
+    /// The data directory; by default one of this user's, and for each further station on this machine one by its name
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where to listen; by default on all addresses, at port 42424 or the next free one
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Files to share from the start
+    #[arg(value_name = "FILE.mvr")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+    /// What to fetch by itself
+    #[arg(long, value_enum, default_value_t = Fetch::None)]
+    pub(crate) get: Fetch,
+    /// Where fetched files are saved
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// One JSON document per event instead of lines for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fetch {
+    /// Every commit that is seen
+    All,
+    /// Nothing; `mvrx get` fetches
+    None,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How long to look, in seconds; some products answer after three
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
+    pub(crate) wait: f64,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Get {
+    /// The file: `latest`, or the beginning of its id as `mvrx ls` shows it
+    #[arg(value_name = "ID|latest")]
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Ask this station only: its name, or the beginning of its id
+    #[arg(long, value_name = "STATION")]
+    pub(crate) from: Option<String>,
+    /// Where to save it: a folder, or a file that does not exist yet
+    #[arg(short, long, value_name = "PATH", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// How long to look for somebody who has it, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    pub(crate) wait: f64,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Commit {
+    /// The file to commit
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What changed
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) message: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+    /// Only for this station (may be repeated): its name, or the beginning of its id
+    #[arg(long, value_name = "STATION")]
+    pub(crate) to: Vec<String>,
+    /// End when the file was fetched this many times; without it, serve until stopped
+    #[arg(long, value_name = "N")]
+    pub(crate) until_fetched: Option<u64>,
+    /// How long to look for the stations of --to, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    pub(crate) wait: f64,
+    /// One JSON document per event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=3600.0).contains(&value) => Ok(value),
+        _ => Err("a number of seconds between 0 and 3600".to_owned()),
+    }
+}

@@ -1,0 +1,8 @@
+//! One module for each command.
+
+pub(crate) mod commit;
+pub(crate) mod demo;
+pub(crate) mod get;
+pub(crate) mod ls;
+pub(crate) mod up;
+pub(crate) mod watching;

@@ -1,0 +1,143 @@
+//! `mvrx up`: the long-running station.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mvrx_message::FileUuid;
+use mvrx_station::{CommitDraft, Event, Fetched, Heard, RequestFailure, Source, Station};
+use tokio::task::JoinSet;
+
+use crate::args::{Fetch, Up};
+use crate::commands::watching::Watching;
+use crate::failure::Failure;
+use crate::{data, show, station};
+
+pub(crate) async fn run(args: Up) -> Result<(), Failure> {
+    for file in &args.files {
+        if !file.is_file() {
+            return Err(Failure::bad_file(format!("{} is not a file", file.display())));
+        }
+    }
+    if !args.dir.is_dir() {
+        return Err(Failure::usage(format!("the folder {} is not there", args.dir.display())));
+    }
+    let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
+    let kept_at = data.path.clone();
+    let mut describe = station::describe(&args.common)?.identity(data.station).store(data.store);
+    if let Some(listen) = args.kept.listen {
+        describe = describe.listen(listen);
+    }
+    let (running, mut events) = station::spawn(describe).await?;
+    let mut watching = Watching::new(args.json);
+    watching.say(&format!(
+        "{} is up in the group {}, listening at {}, data in {}",
+        station::name(&args.common),
+        args.common.group,
+        running.address(),
+        kept_at.display()
+    ));
+    watching.refresh(&running).await?;
+    let ended = async {
+        share(&running, &args.files, &watching).await?;
+        watch(&running, &mut events, &mut watching, &args).await
+    };
+    let result = tokio::select! {
+        result = ended => result,
+        () = station::interrupted() => Ok(()),
+    };
+    running.stop().await;
+    result
+}
+
+/// Commits the files given at the start, but not again what was committed from here before.
+async fn share(running: &Station, files: &[PathBuf], watching: &Watching) -> Result<(), Failure> {
+    for path in files {
+        let hash = hash_of(path).await?;
+        let ours = Some(running.uuid());
+        let commits = running.commits().await?;
+        if let Some(known) =
+            commits.iter().find(|c| c.held && c.commit.station == ours && c.commit.blake3 == Some(hash))
+        {
+            watching.say(&format!(
+                "{} is committed already as {}",
+                path.display(),
+                show::short(&known.commit.file)
+            ));
+            continue;
+        }
+        let committed = running.commit(CommitDraft::from_path(path.clone())).await;
+        committed.map_err(|error| Failure::bad_file(format!("{}: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
+async fn hash_of(path: &Path) -> Result<[u8; 32], Failure> {
+    let owned = path.to_owned();
+    let hashed = tokio::task::spawn_blocking(move || hash(&owned)).await;
+    match hashed {
+        Ok(Ok(hash)) => Ok(hash),
+        Ok(Err(error)) => Err(Failure::bad_file(format!("{}: {error}", path.display()))),
+        Err(error) => Err(Failure::local(error.to_string())),
+    }
+}
+
+/// The BLAKE3 of a file, read in pieces.
+fn hash(path: &Path) -> std::io::Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(std::fs::File::open(path)?)?;
+    Ok(*hasher.finalize().as_bytes())
+}
+
+async fn watch(
+    running: &Station,
+    events: &mut mvrx_station::Events,
+    watching: &mut Watching,
+    args: &Up,
+) -> Result<(), Failure> {
+    let mut fetches: JoinSet<Result<Fetched, RequestFailure>> = JoinSet::new();
+    let mut wanted: std::collections::BTreeSet<FileUuid> = std::collections::BTreeSet::new();
+    let folder: Arc<Path> = args.dir.clone().into();
+    loop {
+        tokio::select! {
+            heard = events.next() => {
+                let Some(heard) = heard else { return Err(Failure::local("the station has stopped")) };
+                watching.heard(&heard, running).await?;
+                if args.get == Fetch::All && brings_files(&heard) {
+                    for commit in running.commits().await? {
+                        if !commit.held && wanted.insert(commit.commit.file) {
+                            let transfer = running.request(commit.commit.file, Source::Any).await?;
+                            fetches.spawn(transfer);
+                        }
+                    }
+                }
+            }
+            Some(fetched) = fetches.join_next() => match fetched {
+                Ok(Ok(fetched)) => save(running, fetched, Arc::clone(&folder), watching).await,
+                // The event has told why.
+                Ok(Err(_)) | Err(_) => {}
+            },
+        }
+    }
+}
+
+/// Whether a file may be there now that could not be fetched before.
+fn brings_files(heard: &Heard) -> bool {
+    match heard {
+        Heard::Event(seen) => matches!(seen.event, Event::CommitSeen { .. }),
+        Heard::Lagged { .. } => true,
+    }
+}
+
+async fn save(running: &Station, fetched: Fetched, folder: Arc<Path>, watching: &Watching) {
+    let (store, file) = (running.store(), fetched.file);
+    let hint = fetched.commit.file_name.clone();
+    let saving =
+        tokio::task::spawn_blocking(move || store.put_away(file, &folder, &hint, &mvrx_store::Cancel::new()));
+    match saving.await {
+        Ok(Ok(saved)) => {
+            watching.say(&format!("saved {}, {}", saved.path.display(), show::size(fetched.commit.file_size)))
+        }
+        Ok(Err(error)) => watching.say(&format!("fetched, but not saved: {error}")),
+        Err(error) => watching.say(&format!("fetched, but not saved: {error}")),
+    }
+}

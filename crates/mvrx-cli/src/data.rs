@@ -1,0 +1,91 @@
+//! The data directory: identity and files of a running station, one station each.
+
+use std::path::{Path, PathBuf};
+
+use mvrx_message::StationUuid;
+use mvrx_store::{FsStore, OpenStoreError};
+
+use crate::failure::Failure;
+
+/// An opened data directory, locked for as long as its store lives.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(crate) station: StationUuid,
+    pub(crate) store: FsStore,
+    pub(crate) path: PathBuf,
+}
+
+/// Opens the given directory, or the user's own; when that one is in use by another station, a sub-directory by our name.
+pub(crate) fn open(given: Option<&Path>, name: &str) -> Result<Data, Failure> {
+    if let Some(path) = given {
+        return match open_at(path)? {
+            Some(data) => Ok(data),
+            None => Err(Failure::local(format!(
+                "{} is in use by another station; give this one a directory of its own with --data",
+                path.display()
+            ))),
+        };
+    }
+    let base = user_directory()?;
+    if let Some(data) = open_at(&base)? {
+        return Ok(data);
+    }
+    let folder = folder_name(name);
+    for number in 1..=STATIONS {
+        let own = if number == 1 { folder.clone() } else { format!("{folder}-{number}") };
+        if let Some(data) = open_at(&base.join("stations").join(own))? {
+            return Ok(data);
+        }
+    }
+    Err(Failure::local(format!("{STATIONS} stations with the name {name} run on this machine already")))
+}
+
+/// Opens a directory; `None` when another station runs in it.
+fn open_at(path: &Path) -> Result<Option<Data>, Failure> {
+    let store = match FsStore::open(path) {
+        Ok(store) => store,
+        Err(OpenStoreError::DirectoryInUse { .. }) => return Ok(None),
+        Err(error) => return Err(Failure::local(error.to_string())),
+    };
+    let station = mvrx_station::load_or_create(path).map_err(|error| Failure::local(error.to_string()))?;
+    Ok(Some(Data { station, store, path: path.to_owned() }))
+}
+
+fn user_directory() -> Result<PathBuf, Failure> {
+    directories::ProjectDirs::from("", "", "mvrx")
+        .map(|dirs| dirs.data_dir().to_owned())
+        .ok_or_else(|| Failure::local("this user has no home directory; say where to keep data with --data"))
+}
+
+/// A name as a folder: letters, digits and dashes, never empty.
+fn folder_name(name: &str) -> String {
+    let kept: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(48).collect();
+    let kept = kept.trim_matches('-');
+    if kept.is_empty() { "station".to_owned() } else { kept.to_owned() }
+}
+
+/// More stations of one name on one machine are a mistake.
+const STATIONS: u32 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_folder_whatever_it_holds() {
+        assert_eq!(folder_name("FOH desk"), "FOH-desk");
+        assert_eq!(folder_name("../../x"), "x");
+        assert_eq!(folder_name("***"), "station");
+        assert!(folder_name(&"a".repeat(500)).len() <= 48);
+    }
+
+    #[test]
+    fn a_directory_in_use_is_told_in_words() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = open(Some(directory.path()), "A").unwrap();
+        let failure = open(Some(directory.path()), "B").unwrap_err();
+        assert!(format!("{failure:?}").contains("in use"));
+        drop(held);
+        open(Some(directory.path()), "B").unwrap();
+    }
+}

@@ -1,0 +1,86 @@
+//! Stations as the commands need them.
+
+use std::time::Duration;
+
+use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, MdnsDiscovery, MdnsOptions, Merged};
+use mvrx_station::{Builder, Events, StartError, Station};
+
+use crate::args::Common;
+use crate::failure::Failure;
+
+/// Describes a station of the wanted group with the wanted discovery.
+pub(crate) fn describe(common: &Common) -> Result<Builder, Failure> {
+    Ok(Station::builder(name(common))
+        .provider("mvrx")
+        .group(common.group.as_str())
+        .discovery(discovery(common)?))
+}
+
+/// Our name: as wished, else the machine's.
+pub(crate) fn name(common: &Common) -> String {
+    common.name.clone().unwrap_or_else(|| format!("mvrx on {}", host_name()))
+}
+
+fn discovery(common: &Common) -> Result<Merged, Failure> {
+    let interfaces = match common.interface.as_slice() {
+        [] => Interfaces::All,
+        [only] if only == "lo" => Interfaces::LoopbackOnly,
+        several => Interfaces::Only(several.iter().map(|text| interface(text)).collect()),
+    };
+    let options = MdnsOptions { interfaces, udp_port: common.mdns_port, ..MdnsOptions::default() };
+    let mdns = MdnsDiscovery::start(options)
+        .map_err(|error| Failure::peer(format!("cannot look for other stations: {error}")))?;
+    let mut all: Vec<Box<dyn Discovery>> = vec![Box::new(mdns)];
+    if !common.peer.is_empty() {
+        all.push(Box::new(FixedDiscovery::new(common.peer.clone())));
+    }
+    Ok(Merged::new(all))
+}
+
+fn interface(text: &str) -> Interface {
+    text.parse().map_or_else(|_| Interface::Name(text.to_owned()), Interface::Address)
+}
+
+pub(crate) async fn spawn(builder: Builder) -> Result<(Station, Events), Failure> {
+    builder.spawn().await.map_err(|error| match error {
+        StartError::GroupName { .. } => Failure::usage(error.to_string()),
+        StartError::Listen(_) | StartError::Discovery(_) => Failure::peer(error.to_string()),
+        _ => Failure::local(error.to_string()),
+    })
+}
+
+/// Ends when the user or the system wants the command to end.
+pub(crate) async fn interrupted() {
+    let ctrl_c = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        else {
+            // Without signals only ctrl-c ends it.
+            let _ = ctrl_c.await;
+            return;
+        };
+        tokio::select! {
+            _ = ctrl_c => {}
+            _ = term.recv() => {}
+            _ = hup.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = ctrl_c.await;
+    }
+}
+
+pub(crate) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(5))
+}
+
+fn host_name() -> String {
+    let from_file = || std::fs::read_to_string("/etc/hostname").ok();
+    let named = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|key| std::env::var(key).ok());
+    let name = named.or_else(from_file).unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "this machine".to_owned() } else { name.to_owned() }
+}
