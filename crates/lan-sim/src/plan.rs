@@ -72,19 +72,33 @@ impl FaultPlan {
     ) -> Vec<(Time, Fault)> {
         let end = start + span;
         let mut faults = Vec::new();
-        for (kind, interval) in &self.every {
-            let mut at = start;
-            while !choices.is_spent() {
-                // Between nothing and twice the interval: no logarithm, which not every machine computes alike.
-                at += choices.span(interval.saturating_mul(2)).max(Duration::from_millis(1));
-                if at >= end || hosts == 0 {
-                    break;
-                }
-                faults.push((at, self.draw_fault(*kind, choices, hosts)));
+        let rates: u64 = self.every.iter().map(|(_, interval)| rate(*interval)).sum();
+        let mut at = start;
+        while rates > 0 && hosts > 0 && !choices.is_spent() {
+            // Between nothing and twice the average: no logarithm, which not every machine computes alike.
+            at += choices.span(Duration::from_nanos(RATE_UNIT / rates * 2)).max(Duration::from_micros(1));
+            if at >= end {
+                break;
+            }
+            if let Some(kind) = self.draw_kind(choices, rates) {
+                faults.push((at, self.draw_fault(kind, choices, hosts)));
             }
         }
-        faults.sort_by_key(|(at, _)| *at);
         faults
+    }
+
+    /// A kind as often as its rate says. Two bytes when drawn from bytes, however many kinds there are.
+    fn draw_kind(&self, choices: &mut Choices<'_>, rates: u64) -> Option<FaultKind> {
+        let drawn = choices.below(1 << 16);
+        let mut mark = u128::from(rates) * u128::from(drawn) >> 16;
+        for (kind, interval) in &self.every {
+            let rate = u128::from(rate(*interval));
+            if mark < rate {
+                return Some(*kind);
+            }
+            mark -= rate;
+        }
+        None
     }
 
     fn draw_fault(&self, kind: FaultKind, choices: &mut Choices<'_>, hosts: u32) -> Fault {
@@ -140,9 +154,17 @@ impl FaultPlan {
     }
 }
 
+/// How often something happens that happens once in `interval`.
+fn rate(interval: Duration) -> u64 {
+    (RATE_UNIT / nanos(interval).max(1)).max(1)
+}
+
 fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }
+
+/// Rates are counted in events per so many nanoseconds, about three years: fine enough for kinds that hardly ever happen.
+const RATE_UNIT: u64 = 100_000_000_000_000_000;
 
 const TROUBLES: [LinkTrouble; 8] = [
     LinkTrouble::Slow,

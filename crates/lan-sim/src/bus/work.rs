@@ -193,7 +193,8 @@ impl Net {
         }
         match what {
             Parcel::Again(id) => {
-                if self.hears(host, id) && self.bus.get(id).is_some_and(|entry| entry.live) {
+                let missed = |entry: &Entry| entry.live && !entry.heard.contains(host);
+                if self.hears(host, id) && self.bus.get(id).is_some_and(missed) {
                     self.hear(host, id);
                 }
             }

@@ -1,6 +1,6 @@
 //! What a loss of power leaves.
 
-use super::state::{Inode, State};
+use super::state::{Durable, Inode, State};
 use crate::content::{Bulk, Content};
 use crate::rng::Rng;
 
@@ -27,23 +27,25 @@ impl State {
 impl Inode {
     /// Leaves what a loss of power leaves; returns whether anything was lost.
     fn survive(&mut self, rng: &mut Rng) -> bool {
-        if !self.dirty && self.content.len() == self.durable.len() && self.content == self.durable {
+        if self.is_durable() {
+            self.dirty = false;
             return false;
         }
+        let durable = self.durable();
         let left = match rng.below(4) {
-            0 => self.durable.clone(),
+            0 => durable,
             1 => self.content.clone(),
-            2 => torn(&self.durable, &self.content, rng),
+            2 => torn(&durable, &self.content, rng),
             _ => {
                 // The length was written and the blocks were not.
-                let mut left = torn(&self.durable, &self.content, rng);
+                let mut left = torn(&durable, &self.content, rng);
                 left.push_bulk(Bulk::zeros(self.content.len().saturating_sub(left.len())));
                 left
             }
         };
         let lost = left != self.content;
-        self.content = left.clone();
-        self.durable = left;
+        self.durable = Durable::Beginning(left.len());
+        self.content = left;
         self.dirty = false;
         self.version += 1;
         lost

@@ -94,9 +94,7 @@ impl DiskFile {
     /// [`DiskError::HandleLost`]; faults.
     pub fn truncate(&self, length: u64) -> Result<(), DiskError> {
         let mut state = self.disk.begin(DiskOp::Truncate)?;
-        let inode = state.inode_mut(self.inode, self.epoch)?;
-        inode.content.truncate(length);
-        inode.touch();
+        state.inode_mut(self.inode, self.epoch)?.truncate(length);
         Ok(())
     }
 
@@ -135,9 +133,7 @@ impl DiskFile {
         let kept = payload.len() - (growth - fitting).min(payload.len());
         let written = payload.cut(kept);
         self.disk.charge_bytes(&state, written.len());
-        let inode = state.inode_mut(self.inode, self.epoch)?;
-        inode.content.write_at(offset, &written);
-        inode.touch();
+        state.inode_mut(self.inode, self.epoch)?.write_at(offset, &written);
         match failed {
             Some(error) => Err(error),
             None if fitting < growth => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Condition, DirEntry, DiskCounts, DiskError, DiskOp};
-use crate::content::Content;
+use crate::content::{Content, Payload};
 use crate::fault::DiskTrouble;
 use crate::rng::{Chance, Rng};
 
@@ -32,10 +32,24 @@ pub(super) struct State {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inode {
     pub(super) content: Content,
-    pub(super) durable: Content,
+    pub(super) durable: Durable,
     pub(super) version: u64,
     /// Whether a sync has anything to do. A failed one leaves this false though `content` is not durable.
     pub(super) dirty: bool,
+}
+
+/// What of a file is durable. Files are mostly appended to, so that it is mostly a beginning of what is in them, told by its length; only overwriting
+/// what is durable makes a copy of it.
+#[derive(Clone, Debug)]
+pub(super) enum Durable {
+    Beginning(u64),
+    Copy(Content),
+}
+
+impl Default for Durable {
+    fn default() -> Self {
+        Self::Beginning(0)
+    }
 }
 
 /// A change of names.
@@ -186,7 +200,37 @@ impl State {
 }
 
 impl Inode {
-    pub(super) const fn touch(&mut self) {
+    pub(super) fn write_at(&mut self, offset: u64, payload: &Payload) {
+        self.change_from(offset);
+        self.content.write_at(offset, payload);
+    }
+
+    pub(super) fn truncate(&mut self, length: u64) {
+        self.change_from(length);
+        self.content.truncate(length);
+    }
+
+    /// What was durable, as a content of its own.
+    pub(super) fn durable(&self) -> Content {
+        match &self.durable {
+            Durable::Beginning(length) => self.content.part(0, *length),
+            Durable::Copy(content) => content.clone(),
+        }
+    }
+
+    /// Whether everything in the file is durable.
+    pub(super) fn is_durable(&self) -> bool {
+        match &self.durable {
+            Durable::Beginning(length) => *length == self.content.len(),
+            Durable::Copy(content) => *content == self.content,
+        }
+    }
+
+    /// The bytes from `offset` on are about to change.
+    fn change_from(&mut self, offset: u64) {
+        if matches!(self.durable, Durable::Beginning(length) if offset < length) {
+            self.durable = Durable::Copy(self.durable());
+        }
         self.version += 1;
         self.dirty = true;
     }
@@ -196,10 +240,13 @@ impl Inode {
         if !self.dirty {
             return 0;
         }
-        let grown = self.content.len().saturating_sub(self.durable.len());
-        self.durable = self.content.clone();
+        let before = match &self.durable {
+            Durable::Beginning(length) => *length,
+            Durable::Copy(content) => content.len(),
+        };
+        self.durable = Durable::Beginning(self.content.len());
         self.dirty = false;
-        grown
+        self.content.len().saturating_sub(before)
     }
 
     /// A sync failed: the system takes the pages for clean, though they are nowhere.

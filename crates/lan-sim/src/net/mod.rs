@@ -63,7 +63,7 @@ impl Settings {
 }
 
 /// Something to do at a time.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Action {
     /// A dial reaches, or does not reach, the other machine.
     Syn {
