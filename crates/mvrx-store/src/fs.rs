@@ -28,7 +28,7 @@ use mvrx_message::FileUuid;
 
 use crate::cancel::Cancel;
 use crate::clock::Clock;
-use crate::disk::{Disk, DiskAction, Naming, RealDisk, SystemCalls};
+use crate::disk::{Disk, DiskAction, DiskError, Links, Naming, RealDisk, SystemCalls};
 use crate::engine::{Engine, store_by_engine};
 use crate::error::OpenStoreError;
 use crate::limits::Limits;
@@ -91,7 +91,7 @@ impl FsStore {
     pub fn open_with(directory: impl AsRef<Path>, options: FsOptions) -> Result<Self, OpenStoreError> {
         let directory = directory.as_ref();
         let disk = RealDisk::new(options.system_calls);
-        disk.create_folders(directory).named(DiskAction::Create, directory)?;
+        create_durably(&disk, directory)?;
         let lock = match &options.lock {
             Some(lock) if lock.covers(directory) => lock.clone(),
             Some(lock) => {
@@ -124,12 +124,7 @@ impl FsStore {
         lock: Option<DirLock>,
     ) -> Result<Self, OpenStoreError> {
         let folder = directory.join(COMMITS);
-        disk.create_folders(&folder).named(DiskAction::Create, &folder)?;
-        for created in [directory, directory.parent().unwrap_or(directory)] {
-            if !created.as_os_str().is_empty() {
-                disk.sync_folder(created).named(DiskAction::Sync, created)?;
-            }
-        }
+        create_durably(&*disk, &folder)?;
         let shelf = FsShelf::new(Arc::clone(&disk), folder, lock);
         let inventory = recover::recover(&shelf, options.limits.record_bytes)?;
         let engine = Engine::new(shelf, inventory, options.limits, options.clock, disk);
@@ -138,6 +133,23 @@ impl FsStore {
 }
 
 store_by_engine!(FsStore);
+
+/// Creates `folder` so that it is still there after a crash.
+fn create_durably(disk: &dyn Disk, folder: &Path) -> Result<(), DiskError> {
+    let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty());
+    let missing = missing.take_while(|path| disk.stat(path, Links::Follow).is_err()).count();
+    disk.create_folders(folder).named(DiskAction::Create, folder)?;
+    // One above the missing ones as well: a crash may have come between creating and syncing.
+    for path in folder.ancestors().skip(1).take(missing.max(1)) {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        match disk.sync_folder(path).named(DiskAction::Sync, path) {
+            // Folders of others above ours need not let us open them.
+            Err(DiskError::PermissionDenied { .. }) => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
 
 /// The folder of files and records.
 const COMMITS: &str = "commits";

@@ -179,7 +179,10 @@ fn clean_up(shelf: &FsShelf, scan: &Scan) {
     for temporary in &scan.temporaries {
         shelf.clean(*temporary);
     }
-    let highest = scan.commits.keys().max();
+    // Of the names that stay: a publishing that goes back has no number to protect, and could not.
+    let staying =
+        scan.commits.iter().filter(|(_, parts)| parts.record.is_some() || parts.removed || !parts.publishing);
+    let highest = staying.map(|(stem, _)| stem).max();
     let mut marks = Vec::new();
     for (stem, parts) in &scan.commits {
         if parts.removed {

@@ -1,5 +1,6 @@
 //! The folder as a shelf: where files are written, and the steps that publish and remove, in their order.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,7 +55,7 @@ impl FsShelf {
     pub(super) fn remove(&self, name: Name) -> Result<(), DiskError> {
         let path = self.path(name);
         match self.disk.remove(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(DiskError::name(DiskAction::Remove, &path, &error))
             }
             _ => Ok(()),
@@ -71,7 +72,7 @@ impl FsShelf {
             let path = self.path(name);
             match self.disk.create(&path) {
                 // One that could not be cleaned away at the start.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 other => return Ok((other.named(DiskAction::Create, &path)?, name)),
             }
         }
@@ -108,11 +109,12 @@ impl FsShelf {
         match self.rename(Name::Record(stem), Name::Publishing(stem)) {
             Err(DiskError::NotFound { .. }) => {}
             Ok(()) => self.sync()?,
-            Err(_) => {
-                // A rename made of two steps stopped between them: both names are there.
+            // A rename made of two steps stopped between them: both names are there.
+            Err(DiskError::Failed { kind: ErrorKind::AlreadyExists, .. }) => {
                 self.remove(Name::Record(stem))?;
                 self.sync()?;
             }
+            Err(error) => return Err(error),
         }
         self.remove(Name::File(stem))?;
         self.sync()?;
