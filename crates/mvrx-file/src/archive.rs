@@ -166,6 +166,7 @@ impl Member {
         if self.size > allowed {
             return Err(MemberError::SizeAboveLimit { size: self.size, allowed });
         }
+        // req: MVR-LIMIT-RATIO
         if self.size > RATIO_FREE_BYTES && self.size / ratio.max(1) > self.packed {
             return Err(MemberError::RatioAboveLimit {
                 packed: self.packed,
@@ -192,6 +193,7 @@ struct Directory {
 
 impl Directory {
     fn push(&mut self, record: &ZipFileHeaderRecord<'_>, limits: &Limits) -> Result<(), ArchiveError> {
+        // req: MVR-LIMIT-MEMBERS
         if self.members.len() >= limits.members {
             return Err(ArchiveError::MembersAboveLimit { allowed: limits.members });
         }
@@ -227,6 +229,7 @@ impl Directory {
         let mut later: Option<(usize, u64)> = None;
         for (start, end, place) in order.into_iter().rev() {
             match later {
+                // req: MVR-LIMIT-OVERLAP
                 Some((second, second_start)) if end > second_start => {
                     return Err(ArchiveError::MembersOverlap {
                         first: place,

@@ -1,7 +1,7 @@
 //! Reads from a GDTF what a patch needs to know: its modes and how many DMX slots each occupies per break.
 //!
 //! It deliberately knows nothing of attributes, wheels or meshes. A channel of a geometry that `GeometryReference`s repeat counts
-//! once per repetition, at the offsets of each reference. Limits: [`Limits::member_bytes`], and [`INSTANCES`] repetitions per
+//! once per repetition, at the offsets of each reference. Limits: [`Limits::member_bytes`], and 4,096 repetitions per
 //! mode. Mirrors GDTF 1.2 `Geometries`, `DMXModes`.
 
 use std::collections::{BTreeMap, HashMap};
@@ -211,7 +211,7 @@ impl Description {
         let mut slots: BTreeMap<u32, u32> = BTreeMap::new();
         for ((top, dmx_break), last) in largest.into_iter().filter(|(_, last)| *last > 0) {
             for instance in instances.get(top).unwrap_or(&once) {
-                // req: GDTF-BREAK-OVERWRITE
+                // req: MVR-GDTF-OVERWRITE
                 let (number, offset) = match dmx_break {
                     Some(number) => (number, instance.offset(number)),
                     None => instance.breaks.last().copied().unwrap_or((1, 0)),

@@ -3,7 +3,7 @@
 //! One box, or, for a long bent thing such as a piece of a truss circle, a row of boxes that follow it.
 //! 3DS (chunks of vertices, 1 unit is 1 mm) and glTF 2.0 as `.glb` or `.gltf` (the bounds that its accessors declare, 1 unit is 1 m,
 //! y up) are known; MVR table 40. It deliberately knows no triangles, textures or animations. Whatever it cannot read has
-//! no box. Limits: [`crate::Limits::member_bytes`] for the file, [`NODES`] nodes of a glTF.
+//! no box. Limits: [`crate::Limits::member_bytes`] for the file, 16,384 nodes of a glTF.
 
 use serde::Deserialize;
 

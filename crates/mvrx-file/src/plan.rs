@@ -2,7 +2,7 @@
 //!
 //! [`Plan`] is data, in millimetres, for whoever draws it in his own way; [`Plan::svg`] is our way: from above, from the front and
 //! from the side. It deliberately knows nothing of light or of triangles: a thing is its origin and the boxes around its meshes.
-//! Meshes are unpacked one at a time, those of trusses, supports, screens and projectors first, until [`MESH_BYTES`] are spent.
+//! Meshes are unpacked one at a time, those of trusses, supports, screens and projectors first, until 512 MiB are spent.
 //!
 //! ```
 //! use mvrx_file::generate::Recipe;

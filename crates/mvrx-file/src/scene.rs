@@ -2,7 +2,7 @@
 //!
 //! It deliberately does not judge (that is [`crate::check`]) and knows neither the archive nor GDTF. Whatever can be read is read:
 //! UUIDs in any case and with braces or blanks, addresses absolute or as `universe.slot`, empty elements as missing ones. Limits:
-//! [`Limits::xml_depth`], [`Limits::xml_token_bytes`], [`Limits::objects`], [`Limits::scene_bytes`](crate::Limits::scene_bytes). Parents
+//! `xml_depth`, `xml_token_bytes`, `objects` and `scene_bytes` of [`crate::Limits`]. Parents
 //! always stand before their children in [`Scene::objects`], so no walk over a scene needs recursion. Mirrors MVR 1.6 tables 1 to 41.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Turns an opened .mvr into the facts that somebody wants to see before importing it.
 //!
-//! It does not judge; see [`crate::check()`] for that. Only members that are GDTFs of used devices are unpacked. Show it with
+//! It does not judge; see [`crate::check`] for that. Only members that are GDTFs of used devices are unpacked. Show it with
 //! [`std::fmt::Display`] for people, or serialize it.
 
 use std::collections::{BTreeMap, HashMap};

@@ -54,6 +54,7 @@ pub fn version_of_reader<R: Read + Seek>(reader: R, limits: &Limits) -> Result<V
     }
 }
 
+// req: MVR-ROOT-FILE
 /// Where the root file is listed. The name has to match exactly, as member names are case-sensitive.
 pub(crate) fn root_file<R: Read + Seek>(archive: &Archive<R>) -> Result<usize, OpenError> {
     let mut places =

@@ -103,6 +103,7 @@ impl<R: Read> XmlReader<R> {
                 self.prolog.other_encoding = names_other_encoding(&declaration);
                 Ok(Node::Nothing)
             }
+            // req: MVR-LIMIT-ENTITIES
             Event::DocType(_) => Err(SceneError::DoctypePresent { line }),
             Event::Comment(_) | Event::PI(_) | Event::Empty(_) => Ok(Node::Nothing),
             Event::Eof if self.depth > 0 => Err(SceneError::ElementsLeftOpen { line, open: self.depth }),
@@ -117,6 +118,7 @@ impl<R: Read> XmlReader<R> {
         }
         self.prolog.root = true;
         self.depth += 1;
+        // req: MVR-LIMIT-DEPTH
         if self.depth > self.depth_allowed {
             return Err(SceneError::DepthAboveLimit { line, allowed: self.depth_allowed });
         }

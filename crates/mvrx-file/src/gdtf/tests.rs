@@ -33,7 +33,7 @@ fn repeated_geometries_count_at_each_offset() {
     assert_eq!(modes(geometries, numbered), footprint(&[(0, 16)]));
 }
 
-// proves: GDTF-BREAK-OVERWRITE
+// proves: MVR-GDTF-OVERWRITE
 #[test]
 fn overwritten_breaks_take_the_last_break_of_the_reference() {
     let geometries = r#"<Geometry Name="Base"><GeometryReference Name="A" Geometry="Pixel">
