@@ -6,7 +6,7 @@
 //!
 //! The crate's page has an example.
 
-mod pipe;
+pub(crate) mod pipe;
 
 use std::collections::HashMap;
 use std::io;

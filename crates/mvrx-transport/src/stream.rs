@@ -34,3 +34,6 @@ pub(crate) fn connection<L: Link>(
         writer: Box::new(writer::Writer::new(shared)),
     }
 }
+
+#[cfg(test)]
+mod tests;

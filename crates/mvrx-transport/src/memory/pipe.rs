@@ -9,14 +9,14 @@ use std::task::{Context, Poll, Waker};
 use crate::stream::Link;
 
 /// Both ends.
-pub(super) fn pipe() -> (PipeEnd, PipeEnd) {
+pub(crate) fn pipe() -> (PipeEnd, PipeEnd) {
     let (there, back) = (Arc::<Way>::default(), Arc::<Way>::default());
     let one = PipeEnd { incoming: Arc::clone(&back), outgoing: Arc::clone(&there) };
     (one, PipeEnd { incoming: there, outgoing: back })
 }
 
 #[derive(Debug)]
-pub(super) struct PipeEnd {
+pub(crate) struct PipeEnd {
     incoming: Arc<Way>,
     outgoing: Arc<Way>,
 }
