@@ -68,7 +68,9 @@ impl Feed {
             return Ok(true);
         }
         let wanted = usize::try_from(self.length - self.offset).unwrap_or(usize::MAX);
-        let end = self.buffer.len().min(self.filled.saturating_add(wanted));
+        // The same piece of file in every write, whether there is a header in front of it or not.
+        let most = self.buffer.len().saturating_sub(HEADER_LEN - self.header);
+        let end = most.min(self.filled.saturating_add(wanted));
         let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
         match self.source.read_at(self.offset, room).map_err(Dry::Failed)? {
             SourceRead::Bytes(count) if (1..=room.len()).contains(&count) => {

@@ -1,7 +1,10 @@
 //! Deadlines, with a paused clock and a peer that writes raw bytes.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mvrx_message::{Dialect, Leave, Message, StationUuid};
@@ -304,6 +307,53 @@ async fn a_message_dropped_while_it_is_written_leaves_the_side_unusable() {
     assert!(matches!(again, Err(WriteError::ConnectionBroken)), "{again:?}");
     drop(peer);
 }
+
+/// Takes everything, and remembers how long each write was.
+#[derive(Debug, Default)]
+struct Writes {
+    lengths: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Link for Writes {
+    fn poll_read(&self, _cx: &mut Context<'_>, _buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_write(&self, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.lengths.lock().unwrap().push(bytes.len());
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn finish_writing(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn abort(&self) {}
+}
+
+#[tokio::test]
+// proves: TRA-03, TRA-04, TRA-06
+async fn header_and_what_follows_are_one_write() {
+    let link = Writes::default();
+    let lengths = Arc::clone(&link.lengths);
+    let taken = || std::mem::take(&mut *lengths.lock().unwrap());
+    let ends = (SocketAddr::from(([10, 0, 0, 1], 1)), SocketAddr::from(([10, 0, 0, 2], 2)));
+    let mut connection = connection(link, ends, Limits::default(), FilePump::Portable, Origin::Dialed);
+
+    let message = Message::Unknown { kind: "x".repeat(500) };
+    let json = connection.writer.send(&message, &Dialect::strict()).await.unwrap();
+    assert_eq!(taken(), [28 + json]);
+
+    for (length, writes) in
+        [(0, vec![28]), (5, vec![33]), (2_500_000, vec![28 + MIB, MIB, 2_500_000 - 2 * MIB])]
+    {
+        let source = Zeros { length, stops_at: u64::MAX };
+        connection.writer.send_file(Box::new(source), Progress::new()).await.unwrap();
+        assert_eq!(taken(), writes);
+    }
+}
+
+const MIB: usize = 1 << 20;
 
 /// A source of nothing but zeros, which stops growing somewhere.
 #[derive(Debug)]

@@ -1,0 +1,56 @@
+//! A file takes constant memory, however long it is; a file of its own because the whole process is measured.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![cfg(target_os = "linux")]
+
+use std::net::SocketAddr;
+
+use mvrx_transport::{
+    BoxError, DiscardSink, FilePump, FileSource, Incoming, Progress, SourceRead, TcpTransport, Transport,
+};
+
+#[derive(Debug)]
+struct Zeros(u64);
+
+impl FileSource for Zeros {
+    fn length(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&mut self, _offset: u64, buffer: &mut [u8]) -> Result<SourceRead, BoxError> {
+        buffer.fill(0);
+        Ok(SourceRead::Bytes(buffer.len()))
+    }
+}
+
+#[tokio::test]
+// proves: TRA-12
+async fn a_long_file_takes_no_more_memory_than_a_short_one() {
+    for pump in [FilePump::Blocking, FilePump::Portable] {
+        carry(4 << 20, pump).await;
+        let before = highest_memory();
+        carry(512 << 20, pump).await;
+        let grown = highest_memory().saturating_sub(before);
+        assert!(grown < 4 << 20, "{pump:?} took {grown} bytes more for a file of 512 MiB");
+    }
+}
+
+async fn carry(length: u64, pump: FilePump) {
+    let tcp = TcpTransport::default().with_file_pump(pump);
+    let mut listener = tcp.listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let mut near = tcp.dial(listener.local_addr()).await.unwrap();
+    let mut far = listener.accept().await.unwrap();
+    let sending = near.writer.send_file(Box::new(Zeros(length)), Progress::new());
+    let receiving = async {
+        assert!(matches!(far.reader.next().await, Ok(Incoming::File { .. })));
+        far.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await
+    };
+    let (sent, received) = tokio::join!(sending, receiving);
+    assert_eq!((sent.unwrap(), received.unwrap()), (length, length));
+}
+
+/// The process's resident set at its highest, in bytes.
+fn highest_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
