@@ -63,6 +63,11 @@ impl Cancel {
         waiting.retain(|known| known.strong_count() > 0);
         waiting.push(Arc::downgrade(growth));
     }
+
+    #[cfg(test)]
+    pub(crate) fn files_waited_for(&self) -> usize {
+        self.inner.waiting.lock().unwrap().len()
+    }
 }
 
 /// How long a read may wait for bytes of a file that is still arriving. Files that are complete never wait.

@@ -49,15 +49,16 @@ pub fn names_what_cannot_be_imported(subject: &dyn Subject) {
 pub fn refuses_a_source_that_changes_while_it_is_copied(subject: &dyn Subject) {
     let store = subject.store(Limits { total_bytes: 2_000_000, ..Limits::default() });
     let path = subject.folder().join("show.mvr");
-    for after in [1_900_000_u64, 1_300_000] {
+    for length in [1_900_000, 1_300_000] {
         subject.write(&path, &content(1, 1_500_000));
         let changed = Cell::new(false);
         let change = |_| {
             if !changed.replace(true) {
-                subject.write(&path, &content(2, after as usize));
+                subject.write(&path, &content(2, length));
             }
         };
         let error = store.import(&path, &change, &Cancel::new()).unwrap_err();
+        let after = length as u64;
         let expected = ImportError::SourceChangedWhileCopied { path: path.clone(), before: 1_500_000, after };
         assert_eq!(error, expected);
     }

@@ -422,7 +422,7 @@ impl Node {
                         0 => false,
                         1 => true,
                         2 => (at as u64) < up_to,
-                        _ => next_random(random) % 2 == 0,
+                        _ => next_random(random).is_multiple_of(2),
                     };
                     if keep {
                         apply(&mut names, change);
