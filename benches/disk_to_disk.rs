@@ -2,22 +2,32 @@
 //! one run: `cargo bench --bench disk_to_disk`. The ratio is what counts; absolute figures of a shared machine mean little.
 //!
 //! `MVRX_BENCH_MIB` sets the size (1,024 without it), `MVRX_BENCH_ROUNDS` the rounds (5).
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mvrx::discovery::FixedDiscovery;
+use mvrx::store::disk::{Disk, Entry, Links, ReadFile, RealDisk, Stat, SystemCalls, WriteFile};
 use mvrx::store::{FsOptions, FsStore};
 use mvrx::{CommitDraft, Event, Events, Heard, Source, Station};
 
 fn main() {
     let mib = setting("MVRX_BENCH_MIB", 1024);
     let rounds = setting("MVRX_BENCH_ROUNDS", 5);
-    let folder = tempfile::tempdir_in(std::env::var("MVRX_BENCH_DIR").unwrap_or_else(|_| ".".into())).unwrap();
+    let folder =
+        tempfile::tempdir_in(std::env::var("MVRX_BENCH_DIR").unwrap_or_else(|_| ".".into())).unwrap();
     let source = folder.path().join("source.mvr");
     make_file(&source, mib);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -28,11 +38,17 @@ fn main() {
             let floor = floor(&source, &folder.path().join("floor"), sync);
             let ours = runtime.block_on(ours(&source, &folder.path().join(format!("round{round}")), sync));
             ratios.push(ours.as_secs_f64() / floor.as_secs_f64());
-            println!("  {}: floor {floor:.2?}, ours {ours:.2?}", if sync { "with fsync" } else { "without fsync" });
+            println!(
+                "  {}: floor {floor:.2?}, ours {ours:.2?}",
+                if sync { "with fsync" } else { "without fsync" }
+            );
         }
         ratios.sort_by(f64::total_cmp);
         let median = ratios[ratios.len() / 2];
-        println!("{}: ours takes {median:.2} times as long as the floor (median; goal at most 1.5)", if sync { "with fsync" } else { "without fsync" });
+        println!(
+            "{}: ours takes {median:.2} times as long as the floor (median; goal at most 1.5)",
+            if sync { "with fsync" } else { "without fsync" }
+        );
     }
 }
 
@@ -110,9 +126,10 @@ async fn ours(source: &Path, folder: &Path, sync: bool) -> Duration {
 }
 
 async fn start(name: &str, folder: &Path, peer: Option<SocketAddr>, sync: bool) -> (Station, Events) {
-    let mut options = FsOptions::default();
-    options.sync = sync;
-    let store = FsStore::open(folder.join(name), options).unwrap();
+    let real = RealDisk::new(SystemCalls::default());
+    let disk: Arc<dyn Disk> = if sync { Arc::new(real) } else { Arc::new(Unsynced(real)) };
+    std::fs::create_dir_all(folder.join(name)).unwrap();
+    let store = FsStore::open_on(disk, &folder.join(name), FsOptions::default()).unwrap();
     Station::builder(name)
         .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .discovery(FixedDiscovery::new(peer))
@@ -128,5 +145,68 @@ async fn until_seen(events: &mut Events) {
             Heard::Event(seen) if matches!(seen.event, Event::CommitSeen { .. }) => return,
             _ => {}
         }
+    }
+}
+
+/// The real disk without its fsync, for the row that measures the transfer alone.
+#[derive(Debug)]
+struct Unsynced(RealDisk);
+
+#[derive(Debug)]
+struct UnsyncedFile(Box<dyn WriteFile>);
+
+impl Disk for Unsynced {
+    fn create_folders(&self, folder: &Path) -> io::Result<()> {
+        self.0.create_folders(folder)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.0.list(folder)
+    }
+
+    fn stat(&self, path: &Path, links: Links) -> io::Result<Stat> {
+        self.0.stat(path, links)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        Ok(Box::new(UnsyncedFile(self.0.create(path)?)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+        self.0.open(path)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename_new(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+
+    fn sync_folder(&self, _folder: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl WriteFile for UnsyncedFile {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn share_bytes_of(&mut self, source: &dyn ReadFile) -> io::Result<bool> {
+        self.0.share_bytes_of(source)
+    }
+
+    fn std_file(&mut self) -> Option<&mut File> {
+        self.0.std_file()
     }
 }
