@@ -170,7 +170,11 @@ impl Pipe {
             return made;
         }
         let ready = usize::try_from(self.real_bytes_ready()).unwrap_or(usize::MAX).min(most);
-        out.extend(self.bytes.drain(..ready.min(self.bytes.len())));
+        let (front, back) = self.bytes.as_slices();
+        let first = ready.min(front.len());
+        out.extend_from_slice(front.get(..first).unwrap_or(&[]));
+        out.extend_from_slice(back.get(..ready - first).unwrap_or(&[]));
+        self.bytes.drain(..ready.min(self.bytes.len()));
         self.was_read(ready as u64);
         ready
     }

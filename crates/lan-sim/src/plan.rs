@@ -90,7 +90,7 @@ impl FaultPlan {
     /// A kind as often as its rate says. Two bytes when drawn from bytes, however many kinds there are.
     fn draw_kind(&self, choices: &mut Choices<'_>, rates: u64) -> Option<FaultKind> {
         let drawn = choices.below(1 << 16);
-        let mut mark = u128::from(rates) * u128::from(drawn) >> 16;
+        let mut mark = (u128::from(rates) * u128::from(drawn)) >> 16;
         for (kind, interval) in &self.every {
             let rate = u128::from(rate(*interval));
             if mark < rate {

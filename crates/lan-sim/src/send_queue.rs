@@ -14,7 +14,16 @@ pub struct SendQueue {
     waiting: VecDeque<Payload>,
     /// How much of the first one was taken, when it is real bytes.
     done: usize,
-    finish: bool,
+    then: Then,
+}
+
+/// What follows the last payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Then {
+    #[default]
+    Nothing,
+    Finish,
+    Close,
 }
 
 impl SendQueue {
@@ -35,7 +44,12 @@ impl SendQueue {
 
     /// Finishes the link's direction after what waits.
     pub const fn finish(&mut self) {
-        self.finish = true;
+        self.then = Then::Finish;
+    }
+
+    /// Closes the link after what waits; [`HostCtx::close`] says what that does to bytes left unread.
+    pub const fn close(&mut self) {
+        self.then = Then::Close;
     }
 
     /// Whether everything was taken.
@@ -72,8 +86,10 @@ impl SendQueue {
             self.waiting.pop_front();
             self.done = 0;
         }
-        if self.finish {
-            net.finish(conn);
+        match self.then {
+            Then::Nothing => {}
+            Then::Finish => net.finish(conn),
+            Then::Close => net.close(conn),
         }
         Ok(true)
     }

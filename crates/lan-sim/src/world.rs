@@ -146,7 +146,8 @@ impl<N: Node> World<N> {
         self.net.now = self.net.now.max(at);
     }
 
-    /// Lets the owner of the world do something with a host's node, now. `None` when it does not run.
+    /// Lets the owner of the world do something with a host's node, now, even while the host is paused or busy: a user's click, a look inside. `None` when
+    /// it does not run.
     pub fn with<R>(&mut self, host: HostId, act: impl FnOnce(&mut N, &mut HostCtx<'_>) -> R) -> Option<R> {
         let node = self.places.get_mut(host.index())?.node.as_mut()?;
         let result = act(node, &mut HostCtx::new(&mut self.net, host));

@@ -213,6 +213,14 @@ impl Content {
         }
     }
 
+    /// The runs it is made of, in order.
+    pub fn payloads(&self) -> impl Iterator<Item = Payload> + '_ {
+        self.extents.iter().map(|(_, extent)| match extent {
+            Extent::Bytes(bytes) => Payload::Bytes(bytes.clone()),
+            Extent::Bulk(bulk) => Payload::Bulk(*bulk),
+        })
+    }
+
     /// Copies the bytes from `offset` on into `out`; returns how many there were, fewer than `out` holds only at the end.
     pub fn read_at(&self, offset: u64, out: &mut [u8]) -> usize {
         let mut done = 0;

@@ -34,6 +34,14 @@ impl DiskFile {
         self.write(None, Payload::Bulk(bulk))
     }
 
+    /// Appends a content: the copy of another file, for one.
+    ///
+    /// # Errors
+    /// As [`DiskFile::append`].
+    pub fn append_content(&self, content: &Content) -> Result<(), DiskError> {
+        content.payloads().try_for_each(|payload| self.write(None, payload))
+    }
+
     /// Writes at `offset`, growing the file where it reaches further; a gap before it becomes zeros.
     ///
     /// # Errors

@@ -190,6 +190,14 @@ impl Disk {
         Ok(self.begin(DiskOp::List)?.list(dir))
     }
 
+    /// What has that name.
+    ///
+    /// # Errors
+    /// [`DiskError::NotFound`]; faults.
+    pub fn metadata(&self, path: &str) -> Result<DirEntry, DiskError> {
+        self.begin(DiskOp::List)?.metadata(path)
+    }
+
     /// Makes the names in a folder durable.
     ///
     /// # Errors

@@ -146,6 +146,13 @@ impl State {
         }
     }
 
+    pub(super) fn metadata(&self, path: &str) -> Result<DirEntry, DiskError> {
+        let is_dir = self.dirs.contains(path);
+        let inode = if is_dir { None } else { self.inodes.get(&self.find(path)?) };
+        let length = inode.map_or(0, |inode| inode.content.len());
+        Ok(DirEntry { name: name_of(path).to_owned(), is_dir, length })
+    }
+
     pub(super) fn list(&self, dir: &str) -> Vec<DirEntry> {
         let length = |inode| self.inodes.get(inode).map_or(0, |inode: &Inode| inode.content.len());
         let files = self.names.iter().map(|(path, inode)| (path, false, length(inode)));

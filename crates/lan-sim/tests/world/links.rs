@@ -170,6 +170,7 @@ fn four_gib_flow_as_lengths() {
     queue.push(*b"trailer");
     queue.finish();
     world.with(b, |probe, _| probe.takes = true).unwrap();
+    assert_eq!(queue.len(), (4 << 30) + 13);
     let before = world.actions();
     let mut seen = 0;
     while !world.with(a, |_, net| queue.flush(near, net)).unwrap().unwrap() {
@@ -185,6 +186,27 @@ fn four_gib_flow_as_lengths() {
     assert_eq!(world.node(b).unwrap().got[&far], expected);
     assert_eq!(world.node(b).unwrap().ended, [far]);
     assert!(world.actions() - before < 2_000, "{} steps for 4 GiB", world.actions() - before);
+}
+
+#[test]
+fn a_queue_that_is_to_close_closes_when_everything_is_out_and_everything_arrives() {
+    let mut settings = settings(1);
+    settings.link.window = 10;
+    let (mut world, a, b) = pair(settings);
+    let (near, far) = link(&mut world, a, b);
+    let mut queue = SendQueue::new();
+    queue.push(*b"seventeen bytes, ");
+    queue.push(*b"and some more");
+    queue.close();
+    while !world.with(a, |_, net| queue.flush(near, net)).unwrap().unwrap() {
+        assert_eq!(world.conns(a), [near]);
+        world.run_for(Duration::from_millis(10));
+    }
+    assert!(world.conns(a).is_empty() && queue.is_empty());
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.node(b).unwrap().text(far), "seventeen bytes, and some more");
+    assert_eq!(world.node(b).unwrap().ended, [far]);
+    assert!(world.with(a, |_, net| queue.flush(near, net)).unwrap().is_ok(), "nothing is left to write");
 }
 
 #[test]
