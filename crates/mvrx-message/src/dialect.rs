@@ -143,6 +143,13 @@ impl Dialect {
         self.join_ret_bytes
     }
 
+    /// More commits than this never fit a JOIN or JOIN_RET, so a caller need not collect more of the newest.
+    #[must_use]
+    pub const fn most_commits(&self) -> usize {
+        let bytes = if self.join_bytes > self.join_ret_bytes { self.join_bytes } else { self.join_ret_bytes };
+        bytes / LEAST_COMMIT_BYTES
+    }
+
     /// See [`with_string_bytes`](Self::with_string_bytes).
     #[must_use]
     pub const fn string_bytes(&self) -> usize {
@@ -164,6 +171,9 @@ impl Default for Dialect {
 
 /// The official library copies each string into 1,024 bytes without looking.
 const STRING_BYTES: usize = 1_000;
+
+/// A COMMIT without any text, station or size is longer than this.
+const LEAST_COMMIT_BYTES: usize = 160;
 
 /// What one product surely reads at once, the 28 bytes of a package's header beside.
 const FIRST_READ_BYTES: usize = 1_000;

@@ -116,40 +116,39 @@ fn keeps_exactly_the_allowed_length_of_a_string() {
 #[test]
 fn survives_what_is_made_to_exhaust_it() {
     let open = Limits { bytes: usize::MAX, ..limits() };
-    let megabyte = 1 << 20;
+    let many = 1 << 18;
     // As deep as it goes: refused at once, and not by a stack that ends.
     for deep in ["[", "{\"a\":", "[{\"Commits\":", "{\"Commits\":["] {
-        let json = deep.repeat(megabyte);
+        let json = deep.repeat(many);
         let error = Message::parse_with(json.as_bytes(), &open).unwrap_err();
         assert!(matches!(error, ParseError::NestingDeeperThanLimit { allowed: 64, .. }), "{deep}");
     }
     // Also with a depth limit that somebody raised without thinking.
     let unwise = Limits { depth: usize::MAX, ..open };
     for (deep, shut) in [("[", "]"), ("{\"mvrx\":", "}"), ("{\"Commits\":[", "]}")] {
-        let nested = deep.repeat(megabyte);
+        let nested = deep.repeat(many);
         assert!(Message::parse_with(nested.as_bytes(), &unwise).is_err());
-        let closed = format!(r#"{{"Type":"MVR_X","Commits":{nested}0{}}}"#, shut.repeat(megabyte));
+        let closed = format!(r#"{{"Type":"MVR_X","Commits":{nested}0{}}}"#, shut.repeat(many));
         assert!(Message::parse_with(closed.as_bytes(), &unwise).is_ok());
-        let closed = join_with(&format!("[{nested}0{}]", shut.repeat(megabyte)));
+        let closed = join_with(&format!("[{nested}0{}]", shut.repeat(many)));
         assert!(Message::parse_with(closed.as_bytes(), &unwise).is_ok());
     }
     // A hundred MiB are refused by their length, and where that is allowed, by what is in them.
-    let huge = vec![b'['; 100 * megabyte];
+    let huge = vec![b'['; 100 * 1024 * 1024];
     assert!(matches!(
         Message::parse(&huge),
         Err(ParseError::MessageLargerThanLimit { allowed: 1_048_576, .. })
     ));
-    let list = join_with(&format!("[{}0]", "0,".repeat(2 * megabyte)));
+    let list = join_with(&format!("[{}0]", "0,".repeat(2 * many)));
     assert!(matches!(
         Message::parse_with(list.as_bytes(), &open),
         Err(ParseError::MoreCommitsThanLimit { .. })
     ));
-    let digits =
-        format!(r#"{{"Type":"MVR_COMMIT","FileUUID":"{FILE}","FileSize":{}}}"#, "9".repeat(megabyte));
+    let digits = format!(r#"{{"Type":"MVR_COMMIT","FileUUID":"{FILE}","FileSize":{}}}"#, "9".repeat(many));
     assert!(Message::parse_with(digits.as_bytes(), &open).unwrap().quirks.contains(Quirk::FileSizeMissing));
-    let text = format!(r#"{{"Type":"MVR_LEAVE_RET","OK":true,"Message":"{}"}}"#, "\\u0041".repeat(megabyte));
+    let text = format!(r#"{{"Type":"MVR_LEAVE_RET","OK":true,"Message":"{}"}}"#, "\\u0041".repeat(many));
     let parsed = Message::parse_with(text.as_bytes(), &open).unwrap();
     assert!(matches!(parsed.message, Message::LeaveRet(reply) if reply.message.len() == 4_096));
-    let keys = format!(r#"{{"Type":"MVR_X"{}}}"#, ",\"OK\":1".repeat(megabyte));
+    let keys = format!(r#"{{"Type":"MVR_X"{}}}"#, ",\"OK\":1".repeat(many));
     assert!(Message::parse_with(keys.as_bytes(), &open).unwrap().quirks.contains(Quirk::DuplicateKey));
 }

@@ -287,6 +287,18 @@ fn the_largest_commit_that_can_be_read_still_fits_join_ret() {
     assert_eq!(listed(&Message::Join(join), &dialect).len(), 1);
 }
 
+// proves: MSG-LIST-FIT
+#[test]
+fn never_lists_more_commits_than_it_tells_beforehand() {
+    let least =
+        Commit { station: None, file_size: 0, comment: String::new(), file_name: "x".to_owned(), ..commit() };
+    let message = Message::Join(join(vec![least; 1_000]));
+    for dialect in [Dialect::strict(), Dialect::towards(Product::Mvr4j)] {
+        let shown = listed(&message, &dialect).len();
+        assert!(shown > 0 && shown <= dialect.most_commits(), "{shown} of {}", dialect.most_commits());
+    }
+}
+
 #[test]
 fn a_full_commit_for_mvr4j_fits_its_first_read() {
     let full = Commit {
