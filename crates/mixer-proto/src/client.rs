@@ -197,6 +197,11 @@ impl ClientSession {
         self.outgoing.split().freeze()
     }
 
+    /// How many bytes are to be sent.
+    pub fn outgoing_bytes(&self) -> usize {
+        self.outgoing.len()
+    }
+
     /// Takes whole frames; one message may be several events.
     pub fn receive<'a>(&'a mut self, frames: &'a Bytes) -> impl Iterator<Item = ClientEvent> + 'a {
         Frames::new(frames).flat_map(move |frame| self.frame(&frame, frames))

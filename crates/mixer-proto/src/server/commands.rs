@@ -31,7 +31,7 @@ impl RoomServer {
                 continue;
             }
             if let Some(run) = run.take() {
-                self.relay(now, key, bytes.slice(run), dense);
+                self.relay(now, key, &bytes.slice(run), dense);
             }
             if code < code::COMMAND {
                 self.request(now, key, code, frame.payload);
@@ -41,7 +41,7 @@ impl RoomServer {
             }
         }
         if let Some(run) = run {
-            self.relay(now, key, bytes.slice(run), dense);
+            self.relay(now, key, &bytes.slice(run), dense);
         }
     }
 
@@ -54,18 +54,18 @@ impl RoomServer {
     }
 
     // req: MIX-CMD-1, MIX-CMD-5
-    fn relay(&mut self, now: Duration, sender: ClientKey, run: Bytes, dense: bool) {
+    fn relay(&mut self, now: Duration, sender: ClientKey, run: &Bytes, dense: bool) {
         let Some(Place::Inside { room: room_key }) = self.clients.get(&sender).map(|client| client.place)
         else {
             // A client that believes to be in a room is not told; the reference does not either.
             // req: MIX-CASE-5
-            self.metrics.commands_outside += Frames::new(&run).count() as u64;
+            self.metrics.commands_outside += Frames::new(run).count() as u64;
             return;
         };
-        if !self.has_space(room_key, &run) {
-            return self.relay_what_fits(now, sender, room_key, &run);
+        if !self.has_space(room_key, run) {
+            return self.relay_what_fits(now, sender, room_key, run);
         }
-        self.relay_fitting(now, sender, room_key, &run, dense);
+        self.relay_fitting(now, sender, room_key, run, dense);
     }
 
     // req: MIX-LIMIT-2
@@ -122,7 +122,7 @@ impl RoomServer {
         let (size, count) = (room.history.byte_size(), room.history.command_count());
         let mut appended = Vec::new();
         let logged = self.keeping != Keeping::Nothing;
-        let shortest = room.history.append(run, dense, |slice| {
+        room.history.append(run, dense, |slice| {
             if logged {
                 appended.push(slice);
             }
@@ -136,13 +136,7 @@ impl RoomServer {
                 ticket: room.ticket,
             }));
         }
-        for joiner in &room.joiners {
-            if let Some(Place::Downloading { position, .. }) =
-                self.clients.get_mut(joiner).map(|c| &mut c.place)
-            {
-                *position = shortest.min(*position);
-            }
-        }
+        // No joiner's position needs correcting: one that has been handed the last command is a member already.
         let (new_size, new_count) = (room.history.byte_size(), room.history.command_count());
         self.stored_bytes = self.stored_bytes - size + new_size;
         if (new_size, new_count) == (size, count) {

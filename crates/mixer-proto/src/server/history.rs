@@ -20,8 +20,6 @@ pub(super) struct History {
     sealed_bytes: u64,
     command_count: u64,
     last: Option<Last>,
-    /// The shortest the history has been since [`History::append`] began.
-    shortest: u64,
 }
 
 #[derive(Debug)]
@@ -56,11 +54,9 @@ impl History {
     }
 
     /// Stores the commands of a run that are to be stored, merging where the rule says so. `dense` says that the run fills its
-    /// allocation. `stored` is shown every slice that was appended. Returns how short the history was at its shortest: who
-    /// has got more of it than that must go on from there.
+    /// allocation. `stored` is shown every slice that was appended.
     // req: MIX-CMD-2, MIX-CMD-3
-    pub(super) fn append(&mut self, run: &Bytes, dense: bool, mut stored: impl FnMut(Bytes)) -> u64 {
-        self.shortest = self.byte_size();
+    pub(super) fn append(&mut self, run: &Bytes, dense: bool, mut stored: impl FnMut(Bytes)) {
         let mut pending = 0;
         let mut last: Option<LastInRun> = None;
         for frame in Frames::new(run) {
@@ -87,7 +83,6 @@ impl History {
                 length: last.range.len(),
             });
         }
-        self.shortest
     }
 
     /// Drops the last command if `frame` replaces it. Returns where the pending slice of the run begins then.
@@ -154,7 +149,6 @@ impl History {
                 self.pieces.pop();
             }
         }
-        self.shortest = self.shortest.min(self.byte_size());
     }
 
     fn seal(&mut self) {
@@ -206,7 +200,7 @@ fn path_range(frame: &Frame<'_>) -> Range<usize> {
 
 /// Shorter slices are copied: sharing would keep too much around them.
 const SHARED_FROM: usize = 16 << 10;
-const SEGMENT_MIN: usize = 4 << 10;
+const SEGMENT_MIN: usize = 256;
 const SEGMENT_MAX: usize = 256 << 10;
 
 #[cfg(test)]

@@ -116,6 +116,13 @@ pub enum Input {
         /// Whose.
         client: ClientKey,
     },
+    /// The next frame of a client is larger than [`Limits::frame_bytes`]; nothing further can be read from it.
+    Oversized {
+        /// Whose.
+        client: ClientKey,
+        /// Payload bytes it announced.
+        size: u64,
+    },
     /// Everything stored up to and including this ticket is durable.
     Durable {
         /// The ticket.
@@ -139,7 +146,7 @@ pub enum Output {
         /// From whom.
         client: ClientKey,
     },
-    /// Close the connection.
+    /// Close the connection, after one more attempt to write what waits.
     Close {
         /// Whose.
         client: ClientKey,
@@ -163,6 +170,14 @@ pub enum CloseReason {
         queued: usize,
         /// Bytes allowed.
         allowed: usize,
+    },
+    /// It sent a frame that is too large.
+    #[error("it announced a frame of {size} bytes, {allowed} are allowed")]
+    FrameTooLarge {
+        /// Bytes announced.
+        size: u64,
+        /// Bytes allowed.
+        allowed: u64,
     },
 }
 
@@ -303,6 +318,7 @@ impl RoomServer {
             Input::Received { client, frames, dense } => self.received(now, client, frames, dense),
             Input::Written { client, count } => self.written(now, client, count),
             Input::Disconnected { client } => self.disconnected(client),
+            Input::Oversized { client, size } => self.oversized(client, size),
             Input::Durable { ticket } => self.durable(ticket),
             Input::EndOfRound => {
                 self.end_hold_windows(now);
@@ -367,19 +383,31 @@ impl RoomServer {
         }
         let (queued, allowed) = (client.outbox.queued(), self.limits.outbox_bytes);
         if queued >= allowed {
-            client.dropped = true;
             client.outbox = outbox::Outbox::default();
-            let name = client
-                .user_name()
-                .map_or_else(|| client.id.clone(), |user| format!("{} ({user})", client.id));
-            let reason = CloseReason::OutboxFull { queued, allowed };
-            self.outputs.push_back(Output::Close { client: key, name, reason });
-            self.metrics.clients_dropped += 1;
-            self.release(key);
+            self.drop_client(key, CloseReason::OutboxFull { queued, allowed });
             return;
         }
         client.outbox.push(bytes);
         self.ready_if_sendable(key);
+    }
+
+    fn drop_client(&mut self, key: ClientKey, reason: CloseReason) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        client.dropped = true;
+        let name =
+            client.user_name().map_or_else(|| client.id.clone(), |user| format!("{} ({user})", client.id));
+        self.outputs.push_back(Output::Close { client: key, name, reason });
+        self.metrics.clients_dropped += 1;
+        self.release(key);
+    }
+
+    // req: MIX-ROW-20
+    fn oversized(&mut self, key: ClientKey, size: u64) {
+        let reason = CloseReason::FrameTooLarge { size, allowed: self.limits.frame_bytes };
+        self.send_error(key, &reason.to_string());
+        if self.clients.get(&key).is_some_and(|client| !client.dropped) {
+            self.drop_client(key, reason);
+        }
     }
 
     fn ready_if_sendable(&mut self, key: ClientKey) {

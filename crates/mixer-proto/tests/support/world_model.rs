@@ -112,6 +112,7 @@ fn act(
     }
 }
 
+#[allow(clippy::too_many_lines)] // one arm per action
 fn act_as(
     action: &Action,
     server: &mut RoomServer,
@@ -282,7 +283,7 @@ fn read(server: &mut RoomServer, player: &mut Player, count: usize, now: Duratio
             ClientEvent::Command { frame, .. } => player.seen.push(frame),
             ClientEvent::ClientGone { id } => gone.push(id),
             ClientEvent::ClientChanged { id, .. } => {
-                assert!(!gone.contains(&id), "update of a client that is gone")
+                assert!(!gone.contains(&id), "update of a client that is gone");
             }
             ClientEvent::Unexpected { code, stay } => panic!("{code} while {stay:?}"),
             ClientEvent::Unreadable { error } => panic!("{error}"),
@@ -377,7 +378,7 @@ fn path(frame: &[u8]) -> &[u8] {
 fn command(kind: u8, tail: u8, number: u32) -> Bytes {
     let code = [101, 102, 201, 201, 202, 205, 139, 1000][usize::from(kind) % 8];
     let mut payload = Vec::new();
-    put_string(&mut payload, if tail % 2 == 0 { "/a" } else { "/b" });
+    put_string(&mut payload, if tail.is_multiple_of(2) { "/a" } else { "/b" });
     payload.extend_from_slice(&number.to_le_bytes());
     payload.resize(payload.len() + usize::from(tail), tail);
     frame::encode(code, 1, &payload)

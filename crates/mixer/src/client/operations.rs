@@ -1,0 +1,312 @@
+//! What one does with a server besides being a Blender.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use mixer_proto::client::ClientEvent;
+use mixer_proto::frame::Frames;
+use mixer_proto::json::{Json, Object};
+use mixer_proto::message::{ClientMessage, JoinRoom};
+use mixer_proto::saved::SavedRoom;
+
+use super::{Client, ClientError};
+
+/// A room as the server lists it. Displays as one line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomInfo {
+    /// Its name.
+    pub name: String,
+    /// All its attributes.
+    pub attributes: Object,
+}
+
+/// A client as the server lists it. Displays as one line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientInfo {
+    /// Its id.
+    pub id: String,
+    /// All its attributes.
+    pub attributes: Object,
+}
+
+/// A room being watched, from its first stored command on. Dropping it leaves the client in the room.
+#[derive(Debug)]
+pub struct Tail<'a> {
+    client: &'a mut Client,
+}
+
+impl Client {
+    /// Asks for all rooms.
+    ///
+    /// # Errors
+    /// When the connection breaks or no answer comes.
+    pub async fn list_rooms(&mut self) -> Result<Vec<RoomInfo>, ClientError> {
+        self.session.request(&ClientMessage::ListRooms);
+        self.wait_for(|event| matches!(event, ClientEvent::RoomsListed).then_some(())).await?;
+        let rooms = self.session.rooms().iter();
+        Ok(rooms
+            .map(|(name, attributes)| RoomInfo { name: name.to_string(), attributes: object(attributes) })
+            .collect())
+    }
+
+    /// Asks for all clients.
+    ///
+    /// # Errors
+    /// When the connection breaks or no answer comes.
+    pub async fn list_clients(&mut self) -> Result<Vec<ClientInfo>, ClientError> {
+        self.session.request(&ClientMessage::ListClients);
+        self.wait_for(|event| matches!(event, ClientEvent::ClientsListed).then_some(())).await?;
+        let clients = self.session.clients().iter();
+        Ok(clients
+            .map(|(id, attributes)| ClientInfo { id: id.to_string(), attributes: object(attributes) })
+            .collect())
+    }
+
+    /// Enters an existing room, with the versions that the room asks for, and watches it: first its history, then what happens.
+    ///
+    /// # Errors
+    /// When there is no such room or the server refuses.
+    pub async fn tail(&mut self, room: &str) -> Result<Tail<'_>, ClientError> {
+        self.enter(room).await?;
+        Ok(Tail { client: self })
+    }
+
+    /// Reads all commands of a room and leaves it again.
+    ///
+    /// # Errors
+    /// When there is no such room, the server refuses, or the room is larger than [`super::ClientOptions::saved_bytes`].
+    pub async fn save_room(&mut self, room: &str) -> Result<SavedRoom, ClientError> {
+        self.enter(room).await?;
+        let allowed = self.options.saved_bytes;
+        let mut commands = BytesMut::new();
+        loop {
+            let event = self.next_in_time().await?;
+            let Some(step) = saving(&event, room) else { continue };
+            match step {
+                Saving::Command(frame) if commands.len() + frame.len() > allowed => {
+                    let bytes = commands.len() + frame.len();
+                    self.leave().await?;
+                    return Err(ClientError::RoomTooLarge { bytes, allowed });
+                }
+                Saving::Command(frame) => commands.extend_from_slice(&frame),
+                Saving::Complete => break,
+                Saving::Refused(text) => return Err(ClientError::Refused { text }),
+            }
+        }
+        let attributes = self.session.rooms().find(room).map(object).unwrap_or_default();
+        self.leave().await?;
+        Ok(SavedRoom { attributes, commands: commands.freeze() })
+    }
+
+    /// Creates a room with the content of a saved one, keeps it open, and leaves it. The room exists before this returns.
+    ///
+    /// # Errors
+    /// When there is such a room, or the server refuses.
+    pub async fn load_room(&mut self, room: &str, saved: &SavedRoom) -> Result<(), ClientError> {
+        if self.list_rooms().await?.iter().any(|known| known.name == room) {
+            return Err(ClientError::RoomExists { room: room.to_owned() });
+        }
+        self.session.join(join_with(room, &saved.attributes))?;
+        let created = self.wait_for(|event| match event {
+            ClientEvent::ContentWanted { .. } => Some(Ok(())),
+            ClientEvent::Refused { text } => Some(Err(ClientError::Refused { text: text.clone() })),
+            // Somebody else was faster.
+            ClientEvent::ContentCleared => Some(Err(ClientError::RoomExists { room: room.to_owned() })),
+            _ => None,
+        });
+        match created.await.flatten() {
+            Err(error @ ClientError::RoomExists { .. }) => {
+                self.leave().await?;
+                return Err(error);
+            }
+            other => other?,
+        }
+        let custom = without_server_attributes(&saved.attributes);
+        if !custom.is_empty() {
+            let attributes = custom;
+            self.session
+                .request(&ClientMessage::SetRoomCustomAttributes { room: room.to_owned(), attributes });
+        }
+        self.session.request(&ClientMessage::SetRoomKeepOpen { room: room.to_owned(), keep_open: true });
+        for frame in Frames::new(&saved.commands) {
+            self.session.command(frame.header.code, frame.payload)?;
+            if self.session.outgoing_bytes() > SEND_AT {
+                self.flush().await?;
+            }
+        }
+        self.session.content_sent()?;
+        self.confirm().await?;
+        self.leave().await
+    }
+
+    /// Says whether a room outlives its last member.
+    ///
+    /// # Errors
+    /// When there is no such room or the server refuses.
+    pub async fn keep_open(&mut self, room: &str, keep_open: bool) -> Result<(), ClientError> {
+        self.find(room).await?;
+        self.session.request(&ClientMessage::SetRoomKeepOpen { room: room.to_owned(), keep_open });
+        self.confirm().await
+    }
+
+    /// Deletes an empty room.
+    ///
+    /// # Errors
+    /// When there is no such room, or it is not empty.
+    pub async fn delete_room(&mut self, room: &str) -> Result<(), ClientError> {
+        self.find(room).await?;
+        self.session.request(&ClientMessage::DeleteRoom { room: room.to_owned() });
+        self.confirm().await?;
+        // The reference says nothing when it does not delete.
+        if self.list_rooms().await?.iter().any(|known| known.name == room) {
+            return Err(ClientError::Refused { text: format!("room {room} is not empty") });
+        }
+        Ok(())
+    }
+
+    /// Leaves the room the client is in.
+    ///
+    /// # Errors
+    /// When it is in none, or the connection breaks.
+    pub async fn leave(&mut self) -> Result<(), ClientError> {
+        self.session.leave()?;
+        self.wait_for(|event| matches!(event, ClientEvent::Left).then_some(())).await
+    }
+
+    async fn find(&mut self, room: &str) -> Result<Object, ClientError> {
+        let found = self.list_rooms().await?.into_iter().find(|known| known.name == room);
+        found.map(|known| known.attributes).ok_or_else(|| ClientError::NoSuchRoom { room: room.to_owned() })
+    }
+
+    async fn enter(&mut self, room: &str) -> Result<(), ClientError> {
+        let attributes = self.find(room).await?;
+        self.session.join(join_with(room, &attributes))?;
+        let entered = self.wait_for(|event| match event {
+            ClientEvent::ContentCleared => Some(Ok(true)),
+            // The room was gone in between, and this client has created it.
+            ClientEvent::ContentWanted { .. } => Some(Ok(false)),
+            ClientEvent::Refused { text } => Some(Err(ClientError::Refused { text: text.clone() })),
+            _ => None,
+        });
+        if entered.await?? {
+            return Ok(());
+        }
+        self.leave().await?;
+        Err(ClientError::NoSuchRoom { room: room.to_owned() })
+    }
+
+    /// Waits until the server has dealt with everything sent so far.
+    async fn confirm(&mut self) -> Result<(), ClientError> {
+        self.session.request(&ClientMessage::ClientId);
+        self.wait_for(|event| match event {
+            ClientEvent::Identified { .. } => Some(Ok(())),
+            ClientEvent::Refused { text } => Some(Err(ClientError::Refused { text: text.clone() })),
+            _ => None,
+        })
+        .await?
+    }
+}
+
+impl Tail<'_> {
+    /// The next event, however long it takes; the room's history comes as commands before [`ClientEvent::Joined`]. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn next(&mut self) -> Result<ClientEvent, ClientError> {
+        self.client.next().await
+    }
+
+    /// Leaves the room.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn leave(self) -> Result<(), ClientError> {
+        self.client.leave().await
+    }
+}
+
+impl fmt::Display for RoomInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |key: &str| self.attributes.find(key).map_or("?".to_owned(), Json::to_string);
+        let flag = |key: &str| self.attributes.find(key).and_then(Json::as_bool).unwrap_or(false);
+        write!(f, "{}: {} commands, {} bytes", self.name, number("command_count"), number("byte_size"))?;
+        for (set, text) in [
+            (!flag("joinable"), ", not joinable yet"),
+            (flag("keep_open"), ", kept open"),
+            (flag(mixer_proto::server::LOCKED), ", locked"),
+        ] {
+            if set {
+                f.write_str(text)?;
+            }
+        }
+        match self.attributes.find("blender_version").and_then(Json::as_str) {
+            Some(version) if !version.is_empty() => write!(f, ", blender {version}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ClientInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)?;
+        if let Some(name) = self.attributes.find("user_name").and_then(Json::as_str) {
+            write!(f, " ({name})")?;
+        }
+        match self.attributes.find("room").and_then(Json::as_str) {
+            Some(room) => write!(f, " in {room}"),
+            None => f.write_str(" in no room"),
+        }
+    }
+}
+
+enum Saving {
+    Command(Bytes),
+    Complete,
+    Refused(String),
+}
+
+fn saving(event: &ClientEvent, room: &str) -> Option<Saving> {
+    match event {
+        ClientEvent::Command { frame, .. } => Some(Saving::Command(frame.clone())),
+        ClientEvent::Joined { .. } => Some(Saving::Complete),
+        ClientEvent::RoomDeleted { room: gone } if gone == room => {
+            Some(Saving::Refused("the room was deleted".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// A join with the versions that the attributes name, which every server lets pass.
+fn join_with(room: &str, attributes: &Object) -> JoinRoom {
+    let text = |key: &str| attributes.find(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let flag = |key: &str| attributes.find(key).and_then(Json::as_bool).unwrap_or(false);
+    JoinRoom {
+        room: room.to_owned(),
+        blender_version: text("blender_version"),
+        mixer_version: text("mixer_version"),
+        ignore_version_check: flag("ignore_version_check"),
+        generic_protocol: flag("generic_protocol"),
+    }
+}
+
+fn without_server_attributes(attributes: &Object) -> Object {
+    attributes.iter().filter(|(key, _)| !SERVERS_OWN.iter().any(|own| *key == *own)).cloned().collect()
+}
+
+fn object(value: &Json) -> Object {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+const SERVERS_OWN: [&str; 10] = [
+    "name",
+    "keep_open",
+    "blender_version",
+    "mixer_version",
+    "ignore_version_check",
+    "generic_protocol",
+    "command_count",
+    "byte_size",
+    "joinable",
+    mixer_proto::server::LOCKED,
+];
+const SEND_AT: usize = 1 << 20;

@@ -1,0 +1,175 @@
+//! The server and the client over loopback.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use bytes::Bytes;
+use mixer::{Client, ClientError, ClientEvent, ClientOptions, Limits, SavedRoom, Server};
+use mixer_proto::frame;
+use mixer_proto::message::{ClientMessage, JoinRoom};
+use support::{PythonClient, command, within};
+
+fn server() -> Server {
+    Server::builder().address("127.0.0.1:0".parse().unwrap()).spawn().unwrap()
+}
+
+async fn client(server: &Server) -> Client {
+    Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap()
+}
+
+fn saved(commands: &[Bytes]) -> SavedRoom {
+    let attributes =
+        mixer_proto::json::Json::parse(r#"{"vrtist_protocol": false, "blender_version": "2.93"}"#);
+    SavedRoom {
+        attributes: attributes.unwrap().as_object().unwrap().clone(),
+        commands: commands.concat().into(),
+    }
+}
+
+// proves: MIX-FILE-1
+#[tokio::test]
+async fn room_is_loaded_listed_saved_kept_and_deleted() {
+    within(async {
+        let server = server();
+        let mut client = client(&server).await;
+        let commands: Vec<Bytes> = (0..3000).map(|n| command(101, &format!("/{n}"), n)).collect();
+        client.load_room("r", &saved(&commands)).await.unwrap();
+        assert!(matches!(client.load_room("r", &saved(&[])).await, Err(ClientError::RoomExists { .. })));
+        let rooms = client.list_rooms().await.unwrap();
+        assert_eq!(rooms[0].name, "r");
+        let line = rooms[0].to_string();
+        assert!(line.starts_with("r: 3000 commands") && line.ends_with("kept open, blender 2.93"), "{line}");
+        let again = client.save_room("r").await.unwrap();
+        let payloads =
+            |bytes: &Bytes| frame::Frames::new(bytes).map(|f| f.payload.to_vec()).collect::<Vec<_>>();
+        assert_eq!(payloads(&again.commands), payloads(&commands.concat().into()));
+        assert_eq!(again.attributes.find("vrtist_protocol"), Some(&false.into()));
+        client.keep_open("r", false).await.unwrap();
+        assert!(matches!(client.keep_open("none", true).await, Err(ClientError::NoSuchRoom { .. })));
+        client.delete_room("r").await.unwrap();
+        assert!(client.list_rooms().await.unwrap().is_empty());
+        assert_eq!(client.list_clients().await.unwrap().len(), 1);
+        server.shutdown().await;
+        assert!(client.list_rooms().await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tail_shows_the_history_and_then_what_happens() {
+    within(async {
+        let server = server();
+        let address = server.local_addresses()[0];
+        let mut writer = PythonClient::connect(address);
+        writer.create_room("r", &[command(201, "/a", 1)]);
+        let mut client = client(&server).await;
+        let mut tail = client.tail("r").await.unwrap();
+        let mut lines = Vec::new();
+        let mut written = false;
+        while lines.len() < 3 {
+            let event = tail.next().await.unwrap();
+            if matches!(event, ClientEvent::Command { .. } | ClientEvent::Joined { .. }) {
+                lines.push(mixer::describe(&event));
+            }
+            if lines.len() == 2 && !written {
+                written = true;
+                writer.send(&frame::encode(205, 1, &7_i32.to_le_bytes()));
+            }
+        }
+        assert_eq!(lines, ["TRANSFORM /a, 7 bytes", "history of r is complete", "FRAME 7"]);
+        tail.leave().await.unwrap();
+    })
+    .await;
+}
+
+// proves: MIX-BUG-8
+#[tokio::test]
+async fn server_restarts_at_once_on_the_same_port_while_old_connections_linger() {
+    within(async {
+        let first = server();
+        let address = first.local_addresses()[0];
+        let _lingering = client(&first).await;
+        first.shutdown().await;
+        let second = Server::builder().address(address).spawn().unwrap();
+        client(&second).await;
+    })
+    .await;
+}
+
+// proves: MIX-NET-1
+#[tokio::test]
+async fn server_takes_ipv4_and_ipv6() {
+    within(async {
+        let server = Server::builder().port(0).spawn().unwrap();
+        let port = server.local_addresses()[0].port();
+        let v4 = Client::connect(("127.0.0.1", port), ClientOptions::default()).await.unwrap();
+        assert!(v4.id().unwrap().starts_with("127.0.0.1:"));
+        if let Ok(v6) = Client::connect(("::1", port), ClientOptions::default()).await {
+            assert!(v6.id().unwrap().starts_with("[::1]:"));
+        }
+    })
+    .await;
+}
+
+// proves: MIX-BUG-5, MIX-BUG-7
+#[test]
+fn client_with_half_a_frame_sent_still_receives_and_relaying_starts_before_a_sender_pauses() {
+    let server = server();
+    let address = server.local_addresses()[0];
+    let mut creator = PythonClient::connect(address);
+    creator.create_room("r", &[]);
+    let mut member = PythonClient::connect(address);
+    member.join_room("r");
+    // Half a frame, then silence.
+    member.send(&frame::encode(101, 1, &[0; 100])[..50]);
+    // Whole frames and the half of a large one, without a pause in between.
+    let mut burst = [command(101, "a", 10), command(101, "b", 10)].concat();
+    burst.extend_from_slice(&frame::encode(101, 1, &vec![0; 1 << 20])[..1 << 19]);
+    creator.send(&burst);
+    member.read_commands(2);
+}
+
+// proves: MIX-BUG-2, MIX-BUG-6
+#[test]
+fn huge_room_name_of_a_client_that_does_not_read_delays_nobody() {
+    let server = server();
+    let address = server.local_addresses()[0];
+    let mut deaf = TcpStream::connect(address).unwrap();
+    let join = JoinRoom { room: "x".repeat(16 << 20), ..JoinRoom::default() };
+    deaf.write_all(&ClientMessage::JoinRoom(join).encode(1)).unwrap();
+    let mut other = PythonClient::connect(address);
+    other.create_room("r", &[]);
+}
+
+// proves: MIX-ROW-20
+#[test]
+fn frame_above_the_limit_is_answered_and_closes_the_connection() {
+    let mut limits = Limits::default();
+    limits.frame_bytes = 1000;
+    let server = Server::builder().address("127.0.0.1:0".parse().unwrap()).limits(limits).spawn().unwrap();
+    let mut stream = TcpStream::connect(server.local_addresses()[0]).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(&frame::encode(101, 1, &[0; 1001])[..14]).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer).contains("1001 bytes, 1000 are allowed"));
+}
+
+// proves: MIX-LIMIT-3
+#[test]
+fn client_too_many_is_told_so() {
+    let mut limits = Limits::default();
+    limits.clients = 1;
+    let server = Server::builder().address("127.0.0.1:0".parse().unwrap()).limits(limits).spawn().unwrap();
+    let address: SocketAddr = server.local_addresses()[0];
+    let _first = PythonClient::connect(address);
+    let mut second = TcpStream::connect(address).unwrap();
+    second.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = Vec::new();
+    second.read_to_end(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer).contains("1 clients are connected, 1 are allowed"));
+}
