@@ -71,6 +71,7 @@ pub enum BindError {
     },
 }
 
+// req: TRA-14
 /// Opens a listening socket as `options` say.
 ///
 /// # Errors
@@ -134,6 +135,7 @@ mod tests {
         BindOptions::at(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
+    // proves: TRA-14
     #[tokio::test]
     async fn takes_the_next_port_when_the_preferred_one_is_in_use() {
         let first = listen(&local(0)).unwrap();

@@ -45,6 +45,7 @@ mod error;
 mod file;
 mod limits;
 mod memory;
+pub mod middleware;
 mod pump;
 mod stream;
 mod tcp;

@@ -66,6 +66,7 @@ impl Default for Limits {
 }
 
 impl Limits {
+    // req: TRA-12
     pub(crate) fn wire(&self) -> mvrx_wire::Limits {
         mvrx_wire::Limits {
             json_bytes: self.json_bytes,

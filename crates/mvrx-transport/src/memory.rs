@@ -1,7 +1,7 @@
 //! Stations of one process that reach each other by address, without a socket.
 //!
 //! Everything but the socket is as in TCP Mode: the same packages, the same decoder, the same limits. Time is
-//! tokio's alone, so a test may pause it. It does not know delay or loss. A pipe holds
+//! tokio's alone, so a test may pause it. It does not know delay or loss: see [`crate::middleware::Faulty`]. A pipe holds
 //! 64 KiB in each direction, a listener 128 connections that nobody accepted yet.
 //!
 //! The crate's page has an example.

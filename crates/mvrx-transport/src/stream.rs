@@ -18,6 +18,7 @@ use crate::limits::Limits;
 use crate::pump::FilePump;
 use crate::traits::Connection;
 
+// req: TRA-05
 /// Ends of a link, and everything its two halves have in common.
 pub(crate) fn connection<L: Link>(
     link: L,

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use mvrx_transport::battery::Fixture;
+use mvrx_transport::middleware::{FaultPlan, Faulty, recorded, traced};
 use mvrx_transport::{FilePump, MemoryNetwork, TcpTransport, transport_battery};
 
 fn tcp(pump: FilePump) -> Fixture {
@@ -19,3 +20,15 @@ fn memory() -> Fixture {
 transport_battery!(tcp_with_the_blocking_pump, tcp(FilePump::Blocking));
 transport_battery!(tcp_with_the_portable_pump, tcp(FilePump::Portable));
 transport_battery!(in_memory, memory());
+
+/// Middleware that has nothing to do must not be noticed.
+fn wrapped() -> Fixture {
+    let network = MemoryNetwork::new();
+    let wrap = |ip: [u8; 4]| {
+        let faulty = Faulty::new(network.station(ip), FaultPlan::default());
+        recorded(traced(faulty, |_| {}), std::io::sink())
+    };
+    Fixture::new(wrap([10, 0, 0, 2]), wrap([10, 0, 0, 1]), ([10, 0, 0, 1], 0).into())
+}
+
+transport_battery!(in_memory_through_all_middleware, wrapped());

@@ -82,6 +82,7 @@ pub async fn a_source_that_fails_later_is_never_taken_for_whole(fixture: Fixture
     }
 }
 
+// proves: TRA-10
 pub async fn a_source_shorter_than_announced_is_never_padded(fixture: Fixture) {
     let source = Source { ends_at: 2_999_999, ..Source::new(3_000_000) };
     let error = broken_source(fixture, source).await;
@@ -123,6 +124,7 @@ async fn broken_source(fixture: Fixture, source: Source) -> SendFileError {
     error
 }
 
+// proves: TRA-13
 pub async fn a_sink_that_fails_ends_its_transfer_alone(fixture: Fixture) {
     let mut listener = fixture.listen().await;
     let at = listener.local_addr();
@@ -181,6 +183,7 @@ async fn end_of_a_long_file(mut near: Connection, mut far: Connection, sink: Sin
     error
 }
 
+// proves: TRA-13
 pub async fn a_dropped_receive_ends_both_sides(fixture: Fixture) {
     let (mut near, mut far) = fixture.pair().await;
     let (sink, mut seen) = Sink::of(LONG);
@@ -202,6 +205,7 @@ pub async fn a_dropped_receive_ends_both_sides(fixture: Fixture) {
     assert!(!seen.finished());
 }
 
+// proves: TRA-13
 pub async fn a_dropped_send_ends_both_sides(fixture: Fixture) {
     let (mut near, mut far) = fixture.pair().await;
     let mut source = Source::new(LONG);

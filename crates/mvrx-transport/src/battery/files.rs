@@ -53,6 +53,7 @@ pub async fn counts_the_progress_on_both_sides(fixture: Fixture) {
     assert_eq!((ours.moved(), theirs.moved()), (3_000_000, 3_000_000));
 }
 
+// proves: TRA-05
 pub async fn carries_messages_while_a_file_goes_the_other_way(fixture: Fixture) {
     let (near, far) = fixture.pair().await;
     let length = 20_000_000;
@@ -79,6 +80,7 @@ pub async fn carries_messages_while_a_file_goes_the_other_way(fixture: Fixture) 
     assert!(seen.finished());
 }
 
+// proves: TRA-05
 pub async fn carries_files_both_ways_at_once(fixture: Fixture) {
     let (near, far) = fixture.pair().await;
     let one = tokio::spawn(exchange(near, 5_000_000, 3_000_000));

@@ -115,6 +115,7 @@ impl<L: Link> BreakOff<L> {
     }
 }
 
+// req: TRA-13
 impl<L: Link> Drop for BreakOff<L> {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {

@@ -106,7 +106,7 @@ impl<L: Link> Writer<L> {
         Ok(())
     }
 
-    // req: TRA-06
+    // req: TRA-06, TRA-10
     async fn write_file(
         &mut self,
         source: Box<dyn FileSource>,

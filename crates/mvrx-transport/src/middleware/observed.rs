@@ -1,0 +1,324 @@
+//! A transport that tells an observer of everything that passes.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mvrx_message::{Dialect, Message, ParseError, QuirkSet};
+
+use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
+use crate::file::{FileSink, FileSource, Progress};
+use crate::traits::{BoxFuture, Connection, Incoming, Listener, MessageReader, MessageWriter, Transport};
+
+/// Is told of what passes, in the order in which it passes on each connection. Called on the runtime's thread: it
+/// should be quick.
+pub trait Observer: Send + Sync + fmt::Debug + 'static {
+    /// Something passed.
+    fn observe(&self, record: &Record<'_>);
+}
+
+/// One thing that passed.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// The connection, numbered from 1 by the [`Observed`] transport; 0 if there was none.
+    pub connection: u64,
+    /// The other end.
+    pub peer: Option<SocketAddr>,
+    /// Towards whom.
+    pub direction: Direction,
+    /// What it was.
+    pub what: What<'a>,
+}
+
+/// Towards whom something goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the peer to us.
+    In,
+    /// From us to the peer.
+    Out,
+}
+
+impl Direction {
+    /// "in" or "out".
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
+/// What passed.
+#[non_exhaustive]
+pub enum What<'a> {
+    /// A connection was made.
+    Connected,
+    /// A message.
+    Message {
+        /// It.
+        message: &'a Message,
+        /// What was tolerated in it; empty for our own.
+        quirks: QuirkSet,
+        /// The form in which we wrote it.
+        dialect: Option<&'a Dialect>,
+        /// Bytes of its JSON.
+        bytes: usize,
+    },
+    /// A message that cannot be understood.
+    Malformed {
+        /// Why.
+        error: &'a ParseError,
+        /// Bytes of its JSON.
+        bytes: usize,
+    },
+    /// A file begins.
+    FileBegins {
+        /// Its length, where it is known.
+        length: Option<u64>,
+    },
+    /// A file is through.
+    FileMoved {
+        /// Its length.
+        length: u64,
+    },
+    /// Something went wrong.
+    Failed {
+        /// What, in words.
+        error: &'a dyn fmt::Display,
+    },
+    /// That direction was closed in order.
+    Closed,
+}
+
+impl What<'_> {
+    /// A word for it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Message { .. } => "message",
+            Self::Malformed { .. } => "malformed",
+            Self::FileBegins { .. } => "file-begins",
+            Self::FileMoved { .. } => "file-moved",
+            Self::Failed { .. } => "failed",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Debug for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { message, bytes, .. } => write!(f, "{} ({bytes} bytes)", message.kind()),
+            Self::Malformed { error, bytes } => write!(f, "malformed ({bytes} bytes): {error}"),
+            Self::FileBegins { length } => write!(f, "file begins ({length:?} bytes)"),
+            Self::FileMoved { length } => write!(f, "file moved ({length} bytes)"),
+            Self::Failed { error } => write!(f, "failed: {error}"),
+            Self::Connected | Self::Closed => f.write_str(self.name()),
+        }
+    }
+}
+
+/// A transport with an [`Observer`].
+#[derive(Debug)]
+pub struct Observed<T> {
+    inner: T,
+    tells: Tells,
+}
+
+impl<T: Transport> Observed<T> {
+    /// Tells `observer` of everything that passes `inner`.
+    pub fn new(inner: T, observer: impl Observer) -> Self {
+        Self { inner, tells: Tells { observer: Arc::new(observer), connections: Arc::default() } }
+    }
+}
+
+impl<T: Transport> Transport for Observed<T> {
+    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>> {
+        Box::pin(async move {
+            match self.inner.dial(addr).await {
+                Ok(connection) => Ok(self.tells.wrap(connection, Direction::Out)),
+                Err(error) => {
+                    let teller = Teller { tells: self.tells.clone(), connection: 0, peer: Some(addr) };
+                    teller.failed(Direction::Out, &error);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {
+        Box::pin(async move {
+            let inner = self.inner.listen(addr).await?;
+            Ok(Box::new(ObservedListener { inner, tells: self.tells.clone() }) as Box<dyn Listener>)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct ObservedListener {
+    inner: Box<dyn Listener>,
+    tells: Tells,
+}
+
+impl Listener for ObservedListener {
+    fn local_addr(&self) -> SocketAddr {
+        self.inner.local_addr()
+    }
+
+    fn accept(&mut self) -> BoxFuture<'_, Result<Connection, AcceptError>> {
+        Box::pin(async move {
+            match self.inner.accept().await {
+                Ok(connection) => Ok(self.tells.wrap(connection, Direction::In)),
+                Err(error) => {
+                    let teller = Teller { tells: self.tells.clone(), connection: 0, peer: None };
+                    teller.failed(Direction::In, &error);
+                    Err(error)
+                }
+            }
+        })
+    }
+}
+
+/// The observer, and the numbers of connections.
+#[derive(Debug, Clone)]
+struct Tells {
+    observer: Arc<dyn Observer>,
+    connections: Arc<AtomicU64>,
+}
+
+impl Tells {
+    fn wrap(&self, connection: Connection, direction: Direction) -> Connection {
+        let Connection { peer, local, reader, writer } = connection;
+        let number = self.connections.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let teller = Teller { tells: self.clone(), connection: number, peer: Some(peer) };
+        teller.tell(direction, What::Connected);
+        Connection {
+            peer,
+            local,
+            reader: Box::new(ObservedReader { inner: reader, teller: teller.clone(), closed: false }),
+            writer: Box::new(ObservedWriter { inner: writer, teller }),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Teller {
+    tells: Tells,
+    connection: u64,
+    peer: Option<SocketAddr>,
+}
+
+impl Teller {
+    fn tell(&self, direction: Direction, what: What<'_>) {
+        let record = Record { connection: self.connection, peer: self.peer, direction, what };
+        self.tells.observer.observe(&record);
+    }
+
+    fn failed(&self, direction: Direction, error: &dyn fmt::Display) {
+        self.tell(direction, What::Failed { error });
+    }
+}
+
+#[derive(Debug)]
+struct ObservedReader {
+    inner: Box<dyn MessageReader>,
+    teller: Teller,
+    closed: bool,
+}
+
+impl MessageReader for ObservedReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Incoming, ReadError>> {
+        Box::pin(async move {
+            let outcome = self.inner.next().await;
+            let what = match &outcome {
+                Ok(Incoming::Message { parsed, bytes }) => {
+                    let (message, quirks) = (&parsed.message, parsed.quirks);
+                    What::Message { message, quirks, dialect: None, bytes: *bytes }
+                }
+                Ok(Incoming::Malformed { error, bytes }) => What::Malformed { error, bytes: *bytes },
+                Ok(Incoming::File { length }) => What::FileBegins { length: *length },
+                Ok(Incoming::Closed) if std::mem::replace(&mut self.closed, true) => return outcome,
+                Ok(Incoming::Closed) => What::Closed,
+                Err(error) => What::Failed { error },
+            };
+            self.teller.tell(Direction::In, what);
+            outcome
+        })
+    }
+
+    fn receive_file(
+        &mut self,
+        sink: Box<dyn FileSink>,
+        expected: Option<u64>,
+        progress: Progress,
+    ) -> BoxFuture<'_, Result<u64, ReceiveError>> {
+        Box::pin(async move {
+            let outcome = self.inner.receive_file(sink, expected, progress).await;
+            let what = match &outcome {
+                Ok(length) => What::FileMoved { length: *length },
+                Err(error) => What::Failed { error },
+            };
+            self.teller.tell(Direction::In, what);
+            outcome
+        })
+    }
+}
+
+#[derive(Debug)]
+struct ObservedWriter {
+    inner: Box<dyn MessageWriter>,
+    teller: Teller,
+}
+
+impl MessageWriter for ObservedWriter {
+    fn send<'a>(
+        &'a mut self,
+        message: &'a Message,
+        dialect: &'a Dialect,
+    ) -> BoxFuture<'a, Result<usize, WriteError>> {
+        Box::pin(async move {
+            let outcome = self.inner.send(message, dialect).await;
+            let what = match &outcome {
+                Ok(bytes) => {
+                    let quirks = QuirkSet::default();
+                    What::Message { message, quirks, dialect: Some(dialect), bytes: *bytes }
+                }
+                Err(error) => What::Failed { error },
+            };
+            self.teller.tell(Direction::Out, what);
+            outcome
+        })
+    }
+
+    fn send_file(
+        &mut self,
+        source: Box<dyn FileSource>,
+        progress: Progress,
+    ) -> BoxFuture<'_, Result<u64, SendFileError>> {
+        Box::pin(async move {
+            self.teller.tell(Direction::Out, What::FileBegins { length: Some(source.length()) });
+            let outcome = self.inner.send_file(source, progress).await;
+            let what = match &outcome {
+                Ok(length) => What::FileMoved { length: *length },
+                Err(error) => What::Failed { error },
+            };
+            self.teller.tell(Direction::Out, what);
+            outcome
+        })
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {
+        Box::pin(async move {
+            let outcome = self.inner.close().await;
+            match &outcome {
+                Ok(()) => self.teller.tell(Direction::Out, What::Closed),
+                Err(error) => self.teller.failed(Direction::Out, error),
+            }
+            outcome
+        })
+    }
+}
