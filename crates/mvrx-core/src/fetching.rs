@@ -121,7 +121,7 @@ impl Core {
                     && peer.has_address()
                     && !tried.contains(station)
                     && lists(station)
-                    && (file.is_some() || peer.product.reads_empty_file_uuid())
+                    && (file.is_some() || peer.product.answers_request_for_current_state())
             })
             // req: STA-11
             .max_by_key(|(station, peer)| (Some(**station) == author, peer.reachable, peer.join_accepted))

@@ -124,6 +124,13 @@ impl History {
         self.by_arrival.values().filter(move |e| e.held && is_for(&e.commit, station)).map(|e| &e.commit)
     }
 
+    /// The newest of them, oldest first: more than `most` would not fit a message.
+    pub(crate) fn newest_visible_to(&self, station: Option<StationUuid>, most: usize) -> Vec<Commit> {
+        let mut newest: Vec<Commit> = self.visible_to(station).rev().take(most).cloned().collect();
+        newest.reverse();
+        newest
+    }
+
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
         self.by_arrival.iter().map(|(arrival, e)| CommitView {
             commit: &e.commit,

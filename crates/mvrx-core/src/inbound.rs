@@ -84,12 +84,7 @@ impl Core {
         let station = join.station;
         if station == self.config.station {
             // One product JOINs itself; others do when two of our addresses lead back to us.
-            return self.answer_join(
-                conn,
-                Some(station),
-                Product::detect(&join.provider, &join.station_name),
-                ok(),
-            );
+            return self.answer_join(conn, Some(station), join.product(), ok());
         }
         if self.presence != Presence::Present {
             return self.answer_join(
@@ -113,8 +108,8 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(&station) {
             peer.heard_from(address.ip());
         }
-        self.learn(station, &join.provider, &join.station_name, join.version);
-        let product = self.peers.get(&station).map_or(Product::Other, |p| p.product);
+        let product = join.product();
+        self.learn(station, (&join.provider, product), &join.station_name, join.version);
         self.answer_join(conn, Some(station), product, ok());
         self.membership(station, MembershipEvent::JoinReceived);
         self.watch_unseen(station);
@@ -129,8 +124,8 @@ impl Core {
     }
 
     fn answer_join(&mut self, conn: ConnId, to: Option<StationUuid>, product: Product, reply: Reply) {
-        let commits: Vec<Commit> =
-            if reply.ok { self.history.visible_to(to).cloned().collect() } else { Vec::new() };
+        let most = Dialect::towards(product).most_commits();
+        let commits = if reply.ok { self.history.newest_visible_to(to, most) } else { Vec::new() };
         let ret = JoinRet {
             reply,
             provider: self.config.provider.clone(),

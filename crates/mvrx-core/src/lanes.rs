@@ -305,7 +305,8 @@ impl Core {
             Target::Station(station) => Some(station),
             Target::Place(_) => None,
         };
-        let commits: Vec<Commit> = self.history.visible_to(station).cloned().collect();
+        let most = Dialect::towards(self.product_of(target)).most_commits();
+        let commits = self.history.newest_visible_to(station, most);
         if let Some(peer) = station.and_then(|s| self.peers.get_mut(&s))
             && peer.membership != Membership::Member
         {

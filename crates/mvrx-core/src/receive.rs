@@ -167,7 +167,7 @@ impl Core {
         if station == self.config.station || !self.peers.contains_key(&station) {
             return;
         }
-        self.learn(station, &ret.provider, &ret.station_name, ret.version);
+        self.learn(station, (&ret.provider, ret.product()), &ret.station_name, ret.version);
         if !ret.reply.ok {
             self.event(Event::JoinRefused { station, message: ret.reply.message.clone() });
             if let Some(peer) = self.peers.get_mut(&station) {
@@ -186,7 +186,7 @@ impl Core {
     pub(crate) fn learn(
         &mut self,
         station: StationUuid,
-        provider: &str,
+        (provider, product): (&str, Product),
         name: &str,
         version: mvrx_message::MvrVersion,
     ) {
@@ -194,7 +194,7 @@ impl Core {
         // req: STA-03
         let known_as = std::mem::replace(&mut peer.name, name.to_owned());
         peer.version = version;
-        peer.product = Product::detect(provider, name);
+        peer.product = product;
         let first = peer.provider.is_empty();
         provider.clone_into(&mut peer.provider);
         if known_as != name && !first && !known_as.is_empty() {
