@@ -3,7 +3,7 @@
 //! Every change gets the next *version*. A recipient only remembers up to which version it has been told, so what is pending for it costs
 //! nothing, coalesces by itself (the latest value wins) and is rendered once for all recipients that stand at the same version.
 //!
-//! - Changes of rooms and of who is where go out at the end of the round in which they happened.
+//! - Changes of rooms and of who is where go out at the end of the round in which they happened, at most every 50 us per client there is.
 //! - Counts and custom attributes go out at once when the last round of updates is long enough ago, else when it is.
 //! - A recipient that does not read gets nothing until it has read, then everything that is still true.
 //! - A room or client that is gone has no version any more: no update can follow ROOM_DELETED or CLIENT_DISCONNECTED.
@@ -28,7 +28,9 @@ pub(super) struct Updates {
     /// Something changed that goes out at the end of the round; something changed that may wait.
     prompt: bool,
     relaxed: bool,
-    last_round: Option<Duration>,
+    /// When everybody was last told of anything, and of changes that may wait.
+    last_prompt: Option<Duration>,
+    last_relaxed: Option<Duration>,
 }
 
 impl Updates {
@@ -79,23 +81,25 @@ impl RoomServer {
         self.updates.relaxed |= !prompt;
     }
 
-    /// When updates that may wait are due.
+    /// When the next updates are due.
     pub(super) fn updates_due(&self) -> Option<Duration> {
-        let interval = self.update_interval();
-        self.updates.relaxed.then(|| self.updates.last_round.map_or(Duration::ZERO, |last| last + interval))
-    }
-
-    fn update_interval(&self) -> Duration {
         let clients = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
-        self.limits.update_interval + PER_CLIENT * clients
+        let due = |pending: bool, last: Option<Duration>, interval: Duration| {
+            pending.then(|| last.map_or(Duration::ZERO, |last| last + interval))
+        };
+        let prompt = due(self.updates.prompt, self.updates.last_prompt, PROMPT_PER_CLIENT * clients);
+        let interval = self.limits.update_interval + RELAXED_PER_CLIENT * clients;
+        let relaxed = due(self.updates.relaxed, self.updates.last_relaxed, interval);
+        prompt.into_iter().chain(relaxed).min()
     }
 
     /// Sends what is due.
     // req: MIX-ROW-15
     pub(super) fn send_due_updates(&mut self, now: Duration) {
-        if self.updates.prompt || self.updates_due().is_some_and(|due| due <= now) {
+        if self.updates_due().is_some_and(|due| due <= now) {
+            self.updates.last_prompt = Some(now);
             if self.updates.relaxed {
-                self.updates.last_round = Some(now);
+                self.updates.last_relaxed = Some(now);
             }
             self.send_updates_to_all();
         }
@@ -180,5 +184,8 @@ impl RoomServer {
     }
 }
 
-const PER_CLIENT: Duration = Duration::from_micros(200);
+/// What it costs to tell everybody grows with their number, so the time between two tellings does, too: 1,000 clients that join at once must not
+/// cost a million messages.
+const PROMPT_PER_CLIENT: Duration = Duration::from_micros(50);
+const RELAXED_PER_CLIENT: Duration = Duration::from_micros(200);
 const EMPTY: &str = "{}";

@@ -245,7 +245,7 @@ impl Writer {
         for task in tasks {
             match task {
                 Task::Keep(StoreOp::Create { room, name, attributes }) => {
-                    self.create(room, &name, &attributes)?
+                    self.create(room, &name, &attributes)?;
                 }
                 Task::Keep(StoreOp::Commands { room, frames, ticket }) => {
                     taken += frames.len();

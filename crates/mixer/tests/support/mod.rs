@@ -1,5 +1,5 @@
 //! Doubles of the reference's Python programs, and small things for tests.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod python_client;
 pub mod python_server;
