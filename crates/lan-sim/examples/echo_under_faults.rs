@@ -1,7 +1,9 @@
-//! A toy protocol in a world that breaks: clients send numbered lines, a server echoes them, everything goes wrong for two minutes.
+//! A toy protocol in a world that breaks: clients send numbered lines, a server echoes them, everything goes
+//! wrong for two minutes.
 //!
-//! Run it with `cargo run -p lan-sim --example echo_under_faults -- [SEED]`; the same seed prints the same every time. It shows the whole round: nodes,
-//! hosts, a fault plan, a check after everything that happens, and what to look at when a run fails.
+//! Run it with `cargo run -p lan-sim --example echo_under_faults -- [SEED]`; the same seed prints the same
+//! every time. It shows the whole round: nodes, hosts, a fault plan, a check after everything that happens,
+//! and what to look at when a run fails.
 #![allow(clippy::print_stdout)]
 
 use std::collections::VecDeque;
@@ -116,7 +118,8 @@ impl Client {
         }
     }
 
-    /// Every 100 ms: a line, or a dial when there is no link. A link that did not echo for ten seconds is given up.
+    /// Every 100 ms: a line, or a dial when there is no link. A link that did not echo for ten seconds is
+    /// given up.
     fn tick(&mut self, net: &mut HostCtx<'_>) {
         self.next_try = net.now() + Duration::from_millis(100);
         match (self.link, self.server) {
@@ -187,7 +190,8 @@ impl Node for Toy {
     }
 }
 
-/// The check: nothing ever came back changed, out of order or twice. Looks only at the node that something happened to.
+/// The check: nothing ever came back changed, out of order or twice. Looks only at the node that something
+/// happened to.
 fn check(world: &World<Toy>, host: Option<HostId>) -> Result<(), Outcome> {
     match host.and_then(|host| world.node(host)) {
         Some(Toy::Client(Client { wrong: Some(wrong), .. })) => {

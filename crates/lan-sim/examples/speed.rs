@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use lan_sim::{Announcement, Conn, Event, HostCtx, HostSpec, LinkProfile, Node, Read, Settings, Time, World};
 
-/// Has links to some neighbours and sends 300 bytes over one of them every now and then; answers what it gets with 100 bytes.
+/// Has links to some neighbours and sends 300 bytes over one of them every now and then; answers what it gets
+/// with 100 bytes.
 struct Peer {
     links: Vec<Conn>,
     dial: Vec<SocketAddr>,

@@ -1,8 +1,8 @@
 //! Where a schedule's decisions come from: a seed, or the bytes of a fuzz target.
 //!
-//! Drawn from bytes, an exhausted source answers every question with its first answer (0, `false`, the first item), which a
-//! generator should make the quietest one, and [`Choices::is_spent`] tells a generator to stop. Fewer and smaller bytes so mean a simpler
-//! schedule, which is what a fuzzer's own minimiser needs.
+//! Drawn from bytes, an exhausted source answers every question with its first answer (0, `false`, the first
+//! item), which a generator should make the quietest one, and [`Choices::is_spent`] tells a generator to
+//! stop. Fewer and smaller bytes so mean a simpler schedule, which is what a fuzzer's own minimiser needs.
 
 use std::time::Duration;
 
@@ -46,8 +46,8 @@ impl<'a> Choices<'a> {
         matches!(self.source, Source::Bytes([]))
     }
 
-    /// A number below `limit`; 0 when `limit` is 0 or 1, which uses nothing. From bytes: as few of them as can reach `limit`, highest
-    /// first, modulo `limit`.
+    /// A number below `limit`; 0 when `limit` is 0 or 1, which uses nothing. From bytes: as few of them as
+    /// can reach `limit`, highest first, modulo `limit`.
     pub fn below(&mut self, limit: u64) -> u64 {
         if limit <= 1 {
             return 0;
@@ -81,7 +81,8 @@ impl<'a> Choices<'a> {
         }
     }
 
-    /// Whether something with that chance happens. From bytes: one byte for chances of a percent and more, never when spent.
+    /// Whether something with that chance happens. From bytes: one byte for chances of a percent and more,
+    /// never when spent.
     pub fn hits(&mut self, chance: Chance) -> bool {
         let parts = u64::from(chance.parts_per_million());
         match &mut self.source {

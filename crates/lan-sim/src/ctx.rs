@@ -41,7 +41,8 @@ impl<'a> HostCtx<'a> {
         self.net.host(self.host).map_or(0, |host| host.boot)
     }
 
-    /// The time: that of the event, and what the disk took since. Never goes backwards, whatever the wall clock does.
+    /// The time: that of the event, and what the disk took since. Never goes backwards, whatever the wall
+    /// clock does.
     pub fn now(&self) -> Time {
         self.net.local_now(self.host)
     }
@@ -91,25 +92,28 @@ impl<'a> HostCtx<'a> {
         self.net.unlisten(self.host, port);
     }
 
-    /// Dials. Always ends in [`Event::Connected`](crate::Event::Connected) or [`Event::DialFailed`](crate::Event::DialFailed), unless closed before.
+    /// Dials. Always ends in [`Event::Connected`](crate::Event::Connected) or
+    /// [`Event::DialFailed`](crate::Event::DialFailed), unless closed before.
     pub fn dial(&mut self, to: SocketAddr) -> Conn {
         // The host exists, for it is running: a dial of it always gives a handle.
         self.net.dial(self.host, to).unwrap_or_else(Conn::nowhere)
     }
 
-    /// Appends up to `most` bytes to `out`. Stops early before bulk, as a read may stop anywhere; makes the bytes of bulk that comes
-    /// first, so that a reader which knows nothing of bulk gets every byte.
+    /// Appends up to `most` bytes to `out`. Stops early before bulk, as a read may stop anywhere; makes the
+    /// bytes of bulk that comes first, so that a reader which knows nothing of bulk gets every byte.
     pub fn read(&mut self, conn: Conn, out: &mut Vec<u8>, most: usize) -> Read {
         self.net.read(conn, out, most)
     }
 
-    /// Takes up to `most` bytes in the form they were written in: the way to move a file's bytes without making them.
+    /// Takes up to `most` bytes in the form they were written in: the way to move a file's bytes without
+    /// making them.
     pub fn take(&mut self, conn: Conn, most: u64) -> Take {
         self.net.take(conn, most)
     }
 
-    /// Writes what the receiver's window has room for; returns how many bytes were taken. After a part, [`Event::Writable`](crate::Event::Writable)
-    /// tells when to go on. Before the link is open nothing is taken. [`SendQueue`](crate::SendQueue) does all this for nodes that do not care.
+    /// Writes what the receiver's window has room for; returns how many bytes were taken. After a part,
+    /// [`Event::Writable`](crate::Event::Writable) tells when to go on. Before the link is open nothing is
+    /// taken. [`SendQueue`](crate::SendQueue) does all this for nodes that do not care.
     ///
     /// # Errors
     /// [`ConnGone`] when the handle is over or finished.
@@ -136,8 +140,8 @@ impl<'a> HostCtx<'a> {
         self.net.finish(conn);
     }
 
-    /// Closes: what was written still arrives and then its end, unless bytes were left unread here, which makes it a reset, as on real
-    /// systems. Ends a dial, too. The handle is over.
+    /// Closes: what was written still arrives and then its end, unless bytes were left unread here, which
+    /// makes it a reset, as on real systems. Ends a dial, too. The handle is over.
     pub fn close(&mut self, conn: Conn) {
         self.net.close(conn);
     }

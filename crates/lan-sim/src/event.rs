@@ -40,7 +40,8 @@ pub enum Event {
         /// Where the other end is.
         peer: SocketAddr,
     },
-    /// Something more can be read from this end: bytes, or the end of them. Told once per arrival: who leaves bytes unread is not reminded.
+    /// Something more can be read from this end: bytes, or the end of them. Told once per arrival: who leaves
+    /// bytes unread is not reminded.
     Readable {
         /// Which end.
         conn: Conn,
@@ -57,7 +58,8 @@ pub enum Event {
         /// Why.
         why: Break,
     },
-    /// The discovery bus has an announcement: a new one, a changed one, the same again, or one that is no longer true.
+    /// The discovery bus has an announcement: a new one, a changed one, the same again, or one that is no
+    /// longer true.
     Sighted(Arc<Announcement>),
     /// What an instance announced is withdrawn or too old to be believed.
     Vanished(Arc<Announcement>),

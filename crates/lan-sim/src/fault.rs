@@ -1,8 +1,9 @@
-//! The faults a world knows: what can be ordered ([`Fault`]), what comes of it ([`Effect`]), and how often each happened
-//! ([`FaultCounts`]).
+//! The faults a world knows: what can be ordered ([`Fault`]), what comes of it ([`Effect`]), and how often
+//! each happened ([`FaultCounts`]).
 //!
-//! A fault names hosts by number and picks links by a number taken modulo how many there are, so that it means something in every run and a shrinker may
-//! leave out whatever was before it. A fault that finds nothing to break (no open link, a host that is down) does nothing and is not counted.
+//! A fault names hosts by number and picks links by a number taken modulo how many there are, so that it
+//! means something in every run and a shrinker may leave out whatever was before it. A fault that finds
+//! nothing to break (no open link, a host that is down) does nothing and is not counted.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::host::HostId;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A link of the host breaks for both ends, at a byte: of what is under way to the host, `keep` bytes at most still arrive.
+    /// A link of the host breaks for both ends, at a byte: of what is under way to the host, `keep` bytes at
+    /// most still arrive.
     Reset {
         /// Whose link.
         host: HostId,
@@ -29,7 +31,8 @@ pub enum Fault {
         /// Which of its links, modulo their number.
         nth: u32,
     },
-    /// The host loses its end of a link and is told so; the other side is not told and finds out when it writes.
+    /// The host loses its end of a link and is told so; the other side is not told and finds out when it
+    /// writes.
     HalfOpen {
         /// Whose end is lost.
         host: HostId,
@@ -65,7 +68,8 @@ pub enum Fault {
         /// What becomes of its disk meanwhile.
         disk: DiskFate,
     },
-    /// The host does nothing for a while (a suspended machine, a debugger, a blocked main thread); what arrives meanwhile waits.
+    /// The host does nothing for a while (a suspended machine, a debugger, a blocked main thread); what
+    /// arrives meanwhile waits.
     Pause {
         /// Which host.
         host: HostId,
@@ -111,7 +115,8 @@ pub enum Fault {
         /// How long.
         span: Duration,
     },
-    /// The host hears again, now, what an instance announced formerly: an older announcement if there was one, else one that is still true.
+    /// The host hears again, now, what an instance announced formerly: an older announcement if there was
+    /// one, else one that is still true.
     StaleSighting {
         /// Who hears it.
         host: HostId,
@@ -132,10 +137,11 @@ pub enum Fault {
 /// In which way a host stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Crash {
-    /// The process dies, the machine lives: its links are closed by the system (reset where bytes were unread), dials are refused, and what was
-    /// written to its disk stays.
+    /// The process dies, the machine lives: its links are closed by the system (reset where bytes were
+    /// unread), dials are refused, and what was written to its disk stays.
     Process,
-    /// The machine loses its power: no packet says so, dials time out, and what was not synced is lost or torn.
+    /// The machine loses its power: no packet says so, dials time out, and what was not synced is lost or
+    /// torn.
     Power,
 }
 

@@ -1,6 +1,8 @@
-//! The hash of traces and contents: multiply two 64-bit words and fold the halves of the product together (the idea of wyhash).
+//! The hash of traces and contents: multiply two 64-bit words and fold the halves of the product together
+//! (the idea of wyhash).
 //!
-//! Fast, the same on every machine, and not cryptographic: it tells accidents apart, never an attacker's work.
+//! Fast, the same on every machine, and not cryptographic: it tells accidents apart, never an attacker's
+//! work.
 
 /// Folds `word` into `state`.
 pub(crate) const fn word(state: u64, word: u64) -> u64 {

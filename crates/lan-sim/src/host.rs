@@ -50,8 +50,9 @@ pub struct HostSpec {
 }
 
 impl HostSpec {
-    /// A host with that name, which must be its own in the world: its randomness hangs on it. Without further ado it has one address, its
-    /// network is [`Settings::link`](crate::Settings::link), its disk is as large as it likes, and it starts when it is added.
+    /// A host with that name, which must be its own in the world: its randomness hangs on it. Without further
+    /// ado it has one address, its network is [`Settings::link`](crate::Settings::link), its disk is as large
+    /// as it likes, and it starts when it is added.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -63,14 +64,16 @@ impl HostSpec {
         }
     }
 
-    /// Gives it an address. Several calls give several; none at all gives one in 10.0.0.0/8 by the host's number.
+    /// Gives it an address. Several calls give several; none at all gives one in 10.0.0.0/8 by the host's
+    /// number.
     #[must_use]
     pub fn address(mut self, ip: IpAddr) -> Self {
         self.addresses.push((ip, true));
         self
     }
 
-    /// Gives it an address that nobody else can reach (a container bridge, a tunnel); several hosts may have the same one.
+    /// Gives it an address that nobody else can reach (a container bridge, a tunnel); several hosts may have
+    /// the same one.
     #[must_use]
     pub fn dead_address(mut self, ip: IpAddr) -> Self {
         self.addresses.push((ip, false));
@@ -84,7 +87,8 @@ impl HostSpec {
         self
     }
 
-    /// Lets some other program on the host have that port: it cannot be listened to, and dials of it are refused.
+    /// Lets some other program on the host have that port: it cannot be listened to, and dials of it are
+    /// refused.
     #[must_use]
     pub fn taken_port(mut self, port: u16) -> Self {
         self.taken_ports.push(port);
@@ -215,7 +219,8 @@ impl Host {
         self.sides == other.sides
     }
 
-    /// A port that nobody has, for the near end of a dial or a listener that asked for any. Ports come back after some 16,000 others.
+    /// A port that nobody has, for the near end of a dial or a listener that asked for any. Ports come back
+    /// after some 16,000 others.
     pub(crate) fn own_port(&mut self) -> u16 {
         loop {
             let port = self.next_port;

@@ -1,11 +1,11 @@
 //! A deterministic world for tests: virtual clock, byte links, discovery bus, disks, faults, seed, trace.
 //!
-//! It turns state machines without input and output of their own, written as [`Node`]s, and one seed into a run that is
-//! the same on every machine: hosts start, dial, talk, lose links and power, and start again, an hour of it in a second.
-//! A run that fails is a seed, or a list of steps that [`shrink`] makes short.
+//! It turns state machines without input and output of their own, written as [`Node`]s, and one seed into a
+//! run that is the same on every machine: hosts start, dial, talk, lose links and power, and start again, an
+//! hour of it in a second. A run that fails is a seed, or a list of steps that [`shrink`] makes short.
 //!
-//! It deliberately knows no protocol, no thread, no real clock and no runtime. Links carry bytes, the bus carries
-//! announcements, disks keep files; what they mean is the nodes' affair.
+//! It deliberately knows no protocol, no thread, no real clock and no runtime. Links carry bytes, the bus
+//! carries announcements, disks keep files; what they mean is the nodes' affair.
 //!
 //! ```text
 //!  Choices ─► FaultPlan ─┐                        ┌──────── Node (yours) ───────┐
@@ -60,29 +60,31 @@
 //! assert_eq!(run(7), run(7));
 //! assert_ne!(run(7), run(8));
 //! ```
-//! For a core with `step(now, input)` and `deadline()` a node is an adaptor: `now` is `net.now().since_start()`, received
-//! bytes go through the real decoder, outputs become calls of [`HostCtx`], a [`SendQueue`] per link keeps what a window
-//! has no room for, and `deadline` is passed on. `examples/echo_under_faults.rs` shows a whole round under faults.
+//! For a core with `step(now, input)` and `deadline()` a node is an adaptor: `now` is
+//! `net.now().since_start()`, received bytes go through the real decoder, outputs become calls of
+//! [`HostCtx`], a [`SendQueue`] per link keeps what a window has no room for, and `deadline` is passed on.
+//! `examples/echo_under_faults.rs` shows a whole round under faults.
 //!
 //! # Rules a node and its owner keep
-//! * Nothing in a node comes from outside the world: no clock but [`HostCtx::now`] and [`HostCtx::wall_clock`], no
-//!   randomness but [`HostCtx::random`] and [`HostCtx::stream`], no map that iterates in a random order where order
-//!   shows. Running a seed twice and comparing [`Trace::hash`] finds who breaks this.
-//! * [`Event::Readable`] is told once per arrival: read until [`Read::Empty`], or remember that bytes were left.
-//! * Hosts have names of their own: a host's randomness hangs on its name, so that one host more shifts nobody else's.
+//! * Nothing in a node comes from outside the world: no clock but [`HostCtx::now`] and
+//!   [`HostCtx::wall_clock`], no randomness but [`HostCtx::random`] and [`HostCtx::stream`], no map that
+//!   iterates in a random order where order shows. Running a seed twice and comparing [`Trace::hash`] finds
+//!   who breaks this.
+//! * [`Event::Readable`] is told once per arrival: read until [`Read::Empty`], or remember that bytes were
+//!   left.
+//! * Hosts have names of their own: a host's randomness hangs on its name, so that one host more shifts
+//!   nobody else's.
 //! * Draw steps first, play them then ([`World::play`]): a step left out must not change the others.
 //!
-//! # What it costs
-//! Costs are by segment, not by byte: a file of 4 GiB written as [`Bulk`] flows in some hundred steps and lies on a
-//! [`Disk`] as one extent; [`Content`] compares it without making it. An optimised build works off some three million
-//! events per second of processor time, with 5,000 hosts as with 100 (`examples/speed.rs`). Bounded are a link's bytes
-//! by its windows, the trace by [`Keep`], shrinking by its tries. The queue is as long as nodes make it;
-//! [`World::queued`] tells.
+//! # What it costs Costs are by segment, not by byte: a file of 4 GiB written as [`Bulk`] flows in some
+//! hundred steps and lies on a [`Disk`] as one extent; [`Content`] compares it without making it. An
+//! optimised build works off some three million events per second of processor time, with 5,000 hosts as with
+//! 100 (`examples/speed.rs`). Bounded are a link's bytes by its windows, the trace by [`Keep`], shrinking by
+//! its tries. The queue is as long as nodes make it; [`World::queued`] tells.
 //!
-//! # What it is not
-//! Links are TCP as its users see it, not its packets: no congestion, no keep-alives, no urgent data; rates are per
-//! link, not per machine, and a machine runs one node. The bus is not multicast DNS but what that does to those who use
-//! it. Disks have no links, permissions or times.
+//! # What it is not Links are TCP as its users see it, not its packets: no congestion, no keep-alives, no
+//! urgent data; rates are per link, not per machine, and a machine runs one node. The bus is not multicast
+//! DNS but what that does to those who use it. Disks have no links, permissions or times.
 #![forbid(unsafe_code)]
 
 mod bus;

@@ -8,7 +8,8 @@ use crate::pipe::Pipe;
 use crate::rng::Seed;
 use crate::time::Time;
 
-/// One end of a link, as its host knows it. Never used again for another link; a handle of a link that is over is simply over.
+/// One end of a link, as its host knows it. Never used again for another link; a handle of a link that is
+/// over is simply over.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Conn {
     // The order of handles is the order of dials: first field first.
@@ -17,7 +18,8 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// A number of its own in this world: `2n` for the end that dialled the `n`th link, `2n + 1` for the other one.
+    /// A number of its own in this world: `2n` for the end that dialled the `n`th link, `2n + 1` for the
+    /// other one.
     pub const fn number(self) -> u32 {
         self.serial
     }

@@ -1,7 +1,8 @@
 //! One direction of a link: the bytes between a sender's write and a receiver's read.
 //!
-//! Real bytes lie in one buffer, bulk in a list of runs between them; segments under way are only lengths over the two. The bytes that
-//! arrived are the front of the buffer. All counting is by segment, so a long run of bulk costs what a short one does.
+//! Real bytes lie in one buffer, bulk in a list of runs between them; segments under way are only lengths
+//! over the two. The bytes that arrived are the front of the buffer. All counting is by segment, so a long
+//! run of bulk costs what a short one does.
 
 use std::collections::VecDeque;
 
@@ -122,7 +123,8 @@ impl Pipe {
         self.flight.push_back(segment);
     }
 
-    /// Makes the last segment under way longer, if it is data: a later write that travels with an earlier one.
+    /// Makes the last segment under way longer, if it is data: a later write that travels with an earlier
+    /// one.
     pub(crate) fn merge_into_last(&mut self, length: u64) -> bool {
         match self.flight.back_mut() {
             Some(Segment { what: Freight::Data(last), .. }) => {
@@ -157,7 +159,8 @@ impl Pipe {
         self.runs.front().map_or(self.arrived, |(before, _)| self.arrived.min(*before))
     }
 
-    /// Appends up to `most` bytes of what arrived to `out`. Stops before bulk; begins with bulk by making its bytes.
+    /// Appends up to `most` bytes of what arrived to `out`. Stops before bulk; begins with bulk by making its
+    /// bytes.
     pub(crate) fn read(&mut self, out: &mut Vec<u8>, most: usize) -> usize {
         if self.bulk_is_next() {
             let Some(Payload::Bulk(bulk)) = self.take(most as u64) else { return 0 };

@@ -10,7 +10,8 @@ use crate::time::{Time, nanos};
 
 /// How often each kind of fault is to happen in the whole world, and for how long faults last.
 ///
-/// The plan only writes a list of faults; what it breaks is seen when the list is played. So the list can be shown, cut and shrunk.
+/// The plan only writes a list of faults; what it breaks is seen when the list is played. So the list can be
+/// shown, cut and shrunk.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,7 +63,8 @@ impl FaultPlan {
         self
     }
 
-    /// Draws the faults of a world of `hosts` hosts, from `start` on, in the order of time. Drawn from bytes, the list ends with the bytes.
+    /// Draws the faults of a world of `hosts` hosts, from `start` on, in the order of time. Drawn from bytes,
+    /// the list ends with the bytes.
     pub fn draw(
         &self,
         choices: &mut Choices<'_>,
@@ -163,7 +165,8 @@ fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }
 
-/// Rates are counted in events per so many nanoseconds, about three years: fine enough for kinds that hardly ever happen.
+/// Rates are counted in events per so many nanoseconds, about three years: fine enough for kinds that hardly
+/// ever happen.
 const RATE_UNIT: u64 = 100_000_000_000_000_000;
 
 const TROUBLES: [LinkTrouble; 8] = [

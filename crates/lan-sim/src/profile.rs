@@ -1,7 +1,8 @@
 //! How a host's network behaves: what shapes the bytes it sends and the sightings it receives.
 //!
-//! A host's [`LinkProfile`] shapes what that host *sends* (delay, rate, cutting, losses) and how much it is willing to hold of what it *receives*
-//! (the windows). It can change while links are open; the next write and the next read follow the new one.
+//! A host's [`LinkProfile`] shapes what that host *sends* (delay, rate, cutting, losses) and how much it is
+//! willing to hold of what it *receives* (the windows). It can change while links are open; the next write
+//! and the next read follow the new one.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::rng::Chance;
 pub struct LinkProfile {
     /// How long a segment is on its way at least. Also the way of acknowledgements, refusals and resets.
     pub delay: Duration,
-    /// Up to how much longer, drawn for each segment. Segments of one link never overtake each other; those of different links do.
+    /// Up to how much longer, drawn for each segment. Segments of one link never overtake each other; those
+    /// of different links do.
     pub jitter: Duration,
     /// Bytes per second that each link of this host carries away; `None` is no limit.
     pub bytes_per_second: Option<u64>,
@@ -32,7 +34,8 @@ pub struct LinkProfile {
     pub lose_dial: Chance,
     /// How likely, for each segment, the link breaks at a random byte of it, for both ends.
     pub reset: Chance,
-    /// How likely, for each segment, the link falls silent for ever: both ends believe in it and nothing arrives.
+    /// How likely, for each segment, the link falls silent for ever: both ends believe in it and nothing
+    /// arrives.
     pub silence: Chance,
 }
 
@@ -44,7 +47,8 @@ pub enum Segmentation {
     Whole,
     /// The first 64 bytes of each write one by one, the rest whole.
     Bytewise,
-    /// Drawn for each write: whole, cut at up to four odd places, its first bytes one by one, or merged into the segment before it.
+    /// Drawn for each write: whole, cut at up to four odd places, its first bytes one by one, or merged into
+    /// the segment before it.
     Odd,
 }
 
@@ -101,8 +105,8 @@ pub struct BusProfile {
     pub waves: u32,
     /// Whether a host hears its own announcements, as a browser of multicast DNS does.
     pub echo: bool,
-    /// How likely, for each receiver, an announcement or goodbye is not heard. A lost announcement is heard at the next refresh, a lost goodbye
-    /// ends with the announcement's time to live.
+    /// How likely, for each receiver, an announcement or goodbye is not heard. A lost announcement is heard
+    /// at the next refresh, a lost goodbye ends with the announcement's time to live.
     pub lost: Chance,
     /// How long until those who missed an announcement hear it again.
     pub refresh: Duration,
@@ -112,7 +116,8 @@ pub struct BusProfile {
     pub late_by: Duration,
     /// How likely, for each receiver, an announcement is heard twice; the second time within `late_by`.
     pub duplicate: Chance,
-    /// How likely, for each receiver, an older announcement of the same instance is heard within `late_by` after the new one.
+    /// How likely, for each receiver, an older announcement of the same instance is heard within `late_by`
+    /// after the new one.
     pub stale: Chance,
 }
 

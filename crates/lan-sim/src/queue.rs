@@ -1,6 +1,7 @@
 //! The queue of what is going to happen: by time, and among equal times in the order it was put in.
 //!
-//! The order is total and has nothing random in it, so that what happens at one moment happens in one order, whatever the seed.
+//! The order is total and has nothing random in it, so that what happens at one moment happens in one order,
+//! whatever the seed.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

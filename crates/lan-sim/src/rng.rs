@@ -1,11 +1,12 @@
 //! Randomness: one seed becomes as many independent streams as there are things that need one.
 //!
-//! A [`Seed`] is a place in a tree of seeds: [`Seed::child`] goes down by a name, [`Seed::nth`] by a number. Every host, link
-//! direction, announcement and disk draws from a stream of its own place, so that adding a host, or a host drawing once more, shifts nobody
-//! else's numbers. Never hand one [`Rng`] to two things.
+//! A [`Seed`] is a place in a tree of seeds: [`Seed::child`] goes down by a name, [`Seed::nth`] by a number.
+//! Every host, link direction, announcement and disk draws from a stream of its own place, so that adding a
+//! host, or a host drawing once more, shifts nobody else's numbers. Never hand one [`Rng`] to two things.
 //!
-//! The generator is SplitMix64 (Steele, Lea, Flood 2014): a counter stepped by the golden-ratio constant and mixed by the `mix13`
-//! finaliser of Stafford. Eight bytes of state, the same numbers on every machine, good enough for tests and for nothing else.
+//! The generator is SplitMix64 (Steele, Lea, Flood 2014): a counter stepped by the golden-ratio constant and
+//! mixed by the `mix13` finaliser of Stafford. Eight bytes of state, the same numbers on every machine, good
+//! enough for tests and for nothing else.
 
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ impl Rng {
         mix(self.state)
     }
 
-    /// A number below `limit`, or 0 when `limit` is 0. Multiply-and-shift, biased by less than `limit / 2^64`.
+    /// A number below `limit`, or 0 when `limit` is 0. Multiply-and-shift, biased by less than `limit /
+    /// 2^64`.
     pub const fn below(&mut self, limit: u64) -> u64 {
         ((self.next_u64() as u128 * limit as u128) >> 64) as u64
     }

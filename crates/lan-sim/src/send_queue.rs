@@ -7,8 +7,9 @@ use crate::ctx::HostCtx;
 use crate::event::ConnGone;
 use crate::link::Conn;
 
-/// Payloads that wait for room, in order. Call [`SendQueue::flush`] after pushing and on [`Event::Writable`](crate::Event::Writable) and
-/// [`Event::Connected`](crate::Event::Connected). Unbounded: who pushes decides.
+/// Payloads that wait for room, in order. Call [`SendQueue::flush`] after pushing and on
+/// [`Event::Writable`](crate::Event::Writable) and [`Event::Connected`](crate::Event::Connected). Unbounded:
+/// who pushes decides.
 #[derive(Clone, Debug, Default)]
 pub struct SendQueue {
     waiting: VecDeque<Payload>,

@@ -1,8 +1,9 @@
 //! From a failing run to a short one that fails in the same way.
 //!
-//! [`shrink`] first leaves steps out, in halves, quarters, eighths and finally one by one (delta debugging, Zeller and Hildebrandt 2002), then replaces single steps by
-//! simpler ones ([`Simpler`]), and begins again while that helps. A try counts as failing only if the same checker fails. The number of tries is
-//! bounded, so that a run of any length ends in time; [`Shrunk::is_minimal`] says whether the bound cut it short.
+//! [`shrink`] first leaves steps out, in halves, quarters, eighths and finally one by one (delta debugging,
+//! Zeller and Hildebrandt 2002), then replaces single steps by simpler ones ([`Simpler`]), and begins again
+//! while that helps. A try counts as failing only if the same checker fails. The number of tries is bounded,
+//! so that a run of any length ends in time; [`Shrunk::is_minimal`] says whether the bound cut it short.
 
 use std::time::Duration;
 
@@ -133,8 +134,8 @@ impl Simpler for u8 {
 }
 
 impl<C: Clone + Simpler> Simpler for Step<C> {
-    /// At a rounder time before, or something simpler at its time. Steps keep their order, so a step never moves before the one before it only
-    /// in the list: played, one whose time has passed happens at once.
+    /// At a rounder time before, or something simpler at its time. Steps keep their order, so a step never
+    /// moves before the one before it only in the list: played, one whose time has passed happens at once.
     fn simpler(&self) -> Vec<Self> {
         let deeds: Vec<Deed<C>> = match &self.deed {
             Deed::Command(command) => command.simpler().into_iter().map(Deed::Command).collect(),

@@ -1,7 +1,8 @@
 //! Runs as lists of steps: what the users of a world do, and what goes wrong, each at its time.
 //!
-//! A run is wholly told by its settings and its steps. Drawing the steps first and playing them then, instead of drawing while playing, is what makes a
-//! failing run something that can be printed, kept as a test and shrunk.
+//! A run is wholly told by its settings and its steps. Drawing the steps first and playing them then, instead
+//! of drawing while playing, is what makes a failing run something that can be printed, kept as a test and
+//! shrunk.
 
 use std::fmt;
 use std::time::Duration;
@@ -35,7 +36,8 @@ pub enum Outcome {
     Passed,
     /// A checker found something wrong.
     Failed {
-        /// Which checker: the same name for the same bug, so that a shrinker does not slip from one bug to another.
+        /// Which checker: the same name for the same bug, so that a shrinker does not slip from one bug to
+        /// another.
         check: String,
         /// What it saw.
         detail: String,
@@ -82,8 +84,9 @@ pub fn interleave<C>(
 }
 
 impl<N: Node> World<N> {
-    /// Plays steps, then goes on for `rest`. `command` does what a user does; `check` looks at the world after everything that happens and ends the run
-    /// by an error. Steps must be in the order of time; one whose time has passed happens at once.
+    /// Plays steps, then goes on for `rest`. `command` does what a user does; `check` looks at the world
+    /// after everything that happens and ends the run by an error. Steps must be in the order of time; one
+    /// whose time has passed happens at once.
     pub fn play<C>(
         &mut self,
         steps: &[Step<C>],

@@ -1,13 +1,14 @@
 //! The virtual clock: nanoseconds since the world began.
 //!
-//! Nothing in this crate reads a real clock. Time moves only when the world takes the next entry from its queue, so an hour
-//! of a quiet network costs nothing and a run is the same on every machine.
+//! Nothing in this crate reads a real clock. Time moves only when the world takes the next entry from its
+//! queue, so an hour of a quiet network costs nothing and a run is the same on every machine.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A moment of virtual time, in nanoseconds since the world began. Holds about 584 years; sums saturate there.
+/// A moment of virtual time, in nanoseconds since the world began. Holds about 584 years; sums saturate
+/// there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
 

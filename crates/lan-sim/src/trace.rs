@@ -1,9 +1,9 @@
 //! The record of what happened: its hash for machines, its text for people.
 //!
-//! Everything that happens adds its time, host, kind and two numbers to a rolling hash, written bytes included by their own hash, so two
-//! runs with the same hash did the same, and the first thing that differs changes the hash for good. Texts of
-//! [`HostCtx::note`](crate::HostCtx::note) are made only when records are kept and are not part of the hash, so that the hash is the same
-//! whether anybody reads along or not.
+//! Everything that happens adds its time, host, kind and two numbers to a rolling hash, written bytes
+//! included by their own hash, so two runs with the same hash did the same, and the first thing that differs
+//! changes the hash for good. Texts of [`HostCtx::note`](crate::HostCtx::note) are made only when records are
+//! kept and are not part of the hash, so that the hash is the same whether anybody reads along or not.
 
 use std::collections::VecDeque;
 use std::fmt;

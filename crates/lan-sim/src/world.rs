@@ -14,16 +14,18 @@ use crate::profile::LinkProfile;
 use crate::time::Time;
 use crate::trace::{Trace, What};
 
-/// What runs on a host: an adaptor around a sans-IO state machine, a double of somebody else's product, or a toy.
+/// What runs on a host: an adaptor around a sans-IO state machine, a double of somebody else's product, or a
+/// toy.
 ///
-/// For a core with `step(now, input)` and `deadline()` it is this much: turn the event into inputs, step, turn the outputs into calls of
-/// `net`, and pass the deadline on.
+/// For a core with `step(now, input)` and `deadline()` it is this much: turn the event into inputs, step,
+/// turn the outputs into calls of `net`, and pass the deadline on.
 pub trait Node {
     /// Something happened. What the node does about it happens now, or where its disk takes time, soon.
     fn handle(&mut self, event: Event, net: &mut HostCtx<'_>);
 
-    /// When it wants [`Event::Wake`], asked after every event; one that is past is due at once. A node whose deadline is still not in the future
-    /// after a wake-up is woken again one microsecond later and counted in [`World::spins`]: time passes even for a node that never gets done.
+    /// When it wants [`Event::Wake`], asked after every event; one that is past is due at once. A node whose
+    /// deadline is still not in the future after a wake-up is woken again one microsecond later and counted
+    /// in [`World::spins`]: time passes even for a node that never gets done.
     fn deadline(&self) -> Option<Time> {
         None
     }
@@ -73,7 +75,8 @@ impl<N: Node> World<N> {
         Self { net: Net::new(settings), places: Vec::new(), delivered: 0, actions: 0, spins: 0 }
     }
 
-    /// Adds a host. It starts now, or when its specification says; `birth` makes its node at this and every later start.
+    /// Adds a host. It starts now, or when its specification says; `birth` makes its node at this and every
+    /// later start.
     pub fn add_host(&mut self, spec: HostSpec, birth: impl FnMut(&mut HostCtx<'_>) -> N + 'static) -> HostId {
         let boots_at = spec.boots_at;
         let host = self.net.add_host(spec);
@@ -85,7 +88,8 @@ impl<N: Node> World<N> {
         host
     }
 
-    /// Lets the next thing happen: one event for one node, or something that concerns none. `None` when nothing will ever happen again.
+    /// Lets the next thing happen: one event for one node, or something that concerns none. `None` when
+    /// nothing will ever happen again.
     pub fn step(&mut self) -> Option<Stepped> {
         if let Some(letter) = self.net.pending.pop_front() {
             return Some(self.deliver(letter));
@@ -141,13 +145,14 @@ impl<N: Node> World<N> {
         }
     }
 
-    /// Moves the clock to `at` without anything happening; for what a schedule does between steps. Not backwards, and not past what is due.
+    /// Moves the clock to `at` without anything happening; for what a schedule does between steps. Not
+    /// backwards, and not past what is due.
     pub(crate) fn advance_to(&mut self, at: Time) {
         self.net.now = self.net.now.max(at);
     }
 
-    /// Lets the owner of the world do something with a host's node, now, even while the host is paused or busy: a user's click, a look inside. `None` when
-    /// it does not run.
+    /// Lets the owner of the world do something with a host's node, now, even while the host is paused or
+    /// busy: a user's click, a look inside. `None` when it does not run.
     pub fn with<R>(&mut self, host: HostId, act: impl FnOnce(&mut N, &mut HostCtx<'_>) -> R) -> Option<R> {
         let node = self.places.get_mut(host.index())?.node.as_mut()?;
         let result = act(node, &mut HostCtx::new(&mut self.net, host));
@@ -194,7 +199,8 @@ impl<N: Node> World<N> {
         stopped
     }
 
-    /// Ends all faults that last: partitions, troubles, pauses; and starts the hosts that stopped. Stalls and silent links stay.
+    /// Ends all faults that last: partitions, troubles, pauses; and starts the hosts that stopped. Stalls and
+    /// silent links stay.
     pub fn heal(&mut self) {
         for id in self.net.undo.keys().copied().collect::<Vec<_>>() {
             self.net.end_fault(id);

@@ -22,7 +22,8 @@ enum Bug {
     LastArrivalWins,
 }
 
-/// Every value anybody set goes to everybody: key, version and value, three bytes a message. One dial per message round.
+/// Every value anybody set goes to everybody: key, version and value, three bytes a message. One dial per
+/// message round.
 struct Gossip {
     bug: Bug,
     values: BTreeMap<u8, (u8, u8)>,

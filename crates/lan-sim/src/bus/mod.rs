@@ -1,9 +1,11 @@
-//! The discovery bus: who announces what, and who has heard it. It knows what multicast DNS does to its users and nothing of its packets.
+//! The discovery bus: who announces what, and who has heard it. It knows what multicast DNS does to its users
+//! and nothing of its packets.
 //!
-//! An announcement reaches every host that browses, except where a partition, a deaf or a mute host is between, each in one of a few moments, and by chance not at all
-//! until the next refresh, late, twice, or followed by an outdated one. A withdrawal reaches those who heard the announcement; who misses it, or
-//! whose announcer stopped without a word, believes until the time to live is over. The bus remembers per announcement who has heard it (one bit per
-//! host), so that each belief ends exactly once.
+//! An announcement reaches every host that browses, except where a partition, a deaf or a mute host is
+//! between, each in one of a few moments, and by chance not at all until the next refresh, late, twice, or
+//! followed by an outdated one. A withdrawal reaches those who heard the announcement; who misses it, or
+//! whose announcer stopped without a word, believes until the time to live is over. The bus remembers per
+//! announcement who has heard it (one bit per host), so that each belief ends exactly once.
 
 mod work;
 
@@ -19,7 +21,8 @@ use crate::rng::Seed;
 /// What a host announces. What it means is the nodes' affair.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Announcement {
-    /// The name it goes by; announcing another one of the same name on the same host replaces it. Several hosts may use one name.
+    /// The name it goes by; announcing another one of the same name on the same host replaces it. Several
+    /// hosts may use one name.
     pub instance: String,
     /// The port.
     pub port: u16,

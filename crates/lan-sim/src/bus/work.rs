@@ -67,7 +67,8 @@ impl Net {
         }
     }
 
-    /// The host doubts that what it heard under that name is still true: within three seconds it hears it again or that it vanished.
+    /// The host doubts that what it heard under that name is still true: within three seconds it hears it
+    /// again or that it vanished.
     pub(crate) fn suspect(&mut self, host: HostId, instance: &str) {
         let Some(there) = self.host_mut(host) else { return };
         let span = Duration::from_millis(there.rng.between(1_000, 3_000));
@@ -78,7 +79,8 @@ impl Net {
     pub(crate) fn bus_host_stopped(&mut self, host: HostId) {
         let on_bus = self.host(host).map(|there| there.on_bus.clone()).unwrap_or_default();
         for entry in on_bus {
-            // The records of the others were refreshed at some time between now and a fifth of their life ago.
+            // The records of the others were refreshed at some time between now and a fifth of their life
+            // ago.
             let part =
                 self.bus.get(entry).map_or(0, |entry| entry.seed.child("expiry").rng().between(20, 100));
             self.outdate(entry, Some(u32::try_from(part).unwrap_or(100)));

@@ -1,4 +1,5 @@
-//! A digest over the bytes of a content, equal for equal bytes however they are held. 256 bits, not cryptographic.
+//! A digest over the bytes of a content, equal for equal bytes however they are held. 256 bits, not
+//! cryptographic.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,8 @@ use crate::hash;
 pub type Digest = [u8; 32];
 
 impl Content {
-    /// The digest of the bytes. Bulk is made for it: about a second per 4 GiB in an optimised build; see [`DigestMemo`].
+    /// The digest of the bytes. Bulk is made for it: about a second per 4 GiB in an optimised build; see
+    /// [`DigestMemo`].
     pub fn digest(&self) -> Digest {
         let mut lanes = [1, 2, 3, 4].map(|lane| hash::word(lane, self.len()));
         let mut block = [0; BLOCK];
@@ -39,7 +41,8 @@ impl Content {
     }
 }
 
-/// Digests of contents that are one run of bulk, each computed once: twenty hosts that receive one big file cost one pass over it.
+/// Digests of contents that are one run of bulk, each computed once: twenty hosts that receive one big file
+/// cost one pass over it.
 #[derive(Clone, Debug, Default)]
 pub struct DigestMemo {
     known: HashMap<Bulk, Digest>,

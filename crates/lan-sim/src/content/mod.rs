@@ -1,10 +1,12 @@
 //! What flows and what is stored: real bytes, and bulk, which is bytes told by a rule instead of held.
 //!
-//! A [`Bulk`] is a run of made-up bytes: its seed and its place in the endless stream of that seed say every byte of it, so a file of 4 GiB
-//! costs 24 bytes of memory, flows over a link as lengths and lies on a disk as one extent. [`Content`] is a string of real bytes and bulk, as a file
-//! has it; two contents are the same when their bytes are, however each is held.
+//! A [`Bulk`] is a run of made-up bytes: its seed and its place in the endless stream of that seed say every
+//! byte of it, so a file of 4 GiB costs 24 bytes of memory, flows over a link as lengths and lies on a disk
+//! as one extent. [`Content`] is a string of real bytes and bulk, as a file has it; two contents are the same
+//! when their bytes are, however each is held.
 //!
-//! Whoever needs the bytes gets them ([`Bulk::fill`], [`Content::read_at`]); whoever only moves them never makes them.
+//! Whoever needs the bytes gets them ([`Bulk::fill`], [`Content::read_at`]); whoever only moves them never
+//! makes them.
 
 mod digest;
 #[cfg(test)]
@@ -16,7 +18,8 @@ use std::fmt;
 
 use crate::rng::{GAMMA, mix};
 
-/// A run of bytes told by a rule: `length` bytes from `offset` on in the endless stream of `seed`. Seed 0 is the stream of zeros.
+/// A run of bytes told by a rule: `length` bytes from `offset` on in the endless stream of `seed`. Seed 0 is
+/// the stream of zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bulk {
     /// Which stream.
@@ -164,8 +167,8 @@ impl Content {
         self.length == 0
     }
 
-    /// Appends real bytes. Bytes that go on with the bulk before them become part of it, so a piece that was materialised on its way
-    /// costs nothing here.
+    /// Appends real bytes. Bytes that go on with the bulk before them become part of it, so a piece that was
+    /// materialised on its way costs nothing here.
     pub fn push_bytes(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -221,7 +224,8 @@ impl Content {
         })
     }
 
-    /// Copies the bytes from `offset` on into `out`; returns how many there were, fewer than `out` holds only at the end.
+    /// Copies the bytes from `offset` on into `out`; returns how many there were, fewer than `out` holds only
+    /// at the end.
     pub fn read_at(&self, offset: u64, out: &mut [u8]) -> usize {
         let mut done = 0;
         for (start, extent) in self.extents_from(offset) {
@@ -270,7 +274,8 @@ impl Content {
         self.length = length;
     }
 
-    /// Replaces what is at `offset` by `payload`, growing the content where it reaches further; a gap before it becomes zeros.
+    /// Replaces what is at `offset` by `payload`, growing the content where it reaches further; a gap before
+    /// it becomes zeros.
     pub fn write_at(&mut self, offset: u64, payload: &Payload) {
         if offset >= self.length {
             self.push_bulk(Bulk::zeros(offset - self.length));
@@ -283,12 +288,14 @@ impl Content {
         self.push_content(&tail);
     }
 
-    /// Whether both have the same bytes, however they hold them. Costs as much as the bytes that one holds and the other tells.
+    /// Whether both have the same bytes, however they hold them. Costs as much as the bytes that one holds
+    /// and the other tells.
     pub fn same_as(&self, other: &Self) -> bool {
         self.length == other.length && self.first_difference(other).is_none()
     }
 
-    /// The first offset at which the two differ, the shorter one's length if it is where the longer one begins; `None` when they are the same.
+    /// The first offset at which the two differ, the shorter one's length if it is where the longer one
+    /// begins; `None` when they are the same.
     pub fn first_difference(&self, other: &Self) -> Option<u64> {
         let both = self.length.min(other.length);
         let mut at = 0;

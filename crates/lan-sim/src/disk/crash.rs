@@ -52,7 +52,8 @@ impl Inode {
     }
 }
 
-/// The old bytes with the new ones over them up to a random place. Bytes that were appended exist only up to there.
+/// The old bytes with the new ones over them up to a random place. Bytes that were appended exist only up to
+/// there.
 fn torn(old: &Content, new: &Content, rng: &mut Rng) -> Content {
     let same = old.first_difference(new).unwrap_or(old.len());
     let at = rng.between(same, old.len().max(new.len()));

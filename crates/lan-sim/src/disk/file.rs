@@ -5,7 +5,8 @@ use std::io;
 use super::{Disk, DiskError, DiskOp};
 use crate::content::{Bulk, Content, Payload};
 
-/// An open file. Clones are handles on the same file; none has a cursor. Renaming and removing do not disturb it, a crash kills it.
+/// An open file. Clones are handles on the same file; none has a cursor. Renaming and removing do not disturb
+/// it, a crash kills it.
 #[derive(Clone, Debug)]
 pub struct DiskFile {
     disk: Disk,
@@ -20,8 +21,8 @@ impl DiskFile {
 
     /// Appends bytes, all or, without room, as many as fit.
     ///
-    /// # Errors
-    /// [`DiskError::NoRoom`]; [`DiskError::HandleLost`]; faults, which leave nothing or a beginning of the bytes in the file.
+    /// # Errors [`DiskError::NoRoom`]; [`DiskError::HandleLost`]; faults, which leave nothing or a beginning
+    /// of the bytes in the file.
     pub fn append(&self, bytes: &[u8]) -> Result<(), DiskError> {
         self.write(None, Payload::Bytes(bytes.to_vec()))
     }
@@ -50,7 +51,8 @@ impl DiskFile {
         self.write(Some(offset), payload.clone())
     }
 
-    /// Reads from `offset` on; returns how many bytes, fewer than `out` holds only at the end of the file as it is now.
+    /// Reads from `offset` on; returns how many bytes, fewer than `out` holds only at the end of the file as
+    /// it is now.
     ///
     /// # Errors
     /// [`DiskError::HandleLost`]; faults.
@@ -88,7 +90,8 @@ impl DiskFile {
         Ok(self.disk.lock().inode(self.inode, self.epoch)?.content.len())
     }
 
-    /// How often the file was changed since it was made: equal numbers of one file mean that nobody wrote between. Takes no time.
+    /// How often the file was changed since it was made: equal numbers of one file mean that nobody wrote
+    /// between. Takes no time.
     ///
     /// # Errors
     /// [`DiskError::HandleLost`].
@@ -108,8 +111,8 @@ impl DiskFile {
 
     /// Makes the bytes durable, not the name.
     ///
-    /// # Errors
-    /// [`DiskError::HandleLost`]; faults: then nothing became durable, and a later sync will not change that for these bytes.
+    /// # Errors [`DiskError::HandleLost`]; faults: then nothing became durable, and a later sync will not
+    /// change that for these bytes.
     pub fn sync(&self) -> Result<(), DiskError> {
         match self.disk.begin(DiskOp::Sync) {
             Ok(mut state) => {

@@ -1,16 +1,21 @@
 //! A disk in memory that fails, fills, tears and is slow on demand.
 //!
-//! [`Disk`] is a cheap handle (clones are the same disk) for synchronous code; it is `Send + Sync` so that a store written for real disks can
-//! own it. It knows folders only as far as names need them: a path is `/`-separated text, and its folder is what stands before the last `/`.
+//! [`Disk`] is a cheap handle (clones are the same disk) for synchronous code; it is `Send + Sync` so that a
+//! store written for real disks can own it. It knows folders only as far as names need them: a path is
+//! `/`-separated text, and its folder is what stands before the last `/`.
 //!
 //! What is durable, and what is not:
-//! * a file's bytes after [`DiskFile::sync`]; a name (created, renamed, removed) after [`Disk::sync_dir`] of its folder. A loss of power undoes the rest:
-//!   of the names' changes since, a beginning survives in the order they were made; of each unsynced file's bytes, nothing, all, a beginning, or a beginning and zeros.
-//! * a [`DiskFile::sync`] that fails has made nothing durable, and the next one succeeds without making those bytes durable either, as on Linux.
+//! * a file's bytes after [`DiskFile::sync`]; a name (created, renamed, removed) after [`Disk::sync_dir`] of
+//!   its folder. A loss of power undoes the rest: of the names' changes since, a beginning survives in the
+//!   order they were made; of each unsynced file's bytes, nothing, all, a beginning, or a beginning and
+//!   zeros.
+//! * a [`DiskFile::sync`] that fails has made nothing durable, and the next one succeeds without making those
+//!   bytes durable either, as on Linux.
 //! * every handle on a file is dead after a crash ([`DiskError::HandleLost`]).
 //!
-//! Faults come from [`Condition`]s (chances, capacity, delay), from [`Disk::fail_nth`] and from [`Disk::halt_at`], which lets a test die at every
-//! operation in turn. Time that operations take is summed up in [`Disk::spent`]; a world charges it to the host.
+//! Faults come from [`Condition`]s (chances, capacity, delay), from [`Disk::fail_nth`] and from
+//! [`Disk::halt_at`], which lets a test die at every operation in turn. Time that operations take is summed
+//! up in [`Disk::spent`]; a world charges it to the host.
 //!
 //! ```
 //! use lan_sim::{Disk, Seed};
@@ -54,7 +59,8 @@ pub struct Disk {
 
 struct Shared {
     state: Mutex<State>,
-    /// Nanoseconds that operations took since the world last asked. Kept outside the lock, for it is asked at every write to a link.
+    /// Nanoseconds that operations took since the world last asked. Kept outside the lock, for it is asked at
+    /// every write to a link.
     spent: AtomicU64,
 }
 
@@ -172,7 +178,8 @@ impl Disk {
         Ok(())
     }
 
-    /// Creates a folder and those above it; existing ones are fine. Folders survive everything but [`Disk::wipe`].
+    /// Creates a folder and those above it; existing ones are fine. Folders survive everything but
+    /// [`Disk::wipe`].
     ///
     /// # Errors
     /// Faults.
@@ -229,8 +236,8 @@ impl Disk {
         state.fail_at.insert(at);
     }
 
-    /// From the `nth` operation from now on (1 is the next one) every operation fails with [`DiskError::Halted`], as if the process had died there, until
-    /// [`Disk::kill`] or [`Disk::lose_power`].
+    /// From the `nth` operation from now on (1 is the next one) every operation fails with
+    /// [`DiskError::Halted`], as if the process had died there, until [`Disk::kill`] or [`Disk::lose_power`].
     pub fn halt_at(&self, nth: u64) {
         let mut state = self.lock();
         state.halt_at = Some(state.counts.operations.saturating_add(nth));
@@ -304,7 +311,8 @@ impl Disk {
         DiskFile::new(self.clone(), inode, state.epoch())
     }
 
-    /// A panic elsewhere while the lock was held leaves the state as it was between two fields at worst; tests want to see it.
+    /// A panic elsewhere while the lock was held leaves the state as it was between two fields at worst;
+    /// tests want to see it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -38,8 +38,8 @@ pub(super) struct Inode {
     pub(super) dirty: bool,
 }
 
-/// What of a file is durable. Files are mostly appended to, so that it is mostly a beginning of what is in them, told by its length; only overwriting
-/// what is durable makes a copy of it.
+/// What of a file is durable. Files are mostly appended to, so that it is mostly a beginning of what is in
+/// them, told by its length; only overwriting what is durable makes a copy of it.
 #[derive(Clone, Debug)]
 pub(super) enum Durable {
     Beginning(u64),
@@ -172,7 +172,8 @@ impl State {
         self.journal.push(change);
     }
 
-    /// Makes the names of a folder durable, and with them every change before the last one of the folder, as a journal does.
+    /// Makes the names of a folder durable, and with them every change before the last one of the folder, as
+    /// a journal does.
     pub(super) fn sync_dir(&mut self, dir: &str) {
         let Some(last) = self.journal.iter().rposition(|change| change.touches(dir)) else { return };
         for change in self.journal.drain(..=last) {

@@ -170,7 +170,8 @@ impl Net {
         let (at, action) = if near.state == EndState::Gone {
             (self.now, Action::DialFails { conn, why: DialFailure::TimedOut })
         } else if nobody && coin && attempt >= 2 {
-            // No machine answers for the address on this network: systems say so after some seconds, or not at all.
+            // No machine answers for the address on this network: systems say so after some seconds, or not
+            // at all.
             (self.now, Action::DialFails { conn, why: DialFailure::Unreachable })
         } else if next >= deadline {
             (deadline.max(self.now), Action::DialFails { conn, why: DialFailure::TimedOut })

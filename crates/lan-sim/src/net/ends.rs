@@ -23,7 +23,8 @@ impl Net {
         self.launch_mark(conn, Freight::End);
     }
 
-    /// Closes the end as a system does: what was written still arrives, unless something unread makes it a reset.
+    /// Closes the end as a system does: what was written still arrives, unless something unread makes it a
+    /// reset.
     pub(crate) fn close(&mut self, conn: Conn) {
         let Some(link) = self.links.get_mut(conn) else { return };
         let (near, far) = link.ends_mut(conn);
@@ -101,7 +102,8 @@ impl Net {
         }
     }
 
-    /// The host stops: its links end as the crash has it, its ports are free, and what waited for its node is forgotten.
+    /// The host stops: its links end as the crash has it, its ports are free, and what waited for its node is
+    /// forgotten.
     pub(crate) fn stop_host(&mut self, host: HostId, how: Crash) {
         let Some(there) = self.host_mut(host) else { return };
         let conns = std::mem::take(&mut there.conns);
@@ -128,7 +130,8 @@ impl Net {
         self.bus_host_stopped(host);
     }
 
-    /// The end vanishes with its machine: a part of what was queued has left, and nothing says that it was the last.
+    /// The end vanishes with its machine: a part of what was queued has left, and nothing says that it was
+    /// the last.
     fn lose_end(&mut self, conn: Conn) {
         if let Some(link) = self.links.get_mut(conn) {
             let out = &mut link.ends_mut(conn).0.out;

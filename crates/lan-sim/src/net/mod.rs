@@ -1,7 +1,8 @@
 //! The network and its clock: everything of a world but its nodes.
 //!
-//! One queue of [`Action`]s; working one off changes links, hosts and the bus and puts [`Letter`]s for nodes into `pending`, which the world delivers
-//! one by one before the next action. Nothing here calls a node, so nothing here can be entered twice.
+//! One queue of [`Action`]s; working one off changes links, hosts and the bus and puts [`Letter`]s for nodes
+//! into `pending`, which the world delivers one by one before the next action. Nothing here calls a node, so
+//! nothing here can be entered twice.
 
 mod dial;
 mod ends;
@@ -38,8 +39,8 @@ pub struct Settings {
     pub bus: BusProfile,
     /// How long a dial without an answer lasts.
     pub dial_timeout: Duration,
-    /// How long undeliverable bytes are kept trying before the sender's end breaks. There are no keep-alives: a silent link on which
-    /// nobody writes stays open for ever.
+    /// How long undeliverable bytes are kept trying before the sender's end breaks. There are no keep-alives:
+    /// a silent link on which nobody writes stays open for ever.
     pub give_up: Duration,
     /// How much of the trace is kept as text.
     pub keep: Keep,

@@ -128,7 +128,8 @@ impl Net {
         true
     }
 
-    /// Of what is under way to this end `keep` bytes arrive, then a reset; the other end hears of it as soon as a packet can tell.
+    /// Of what is under way to this end `keep` bytes arrive, then a reset; the other end hears of it as soon
+    /// as a packet can tell.
     fn reset_link(&mut self, conn: Conn, keep: u32) {
         let other = conn.other();
         let Some(link) = self.links.get_mut(conn) else { return };

@@ -80,7 +80,8 @@ impl Net {
         self.queue.push(self.now + again, Action::Arrive { to });
     }
 
-    /// Lets the bus notice what changed for one host or for all: soon if ways opened, after the announcements' time to live if they closed.
+    /// Lets the bus notice what changed for one host or for all: soon if ways opened, after the
+    /// announcements' time to live if they closed.
     pub(super) fn recheck_bus(&mut self, opened: bool, host: Option<HostId>) {
         let after = if opened { self.settings.bus.refresh / 2 } else { self.bus.longest_ttl() };
         self.queue.push(self.now + after, Action::Bus(BusAction::Recheck { forget: !opened, host }));

@@ -40,7 +40,8 @@ fn only_what_landed_can_be_read() {
     assert_eq!((out.as_slice(), pipe.in_flight()), (&b"ab"[..], 4));
 }
 
-/// Whatever is pushed, landed, read and cut, what comes out is a prefix of what went in, cut where it was cut.
+/// Whatever is pushed, landed, read and cut, what comes out is a prefix of what went in, cut where it was
+/// cut.
 #[test]
 fn gives_back_what_went_in_under_random_operations() {
     for seed in 0..300 {

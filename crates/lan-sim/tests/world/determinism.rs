@@ -5,7 +5,8 @@ use lan_sim::{
     Read, Settings, Take, Time, World, interleave,
 };
 
-/// Dials everybody it hears of, talks nonsense, keeps what it hears on its disk: touches everything a world has.
+/// Dials everybody it hears of, talks nonsense, keeps what it hears on its disk: touches everything a world
+/// has.
 struct Chatter {
     next: Time,
     file: Option<lan_sim::DiskFile>,
@@ -25,10 +26,8 @@ impl Chatter {
 impl Node for Chatter {
     fn handle(&mut self, event: Event, net: &mut HostCtx<'_>) {
         match event {
-            Event::Sighted(what) => {
-                if net.random() % 4 == 0 {
-                    net.dial((what.addresses[0], what.port).into());
-                }
+            Event::Sighted(what) if net.random().is_multiple_of(4) => {
+                net.dial((what.addresses[0], what.port).into());
             }
             Event::Connected { conn } | Event::Writable { conn } => {
                 let length = usize::try_from(net.random() % 3_000).unwrap();
@@ -52,7 +51,7 @@ impl Node for Chatter {
             Event::Wake => {
                 self.next = net.now() + Duration::from_millis(500 + net.random() % 2_000);
                 net.mark("tick", net.now().as_nanos());
-                if net.random() % 10 == 0 {
+                if net.random().is_multiple_of(10) {
                     net.suspect("h3");
                 }
             }
@@ -105,6 +104,24 @@ fn every_kind_of_fault_and_effect_happens() {
     }
     for effect in lan_sim::Effect::ALL {
         assert!(counts.effects(effect) > 0, "{effect:?} never happens:\n{counts}");
+    }
+}
+
+#[test]
+fn nothing_is_left_when_all_hosts_have_stopped_whatever_went_wrong() {
+    for seed in 0..20 {
+        let mut world = run(seed, 8, Keep::Nothing);
+        for (host, how) in
+            world.hosts().zip([lan_sim::Crash::Process, lan_sim::Crash::Power].into_iter().cycle())
+        {
+            world.crash(host, how);
+        }
+        world.run_for(Duration::from_mins(1));
+        for host in world.hosts() {
+            world.crash(host, lan_sim::Crash::Process);
+        }
+        world.run_for(Duration::from_mins(10));
+        assert_eq!((world.links(), world.queued()), (0, 0), "seed {seed}");
     }
 }
 
@@ -162,7 +179,8 @@ fn one_host_more_shifts_nobody_elses_randomness() {
     let heard = |hosts: u16| {
         let mut world = World::new(settings(1, Keep::Nothing));
         for n in 0..hosts {
-            // Everybody talks to the first host on a port of its own, so that only randomness could tell them of each other.
+            // Everybody talks to the first host on a port of its own, so that only randomness could tell them
+            // of each other.
             world.add_host(HostSpec::new(format!("h{n}")), move |net| {
                 for port in 1..20 {
                     net.listen(port).unwrap();
