@@ -125,9 +125,9 @@ pub enum What {
 pub enum MatchedBy {
     /// The same UUID, whatever its case.
     Uuid,
-    /// Another UUID, but the same kind, identifier, type and place.
+    /// Another UUID, or none that can be read, but the same kind, identifier, type and place.
     Place,
-    /// Another UUID and place, but an identifier and type that exist once in each file.
+    /// Another UUID, or none that can be read, and another place, but an identifier and type that exist once in each file.
     FixtureId,
 }
 
@@ -248,8 +248,7 @@ impl Diff {
         let both = pairs.old_of.iter().flatten().count();
         let changed = objects.iter().filter(|object| object.what == What::Changed).count();
         counts.unchanged = both - changed;
-        counts.identity_changed =
-            pairs.old_of.iter().flatten().filter(|(_, by)| *by != MatchedBy::Uuid).count();
+        counts.identity_changed = pairs.renewed(old.scene(), new.scene());
         let members = MemberDiff::between(old.archive(), new.archive());
         let scene = scene::changes(old.scene(), new.scene());
         let groups = groups::of(&objects, old.scene(), new.scene());

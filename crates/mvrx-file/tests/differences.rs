@@ -275,3 +275,15 @@ fn difference_serializes_with_its_schema() {
     );
     assert!(changed["changes"][0]["breaks"][0]["from"]["absolute"].is_number());
 }
+
+#[test]
+fn objects_without_a_readable_uuid_are_the_same_in_the_same_file() {
+    let truss = r#"<Truss uuid="nonsense" name="T"><Geometries/><FixtureID>1</FixtureID></Truss>"#;
+    let diff = between(&scene("", truss), &scene("", truss));
+    assert!(diff.is_same(), "{diff}");
+    let diff = between(
+        &scene("", truss),
+        &scene("", &truss.replace("nonsense", "00000000-0000-4000-8000-000000000001")),
+    );
+    assert_eq!((diff.counts.identity_changed, diff.is_same()), (1, false));
+}

@@ -35,6 +35,14 @@ impl Pairs {
         pairs
     }
 
+    /// How many pairs have different UUIDs; what never had a readable one has not changed it.
+    pub(super) fn renewed(&self, old: &Scene, new: &Scene) -> usize {
+        let uuid_before = |index: u32| old.objects.get(index as usize).and_then(|object| object.uuid);
+        let pairs =
+            self.old_of.iter().zip(&new.objects).filter_map(|(partner, object)| Some(((*partner)?, object)));
+        pairs.filter(|((index, _), object)| uuid_before(*index) != object.uuid).count()
+    }
+
     /// Pairs what is not paired yet and has the same key, in the order of the files.
     fn join<'a, K: Hash + Eq>(
         &mut self,

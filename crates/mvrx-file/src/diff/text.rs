@@ -167,8 +167,9 @@ impl fmt::Display for ObjectDiff {
             write!(f, "{}{change}", if index == 0 { ": " } else { "; " })?;
         }
         match self.matched_by {
-            Some(MatchedBy::Place | MatchedBy::FixtureId) => f.write_str(" (UUID changed)"),
-            _ => Ok(()),
+            Some(MatchedBy::Place) => f.write_str(" (recognized by its place)"),
+            Some(MatchedBy::FixtureId) => f.write_str(" (recognized by its fixture ID)"),
+            Some(MatchedBy::Uuid) | None => Ok(()),
         }
     }
 }

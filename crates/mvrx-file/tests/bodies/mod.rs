@@ -28,10 +28,10 @@ pub(crate) fn mvr_zip(data: &[u8]) {
     if let Ok(archive) = Archive::open(Cursor::new(data), &limits) {
         assert!(archive.members().len() <= limits.members);
         for (place, member) in archive.members().iter().enumerate() {
-            if let Ok(reader) = archive.unpack(place, limits.member_bytes) {
-                if let Ok(content) = reader.read_all() {
-                    assert_eq!(content.len() as u64, member.size);
-                }
+            let content =
+                archive.unpack(place, limits.member_bytes).and_then(mvrx_file::MemberReader::read_all);
+            if let Ok(content) = content {
+                assert_eq!(content.len() as u64, member.size);
             }
         }
     }
