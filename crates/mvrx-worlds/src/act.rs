@@ -1,0 +1,115 @@
+//! What the people of a world do, as steps that mean something in every run: hosts and commits are numbers taken modulo how many there are.
+
+use lan_sim::Simpler;
+
+/// One deed of a person at one station. At a host that is down, or that is no station of ours, it does nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// A file of `length` made-up bytes is committed.
+    Commit {
+        /// Whose.
+        host: u32,
+        /// Bytes.
+        length: u64,
+        /// To whom it is announced.
+        audience: Audience,
+        /// Whether its hash is announced too.
+        hashed: bool,
+    },
+    /// One of the commits known there is requested.
+    Request {
+        /// Where.
+        host: u32,
+        /// Which of those whose file it does not have, modulo their number.
+        nth: u32,
+    },
+    /// The newest commit is requested, whichever that is.
+    RequestLatest {
+        /// Where.
+        host: u32,
+    },
+    /// A request under way is cancelled.
+    Cancel {
+        /// Where.
+        host: u32,
+        /// Which of those under way, modulo their number.
+        nth: u32,
+    },
+    /// The station leaves the group and stays running.
+    Leave {
+        /// Which.
+        host: u32,
+    },
+    /// The station joins again after leaving.
+    Rejoin {
+        /// Which.
+        host: u32,
+    },
+    /// The station gets another name.
+    Rename {
+        /// Which.
+        host: u32,
+        /// The name's number.
+        name: u32,
+    },
+    /// The station JOINs everybody again.
+    Refresh {
+        /// Which.
+        host: u32,
+    },
+    /// A station that left is JOINed because its operator says so.
+    JoinAsked {
+        /// Where.
+        host: u32,
+        /// Which of the stations known there, modulo their number.
+        nth: u32,
+    },
+}
+
+/// To whom a commit is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// To everybody.
+    All,
+    /// To the stations of the hosts whose bits are set (the host's number modulo 64).
+    Some(u64),
+}
+
+impl Act {
+    /// The host where it happens.
+    pub const fn host(&self) -> u32 {
+        match *self {
+            Self::Commit { host, .. }
+            | Self::Request { host, .. }
+            | Self::RequestLatest { host }
+            | Self::Cancel { host, .. }
+            | Self::Leave { host }
+            | Self::Rejoin { host }
+            | Self::Rename { host, .. }
+            | Self::Refresh { host }
+            | Self::JoinAsked { host, .. } => host,
+        }
+    }
+}
+
+impl Simpler for Act {
+    fn simpler(&self) -> Vec<Self> {
+        match *self {
+            Self::Commit { host, length, audience, hashed } => {
+                let mut forms = Vec::new();
+                if audience != Audience::All {
+                    forms.push(Self::Commit { host, length, audience: Audience::All, hashed });
+                }
+                if length > 1_000 {
+                    forms.push(Self::Commit { host, length: 1_000, audience, hashed });
+                    forms.push(Self::Commit { host, length: length / 2, audience, hashed });
+                }
+                forms
+            }
+            Self::Request { host, nth } if nth > 0 => vec![Self::Request { host, nth: 0 }],
+            Self::Cancel { host, nth } if nth > 0 => vec![Self::Cancel { host, nth: 0 }],
+            Self::JoinAsked { host, nth } if nth > 0 => vec![Self::JoinAsked { host, nth: 0 }],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Draws what happens in a world, from a seed or from the bytes of a fuzz target.
+
+use std::time::Duration;
+
+use lan_sim::{Choices, Step, Time, interleave};
+
+use crate::{Act, Audience, Plan};
+
+/// Commands and faults of a plan, in the order of time.
+pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
+    let mut acts = Vec::new();
+    let mut at = Time::ZERO;
+    while !choices.is_spent() {
+        at += choices.span(plan.acts_every * 2).max(Duration::from_millis(1));
+        if at >= Time::ZERO + plan.span {
+            break;
+        }
+        acts.push((at, act(choices, plan.stations)));
+    }
+    let faults = plan.faults.draw(choices, plan.stations, Time::ZERO, plan.span);
+    interleave(acts, faults)
+}
+
+/// One deed.
+pub(crate) fn act(choices: &mut Choices<'_>, hosts: u32) -> Act {
+    let host = small(choices.below(hosts.into()));
+    let nth = |choices: &mut Choices<'_>| small(choices.below(256));
+    match choices.below(32) {
+        0..=9 => Act::Commit {
+            host,
+            length: length(choices),
+            audience: if choices.below(4) == 3 { Audience::Some(choices.any()) } else { Audience::All },
+            hashed: choices.below(2) == 0,
+        },
+        10..=18 => Act::Request { host, nth: nth(choices) },
+        19 | 20 => Act::RequestLatest { host },
+        21..=23 => Act::Cancel { host, nth: nth(choices) },
+        24 | 25 => Act::Leave { host },
+        26..=28 => Act::Rejoin { host },
+        29 => Act::Rename { host, name: nth(choices) },
+        30 => Act::Refresh { host },
+        _ => Act::JoinAsked { host, nth: nth(choices) },
+    }
+}
+
+/// Small files mostly; empty ones and some that take a while.
+fn length(choices: &mut Choices<'_>) -> u64 {
+    match choices.below(16) {
+        0 => choices.below(2),
+        1..=8 => 1 + choices.below(20_000),
+        9..=14 => 1 + choices.below(400_000),
+        _ => 1 + choices.below(5_000_000),
+    }
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,239 @@
+//! The reference model beside the system, and the checkers that run at every step.
+//!
+//! Stations tell it what they hear, are ordered to do and do; it keeps the few facts from which follows what must not be, and remembers
+//! the first thing that is. Each fact is checked when it is told, so a check costs nothing where nothing happens.
+//!
+//! | checker | promises |
+//! |---|---|
+//! | `request-ends-once` | a request ends once, and only one that was made; at rest none is open |
+//! | `bytes-are-the-source's` | what is kept, restored or sent is byte for byte what was committed under that FileUUID |
+//! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, or until it vanished and was seen again |
+//! | `audience-is-kept` | a commit for some is listed, announced, served and shown to them alone |
+//! | `limit-is-kept` | no queue or table is above its limit |
+//! | `everybody-knows-everybody`, `everybody-knows-every-commit` | at rest the stations of a group are members of each other and list every public commit |
+//! | `nobody-else-is-a-member` | at rest nobody counts a station that left or is down |
+//! | `nothing-is-waited-for` | at rest only long-term timers run |
+//! | `nobody-was-killed` | no quirky peer was killed by what it was sent |
+
+mod view;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use lan_sim::{Bulk, Content, HostId};
+use mvrx_core::RequestId;
+use mvrx_message::{Commit, FileUuid, StationUuid};
+
+pub(crate) use view::View;
+
+/// The first thing that should not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which checker saw it.
+    pub check: &'static str,
+    /// What it saw.
+    pub detail: String,
+}
+
+/// A commit as its author made it.
+#[derive(Debug, Clone)]
+struct Source {
+    content: Content,
+    author: StationUuid,
+    audience: Vec<StationUuid>,
+}
+
+/// The reference model of one world.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    violation: Option<Violation>,
+    sources: BTreeMap<FileUuid, Source>,
+    views: BTreeMap<HostId, View>,
+    /// Every StationUUID that ever was, and where.
+    homes: BTreeMap<StationUuid, HostId>,
+    /// Who listens where at the moment, or did last.
+    listens: BTreeMap<SocketAddr, StationUuid>,
+    /// Every station that ever was at an address.
+    at_ip: BTreeMap<IpAddr, BTreeSet<StationUuid>>,
+    /// What is counted for the report.
+    pub(crate) tally: Tally,
+}
+
+/// How much happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages sent by our stations.
+    pub messages: u64,
+    /// Events our stations told.
+    pub events: u64,
+    /// Commits made.
+    pub commits: u64,
+    /// Requests made.
+    pub requests: u64,
+    /// Requests that ended with the file.
+    pub fetched: u64,
+    /// Bytes of those files.
+    pub bytes: u64,
+    /// Dials made by our stations.
+    pub dials: u64,
+}
+
+/// The ledger as the nodes of a world share it.
+pub(crate) type Shared = Rc<RefCell<Ledger>>;
+
+impl Ledger {
+    /// The first thing that should not be, if any.
+    pub const fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// How much happened.
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    pub(crate) fn violate(&mut self, check: &'static str, detail: fmt::Arguments<'_>) {
+        if self.violation.is_none() {
+            self.violation = Some(Violation { check, detail: detail.to_string() });
+        }
+    }
+
+    /// A station starts, with nothing but what its disk has.
+    pub(crate) fn starts(&mut self, host: HostId, station: StationUuid, addresses: &[SocketAddr]) {
+        self.homes.insert(station, host);
+        self.views.insert(host, View::new(station));
+        for address in addresses {
+            self.listens.insert(*address, station);
+            self.at_ip.entry(address.ip()).or_default().insert(station);
+        }
+    }
+
+    pub(crate) fn view(&mut self, host: HostId) -> Option<&mut View> {
+        self.views.get_mut(&host)
+    }
+
+    /// The StationUUID of a host since its last start.
+    pub(crate) fn station_at(&self, host: HostId) -> Option<StationUuid> {
+        self.views.get(&host).map(|view| view.me)
+    }
+
+    /// Which host a StationUUID is, or was.
+    pub fn home(&self, station: StationUuid) -> Option<HostId> {
+        self.homes.get(&station).copied()
+    }
+
+    // ---- files
+
+    pub(crate) fn committed(&mut self, commit: &Commit, author: StationUuid, content: Bulk) {
+        self.tally.commits += 1;
+        let audience = commit.for_stations.clone();
+        self.sources.insert(commit.file, Source { content: content.into(), author, audience });
+    }
+
+    pub(crate) fn committed_bytes(&mut self, file: FileUuid, author: StationUuid, content: Content) {
+        self.tally.commits += 1;
+        self.sources.insert(file, Source { content, author, audience: Vec::new() });
+    }
+
+    /// A file lies in a station's store, or is about to be sent.
+    pub(crate) fn has_bytes(&mut self, host: HostId, what: &str, file: FileUuid, content: &Content) {
+        let Some(source) = self.sources.get(&file) else {
+            return self.violate(BYTES, format_args!("{host} {what} {file}, which nobody committed"));
+        };
+        if !source.content.same_as(content) {
+            let at = source.content.first_difference(content);
+            let (is, should) = (content.len(), source.content.len());
+            self.violate(
+                BYTES,
+                format_args!(
+                    "{host} {what} {file}: {is} bytes instead of {should}, different from {at:?} on"
+                ),
+            );
+        }
+    }
+
+    fn is_for(&self, file: FileUuid, station: StationUuid) -> bool {
+        self.sources.get(&file).is_none_or(|source| {
+            source.audience.is_empty() || source.author == station || source.audience.contains(&station)
+        })
+    }
+
+    /// Every commit for everybody.
+    pub(crate) fn is_public(&self, file: FileUuid) -> bool {
+        self.sources.get(&file).is_some_and(|source| source.audience.is_empty())
+    }
+
+    // ---- requests
+
+    pub(crate) fn requested(&mut self, host: HostId, request: RequestId) {
+        self.tally.requests += 1;
+        if let Some(view) = self.view(host) {
+            view.open.insert(request);
+            view.made.insert(request);
+        }
+    }
+
+    pub(crate) fn request_ended(&mut self, host: HostId, request: RequestId) {
+        let Some(view) = self.view(host) else { return };
+        if !view.open.remove(&request) {
+            let why = if view.made.contains(&request) { "ended already" } else { "was never made" };
+            self.violate(ENDS_ONCE, format_args!("{host}: request {} {why}", request.0));
+        }
+    }
+
+    /// The world is at rest.
+    pub(crate) fn nothing_is_open(&mut self, host: HostId) {
+        if let Some(request) = self.view(host).and_then(|view| view.open.first().copied()) {
+            self.violate(ENDS_ONCE, format_args!("{host}: request {} never ends", request.0));
+        }
+    }
+
+    // ---- whom what is said to
+
+    /// `host` sends JOIN or COMMIT to whoever listens at `to`.
+    pub(crate) fn speaks_to(&mut self, host: HostId, to: SocketAddr, kind: &str) {
+        let Some(listener) = self.listens.get(&to).copied() else { return };
+        let Some(view) = self.view(host) else { return };
+        if view.left.contains(&listener) && !view.may_mean_another(to, listener) {
+            let home = self.home(listener);
+            self.violate(LEFT, format_args!("{host} sends {kind} to {listener} ({home:?}), which left"));
+        }
+    }
+
+    /// `host` tells of a commit, or gives its file, to whoever is at `to`.
+    pub(crate) fn tells(&mut self, host: HostId, to: SocketAddr, what: &str, file: FileUuid) {
+        if self.is_public(file) {
+            return;
+        }
+        let ip = to.ip();
+        let mut there = self.at_ip.get(&ip).into_iter().flatten();
+        if !there.any(|station| self.is_for(file, *station)) {
+            self.violate(AUDIENCE, format_args!("{host} {what} {file} to {to}, whom it is not for"));
+        }
+    }
+
+    /// `host` shows a commit of somebody else to its application.
+    pub(crate) fn sees(&mut self, host: HostId, file: FileUuid) {
+        let Some(me) = self.view(host).map(|view| view.me) else { return };
+        if !self.sources.contains_key(&file) {
+            return self.violate(BYTES, format_args!("{host} lists {file}, which nobody committed"));
+        }
+        if !self.is_for(file, me) {
+            self.violate(AUDIENCE, format_args!("{host} lists {file}, which is not for it"));
+        }
+    }
+}
+
+/// Each request ends once.
+pub(crate) const ENDS_ONCE: &str = "request-ends-once";
+/// Files are what their author committed.
+pub(crate) const BYTES: &str = "bytes-are-the-source's";
+/// Who left is left alone.
+pub(crate) const LEFT: &str = "left-is-not-sent-to";
+/// Commits for some stay among them.
+pub(crate) const AUDIENCE: &str = "audience-is-kept";
+/// Limits hold.
+pub(crate) const LIMIT: &str = "limit-is-kept";

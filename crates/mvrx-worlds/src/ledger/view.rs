@@ -1,0 +1,80 @@
+//! What one running station has heard and was ordered, as far as a rule depends on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use mvrx_core::{PlaceId, RequestId};
+use mvrx_message::StationUuid;
+
+/// One start of one station.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) me: StationUuid,
+    pub(crate) open: BTreeSet<RequestId>,
+    pub(crate) made: BTreeSet<RequestId>,
+    /// Who sent LEAVE and has not come back.
+    pub(crate) left: BTreeSet<StationUuid>,
+    places: BTreeMap<PlaceId, (Option<StationUuid>, Vec<SocketAddr>)>,
+    /// How many places show each.
+    shown: BTreeMap<StationUuid, u32>,
+}
+
+impl View {
+    pub(crate) const fn new(me: StationUuid) -> Self {
+        Self {
+            me,
+            open: BTreeSet::new(),
+            made: BTreeSet::new(),
+            left: BTreeSet::new(),
+            places: BTreeMap::new(),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn heard_leave(&mut self, station: StationUuid) {
+        if station != self.me {
+            self.left.insert(station);
+        }
+    }
+
+    /// It sent JOIN, or our operator wants it to be joined.
+    pub(crate) fn is_back(&mut self, station: StationUuid) {
+        self.left.remove(&station);
+    }
+
+    pub(crate) fn sighted(&mut self, place: PlaceId, station: Option<StationUuid>, at: &[SocketAddr]) {
+        if let Some(known) = self.places.get_mut(&place).filter(|known| known.0 == station) {
+            known.1 = at.to_vec();
+            return;
+        }
+        self.vanished(place);
+        if let Some(station) = station {
+            let times = self.shown.entry(station).or_default();
+            *times += 1;
+            if *times == 1 {
+                // It had vanished and is seen again.
+                self.left.remove(&station);
+            }
+        }
+        self.places.insert(place, (station, at.to_vec()));
+    }
+
+    pub(crate) fn vanished(&mut self, place: PlaceId) {
+        let Some((Some(station), _)) = self.places.remove(&place) else { return };
+        let Some(times) = self.shown.get_mut(&station) else { return };
+        *times -= 1;
+        if *times == 0 {
+            self.shown.remove(&station);
+            self.left.remove(&station);
+        }
+    }
+
+    /// Whether discovery shows somebody else than `listener` at an address, who has not left: then he is meant.
+    pub(crate) fn may_mean_another(&self, at: SocketAddr, listener: StationUuid) -> bool {
+        self.places.values().any(|(shown, addresses)| {
+            addresses.contains(&at)
+                && *shown != Some(listener)
+                && shown.is_none_or(|shown| !self.left.contains(&shown))
+        })
+    }
+}

@@ -1,0 +1,273 @@
+//! `mvrx-worlds`: runs simulated worlds and says what it saw. `--help` tells how.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program that prints")]
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use lan_sim::{FaultCounts, FaultPlan, Keep};
+use mvrx_worlds::{Plan, Planted, Report};
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(what) => {
+            eprintln!("{what}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    if options.grow {
+        grow(&options);
+        return ExitCode::SUCCESS;
+    }
+    if options.seeds == 1 { one(&options) } else { many(&options) }
+}
+
+/// One seed, with all that can be said of it.
+fn one(options: &Options) -> ExitCode {
+    let plan = options.plan(options.seed);
+    let steps = plan.steps();
+    let begun = Instant::now();
+    let report = plan.play(&steps);
+    let took = begun.elapsed();
+    println!("seed {}: {} steps, hash {:016x}", options.seed, steps.len(), report.hash);
+    println!("{}\n{}", report.faults, report.tally);
+    println!(
+        "{} node events in {:.2} s: {} per second",
+        report.events,
+        took.as_secs_f64(),
+        per_second(report.events, took)
+    );
+    if report.outcome.check().is_none() {
+        if options.trace {
+            println!("{}", plan.keep(Keep::All).play(&steps).trace);
+        }
+        println!("nothing was found wrong");
+        return ExitCode::SUCCESS;
+    }
+    tell_failure(options, options.seed, &report);
+    ExitCode::FAILURE
+}
+
+/// Many seeds on all processors.
+fn many(options: &Options) -> ExitCode {
+    let next = AtomicU64::new(options.seed);
+    let end = options.seed + options.seeds;
+    let stop = AtomicBool::new(false);
+    let sum = Mutex::new((FaultCounts::default(), 0_u64, 0_u64, 0_u64, Vec::new()));
+    let begun = Instant::now();
+    let work = || {
+        while !stop.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return;
+            }
+            let plan = options.plan(seed);
+            let steps = plan.steps();
+            let report = plan.play(&steps);
+            let mut sum = sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            sum.0.add(&report.faults);
+            sum.1 += report.events;
+            sum.2 += report.tally.messages;
+            sum.3 += steps.len() as u64;
+            if report.outcome.check().is_some() {
+                sum.4.push((seed, report));
+                if !options.go_on {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let took = begun.elapsed();
+    let (faults, events, messages, steps, mut failed) =
+        sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    println!(
+        "{} seeds of {} stations on {threads} threads in {:.1} s",
+        options.seeds,
+        options.stations,
+        took.as_secs_f64()
+    );
+    println!(
+        "{steps} steps, {messages} messages, {events} node events, {} of them per second\n{faults}",
+        per_second(events, took)
+    );
+    failed.sort_by_key(|(seed, _)| *seed);
+    for (seed, report) in &failed {
+        println!("seed {seed} fails: {:?}", report.outcome);
+    }
+    match failed.first() {
+        None => {
+            println!("nothing was found wrong");
+            ExitCode::SUCCESS
+        }
+        Some((seed, report)) => {
+            tell_failure(options, *seed, report);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tell_failure(options: &Options, seed: u64, report: &Report) {
+    println!("FAILED: {:?} at {}", report.outcome, report.end);
+    println!("replay: cargo run --release -p mvrx-worlds -- {}", options.replay(seed));
+    let plan = options.plan(seed);
+    if let Some(shrunk) = plan.shrink(&plan.steps(), options.tries) {
+        println!(
+            "shrunk to {} steps in {} runs (minimal: {}): {:?}",
+            shrunk.steps.len(),
+            shrunk.tries,
+            shrunk.is_minimal,
+            shrunk.outcome
+        );
+        for step in &shrunk.steps {
+            println!("{step}");
+        }
+        println!("{}", plan.keep(Keep::Last(options.lines)).play(&shrunk.steps).trace);
+    }
+}
+
+/// What a join, a commit and a leave cost each station as their number grows.
+fn grow(options: &Options) {
+    println!(
+        "stations   join: messages/station  us/message   commit: messages  us   leave: messages  us   wall s"
+    );
+    let mut count = 10;
+    while count <= options.stations {
+        let begun = Instant::now();
+        let cost = mvrx_worlds::grow(options.seed, count);
+        println!(
+            "{count:>8}   {:>21.1}  {:>10.1}   {:>16}  {:>4.0}   {:>15}  {:>4.0}   {:>6.1}",
+            cost.join_messages as f64 / f64::from(count),
+            cost.join_time.as_secs_f64() * 1e6 / cost.join_messages.max(1) as f64,
+            cost.commit_messages,
+            cost.commit_time.as_secs_f64() * 1e6,
+            cost.leave_messages,
+            cost.leave_time.as_secs_f64() * 1e6,
+            begun.elapsed().as_secs_f64(),
+        );
+        count = if count == options.stations {
+            count + 1
+        } else {
+            (count * 10).min(options.stations.max(count + 1))
+        };
+    }
+}
+
+fn per_second(count: u64, took: Duration) -> u64 {
+    u64::try_from(u128::from(count) * 1_000_000 / took.as_micros().max(1)).unwrap_or(u64::MAX)
+}
+
+struct Options {
+    seed: u64,
+    seeds: u64,
+    stations: u32,
+    minutes: u64,
+    fault_every: u64,
+    calm: bool,
+    trace: bool,
+    go_on: bool,
+    grow: bool,
+    lines: usize,
+    tries: usize,
+    planted: Planted,
+}
+
+impl Options {
+    fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self {
+            seed: 1,
+            seeds: 1,
+            stations: 20,
+            minutes: 2,
+            fault_every: 30,
+            calm: false,
+            trace: false,
+            go_on: false,
+            grow: false,
+            lines: 200,
+            tries: 2_000,
+            planted: Planted::Nothing,
+        };
+        while let Some(word) = words.next() {
+            let mut number = || {
+                let value = words.next().ok_or(format!("{word} needs a number"))?;
+                value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"))
+            };
+            match word.as_str() {
+                "--seed" => options.seed = number()?,
+                "--seeds" => options.seeds = number()?,
+                "--stations" => options.stations = small(number()?).max(1),
+                "--minutes" => options.minutes = number()?,
+                "--fault-every" => options.fault_every = number()?,
+                "--lines" => options.lines = usize::try_from(number()?).unwrap_or(usize::MAX),
+                "--tries" => options.tries = usize::try_from(number()?).unwrap_or(usize::MAX),
+                "--calm" => options.calm = true,
+                "--trace" => options.trace = true,
+                "--go-on" => options.go_on = true,
+                "--grow" => options.grow = true,
+                "--planted" => {
+                    options.planted = match number()? {
+                        1 => Planted::CommitToWhoLeft,
+                        2 => Planted::RequestNeverEnds,
+                        3 => Planted::ShortFile,
+                        _ => Planted::Nothing,
+                    }
+                }
+                _ => return Err(format!("{word} is not known")),
+            }
+        }
+        Ok(options)
+    }
+
+    fn plan(&self, seed: u64) -> Plan {
+        let plan = Plan::new(seed)
+            .stations(self.stations)
+            .span(Duration::from_mins(self.minutes))
+            .planted(self.planted);
+        if self.calm {
+            return plan.calm();
+        }
+        let interval = Duration::from_secs(self.fault_every);
+        plan.faults(FaultPlan::everything(interval).longest(Duration::from_secs(20)))
+    }
+
+    fn replay(&self, seed: u64) -> String {
+        let mut words = format!(
+            "--seed {seed} --stations {} --minutes {} --fault-every {}",
+            self.stations, self.minutes, self.fault_every
+        );
+        if self.calm {
+            words.push_str(" --calm");
+        }
+        if self.planted != Planted::Nothing {
+            words.push_str(&format!(" --planted {}", self.planted as u8));
+        }
+        words
+    }
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--minutes T]
+  --seed S         the first seed (1); alone, it is replayed with everything that can be said
+  --seeds N        so many seeds from there on (1), on all processors
+  --stations M     (20)
+  --minutes T      of virtual time with faults (2)
+  --fault-every S  each of the 17 kinds of faults once in S virtual seconds (30)
+  --calm           no faults
+  --trace          print everything that happens
+  --go-on          go on after a failure
+  --lines N        of the trace of a shrunk failure (200)
+  --tries N        runs for shrinking (2000)
+  --planted N      with a bug: 1 LEAVE is forgotten, 2 a request never ends, 3 a byte is lost
+  --grow           the cost of join, commit and leave for 10, 100, ... M stations";

@@ -1,0 +1,256 @@
+//! A world as a plan: how many stations, what their network is like, what goes wrong; played, it gives a [`Report`].
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use lan_sim::{
+    BusProfile, FaultCounts, FaultPlan, HostId, HostSpec, Keep, LinkProfile, Outcome, Rng, Seed, Settings,
+    Shrunk, Step, Time, World, shrink,
+};
+use mvrx_message::{GroupName, StationUuid};
+
+use crate::ledger::{Shared, Tally};
+use crate::station::Setup;
+use crate::{Act, Audience, Ledger, Node, Station, draw, quiet};
+
+/// A world to be. Everything in it follows from this and the steps.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) stations: u32,
+    pub(crate) span: Duration,
+    pub(crate) faults: FaultPlan,
+    pub(crate) rough: bool,
+    pub(crate) acts_every: Duration,
+    planted: Planted,
+    keep: Keep,
+}
+
+/// A bug planted on purpose into the node around the core, to test the checkers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Planted {
+    /// None.
+    #[default]
+    Nothing,
+    /// A LEAVE is answered and forgotten.
+    CommitToWhoLeft,
+    /// The end of a file that breaks off is not told.
+    RequestNeverEnds,
+    /// Of a file that comes in several pieces the last byte is lost on the way to the disk.
+    ShortFile,
+}
+
+/// What became of a world.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Whether a checker found something.
+    pub outcome: Outcome,
+    /// The hash of everything that happened.
+    pub hash: u64,
+    /// How many things happened: events told to nodes.
+    pub events: u64,
+    /// Faults and their effects.
+    pub faults: FaultCounts,
+    /// What the stations did.
+    pub tally: Tally,
+    /// The record of it, where it was kept.
+    pub trace: String,
+    /// The virtual time at the end.
+    pub end: Time,
+}
+
+impl Plan {
+    /// A world of 20 stations for two minutes, in which everything goes wrong.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            stations: 20,
+            span: Duration::from_mins(2),
+            faults: FaultPlan::everything(Duration::from_secs(30)).longest(Duration::from_secs(20)),
+            rough: true,
+            acts_every: Duration::from_secs(1),
+            planted: Planted::Nothing,
+            keep: Keep::Nothing,
+        }
+    }
+
+    /// With so many stations.
+    #[must_use]
+    pub const fn stations(mut self, stations: u32) -> Self {
+        self.stations = stations;
+        self
+    }
+
+    /// For so long, the time to come to rest not counted.
+    #[must_use]
+    pub const fn span(mut self, span: Duration) -> Self {
+        self.span = span;
+        self
+    }
+
+    /// Without faults, on a good network.
+    #[must_use]
+    pub fn calm(mut self) -> Self {
+        self.faults = FaultPlan::calm();
+        self.rough = false;
+        self
+    }
+
+    /// With these faults.
+    #[must_use]
+    pub fn faults(mut self, faults: FaultPlan) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Somebody does something so often, on the average.
+    #[must_use]
+    pub const fn acts_every(mut self, interval: Duration) -> Self {
+        self.acts_every = interval;
+        self
+    }
+
+    /// With a bug.
+    #[must_use]
+    pub const fn planted(mut self, bug: Planted) -> Self {
+        self.planted = bug;
+        self
+    }
+
+    /// Keeps so much of the trace as text.
+    #[must_use]
+    pub const fn keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// What happens in it, drawn from its seed.
+    pub fn steps(&self) -> Vec<Step<Act>> {
+        draw::steps(self, &mut lan_sim::Choices::seeded(self.seed))
+    }
+
+    /// The world before anything happens.
+    pub fn world(&self) -> (World<Node>, Rc<RefCell<Ledger>>) {
+        let ledger: Shared = Rc::default();
+        let mut rng = Seed::new(self.seed).child("hosts").rng();
+        let bus = if self.rough { BusProfile::rough() } else { BusProfile::calm() };
+        let mut world = World::new(Settings { bus, keep: self.keep, ..Settings::new(self.seed) });
+        for number in 0..self.stations {
+            self.add_station(&mut world, number, &mut rng, &ledger);
+        }
+        (world, ledger)
+    }
+
+    fn add_station(&self, world: &mut World<Node>, number: u32, rng: &mut Rng, ledger: &Shared) {
+        let name = format!("station {number}");
+        let links = [LinkProfile::lan(), LinkProfile::odd(), LinkProfile::wireless()];
+        let profile = links.get(if self.rough { choose(rng, 3) } else { 0 }).cloned().unwrap_or_default();
+        let mut spec = HostSpec::new(&name).profile(profile);
+        if self.rough {
+            let at = Time::ZERO + rng.span(Duration::from_secs(10));
+            spec = spec.boots_at(at);
+        }
+        let setup = Setup {
+            name,
+            group: group(),
+            shares_instance: self.rough && choose(rng, 8) == 0,
+            moves_port: self.rough && choose(rng, 2) == 0,
+            planted: self.planted,
+            limits: mvrx_core::Limits::default(),
+            ledger: Rc::clone(ledger),
+        };
+        world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
+    }
+
+    /// Lets the steps happen, ends all faults, waits until everything is at rest, and looks.
+    pub fn play(&self, steps: &[Step<Act>]) -> Report {
+        let (mut world, ledger) = self.world();
+        let outcome = play(&mut world, &ledger, steps);
+        report(&world, &ledger, outcome)
+    }
+
+    /// The shortest steps that fail as these do, in at most `tries` runs. `None` when they do not fail.
+    pub fn shrink(&self, steps: &[Step<Act>], tries: usize) -> Option<Shrunk<Step<Act>>> {
+        shrink(steps, tries, |steps| self.play(steps).outcome)
+    }
+}
+
+/// Lets steps happen in a world of one's own making, then rest, with all checkers.
+pub fn play(world: &mut World<Node>, ledger: &RefCell<Ledger>, steps: &[Step<Act>]) -> Outcome {
+    let outcome = world.play(
+        steps,
+        Duration::from_secs(1),
+        |world, act| act_in(world, ledger, act),
+        |_, _| check(ledger),
+    );
+    if outcome != Outcome::Passed {
+        return outcome;
+    }
+    world.heal();
+    let outcome = world.play(&[], quiet::REST, |_, _: &Act| (), |_, _| check(ledger));
+    if outcome != Outcome::Passed {
+        return outcome;
+    }
+    quiet::look(world, &mut ledger.borrow_mut());
+    check(ledger).err().unwrap_or(Outcome::Passed)
+}
+
+/// What became of a world.
+pub fn report(world: &World<Node>, ledger: &RefCell<Ledger>, outcome: Outcome) -> Report {
+    Report {
+        outcome,
+        hash: world.trace().hash(),
+        events: world.delivered(),
+        faults: world.counts(),
+        tally: ledger.borrow().tally(),
+        trace: world.trace().to_string(),
+        end: world.now(),
+    }
+}
+
+/// Lets a person do something.
+pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
+    let count = u32::try_from(world.hosts().count()).unwrap_or(1).max(1);
+    let host = HostId(act.host() % count);
+    let hosts: Vec<StationUuid> = match act {
+        Act::Commit { audience: Audience::Some(_), .. } => {
+            let ledger = ledger.borrow();
+            (0..count).filter_map(|n| ledger.station_at(HostId(n))).collect()
+        }
+        _ => Vec::new(),
+    };
+    world.with(host, |node, net| match node {
+        Node::Ours(station) => station.act(act, &hosts, net),
+    });
+}
+
+fn check(ledger: &RefCell<Ledger>) -> Result<(), Outcome> {
+    match ledger.borrow().violation() {
+        Some(found) => Err(Outcome::failed(found.check, &found.detail)),
+        None => Ok(()),
+    }
+}
+
+fn choose(rng: &mut Rng, limit: u64) -> usize {
+    usize::try_from(rng.below(limit)).unwrap_or(0)
+}
+
+/// The group of everybody.
+pub(crate) fn group() -> GroupName {
+    match GroupName::create("Default") {
+        Ok(group) => group,
+        Err(error) => unreachable!("the name of the group is in order: {error}"),
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { messages, events, commits, requests, fetched, bytes, dials } = self;
+        write!(
+            f,
+            "{messages} messages, {dials} dials, {events} events, {commits} commits, {requests} requests, {fetched} with the file, {bytes} bytes"
+        )
+    }
+}

@@ -1,0 +1,78 @@
+//! What must be true once the faults are over and everything had time to settle.
+
+use std::time::Duration;
+
+use lan_sim::{HostId, World};
+use mvrx_core::{Membership, Timer};
+
+use crate::station::is_present;
+use crate::{Ledger, Node, Station};
+
+/// Looks at a world at rest.
+pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
+    let stations: Vec<(HostId, &Station)> =
+        world.nodes().filter_map(|(host, node)| Some((host, node.station()?))).collect();
+    for (host, station) in &stations {
+        ledger.nothing_is_open(*host);
+        waits_for_nothing(*host, station, ledger);
+        if is_present(station) {
+            knows_everybody(*host, station, &stations, ledger);
+            counts_nobody_else(*host, station, &stations, ledger);
+        }
+    }
+}
+
+fn waits_for_nothing(host: HostId, station: &Station, ledger: &mut Ledger) {
+    let short = station.core().timers().find(|timer| !is_long(*timer));
+    if let Some(timer) = short {
+        ledger.violate(WAITED_FOR, format_args!("{host} still runs {timer:?}"));
+    }
+    if !station.is_idle() {
+        ledger.violate(WAITED_FOR, format_args!("{host} still has bytes to send"));
+    }
+}
+
+const fn is_long(timer: Timer) -> bool {
+    matches!(timer, Timer::Inbound(_) | Timer::Unseen(_) | Timer::Refresh)
+}
+
+fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledger: &mut Ledger) {
+    for (there, other) in all.iter().filter(|(there, other)| *there != host && is_present(other)) {
+        let id = other.id();
+        let membership = me.core().station(id).map(|view| view.membership);
+        if membership != Some(Membership::Member) {
+            ledger.violate(
+                EVERYBODY,
+                format_args!("{host} has {there} ({id}) as {membership:?} instead of a member"),
+            );
+        }
+        let known: std::collections::BTreeSet<_> = me.core().commits().map(|view| view.commit.file).collect();
+        for view in other.core().commits().filter(|view| view.held && view.commit.station == Some(id)) {
+            let file = view.commit.file;
+            if ledger.is_public(file) && !known.contains(&file) {
+                ledger.violate(
+                    EVERY_COMMIT,
+                    format_args!("{host} does not know {file}, which {there} ({id}) committed"),
+                );
+            }
+        }
+    }
+}
+
+fn counts_nobody_else(host: HostId, me: &Station, all: &[(HostId, &Station)], ledger: &mut Ledger) {
+    for view in me.core().stations().filter(|view| view.membership == Membership::Member) {
+        let there = all.iter().any(|(_, other)| other.id() == view.station && is_present(other));
+        if !there {
+            let (id, home) = (view.station, ledger.home(view.station));
+            ledger.violate(NOBODY_ELSE, format_args!("{host} counts {id} ({home:?}), which left or is down"));
+        }
+    }
+}
+
+/// So long without faults: longer than the longest wait that is not for ever ([`mvrx_core::Timers::unseen`], 10 minutes).
+pub(crate) const REST: Duration = Duration::from_mins(13);
+
+const EVERYBODY: &str = "everybody-knows-everybody";
+const EVERY_COMMIT: &str = "everybody-knows-every-commit";
+const NOBODY_ELSE: &str = "nobody-else-is-a-member";
+const WAITED_FOR: &str = "nothing-is-waited-for";

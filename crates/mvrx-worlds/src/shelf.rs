@@ -1,0 +1,129 @@
+//! A station's files on its simulated disk: imported or received under a temporary name, published whole with a record beside them.
+//!
+//! It knows just enough of a store to be broken in the ways a store can be: every operation may fail, what was not synced is lost or torn with the
+//! power. A commit is there when its record and its file are.
+
+use lan_sim::{Bulk, Content, Digest, Disk, DiskError, DiskFile, Payload};
+use mvrx_message::{Commit, Dialect, FileUuid, Message, StationUuid};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Shelf {
+    disk: Disk,
+}
+
+/// A file on its way in.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    file: DiskFile,
+    path: String,
+}
+
+impl Shelf {
+    pub(crate) const fn new(disk: Disk) -> Self {
+        Self { disk }
+    }
+
+    /// The StationUUID of this disk; `fresh` becomes it where there is none. A disk that fails now leaves it unsaved: the station is another one
+    /// after the next start.
+    pub(crate) fn identity(&self, fresh: [u8; 16]) -> StationUuid {
+        let known = self.disk.open(IDENTITY).and_then(|file| file.contents()).ok().map(|c| c.to_bytes());
+        let known =
+            known.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).and_then(StationUuid::from_bytes);
+        known.unwrap_or_else(|| {
+            let id = StationUuid::from_random_bytes(fresh);
+            // A torn identity is replaced; without a disk the station runs all the same.
+            let _ = self.write_whole(IDENTITY, &id.to_bytes());
+            id
+        })
+    }
+
+    /// The commits whose files are here.
+    pub(crate) fn recover(&self) -> Vec<(Commit, Content)> {
+        let entries = self.disk.list(SHELF).unwrap_or_default();
+        let records = entries.iter().filter_map(|entry| entry.name.strip_suffix(".json"));
+        records.filter_map(|name| self.read(name).ok().flatten()).collect()
+    }
+
+    fn read(&self, name: &str) -> Result<Option<(Commit, Content)>, DiskError> {
+        let record = self.disk.open(&format!("{SHELF}/{name}.json"))?.contents()?.to_bytes();
+        let file = self.disk.open(&format!("{SHELF}/{name}.mvr"))?.contents()?;
+        let commit = Message::parse(&record).ok().and_then(|parsed| match parsed.message {
+            Message::Commit(commit) => Some(commit),
+            _ => None,
+        });
+        Ok(commit.map(|commit| (commit, file)))
+    }
+
+    /// A file of this station.
+    pub(crate) fn import(&self, number: u64, content: Bulk, commit: &Commit) -> Result<(), DiskError> {
+        let mut incoming = self.begin(number)?;
+        incoming.append(&Payload::Bulk(content))?;
+        self.keep(&incoming, commit)
+    }
+
+    /// Room for a file that begins.
+    pub(crate) fn begin(&self, number: u64) -> Result<Incoming, DiskError> {
+        let path = format!("{SHELF}/{number}.tmp");
+        if self.disk.exists(&path) {
+            self.disk.remove(&path)?;
+        }
+        Ok(Incoming { file: self.disk.create(&path)?, path })
+    }
+
+    /// Publishes a file that is whole.
+    pub(crate) fn keep(&self, incoming: &Incoming, commit: &Commit) -> Result<(), DiskError> {
+        incoming.file.sync()?;
+        let name = commit.file.to_string();
+        self.disk.rename(&incoming.path, &format!("{SHELF}/{name}.mvr"))?;
+        let record = Message::Commit(commit.clone()).to_json(&Dialect::strict());
+        self.write_whole(&format!("{SHELF}/{name}.json"), &record)
+    }
+
+    /// Throws away a file that is not wanted.
+    pub(crate) fn drop_file(&self, incoming: &Incoming) {
+        // What cannot be removed lies there under a temporary name and is overwritten some day.
+        let _ = self.disk.remove(&incoming.path);
+    }
+
+    pub(crate) fn open(&self, file: FileUuid) -> Result<Content, DiskError> {
+        self.disk.open(&format!("{SHELF}/{file}.mvr"))?.contents()
+    }
+
+    fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<(), DiskError> {
+        let temporary = format!("{path}.tmp");
+        if self.disk.exists(&temporary) {
+            self.disk.remove(&temporary)?;
+        }
+        let file = self.disk.create(&temporary)?;
+        file.append(bytes)?;
+        file.sync()?;
+        self.disk.rename(&temporary, path)?;
+        self.disk.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir))
+    }
+}
+
+impl Incoming {
+    pub(crate) fn append(&mut self, payload: &Payload) -> Result<(), DiskError> {
+        match payload {
+            Payload::Bytes(bytes) => self.file.append(bytes),
+            Payload::Bulk(bulk) => self.file.append_bulk(*bulk),
+        }
+    }
+
+    /// What arrived, its length and its hash.
+    pub(crate) fn finish(&self) -> Result<(Content, Digest), DiskError> {
+        let content = self.file.contents()?;
+        let digest = content.digest();
+        Ok((content, digest))
+    }
+
+    /// For a bug planted on purpose.
+    pub(crate) fn lose_last_byte(&self) {
+        if let Ok(length) = self.file.length() {
+            let _ = self.file.truncate(length.saturating_sub(1));
+        }
+    }
+}
+
+const IDENTITY: &str = "identity";
+const SHELF: &str = "shelf";

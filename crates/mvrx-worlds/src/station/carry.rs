@@ -1,0 +1,205 @@
+//! What the core wants, done on the host.
+
+use lan_sim::{Announcement, Conn, HostCtx};
+use mvrx_core::{ConnId, Event, Input, Output, RequestId};
+use mvrx_message::{Commit, FileUuid, Message, Txt};
+
+use super::link::Link;
+use super::{IDLE, Station};
+
+impl Station {
+    pub(super) fn carry_out(&mut self, output: Output, net: &mut HostCtx<'_>) {
+        match output {
+            Output::Dial { conn, address } => {
+                self.setup.ledger.borrow_mut().tally.dials += 1;
+                let end = net.dial(address);
+                self.by_conn.insert(end, conn);
+                self.links.insert(conn, Link::new(end, address));
+            }
+            Output::Send { conn, message, dialect } => {
+                let Some(link) = self.links.get_mut(&conn) else { return };
+                link.push_message(&message.to_json(&dialect));
+                let peer = link.peer;
+                self.says(conn, peer, &message, net);
+                self.flush(conn, net);
+            }
+            Output::SendFile { conn, file } => self.send_file(conn, file, net),
+            Output::ReceiveFile { conn, request, .. } => self.receive_file(conn, request, net),
+            Output::KeepFile { request, commit } => self.keep(request, &commit, net),
+            Output::DropFile { request } => {
+                if let Some(incoming) = self.arrived.remove(&request) {
+                    self.shelf.drop_file(&incoming);
+                }
+            }
+            Output::Export { conn } => self.step(Input::Exported { conn, commit: None }, net),
+            Output::Close { conn } => self.let_go(conn, net),
+            Output::Advertise { station_name } => self.advertise(&station_name, net),
+            Output::Withdraw => {
+                if let Some(instance) = self.announced.take() {
+                    net.withdraw(&instance);
+                }
+            }
+            Output::Suspect { place } => {
+                if let Some(instance) = self.instances.get(&place) {
+                    net.suspect(instance);
+                }
+            }
+            Output::Event(event) => self.tells(&event, net),
+            _ => {}
+        }
+    }
+
+    fn advertise(&mut self, name: &str, net: &mut HostCtx<'_>) {
+        let group = self.setup.group.as_str();
+        let instance = if self.setup.shares_instance { group.to_owned() } else { format!("{name}.{group}") };
+        if let Some(before) = self.announced.take().filter(|before| *before != instance) {
+            net.withdraw(&before);
+        }
+        let mut announcement = Announcement::new(instance.clone(), self.port);
+        for (key, value) in Txt::new(name, self.id()).to_pairs() {
+            announcement = announcement.text(key, value);
+        }
+        net.announce(announcement);
+        self.announced = Some(instance);
+    }
+
+    /// Tells the ledger what is said, to whom.
+    fn says(&self, conn: ConnId, to: std::net::SocketAddr, message: &Message, net: &HostCtx<'_>) {
+        let host = net.host();
+        let mut ledger = self.setup.ledger.borrow_mut();
+        ledger.tally.messages += 1;
+        let commits: &[Commit] = match message {
+            Message::Join(join) => {
+                ledger.speaks_to(host, to, "JOIN");
+                &join.commits
+            }
+            Message::JoinRet(ret) => &ret.commits,
+            Message::Commit(commit) => {
+                if matches!(conn, ConnId::Dialed(_)) {
+                    ledger.speaks_to(host, to, "COMMIT");
+                }
+                std::slice::from_ref(commit)
+            }
+            _ => &[],
+        };
+        for commit in commits {
+            ledger.tells(host, to, "tells of", commit.file);
+        }
+    }
+
+    fn send_file(&mut self, conn: ConnId, file: FileUuid, net: &mut HostCtx<'_>) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        match self.shelf.open(file) {
+            Ok(content) => {
+                let mut ledger = self.setup.ledger.borrow_mut();
+                ledger.has_bytes(net.host(), "sends", file, &content);
+                ledger.tells(net.host(), link.peer, "gives", file);
+                drop(ledger);
+                link.push_file(file, &content);
+                link.idle_at = Some(net.now() + IDLE);
+                self.flush(conn, net);
+            }
+            Err(error) => {
+                let what = error.to_string();
+                self.let_go(conn, net);
+                self.step(Input::FileFailed { conn, what, local: true }, net);
+            }
+        }
+    }
+
+    fn receive_file(&mut self, conn: ConnId, request: RequestId, net: &mut HostCtx<'_>) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        // A retry of the same request begins a file of its own.
+        match self.shelf.begin(request.0) {
+            Ok(incoming) => {
+                link.receive(request, incoming);
+                link.idle_at = Some(net.now() + IDLE);
+                self.read(conn, net);
+            }
+            Err(error) => {
+                let what = error.to_string();
+                self.let_go(conn, net);
+                self.step(Input::FileFailed { conn, what, local: true }, net);
+            }
+        }
+    }
+
+    fn keep(&mut self, request: RequestId, commit: &Commit, net: &mut HostCtx<'_>) {
+        let Some(incoming) = self.arrived.remove(&request) else {
+            let what = "its bytes are gone".to_owned();
+            return self.step(Input::KeepFailed { request, what }, net);
+        };
+        match self.shelf.keep(&incoming, commit) {
+            Ok(()) => {
+                if let Ok(content) = self.shelf.open(commit.file) {
+                    let mut ledger = self.setup.ledger.borrow_mut();
+                    ledger.has_bytes(net.host(), "keeps", commit.file, &content);
+                    ledger.tally.bytes += content.len();
+                }
+                self.step(Input::Kept { request }, net);
+            }
+            Err(error) => {
+                let what = error.to_string();
+                self.step(Input::KeepFailed { request, what }, net);
+            }
+        }
+    }
+
+    fn tells(&self, event: &Event, net: &mut HostCtx<'_>) {
+        net.note(format_args!("{event:?}"));
+        let host = net.host();
+        let mut ledger = self.setup.ledger.borrow_mut();
+        ledger.tally.events += 1;
+        match event {
+            Event::RequestDone { request, .. } => {
+                ledger.tally.fetched += 1;
+                ledger.request_ended(host, *request);
+            }
+            Event::RequestFailed { request, .. } => ledger.request_ended(host, *request),
+            Event::CommitSeen { file, .. } => ledger.sees(host, *file),
+            _ => {}
+        }
+    }
+
+    // ---- bytes
+
+    pub(super) fn flush(&mut self, id: ConnId, net: &mut HostCtx<'_>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let before = link.out.len();
+        let Ok(done) = link.out.flush(link.conn, net) else { return };
+        if link.sending.is_some() && link.out.len() != before {
+            link.idle_at = Some(net.now() + IDLE);
+        }
+        if done && let Some((_, length)) = link.sending.take() {
+            link.idle_at = None;
+            self.step(Input::FileSent { conn: id, length }, net);
+        }
+    }
+
+    pub(super) fn writable(&mut self, conn: Conn, net: &mut HostCtx<'_>) {
+        if let Some(id) = self.by_conn.get(&conn).copied() {
+            return self.flush(id, net);
+        }
+        if let Some((queue, at)) = self.closing.get_mut(&conn) {
+            *at = net.now() + IDLE;
+            if queue.flush(conn, net) != Ok(false) {
+                self.closing.remove(&conn);
+                net.close(conn);
+            }
+        }
+    }
+
+    /// Ends reading at once; what waits still goes out, then the link is closed.
+    pub(super) fn let_go(&mut self, id: ConnId, net: &mut HostCtx<'_>) {
+        let Some(mut link) = self.links.remove(&id) else { return };
+        self.by_conn.remove(&link.conn);
+        if let Some(receiving) = link.abandon() {
+            self.shelf.drop_file(&receiving.incoming);
+        }
+        if link.out.flush(link.conn, net) == Ok(false) {
+            self.closing.insert(link.conn, (link.out, net.now() + IDLE));
+        } else {
+            net.close(link.conn);
+        }
+    }
+}

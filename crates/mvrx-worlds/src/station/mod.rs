@@ -1,0 +1,478 @@
+//! A station of ours on a simulated host: what the driver is on a real one, with the world in place of sockets, disk and discovery.
+//!
+//! It decides nothing: whatever happens becomes an [`Input`] of the [`Core`], whatever the core wants is done on the host. Everything that a rule
+//! depends on is told to the ledger on the way, from the wire and not from what the core makes of it.
+
+mod carry;
+mod link;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lan_sim::{Announcement, Conn, Event, HostCtx, HostId, Time};
+use mvrx_core::{
+    Command, Config, ConnId, Core, Ending, Input, PlaceId, Presence, RequestId, Requested, Sighting, Source,
+};
+use mvrx_message::{Commit, FileUuid, GroupName, Message, MvrVersion, StationUuid, Txt};
+
+use crate::ledger::{LIMIT, Shared};
+use crate::plan::Planted;
+use crate::shelf::{Incoming, Shelf};
+use crate::{Act, Audience};
+use link::{Found, Link};
+
+/// What a station is started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) name: String,
+    pub(crate) group: GroupName,
+    /// The StationUUID-independent part of its instance name; `None`: the bare group, as one product has it.
+    pub(crate) shares_instance: bool,
+    /// It listens to another port after each start.
+    pub(crate) moves_port: bool,
+    pub(crate) planted: Planted,
+    pub(crate) limits: mvrx_core::Limits,
+    pub(crate) ledger: Shared,
+}
+
+/// A station of ours.
+#[derive(Debug)]
+pub struct Station {
+    core: Core,
+    setup: Setup,
+    shelf: Shelf,
+    port: u16,
+    announced: Option<String>,
+    links: BTreeMap<ConnId, Link>,
+    by_conn: HashMap<Conn, ConnId>,
+    /// The core has forgotten these; what waits goes out, then they are closed.
+    closing: BTreeMap<Conn, (lan_sim::SendQueue, Time)>,
+    places: HashMap<(String, Vec<SocketAddr>), PlaceId>,
+    instances: BTreeMap<PlaceId, String>,
+    arrived: BTreeMap<RequestId, Incoming>,
+    next_accepted: u64,
+    next_request: u64,
+    names: u32,
+    steps: u64,
+    inputs: VecDeque<Input>,
+    stepping: bool,
+}
+
+impl Station {
+    /// Starts: finds its identity and its files, listens, browses, joins.
+    pub(crate) fn start(setup: Setup, net: &mut HostCtx<'_>) -> Self {
+        let shelf = Shelf::new(net.disk());
+        let fresh = random_bytes(net);
+        let me = shelf.identity(fresh);
+        let moved = if setup.moves_port { u16::try_from(net.boot() % 100).unwrap_or(0) } else { 0 };
+        let port = net.listen(PORT + moved).or_else(|_| net.listen(0)).unwrap_or(0);
+        net.browse();
+        let addresses: Vec<SocketAddr> =
+            net.addresses().into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+        setup.ledger.borrow_mut().starts(net.host(), me, &addresses);
+        let mut config = Config::new(me, &setup.name, "mvrx worlds", setup.group.clone());
+        config.limits = setup.limits.clone();
+        let mut station = Self {
+            core: Core::new(config),
+            setup,
+            shelf,
+            port,
+            announced: None,
+            links: BTreeMap::new(),
+            by_conn: HashMap::new(),
+            closing: BTreeMap::new(),
+            places: HashMap::new(),
+            instances: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            next_accepted: 0,
+            // Numbers of temporary files go on where those of the start before ended.
+            next_request: u64::from(net.boot()) << 32,
+            names: 0,
+            steps: 0,
+            inputs: VecDeque::new(),
+            stepping: false,
+        };
+        for (commit, content) in station.shelf.recover() {
+            station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
+            station.step(Input::Command(Command::Restore(commit)), net);
+        }
+        station.step(Input::Start, net);
+        station
+    }
+
+    /// The core, to look at.
+    pub const fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Its StationUUID.
+    pub fn id(&self) -> StationUuid {
+        self.core.config().station
+    }
+
+    /// Whether nothing waits to be sent and nothing is being closed.
+    pub fn is_idle(&self) -> bool {
+        self.closing.is_empty() && self.links.values().all(|link| link.out.is_empty())
+    }
+
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The file of a commit as its store has it.
+    pub fn file(&self, file: FileUuid) -> Option<lan_sim::Content> {
+        self.shelf.open(file).ok()
+    }
+
+    fn step(&mut self, input: Input, net: &mut HostCtx<'_>) {
+        self.inputs.push_back(input);
+        if std::mem::replace(&mut self.stepping, true) {
+            // What is being carried out goes first.
+            return;
+        }
+        while let Some(input) = self.inputs.pop_front() {
+            let outputs: Vec<_> = self.core.step(net.now().since_start(), input).collect();
+            for output in outputs {
+                self.carry_out(output, net);
+            }
+            self.steps += 1;
+            self.check_limits(net.host());
+        }
+        self.stepping = false;
+    }
+
+    fn check_limits(&self, host: HostId) {
+        let limits = &self.core.config().limits;
+        let (dialed, accepted) = self.core.connections();
+        let within = |what: &str, is: usize, most: usize| {
+            if is > most {
+                let text = format_args!("{host} holds {is} {what}, {most} are allowed");
+                self.setup.ledger.borrow_mut().violate(LIMIT, text);
+            }
+        };
+        within("dialed connections", dialed, limits.exchanges + limits.fetches);
+        within("accepted connections", accepted, limits.inbound);
+        if self.steps.is_multiple_of(64) {
+            within("stations", self.core.stations().count(), limits.stations);
+            let unheld = self.core.commits().filter(|view| !view.held).count();
+            within("commits of others", unheld, limits.commits);
+        }
+    }
+
+    // ---- what people do
+
+    pub(crate) fn act(&mut self, act: &Act, hosts: &[StationUuid], net: &mut HostCtx<'_>) {
+        match *act {
+            Act::Commit { length, audience, hashed, .. } => self.commit(length, audience, hashed, hosts, net),
+            Act::Request { nth, .. } => {
+                let wanted: Vec<FileUuid> =
+                    self.core.commits().filter(|view| !view.held).map(|view| view.commit.file).collect();
+                if let Some(file) = nth_of(&wanted, nth) {
+                    self.request(Requested::File(file), net);
+                }
+            }
+            Act::RequestLatest { .. } => {
+                let fresh = FileUuid::from_random_bytes(random_bytes(net));
+                self.request(Requested::Latest { fresh }, net);
+            }
+            Act::Cancel { nth, .. } => {
+                let host = net.host();
+                let open: Vec<RequestId> = self
+                    .setup
+                    .ledger
+                    .borrow_mut()
+                    .view(host)
+                    .map(|view| view.open.iter().copied().collect())
+                    .unwrap_or_default();
+                if let Some(request) = nth_of(&open, nth) {
+                    self.step(Input::Command(Command::Cancel(request)), net);
+                }
+            }
+            Act::Leave { .. } => self.step(Input::Command(Command::Leave), net),
+            Act::Rejoin { .. } => self.step(Input::Command(Command::Rejoin), net),
+            Act::Rename { name, .. } => {
+                self.names += 1;
+                let name = format!("{} {name}.{}", self.setup.name, self.names);
+                self.step(Input::Command(Command::Rename(name)), net);
+            }
+            Act::Refresh { .. } => self.step(Input::Command(Command::Refresh), net),
+            Act::JoinAsked { nth, .. } => {
+                let known: Vec<StationUuid> = self.core.stations().map(|view| view.station).collect();
+                if let Some(station) = nth_of(&known, nth) {
+                    if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
+                        view.is_back(station);
+                    }
+                    self.step(Input::Command(Command::Join(station)), net);
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, requested: Requested, net: &mut HostCtx<'_>) {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        self.setup.ledger.borrow_mut().requested(net.host(), request);
+        self.step(Input::Command(Command::Request { request, requested, source: Source::Any }), net);
+    }
+
+    fn commit(
+        &mut self,
+        length: u64,
+        audience: Audience,
+        hashed: bool,
+        hosts: &[StationUuid],
+        net: &mut HostCtx<'_>,
+    ) {
+        let file = FileUuid::from_random_bytes(random_bytes(net));
+        let content = link::made(net.random() | 1, length);
+        let for_stations: Vec<StationUuid> = match audience {
+            Audience::All => Vec::new(),
+            Audience::Some(bits) => {
+                let wanted = (0_u32..).zip(hosts).filter(|(n, _)| bits >> (n % 64) & 1 == 1);
+                wanted.map(|(_, station)| *station).take(32).collect()
+            }
+        };
+        let commit = Commit {
+            file,
+            station: Some(self.id()),
+            version: MvrVersion { major: 1, minor: 6 },
+            file_size: length,
+            for_stations,
+            comment: "a made-up show".to_owned(),
+            file_name: "show.mvr".to_owned(),
+            blake3: hashed.then(|| lan_sim::Content::from(content).digest()),
+        };
+        self.next_request += 1;
+        // The ledger first: should the disk fail half way, the file may still be found at the next start.
+        self.setup.ledger.borrow_mut().committed(&commit, self.id(), content);
+        if self.shelf.import(self.next_request, content, &commit).is_ok() {
+            self.step(Input::Command(Command::Publish(commit)), net);
+        }
+    }
+
+    // ---- what happens
+
+    /// Takes what the world tells.
+    pub(crate) fn handle(&mut self, event: Event, net: &mut HostCtx<'_>) {
+        match event {
+            Event::Wake => {
+                self.end_idle(net);
+                self.step(Input::Tick, net);
+            }
+            Event::Connected { conn } => {
+                if let Some(id) = self.by_conn.get(&conn).copied() {
+                    self.step(Input::Dialed { conn: id }, net);
+                }
+            }
+            Event::DialFailed { conn, .. } => {
+                if let Some(id) = self.by_conn.remove(&conn) {
+                    self.links.remove(&id);
+                    self.step(Input::DialFailed { conn: id }, net);
+                }
+            }
+            Event::Accepted { conn, peer, .. } => {
+                let id = ConnId::Accepted(self.next_accepted);
+                self.next_accepted += 1;
+                self.by_conn.insert(conn, id);
+                self.links.insert(id, Link::new(conn, peer));
+                self.step(Input::Accepted { conn: id, peer }, net);
+                self.read(id, net);
+            }
+            Event::Readable { conn } => {
+                if let Some(id) = self.by_conn.get(&conn).copied() {
+                    self.read(id, net);
+                }
+            }
+            Event::Writable { conn } => self.writable(conn, net),
+            Event::Broken { conn, .. } => {
+                self.closing.remove(&conn);
+                if let Some(id) = self.by_conn.get(&conn).copied() {
+                    self.ended(id, Ending::Broken, net);
+                }
+            }
+            Event::Sighted(seen) => self.sighted(&seen, net),
+            Event::Vanished(gone) => {
+                if let Some(place) = self.places.remove(&key(&gone)) {
+                    self.instances.remove(&place);
+                    if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
+                        view.vanished(place);
+                    }
+                    self.step(Input::Vanished { place }, net);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// When to be woken.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let idle = self.links.values().filter_map(|link| link.idle_at).min();
+        let closing = self.closing.values().map(|(_, at)| *at).min();
+        [self.core.deadline().map(Time::from), idle, closing].into_iter().flatten().min()
+    }
+
+    fn sighted(&mut self, seen: &Announcement, net: &mut HostCtx<'_>) {
+        let Some(group) = group_of(&seen.instance) else { return };
+        let (txt, _) = Txt::parse(seen.text.iter().map(|(key, value)| (key, value)));
+        let addresses: Vec<SocketAddr> =
+            seen.addresses.iter().map(|ip| SocketAddr::new(*ip, seen.port)).collect();
+        let next = PlaceId(self.places.len() as u64 + (self.steps << 20));
+        let place = *self.places.entry(key(seen)).or_insert(next);
+        self.instances.insert(place, seen.instance.clone());
+        if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
+            view.sighted(place, txt.station, &addresses);
+        }
+        let sighting = Sighting {
+            place,
+            station: txt.station,
+            station_name: txt.station_name,
+            group: Some(group.to_owned()),
+            addresses,
+        };
+        self.step(Input::Sighted(sighting), net);
+    }
+
+    fn read(&mut self, id: ConnId, net: &mut HostCtx<'_>) {
+        while let Some(found) = self.links.get_mut(&id).and_then(|link| link.next(net)) {
+            self.found(id, found, net);
+        }
+    }
+
+    fn found(&mut self, id: ConnId, found: Found, net: &mut HostCtx<'_>) {
+        match found {
+            Found::Message(parsed) => {
+                if self.hears(id, &parsed.message, net) {
+                    self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
+                }
+            }
+            Found::Malformed(what) => self.step(Input::Malformed { conn: id, what }, net),
+            Found::FileBegins(length) => self.step(Input::FileBegins { conn: id, length }, net),
+            Found::FileArrived(receiving) => {
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.idle_at = None;
+                }
+                let request = receiving.request;
+                let whole = receiving.incoming.finish();
+                if self.setup.planted == Planted::ShortFile && receiving.pieces > 1 {
+                    receiving.incoming.lose_last_byte();
+                }
+                match whole {
+                    Ok((content, hash)) => {
+                        self.arrived.insert(request, receiving.incoming);
+                        self.step(Input::FileArrived { request, length: content.len(), hash }, net);
+                    }
+                    Err(error) => self.file_failed(id, error.to_string(), true, net),
+                }
+            }
+            Found::FileFailed(what, local) => self.file_failed(id, what, local, net),
+            Found::Ended(ending) => self.ended(id, ending, net),
+        }
+    }
+
+    /// Tells the ledger what came. `false`: the core is not told, for a bug planted on purpose.
+    fn hears(&mut self, id: ConnId, message: &Message, net: &mut HostCtx<'_>) -> bool {
+        let host = net.host();
+        let mut ledger = self.setup.ledger.borrow_mut();
+        let Some(view) = ledger.view(host) else { return true };
+        match message {
+            Message::Join(join) => view.is_back(join.station),
+            Message::Leave(leave) => {
+                view.heard_leave(leave.station);
+                if self.setup.planted == Planted::CommitToWhoLeft {
+                    drop(ledger);
+                    let reply = Message::LeaveRet(mvrx_message::Reply::ok());
+                    if let Some(link) = self.links.get_mut(&id) {
+                        link.push_message(&reply.to_json(&mvrx_message::Dialect::strict()));
+                    }
+                    self.flush(id, net);
+                    return false;
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// A connection is over by itself.
+    fn ended(&mut self, id: ConnId, ending: Ending, net: &mut HostCtx<'_>) {
+        let transfers = self.links.get(&id).is_some_and(|link| link.is_receiving());
+        let sends =
+            ending == Ending::Broken && self.links.get(&id).is_some_and(|link| link.sending.is_some());
+        if transfers || sends {
+            return self.file_failed(id, "the connection broke".to_owned(), false, net);
+        }
+        self.let_go(id, net);
+        self.step(Input::Closed { conn: id, ending }, net);
+    }
+
+    fn file_failed(&mut self, id: ConnId, what: String, local: bool, net: &mut HostCtx<'_>) {
+        let received = self.links.get_mut(&id).and_then(|link| link.abandon());
+        if let Some(receiving) = &received {
+            self.shelf.drop_file(&receiving.incoming);
+        }
+        self.let_go(id, net);
+        if self.setup.planted == Planted::RequestNeverEnds && received.is_some() {
+            return;
+        }
+        self.step(Input::FileFailed { conn: id, what, local }, net);
+    }
+
+    fn end_idle(&mut self, net: &mut HostCtx<'_>) {
+        let now = net.now();
+        let idle: Vec<ConnId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.idle_at.is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in idle {
+            if let Some(link) = self.links.get_mut(&id) {
+                // Nothing that waits would go out.
+                link.out = lan_sim::SendQueue::new();
+            }
+            self.file_failed(id, "nothing moved for too long".to_owned(), false, net);
+        }
+        let stuck: Vec<Conn> =
+            self.closing.iter().filter(|(_, (_, at))| *at <= now).map(|(conn, _)| *conn).collect();
+        for conn in stuck {
+            self.closing.remove(&conn);
+            net.abort(conn);
+        }
+    }
+}
+
+/// The group that an instance name says: what stands behind the last dot or the `@`, or all of it.
+pub(crate) fn group_of(instance: &str) -> Option<&str> {
+    instance.rsplit(['.', '@']).next().filter(|group| !group.is_empty())
+}
+
+fn key(announcement: &Announcement) -> (String, Vec<SocketAddr>) {
+    // A stale announcement of the same instance at the same host is the same place.
+    (announcement.instance.clone(), announcement.addresses.iter().map(|ip| SocketAddr::new(*ip, 0)).collect())
+}
+
+fn nth_of<T: Copy>(items: &[T], nth: u32) -> Option<T> {
+    let length = u32::try_from(items.len()).ok().filter(|length| *length > 0)?;
+    items.get((nth % length) as usize).copied()
+}
+
+pub(crate) fn random_bytes(net: &mut HostCtx<'_>) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    for eight in bytes.chunks_mut(8) {
+        eight.copy_from_slice(&net.random().to_le_bytes());
+    }
+    bytes
+}
+
+/// Whether a station is in its group.
+pub(crate) fn is_present(station: &Station) -> bool {
+    station.core.presence() == Presence::Present
+}
+
+/// The port a station tries first.
+pub(crate) const PORT: u16 = 42_424;
+/// A transfer on which nothing moves is given up after this, as the transport does.
+const IDLE: Duration = Duration::from_secs(30);

@@ -1,0 +1,26 @@
+//! Whole worlds: what must hold in every one of them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use mvrx_worlds::Plan;
+
+#[test]
+fn two_stations_come_to_know_each_other_and_their_commits() {
+    for seed in 0..20 {
+        let plan = Plan::new(seed).stations(2).calm().acts_every(Duration::from_secs(5));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+        assert!(report.tally.messages >= 4, "seed {seed}: {:?}", report.tally);
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_worlds() {
+    let run = |seed| {
+        let plan = Plan::new(seed).stations(5).span(Duration::from_secs(40));
+        plan.play(&plan.steps()).hash
+    };
+    assert_eq!(run(3), run(3));
+    assert_ne!(run(3), run(4));
+}
