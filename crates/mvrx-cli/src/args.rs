@@ -26,6 +26,14 @@ pub(crate) enum Command {
     Get(Get),
     /// Commit a file and serve it
     Commit(Commit),
+    /// What is in an .mvr
+    Inspect(Inspect),
+    /// What is wrong with an .mvr; exit code 1 when there are errors
+    Check(Check),
+    /// What changed from one .mvr to another; exit code 1 when they differ
+    Diff(DiffArgs),
+    /// Draw the rig as an SVG, with what changed marked
+    Plan(PlanArgs),
     /// Two stations on this machine find each other and exchange a file; nothing leaves the machine
     Demo,
 }
@@ -146,6 +154,70 @@ pub(crate) struct Commit {
     /// One JSON document per event
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    /// The file; or of a stored revision the beginning of its id, or `latest`
+    #[arg(value_name = "FILE|ID")]
+    pub(crate) file: PathBuf,
+    /// The data directory that has the revision
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArgs {
+    /// The older file; or of a stored revision the beginning of its id, or `latest`
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The newer file or revision
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// Counts only
+    #[arg(long)]
+    pub(crate) stat: bool,
+    /// The data directory that has the revisions
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlanArgs {
+    /// The file; or of a stored revision the beginning of its id, or `latest`
+    #[arg(value_name = "FILE|ID")]
+    pub(crate) file: PathBuf,
+    /// A newer file or revision: what changed is marked
+    #[arg(value_name = "NEW")]
+    pub(crate) new: Option<PathBuf>,
+    /// Where the drawing goes
+    #[arg(short, long, value_name = "PLAN.svg")]
+    pub(crate) output: PathBuf,
+    /// Light on dark
+    #[arg(long)]
+    pub(crate) dark: bool,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The data directory that has the revisions
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

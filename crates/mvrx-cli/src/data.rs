@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mvrx_message::StationUuid;
-use mvrx_store::{FsStore, OpenStoreError};
+use mvrx_store::{FsStore, OpenStoreError, Store, StoredCommit, StoredReader};
 
 use crate::failure::Failure;
 
@@ -49,6 +49,46 @@ fn open_at(path: &Path) -> Result<Option<Data>, Failure> {
     };
     let station = mvrx_station::load_or_create(path).map_err(|error| Failure::local(error.to_string()))?;
     Ok(Some(Data { station, store, path: path.to_owned() }))
+}
+
+/// A revision in the store of a data directory that no station runs in: `latest`, or the beginning of an id.
+pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<StoredReader>, Failure> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => user_directory()?,
+    };
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let Some(data) = open_at(&path)? else {
+        let path = path.display();
+        return Err(Failure::local(format!(
+            "{path} is in use by a running station; give the files themselves"
+        )));
+    };
+    let failed = |error: &dyn std::fmt::Display| Failure::local(error.to_string());
+    let commits = data.store.commits().map_err(|error| failed(&error))?;
+    let id = text.to_lowercase();
+    let fits = |stored: &&StoredCommit| id.len() >= 4 && stored.commit.file.to_string().starts_with(&id);
+    let found: Vec<&StoredCommit> = if text == "latest" {
+        commits.last().into_iter().collect()
+    } else {
+        commits.iter().filter(fits).collect()
+    };
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => {
+            let file = data.store.open(one.commit.file).map_err(|error| failed(&error))?;
+            Ok(Some(StoredReader::new(file, one.length)))
+        }
+        several => {
+            let ids: Vec<String> = several.iter().map(|s| s.commit.file.to_string()).collect();
+            Err(Failure::usage(format!(
+                "{text} can mean more than one revision; say which:\n  {}",
+                ids.join("\n  ")
+            )))
+        }
+    }
 }
 
 fn user_directory() -> Result<PathBuf, Failure> {

@@ -2,6 +2,15 @@
 
 use std::process::ExitCode;
 
+/// What a command that judges found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing to report: exit code 0.
+    Fine,
+    /// Errors, or a difference: exit code 1.
+    Findings,
+}
+
 /// A failure with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -11,7 +20,7 @@ pub(crate) struct Failure {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// This machine: a disk, a port, a directory in use.
+    /// This machine: a disk, a port, a directory in use. The same number as findings of `check` and `diff`, which never fail so.
     Local = 1,
     /// The command was not used rightly.
     Usage = 2,

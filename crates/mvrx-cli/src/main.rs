@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::failure::Failure;
+use crate::failure::{Failure, Verdict};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -27,19 +27,25 @@ fn main() -> ExitCode {
         Err(error) => return Failure::local(format!("cannot start: {error}")).report(),
     };
     match runtime.block_on(run(args)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::Findings) => ExitCode::from(1),
         Err(failure) => failure.report(),
     }
 }
 
-async fn run(args: Args) -> Result<(), Failure> {
+async fn run(args: Args) -> Result<Verdict, Failure> {
     match args.command {
-        Command::Up(up) => commands::up::run(up).await,
-        Command::Ls(ls) => commands::ls::run(ls).await,
-        Command::Get(get) => commands::get::run(get).await,
-        Command::Commit(commit) => commands::commit::run(commit).await,
-        Command::Demo => commands::demo::run().await,
+        Command::Up(up) => commands::up::run(up).await?,
+        Command::Ls(ls) => commands::ls::run(ls).await?,
+        Command::Get(get) => commands::get::run(get).await?,
+        Command::Commit(commit) => commands::commit::run(commit).await?,
+        Command::Demo => commands::demo::run().await?,
+        Command::Inspect(inspect) => commands::file::inspect(&inspect)?,
+        Command::Plan(plan) => commands::file::plan(&plan)?,
+        Command::Check(check) => return commands::file::check(&check),
+        Command::Diff(diff) => return commands::file::diff(&diff),
     }
+    Ok(Verdict::Fine)
 }
 
 fn log_to_stderr(verbose: u8) {

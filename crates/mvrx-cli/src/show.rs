@@ -15,6 +15,11 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
+/// A text that has its own line ends.
+pub(crate) fn text(text: &impl std::fmt::Display) {
+    let _ = write!(io::stdout().lock(), "{text}");
+}
+
 /// A line of progress or explanation on standard error.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

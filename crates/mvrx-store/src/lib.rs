@@ -87,7 +87,7 @@ pub use fs::{FsOptions, FsStore};
 pub use limits::Limits;
 pub use lock::DirLock;
 pub use mem::MemStore;
-pub use mvr_version::mvr_version;
+pub use mvr_version::{StoredReader, mvr_version};
 pub use problem::{Problem, RecordDamage};
 pub use store::{Expect, Pending, PutAway, Store, StoredCommit, Writer};
 pub use stored_file::{Extent, StoredFile};

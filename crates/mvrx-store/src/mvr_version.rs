@@ -1,4 +1,4 @@
-//! The MVR version of a file that lies here, for COMMIT (Table 72).
+//! A stored file as something with a position, and the MVR version in it, for COMMIT (Table 72).
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -10,21 +10,28 @@ use crate::{Pending, StoredFile, Wait};
 #[must_use]
 pub fn mvr_version(pending: &dyn Pending) -> Option<MvrVersion> {
     let file = pending.read().ok()?;
-    let read = mvrx_file::version_of_reader(
-        Cursor { file, at: 0, length: pending.length() },
-        &mvrx_file::Limits::default(),
-    );
+    let reader = StoredReader::new(file, pending.length());
+    let read = mvrx_file::version_of_reader(reader, &mvrx_file::Limits::default());
     read.ok().map(|version| MvrVersion { major: version.major, minor: version.minor })
 }
 
-/// A stored file as one that has a position.
-struct Cursor {
+/// A stored file that has a position, for what reads and seeks. Blocks where a file that still arrives has no bytes yet.
+#[derive(Debug)]
+pub struct StoredReader {
     file: StoredFile,
     at: u64,
     length: u64,
 }
 
-impl Read for Cursor {
+impl StoredReader {
+    /// Reads `file`, whose length in bytes is known, from its beginning.
+    #[must_use]
+    pub fn new(file: StoredFile, length: u64) -> Self {
+        Self { file, at: 0, length }
+    }
+}
+
+impl Read for StoredReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(self.at, buffer, &Wait::until_settled()).map_err(io::Error::other)?;
         self.at = self.at.saturating_add(count as u64);
@@ -32,7 +39,7 @@ impl Read for Cursor {
     }
 }
 
-impl Seek for Cursor {
+impl Seek for StoredReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let target = match to {
             SeekFrom::Start(at) => Some(at),

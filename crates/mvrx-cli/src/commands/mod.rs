@@ -2,6 +2,7 @@
 
 pub(crate) mod commit;
 pub(crate) mod demo;
+pub(crate) mod file;
 pub(crate) mod get;
 pub(crate) mod ls;
 pub(crate) mod up;

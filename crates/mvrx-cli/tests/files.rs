@@ -1,0 +1,104 @@
+//! The commands that look into files, as a person uses them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use mvrx_file::generate::{Changes, Recipe};
+
+fn mvrx(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .env("HOME", folder)
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("MVRX_DATA");
+    command.output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Two revisions in a folder: 20 fixtures re-addressed, 12 moved, 3 removed.
+fn revisions() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = || Recipe::new(5).fixtures(60).trusses(3);
+    fs::write(folder.path().join("old.mvr"), recipe().to_bytes()).unwrap();
+    let changes = Changes { readdressed: 20, moved: 12, removed: 3 };
+    fs::write(folder.path().join("new.mvr"), recipe().revised(changes).to_bytes()).unwrap();
+    folder
+}
+
+#[test]
+fn inspect_tells_what_is_in_a_file() {
+    let folder = revisions();
+    let words = mvrx(folder.path(), &["inspect", "old.mvr"]);
+    assert_eq!(code(&words), 0);
+    assert!(said(&words).contains("60"), "{}", said(&words));
+    let json: serde_json::Value =
+        serde_json::from_str(&said(&mvrx(folder.path(), &["inspect", "old.mvr", "--json"]))).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert!(json["summary"].is_object());
+}
+
+#[test]
+fn diff_says_in_one_sentence_what_changed_and_by_exit_code_that_something_did() {
+    let folder = revisions();
+    let changed = mvrx(folder.path(), &["diff", "old.mvr", "new.mvr"]);
+    assert_eq!(code(&changed), 1);
+    let words = said(&changed);
+    assert!(words.contains("20 re-addressed, 12 moved, 3 removed"), "{words}");
+    let same = mvrx(folder.path(), &["diff", "old.mvr", "old.mvr", "--stat"]);
+    assert_eq!(code(&same), 0, "{}", said(&same));
+    let json: serde_json::Value =
+        serde_json::from_str(&said(&mvrx(folder.path(), &["diff", "old.mvr", "new.mvr", "--json"]))).unwrap();
+    assert_eq!(
+        (&json["diff"]["counts"]["moved"], &json["diff"]["counts"]["removed"]),
+        (&12.into(), &3.into())
+    );
+}
+
+#[test]
+fn check_ends_with_one_on_errors_and_says_what_is_no_mvr() {
+    let folder = revisions();
+    assert_eq!(code(&mvrx(folder.path(), &["check", "old.mvr"])), 0);
+    fs::write(folder.path().join("bad.mvr"), b"not a zip").unwrap();
+    let bad = mvrx(folder.path(), &["check", "bad.mvr"]);
+    assert_eq!(code(&bad), 1);
+    assert!(!said(&bad).is_empty());
+    assert_eq!(code(&mvrx(folder.path(), &["inspect", "bad.mvr"])), 3);
+    assert_eq!(code(&mvrx(folder.path(), &["inspect", "missing.mvr"])), 3);
+}
+
+#[test]
+fn plan_draws_and_does_not_write_over_a_file_unasked() {
+    let folder = revisions();
+    assert_eq!(code(&mvrx(folder.path(), &["plan", "old.mvr", "new.mvr", "-o", "plan.svg"])), 0);
+    let svg = fs::read_to_string(folder.path().join("plan.svg")).unwrap();
+    assert!(svg.starts_with("<svg") || svg.starts_with("<?xml"), "{}", &svg[..80]);
+    assert_eq!(code(&mvrx(folder.path(), &["plan", "old.mvr", "-o", "plan.svg"])), 2);
+    assert_eq!(code(&mvrx(folder.path(), &["plan", "old.mvr", "-o", "plan.svg", "--force"])), 0);
+}
+
+#[test]
+fn a_stored_revision_is_named_by_latest_or_the_beginning_of_its_id() {
+    let folder = revisions();
+    let data = folder.path().join("data");
+    for name in ["old.mvr", "new.mvr"] {
+        let arguments =
+            ["commit", name, "-m", name, "--until-fetched", "0", "--data", "data", "--interface", "lo"];
+        let committed = mvrx(folder.path(), &arguments);
+        assert_eq!(code(&committed), 0, "{committed:?}");
+    }
+    assert!(data.is_dir());
+    let changed = mvrx(folder.path(), &["diff", "old.mvr", "latest", "--data", "data"]);
+    assert!(said(&changed).contains("20 re-addressed, 12 moved, 3 removed"), "{changed:?}");
+    assert_eq!(code(&mvrx(folder.path(), &["inspect", "0000", "--data", "data"])), 3);
+}
