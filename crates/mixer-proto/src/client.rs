@@ -313,6 +313,7 @@ impl Default for ClientSession {
 }
 
 /// Merges updates into a view; yields each of them.
+// req: MIX-WORLD-1
 fn merge(view: &mut Object, updates: Object) -> impl Iterator<Item = (String, Object)> {
     let mut changed = Vec::new();
     for (key, value) in updates {

@@ -78,6 +78,7 @@ impl Stay {
     ];
 
     /// What is true afterwards; `None` when the event is not expected in this state.
+    // req: MIX-STAY-1
     pub const fn after(self, event: StayEvent) -> Option<Self> {
         use StayEvent as E;
         Some(match (self, event) {

@@ -1,12 +1,10 @@
 //! Simulated worlds of clients against a reference model of what each of them must have received.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod support;
-#[path = "support/world_model.rs"]
-mod world_model;
+mod bodies;
 
+use bodies::world::{Action, run};
 use proptest::prelude::*;
-use world_model::{Action, run};
 
 fn action() -> impl Strategy<Value = Action> {
     let client = 0_u8..6;

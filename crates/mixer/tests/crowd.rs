@@ -56,38 +56,45 @@ async fn every_member_gets_every_command_once_and_in_order_while_one_in_ten_does
     let server = Server::builder().address("127.0.0.1:0".parse().unwrap()).limits(limits).spawn().unwrap();
     let address = server.local_addresses()[0];
     let _kept = tokio::time::timeout(
-        Duration::from_secs(240), Box::pin(async {
-        let mut rooms = Vec::new();
-        for room in 0..ROOMS {
-            let mut members = Vec::new();
-            for member in 0..MEMBERS {
-                let stream = TcpStream::connect(address).await.unwrap();
-                let (reader, mut writer) = stream.into_split();
-                let join = JoinRoom { room: format!("room {room}"), ..JoinRoom::default() };
-                writer.write_all(&ClientMessage::JoinRoom(join).encode(1)).await.unwrap();
-                let deaf = member > 0 && (room * MEMBERS + member) % 10 == 9;
-                let mut member_ = Member { reader, writer, deaf, buffer: BytesMut::new() };
-                member_.wait(1).await;
-                if member == 0 {
-                    member_.writer.write_all(&ClientMessage::Content.encode(1)).await.unwrap();
-                    loop {
-                        let (code, payload) = member_.frame().await;
-                        if code == 20 && String::from_utf8_lossy(&payload).contains("\"joinable\": true") {
-                            break;
+        Duration::from_secs(240),
+        Box::pin(async {
+            let mut rooms = Vec::new();
+            for room in 0..ROOMS {
+                let mut members = Vec::new();
+                for member in 0..MEMBERS {
+                    let stream = TcpStream::connect(address).await.unwrap();
+                    let (reader, mut writer) = stream.into_split();
+                    let join = JoinRoom { room: format!("room {room}"), ..JoinRoom::default() };
+                    writer.write_all(&ClientMessage::JoinRoom(join).encode(1)).await.unwrap();
+                    let deaf = member > 0 && (room * MEMBERS + member) % 10 == 9;
+                    let mut member_ = Member { reader, writer, deaf, buffer: BytesMut::new() };
+                    member_.wait(1).await;
+                    if member == 0 {
+                        member_.writer.write_all(&ClientMessage::Content.encode(1)).await.unwrap();
+                        loop {
+                            let (code, payload) = member_.frame().await;
+                            if code == 20 && String::from_utf8_lossy(&payload).contains("\"joinable\": true")
+                            {
+                                break;
+                            }
                         }
                     }
+                    members.push(member_);
                 }
-                members.push(member_);
+                rooms.push(members);
             }
-            rooms.push(members);
-        }
-        let work: Vec<_> = rooms.into_iter().enumerate().map(|(room, members)| tokio::spawn(play(room, members))).collect();
-        let mut kept = Vec::new();
-        for work in work {
-            kept.extend(work.await.unwrap());
-        }
-        kept
-    }))
+            let work: Vec<_> = rooms
+                .into_iter()
+                .enumerate()
+                .map(|(room, members)| tokio::spawn(play(room, members)))
+                .collect();
+            let mut kept = Vec::new();
+            for work in work {
+                kept.extend(work.await.unwrap());
+            }
+            kept
+        }),
+    )
     .await
     .expect("too slow");
     let metrics = server.metrics().await.unwrap();

@@ -31,9 +31,11 @@ async fn kept_room_comes_back_joinable_and_a_deleted_one_does_not() {
         let directory = tempfile::tempdir().unwrap();
         for fsync in [Fsync::Always, Fsync::Interval(Duration::from_millis(20))] {
             let server = serve(directory.path(), fsync);
-            let mut client = Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+            let mut client =
+                Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
             for room in ["gone", "kept"] {
-                let commands = [command(201, "/a", 1), command(201, "/a", 2), command(101, "b", 100_000)].concat();
+                let commands =
+                    [command(201, "/a", 1), command(201, "/a", 2), command(101, "b", 100_000)].concat();
                 let saved = SavedRoom { attributes: Object::new(), commands: commands.into() };
                 client.load_room(room, &saved).await.unwrap();
             }
@@ -41,7 +43,8 @@ async fn kept_room_comes_back_joinable_and_a_deleted_one_does_not() {
             server.shutdown().await;
 
             let server = serve(directory.path(), fsync);
-            let mut client = Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+            let mut client =
+                Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
             let rooms = client.list_rooms().await.unwrap();
             assert_eq!(rooms.len(), 1);
             assert!(rooms[0].to_string().starts_with("kept: 2 commands"), "{}", rooms[0]);
@@ -51,7 +54,9 @@ async fn kept_room_comes_back_joinable_and_a_deleted_one_does_not() {
             client.delete_room("kept").await.unwrap();
             server.shutdown().await;
         }
-        assert!(std::fs::read_dir(directory.path()).unwrap().all(|entry| entry.unwrap().file_name() == "lock"));
+        assert!(
+            std::fs::read_dir(directory.path()).unwrap().all(|entry| entry.unwrap().file_name() == "lock")
+        );
     })
     .await;
 }
@@ -61,7 +66,8 @@ async fn kept_room_comes_back_joinable_and_a_deleted_one_does_not() {
 async fn two_servers_cannot_keep_rooms_in_one_directory() {
     let directory = tempfile::tempdir().unwrap();
     let first = serve(directory.path(), Fsync::Always);
-    let builder = Server::builder().address("127.0.0.1:0".parse().unwrap()).data(directory.path(), Fsync::Always);
+    let builder =
+        Server::builder().address("127.0.0.1:0".parse().unwrap()).data(directory.path(), Fsync::Always);
     let Err(StartError::RoomsUnreadable(error)) = builder.spawn() else { panic!("two servers") };
     assert!(error.to_string().contains("another server"), "{error}");
     first.shutdown().await;
@@ -80,15 +86,22 @@ async fn log_full_of_replaced_commands_is_written_anew() {
             for n in 0..400 {
                 writer.send(&command(201, "/a", 100_000 + n));
             }
-            writer.request(&mixer_proto::message::ClientMessage::SetRoomKeepOpen { room: "r".into(), keep_open: true });
+            writer.request(&mixer_proto::message::ClientMessage::SetRoomKeepOpen {
+                room: "r".into(),
+                keep_open: true,
+            });
             writer.leave_room("r");
         });
         writer.join().unwrap();
         server.shutdown().await;
-        let bytes: u64 = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+        let bytes: u64 = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .sum();
         assert!(bytes < 30_000_000, "{bytes}");
         let server = serve(directory.path(), Fsync::Always);
-        let mut client = Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+        let mut client =
+            Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
         let saved = client.save_room("r").await.unwrap();
         let lengths: Vec<usize> = Frames::new(&saved.commands).map(|frame| frame.payload.len()).collect();
         assert_eq!(lengths, [9, 100_405]);
@@ -134,8 +147,10 @@ fn kill_while_writing(policy: &str, slack: Duration) {
         .spawn()
         .unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let address: SocketAddr =
-        lines.map(Result::unwrap).find_map(|line| line.strip_prefix("serving ").map(|a| a.parse().unwrap())).unwrap();
+    let address: SocketAddr = lines
+        .map(Result::unwrap)
+        .find_map(|line| line.strip_prefix("serving ").map(|a| a.parse().unwrap()))
+        .unwrap();
     let mut creator = PythonClient::connect(address);
     creator.create_room("r", &[]);
     let received = Arc::new(Mutex::new(Vec::new()));
@@ -167,7 +182,10 @@ fn kill_while_writing(policy: &str, slack: Duration) {
         kept.entry(writer).or_default().push(number);
     }
     for (writer, numbers) in &kept {
-        assert!(numbers.iter().copied().eq(0..numbers.len() as u32), "writer {writer}: not a prefix of what it sent");
+        assert!(
+            numbers.iter().copied().eq(0..numbers.len() as u32),
+            "writer {writer}: not a prefix of what it sent"
+        );
     }
     let received = received.lock().unwrap();
     assert!(received.len() > 1000, "{}", received.len());
@@ -180,7 +198,12 @@ fn kill_while_writing(policy: &str, slack: Duration) {
 }
 
 /// Writes numbered commands and notes those of others as they come.
-fn write_and_note(address: SocketAddr, writer: usize, received: &Mutex<Vec<(u8, u32, Instant)>>, over: &AtomicBool) {
+fn write_and_note(
+    address: SocketAddr,
+    writer: usize,
+    received: &Mutex<Vec<(u8, u32, Instant)>>,
+    over: &AtomicBool,
+) {
     let mut client = PythonClient::connect(address);
     client.join_room("r");
     let mut looked_at = client.messages.len();
@@ -194,7 +217,8 @@ fn write_and_note(address: SocketAddr, writer: usize, received: &Mutex<Vec<(u8, 
         client.receive();
         let now = Instant::now();
         let seen = client.messages.get(looked_at..).unwrap();
-        let others: Vec<_> = seen.iter().filter(|(code, _)| *code > 100).map(|(_, frame)| named(frame)).collect();
+        let others: Vec<_> =
+            seen.iter().filter(|(code, _)| *code > 100).map(|(_, frame)| named(frame)).collect();
         looked_at = client.messages.len();
         received.lock().unwrap().extend(others.into_iter().map(|(writer, number)| (writer, number, now)));
     }

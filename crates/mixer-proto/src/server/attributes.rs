@@ -22,6 +22,7 @@ pub(super) struct TooManyBytes {
 
 impl Attributes {
     /// Takes over what differs. Whether something did. On error nothing is changed.
+    // req: MIX-LIMIT-1
     pub(super) fn update(
         &mut self,
         changes: Object,

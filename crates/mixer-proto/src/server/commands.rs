@@ -92,6 +92,7 @@ impl RoomServer {
         }
     }
 
+    // req: MIX-CROWD-1
     fn relay_fitting(&mut self, now: Duration, sender: ClientKey, key: RoomKey, run: &Bytes, dense: bool) {
         self.store(key, run, dense);
         let Some(room) = self.rooms.get_mut(&key) else { return };

@@ -65,6 +65,7 @@ async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: 
 }
 
 /// Reads what is there, a few buffers at most. An error means the end of the connection.
+// req: MIX-BUG-5, MIX-BUG-7
 fn read_turn(hub: &Hub, key: ClientKey, connection: &Connection, partial: &mut BytesMut) -> io::Result<()> {
     for _ in 0..READS_PER_TURN {
         let own = !partial.is_empty();

@@ -140,6 +140,7 @@ impl Hub {
     }
 
     /// Ends a round whenever something has happened, after everything else that was ready had its turn, and when the room server has a deadline.
+    // req: MIX-BUG-6, MIX-BUG-12
     pub(super) async fn end_rounds(self: Rc<Self>) {
         loop {
             let deadline = self.rooms.borrow().deadline();

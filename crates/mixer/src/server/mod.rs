@@ -155,6 +155,7 @@ impl ServerBuilder {
         Ok(Server { addresses, commands, thread })
     }
 
+    // req: MIX-BUG-8, MIX-NET-1
     fn open(self) -> Result<(Vec<CappedListener>, Rc<Hub>), StartError> {
         let mut rooms = RoomServer::new(self.limits.clone());
         rooms.allow_only(self.networks);

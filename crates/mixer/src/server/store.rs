@@ -85,6 +85,7 @@ impl Store {
         let lock_path = directory.join("lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(refuses(&lock_path))?;
+        // req: MIX-KEEP-4
         if lock.try_lock().is_err() {
             return Err(OpenStoreError::DirectoryInUse { directory: directory.to_owned() });
         }
@@ -295,6 +296,7 @@ impl Writer {
         self.sync_directory()
     }
 
+    // req: MIX-KEEP-5
     fn rewrite(&mut self, room: RoomKey, content: &RoomContent) -> io::Result<()> {
         let Some(log) = self.logs.get_mut(&room) else { return Ok(()) };
         let beside = log.path.with_extension("new");
@@ -327,6 +329,7 @@ impl Writer {
         }
     }
 
+    // req: MIX-KEEP-6
     fn sync_if_due(&mut self) -> io::Result<()> {
         match self.fsync {
             Fsync::Interval(interval) if self.last_sync.elapsed() < interval => Ok(()),

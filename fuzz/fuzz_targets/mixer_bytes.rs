@@ -1,0 +1,7 @@
+//! Any bytes as everything that comes from outside.
+#![no_main]
+
+#[path = "../../crates/mixer-proto/tests/bodies/mod.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::mixer_bytes(data));

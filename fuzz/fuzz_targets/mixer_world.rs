@@ -1,0 +1,7 @@
+//! Simulated worlds of Mixer clients against a reference model.
+#![no_main]
+
+#[path = "../../crates/mixer-proto/tests/bodies/mod.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::mixer_world(data));
