@@ -1,6 +1,6 @@
 //! Writes the `GeneralSceneDescription.xml` of a generated show.
 //!
-//! The show: `trusses` pieces of 12 m truss, 2 m behind one another and 6 m high, each in a group of its own with its share of the
+//! The show: `trusses` pieces of 12 m truss, 2 m behind one another and 6 m high, twenty to a field, each in a group of its own with its share of the
 //! fixtures in the group's coordinates, one focus point per truss, and a stage of boxes. Fixtures occupy every second
 //! universe, so that "re-addressed one universe up" never collides.
 
@@ -151,9 +151,10 @@ fn rig(recipe: &Recipe, names: &Names, xml: &mut String) {
         let focus = names.show(uuids[4]);
         let _ = writeln!(
             xml,
-            "          <FocusPoint uuid=\"{focus}\" name=\"Focus LX{}\"><Matrix>{{1,0,0}}{{0,1,0}}{{0,0,1}}{{0,{},0}}</Matrix><Geometries/></FocusPoint>",
+            "          <FocusPoint uuid=\"{focus}\" name=\"Focus LX{}\"><Matrix>{{1,0,0}}{{0,1,0}}{{0,0,1}}{{{},{},0}}</Matrix><Geometries/></FocusPoint>",
             row + 1,
-            2000 * row
+            hung_at(row).0,
+            hung_at(row).1
         );
     }
     xml.push_str("        </ChildList>\n      </Layer>\n");
@@ -163,9 +164,10 @@ fn open_truss(recipe: &Recipe, names: &Names, row: usize, uuids: &[Uuid; 5], xml
     let [position, group, truss, symbol, _] = uuids.map(|uuid| names.show(uuid));
     let _ = writeln!(
         xml,
-        "          <GroupObject uuid=\"{group}\" name=\"LX{}\">\n            <Matrix>{{1,0,0}}{{0,1,0}}{{0,0,1}}{{0,{},6000}}</Matrix>\n            <ChildList>",
+        "          <GroupObject uuid=\"{group}\" name=\"LX{}\">\n            <Matrix>{{1,0,0}}{{0,1,0}}{{0,0,1}}{{{},{},6000}}</Matrix>\n            <ChildList>",
         row + 1,
-        2000 * row
+        hung_at(row).0,
+        hung_at(row).1
     );
     if recipe.trusses == 0 {
         return;
@@ -176,6 +178,11 @@ fn open_truss(recipe: &Recipe, names: &Names, row: usize, uuids: &[Uuid; 5], xml
         names.show(names.truss_symdef),
         number = row + 1
     );
+}
+
+/// Twenty trusses behind one another, the next twenty to the right of them.
+fn hung_at(row: usize) -> (usize, usize) {
+    (14_000 * (row / 20), 2_000 * (row % 20))
 }
 
 struct Hung<'a> {

@@ -114,7 +114,8 @@ impl Page {
         let largest = low.iter().zip(high).map(|(low, high)| high - low).fold(1_000.0, f64::max);
         for (low, high) in low.iter_mut().zip(&mut high) {
             // A lone fixture still deserves a stage around it.
-            let margin = (largest * 0.06 + 300.0).max((LEAST_SPAN - (*high - *low)) / 2.0);
+            let span = *high - *low;
+            let margin = ((span * 0.06).max(largest * 0.03) + 300.0).max((LEAST_SPAN - span) / 2.0);
             *low -= margin;
             *high += margin;
         }
@@ -143,8 +144,11 @@ impl Page {
 
 fn draw_view(plan: &Plan, view: &View, index: usize, page: &Page, options: &SvgOptions, svg: &mut String) {
     let ([x, y], [w, h]) = (view.corner, view.size());
-    let _ = write!(svg, r#"<text class="t" x="{x:.1}" y="{:.1}">{}</text>"#, y - 8.0, view.eye.title());
-    let [top, bottom] = view.eye.sides();
+    let title = view.eye.title().split(',').next().unwrap_or_default();
+    let title = if w > 200.0 { view.eye.title() } else { title };
+    let _ = write!(svg, r#"<text class="t" x="{x:.1}" y="{:.1}">{title}</text>"#, y - 8.0);
+    // In a narrow view they would run into the title and the axis.
+    let [top, bottom] = if w > 280.0 { view.eye.sides() } else { ["", ""] };
     let _ = write!(
         svg,
         r#"<text class="s m" x="{:.1}" y="{:.1}" text-anchor="end">{top}</text>"#,
