@@ -1,11 +1,9 @@
 //! What every [`Discovery`] must do, as tests that any implementation can run. Feature `battery`.
 //!
-//! An implementation says in a [`Rig`] how several of its discoveries come to be on one network; [`discovery_battery!`] then makes one test
-//! per case. [`quiet_discovery_battery!`] makes those that hold for a discovery that carries no advertisements, as a fixed list.
+//! An implementation says in a [`Rig`] how several of its discoveries come to be on one network; [`discovery_battery!`](crate::discovery_battery) then makes one test
+//! per case. [`quiet_discovery_battery!`](crate::quiet_discovery_battery) makes those that hold for a discovery that carries no advertisements, as a fixed list.
 //!
-//! ```ignore
-//! mvrx_discovery::discovery_battery!(MyRig::new());
-//! ```
+//! In a test file: `mvrx_discovery::discovery_battery!(MyRig::new());`
 //!
 //! Every wait ends with the event it is for; [`Rig::patience`] only bounds how long a failing test takes.
 

@@ -33,7 +33,7 @@ pub trait Discovery: Send + fmt::Debug + 'static {
 
     /// Waits for what is to be told next: stations of all groups, except this station itself.
     ///
-    /// `None`: nothing will ever come any more. Cancel-safe: a future dropped before it is ready has taken nothing.
+    /// `None`, and `None` again ever after: nothing will come any more. Cancel-safe: a future dropped before it is ready has taken nothing.
     fn next(&mut self) -> BoxFuture<'_, Option<DiscoveryEvent>>;
 
     /// A connection to this sighting failed: look whether it is still there.

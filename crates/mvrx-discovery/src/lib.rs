@@ -1,4 +1,33 @@
-//! Finds and announces MVR-xchange stations: mDNS, fixed list, in-memory.
+//! Finds and announces MVR-xchange stations: what the network says becomes [`Sighting`]s, an [`Advertisement`] becomes what it hears.
+//!
+//! | implementation of [`Discovery`] | for |
+//! |---|---|
+//! | [`MdnsDiscovery`] | a network with multicast; nothing to configure |
+//! | [`FixedDiscovery`] | addresses known in advance |
+//! | [`MemoryBus`] | stations of one process, tests |
+//! | [`Merged`] | several of them as one |
+//!
+//! It mirrors the specification's "TCP Mode of protocol" with the TXT record of Table 65. It deliberately does not know messages,
+//! connections or membership: it shows the stations of all groups, and whether one is really there, and who it is, tells only JOIN_RET.
+//!
+//! Rules a caller keeps: those of [`Discovery`]. Limits that protect it: [`Limits`].
+//!
+//! ```no_run
+//! use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, MdnsDiscovery, MdnsOptions};
+//! use mvrx_message::{GroupName, StationUuid};
+//!
+//! # async fn example(station: StationUuid) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut discovery = Box::new(MdnsDiscovery::start(MdnsOptions::default())?);
+//! discovery.advertise(&Advertisement::new(GroupName::create("Default")?, station, "FOH desk", 42424))?;
+//! while let Some(event) = discovery.next().await {
+//!     if let DiscoveryEvent::Sighted(sighting) = event {
+//!         println!("{:?} of {:?} at {:?}", sighting.station_name, sighting.group, sighting.addresses);
+//!         break;
+//!     }
+//! }
+//! discovery.shutdown().await;
+//! # Ok(()) }
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -10,7 +10,7 @@
 //! `Group._mvrxchange._tcp.local.`, and looks for both types. Table 65 is the TXT record. What the names of others mean is
 //! [`InstanceName`](crate::InstanceName)'s, who is who the table of sightings'. It deliberately does not know groups to join: it shows all.
 //!
-//! Rules the caller keeps: those of [`Discovery`]; [`next`](Discovery::next) is polled within a tokio runtime with time enabled.
+//! Rules the caller keeps: those of [`Discovery`](crate::Discovery); [`next`](crate::Discovery::next) is polled within a tokio runtime with time enabled.
 //!
 //! Limits: [`MdnsOptions::limits`] bounds what is held here. mdns-sd's own cache has no bound but the TTLs of what others announce.
 //!
@@ -28,16 +28,15 @@ use std::time::Duration;
 
 use mdns_sd::{DaemonEvent, Error, IfKind, RRType, Receiver, ServiceDaemon, ServiceEvent};
 use mvrx_message::SERVICE_TYPE;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::instance::Announced;
 use crate::queue::EventQueue;
-use crate::sightings::{Observed, Removal, Sightings, Suspicion};
-use crate::{
-    Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, DiscoveryProblem, SightingKey,
-};
+use crate::sightings::{Observed, Removal, Sightings};
+use crate::{Advertisement, DiscoveryError, DiscoveryProblem, SightingKey};
 
 mod browser;
+mod discovery;
 mod here;
 mod options;
 mod registration;
@@ -65,6 +64,7 @@ pub struct MdnsDiscovery {
     /// Who has not answered by then in this generation is gone.
     sweep: Option<(Instant, u64)>,
     verifying: Vec<(SightingKey, Instant)>,
+    renamed: Option<DiscoveryProblem>,
     stopped: bool,
 }
 
@@ -117,6 +117,7 @@ impl MdnsDiscovery {
             generation: 0,
             sweep: None,
             verifying: Vec::new(),
+            renamed: None,
             stopped: false,
             options,
         };
@@ -200,8 +201,12 @@ impl MdnsDiscovery {
             }
             DaemonEvent::IpAdd(_) | DaemonEvent::IpDel(_) => self.look_around(),
             DaemonEvent::NameChange(change) if matches!(change.rr_type, RRType::A | RRType::AAAA) => {
-                let (taken, now) = (change.original, change.new_name);
-                self.queue.problem(DiscoveryProblem::HostNameTaken { taken, now });
+                let renamed = DiscoveryProblem::HostRenamed { from: change.original, to: change.new_name };
+                // Once for each interface and record.
+                if self.renamed.as_ref() != Some(&renamed) {
+                    self.renamed = Some(renamed.clone());
+                    self.queue.problem(renamed);
+                }
             }
             DaemonEvent::NameChange(_) => self.give_way(),
             _ => {}
@@ -324,104 +329,6 @@ impl MdnsDiscovery {
     }
 }
 
-impl Discovery for MdnsDiscovery {
-    // req: DIS-JOIN-GROUP
-    fn advertise(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
-        if self.stopped {
-            return Err(DiscoveryError::ResponderStopped);
-        }
-        let next = Registration::new(advertisement, Announced::of(advertisement)?)?;
-        let before = self.registration.as_ref().map(|before| before.advertisement.group.clone());
-        self.replace(next)?;
-        if before.as_ref() != Some(&advertisement.group) {
-            self.look_for_group(advertisement);
-        }
-        Ok(())
-    }
-
-    // req: DIS-GOODBYE
-    fn withdraw(&mut self) {
-        self.table.withdraw_own();
-        self.announce_again = Repeat::Done;
-        if let Some(registration) = self.registration.take() {
-            let said = registration.unregister(&self.daemon, None).map(|_| ());
-            self.check(said);
-        }
-    }
-
-    fn next(&mut self) -> BoxFuture<'_, Option<DiscoveryEvent>> {
-        Box::pin(async {
-            loop {
-                if let Some(event) = self.queue.pop() {
-                    return Some(event);
-                }
-                if self.stopped {
-                    return None;
-                }
-                let woken = self.wait().await;
-                self.handle(woken);
-            }
-        })
-    }
-
-    // req: DIS-VERIFY
-    fn suspect(&mut self, key: &SightingKey) {
-        let now = Instant::now();
-        self.verifying.retain(|(_, until)| *until > now);
-        match self.table.suspect(key) {
-            Suspicion::Unknown => {}
-            Suspicion::AskAll => self.ask_all_anew(),
-            Suspicion::Verify(_) if self.verifying.iter().any(|(known, _)| known == key) => {}
-            Suspicion::Verify(owners) => {
-                self.verifying.push((key.clone(), now + self.options.verify_timeout));
-                for owner in owners {
-                    let asked = self.daemon.verify(owner, self.options.verify_timeout);
-                    self.check(asked);
-                }
-            }
-        }
-    }
-
-    fn confirm(&mut self, key: &SightingKey) {
-        self.table.confirm(key);
-    }
-
-    fn shutdown(mut self: Box<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            // Whatever the daemon is busy with: an application that quits does not wait for it any longer.
-            let _ = timeout(SHUTDOWN_WITHIN, self.say_goodbye()).await;
-        })
-    }
-}
-
-impl MdnsDiscovery {
-    // req: DIS-GOODBYE
-    async fn say_goodbye(&mut self) {
-        let said = match self.registration.take() {
-            Some(registration) => registration.unregister(&self.daemon, None).unwrap_or_default(),
-            None => Vec::new(),
-        };
-        for one in &said {
-            let _ = one.recv_async().await;
-        }
-        if !said.is_empty() {
-            // The daemon says every goodbye twice, and would not say the second one any more once it is told to end.
-            tokio::time::sleep(GOODBYE_REPEATED).await;
-        }
-        if let Ok(ended) = self.daemon.shutdown() {
-            let _ = ended.recv_async().await;
-        }
-        self.stopped = true;
-    }
-}
-
-impl Drop for MdnsDiscovery {
-    fn drop(&mut self) {
-        // Says what goodbyes there are to say and ends the thread, which would not end by itself.
-        let _ = self.daemon.shutdown();
-    }
-}
-
 impl fmt::Debug for MdnsDiscovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MdnsDiscovery")
@@ -466,11 +373,6 @@ fn refusal(error: Error) -> DiscoveryError {
 
 /// A record is not sent twice within a second.
 const ANNOUNCE_GAP: Duration = Duration::from_millis(1200);
-
-/// The daemon repeats a goodbye after 120 ms.
-const GOODBYE_REPEATED: Duration = Duration::from_millis(150);
-
-const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

@@ -61,13 +61,14 @@ pub enum DiscoveryProblem {
         /// The name now.
         now: String,
     },
-    /// Another host has the host name that was announced.
-    #[error("the name {taken:?} belongs to another host, now {now:?} is announced")]
-    HostNameTaken {
-        /// The name both had.
-        taken: String,
+    /// The responder saw a conflict over the host name, and announces another one. As the name is made of the StationUUID, it is a copied
+    /// data directory, or an echo of this host's own announcements between its interfaces.
+    #[error("there is a conflict over the host name {from:?}, now {to:?} is announced")]
+    HostRenamed {
+        /// The name that was announced.
+        from: String,
         /// The name now.
-        now: String,
+        to: String,
     },
     /// Another running station has this station's StationUUID: a copied data directory, usually. Peers confuse the two.
     #[error("another station announces this station's StationUUID, as {instance:?} at {addresses:?}")]

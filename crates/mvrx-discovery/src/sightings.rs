@@ -21,9 +21,13 @@ use crate::address::{self, LocalNetwork};
 use crate::instance::without_service_type;
 use crate::queue::EventQueue;
 use crate::{
-    DiscoveryEvent, DiscoveryProblem, InstanceName, InstanceNameError, InstanceShape, Limits, Sighting,
-    SightingKey, UnusableReason,
+    DiscoveryEvent, DiscoveryProblem, InstanceName, InstanceNameError, InstanceShape, Limits, SightingKey,
+    UnusableReason,
 };
+
+mod entry;
+
+use entry::{Entry, Source};
 
 /// One announcement, resolved: the records of one SRV owner.
 #[derive(Debug, Clone)]
@@ -81,34 +85,13 @@ pub(crate) struct Sightings {
     unusable_told: Option<String>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    told: Sighting,
-    sources: Vec<Source>,
-    confirmed: bool,
-    heard: u64,
-    generation: u64,
-}
-
-/// A name and host under which a station was heard.
-#[derive(Debug, Clone, PartialEq)]
-struct Source {
-    owner: String,
-    host: String,
-    name: InstanceName,
-    txt: Txt,
-    addresses: Vec<SocketAddr>,
-    /// When it was last heard with something new. Hearing the same again does not make it newer, so that of an old and a new name of one
-    /// station, both still in some cache, the new one stays the newer.
-    changed: u64,
-}
-
 /// What we announce and announced.
 #[derive(Debug)]
 struct Own {
     station: StationUuid,
     instance: Option<String>,
-    announced: Vec<(String, u16)>,
+    /// The ports of ours, newest last.
+    ports: Vec<u16>,
 }
 
 impl Sightings {
@@ -132,15 +115,15 @@ impl Sightings {
     // req: DIS-NOT-OURSELVES
     pub(crate) fn set_own(&mut self, station: StationUuid, instance: &str, port: u16, out: &mut EventQueue) {
         let instance = instance.to_lowercase();
-        let mut announced = match self.own.take() {
-            Some(own) if own.station == station => own.announced,
+        let mut ports = match self.own.take() {
+            Some(own) if own.station == station => own.ports,
             _ => Vec::new(),
         };
-        announced.retain(|known| *known != (instance.clone(), port));
-        announced.push((instance.clone(), port));
-        let surplus = announced.len().saturating_sub(OWN_NAMES);
-        announced.drain(..surplus);
-        self.own = Some(Own { station, instance: Some(instance), announced });
+        ports.retain(|known| *known != port);
+        ports.push(port);
+        let surplus = ports.len().saturating_sub(OWN_PORTS);
+        ports.drain(..surplus);
+        self.own = Some(Own { station, instance: Some(instance), ports });
         self.vanish(&SightingKey::Station(station), out);
     }
 
@@ -164,7 +147,7 @@ impl Sightings {
         out: &mut EventQueue,
     ) -> Observed {
         self.clock += 1;
-        let source = match self.source(observation) {
+        let source = match self.source(observation, generation) {
             Ok(source) => source,
             Err(reason) => {
                 self.unusable(&observation.owner, reason, out);
@@ -186,7 +169,7 @@ impl Sightings {
             None => place,
         };
         let namesake = self.is_namesake(observation, &source);
-        self.note(&key, source, generation, out);
+        self.note(&key, source, out);
         if namesake { Observed::Namesake } else { Observed::Noted }
     }
 
@@ -205,13 +188,19 @@ impl Sightings {
         Removal::Believed
     }
 
-    /// Everything not heard in `generation` or later is gone.
+    /// What was not heard in `generation` or later is gone.
     pub(crate) fn sweep(&mut self, generation: u64, out: &mut EventQueue) {
-        let silent = self.entries.iter().filter(|(_, entry)| entry.generation < generation);
-        let mut silent: Vec<SightingKey> = silent.map(|(key, _)| key.clone()).collect();
-        silent.sort_unstable();
-        for key in silent {
-            self.vanish(&key, out);
+        let mut touched = Vec::new();
+        for (key, entry) in &mut self.entries {
+            let before = entry.sources.len();
+            entry.sources.retain(|source| source.generation >= generation);
+            if entry.sources.len() < before {
+                touched.push(key.clone());
+            }
+        }
+        touched.sort_unstable();
+        for key in touched {
+            self.tell(&key, out);
         }
     }
 
@@ -248,7 +237,7 @@ impl Sightings {
         }
     }
 
-    fn source(&self, observation: &Observation) -> Result<Source, UnusableReason> {
+    fn source(&self, observation: &Observation, generation: u64) -> Result<Source, UnusableReason> {
         let Observation { owner, txt, host, port, addresses, same_host } = observation;
         let name = txt.station_name.as_deref().unwrap_or_default();
         if [owner.as_str(), host, name].iter().any(|text| text.len() > self.limits.text_bytes) {
@@ -267,25 +256,16 @@ impl Sightings {
             return Err(UnusableReason::NoReachableAddress);
         }
         let (owner, host) = (owner.clone(), host.to_lowercase());
-        Ok(Source { owner, host, name, txt: txt.clone(), addresses, changed: self.clock })
+        Ok(Source { owner, host, name, txt: txt.clone(), addresses, changed: self.clock, generation })
     }
 
-    fn note(&mut self, key: &SightingKey, source: Source, generation: u64, out: &mut EventQueue) {
+    fn note(&mut self, key: &SightingKey, source: Source, out: &mut EventQueue) {
         if !self.entries.contains_key(key) && !self.make_room(out) {
             return;
         }
-        let shared = source.name.shape == InstanceShape::GroupOnly;
-        let (limits, clock) = (&self.limits, self.clock);
-        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
-            told: nothing_told(key.clone()),
-            sources: Vec::new(),
-            confirmed: false,
-            heard: clock,
-            generation,
-        });
-        entry.heard = clock;
-        entry.generation = entry.generation.max(generation);
-        entry.merge(source, shared, limits);
+        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(key.clone()));
+        entry.heard = self.clock;
+        entry.merge(source, &self.limits);
         self.tell(key, out);
     }
 
@@ -325,12 +305,10 @@ impl Sightings {
         true
     }
 
-    /// Our own announcements come back to us. Under a name, port or host that was never ours they are somebody else's.
+    /// Our own announcements come back to us, some under names that the responder made of ours. On another host or port they are
+    /// somebody else's.
     fn check_own(&mut self, observation: &Observation, source: &Source, out: &mut EventQueue) {
-        let Some(own) = &self.own else { return };
-        let instance = instance_of(&source.owner).to_lowercase();
-        // Under the group's own service type the flattened name is the same.
-        let ours = own.announced.iter().any(|(known, port)| *known == instance && *port == observation.port);
+        let ours = self.own.as_ref().is_some_and(|own| own.ports.contains(&observation.port));
         if ours && observation.same_host {
             return;
         }
@@ -343,32 +321,27 @@ impl Sightings {
 
     /// Whether it is an announcement already known, ours or another's, heard without its TXT record this time.
     fn is_known_in_part(&mut self, observation: &Observation, source: &Source, generation: u64) -> bool {
-        let instance = instance_of(&source.owner).to_lowercase();
-        let announced = self.own.iter().flat_map(|own| &own.announced);
-        if observation.same_host
-            && announced.clone().any(|(known, port)| *known == instance && *port == observation.port)
-        {
+        let own = self.own.as_ref().is_some_and(|own| {
+            own.ports.contains(&observation.port)
+                && own.instance.as_deref() == Some(&lower_instance(&source.owner))
+        });
+        if own && observation.same_host {
             return true;
         }
         if self.is_shared(&source.owner) {
             return false;
         }
-        let of_it = |s: &Source| {
-            same_name(&s.owner, &source.owner) && s.host == source.host && s.txt.station.is_some()
-        };
-        let known = self.entries.values_mut().find(|entry| entry.sources.iter().any(of_it));
-        if let Some(entry) = known {
-            entry.generation = entry.generation.max(generation);
-            return true;
-        }
-        false
+        let all = self.entries.values_mut().flat_map(|entry| &mut entry.sources);
+        let mut known = all.filter(|s| s.is_of(&source.owner, &source.host) && s.txt.station.is_some());
+        let Some(known) = known.next() else { return false };
+        known.generation = known.generation.max(generation);
+        true
     }
 
     fn is_namesake(&self, observation: &Observation, source: &Source) -> bool {
         let own = self.own.as_ref().and_then(|own| own.instance.as_ref());
         // Without a TXT record it may be our own announcement, heard in part.
-        observation.txt.station.is_some()
-            && own.is_some_and(|own| *own == instance_of(&source.owner).to_lowercase())
+        observation.txt.station.is_some() && own.is_some_and(|own| *own == lower_instance(&source.owner))
     }
 
     fn having<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a SightingKey> + 'a {
@@ -391,74 +364,16 @@ impl Sightings {
     }
 }
 
-impl Entry {
-    /// Takes in what was heard now. The newest source comes first.
-    fn merge(&mut self, mut source: Source, shared: bool, limits: &Limits) {
-        let known =
-            self.sources.iter().position(|s| same_name(&s.owner, &source.owner) && s.host == source.host);
-        if let Some(before) = known.map(|at| self.sources.remove(at)) {
-            if shared {
-                // A cache that mixes up the stations of one name may pair this TXT with another's SRV: what was heard before stays,
-                // as second choice. JOIN_RET tells which one is right.
-                let older = before.addresses.iter().filter(|a| !source.addresses.contains(a)).copied();
-                let older: Vec<SocketAddr> = older.collect();
-                source.addresses.extend(older);
-                source.addresses.truncate(limits.addresses_per_sighting);
-            }
-            let same = Source { changed: before.changed, ..source.clone() } == before;
-            source.changed = if same { before.changed } else { source.changed };
-        }
-        self.sources.push(source);
-        self.sources.sort_by_key(|s| std::cmp::Reverse(s.changed));
-        self.sources.truncate(limits.names_per_sighting);
-    }
-
-    fn sighting(&self, key: &SightingKey, limits: &Limits, networks: &[LocalNetwork]) -> Sighting {
-        let told_by = self.sources.iter().find(|source| source.names_its_group()).or(self.sources.first());
-        let station_name = self.sources.iter().find_map(|source| source.txt.station_name.clone());
-        // They were sorted out when they were heard; here they are only brought in order again.
-        let all = self.sources.iter().flat_map(|source| source.addresses.iter().copied());
-        let mut addresses = address::usable(all, true, networks);
-        addresses.truncate(limits.addresses_per_sighting);
-        Sighting {
-            key: key.clone(),
-            station: self.sources.first().and_then(|source| source.txt.station),
-            station_name: station_name.or_else(|| told_by.and_then(|source| source.name.station.clone())),
-            group: told_by.map(|source| source.name.group.clone()),
-            addresses,
-            instance: told_by.map(|source| instance_of(&source.owner).to_owned()),
-            ours: self.sources.first().and_then(|source| source.txt.ours),
-        }
-    }
-}
-
-impl Source {
-    /// Whether the name tells a group for sure. A product that registers itself under its station name alone, besides its group's own
-    /// service type, looks as if it were in a group of its station's name.
-    fn names_its_group(&self) -> bool {
-        self.name.shape != InstanceShape::GroupOnly
-            || self.txt.station_name.as_deref() != Some(&self.name.group)
-    }
-}
-
-fn nothing_told(key: SightingKey) -> Sighting {
-    Sighting {
-        key,
-        station: None,
-        station_name: None,
-        group: None,
-        addresses: Vec::new(),
-        instance: None,
-        ours: None,
-    }
-}
-
 fn place_key(source: &Source, port: u16) -> SightingKey {
     SightingKey::Place {
         instance: instance_of(&source.owner).to_lowercase(),
         host: source.host.clone(),
         port,
     }
+}
+
+fn lower_instance(owner: &str) -> String {
+    instance_of(owner).to_lowercase()
 }
 
 fn instance_of(owner: &str) -> &str {
@@ -477,8 +392,8 @@ fn cut(text: &str, bytes: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// So many names of our own are remembered; a straggler of an older one would be taken for another station with our StationUUID.
-const OWN_NAMES: usize = 16;
+/// So many ports of our own are remembered; a straggler with an older one would be taken for another station with our StationUUID.
+const OWN_PORTS: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -47,8 +47,8 @@ impl Announced {
     // req: DIS-NAMESAKE
     pub fn beside_namesake(advertisement: &Advertisement) -> Result<Self, DiscoveryError> {
         Self::named(advertisement, |room| {
-            let uuid = advertisement.station.as_uuid().simple().to_string();
-            let tail = cut(&uuid, room.min(UUID_DIGITS));
+            let digits = distinction(advertisement.station);
+            let tail = cut(&digits, room);
             match room.checked_sub(tail.len() + 1) {
                 Some(rest @ 1..) => format!("{}-{tail}", clean_label(&advertisement.station_name, rest)),
                 _ => tail.to_owned(),
@@ -106,6 +106,13 @@ fn clean_label(name: &str, room: usize) -> String {
     if label.is_empty() { cut(NAMELESS, room).to_owned() } else { label.to_owned() }
 }
 
+/// Eight digits that depend on all of the StationUUID: products count UUIDs up or make them of addresses, so that only some part differs.
+fn distinction(station: StationUuid) -> String {
+    let (high, low) = station.as_uuid().as_u64_pair();
+    let folded = high ^ low;
+    format!("{:08x}", (folded >> 32) ^ (folded & 0xffff_ffff))
+}
+
 fn host_label(station: StationUuid) -> String {
     station.to_string()
 }
@@ -121,6 +128,3 @@ fn cut(text: &str, bytes: usize) -> &str {
 
 /// The station's part for a station without a name.
 const NAMELESS: &str = "Station";
-
-/// So many digits of the StationUUID tell two stations of one name apart.
-const UUID_DIGITS: usize = 8;

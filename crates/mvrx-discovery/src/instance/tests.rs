@@ -162,13 +162,22 @@ fn cuts_txt_strings_at_255_bytes() {
 // proves: DIS-NAMESAKE
 #[test]
 fn two_namesakes_that_both_give_way_get_different_names() {
-    let one = advertisement("Desk", "Default");
-    let mut other = one.clone();
-    other.station = "3aa291a1-1a62-45fe-aabc-e90e5e2399a8".parse().unwrap();
-    let names = [&one, &other].map(|a| Announced::beside_namesake(a).unwrap().instance);
-    assert_eq!(names, ["Desk-4aa291a1.Default", "Desk-3aa291a1.Default"]);
-    let long = advertisement("Desk", &"g".repeat(LONGEST_GROUP - 4));
-    assert_eq!(Announced::beside_namesake(&long).unwrap().station_label, "4aa29");
+    let beside = |uuid: &str, group: &str| {
+        let station = uuid.parse().unwrap();
+        let advertisement = Advertisement::new(GroupName::join(group).unwrap(), station, "Desk", 42424);
+        Announced::beside_namesake(&advertisement).unwrap().station_label
+    };
+    let one = beside("4aa291a1-1a62-45fe-aabc-e90e5e2399a8", "Default");
+    assert_eq!((one.len(), one.starts_with("Desk-")), (13, true), "{one}");
+    for other in ["4aa291a0-1a62-45fe-aabc-e90e5e2399a8", "4aa291a1-1a62-45fe-aabc-e90e5e2399a9"] {
+        assert_ne!(one, beside(other, "Default"), "wherever they differ");
+    }
+    let long = beside("4aa291a1-1a62-45fe-aabc-e90e5e2399a8", &"g".repeat(LONGEST_GROUP - 4));
+    assert_eq!(
+        (long.len(), one.ends_with(&long)),
+        (5, false),
+        "{long}: digits alone, as many as there is room for"
+    );
 }
 
 proptest! {

@@ -1,9 +1,11 @@
 use std::net::UdpSocket;
 
 use mvrx_message::GroupName;
+use tokio::time::timeout;
 
 use super::*;
 use crate::battery::advertisement;
+use crate::{Discovery, DiscoveryEvent};
 
 fn start() -> MdnsDiscovery {
     let udp_port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
@@ -39,6 +41,24 @@ async fn what_the_responder_says_only_on_its_monitor_is_told() {
         panic!("{told:?}")
     };
     assert!(text.contains("length"), "{text}");
+}
+
+#[tokio::test]
+async fn announces_a_second_time_a_second_later() {
+    let mut discovery = start();
+    // With capitals in its name mdns-sd does not do it by itself.
+    discovery.advertise(&advertisement(1, "DESK", "Default")).unwrap();
+    let mut told = 0;
+    // Two services, each registered twice.
+    while told < 4 {
+        let metrics = discovery.daemon.get_metrics().unwrap().recv_async().await.unwrap();
+        told = metrics.get("register").copied().unwrap_or_default();
+        let until = Instant::now() + Duration::from_millis(20);
+        while let Ok(event) = tokio::time::timeout_at(until, discovery.next()).await {
+            assert!(event.is_some(), "it has ended");
+        }
+    }
+    assert_eq!((told, discovery.announce_again), (4, Repeat::Done));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-pub(crate) type Labels = Vec<Vec<u8>>;
+pub(crate) type Labels = Vec<String>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Packet {
@@ -25,7 +25,7 @@ pub(crate) struct Record {
 pub(crate) enum Data {
     Ptr(Labels),
     Srv { port: u16, target: Labels },
-    Txt(Vec<Vec<u8>>),
+    Txt(Vec<String>),
     A(Ipv4Addr),
     Other(u16),
 }
@@ -37,11 +37,11 @@ const SRV: u16 = 33;
 
 /// `labels(&["Desk", "Default"])`, under the service type.
 pub(crate) fn service(labels: &[&str]) -> Labels {
-    labels.iter().chain(&["_mvrxchange", "_tcp", "local"]).map(|l| l.as_bytes().to_vec()).collect()
+    labels.iter().chain(&["_mvrxchange", "_tcp", "local"]).map(|l| (*l).to_owned()).collect()
 }
 
 pub(crate) fn host(label: &str) -> Labels {
-    [label, "local"].map(|l| l.as_bytes().to_vec()).to_vec()
+    [label, "local"].map(str::to_owned).to_vec()
 }
 
 impl Packet {
@@ -125,21 +125,21 @@ impl Data {
     }
 }
 
-fn length_prefixed(label: &[u8]) -> Vec<u8> {
+fn length_prefixed(label: &str) -> Vec<u8> {
     let mut out = vec![u8::try_from(label.len()).unwrap()];
-    out.extend(label);
+    out.extend(label.as_bytes());
     out
 }
 
-fn encoded_name(labels: &[Vec<u8>]) -> Vec<u8> {
+fn encoded_name(labels: &[String]) -> Vec<u8> {
     labels.iter().flat_map(|label| length_prefixed(label)).chain([0]).collect()
 }
 
-fn read_strings(mut data: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn read_strings(mut data: &[u8]) -> Option<Vec<String>> {
     let mut strings = Vec::new();
     while let Some((length, rest)) = data.split_first() {
         let (string, rest) = rest.split_at_checked(usize::from(*length))?;
-        strings.push(string.to_vec());
+        strings.push(String::from_utf8_lossy(string).into_owned());
         data = rest;
     }
     Some(strings)
@@ -157,7 +157,7 @@ fn read_name(bytes: &[u8], mut at: usize) -> Option<(Labels, usize)> {
             behind = behind.or(Some(at + 2));
             at = (length & 0x3f) << 8 | usize::from(*bytes.get(at + 1)?);
         } else {
-            labels.push(bytes.get(at + 1..at + 1 + length)?.to_vec());
+            labels.push(String::from_utf8_lossy(bytes.get(at + 1..at + 1 + length)?).into_owned());
             at += 1 + length;
         }
     }

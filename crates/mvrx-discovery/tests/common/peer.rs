@@ -41,8 +41,7 @@ impl Announcement {
             types.iter().map(|ty| record(ty, false, Data::Ptr(self.instance.clone()))).collect();
         let target = self.target.clone();
         records.push(record(&self.instance, self.flush, Data::Srv { port: self.port, target }));
-        let txt = self.txt.iter().map(|pair| pair.clone().into_bytes()).collect();
-        records.push(record(&self.instance, self.flush, Data::Txt(txt)));
+        records.push(record(&self.instance, self.flush, Data::Txt(self.txt.clone())));
         records.extend(self.addresses.iter().map(|ip| record(&self.target, self.flush, Data::A(*ip))));
         Packet { response: true, records, ..Packet::default() }.encode()
     }
