@@ -17,7 +17,7 @@
 //! While arriving, the readers wait for the writer; their own [`Wait`] bounds it, and dropping the writer settles it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cancel::{Cancel, Wait};
 use crate::error::{ReadError, WriteError};
@@ -85,8 +85,7 @@ impl Growth {
             cancel.wakes(self);
         }
         let mut state = self.lock();
-        let mut seen = state.arrived;
-        let mut since = Instant::now();
+        let mut silence = Silence { arrived: state.arrived, since: Instant::now() };
         loop {
             if let Some(answer) = state.answer(offset) {
                 return answer;
@@ -94,17 +93,14 @@ impl Growth {
             if wait.cancel().is_some_and(Cancel::is_cancelled) {
                 return Err(ReadError::ReadCancelled);
             }
-            if state.arrived != seen {
-                seen = state.arrived;
-                since = Instant::now();
-            }
             let Some(idle) = wait.idle() else {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            let Some(left) = idle.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) else {
+            let left = silence.left(idle, state.arrived, Instant::now());
+            if left.is_zero() {
                 return Err(ReadError::NothingArrivedInTime { waited: idle, arrived: state.arrived, offset });
-            };
+            }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -119,6 +115,22 @@ impl Growth {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Since when nothing has arrived, as far as one reader saw.
+struct Silence {
+    arrived: u64,
+    since: Instant,
+}
+
+impl Silence {
+    /// How much longer the silence may last.
+    fn left(&mut self, idle: Duration, arrived: u64, now: Instant) -> Duration {
+        if arrived != self.arrived {
+            *self = Self { arrived, since: now };
+        }
+        idle.saturating_sub(now.saturating_duration_since(self.since))
     }
 }
 

@@ -120,6 +120,7 @@ impl<S: Shelf> Arriving<S> {
     }
 
     /// Bytes that did not come through `write` are hashed by reading them back, out of the page cache.
+    // req: STO-14
     fn hash_the_rest<E: From<WriteError>>(
         &mut self,
         each: &mut dyn FnMut(u64) -> Result<(), E>,

@@ -63,6 +63,7 @@ impl<S: Shelf> Unlisted<S> {
     }
 }
 
+// req: STO-15
 impl<S: Shelf> Drop for Unlisted<S> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {

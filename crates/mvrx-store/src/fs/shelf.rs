@@ -105,6 +105,7 @@ impl FsShelf {
     }
 
     /// Takes back a publishing, however far it came. Until the file is gone for good a name says that it has to go.
+    // req: STO-15
     fn undo(&self, stem: Stem) -> Result<(), DiskError> {
         match self.rename(Name::Record(stem), Name::Publishing(stem)) {
             Err(DiskError::NotFound { .. }) => {}

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 
 #[test]
@@ -42,4 +40,17 @@ fn a_switch_wakes_each_file_once_and_forgets_those_that_are_gone() {
         Arc::new(Growth::default()).wait_past(0, &wait).unwrap_err();
     }
     assert!(cancel.files_waited_for() <= 2);
+}
+
+// proves: STO-10
+#[test]
+fn the_idle_time_starts_anew_with_every_byte() {
+    let (start, idle) = (Instant::now(), Duration::from_secs(30));
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut silence = Silence { arrived: 0, since: start };
+    assert_eq!(silence.left(idle, 0, at(29)), Duration::from_secs(1));
+    assert_eq!(silence.left(idle, 1, at(29)), idle);
+    assert_eq!(silence.left(idle, 1, at(58)), Duration::from_secs(1));
+    assert_eq!(silence.left(idle, 2, at(58)), idle);
+    assert_eq!(silence.left(idle, 2, at(88)), Duration::ZERO);
 }

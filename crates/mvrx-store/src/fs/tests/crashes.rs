@@ -280,9 +280,8 @@ fn a_failure_that_is_soon_followed_by_a_crash_loses_nothing() {
         if !std::mem::take(&mut reached) {
             break;
         }
-        for (count, gap, seed) in
-            (1..3).flat_map(|count| (1..9).flat_map(move |gap| [(count, gap, 0), (count, gap, 1)]))
-        {
+        for (count, gap) in (1..3).flat_map(|count| (1..9).map(move |gap| (count, gap))) {
+            let seed = operation + gap;
             let _at =
                 At(format!("a failure at {operation}, {count} times, a crash {gap} later with seed {seed}"));
             let disk = user_disk();

@@ -53,13 +53,14 @@ fn a_disk_without_room_for_the_record_fails_the_publishing_by_name() {
 // proves: STO-15
 #[test]
 fn each_failing_operation_of_an_import_leaves_nothing() {
+    let bytes = content(1, 1_100_000);
     for failure in [Failure::Broken, Failure::Full] {
         for operation in 0.. {
             let disk = SimDisk::new();
             let store = store_on(&disk);
             disk.create_folders(Path::new("user")).unwrap();
             let path = Path::new("user/show.mvr");
-            disk.put(path, &content(1, 1_500_000));
+            disk.put(path, &bytes);
             disk.fail(disk.operations() + operation, 1, failure);
             let before = disk.operations();
             let result = store.import(path, &|_| (), &Cancel::new());
