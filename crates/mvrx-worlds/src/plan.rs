@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lan_sim::{
-    BusProfile, FaultCounts, FaultPlan, HostId, HostSpec, Keep, LinkProfile, Outcome, Rng, Seed, Settings,
+    BusProfile, Chance, FaultCounts, FaultPlan, HostId, HostSpec, Keep, LinkProfile, Outcome, Rng, Seed, Settings,
     Shrunk, Step, Time, World, shrink,
 };
 use mvrx_message::{GroupName, StationUuid};
@@ -146,7 +146,14 @@ impl Plan {
     fn add_station(&self, world: &mut World<Node>, number: u32, rng: &mut Rng, ledger: &Shared) {
         let name = format!("station {number}");
         let links = [LinkProfile::lan(), LinkProfile::odd(), LinkProfile::wireless()];
-        let profile = links.get(if self.rough { choose(rng, 3) } else { 0 }).cloned().unwrap_or_default();
+        let mut profile = links.get(if self.rough { choose(rng, 3) } else { 0 }).cloned().unwrap_or_default();
+        if self.rough {
+            // Most exchanges are over before a fault finds their link; these find them.
+            profile.reset = Chance::per_million(4_000);
+            profile.silence = Chance::per_million(2_000);
+            profile.refuse = Chance::percent(1);
+            profile.lose_dial = Chance::percent(1);
+        }
         let mut spec = HostSpec::new(&name).profile(profile);
         if self.rough {
             let at = Time::ZERO + rng.span(Duration::from_secs(10));
@@ -159,6 +166,7 @@ impl Plan {
             moves_port: self.rough && choose(rng, 2) == 0,
             planted: self.planted,
             limits: mvrx_core::Limits::default(),
+            ttl: if self.rough { Duration::from_mins(2) } else { Duration::from_mins(75) },
             ledger: Rc::clone(ledger),
         };
         world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
@@ -189,6 +197,9 @@ pub fn play(world: &mut World<Node>, ledger: &RefCell<Ledger>, steps: &[Step<Act
         return outcome;
     }
     world.heal();
+    for host in world.hosts() {
+        world.set_profile(host, LinkProfile::odd());
+    }
     let outcome = world.play(&[], quiet::REST, |_, _: &Act| (), |_, _| check(ledger));
     if outcome != Outcome::Passed {
         return outcome;

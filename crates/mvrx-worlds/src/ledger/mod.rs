@@ -51,6 +51,8 @@ struct Source {
 pub struct Ledger {
     violation: Option<Violation>,
     sources: BTreeMap<FileUuid, Source>,
+    /// FileUUIDs that stations gave to files that may come without one ("your current state"), and which station did.
+    fresh: BTreeMap<FileUuid, StationUuid>,
     views: BTreeMap<HostId, View>,
     /// Every StationUUID that ever was, and where.
     homes: BTreeMap<StationUuid, HostId>,
@@ -140,6 +142,7 @@ impl Ledger {
 
     /// A file lies in a station's store, or is about to be sent.
     pub(crate) fn has_bytes(&mut self, host: HostId, what: &str, file: FileUuid, content: &Content) {
+        self.name_current_state(file, content);
         let Some(source) = self.sources.get(&file) else {
             return self.violate(BYTES, format_args!("{host} {what} {file}, which nobody committed"));
         };
@@ -152,6 +155,30 @@ impl Ledger {
                     "{host} {what} {file}: {is} bytes instead of {should}, different from {at:?} on"
                 ),
             );
+        }
+    }
+
+    pub(crate) fn may_come(&mut self, fresh: FileUuid, at: StationUuid) {
+        self.fresh.insert(fresh, at);
+    }
+
+    /// A file that came without a FileUUID is some commit's file under another name, for the asker alone.
+    fn name_current_state(&mut self, file: FileUuid, content: &Content) {
+        let Some(asker) = self.fresh.get(&file).copied().filter(|_| !self.sources.contains_key(&file)) else {
+            return;
+        };
+        let same = self.sources.values().find(|source| source.content.same_as(content)).cloned();
+        if let Some(same) = same {
+            self.sources.insert(file, Source { audience: vec![asker], ..same });
+        }
+    }
+
+    /// Who gave a file without a FileUUID knows of it, too.
+    pub(crate) fn came_from(&mut self, file: FileUuid, giver: Option<StationUuid>) {
+        if let (true, Some(giver), Some(source)) =
+            (self.fresh.contains_key(&file), giver, self.sources.get_mut(&file))
+        {
+            source.author = giver;
         }
     }
 

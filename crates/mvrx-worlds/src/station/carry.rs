@@ -40,8 +40,8 @@ impl Station {
                 }
             }
             Output::Suspect { place } => {
-                if let Some(instance) = self.instances.get(&place) {
-                    net.suspect(instance);
+                for instance in self.sights.doubt(place, net.now()) {
+                    net.suspect(&instance);
                 }
             }
             Output::Event(event) => self.tells(&event, net),
@@ -56,6 +56,7 @@ impl Station {
             net.withdraw(&before);
         }
         let mut announcement = Announcement::new(instance.clone(), self.port);
+        announcement.ttl = self.setup.ttl;
         for (key, value) in Txt::new(name, self.id()).to_pairs() {
             announcement = announcement.text(key, value);
         }
@@ -134,6 +135,7 @@ impl Station {
                 if let Ok(content) = self.shelf.open(commit.file) {
                     let mut ledger = self.setup.ledger.borrow_mut();
                     ledger.has_bytes(net.host(), "keeps", commit.file, &content);
+                    ledger.came_from(commit.file, commit.station);
                     ledger.tally.bytes += content.len();
                 }
                 self.step(Input::Kept { request }, net);

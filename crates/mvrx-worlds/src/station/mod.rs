@@ -5,6 +5,7 @@
 
 mod carry;
 mod link;
+mod sights;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -15,13 +16,14 @@ use lan_sim::{Announcement, Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::{
     Command, Config, ConnId, Core, Ending, Input, PlaceId, Presence, RequestId, Requested, Sighting, Source,
 };
-use mvrx_message::{Commit, FileUuid, GroupName, Message, MvrVersion, StationUuid, Txt};
+use mvrx_message::{Commit, FileUuid, GroupName, Message, MvrVersion, StationUuid};
 
 use crate::ledger::{LIMIT, Shared};
 use crate::plan::Planted;
 use crate::shelf::{Incoming, Shelf};
 use crate::{Act, Audience};
 use link::{Found, Link};
+use sights::{Change, Due, Sights};
 
 /// What a station is started with.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) moves_port: bool,
     pub(crate) planted: Planted,
     pub(crate) limits: mvrx_core::Limits,
+    /// How long discovery believes in it without a word.
+    pub(crate) ttl: Duration,
     pub(crate) ledger: Shared,
 }
 
@@ -49,8 +53,7 @@ pub struct Station {
     by_conn: HashMap<Conn, ConnId>,
     /// The core has forgotten these; what waits goes out, then they are closed.
     closing: BTreeMap<Conn, (lan_sim::SendQueue, Time)>,
-    places: HashMap<(String, Vec<SocketAddr>), PlaceId>,
-    instances: BTreeMap<PlaceId, String>,
+    sights: Sights,
     arrived: BTreeMap<RequestId, Incoming>,
     next_accepted: u64,
     next_request: u64,
@@ -83,8 +86,7 @@ impl Station {
             links: BTreeMap::new(),
             by_conn: HashMap::new(),
             closing: BTreeMap::new(),
-            places: HashMap::new(),
-            instances: BTreeMap::new(),
+            sights: Sights::default(),
             arrived: BTreeMap::new(),
             next_accepted: 0,
             // Numbers of temporary files go on where those of the start before ended.
@@ -176,6 +178,7 @@ impl Station {
             }
             Act::RequestLatest { .. } => {
                 let fresh = FileUuid::from_random_bytes(random_bytes(net));
+                self.setup.ledger.borrow_mut().may_come(fresh, self.id());
                 self.request(Requested::Latest { fresh }, net);
             }
             Act::Cancel { nth, .. } => {
@@ -260,6 +263,12 @@ impl Station {
         match event {
             Event::Wake => {
                 self.end_idle(net);
+                while let Some(due) = self.sights.due(net.now()) {
+                    match due {
+                        Due::Ask(instances) => instances.iter().for_each(|instance| net.suspect(instance)),
+                        Due::Gone(place) => self.vanished(place, net),
+                    }
+                }
                 self.step(Input::Tick, net);
             }
             Event::Connected { conn } => {
@@ -293,16 +302,18 @@ impl Station {
                     self.ended(id, Ending::Broken, net);
                 }
             }
-            Event::Sighted(seen) => self.sighted(&seen, net),
-            Event::Vanished(gone) => {
-                if let Some(place) = self.places.remove(&key(&gone)) {
-                    self.instances.remove(&place);
-                    if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
-                        view.vanished(place);
-                    }
-                    self.step(Input::Vanished { place }, net);
+            Event::Sighted(seen) => {
+                let (place, doubted) = self.sights.heard(Arc::clone(&seen), net.now());
+                if doubted {
+                    net.suspect(&seen.instance);
                 }
+                self.sighted(place, &seen, net);
             }
+            Event::Vanished(gone) => match self.sights.gone(&gone) {
+                Change::Shows(place, next) => self.sighted(place, &next, net),
+                Change::Gone(place) => self.vanished(place, net),
+                Change::Nothing => {}
+            },
             _ => {}
         }
     }
@@ -311,17 +322,12 @@ impl Station {
     pub(crate) fn deadline(&self) -> Option<Time> {
         let idle = self.links.values().filter_map(|link| link.idle_at).min();
         let closing = self.closing.values().map(|(_, at)| *at).min();
-        [self.core.deadline().map(Time::from), idle, closing].into_iter().flatten().min()
+        [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline()].into_iter().flatten().min()
     }
 
-    fn sighted(&mut self, seen: &Announcement, net: &mut HostCtx<'_>) {
+    fn sighted(&mut self, place: PlaceId, seen: &Announcement, net: &mut HostCtx<'_>) {
         let Some(group) = group_of(&seen.instance) else { return };
-        let (txt, _) = Txt::parse(seen.text.iter().map(|(key, value)| (key, value)));
-        let addresses: Vec<SocketAddr> =
-            seen.addresses.iter().map(|ip| SocketAddr::new(*ip, seen.port)).collect();
-        let next = PlaceId(self.places.len() as u64 + (self.steps << 20));
-        let place = *self.places.entry(key(seen)).or_insert(next);
-        self.instances.insert(place, seen.instance.clone());
+        let (txt, addresses) = (sights::txt(seen), sights::addresses(seen));
         if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
             view.sighted(place, txt.station, &addresses);
         }
@@ -333,6 +339,13 @@ impl Station {
             addresses,
         };
         self.step(Input::Sighted(sighting), net);
+    }
+
+    fn vanished(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {
+        if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
+            view.vanished(place);
+        }
+        self.step(Input::Vanished { place }, net);
     }
 
     fn read(&mut self, id: ConnId, net: &mut HostCtx<'_>) {
@@ -447,11 +460,6 @@ impl Station {
 /// The group that an instance name says: what stands behind the last dot or the `@`, or all of it.
 pub(crate) fn group_of(instance: &str) -> Option<&str> {
     instance.rsplit(['.', '@']).next().filter(|group| !group.is_empty())
-}
-
-fn key(announcement: &Announcement) -> (String, Vec<SocketAddr>) {
-    // A stale announcement of the same instance at the same host is the same place.
-    (announcement.instance.clone(), announcement.addresses.iter().map(|ip| SocketAddr::new(*ip, 0)).collect())
 }
 
 fn nth_of<T: Copy>(items: &[T], nth: u32) -> Option<T> {

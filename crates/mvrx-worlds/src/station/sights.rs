@@ -1,0 +1,147 @@
+//! What the discovery bus shows, as the table of a real discovery has it: one entry for each station, however many announcements show it.
+//!
+//! An announcement replaces an older one of the same instance and addresses. As mDNS does, the table asks again before a record's time to
+//! live is over, or when the core suspects it, and drops what is not heard again within [`DOUBT`]: this is how an outdated announcement, which
+//! nobody takes back, ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lan_sim::{Announcement, Time};
+use mvrx_core::PlaceId;
+use mvrx_message::{StationUuid, Txt};
+
+#[derive(Debug, Default)]
+pub(super) struct Sights {
+    entries: BTreeMap<Key, Entry>,
+    keys: BTreeMap<PlaceId, Key>,
+    /// Whom an instance at its addresses showed last.
+    showed: BTreeMap<(String, Vec<IpAddr>), Key>,
+    agenda: BTreeSet<(Time, PlaceId)>,
+    next: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Station(StationUuid),
+    Place(String, Vec<IpAddr>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    place: PlaceId,
+    /// The latest first.
+    shown: Vec<Arc<Announcement>>,
+    /// When it is asked for again or, doubted, given up.
+    due: Time,
+    doubted: bool,
+}
+
+/// What an announcement comes to.
+pub(super) enum Change {
+    Shows(PlaceId, Arc<Announcement>),
+    Gone(PlaceId),
+    Nothing,
+}
+
+/// What is due.
+pub(super) enum Due {
+    Ask(Vec<String>),
+    Gone(PlaceId),
+}
+
+impl Sights {
+    /// Tells the place, and whether another station was shown there before: then one of the two is outdated, and the instance is to be looked
+    /// at again.
+    pub(super) fn heard(&mut self, seen: Arc<Announcement>, now: Time) -> (PlaceId, bool) {
+        let key = key(&seen);
+        let before = self.showed.insert((seen.instance.clone(), seen.addresses.clone()), key.clone());
+        let displaced = before.filter(|before| *before != key);
+        let displaced = displaced.and_then(|before| self.entries.get(&before)).map(|entry| entry.place);
+        if let Some(displaced) = displaced {
+            self.doubt(displaced, now);
+        }
+        let place = PlaceId(self.next);
+        let entry = self.entries.entry(key.clone()).or_insert_with(|| {
+            self.next += 1;
+            Entry { place, shown: Vec::new(), due: now, doubted: false }
+        });
+        self.agenda.remove(&(entry.due, entry.place));
+        entry.doubted = false;
+        entry.due = now + seen.ttl / 5 * 4;
+        self.agenda.insert((entry.due, entry.place));
+        self.keys.insert(entry.place, key);
+        entry.shown.retain(|other| !same_place(other, &seen));
+        entry.shown.insert(0, seen);
+        (entry.place, displaced.is_some())
+    }
+
+    pub(super) fn gone(&mut self, gone: &Announcement) -> Change {
+        let key = key(gone);
+        let Some(entry) = self.entries.get_mut(&key) else { return Change::Nothing };
+        entry.shown.retain(|other| !same_place(other, gone));
+        let place = entry.place;
+        match entry.shown.first() {
+            Some(next) => Change::Shows(place, Arc::clone(next)),
+            None => self.drop_entry(place).map_or(Change::Nothing, Change::Gone),
+        }
+    }
+
+    /// The instances to look at again.
+    pub(super) fn doubt(&mut self, place: PlaceId, now: Time) -> Vec<String> {
+        let Some(entry) = self.keys.get(&place).and_then(|key| self.entries.get_mut(key)) else {
+            return Vec::new();
+        };
+        if !entry.doubted {
+            self.agenda.remove(&(entry.due, place));
+            entry.doubted = true;
+            entry.due = now + DOUBT;
+            self.agenda.insert((entry.due, place));
+        }
+        entry.shown.iter().map(|shown| shown.instance.clone()).collect()
+    }
+
+    /// The next thing that is due.
+    pub(super) fn due(&mut self, now: Time) -> Option<Due> {
+        let (at, place) = *self.agenda.first()?;
+        if at > now {
+            return None;
+        }
+        let doubted = self.keys.get(&place).and_then(|key| self.entries.get(key)).is_none_or(|e| e.doubted);
+        if doubted { self.drop_entry(place).map(Due::Gone) } else { Some(Due::Ask(self.doubt(place, now))) }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.agenda.first().map(|(at, _)| *at)
+    }
+
+    fn drop_entry(&mut self, place: PlaceId) -> Option<PlaceId> {
+        let entry = self.entries.remove(&self.keys.remove(&place)?)?;
+        self.agenda.remove(&(entry.due, place));
+        Some(place)
+    }
+}
+
+pub(super) fn txt(seen: &Announcement) -> Txt {
+    Txt::parse(seen.text.iter().map(|(key, value)| (key, value))).0
+}
+
+pub(super) fn addresses(seen: &Announcement) -> Vec<SocketAddr> {
+    seen.addresses.iter().map(|ip| SocketAddr::new(*ip, seen.port)).collect()
+}
+
+fn key(seen: &Announcement) -> Key {
+    match txt(seen).station {
+        Some(station) => Key::Station(station),
+        None => Key::Place(seen.instance.clone(), seen.addresses.clone()),
+    }
+}
+
+fn same_place(one: &Announcement, other: &Announcement) -> bool {
+    one.instance == other.instance && one.addresses == other.addresses
+}
+
+/// Longer than the discovery bus takes to verify.
+const DOUBT: Duration = Duration::from_secs(4);
