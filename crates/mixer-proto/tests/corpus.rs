@@ -1,5 +1,6 @@
 //! What fuzzers have found, as plain tests.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stderr)]
 
 mod bodies;
 
@@ -10,7 +11,7 @@ fn replay(target: &str, body: impl Fn(&[u8])) {
     let mut inputs = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        eprintln!("{}", path.display());
+        eprintln!("{}", path.display()); // shown when the body fails
         body(&std::fs::read(path).unwrap());
         inputs += 1;
     }

@@ -368,3 +368,24 @@ fn restored_room_is_as_it_was_and_joinable() {
     assert_eq!(seen[..4], ["CLEAR_CONTENT", "DELETE 8", "TRANSFORM 7", "JOIN_ROOM r"]);
     assert!(again.stored.is_empty());
 }
+
+// proves: MIX-INV-7
+#[test]
+fn new_client_is_told_of_changes_only_after_its_listings_or_its_grace() {
+    let mut world = World::new();
+    let other = world.room("r", &[]);
+    let (listing, silent) = (world.connect_quietly(), world.connect_quietly());
+    world.queue(listing, &ClientMessage::ListClients);
+    world.queue(other, &ClientMessage::LeaveRoom { room: String::new() });
+    world.step(Input::EndOfRound);
+    assert_eq!(kinds(&world.read(listing)), ["LIST_CLIENTS"]);
+    assert!(world.read(silent).is_empty());
+    world.queue(listing, &ClientMessage::ListRooms);
+    assert_eq!(kinds(&world.read(listing)), ["LIST_ROOMS", "CLIENT_UPDATE"]);
+    assert!(world.server.deadline().is_some());
+    world.round();
+    let seen = world.read(silent);
+    assert_eq!(kinds(&seen), ["CLIENT_UPDATE"]);
+    assert!(seen[0].contains(r#""ip": "192.0.2.1", "port": 5003, "room": null"#), "{seen:?}");
+    assert_eq!(world.server.deadline(), None);
+}

@@ -322,3 +322,17 @@ fn limits_of_rooms_names_and_clients_hold_at_their_edge() {
     assert_eq!(kinds(&world.read(one)), ["SEND_ERROR", "ROOM_UPDATE"]);
     assert_eq!(world.server.metrics().stored_bytes, 60);
 }
+
+// proves: MIX-BUG-2
+#[test]
+fn client_that_asks_faster_than_it_reads_is_dropped_and_its_further_requests_cost_nothing() {
+    let mut limits = Limits::default();
+    limits.outbox_bytes = 1000;
+    let mut world = World::with(limits);
+    let client = world.connect();
+    let frames = ClientMessage::ListClients.encode(1).repeat(10_000);
+    world.bytes(client, &frames);
+    assert_eq!(world.closed.len(), 1);
+    assert!(world.server.metrics().frames_received < 20);
+    assert_eq!(world.server.metrics().queued_bytes, 0);
+}

@@ -49,6 +49,9 @@ pub(super) struct Client {
     /// Up to which version this client has been told of everything, and at which it asked for the rooms.
     pub(super) seen: u64,
     pub(super) listed_rooms: u64,
+    pub(super) listed_clients: bool,
+    /// Gets no updates yet: it is about to ask for the listings they would be about.
+    pub(super) greeting: bool,
     pub(super) outbox: Outbox,
     /// The driver has been told that there is something to send.
     pub(super) ready: bool,
@@ -86,6 +89,8 @@ impl Client {
             touched: version,
             seen,
             listed_rooms: 0,
+            listed_clients: false,
+            greeting: true,
             outbox: Outbox::default(),
             ready: false,
             dropped: false,

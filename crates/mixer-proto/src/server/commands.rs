@@ -23,6 +23,10 @@ impl RoomServer {
         let bytes = frames.freeze();
         let mut run: Option<Range<usize>> = None;
         for frame in Frames::new(&bytes) {
+            // Listings can be made faster than anybody reads them.
+            if self.clients.get(&key).is_none_or(|client| client.dropped) {
+                return;
+            }
             self.metrics.frames_received += 1;
             let code = frame.header.code;
             let relayed = code > code::COMMAND && (code::fate(code).is_some() || self.forwards_unknown(key));

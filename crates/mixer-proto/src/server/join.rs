@@ -269,8 +269,12 @@ impl RoomServer {
     /// Tells everybody that something is gone, except those who have not yet been told that it was there.
     fn announce_end(&mut self, created: u64, message: &ServerMessage) {
         let bytes = message.encode(self.ids.next_id());
-        let told: Vec<ClientKey> =
-            self.clients.iter().filter(|(_, client)| client.seen >= created).map(|(key, _)| *key).collect();
+        let told: Vec<ClientKey> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.seen >= created && !client.greeting)
+            .map(|(key, _)| *key)
+            .collect();
         for key in told {
             self.send(key, bytes.clone());
         }

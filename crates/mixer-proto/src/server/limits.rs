@@ -31,6 +31,8 @@ pub struct Limits {
     pub hold_window: Duration,
     /// Bytes of history handed to a joiner at a time.
     pub history_chunk_bytes: usize,
+    /// How long a new client gets no updates unless it has asked for all clients and all rooms: what it is told must not be about what it does not know.
+    pub hello_grace: Duration,
     /// Least time between two rounds of updates of counts and custom attributes; 0.2 ms per client are added.
     pub update_interval: Duration,
 }
@@ -50,6 +52,7 @@ impl Default for Limits {
             hold_bytes: 1 << 20,
             hold_window: Duration::from_millis(50),
             history_chunk_bytes: 1 << 20,
+            hello_grace: Duration::from_millis(250),
             update_interval: Duration::from_millis(50),
         }
     }

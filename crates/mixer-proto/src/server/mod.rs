@@ -67,6 +67,8 @@ pub struct RoomServer {
     updates: Updates,
     /// Clients that hold back their room, by the end of their window.
     holds: VecDeque<(Duration, ClientKey)>,
+    /// New clients, by the end of their grace.
+    greetings: VecDeque<(Duration, ClientKey)>,
     /// Clients some of whose bytes wait for durability.
     gated: Vec<ClientKey>,
     outputs: VecDeque<Output>,
@@ -262,6 +264,7 @@ impl RoomServer {
             room_names: HashMap::new(),
             updates: Updates::default(),
             holds: VecDeque::new(),
+            greetings: VecDeque::new(),
             gated: Vec::new(),
             outputs: VecDeque::new(),
             metrics: Metrics::default(),
@@ -294,7 +297,7 @@ impl RoomServer {
     /// # Errors
     /// When it may not: the driver closes the connection.
     // req: MIX-LIMIT-3
-    pub fn connect(&mut self, _now: Duration, address: SocketAddr) -> Result<ClientKey, RefusedConnection> {
+    pub fn connect(&mut self, now: Duration, address: SocketAddr) -> Result<ClientKey, RefusedConnection> {
         let (clients, allowed) = (self.clients.len(), self.limits.clients);
         if clients >= allowed {
             return Err(RefusedConnection::TooManyClients { clients, allowed });
@@ -308,6 +311,7 @@ impl RoomServer {
         let key = ClientKey(self.last_client);
         self.clients.insert(key, Client::new(address, version, seen));
         self.client_touched(key, version, true);
+        self.greetings.push_back((now + self.limits.hello_grace, key));
         self.metrics.clients_seen += 1;
         Ok(key)
     }
@@ -322,6 +326,7 @@ impl RoomServer {
             Input::Durable { ticket } => self.durable(ticket),
             Input::EndOfRound => {
                 self.end_hold_windows(now);
+                self.end_greetings(now);
                 self.send_due_updates(now);
             }
         }
@@ -331,7 +336,8 @@ impl RoomServer {
     /// When [`Input::EndOfRound`] is needed though nothing happens.
     pub fn deadline(&self) -> Option<Duration> {
         let hold = self.holds.front().map(|(until, _)| *until);
-        [hold, self.updates_due()].into_iter().flatten().min()
+        let greeting = self.greetings.front().map(|(until, _)| *until);
+        [hold, greeting, self.updates_due()].into_iter().flatten().min()
     }
 
     /// What may be written to a client now, in order.

@@ -26,11 +26,12 @@ impl RoomServer {
             message,
             ClientMessage::SetClientCustomAttributes { .. } | ClientMessage::SetClientName { .. }
         );
+        let before = self.updates.version();
         if let Err(text) = self.perform(now, key, message) {
             self.send_error(key, &text);
         }
         // The client sees what its request changed before the answer to its next one.
-        if !quiet && self.updates.is_prompt() {
+        if !quiet && self.updates.version() != before && self.updates.is_prompt() {
             self.send_updates_to(key);
         }
     }
@@ -85,6 +86,7 @@ impl RoomServer {
             client.listed_rooms = version;
         }
         self.say_text(key, control::LIST_ROOMS, &rooms.finish());
+        self.end_greeting_when_listed(key);
     }
 
     fn list_clients(&mut self, key: ClientKey) {
@@ -95,6 +97,16 @@ impl RoomServer {
             clients.close();
         }
         self.say_text(key, control::LIST_CLIENTS, &clients.finish());
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.listed_clients = true;
+        }
+        self.end_greeting_when_listed(key);
+    }
+
+    fn end_greeting_when_listed(&mut self, key: ClientKey) {
+        if self.clients.get(&key).is_some_and(|client| client.listed_clients && client.listed_rooms > 0) {
+            self.end_greeting(key);
+        }
     }
 
     // req: MIX-LIFE-2, MIX-CASE-3

@@ -114,7 +114,7 @@ impl RoomServer {
         let allowed = self.limits.update_backlog_bytes;
         let mut recipients: Vec<(u64, ClientKey)> = Vec::new();
         for (key, client) in &mut self.clients {
-            if client.seen < version && !client.dropped {
+            if client.seen < version && !client.dropped && !client.greeting {
                 client.behind = client.outbox.queued() > allowed;
                 if !client.behind {
                     recipients.push((client.seen, *key));
@@ -141,9 +141,25 @@ impl RoomServer {
         }
     }
 
+    /// New clients that have not asked for the listings by now do not want them.
+    pub(super) fn end_greetings(&mut self, now: Duration) {
+        while self.greetings.front().is_some_and(|(until, _)| *until <= now) {
+            let Some((_, key)) = self.greetings.pop_front() else { return };
+            self.end_greeting(key);
+        }
+    }
+
+    // req: MIX-INV-7
+    pub(super) fn end_greeting(&mut self, key: ClientKey) {
+        if self.clients.get(&key).is_some_and(|client| client.greeting) {
+            self.send_updates_to(key);
+        }
+    }
+
     fn send_updates(&mut self, key: ClientKey, bytes: Bytes) {
         if let Some(client) = self.clients.get_mut(&key) {
             client.seen = self.updates.version;
+            client.greeting = false;
             client.behind = false;
         }
         if !bytes.is_empty() {

@@ -105,7 +105,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Keeps rooms in this directory, so that they survive a restart. One server per directory.
+    /// Keeps rooms in this directory, so that they survive a restart. One server per directory. Frames are then limited to 1 GiB at most.
     #[must_use]
     pub fn data(mut self, directory: impl Into<PathBuf>, fsync: Fsync) -> Self {
         self.data = Some((directory.into(), fsync));
@@ -156,7 +156,11 @@ impl ServerBuilder {
     }
 
     // req: MIX-BUG-8, MIX-NET-1
-    fn open(self) -> Result<(Vec<CappedListener>, Rc<Hub>), StartError> {
+    fn open(mut self) -> Result<(Vec<CappedListener>, Rc<Hub>), StartError> {
+        if self.data.is_some() {
+            // The length of a record has 32 bits.
+            self.limits.frame_bytes = self.limits.frame_bytes.min(LARGEST_RECORD);
+        }
         let mut rooms = RoomServer::new(self.limits.clone());
         rooms.allow_only(self.networks);
         for (room, password) in &self.passwords {
@@ -263,3 +267,5 @@ async fn accept(mut listener: CappedListener, hub: Rc<Hub>) {
 fn log_accept_error(error: &AcceptError) {
     tracing::warn!("{error}");
 }
+
+const LARGEST_RECORD: u64 = 1 << 30;

@@ -97,15 +97,10 @@ impl State {
                     self.room_update(&name, object(r#"{"joinable": true}"#));
                 }
             }
-            ClientMessage::DeleteRoom { room } => {
-                if self.rooms.get(&room).is_some_and(|room| room.members.is_empty()) {
-                    self.rooms.remove(&room);
-                    self.tell_all(&ServerMessage::RoomDeleted { room });
-                }
-            }
+            ClientMessage::DeleteRoom { room } => self.delete(room),
             ClientMessage::SetClientCustomAttributes { attributes } => self.client_update(id, attributes),
             ClientMessage::SetRoomCustomAttributes { room, attributes } => {
-                self.room_update(&room, attributes)
+                self.room_update(&room, attributes);
             }
             ClientMessage::SetRoomKeepOpen { room, keep_open } => {
                 self.room_update(&room, object(&format!(r#"{{"keep_open": {keep_open}}}"#)));
@@ -178,6 +173,13 @@ impl State {
             self.send(member, frame);
         }
         self.room_update(&name, changes);
+    }
+
+    fn delete(&mut self, room: String) {
+        if self.rooms.get(&room).is_some_and(|room| room.members.is_empty()) {
+            self.rooms.remove(&room);
+            self.tell_all(&ServerMessage::RoomDeleted { room });
+        }
     }
 
     fn room_of(&self, id: &str) -> Option<String> {
