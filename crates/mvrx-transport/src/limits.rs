@@ -11,7 +11,7 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Packages of one message. Default 65,536.
     pub packages_per_message: u32,
-    /// What is read of one message once it is here.
+    /// What is read of one message once it is here; above it the message is malformed.
     pub message: mvrx_message::Limits,
 
     /// How long connecting may take. Default 5 s.

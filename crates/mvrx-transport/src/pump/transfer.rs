@@ -77,6 +77,7 @@ impl Transfer {
         self.filled < self.buffer.len()
     }
 
+    #[cfg(unix)]
     pub(super) fn is_empty(&self) -> bool {
         self.filled == 0
     }

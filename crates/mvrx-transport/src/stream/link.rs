@@ -47,6 +47,7 @@ pub(crate) enum Origin {
 pub(crate) struct Shared<L> {
     pub(crate) link: L,
     pub(crate) limits: Limits,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is only the portable pump"))]
     pub(crate) pump: FilePump,
     pub(crate) origin: Origin,
     pub(crate) opened: Instant,
