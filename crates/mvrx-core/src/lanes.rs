@@ -422,7 +422,7 @@ impl Core {
     }
 
     /// A station that discovery no longer shows and that does not answer is lost.
-    fn give_up_if_gone(&mut self, target: Target) {
+    pub(crate) fn give_up_if_gone(&mut self, target: Target) {
         let Target::Station(station) = target else { return };
         let gone = self
             .peers

@@ -62,12 +62,16 @@ pub(crate) struct Peer {
     pub(crate) version: MvrVersion,
     pub(crate) membership: Membership,
     pub(crate) places: BTreeMap<PlaceId, Vec<SocketAddr>>,
+    /// Discovery showed it once and no longer does.
+    pub(crate) vanished: bool,
     /// The address that answered last.
     pub(crate) good: Option<SocketAddr>,
     /// Addresses where another station answers in its place.
     pub(crate) wrong: BTreeSet<SocketAddr>,
     /// Where its messages came from.
     pub(crate) inbound_ips: BTreeSet<IpAddr>,
+    /// How often in a row it refused our JOIN.
+    pub(crate) refusals: u32,
     /// When our JOIN was last accepted.
     pub(crate) join_accepted: Option<Duration>,
     pub(crate) reachable: bool,
@@ -84,9 +88,11 @@ impl Peer {
             version: MvrVersion { major: 0, minor: 0 },
             membership,
             places: BTreeMap::new(),
+            vanished: false,
             good: None,
             wrong: BTreeSet::new(),
             inbound_ips: BTreeSet::new(),
+            refusals: 0,
             join_accepted: None,
             reachable: true,
             lane: Lane::default(),

@@ -171,11 +171,16 @@ impl Core {
         if !ret.reply.ok {
             self.event(Event::JoinRefused { station, message: ret.reply.message.clone() });
             if let Some(peer) = self.peers.get_mut(&station) {
-                peer.lane.failures = peer.lane.failures.saturating_add(1);
+                // The exchange itself succeeded, so its own count of failures began anew; the pauses still grow.
+                peer.refusals = peer.refusals.saturating_add(1);
+                peer.lane.failures = peer.refusals;
             }
-            return self.membership(station, MembershipEvent::JoinRefused);
+            self.membership(station, MembershipEvent::JoinRefused);
+            // One that discovery no longer shows and that does not want us has left; it sends JOIN when it comes back.
+            return self.give_up_if_gone(Target::Station(station));
         }
         if let Some(peer) = self.peers.get_mut(&station) {
+            peer.refusals = 0;
             peer.join_accepted = Some(self.now);
         }
         self.membership(station, MembershipEvent::JoinAccepted);

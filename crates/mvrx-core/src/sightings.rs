@@ -41,6 +41,11 @@ impl Core {
             return;
         }
         let Some(peer) = self.peers.get_mut(&station) else { return };
+        if std::mem::take(&mut peer.vanished) && peer.membership == Membership::Left {
+            // Its goodbye came before its LEAVE: it has started anew all the same.
+            // req: STA-02
+            peer.membership = Membership::Sighted;
+        }
         let moved = peer.good.is_some_and(|good| !addresses.contains(&good)) && !peer.places.is_empty();
         let before = peer.places.insert(place, addresses.clone());
         peer.wrong.retain(|address| before.as_ref().is_some_and(|b| b.contains(address)));
@@ -52,6 +57,7 @@ impl Core {
         self.agenda.clear(Timer::Unseen(station));
         if news {
             peer.lane.failures = 0;
+            peer.refusals = 0;
             self.membership(station, MembershipEvent::Sighted);
         }
     }
@@ -144,6 +150,7 @@ impl Core {
         let Some(peer) = self.peers.get_mut(&station) else { return };
         peer.places.remove(&place);
         if peer.places.is_empty() {
+            peer.vanished = true;
             self.membership(station, MembershipEvent::Vanished);
             // Should it have no address to be asked at, its silence ends it.
             self.watch_unseen(station);

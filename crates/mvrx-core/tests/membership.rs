@@ -150,6 +150,51 @@ fn a_refused_join_is_told_and_tried_again_later() {
 }
 
 #[test]
+fn who_refuses_again_and_again_is_asked_less_and_less_often() {
+    let mut desk = Desk::new();
+    desk.sight(1);
+    for pause in [1, 3, 5, 10, 30, 30] {
+        let (conn, _, _) = desk.connect();
+        desk.receive(conn, join_ret_from(1, "MVRApplication", no("not now"), Vec::new()));
+        desk.pass(Duration::from_secs(pause) - Duration::from_millis(1));
+        assert_eq!(desk.dials(), 0, "before {pause} s are over");
+        desk.pass(Duration::from_millis(1));
+    }
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(1, "MVRApplication", ok(), Vec::new()));
+    assert!(desk.saw(|e| matches!(e, Event::StationJoined { .. })));
+}
+
+#[test]
+fn who_vanished_and_refuses_is_lost() {
+    let mut desk = Desk::new();
+    desk.join(1);
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    for _ in 0..2 {
+        let (conn, _, _) = desk.connect();
+        desk.receive(conn, join_ret_from(1, "MVRApplication", no("not in the group"), Vec::new()));
+        desk.pass(Duration::from_secs(1));
+    }
+    assert!(desk.saw(|e| *e == Event::StationLost { station: station(1) }));
+    assert_eq!(desk.core.timers().count(), 0);
+}
+
+// proves: STA-02
+#[test]
+fn who_vanished_and_then_left_is_joined_when_seen_again() {
+    let mut desk = Desk::new();
+    desk.join(1);
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    let conn = desk.accept(1);
+    desk.receive(conn, leave(1));
+    desk.out.clear();
+    desk.sight(1);
+    let (_, to, message) = desk.connect();
+    assert_eq!(to, address(1));
+    assert!(matches!(message, Message::Join(_)), "{message:?}");
+}
+
+#[test]
 fn tries_every_address_then_pauses_longer_and_longer() {
     let mut desk = Desk::new();
     desk.sight_at(1, vec![address(1), address(2)]);
