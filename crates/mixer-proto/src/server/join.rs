@@ -148,8 +148,8 @@ impl RoomServer {
         room.mixer_version = join.mixer_version;
         room.ignore_version_check = join.ignore_version_check;
         room.generic_protocol = join.generic_protocol;
-        // To everybody it is a new room of the same name: all of its attributes are told.
-        room.created = version;
+        // All of its attributes are told again; who knows it must still be told of its end.
+        room.renewed = version;
         let (name, attributes) = (room.name.clone(), room.attributes_text());
         if self.keeping != Keeping::Nothing {
             self.outputs.push_back(Output::Store(StoreOp::Create { room: room_key, name, attributes }));

@@ -32,6 +32,8 @@ pub(super) struct Room {
     pub(super) ticket: u64,
     /// Versions at which the room came, parts of it changed, and anything of it changed.
     pub(super) created: u64,
+    /// Version since which all of it is new to everybody: when it came, or was begun anew.
+    pub(super) renewed: u64,
     pub(super) keep_open_changed: u64,
     pub(super) joinable_changed: u64,
     pub(super) byte_size_changed: u64,
@@ -57,6 +59,7 @@ impl Room {
             holders: 0,
             ticket: 0,
             created: version,
+            renewed: version,
             keep_open_changed: version,
             joinable_changed: version,
             byte_size_changed: version,
@@ -78,7 +81,7 @@ impl Room {
         for (key, value) in self.custom.changed_since(since) {
             out.value(key, value);
         }
-        if self.created > since {
+        if self.renewed > since {
             out.field("name", &Json::from(self.name.as_str()));
             out.field("keep_open", &Json::from(self.keep_open));
             out.field("blender_version", &Json::from(self.blender_version.as_str()));

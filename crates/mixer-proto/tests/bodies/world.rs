@@ -334,8 +334,16 @@ fn check(server: &mut RoomServer, players: &mut [Player], model: &Model, now: Du
         while server.unsent(player.key).next().is_some() {
             read(server, player, usize::MAX, now);
         }
-        assert!(rooms.python_eq(&Json::Object(player.session.rooms().clone())), "view {rooms}");
-        assert!(clients.python_eq(&Json::Object(player.session.clients().clone())), "view {clients}");
+        assert!(
+            rooms.python_eq(&Json::Object(player.session.rooms().clone())),
+            "view {rooms}, truth {}",
+            Json::Object(player.session.rooms().clone())
+        );
+        assert!(
+            clients.python_eq(&Json::Object(player.session.clients().clone())),
+            "view {clients}, truth {}",
+            Json::Object(player.session.clients().clone())
+        );
     }
 }
 
