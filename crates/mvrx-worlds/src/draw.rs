@@ -15,9 +15,9 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         if at >= Time::ZERO + plan.span {
             break;
         }
-        acts.push((at, act(choices, plan.stations)));
+        acts.push((at, act(choices, plan.hosts())));
     }
-    let faults = plan.faults.draw(choices, plan.stations, Time::ZERO, plan.span);
+    let faults = plan.faults.draw(choices, plan.hosts(), Time::ZERO, plan.span);
     interleave(acts, faults)
 }
 

@@ -16,11 +16,13 @@
 #![forbid(unsafe_code)]
 
 mod act;
+pub mod doubles;
 mod draw;
 mod grow;
 mod ledger;
 mod node;
 mod plan;
+mod quirky;
 mod quiet;
 mod shelf;
 mod station;
@@ -30,4 +32,5 @@ pub use grow::{Cost, grow};
 pub use ledger::{Ledger, Violation};
 pub use node::Node;
 pub use plan::{Plan, Planted, Report, act_in, play, report};
+pub use quirky::QuirkyHost;
 pub use station::Station;

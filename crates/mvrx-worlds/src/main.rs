@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lan_sim::{FaultCounts, FaultPlan, Keep};
+use mvrx_worlds::doubles::Quirky;
 use mvrx_worlds::{Plan, Planted, Report};
 
 fn main() -> ExitCode {
@@ -175,6 +176,7 @@ struct Options {
     trace: bool,
     go_on: bool,
     grow: bool,
+    quirky: bool,
     lines: usize,
     tries: usize,
     planted: Planted,
@@ -192,6 +194,7 @@ impl Options {
             trace: false,
             go_on: false,
             grow: false,
+            quirky: false,
             lines: 200,
             tries: 2_000,
             planted: Planted::Nothing,
@@ -210,6 +213,7 @@ impl Options {
                 "--lines" => options.lines = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--tries" => options.tries = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--calm" => options.calm = true,
+                "--quirky" => options.quirky = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
                 "--grow" => options.grow = true,
@@ -231,7 +235,8 @@ impl Options {
         let plan = Plan::new(seed)
             .stations(self.stations)
             .span(Duration::from_mins(self.minutes))
-            .planted(self.planted);
+            .planted(self.planted)
+            .quirky(if self.quirky { &Quirky::ALL } else { &[] });
         if self.calm {
             return plan.calm();
         }
@@ -246,6 +251,9 @@ impl Options {
         );
         if self.calm {
             words.push_str(" --calm");
+        }
+        if self.quirky {
+            words.push_str(" --quirky");
         }
         if self.planted != Planted::Nothing {
             words.push_str(&format!(" --planted {}", self.planted as u8));
@@ -265,6 +273,7 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --minutes T      of virtual time with faults (2)
   --fault-every S  each of the 17 kinds of faults once in S virtual seconds (30)
   --calm           no faults
+  --quirky         one quirky peer of each product beside the stations
   --trace          print everything that happens
   --go-on          go on after a failure
   --lines N        of the trace of a shrunk failure (200)

@@ -2,13 +2,15 @@
 
 use lan_sim::{Event, HostCtx, Time};
 
-use crate::Station;
+use crate::{QuirkyHost, Station};
 
 /// A station of ours, or a quirky peer.
 #[derive(Debug)]
 pub enum Node {
     /// Ours.
     Ours(Box<Station>),
+    /// Another product's double.
+    Quirky(Box<QuirkyHost>),
 }
 
 impl Node {
@@ -16,6 +18,15 @@ impl Node {
     pub fn station(&self) -> Option<&Station> {
         match self {
             Self::Ours(station) => Some(station),
+            Self::Quirky(_) => None,
+        }
+    }
+
+    /// The quirky peer, if it is one.
+    pub fn quirky(&self) -> Option<&QuirkyHost> {
+        match self {
+            Self::Quirky(quirky) => Some(quirky),
+            Self::Ours(_) => None,
         }
     }
 }
@@ -24,12 +35,14 @@ impl lan_sim::Node for Node {
     fn handle(&mut self, event: Event, net: &mut HostCtx<'_>) {
         match self {
             Self::Ours(station) => station.handle(event, net),
+            Self::Quirky(quirky) => quirky.handle(event, net),
         }
     }
 
     fn deadline(&self) -> Option<Time> {
         match self {
             Self::Ours(station) => station.deadline(),
+            Self::Quirky(_) => None,
         }
     }
 }

@@ -13,7 +13,8 @@ use mvrx_message::{GroupName, StationUuid};
 
 use crate::ledger::{Shared, Tally};
 use crate::station::Setup;
-use crate::{Act, Audience, Ledger, Node, Station, draw, quiet};
+use crate::doubles::Quirky;
+use crate::{Act, Audience, Ledger, Node, QuirkyHost, Station, draw, quiet};
 
 /// A world to be. Everything in it follows from this and the steps.
 #[derive(Debug, Clone)]
@@ -26,6 +27,7 @@ pub struct Plan {
     pub(crate) acts_every: Duration,
     planted: Planted,
     keep: Keep,
+    quirky: Vec<Quirky>,
 }
 
 /// A bug planted on purpose into the node around the core, to test the checkers.
@@ -73,6 +75,7 @@ impl Plan {
             acts_every: Duration::from_secs(1),
             planted: Planted::Nothing,
             keep: Keep::Nothing,
+            quirky: Vec::new(),
         }
     }
 
@@ -112,6 +115,18 @@ impl Plan {
         self
     }
 
+    /// With these quirky peers, beside the stations.
+    #[must_use]
+    pub fn quirky(mut self, products: &[Quirky]) -> Self {
+        self.quirky = products.to_vec();
+        self
+    }
+
+    /// How many hosts it has.
+    pub fn hosts(&self) -> u32 {
+        self.stations + u32::try_from(self.quirky.len()).unwrap_or(0)
+    }
+
     /// With a bug.
     #[must_use]
     pub const fn planted(mut self, bug: Planted) -> Self {
@@ -139,6 +154,14 @@ impl Plan {
         let mut world = World::new(Settings { bus, keep: self.keep, ..Settings::new(self.seed) });
         for number in 0..self.stations {
             self.add_station(&mut world, number, &mut rng, &ledger);
+        }
+        for product in &self.quirky {
+            let (product, name, ledger) = (*product, format!("{product:?}"), Rc::clone(&ledger));
+            let spec = HostSpec::new(&name).profile(LinkProfile::lan());
+            world.add_host(spec, move |net| {
+                let quirky = QuirkyHost::start(product, &name, group().as_str(), Rc::clone(&ledger), net);
+                Node::Quirky(Box::new(quirky))
+            });
         }
         (world, ledger)
     }
@@ -198,7 +221,7 @@ pub fn play(world: &mut World<Node>, ledger: &RefCell<Ledger>, steps: &[Step<Act
     }
     world.heal();
     for host in world.hosts() {
-        world.set_profile(host, LinkProfile::odd());
+        world.set_profile(host, LinkProfile::lan());
     }
     let outcome = world.play(&[], quiet::REST, |_, _: &Act| (), |_, _| check(ledger));
     if outcome != Outcome::Passed {
@@ -234,6 +257,7 @@ pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
     };
     world.with(host, |node, net| match node {
         Node::Ours(station) => station.act(act, &hosts, net),
+        Node::Quirky(quirky) => quirky.act(act, net),
     });
 }
 

@@ -6,7 +6,7 @@ use lan_sim::{HostId, World};
 use mvrx_core::{Membership, Timer};
 
 use crate::station::is_present;
-use crate::{Ledger, Node, Station};
+use crate::{Ledger, Node, QuirkyHost, Station};
 
 /// Looks at a world at rest.
 pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
@@ -14,16 +14,24 @@ pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
         world.nodes().filter_map(|(host, node)| Some((host, node.station()?))).collect();
     for (host, station) in &stations {
         ledger.nothing_is_open(*host);
-        waits_for_nothing(*host, station, ledger);
+        waits_for_nothing(*host, station, world, ledger);
         if is_present(station) {
             knows_everybody(*host, station, &stations, ledger);
-            counts_nobody_else(*host, station, &stations, ledger);
+            counts_nobody_else(*host, station, &stations, world, ledger);
+            knows_the_sociable(*host, station, world, ledger);
         }
     }
 }
 
-fn waits_for_nothing(host: HostId, station: &Station, ledger: &mut Ledger) {
-    let short = station.core().timers().find(|timer| !is_long(*timer));
+fn waits_for_nothing(host: HostId, station: &Station, world: &World<Node>, ledger: &mut Ledger) {
+    let silent = quirky(world).find(|quirky| !quirky.is_sociable()).map(QuirkyHost::id);
+    let of_silent = |timer| match timer {
+        // Who never answers is tried again for ever.
+        Timer::RetryStation(station) => Some(station) == silent,
+        Timer::Exchange(_) => silent.is_some(),
+        _ => false,
+    };
+    let short = station.core().timers().find(|timer| !is_long(*timer) && !of_silent(*timer));
     if let Some(timer) = short {
         ledger.violate(WAITED_FOR, format_args!("{host} still runs {timer:?}"));
     }
@@ -59,14 +67,32 @@ fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledge
     }
 }
 
-fn counts_nobody_else(host: HostId, me: &Station, all: &[(HostId, &Station)], ledger: &mut Ledger) {
+fn counts_nobody_else(host: HostId, me: &Station, all: &[(HostId, &Station)], world: &World<Node>, ledger: &mut Ledger) {
     for view in me.core().stations().filter(|view| view.membership == Membership::Member) {
         let there = all.iter().any(|(_, other)| other.id() == view.station && is_present(other));
+        let there = there || quirky(world).any(|quirky| quirky.id() == view.station);
         if !there {
             let (id, home) = (view.station, ledger.home(view.station));
             ledger.violate(NOBODY_ELSE, format_args!("{host} counts {id} ({home:?}), which left or is down"));
         }
     }
+}
+
+fn knows_the_sociable(host: HostId, me: &Station, world: &World<Node>, ledger: &mut Ledger) {
+    for quirky in quirky(world).filter(|quirky| quirky.is_sociable()) {
+        let membership = me.core().station(quirky.id()).map(|view| view.membership);
+        if membership != Some(Membership::Member) {
+            let product = quirky.double().product();
+            ledger.violate(
+                EVERYBODY,
+                format_args!("{host} has the {product:?} as {membership:?} instead of a member"),
+            );
+        }
+    }
+}
+
+fn quirky(world: &World<Node>) -> impl Iterator<Item = &QuirkyHost> {
+    world.nodes().filter_map(|(_, node)| node.quirky())
 }
 
 /// So long without faults: longer than the longest wait that is not for ever ([`mvrx_core::Timers::unseen`], 10 minutes).

@@ -264,3 +264,5 @@ pub(crate) const LEFT: &str = "left-is-not-sent-to";
 pub(crate) const AUDIENCE: &str = "audience-is-kept";
 /// Limits hold.
 pub(crate) const LIMIT: &str = "limit-is-kept";
+/// Nothing we send kills anybody.
+pub(crate) const KILLED: &str = "nobody-was-killed";

@@ -15,6 +15,8 @@ pub(crate) struct View {
     /// Who sent LEAVE and has not come back.
     pub(crate) left: BTreeSet<StationUuid>,
     places: BTreeMap<PlaceId, (Option<StationUuid>, Vec<SocketAddr>)>,
+    /// Every station that was ever shown at an address.
+    ever_at: BTreeMap<SocketAddr, BTreeSet<StationUuid>>,
     /// How many places show each.
     shown: BTreeMap<StationUuid, u32>,
 }
@@ -27,6 +29,7 @@ impl View {
             made: BTreeSet::new(),
             left: BTreeSet::new(),
             places: BTreeMap::new(),
+            ever_at: BTreeMap::new(),
             shown: BTreeMap::new(),
         }
     }
@@ -43,6 +46,11 @@ impl View {
     }
 
     pub(crate) fn sighted(&mut self, place: PlaceId, station: Option<StationUuid>, at: &[SocketAddr]) {
+        if let Some(station) = station {
+            for address in at {
+                self.ever_at.entry(*address).or_default().insert(station);
+            }
+        }
         if let Some(known) = self.places.get_mut(&place).filter(|known| known.0 == station) {
             known.1 = at.to_vec();
             return;
@@ -69,12 +77,10 @@ impl View {
         }
     }
 
-    /// Whether discovery shows somebody else than `listener` at an address, who has not left: then he is meant.
+    /// Whether discovery showed somebody else than `listener` at an address, who has not left: then he is meant. Only where a host came back with
+    /// another StationUUID.
     pub(crate) fn may_mean_another(&self, at: SocketAddr, listener: StationUuid) -> bool {
-        self.places.values().any(|(shown, addresses)| {
-            addresses.contains(&at)
-                && *shown != Some(listener)
-                && shown.is_none_or(|shown| !self.left.contains(&shown))
-        })
+        let ever = self.ever_at.get(&at).into_iter().flatten();
+        ever.into_iter().any(|shown| *shown != listener && !self.left.contains(shown))
     }
 }

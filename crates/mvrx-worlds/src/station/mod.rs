@@ -304,9 +304,7 @@ impl Station {
             }
             Event::Sighted(seen) => {
                 let (place, doubted) = self.sights.heard(Arc::clone(&seen), net.now());
-                if doubted {
-                    net.suspect(&seen.instance);
-                }
+                doubted.iter().for_each(|instance| net.suspect(instance));
                 self.sighted(place, &seen, net);
             }
             Event::Vanished(gone) => match self.sights.gone(&gone) {

@@ -53,16 +53,17 @@ pub(super) enum Due {
 }
 
 impl Sights {
-    /// Tells the place, and whether another station was shown there before: then one of the two is outdated, and the instance is to be looked
-    /// at again.
-    pub(super) fn heard(&mut self, seen: Arc<Announcement>, now: Time) -> (PlaceId, bool) {
+    /// Tells the place, and the instances to be looked at again: where another station was shown, one of the two is outdated.
+    pub(super) fn heard(&mut self, seen: Arc<Announcement>, now: Time) -> (PlaceId, Vec<String>) {
         let key = key(&seen);
         let before = self.showed.insert((seen.instance.clone(), seen.addresses.clone()), key.clone());
         let displaced = before.filter(|before| *before != key);
-        let displaced = displaced.and_then(|before| self.entries.get(&before)).map(|entry| entry.place);
-        if let Some(displaced) = displaced {
-            self.doubt(displaced, now);
-        }
+        let displaced = displaced.and_then(|before| self.entries.get(&before));
+        let displaced = displaced.filter(|entry| entry.shown.iter().any(|other| same_place(other, &seen)));
+        let doubted = match displaced.map(|entry| entry.place) {
+            Some(displaced) => self.doubt(displaced, now),
+            None => Vec::new(),
+        };
         let place = PlaceId(self.next);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| {
             self.next += 1;
@@ -75,7 +76,7 @@ impl Sights {
         self.keys.insert(entry.place, key);
         entry.shown.retain(|other| !same_place(other, &seen));
         entry.shown.insert(0, seen);
-        (entry.place, displaced.is_some())
+        (entry.place, doubted)
     }
 
     pub(super) fn gone(&mut self, gone: &Announcement) -> Change {
