@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, MdnsDiscovery, MdnsOptions, Merged};
-use mvrx_station::{Builder, Events, StartError, Station};
+use mvrx_station::{Builder, Events, StartError, Station, Timers};
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -14,6 +14,12 @@ pub(crate) fn describe(common: &Common) -> Result<Builder, Failure> {
         .provider("mvrx")
         .group(common.group.as_str())
         .discovery(discovery(common)?))
+}
+
+/// A station that only looks: it is not announced, so nobody can tell it news, and it asks for them instead.
+pub(crate) fn describe_looking(common: &Common) -> Result<Builder, Failure> {
+    let timers = Timers { refresh: Some(Duration::from_secs(2)), ..Timers::default() };
+    Ok(describe(common)?.advertise(false).timers(timers))
 }
 
 /// Our name: as wished, else the machine's.

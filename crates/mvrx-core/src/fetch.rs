@@ -9,7 +9,7 @@
 //!
 //! | phase | what is true | waited for | bounded by | then |
 //! |---|---|---|---|---|
-//! | `Waiting` | `Limits::fetches` others are under way | its turn | their ends | - |
+//! | `Waiting` | `Limits::fetches` others are under way, or no holder's address is known yet | its turn, a sighting | their ends, `Timers::holder` | failed |
 //! | `Choosing` | a holder is looked for | - (never at rest) | - | - |
 //! | `Asking` | REQUEST is on its way | the file or OK:false | the exchange's timers | the next holder |
 //! | `Receiving` | bytes arrive | the end of the file | the transport's idle timeout | the next holder |
@@ -43,6 +43,8 @@ pub enum FetchEvent {
     Turn,
     /// A holder that was not asked yet was found.
     Found,
+    /// A holder is known, but not yet where it listens.
+    NotYet,
     /// Nobody is left to ask.
     NoneLeft,
     /// The holder answered OK:false.
@@ -66,6 +68,8 @@ pub enum FetchEvent {
 pub enum FetchAction {
     /// Look for a holder.
     Choose,
+    /// Wait until discovery shows where a holder listens, a bounded time.
+    Park,
     /// Ask the holder.
     Ask,
     /// Take the bytes.
@@ -86,12 +90,13 @@ impl FetchPhase {
     /// The next phase and what to do, for each phase and event.
     #[must_use]
     pub fn on(self, event: FetchEvent) -> (Self, FetchAction) {
-        use FetchAction::{Ask, Choose, DropAndChoose, Fail, Finish, Ignore, Keep, Receive};
+        use FetchAction::{Ask, Choose, DropAndChoose, Fail, Finish, Ignore, Keep, Park, Receive};
         use FetchEvent as E;
         use FetchPhase::{Asking, Choosing, Keeping, Receiving, Waiting};
         match (self, event) {
             (Waiting, E::Turn) => (Choosing, Choose),
             (Choosing, E::Found) => (Asking, Ask),
+            (Choosing, E::NotYet) => (Waiting, Park),
             (Choosing, E::NoneLeft) | (Keeping, E::NotKept) => (self, Fail),
             (Asking, E::Refused | E::Failed) | (Receiving, E::Failed) => (Choosing, Choose),
             (Asking, E::FileBegins) => (Receiving, Receive),
@@ -108,9 +113,10 @@ impl FetchPhase {
 
 impl FetchEvent {
     /// All events.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Turn,
         Self::Found,
+        Self::NotYet,
         Self::NoneLeft,
         Self::Refused,
         Self::FileBegins,
@@ -140,6 +146,8 @@ pub(crate) struct Fetch {
     pub(crate) keeping: Option<Commit>,
     /// The request that began this fetch was cancelled; those in `also` still wait.
     pub(crate) disowned: bool,
+    /// Until when a holder may still turn out to be reachable, once it was found that none is.
+    pub(crate) patience: Option<std::time::Duration>,
 }
 
 impl Fetch {

@@ -53,6 +53,7 @@ impl Core {
             conn: None,
             keeping: None,
             disowned: false,
+            patience: None,
         };
         self.fetches.insert(id, fetch);
     }
@@ -68,11 +69,13 @@ impl Core {
 
     /// Starts what may start: called at the end of each step.
     pub(crate) fn run_fetches(&mut self) {
-        let running = self.fetches.values().filter(|f| f.phase != FetchPhase::Waiting).count();
-        let free = self.config.limits.fetches.saturating_sub(running);
         let waiting = self.fetches.values().filter(|f| f.phase == FetchPhase::Waiting);
-        let next: Vec<RequestId> = waiting.take(free).map(|f| f.id).collect();
-        for id in next {
+        let waiting: Vec<RequestId> = waiting.map(|f| f.id).collect();
+        for id in waiting {
+            let running = self.fetches.values().filter(|f| f.phase != FetchPhase::Waiting).count();
+            if running >= self.config.limits.fetches {
+                return;
+            }
             self.fetch(id, FetchEvent::Turn);
         }
     }
@@ -85,6 +88,7 @@ impl Core {
         match action {
             // req: STA-12
             FetchAction::Choose => self.choose(id),
+            FetchAction::Park => self.park(id),
             FetchAction::DropAndChoose => {
                 self.out.push_back(Output::DropFile { request: id });
                 self.choose(id);
@@ -103,7 +107,7 @@ impl Core {
         let Some(fetch) = self.fetches.get_mut(&id) else { return };
         fetch.asking = None;
         fetch.conn = None;
-        let (file, source, requested) = (fetch.file, fetch.source, fetch.requested);
+        let (file, source, patience) = (fetch.file, fetch.source, fetch.patience);
         let tried: BTreeSet<StationUuid> = fetch.tried.iter().map(|a| a.station).collect();
         let author = file.and_then(|f| self.history.entry(f)).and_then(|e| e.commit.station);
         let lists = |station: &StationUuid| match (source, file) {
@@ -113,25 +117,36 @@ impl Core {
             }
             (Source::Any, None) => true,
         };
-        let found = self
-            .peers
-            .iter()
-            .filter(|(station, peer)| {
-                peer.membership == Membership::Member
-                    && peer.has_address()
-                    && !tried.contains(station)
-                    && lists(station)
-                    && (file.is_some() || peer.product.answers_request_for_current_state())
-            })
-            // req: STA-11
-            .max_by_key(|(station, peer)| (Some(**station) == author, peer.reachable, peer.join_accepted))
-            .map(|(station, _)| *station);
-        if let (Some(station), Some(fetch)) = (found, self.fetches.get_mut(&id)) {
-            fetch.asking = Some(station);
-            self.fetch(id, FetchEvent::Found);
-        } else {
-            debug_assert!(!matches!(requested, Requested::File(_)) || file.is_some());
-            self.fetch(id, FetchEvent::NoneLeft);
+        let holders = self.peers.iter().filter(|(station, peer)| {
+            peer.membership == Membership::Member
+                && !tried.contains(station)
+                && lists(station)
+                && (file.is_some() || peer.product.answers_request_for_current_state())
+        });
+        // req: STA-11
+        let best = holders.max_by_key(|(station, peer)| {
+            (peer.has_address(), Some(**station) == author, peer.reachable, peer.join_accepted)
+        });
+        let found = best.map(|(station, peer)| (*station, peer.has_address()));
+        let patient = patience.is_none_or(|until| self.now < until);
+        match (found, self.fetches.get_mut(&id)) {
+            (Some((station, true)), Some(fetch)) => {
+                fetch.asking = Some(station);
+                self.fetch(id, FetchEvent::Found);
+            }
+            // It joined us before discovery showed it, which happens within moments of each other.
+            (Some((_, false)), _) if patient => self.fetch(id, FetchEvent::NotYet),
+            _ => self.fetch(id, FetchEvent::NoneLeft),
+        }
+    }
+
+    fn park(&mut self, id: RequestId) {
+        let until = self.now + self.config.timers.holder;
+        if let Some(fetch) = self.fetches.get_mut(&id)
+            && fetch.patience.is_none()
+        {
+            fetch.patience = Some(until);
+            self.agenda.set(Timer::Holder(id), until);
         }
     }
 
@@ -259,6 +274,7 @@ impl Core {
     }
 
     fn fetched(&mut self, id: RequestId) {
+        self.agenda.clear(Timer::Holder(id));
         let Some(fetch) = self.fetches.remove(&id) else { return };
         let Some(commit) = fetch.keeping.clone() else { return };
         let file = commit.file;
@@ -310,6 +326,7 @@ impl Core {
     }
 
     pub(crate) fn end_fetch(&mut self, id: RequestId, failure: &RequestFailure) {
+        self.agenda.clear(Timer::Holder(id));
         let Some(fetch) = self.fetches.remove(&id) else { return };
         for request in fetch.waiting() {
             self.event(Event::RequestFailed { request, failure: failure.clone() });
@@ -338,6 +355,7 @@ impl Core {
     /// Ends what a fetch has under way; nobody waits for it any more.
     fn abandon(&mut self, id: RequestId) {
         let Some(fetch) = self.fetches.get(&id) else { return };
+        self.agenda.clear(Timer::Holder(id));
         let (conn, phase, disowned) = (fetch.conn, fetch.phase, fetch.disowned);
         if let Some(conn) = conn {
             self.drop_exchange(conn);

@@ -280,6 +280,12 @@ impl Core {
             ),
             Purpose::Request(request) => (self.request_message(request), self.config.timers.request_reply),
         };
+        // One product reads only what its first read brings. As long as nothing tells which one this is, every other JOIN is short enough for it.
+        let product = if purpose == Purpose::Join && self.is_unknown_and_silent(target) {
+            Product::Mvr4j
+        } else {
+            product
+        };
         match message {
             Some(message) => self.send_on(conn, message, product, wait),
             // What was to be said is no longer so; nothing is lost by not saying it.
@@ -297,6 +303,17 @@ impl Core {
         match target {
             Target::Station(station) => self.peers.get(&station).map_or(Product::Other, |p| p.product),
             Target::Place(_) => Product::Other,
+        }
+    }
+
+    /// Whether nothing was heard of a target yet, and the last JOIN to it, a long one, was not answered.
+    fn is_unknown_and_silent(&self, target: Target) -> bool {
+        match target {
+            Target::Station(station) => self
+                .peers
+                .get(&station)
+                .is_some_and(|peer| peer.provider.is_empty() && peer.lane.failures % 2 == 1),
+            Target::Place(place) => self.places.get(&place).is_some_and(|p| p.lane.failures % 2 == 1),
         }
     }
 

@@ -172,6 +172,8 @@ impl Core {
             Timer::RetryPlace(place) => self.on_retry(Target::Place(place)),
             Timer::Inbound(conn) => self.on_inbound_deadline(conn),
             Timer::Unseen(station) => self.on_unseen(station),
+            // The fetch has its turn at the end of this step, and finds that its patience is over.
+            Timer::Holder(_) => {}
             Timer::Refresh => self.refresh(),
             Timer::Departure => self.departed(),
         }

@@ -20,6 +20,8 @@ pub enum Timer {
     Inbound(ConnId),
     /// A station that discovery does not show is to be heard of.
     Unseen(StationUuid),
+    /// A holder of a requested file is to be sighted.
+    Holder(crate::RequestId),
     /// Our list of commits is to be refreshed by another JOIN to everybody.
     Refresh,
     /// Our leaving the group ends now, answered or not.
@@ -47,6 +49,8 @@ pub struct Timers {
     pub join_back: Duration,
     /// A station that joined us and that discovery does not show is forgotten after this long without a word.
     pub unseen: Duration,
+    /// A station that lists a requested file may take this long to be sighted, so that it can be asked.
+    pub holder: Duration,
     /// JOIN again to every station this often; `None`: only when asked.
     pub refresh: Option<Duration>,
     /// LEAVE to everybody ends after this, answered or not.
@@ -69,6 +73,7 @@ impl Default for Timers {
             idle: Duration::from_secs(300),
             join_back: Duration::from_secs(10),
             unseen: Duration::from_secs(600),
+            holder: Duration::from_secs(10),
             refresh: None,
             departure: Duration::from_secs(2),
             commit_tries: 4,

@@ -166,6 +166,30 @@ fn who_refuses_again_and_again_is_asked_less_and_less_often() {
 }
 
 #[test]
+fn a_silent_station_of_an_unknown_product_is_sent_a_short_join_every_other_time() {
+    let mut desk = Desk::new();
+    for n in 1..100 {
+        desk.command(Command::Publish(commit(n, 0)));
+    }
+    desk.sight(1);
+    let mut lengths = Vec::new();
+    for pause in [1, 3, 5] {
+        let (conn, _) = desk.take_dial().unwrap();
+        desk.step(Input::Dialed { conn });
+        let sent = desk.out.iter().find_map(|output| match output {
+            Output::Send { conn: on, message, dialect } if *on == conn => {
+                Some(message.to_json(dialect).len())
+            }
+            _ => None,
+        });
+        lengths.push(sent.unwrap());
+        desk.close(conn, Ending::Broken);
+        desk.pass(Duration::from_secs(pause));
+    }
+    assert!(lengths[0] > 10_000 && lengths[1] <= 1_000 && lengths[2] == lengths[0], "{lengths:?}");
+}
+
+#[test]
 fn who_vanished_and_refuses_is_lost() {
     let mut desk = Desk::new();
     desk.join(1);

@@ -356,3 +356,25 @@ fn requests_behind_each_other_on_one_connection_are_served_in_order() {
     let sent: Vec<_> = desk.out.iter().filter(|o| matches!(o, Output::SendFile { .. })).cloned().collect();
     assert_eq!(sent, [1, 2].map(|n| Output::SendFile { conn, file: file(n) }));
 }
+
+#[test]
+fn a_holder_that_is_not_sighted_yet_is_asked_as_soon_as_it_is() {
+    let mut desk = Desk::new();
+    let conn = desk.accept(1);
+    desk.receive(conn, support::join_from(1, "MVRApplication", vec![commit(1, 1)]));
+    desk.request(1, 1);
+    assert!(!desk.saw(|e| matches!(e, Event::RequestFailed { .. })));
+    desk.sight(1);
+    let asked =
+        (0..desk.dials()).any(|_| matches!(desk.connect().2, Message::Request(r) if r.file == Some(file(1))));
+    assert!(asked);
+}
+
+#[test]
+fn a_holder_that_is_never_sighted_is_given_up_in_time() {
+    let mut desk = Desk::new();
+    let conn = desk.accept(1);
+    desk.receive(conn, support::join_from(1, "MVRApplication", vec![commit(1, 1)]));
+    desk.request(1, 1).pass(Duration::from_secs(10));
+    assert!(desk.saw(|e| *e == Event::RequestFailed { request: R, failure: RequestFailure::NobodyHasIt }));
+}

@@ -21,7 +21,7 @@ pub(crate) async fn run(args: Get) -> Result<(), Failure> {
     let beside =
         beside.map_err(|e| Failure::local(format!("cannot write into {}: {e}", folder.display())))?;
     let store = FsStore::open(beside.path()).map_err(|e| Failure::local(e.to_string()))?;
-    let describe = station::describe(&args.common)?.advertise(false).store(store);
+    let describe = station::describe_looking(&args.common)?.store(store);
     let (asking, mut events) = station::spawn(describe).await?;
 
     let fetched = tokio::select! {
@@ -108,7 +108,7 @@ async fn find(
                     return Err(Failure::local("the station has stopped"));
                 }
             }
-            () = tokio::time::sleep_until(end.min(quiet_at.max(Instant::now() + Duration::from_millis(1)))) => {}
+            () = tokio::time::sleep_until(if quiet { end } else { end.min(quiet_at) }) => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::{show, station};
 
 pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
-    let (looking, mut events) = station::spawn(station::describe(&args.common)?.advertise(false)).await?;
+    let (looking, mut events) = station::spawn(station::describe_looking(&args.common)?).await?;
     let end = Instant::now() + station::duration(args.wait);
     let mut shown = BTreeSet::new();
     loop {

@@ -94,7 +94,7 @@ async fn watch(
     watching: &mut Watching,
     args: &Up,
 ) -> Result<(), Failure> {
-    let mut fetches: JoinSet<Result<Fetched, RequestFailure>> = JoinSet::new();
+    let mut fetches: JoinSet<(FileUuid, Result<Fetched, RequestFailure>)> = JoinSet::new();
     let mut wanted: std::collections::BTreeSet<FileUuid> = std::collections::BTreeSet::new();
     let folder: Arc<Path> = args.dir.clone().into();
     loop {
@@ -105,16 +105,18 @@ async fn watch(
                 if args.get == Fetch::All && brings_files(&heard) {
                     for commit in running.commits().await? {
                         if !commit.held && wanted.insert(commit.commit.file) {
-                            let transfer = running.request(commit.commit.file, Source::Any).await?;
-                            fetches.spawn(transfer);
+                            let file = commit.commit.file;
+                            let transfer = running.request(file, Source::Any).await?;
+                            fetches.spawn(async move { (file, transfer.await) });
                         }
                     }
                 }
             }
             Some(fetched) = fetches.join_next() => match fetched {
-                Ok(Ok(fetched)) => save(running, fetched, Arc::clone(&folder), watching).await,
-                // The event has told why.
-                Ok(Err(_)) | Err(_) => {}
+                Ok((_, Ok(fetched))) => save(running, fetched, Arc::clone(&folder), watching).await,
+                // The event has told why; it is tried again when somebody comes who may have it.
+                Ok((file, Err(_))) => drop(wanted.remove(&file)),
+                Err(_) => {}
             },
         }
     }
@@ -123,7 +125,10 @@ async fn watch(
 /// Whether a file may be there now that could not be fetched before.
 fn brings_files(heard: &Heard) -> bool {
     match heard {
-        Heard::Event(seen) => matches!(seen.event, Event::CommitSeen { .. }),
+        Heard::Event(seen) => matches!(
+            seen.event,
+            Event::CommitSeen { .. } | Event::StationJoined { .. } | Event::StationReachable { .. }
+        ),
         Heard::Lagged { .. } => true,
     }
 }
