@@ -34,7 +34,8 @@ pub struct Limits {
     /// See [`Limits::file_idle`]. Default 30 KiB, so that a peer that trickles does not hold a thread for ever.
     pub file_idle_bytes: u64,
 
-    /// The buffer of one transfer, the only memory it takes; at least 16 KiB are used. Default 1 MiB.
+    /// The buffer of one transfer, the only memory it takes; at least 16 KiB are used, for receiving at most 256 KiB.
+    /// Default 1 MiB.
     pub file_buffer: usize,
     /// Accepted connections that are open at a time. Default 256.
     pub connections: usize,

@@ -32,7 +32,7 @@ impl Transfer {
         progress: Progress,
         limits: &Limits,
     ) -> Self {
-        let buffer = vec![0; limits.buffer_for(length)];
+        let buffer = vec![0; limits.buffer_for(length).min(PIECE)];
         let pace = Pace::new(limits, Instant::now());
         Self { sink, buffer, filled: 0, taken: 0, progress, pace }
     }
@@ -110,3 +110,7 @@ impl Transfer {
         self.sink.finish().map_err(|error| ReceiveError::SinkFailed { received, error })
     }
 }
+
+/// The sink gets pieces of this size at most: what was just received is still in the processor's cache when the sink
+/// looks at it.
+const PIECE: usize = 256 << 10;
