@@ -385,3 +385,15 @@ fn a_flood_of_invented_stations_keeps_no_real_one_out() {
     assert_eq!(desk.core.station(station(99)).unwrap().membership, Membership::Member);
     assert_eq!(desk.core.stations().count(), 10);
 }
+
+#[test]
+fn a_join_answered_on_a_new_connection_after_a_reset_counts() {
+    let mut desk = Desk::new();
+    desk.sight(1);
+    let (asking, _, _) = desk.connect();
+    desk.close(asking, Ending::Broken);
+    let conn = desk.accept(1);
+    desk.receive(conn, join_ret_from(1, "MVR4J", ok(), vec![]));
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Member);
+    assert_eq!(desk.dials(), 0);
+}
