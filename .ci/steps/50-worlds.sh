@@ -4,6 +4,6 @@ set -euo pipefail
 cargo build --locked --release -p mvrx-worlds
 worlds="${CARGO_TARGET_DIR:-target}/release/mvrx-worlds"
 timeout 600 "$worlds" --seed 1 --seeds 900 --stations 20
-timeout 300 "$worlds" --seed 5001 --seeds 100 --stations 20 --minutes 1 --quirky --fault-every 0
+timeout 300 "$worlds" --seed 5001 --seeds 100 --stations 20 --minutes 1 --quirky --fault-every 20
 timeout 600 "$worlds" --seed 1 --seeds 50 --stations 100 --minutes 1 --fault-every 15
 timeout 120 "$worlds" --seed 1 --stations 100 --grow

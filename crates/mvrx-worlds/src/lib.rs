@@ -22,8 +22,8 @@ mod grow;
 mod ledger;
 mod node;
 mod plan;
-mod quirky;
 mod quiet;
+mod quirky;
 mod shelf;
 mod station;
 

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lan_sim::{
-    BusProfile, Chance, FaultCounts, FaultPlan, HostId, HostSpec, Keep, LinkProfile, Outcome, Rng, Seed, Settings,
-    Shrunk, Step, Time, World, shrink,
+    BusProfile, Chance, FaultCounts, FaultPlan, HostId, HostSpec, Keep, LinkProfile, Outcome, Rng, Seed,
+    Settings, Shrunk, Step, Time, World, shrink,
 };
 use mvrx_message::{GroupName, StationUuid};
 
+use crate::doubles::Quirky;
 use crate::ledger::{Shared, Tally};
 use crate::station::Setup;
-use crate::doubles::Quirky;
 use crate::{Act, Audience, Ledger, Node, QuirkyHost, Station, draw, quiet};
 
 /// A world to be. Everything in it follows from this and the steps.
@@ -28,6 +28,8 @@ pub struct Plan {
     planted: Planted,
     keep: Keep,
     quirky: Vec<Quirky>,
+    moving_ports: bool,
+    shared_instances: bool,
 }
 
 /// A bug planted on purpose into the node around the core, to test the checkers.
@@ -76,6 +78,8 @@ impl Plan {
             planted: Planted::Nothing,
             keep: Keep::Nothing,
             quirky: Vec::new(),
+            moving_ports: false,
+            shared_instances: false,
         }
     }
 
@@ -115,6 +119,20 @@ impl Plan {
         self
     }
 
+    /// Every station listens to another port after each start.
+    #[must_use]
+    pub const fn moving_ports(mut self) -> Self {
+        self.moving_ports = true;
+        self
+    }
+
+    /// Every station announces the bare group's name.
+    #[must_use]
+    pub const fn shared_instances(mut self) -> Self {
+        self.shared_instances = true;
+        self
+    }
+
     /// With these quirky peers, beside the stations.
     #[must_use]
     pub fn quirky(mut self, products: &[Quirky]) -> Self {
@@ -144,6 +162,11 @@ impl Plan {
     /// What happens in it, drawn from its seed.
     pub fn steps(&self) -> Vec<Step<Act>> {
         draw::steps(self, &mut lan_sim::Choices::seeded(self.seed))
+    }
+
+    /// What happens in it, drawn from the bytes of a fuzz target.
+    pub fn steps_from(&self, bytes: &[u8]) -> Vec<Step<Act>> {
+        draw::steps(self, &mut lan_sim::Choices::from_bytes(bytes))
     }
 
     /// The world before anything happens.
@@ -185,8 +208,8 @@ impl Plan {
         let setup = Setup {
             name,
             group: group(),
-            shares_instance: self.rough && choose(rng, 8) == 0,
-            moves_port: self.rough && choose(rng, 2) == 0,
+            shares_instance: self.shared_instances || (self.rough && choose(rng, 8) == 0),
+            moves_port: self.moving_ports || (self.rough && choose(rng, 2) == 0),
             planted: self.planted,
             limits: mvrx_core::Limits::default(),
             ttl: if self.rough { Duration::from_mins(2) } else { Duration::from_mins(75) },

@@ -33,7 +33,11 @@ fn waits_for_nothing(host: HostId, station: &Station, world: &World<Node>, ledge
     };
     let short = station.core().timers().find(|timer| !is_long(*timer) && !of_silent(*timer));
     if let Some(timer) = short {
-        ledger.violate(WAITED_FOR, format_args!("{host} still runs {timer:?}"));
+        let whom = match timer {
+            Timer::RetryStation(station) => ledger.home(station).and_then(|host| world.name(host)),
+            _ => None,
+        };
+        ledger.violate(WAITED_FOR, format_args!("{host} still runs {timer:?} ({whom:?})"));
     }
     if !station.is_idle() {
         ledger.violate(WAITED_FOR, format_args!("{host} still has bytes to send"));
@@ -67,7 +71,13 @@ fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledge
     }
 }
 
-fn counts_nobody_else(host: HostId, me: &Station, all: &[(HostId, &Station)], world: &World<Node>, ledger: &mut Ledger) {
+fn counts_nobody_else(
+    host: HostId,
+    me: &Station,
+    all: &[(HostId, &Station)],
+    world: &World<Node>,
+    ledger: &mut Ledger,
+) {
     for view in me.core().stations().filter(|view| view.membership == Membership::Member) {
         let there = all.iter().any(|(_, other)| other.id() == view.station && is_present(other));
         let there = there || quirky(world).any(|quirky| quirky.id() == view.station);

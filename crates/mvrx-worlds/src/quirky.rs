@@ -1,8 +1,7 @@
 //! A quirky peer on a host of a simulated world.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
-
 
 use lan_sim::{Announcement, Bulk, Conn, Content, Event, HostCtx, Read, SendQueue};
 use mvrx_message::{FileUuid, StationUuid};
@@ -22,10 +21,18 @@ pub struct QuirkyHost {
     ends: BTreeMap<u64, (Conn, SendQueue)>,
     next_accepted: u64,
     checked: usize,
+    /// The instances it ever saw.
+    shown: BTreeSet<String>,
 }
 
 impl QuirkyHost {
-    pub(crate) fn start(product: Quirky, name: &str, group: &str, ledger: Shared, net: &mut HostCtx<'_>) -> Self {
+    pub(crate) fn start(
+        product: Quirky,
+        name: &str,
+        group: &str,
+        ledger: Shared,
+        net: &mut HostCtx<'_>,
+    ) -> Self {
         // The same after each start.
         let id = StationUuid::from_random_bytes(net.stream("identity").bytes());
         let double = Double::new(product, &id.to_string(), name);
@@ -52,6 +59,7 @@ impl QuirkyHost {
             ends: BTreeMap::new(),
             next_accepted: 2,
             checked: 0,
+            shown: BTreeSet::new(),
         }
     }
 
@@ -86,7 +94,12 @@ impl QuirkyHost {
                     self.double.opened(*number);
                 }
             }
-            Event::DialFailed { conn, .. } | Event::Broken { conn, .. } => self.gone(conn),
+            Event::DialFailed { conn, .. } => {
+                // As its discovery would, sooner or later, ask again for a record that is outdated.
+                self.shown.iter().for_each(|instance| net.suspect(instance));
+                self.gone(conn);
+            }
+            Event::Broken { conn, .. } => self.gone(conn),
             Event::Accepted { conn, .. } => {
                 let number = self.next_accepted;
                 self.next_accepted += 2;
@@ -97,13 +110,16 @@ impl QuirkyHost {
             }
             Event::Readable { conn } => self.read(conn, net),
             Event::Writable { conn } => {
-                if let Some((_, queue)) = self.numbers.get(&conn).and_then(|number| self.ends.get_mut(number)) {
+                if let Some((_, queue)) = self.numbers.get(&conn).and_then(|number| self.ends.get_mut(number))
+                {
                     // What is over is told by its own event.
                     let _ = queue.flush(conn, net);
                 }
             }
             Event::Sighted(seen) => {
-                let station = seen.value("StationUUID").map(|value| String::from_utf8_lossy(value).into_owned());
+                let station =
+                    seen.value("StationUUID").map(|value| String::from_utf8_lossy(value).into_owned());
+                self.shown.insert(seen.instance.clone());
                 if let (Some(station), Some(ip)) = (station, seen.addresses.first()) {
                     self.double.sees(&station, SocketAddr::new(*ip, seen.port));
                 }
@@ -182,4 +198,3 @@ impl QuirkyHost {
         self.double.product() != Quirky::MvrGdtf
     }
 }
-

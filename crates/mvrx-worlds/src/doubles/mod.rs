@@ -243,13 +243,8 @@ impl Double {
         let Some(to) = self.seen.get(station).copied() else { return };
         let conn = self.next_dial;
         self.next_dial += 2;
-        let line = Line {
-            ours: true,
-            to_say: bytes,
-            wanted,
-            station: Some(station.to_owned()),
-            ..Line::default()
-        };
+        let line =
+            Line { ours: true, to_say: bytes, wanted, station: Some(station.to_owned()), ..Line::default() };
         self.conns.insert(conn, line);
         self.orders.push(Order::Dial { conn, to });
     }
@@ -299,8 +294,8 @@ impl Double {
         let Some(line) = self.conns.get_mut(&conn).filter(|_| self.killed.is_none()) else { return };
         line.reads += 1;
         if let Some(most) = manners.whole_in_first_read {
-            let whole = line.wanted.is_some()
-                || (line.reads == 1 && bytes.len() <= most && reading::is_whole(bytes));
+            let whole =
+                line.wanted.is_some() || (line.reads == 1 && bytes.len() <= most && reading::is_whole(bytes));
             if !whole {
                 // Lost, and nobody is told.
                 self.lost += 1;
@@ -473,7 +468,10 @@ impl Double {
                 return Err(format!("{kind} that answers nothing"));
             }
         }
-        if self.manners.refuses_duplicate_keys && reading::count(json, b"StationUUID\"") > 1 && kind == "MVR_LEAVE" {
+        if self.manners.refuses_duplicate_keys
+            && reading::count(json, b"StationUUID\"") > 1
+            && kind == "MVR_LEAVE"
+        {
             return Err("both keys in LEAVE".to_owned());
         }
         if self.manners.only_one_six && kind == "MVR_JOIN" {

@@ -31,7 +31,8 @@ pub(super) fn next(bytes: &[u8]) -> Result<Option<(Frame, usize)>, &'static str>
     else {
         return Ok(None);
     };
-    let Some(length) = bytes.get(20..HEADER).and_then(|eight| Some(u64::from_be_bytes(eight.try_into().ok()?)))
+    let Some(length) =
+        bytes.get(20..HEADER).and_then(|eight| Some(u64::from_be_bytes(eight.try_into().ok()?)))
     else {
         return Ok(None);
     };

@@ -39,7 +39,8 @@ impl Running {
     pub fn start(product: Quirky, uuid: &str, name: &str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let inner = Inner { double: Double::new(product, uuid, name), streams: BTreeMap::new(), next_accepted: 2 };
+        let inner =
+            Inner { double: Double::new(product, uuid, name), streams: BTreeMap::new(), next_accepted: 2 };
         let shared = Arc::new(Shared { inner: Mutex::new(inner), stop: AtomicBool::new(false) });
         let accepting = Arc::clone(&shared);
         std::thread::Builder::new().spawn(move || accept(&accepting, &listener))?;

@@ -320,7 +320,10 @@ impl Station {
     pub(crate) fn deadline(&self) -> Option<Time> {
         let idle = self.links.values().filter_map(|link| link.idle_at).min();
         let closing = self.closing.values().map(|(_, at)| *at).min();
-        [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline()].into_iter().flatten().min()
+        [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn sighted(&mut self, place: PlaceId, seen: &Announcement, net: &mut HostCtx<'_>) {
