@@ -288,13 +288,7 @@ impl Core {
     }
 
     pub(crate) fn on_closed(&mut self, conn: ConnId, ending: Ending) {
-        if let Some(exchange) = self.exchanges.get(&conn) {
-            // The product that answers on a new connection resets the asking one as often as it closes it. Which product answers a
-            // first JOIN is not known yet, and one that was not answered is tried again in any case.
-            let elsewhere = matches!(exchange.purpose, Purpose::Join)
-                || self.product_of(exchange.target).replies_on_new_connection();
-            let awaiting = exchange.phase == ExchangePhase::AwaitingReply;
-            let ending = if elsewhere && awaiting { Ending::Clean } else { ending };
+        if self.exchanges.contains_key(&conn) {
             self.exchange(conn, ExchangeEvent::of_ending(ending), false);
         } else {
             self.forget_inbound(conn);

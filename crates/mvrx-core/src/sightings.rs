@@ -151,6 +151,8 @@ impl Core {
         peer.places.remove(&place);
         if peer.places.is_empty() {
             peer.vanished = true;
+            // One that never answered us is asked where it was seen last.
+            peer.good = peer.good.or(gone.addresses.first().copied());
             self.membership(station, MembershipEvent::Vanished);
             // Should it have no address to be asked at, its silence ends it.
             self.watch_unseen(station);

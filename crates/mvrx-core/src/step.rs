@@ -12,8 +12,8 @@ use crate::inbound::Inbound;
 use crate::peer::{Peer, Place, Target};
 use crate::timer::Agenda;
 use crate::{
-    Command, CommitView, Config, ConnId, Event, Input, LimitReached, Membership, Output, Outputs, PlaceId,
-    RequestId, StationView, Timer,
+    Command, CommitView, Config, ConnId, Event, ExchangePhase, Input, LimitReached, Membership, Output,
+    Outputs, PlaceId, RequestId, StationView, Timer,
 };
 
 /// The sans-IO station. See the crate's page for its contract.
@@ -209,9 +209,10 @@ impl Core {
         self.fail_all_fetches();
         let members: Vec<StationUuid> = self.peers.keys().copied().collect();
         for station in members {
+            let counts_us = self.counts_us(station);
             self.stop_lane(Target::Station(station));
             // req: STA-06
-            if self.counts_us(station) {
+            if counts_us {
                 self.want_leave(station);
             }
         }
@@ -248,9 +249,13 @@ impl Core {
         self.event(Event::LeftGroup);
     }
 
-    /// Whether a station believes us to be one of its group: it took our JOIN or sent us its own.
+    /// Whether a station may believe us to be one of its group: it took our JOIN, sent us its own, or has one of ours to answer.
     fn counts_us(&self, station: StationUuid) -> bool {
-        self.peers.get(&station).is_some_and(|peer| peer.membership == Membership::Member)
+        self.peers.get(&station).is_some_and(|peer| {
+            let asked = peer.lane.running.and_then(|conn| self.exchanges.get(&conn));
+            peer.membership == Membership::Member
+                || asked.is_some_and(|exchange| exchange.phase != ExchangePhase::Dialing)
+        })
     }
 
     fn refresh(&mut self) {

@@ -387,13 +387,28 @@ fn a_flood_of_invented_stations_keeps_no_real_one_out() {
 }
 
 #[test]
-fn a_join_answered_on_a_new_connection_after_a_reset_counts() {
+fn leaving_tells_also_a_station_that_has_our_join_to_answer() {
     let mut desk = Desk::new();
     desk.sight(1);
-    let (asking, _, _) = desk.connect();
-    desk.close(asking, Ending::Broken);
+    desk.connect();
+    desk.command(Command::Leave);
+    assert!(matches!(desk.connect().2, Message::Leave(_)));
+}
+
+#[test]
+fn a_station_that_joined_us_and_vanished_before_we_reached_it_is_asked_where_it_was_and_lost() {
+    let mut desk = Desk::new();
+    desk.sight(1);
     let conn = desk.accept(1);
-    desk.receive(conn, join_ret_from(1, "MVR4J", ok(), vec![]));
-    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Member);
-    assert_eq!(desk.dials(), 0);
+    desk.receive(conn, join_from(1, "mvrx", vec![]));
+    let (dialed, _) = desk.take_dial().unwrap();
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    desk.step(Input::DialFailed { conn: dialed });
+    for _ in 0..4 {
+        desk.pass(Duration::from_secs(30));
+        while let Some((conn, _)) = desk.take_dial() {
+            desk.step(Input::DialFailed { conn });
+        }
+    }
+    assert!(desk.saw(|e| *e == Event::StationLost { station: station(1) }));
 }
