@@ -184,10 +184,10 @@ impl Double {
 
     /// It leaves.
     pub fn leave(&mut self) {
-        let mut leave = json!({"Type": "MVR_LEAVE"});
-        for key in self.manners.leave_keys {
-            leave[*key] = json!(self.uuid);
-        }
+        let mut leave = serde_json::Map::from_iter([("Type".to_owned(), json!("MVR_LEAVE"))]);
+        let keys = self.manners.leave_keys.iter();
+        leave.extend(keys.map(|key| ((*key).to_owned(), json!(self.uuid))));
+        let leave = Value::Object(leave);
         for member in std::mem::take(&mut self.members) {
             self.say(&member, &leave, None);
         }
@@ -264,9 +264,9 @@ impl Double {
             "StationUUID": self.uuid,
             "Commits": commits,
         });
-        if kind == "MVR_JOIN_RET" {
-            join["OK"] = json!(true);
-            join["Message"] = json!("");
+        if let (Some(ret), "MVR_JOIN_RET") = (join.as_object_mut(), kind) {
+            ret.insert("OK".to_owned(), json!(true));
+            ret.insert("Message".to_owned(), json!(""));
         }
         join
     }

@@ -66,7 +66,7 @@ pub(super) fn count(bytes: &[u8], part: &[u8]) -> usize {
 
 /// What the strictest reader of all needs: every key, each of its kind.
 pub(super) fn strict(message: &Value, kind: &str) -> Result<(), String> {
-    let needs: &[(&str, fn(&Value) -> bool)] = match kind {
+    let needs: Needs = match kind {
         "MVR_JOIN" => JOIN,
         "MVR_JOIN_RET" => JOIN_RET,
         "MVR_COMMIT" => COMMIT,
