@@ -11,7 +11,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lan-sim", &[]),
     ("mixer", &["mixer-proto", "lan-net"]),
     ("mixer-proto", &[]),
-    ("mvrx-cli", &["mvrx-conformance", "mvrx-discovery", "mvrx-file", "mvrx-message", "mvrx-node", "mvrx-station", "mvrx-store", "mvrx-transport", "mvrx-web", "mixer"]),
+    (
+        "mvrx-cli",
+        &[
+            "mvrx-conformance",
+            "mvrx-discovery",
+            "mvrx-file",
+            "mvrx-message",
+            "mvrx-node",
+            "mvrx-station",
+            "mvrx-store",
+            "mvrx-transport",
+            "mvrx-web",
+            "mixer",
+        ],
+    ),
     ("mvrx-conformance", &[]),
     ("mvrx-core", &["mvrx-message"]),
     ("mvrx-discovery", &["mvrx-message", "lan-mdns"]),
@@ -27,14 +41,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// No runtime in these: a simulated world runs them.
-const WITHOUT_TOKIO: &[&str] =
-    &["mvrx-wire", "mvrx-message", "mvrx-core", "mvrx-file", "mixer-proto", "lan-mdns", "lan-sim", "mvrx-worlds"];
+const WITHOUT_TOKIO: &[&str] = &[
+    "mvrx-wire",
+    "mvrx-message",
+    "mvrx-core",
+    "mvrx-file",
+    "mixer-proto",
+    "lan-mdns",
+    "lan-sim",
+    "mvrx-worlds",
+];
 
 #[test]
 fn arrows_between_crates_point_one_way() {
     let allowed: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
     for (name, manifest) in crates() {
-        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the table of arrows"));
+        let may =
+            allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the table of arrows"));
         for used in dependencies(&manifest) {
             let ours = allowed.contains_key(used.as_str());
             assert!(!ours || may.contains(&used.as_str()), "{name} may not use {used}");
@@ -46,7 +69,8 @@ fn arrows_between_crates_point_one_way() {
 fn pure_crates_have_no_runtime() {
     for (name, manifest) in crates() {
         if WITHOUT_TOKIO.contains(&name.as_str()) {
-            let normal = manifest.get("dependencies").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+            let normal =
+                manifest.get("dependencies").and_then(toml::Value::as_table).cloned().unwrap_or_default();
             for (used, how) in &normal {
                 let optional = how.get("optional").and_then(toml::Value::as_bool).unwrap_or(false);
                 assert!(!used.starts_with("tokio") || optional, "{name} must not use {used}");
@@ -77,7 +101,10 @@ fn serde_json_keeps_the_meaning_of_messages() {
     let tree = String::from_utf8_lossy(&output.stdout);
     assert!(tree.contains("serde_json"), "cargo tree said: {}", String::from_utf8_lossy(&output.stderr));
     for feature in ["preserve_order", "arbitrary_precision"] {
-        assert!(!tree.contains(feature), "serde_json's {feature} is on: features unify, and it changes what messages mean");
+        assert!(
+            !tree.contains(feature),
+            "serde_json's {feature} is on: features unify, and it changes what messages mean"
+        );
     }
 }
 

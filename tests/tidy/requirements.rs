@@ -37,7 +37,11 @@ fn requirements_are_whole() {
                 assert!(!value.is_empty(), "{}: {requirement:?} has no {key}", relative(&path));
             }
             let level = requirement["level"].as_str().unwrap();
-            assert!(["must", "should", "may", "field"].contains(&level), "{}: level {level}", relative(&path));
+            assert!(
+                ["must", "should", "may", "field"].contains(&level),
+                "{}: level {level}",
+                relative(&path)
+            );
         }
     }
 }

@@ -21,7 +21,12 @@ fn no_source_file_is_longer_than_600_lines() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    let words = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["unimple", "mented!"].concat(), ["#[ig", "nore"].concat()];
+    let words = [
+        ["TO", "DO"].concat(),
+        ["FIX", "ME"].concat(),
+        ["unimple", "mented!"].concat(),
+        ["#[ig", "nore"].concat(),
+    ];
     for path in files(root(), "rs") {
         let text = fs::read_to_string(&path).unwrap();
         for word in &words {

@@ -35,7 +35,10 @@ pub(crate) fn relative(path: &Path) -> String {
 
 /// Whether a source file holds tests only.
 pub(crate) fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.starts_with("tests/") || path.ends_with("/tests.rs") || path.contains("/battery")
+    path.contains("/tests/")
+        || path.starts_with("tests/")
+        || path.ends_with("/tests.rs")
+        || path.contains("/battery")
 }
 
 pub(crate) fn crates() -> Vec<(String, toml::Table)> {

@@ -138,11 +138,10 @@ async fn save(running: &Station, fetched: Fetched, folder: Arc<Path>, watching: 
     let hint = fetched.commit.file_name.clone();
     let saving =
         tokio::task::spawn_blocking(move || store.put_away(file, &folder, &hint, &mvrx_store::Cancel::new()));
-    match saving.await {
-        Ok(Ok(saved)) => {
-            watching.say(&format!("saved {}, {}", saved.path.display(), show::size(fetched.commit.file_size)))
-        }
-        Ok(Err(error)) => watching.say(&format!("fetched, but not saved: {error}")),
-        Err(error) => watching.say(&format!("fetched, but not saved: {error}")),
-    }
+    let words = match saving.await {
+        Ok(Ok(saved)) => format!("saved {}, {}", saved.path.display(), show::size(fetched.commit.file_size)),
+        Ok(Err(error)) => format!("fetched, but not saved: {error}"),
+        Err(error) => format!("fetched, but not saved: {error}"),
+    };
+    watching.say(&words);
 }
