@@ -1,4 +1,6 @@
 //! A station inside an application, in twenty lines: `cargo run --example embed -- show.mvr`
+#![allow(clippy::print_stdout, reason = "an example talks to its terminal")]
+
 use mvrx::{CommitDraft, Event, Heard, Station};
 
 #[tokio::main(flavor = "current_thread")]

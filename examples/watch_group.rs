@@ -1,5 +1,7 @@
 //! Watches a group without being announced in it, for ten seconds or as long as told:
 //! `cargo run --example watch_group -- Default 60`
+#![allow(clippy::print_stdout, reason = "an example talks to its terminal")]
+
 use std::time::Duration;
 
 use mvrx::{Heard, Station};

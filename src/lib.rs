@@ -49,6 +49,6 @@ pub use mvrx_transport as transport;
 pub use mvrx_wire as wire;
 
 pub use mvrx_station::{
-    Builder, CommitDraft, CommitInfo, Event, Events, Exporter, Fetched, Heard, RequestFailure, Source, Station, StationInfo,
-    Transfer,
+    Builder, CommitDraft, CommitInfo, Event, Events, Exporter, Fetched, Heard, RequestFailure, Source,
+    Station, StationInfo, Transfer,
 };
