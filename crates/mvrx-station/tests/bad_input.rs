@@ -125,7 +125,7 @@ async fn a_whole_file_of_another_length_than_announced_is_told_and_kept() {
     for announced in [3, 9] {
         let folder = tempfile::tempdir().unwrap();
         let address = peer(commit_of(announced, "x.mvr"), |mut socket| {
-            socket.write_all(&package(1, b"bytes")).unwrap()
+            socket.write_all(&package(1, b"bytes")).unwrap();
         });
         let (desk, mut events) = start("desk", folder.path(), &[address]).await;
         let file =
@@ -186,7 +186,7 @@ async fn a_peer_that_stops_in_the_middle_of_a_file_leaves_nothing_behind() {
 async fn an_answer_that_is_no_package_fails_the_request_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let address = peer(commit_of(5, "x.mvr"), |mut socket| {
-        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap()
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     });
     let (end, _desk) = fetch(folder.path(), address).await;
     assert!(matches!(end, Err(RequestFailure::EveryoneFailed { .. })), "{end:?}");
