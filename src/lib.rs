@@ -31,12 +31,12 @@
 //! |---|---|
 //! | [`wire`] | the 28-byte package header and what follows it, without IO |
 //! | [`message`] | the JSON messages and the TXT record as types |
-//! | [`core`] | the station as a sans-IO state machine, to drive it yourself |
+//! | [`mod@core`] | the station as a sans-IO state machine, to drive it yourself |
 //! | [`discovery`] | finding and announcing stations |
 //! | [`transport`] | messages and files over one connection |
 //! | [`store`] | keeping commits and files |
 //! | [`station`] | the driver that puts them together |
-//! | [`file`] | what is in an .mvr, and what changed |
+//! | [`mod@file`] | what is in an .mvr, and what changed |
 #![forbid(unsafe_code)]
 
 pub use mvrx_core as core;
