@@ -121,7 +121,7 @@ impl Peer {
     }
 
     pub(crate) fn has_address(&self) -> bool {
-        self.good.is_some() || self.places.values().flatten().any(|a| !self.wrong.contains(a))
+        !self.addresses(1).is_empty()
     }
 
     /// Whether messages from `ip` may be this station's.

@@ -378,3 +378,16 @@ fn a_holder_that_is_never_sighted_is_given_up_in_time() {
     desk.request(1, 1).pass(Duration::from_secs(10));
     assert!(desk.saw(|e| *e == Event::RequestFailed { request: R, failure: RequestFailure::NobodyHasIt }));
 }
+
+#[test]
+fn a_holder_whose_only_address_is_another_stations_is_not_asked_there_and_the_request_ends() {
+    let mut desk = Desk::new();
+    let conn = desk.accept(1);
+    desk.receive(conn, support::join_from(1, "MVRApplication", vec![commit(1, 1)]));
+    desk.sight_at(1, vec![support::address(2)]);
+    let (dialed, _, _) = desk.connect();
+    desk.receive(dialed, support::join_ret_from(2, "MVRApplication", ok(), vec![]));
+    desk.step(Input::Vanished { place: mvrx_core::PlaceId(1) });
+    desk.request(1, 1).pass(Duration::from_secs(10));
+    assert!(desk.saw(|e| *e == Event::RequestFailed { request: R, failure: RequestFailure::NobodyHasIt }));
+}
