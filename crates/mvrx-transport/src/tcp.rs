@@ -176,6 +176,10 @@ impl Link for TcpLink {
         // peer that what it has is not whole. A socket that is gone already has nothing to tell.
         let _ = self.stream.set_zero_linger();
         let _ = SockRef::from(&self.stream).shutdown(Shutdown::Both);
+        // On Linux a peer whose window is closed would not learn of the shutdown before the last handle is gone:
+        // dissolving the association resets at once. Elsewhere a shutdown for reading opens the window or resets.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::net::connect_unspec(&self.stream);
     }
 
     #[cfg(unix)]
@@ -190,5 +194,36 @@ fn canonical(address: SocketAddr) -> SocketAddr {
         std::net::IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
         // An IPv6 address keeps its scope.
         std::net::IpAddr::V6(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Write};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    // proves: TRA-13
+    async fn an_abort_reaches_a_peer_that_waits_for_room_while_a_handle_is_still_open() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let address = listener.local_addr().expect("it has an address");
+        let link = TcpLink { stream: TcpStream::connect(address).await.expect("it connects") };
+        let (mut peer, _) = listener.accept().expect("it accepts");
+        let piece = vec![0; 1 << 20];
+        peer.set_nonblocking(true).expect("it can");
+        while peer.write(&piece).is_ok() {}
+        peer.set_nonblocking(false).expect("it can");
+        peer.set_write_timeout(Some(Duration::from_secs(20))).expect("it can");
+        link.abort();
+        let ended = std::iter::repeat_with(|| peer.write(&piece)).find_map(Result::err);
+        let kind = ended.map(|error| error.kind());
+        assert!(
+            matches!(kind, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)),
+            "the peer waits in vain: {kind:?}"
+        );
+        drop(link);
     }
 }
