@@ -32,6 +32,7 @@ use crate::store::{Expect, PutAway, StoredCommit};
 use crate::stored_file::StoredFile;
 
 mod arriving;
+mod hashing;
 mod import;
 mod whole;
 

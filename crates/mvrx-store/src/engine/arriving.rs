@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::budget::{QuotaHit, Reservation};
 use crate::disk::{DiskAction, DiskError, Naming, ReadFile, WriteFile};
+use crate::engine::hashing::Hashing;
 use crate::engine::whole::{Unlisted, Whole};
 use crate::engine::{Engine, Shelf};
 use crate::error::{ReadError, WriteError};
@@ -17,7 +18,8 @@ use crate::stored_file::StoredFile;
 /// A file between `begin` and `finish`.
 #[derive(Debug)]
 pub(crate) struct Arriving<S: Shelf> {
-    // Closed before its place is discarded, for systems that do not remove open files.
+    // All that has the file open goes before its place is discarded, for systems that do not remove open files.
+    hashing: Hashing,
     file: Box<dyn WriteFile>,
     reader: OnceLock<Arc<dyn ReadFile>>,
     place: Unlisted<S>,
@@ -25,9 +27,6 @@ pub(crate) struct Arriving<S: Shelf> {
     readers: Told,
     expect: Expect,
     received: u64,
-    hasher: blake3::Hasher,
-    /// How much of the file is in `hasher`: all of it while bytes come through `write`.
-    hashed: u64,
     failed: bool,
 }
 
@@ -62,8 +61,7 @@ impl<S: Shelf> Arriving<S> {
             readers: Told::default(),
             expect,
             received: 0,
-            hasher: blake3::Hasher::new(),
-            hashed: 0,
+            hashing: Hashing::default(),
             failed: false,
         })
     }
@@ -98,7 +96,7 @@ impl<S: Shelf> Arriving<S> {
             file: self.file,
             place: self.place,
             bytes: self.bytes,
-            hash: *self.hasher.finalize().as_bytes(),
+            hash: self.hashing.hash(),
             length: self.received,
             announced,
         })
@@ -125,22 +123,23 @@ impl<S: Shelf> Arriving<S> {
         &mut self,
         each: &mut dyn FnMut(u64) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.hashed == self.received {
+        self.hashing.finish();
+        if self.hashing.hashed() == self.received {
             return Ok(());
         }
         let reader = self.open_reader().map_err(|error| self.fail(error.into()))?;
         let mut buffer = self.place.engine().buffers.take();
-        while self.hashed < self.received {
-            each(self.hashed)?;
-            let count = reader.read_at(self.hashed, &mut buffer).named(DiskAction::Read, Path::new(ARRIVING));
+        while self.hashing.hashed() < self.received {
+            let hashed = self.hashing.hashed();
+            each(hashed)?;
+            let count = reader.read_at(hashed, &mut buffer).named(DiskAction::Read, Path::new(ARRIVING));
             let count = count.map_err(|error| self.fail(error.into()))?;
             let piece = buffer.get(..count).unwrap_or_default();
             if piece.is_empty() {
-                let cut = WriteError::DiskHasOtherLengthThanTold { told: self.received, found: self.hashed };
+                let cut = WriteError::DiskHasOtherLengthThanTold { told: self.received, found: hashed };
                 return Err(self.fail(cut).into());
             }
-            self.hasher.update(piece);
-            self.hashed = self.hashed.saturating_add(piece.len() as u64);
+            self.hashing.update(piece);
         }
         Ok(())
     }
@@ -167,11 +166,13 @@ impl<S: Shelf> Arriving<S> {
     fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let length = self.allow(bytes.len() as u64)?;
         self.file.write_all(bytes).named(DiskAction::Write, Path::new(ARRIVING))?;
-        if self.hashed == self.received {
-            self.hasher.update(bytes);
-            self.hashed = length;
-        }
+        self.hashing.appended(bytes, self.received);
         self.arrived(length);
+        if self.hashing.wants_thread(length)
+            && let Ok(reader) = self.open_reader()
+        {
+            self.hashing.go_beside(reader, self.place.engine().buffers.clone());
+        }
         Ok(())
     }
 
