@@ -58,6 +58,11 @@ impl SavedRoom {
         Ok(Self { attributes, commands: without_control_frames(&frames) })
     }
 
+    /// How many commands there are.
+    pub fn command_count(&self) -> usize {
+        Frames::new(&self.commands).count()
+    }
+
     /// The file's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut file = Vec::with_capacity(self.commands.len() + HEADER_LEN);

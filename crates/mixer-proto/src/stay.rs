@@ -19,8 +19,8 @@
 //! | `Inside` | nobody | - |
 //! | `Leaving` | the server: the empty LEAVE_ROOM | the caller's deadline |
 //!
-//! The protocol cannot tell a refusal from a SEND_ERROR that another client has sent to everybody; while an answer is due, every SEND_ERROR counts as
-//! the refusal. [`Stay::after`] is the whole table; what it has no entry for is not expected and changes nothing.
+//! The protocol cannot tell a refusal from a SEND_ERROR that another client has sent to everybody; while the answer to a join is due, every SEND_ERROR
+//! counts as the refusal. Nobody who is in a room is refused to leave it, so what comes then is about something else. [`Stay::after`] is the whole table; what it has no entry for is not expected and changes nothing.
 
 /// What is true of a client's stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,9 +84,7 @@ impl Stay {
         Some(match (self, event) {
             (Self::Outside, E::AskToJoin) => Self::Asked,
             // A SEND_ERROR may come at any time: some clients send them to everybody.
-            (Self::Outside | Self::Asked | Self::Leaving, E::SendError) | (Self::Leaving, E::LeaveRoom) => {
-                Self::Outside
-            }
+            (Self::Outside | Self::Asked, E::SendError) | (Self::Leaving, E::LeaveRoom) => Self::Outside,
             (Self::Asked, E::ClearContent) => Self::Receiving,
             (Self::Receiving, E::Command | E::SendError) => Self::Receiving,
             (Self::Receiving, E::JoinRoom) => Self::Inside,
@@ -100,7 +98,7 @@ impl Stay {
                 Self::Leaving
             }
             // What was on its way when the client asked to leave.
-            (Self::Leaving, E::Command | E::JoinRoom | E::Content) => Self::Leaving,
+            (Self::Leaving, E::Command | E::JoinRoom | E::Content | E::SendError) => Self::Leaving,
             _ => return None,
         })
     }

@@ -28,9 +28,11 @@ mod client;
 mod describe;
 mod server;
 
-pub use client::{Client, ClientError, ClientInfo, ClientOptions, RoomInfo, Tail};
+pub use client::{Client, ClientError, ClientInfo, ClientOptions, Progress, RoomInfo, Tail};
 pub use describe::describe;
 pub use mixer_proto::client::ClientEvent;
+pub use mixer_proto::code::name as command_name;
+pub use mixer_proto::json::{Integer, Json, Object, Text};
 pub use mixer_proto::saved::{SavedRoom, SavedRoomError};
 pub use mixer_proto::server::{Limits, Metrics, Network};
 pub use server::{Fsync, Server, ServerBuilder, StartError};

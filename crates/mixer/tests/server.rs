@@ -173,3 +173,65 @@ fn client_too_many_is_told_so() {
     second.read_to_end(&mut answer).unwrap();
     assert!(String::from_utf8_lossy(&answer).contains("1 clients are connected, 1 are allowed"));
 }
+
+// proves: MIX-NET-2
+#[test]
+fn client_that_has_sent_more_than_was_read_still_reads_why_it_is_closed() {
+    let mut limits = Limits::default();
+    limits.frame_bytes = 1000;
+    limits.clients = 1;
+    let server = Server::builder().address("127.0.0.1:0".parse().unwrap()).limits(limits).spawn().unwrap();
+    let told = |stream: &mut TcpStream| {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let address = server.local_addresses()[0];
+    let mut first = TcpStream::connect(address).unwrap();
+    first.write_all(&frame::encode(101, 1, &vec![0; 2 << 20])).unwrap();
+    let mut second = TcpStream::connect(address).unwrap();
+    second.write_all(&frame::encode(101, 1, &vec![0; 2 << 20])).unwrap();
+    let (first, second) = (told(&mut first), told(&mut second));
+    assert!(first.contains("1000 are allowed"), "{first}");
+    // The first may be gone by now; then the second is told the same.
+    assert!(second.contains("are allowed"), "{second}");
+}
+
+// proves: MIX-FILE-2
+#[tokio::test]
+async fn room_that_does_not_fit_is_not_left_there_in_part() {
+    within(async {
+        let mut limits = Limits::default();
+        limits.room_bytes = 3 << 20;
+        let server =
+            Server::builder().address("127.0.0.1:0".parse().unwrap()).limits(limits).spawn().unwrap();
+        let mut client = client(&server).await;
+        let commands: Vec<Bytes> = (0..50).map(|n| command(101, &format!("/{n}"), 100_000)).collect();
+        let refused = client.load_room("r", &saved(&commands)).await;
+        assert!(
+            matches!(&refused, Err(ClientError::Refused { text }) if text.contains("is full")),
+            "{refused:?}"
+        );
+        assert!(client.list_rooms().await.unwrap().is_empty());
+        client.load_room("r", &saved(&commands[..20])).await.unwrap();
+        assert_eq!(client.save_room("r").await.unwrap().command_count(), 20);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn leaving_is_not_mistaken_for_refused_when_others_errors_come_meanwhile() {
+    within(async {
+        let server = server();
+        let mut other = PythonClient::connect(server.local_addresses()[0]);
+        other.create_room("r", &[]);
+        let mut client = client(&server).await;
+        for _ in 0..20 {
+            client.tail("r").await.unwrap();
+            other.request(&ClientMessage::SendError { text: "x".into() });
+            client.leave().await.unwrap();
+        }
+    })
+    .await;
+}

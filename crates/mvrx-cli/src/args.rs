@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Draw the rig as an SVG, with what changed marked
     Plan(PlanArgs),
+    /// Rooms in which Blenders share a live scene (Mixer): serve them, list, watch, save, load
+    Mixer(crate::commands::mixer::args::Mixer),
     /// Two stations on this machine find each other and exchange a file; nothing leaves the machine
     Demo,
 }
@@ -84,6 +86,12 @@ pub(crate) struct Up {
     /// Where fetched files are saved
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
+    /// Serve Mixer's rooms too, at this address; without one at all of this machine, port 12800
+    #[arg(long, value_name = "IP:PORT", num_args = 0..=1, require_equals = true, default_missing_value = "[::]:12800")]
+    pub(crate) mixer: Option<SocketAddr>,
+    /// Keep Mixer's rooms in this folder, so that they come back after a restart
+    #[arg(long, value_name = "DIR", requires = "mixer")]
+    pub(crate) mixer_data: Option<PathBuf>,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -220,7 +228,7 @@ pub(crate) struct PlanArgs {
     pub(crate) data: Option<PathBuf>,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..=3600.0).contains(&value) => Ok(value),
         _ => Err("a number of seconds between 0 and 3600".to_owned()),

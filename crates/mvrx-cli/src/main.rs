@@ -39,6 +39,7 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Ls(ls) => commands::ls::run(ls).await?,
         Command::Get(get) => commands::get::run(get).await?,
         Command::Commit(commit) => commands::commit::run(commit).await?,
+        Command::Mixer(mixer) => commands::mixer::run(mixer).await?,
         Command::Demo => commands::demo::run().await?,
         Command::Inspect(inspect) => commands::file::inspect(&inspect)?,
         Command::Plan(plan) => commands::file::plan(&plan)?,
@@ -50,8 +51,8 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
 
 fn log_to_stderr(verbose: u8) {
     let default = match verbose {
-        0 => "error",
-        1 => "mvrx=info,mvrx_station=info,mvrx_discovery=info,mvrx_transport=info,warn",
+        0 => "error,mixer=warn",
+        1 => "mvrx=info,mixer=info,mvrx_station=info,mvrx_discovery=info,mvrx_transport=info,warn",
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MVRX_LOG").unwrap_or_else(|_| default.into());

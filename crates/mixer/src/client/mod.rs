@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
-pub use operations::{ClientInfo, RoomInfo, Tail};
+pub use operations::{ClientInfo, Progress, RoomInfo, Tail};
 
 /// One connection to a server.
 #[derive(Debug)]
@@ -148,8 +148,11 @@ impl Client {
         };
         client.session.hello();
         client.introduce();
-        client.wait_for(|event| matches!(event, ClientEvent::RoomsListed).then_some(())).await?;
-        Ok(client)
+        match client.wait_for(|event| matches!(event, ClientEvent::RoomsListed).then_some(())).await {
+            Ok(()) => Ok(client),
+            // A server that does not take us says why before it closes.
+            Err(error) => Err(client.refused_since(0).err().unwrap_or(error)),
+        }
     }
 
     /// The client's id on the server.
@@ -207,11 +210,17 @@ impl Client {
     }
 
     /// Waits for the event that answers; others are kept for [`Client::next`].
-    async fn wait_for<T>(
+    async fn wait_for<T>(&mut self, answer: impl FnMut(&ClientEvent) -> Option<T>) -> Result<T, ClientError> {
+        self.wait_after(self.events.len(), answer).await
+    }
+
+    /// The same, looking also at what came after the first `heard` events that wait.
+    async fn wait_after<T>(
         &mut self,
+        heard: usize,
         mut answer: impl FnMut(&ClientEvent) -> Option<T>,
     ) -> Result<T, ClientError> {
-        let mut looked_at = self.events.len();
+        let mut looked_at = heard;
         loop {
             while let Some(event) = self.events.get(looked_at) {
                 if let Some(answer) = answer(event) {

@@ -29,6 +29,16 @@ pub struct ClientInfo {
     pub attributes: Object,
 }
 
+/// How far an operation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Bytes of commands done.
+    pub bytes: u64,
+    /// Bytes of commands there are, as far as is known; may grow while a room is in use.
+    pub of: u64,
+}
+
 /// A room being watched, from its first stored command on. Dropping it leaves the client in the room.
 #[derive(Debug)]
 pub struct Tail<'a> {
@@ -63,6 +73,7 @@ impl Client {
     }
 
     /// Enters an existing room, with the versions that the room asks for, and watches it: first its history, then what happens.
+    /// Events that nobody has asked for by now are forgotten.
     ///
     /// # Errors
     /// When there is no such room or the server refuses.
@@ -71,15 +82,30 @@ impl Client {
         Ok(Tail { client: self })
     }
 
-    /// Reads all commands of a room and leaves it again.
+    /// Reads all commands of a room and leaves it again. Events that nobody has asked for by now are forgotten.
     ///
     /// # Errors
     /// When there is no such room, the server refuses, or the room is larger than [`super::ClientOptions::saved_bytes`].
     pub async fn save_room(&mut self, room: &str) -> Result<SavedRoom, ClientError> {
+        self.save_room_watched(room, |_| {}).await
+    }
+
+    /// The same, telling how far it is after each command.
+    ///
+    /// # Errors
+    /// As [`Client::save_room`].
+    pub async fn save_room_watched(
+        &mut self,
+        room: &str,
+        mut watch: impl FnMut(Progress),
+    ) -> Result<SavedRoom, ClientError> {
         self.enter(room).await?;
         let allowed = self.options.saved_bytes;
         let mut commands = BytesMut::new();
+        let size = |room: &Json| room.as_object()?.find("byte_size")?.as_i64()?.try_into().ok();
         loop {
+            let of = self.session.rooms().find(room).and_then(size).unwrap_or(0);
+            watch(Progress { bytes: commands.len() as u64, of });
             let event = self.next_in_time().await?;
             let Some(step) = saving(&event, room) else { continue };
             match step {
@@ -98,11 +124,25 @@ impl Client {
         Ok(SavedRoom { attributes, commands: commands.freeze() })
     }
 
-    /// Creates a room with the content of a saved one, keeps it open, and leaves it. The room exists before this returns.
+    /// Creates a room with the content of a saved one, keeps it open, and leaves it. The room exists before this returns, whole or not at all.
     ///
     /// # Errors
     /// When there is such a room, or the server refuses.
     pub async fn load_room(&mut self, room: &str, saved: &SavedRoom) -> Result<(), ClientError> {
+        self.load_room_watched(room, saved, |_| {}).await
+    }
+
+    /// The same, telling how far it is. What was sent of a room that the server refuses in part goes away again.
+    ///
+    /// # Errors
+    /// As [`Client::load_room`].
+    // req: MIX-FILE-2
+    pub async fn load_room_watched(
+        &mut self,
+        room: &str,
+        saved: &SavedRoom,
+        watch: impl FnMut(Progress),
+    ) -> Result<(), ClientError> {
         if self.list_rooms().await?.iter().any(|known| known.name == room) {
             return Err(ClientError::RoomExists { room: room.to_owned() });
         }
@@ -121,22 +161,53 @@ impl Client {
             }
             other => other?,
         }
-        let custom = without_server_attributes(&saved.attributes);
-        if !custom.is_empty() {
-            let attributes = custom;
+        let uploaded = self.upload(room, saved, watch).await;
+        if let Err(ClientError::Refused { .. }) = &uploaded {
+            // Not kept open yet: it ends with us, unless somebody has come in meanwhile.
+            self.leave().await?;
+            return uploaded;
+        }
+        uploaded?;
+        self.leave().await
+    }
+
+    /// Fills the room that this client has just created. It is kept open only when it is whole.
+    async fn upload(
+        &mut self,
+        room: &str,
+        saved: &SavedRoom,
+        mut watch: impl FnMut(Progress),
+    ) -> Result<(), ClientError> {
+        let heard = self.events.len();
+        let attributes = without_server_attributes(&saved.attributes);
+        if !attributes.is_empty() {
             self.session
                 .request(&ClientMessage::SetRoomCustomAttributes { room: room.to_owned(), attributes });
         }
-        self.session.request(&ClientMessage::SetRoomKeepOpen { room: room.to_owned(), keep_open: true });
+        let of = saved.commands.len() as u64;
         for frame in Frames::new(&saved.commands) {
             self.session.command(frame.header.code, frame.payload)?;
             if self.session.outgoing_bytes() > SEND_AT {
                 self.flush().await?;
+                watch(Progress { bytes: frame.range.end as u64, of });
+                self.refused_since(heard)?;
             }
         }
         self.session.content_sent()?;
+        self.confirm_since(heard).await?;
+        self.session.request(&ClientMessage::SetRoomKeepOpen { room: room.to_owned(), keep_open: true });
         self.confirm().await?;
-        self.leave().await
+        watch(Progress { bytes: of, of });
+        Ok(())
+    }
+
+    /// A refusal among the events after the first `heard` ones.
+    pub(super) fn refused_since(&self, heard: usize) -> Result<(), ClientError> {
+        let refusal = self.events.iter().skip(heard).find_map(|event| match event {
+            ClientEvent::Refused { text } => Some(ClientError::Refused { text: text.clone() }),
+            _ => None,
+        });
+        refusal.map_or(Ok(()), Err)
     }
 
     /// Says whether a room outlives its last member.
@@ -180,6 +251,8 @@ impl Client {
 
     async fn enter(&mut self, room: &str) -> Result<(), ClientError> {
         let attributes = self.find(room).await?;
+        // A room of this name may have come and gone before; nothing of that is about the stay that begins.
+        self.events.clear();
         self.session.join(join_with(room, &attributes))?;
         let entered = self.wait_for(|event| match event {
             ClientEvent::ContentCleared => Some(Ok(true)),
@@ -197,8 +270,13 @@ impl Client {
 
     /// Waits until the server has dealt with everything sent so far.
     async fn confirm(&mut self) -> Result<(), ClientError> {
+        self.confirm_since(self.events.len()).await
+    }
+
+    /// The same, for everything sent since there were only `heard` events that nobody had asked for.
+    async fn confirm_since(&mut self, heard: usize) -> Result<(), ClientError> {
         self.session.request(&ClientMessage::ClientId);
-        self.wait_for(|event| match event {
+        self.wait_after(heard, |event| match event {
             ClientEvent::Identified { .. } => Some(Ok(())),
             ClientEvent::Refused { text } => Some(Err(ClientError::Refused { text: text.clone() })),
             _ => None,

@@ -1,6 +1,7 @@
 //! One connection: reads whole frames for the hub, and waits for room when writing is blocked.
 
 use std::io;
+use std::net::Shutdown;
 use std::rc::Rc;
 
 use bytes::BytesMut;
@@ -25,8 +26,32 @@ pub(super) fn serve(accepted: Accepted, hub: &Rc<Hub>) {
             tracing::warn!("refused {peer}: {text}");
             let told = ServerMessage::SendError { text }.encode(FIRST_ID);
             let _ = stream.try_write(&told);
+            tokio::task::spawn_local(async move {
+                part(&stream).await;
+                drop(permit);
+            });
         }
     }
+}
+
+/// Ends a connection so that its peer can still read what it was told last: closing while bytes of the peer are unread would make the system throw
+/// that away. Bounded in time and bytes.
+// req: MIX-NET-2
+async fn part(stream: &TcpStream) {
+    let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+    let drain = async {
+        let mut buffer = vec![0; PARTING_READ];
+        let mut left = PARTING_BYTES;
+        while left > 0 && stream.readable().await.is_ok() {
+            match stream.try_read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => left = left.saturating_sub(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(PARTING_TIME, drain).await;
 }
 
 /// Small messages must not wait for each other, and a peer that is gone without a word must be noticed.
@@ -62,6 +87,9 @@ async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: 
         }
     }
     hub.disconnect(key);
+    if connection.closing.get() {
+        part(&connection.stream).await;
+    }
 }
 
 /// Reads what is there, a few buffers at most. An error means the end of the connection.
@@ -148,3 +176,6 @@ const SMALLEST_READ: usize = 64 << 10;
 const READS_PER_TURN: usize = 4;
 const KEEPALIVE: std::time::Duration = std::time::Duration::from_secs(60);
 const FIRST_ID: u32 = 100;
+const PARTING_TIME: std::time::Duration = std::time::Duration::from_secs(1);
+const PARTING_BYTES: usize = 16 << 20;
+const PARTING_READ: usize = 16 << 10;

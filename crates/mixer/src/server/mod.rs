@@ -170,8 +170,8 @@ impl ServerBuilder {
         if addresses.is_empty() {
             addresses.push(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), self.port));
         }
-        // One more than allowed, so that who is too many can be told so.
-        let connections = self.limits.clients.saturating_add(1);
+        // Some more than allowed, so that who is too many can be told so.
+        let connections = self.limits.clients.saturating_add(REFUSED_AT_ONCE);
         let limits = AcceptLimits { connections, connections_per_ip: connections, ..AcceptLimits::default() };
         let listeners = addresses
             .into_iter()
@@ -269,3 +269,4 @@ fn log_accept_error(error: &AcceptError) {
 }
 
 const LARGEST_RECORD: u64 = 1 << 30;
+const REFUSED_AT_ONCE: usize = 16;

@@ -5,5 +5,6 @@ pub(crate) mod demo;
 pub(crate) mod file;
 pub(crate) mod get;
 pub(crate) mod ls;
+pub(crate) mod mixer;
 pub(crate) mod up;
 pub(crate) mod watching;

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mvrx_message::FileUuid;
 use mvrx_station::{CommitDraft, Event, Fetched, Heard, RequestFailure, Source, Station};
 use tokio::task::JoinSet;
 
 use crate::args::{Fetch, Up};
+use crate::commands::mixer::serve as mixer_serve;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::{data, show, station};
@@ -27,7 +29,14 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
-    let (running, mut events) = station::spawn(describe).await?;
+    let mixer = serve_mixer(&args)?;
+    let (running, mut events) = match station::spawn(describe).await {
+        Ok(spawned) => spawned,
+        Err(failure) => {
+            stop_mixer(mixer, &args).await;
+            return Err(failure);
+        }
+    };
     let mut watching = Watching::new(args.json);
     watching.say(&format!(
         "{} is up in the group {}, listening at {}, data in {}",
@@ -36,6 +45,10 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
         running.address(),
         kept_at.display()
     ));
+    if let Some(mixer) = &mixer {
+        let at: Vec<String> = mixer.local_addresses().iter().map(ToString::to_string).collect();
+        watching.say(&format!("serving Mixer at {}", at.join(", ")));
+    }
     watching.refresh(&running).await?;
     let ended = async {
         share(&running, &args.files, &watching).await?;
@@ -46,7 +59,24 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
         () = station::interrupted() => Ok(()),
     };
     running.stop().await;
+    stop_mixer(mixer, &args).await;
     result
+}
+
+/// Mixer's rooms beside the station, when wished for.
+fn serve_mixer(args: &Up) -> Result<Option<mixer::Server>, Failure> {
+    let Some(address) = args.mixer else { return Ok(None) };
+    let mut builder = mixer::Server::builder().address(address);
+    if let Some(directory) = &args.mixer_data {
+        builder = builder.data(directory, mixer::Fsync::Interval(Duration::from_secs(1)));
+    }
+    mixer_serve::start(builder).map(Some)
+}
+
+async fn stop_mixer(server: Option<mixer::Server>, args: &Up) {
+    if let Some(server) = server {
+        mixer_serve::stop(server, args.json).await;
+    }
 }
 
 /// Commits the files given at the start, but not again what was committed from here before.

@@ -1,0 +1,252 @@
+//! What can be written after `mvrx mixer`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use mixer::{DEFAULT_PORT, Network};
+
+/// Mixer's rooms, by which Blenders share a live scene.
+#[derive(Debug, Args)]
+pub(crate) struct Mixer {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a room server; Blender, VRtist and Shot Manager connect to this machine's address and the port
+    Serve(Box<Serve>),
+    /// List the rooms of a server
+    Rooms(List),
+    /// List who is connected to a server
+    Clients(List),
+    /// Watch a room: what it holds, then what happens in it, until stopped
+    Tail(Tail),
+    /// Save a room into a file
+    Save(Save),
+    /// Make a room from a saved file; it stays open when nobody is in it
+    Load(Load),
+    /// Say whether a room stays when the last one leaves it
+    KeepOpen(KeepOpen),
+    /// Delete a room that nobody is in
+    Delete(Delete),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Listen at this address or host name only (may be repeated); without it at all of this machine, IPv4 and IPv6
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Vec<String>,
+    /// The TCP port; Mixer's add-on expects 12800
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    pub(crate) port: u16,
+    /// Keep rooms in this folder, so that they come back after a restart; without it they live in memory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// When kept rooms are forced to the disk: `always` before anybody is sent a change, `interval` every so many seconds
+    #[arg(long, num_args = 1..=2, value_names = ["always|interval", "SECONDS"], requires = "data")]
+    pub(crate) policy: Vec<String>,
+    #[command(flatten)]
+    pub(crate) access: Access,
+    #[command(flatten)]
+    pub(crate) limits: ServeLimits,
+    /// Print how things stand every so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) stats: Option<u64>,
+    /// Answer HTTP requests for metrics (Prometheus text) at this address
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// One JSON document per line instead of lines for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Who may come in. Everything crosses the network in the clear, passwords too.
+#[derive(Debug, Args)]
+pub(crate) struct Access {
+    /// Take clients from this address or network only, such as 10.0.0.0/8 (may be repeated)
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) allow: Vec<Network>,
+    /// Ask for a password in rooms of this name (may be repeated); other users of this machine can read it in the list of processes
+    #[arg(long, value_name = "ROOM=PASSWORD", value_parser = room_password)]
+    pub(crate) room_password: Vec<(String, String)>,
+    /// The same from a file with one ROOM=PASSWORD per line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) room_passwords: Option<PathBuf>,
+}
+
+/// What the server lets grow. Sizes are bytes, or have a unit: 64k, 256M, 4G (of 1024).
+#[derive(Debug, Args)]
+pub(crate) struct ServeLimits {
+    /// Clients at a time [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_clients: Option<usize>,
+    /// Rooms at a time [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_rooms: Option<usize>,
+    /// Bytes of one message [default: 256M]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_message: Option<u64>,
+    /// Bytes that one room holds [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_room: Option<u64>,
+    /// Bytes that all rooms hold together [default: 8G]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_stored: Option<u64>,
+    /// Bytes that wait for a client that does not read before it is dropped [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_waiting: Option<u64>,
+    /// Bytes that the attributes of a client or room take [default: 1M]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_attributes: Option<u64>,
+}
+
+/// How to reach a server.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// The server; the port is 12800 unless told otherwise
+    #[arg(short, long, value_name = "HOST[:PORT]", default_value = "localhost", env = "MVRX_MIXER")]
+    pub(crate) server: String,
+    /// The password of locked rooms of an mvrx server
+    #[arg(long, env = "MVRX_MIXER_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// Our name as others see it
+    #[arg(long, default_value = "mvrx")]
+    pub(crate) name: String,
+    /// How long to wait for an answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = crate::args::seconds)]
+    pub(crate) wait: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// The room
+    pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// End after what the room holds now
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// One JSON document per event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Save {
+    /// The room
+    pub(crate) room: String,
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    /// The saved room, of this program or of Mixer's own
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The room's name; by default the saved one, else the file's without its ending
+    #[arg(long, value_name = "NAME")]
+    pub(crate) room: Option<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeepOpen {
+    /// The room
+    pub(crate) room: String,
+    /// Whether it stays
+    #[arg(value_enum, default_value_t = Switch::On)]
+    pub(crate) keep: Switch,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// It stays
+    On,
+    /// It ends when the last one leaves it
+    Off,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The room
+    pub(crate) room: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+pub(super) fn room_password(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((room, password)) if !room.is_empty() && !password.is_empty() => {
+            Ok((room.to_owned(), password.to_owned()))
+        }
+        _ => Err("a room, an equals sign and a password".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "a number of bytes, or one with a unit such as 64k, 256M or 4G".to_owned();
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let shift = match text.get(digits.len()..).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    match number.checked_mul(1 << shift) {
+        Some(0) | None => Err(wrong()),
+        Some(bytes) => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{room_password, size};
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        assert_eq!(size("512"), Ok(512));
+        assert_eq!(size("64k"), Ok(65_536));
+        assert_eq!(size("2MiB"), Ok(2 << 20));
+        assert_eq!(size("4G"), Ok(4 << 30));
+        for wrong in ["", "0", "k", "-1", "1.5M", "3 M", "99999999999999999999", "99999999999G", "5T"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn password_of_a_room_may_hold_an_equals_sign() {
+        assert_eq!(room_password("stage=a=b"), Ok(("stage".into(), "a=b".into())));
+        for wrong in ["stage", "=a", "stage="] {
+            assert!(room_password(wrong).is_err());
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! `mvrx mixer` as people use it: a server in a process of its own, and the commands against it.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg(unix)]
+
+#[path = "mixer/support.rs"]
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use mixer::SavedRoom;
+use serde_json::Value;
+use support::*;
+
+fn document(output: &std::process::Output) -> Value {
+    assert_eq!(code(output), 0, "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn room_is_loaded_listed_watched_saved_and_deleted() {
+    let server = Running::serve(&[]);
+    let (folder, file) = folder_with_room(300, 1000);
+    assert_eq!(stdout(&ask(&server, &["rooms"])), "");
+    let loaded = ask(&server, &["load", file.to_str().unwrap()]);
+    assert_eq!((code(&loaded), stdout(&loaded).as_str()), (0, "stage\n"), "{}", stderr(&loaded));
+
+    let rooms = ask(&server, &["rooms"]);
+    assert!(stdout(&rooms).starts_with("stage: 300 commands, ") && stdout(&rooms).contains("kept open"));
+    let rooms = document(&ask(&server, &["rooms", "--json"]));
+    assert_eq!(rooms["rooms"][0]["name"], "stage");
+    assert_eq!(rooms["rooms"][0]["studio"], serde_json::json!([1, "NaN"]));
+    assert_eq!(document(&ask(&server, &["clients", "--json"]))["clients"], serde_json::json!([]));
+
+    let lines = stdout(&ask(&server, &["tail", "stage", "--history"]));
+    assert_eq!(lines.lines().filter(|line| line.starts_with("DELETE, ")).count(), 300);
+    assert_eq!(lines.lines().last(), Some("history of stage is complete"));
+    let lines = stdout(&ask(&server, &["tail", "stage", "--history", "--json"]));
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let commands = events.iter().filter(|event| event["event"] == "command");
+    assert_eq!(commands.filter(|event| event["name"] == "DELETE" && event["history"] == true).count(), 300);
+
+    let copy = folder.path().join("copy.bin");
+    let written = ask(&server, &["save", "stage", copy.to_str().unwrap()]);
+    assert_eq!(code(&written), 0, "{}", stderr(&written));
+    let again = SavedRoom::decode(&fs::read(&copy).unwrap().into()).unwrap();
+    let payloads = |room: &SavedRoom| room.commands.chunks(14).map(<[u8]>::to_vec).count();
+    assert_eq!((again.command_count(), payloads(&again)), (300, payloads(&saved(300, 1000))));
+    assert_eq!(again.attributes.find("name").and_then(|name| name.as_str()), Some("stage"));
+
+    assert_eq!(code(&ask(&server, &["keep-open", "stage", "off"])), 0);
+    assert!(!stdout(&ask(&server, &["rooms"])).contains("kept open"));
+    assert_eq!(code(&ask(&server, &["keep-open", "stage"])), 0);
+    assert!(stdout(&ask(&server, &["rooms"])).contains("kept open"));
+    assert_eq!(code(&ask(&server, &["delete", "stage"])), 0);
+    assert_eq!(stdout(&ask(&server, &["rooms"])), "");
+    // What was saved by us loads as well, under another name too.
+    let loaded = ask(&server, &["load", copy.to_str().unwrap(), "--room", "other"]);
+    assert_eq!(stdout(&loaded), "other\n", "{}", stderr(&loaded));
+    server.signal("-INT");
+    server.ends_well();
+}
+
+#[test]
+fn failures_are_told_in_words_with_their_numbers() {
+    let server = Running::serve(&["--max-room", "100k"]);
+    let (folder, file) = folder_with_room(3, 10);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let file = file.to_str().unwrap();
+    let whole = saved(3, 10).encode();
+    fs::write(path("half"), &whole[..whole.len() - 1]).unwrap();
+    fs::write(path("large"), saved(300, 1000).encode()).unwrap();
+    fs::write(path("taken"), "precious").unwrap();
+    let loaded = ask(&server, &["load", file, "--room", "stage"]);
+    assert_eq!(code(&loaded), 0, "{}", stderr(&loaded));
+    for (arguments, number, words) in [
+        (&["load", &path("none")][..], 3, "none: "),
+        (&["load", &path("half")], 3, "ends inside a command"),
+        (&["load", file, "--room", "stage"], 4, "room stage exists already"),
+        (&["load", &path("large"), "--room", "large"], 4, "room large is full"),
+        (&["tail", "none"], 5, "room none does not exist"),
+        (&["save", "none", &path("new")], 5, "room none does not exist"),
+        (&["save", "stage", &path("taken")], 2, "--force"),
+        (&["save", "stage", &path("none/x")], 2, "is not there"),
+        (&["save", "stage", folder.path().to_str().unwrap()], 2, "is a folder"),
+        (&["delete", "none"], 5, "room none does not exist"),
+        (&["keep-open", "none"], 5, "room none does not exist"),
+    ] {
+        let output = ask(&server, arguments);
+        assert_eq!(code(&output), number, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{arguments:?}: {}", stderr(&output));
+    }
+    assert_eq!(fs::read_to_string(path("taken")).unwrap(), "precious");
+    // A room that does not fit is not there in part.
+    assert!(!stdout(&ask(&server, &["rooms"])).contains("large"));
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["half", "large", "stage.bin", "taken"]);
+    let forced = ask(&server, &["save", "stage", &path("taken"), "--force"]);
+    assert_eq!(code(&forced), 0, "{}", stderr(&forced));
+    assert!(SavedRoom::decode(&fs::read(path("taken")).unwrap().into()).is_ok());
+
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let refused = mvrx(&["mixer", "rooms", "--server", &unused]).output().unwrap();
+    assert_eq!(code(&refused), 5, "{}", stderr(&refused));
+    let wrong = mvrx(&["mixer", "rooms", "--server", "host:port"]).output().unwrap();
+    assert_eq!(code(&wrong), 2, "{}", stderr(&wrong));
+    let port = server.address.port().to_string();
+    let taken = mvrx(&["mixer", "serve", "--host", "127.0.0.1", "--port", &port]).output().unwrap();
+    assert_eq!(code(&taken), 4, "{}", stderr(&taken));
+    let policy = mvrx(&["mixer", "serve", "--data", &path("d"), "--policy", "never"]).output().unwrap();
+    assert_eq!(code(&policy), 2, "{}", stderr(&policy));
+}
+
+/// A server that breaks off in the middle of a history.
+fn breaks_off() -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let accepting = listener.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = accepting.accept().unwrap();
+        let rooms = string(r#"{"stage": {"joinable": true, "byte_size": 1000, "command_count": 9}}"#);
+        let answers = [
+            frame(18, b"127.0.0.1:1"),
+            frame(14, &string("{}")),
+            frame(4, &rooms),
+            frame(4, &rooms),
+            frame(6, b""),
+            frame(101, &[7; 100]),
+            frame(101, &[7; 100])[..50].to_vec(),
+        ];
+        stream.write_all(&answers.concat()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    listener
+}
+
+#[test]
+fn save_that_breaks_off_leaves_no_file() {
+    let server = breaks_off();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x");
+    let at = server.local_addr().unwrap().to_string();
+    let saved = mvrx(&["mixer", "save", "stage", file.to_str().unwrap(), "--server", &at]).output().unwrap();
+    assert_eq!(code(&saved), 4, "{}", stderr(&saved));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn room_asks_for_its_password_and_the_server_for_its_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let passwords = folder.path().join("passwords");
+    fs::write(&passwords, "stage=open sesame\n\nother=x\n").unwrap();
+    let server = Running::serve(&["--room-passwords", passwords.to_str().unwrap(), "--allow", "127.0.0.0/8"]);
+    let (_folder, file) = folder_with_room(3, 10);
+    let load = ["load", file.to_str().unwrap()];
+    let refused = ask(&server, &load);
+    assert_eq!(code(&refused), 4, "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("locked"), "{}", stderr(&refused));
+    let loaded = ask(&server, &[&load[..], &["--password", "open sesame"]].concat());
+    assert_eq!(code(&loaded), 0, "{}", stderr(&loaded));
+    assert!(stdout(&ask(&server, &["rooms"])).contains("locked"));
+    assert_eq!(code(&ask(&server, &["tail", "stage", "--history"])), 4);
+    assert_eq!(code(&ask(&server, &["delete", "stage"])), 4);
+    assert_eq!(code(&ask(&server, &["tail", "stage", "--history", "--password", "open sesame"])), 0);
+
+    let elsewhere = Running::serve(&["--allow", "192.0.2.0/24"]);
+    let refused = ask(&elsewhere, &["rooms"]);
+    assert_eq!(code(&refused), 4);
+    assert!(stderr(&refused).contains("none of the 1 allowed networks"), "{}", stderr(&refused));
+}
+
+#[test]
+fn metrics_are_told_over_http_and_on_the_way() {
+    let mut server = Running::serve(&["--metrics", "127.0.0.1:0", "--stats", "1"]);
+    let line = server.until("metrics at http://");
+    let address = line.rsplit("//").next().unwrap().strip_suffix("/metrics").unwrap().to_owned();
+    let (_folder, file) = folder_with_room(5, 100);
+    ask(&server, &["load", file.to_str().unwrap()]);
+    let get = |request: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    // Somebody who connects and says nothing does not keep the next one from its answer.
+    let _silent = TcpStream::connect(&address).unwrap();
+    let page = get("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("\nmixer_rooms 1\n"), "{page}");
+    assert!(get("GET /other HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+    assert!(get("POST / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    server.until("0 clients in 1 room, ");
+    server.signal("-TERM");
+    server.until("stopped; ");
+    server.ends_well();
+}
+
+#[test]
+fn tail_ends_well_when_stopped_and_leaves_the_room() {
+    let server = Running::serve(&[]);
+    let (_folder, file) = folder_with_room(3, 10);
+    ask(&server, &["load", file.to_str().unwrap()]);
+    let at = server.address.to_string();
+    let mut tail = mvrx(&["mixer", "tail", "stage", "--server", &at, "--name", "Watcher"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(tail.stdout.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap() == "history of stage is complete"));
+    let clients = stdout(&ask(&server, &["clients"]));
+    assert!(clients.ends_with(" (Watcher) in stage\n"), "{clients}");
+    let signalled = std::process::Command::new("kill").args(["-INT", &tail.id().to_string()]).status();
+    assert!(signalled.unwrap().success());
+    assert!(tail.wait().unwrap().success());
+    assert_eq!(code(&ask(&server, &["delete", "stage"])), 0);
+}
