@@ -11,7 +11,7 @@ mod manners;
 mod reading;
 pub mod sockets;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -73,8 +73,8 @@ struct Line {
     reads: u32,
     /// What is said once it is open.
     to_say: Vec<u8>,
-    /// What was asked for.
-    wanted: Option<String>,
+    /// What was asked for, in order: replies carry no name.
+    wanted: VecDeque<String>,
     station: Option<String>,
 }
 
@@ -198,7 +198,7 @@ impl Double {
         let Some(line) = self.conns.get_mut(&conn) else { return };
         let bytes = std::mem::take(&mut line.to_say);
         self.orders.push(Order::Write { conn, bytes });
-        if self.manners.closes_after_writing && self.conns.get(&conn).is_some_and(|l| l.wanted.is_none()) {
+        if self.manners.closes_after_writing && self.conns.get(&conn).is_some_and(|l| l.wanted.is_empty()) {
             self.close(conn);
         }
     }
@@ -236,13 +236,14 @@ impl Double {
         if self.manners.keeps_connection {
             let kept = self.conns.iter_mut().find(|(_, l)| l.ours && l.station.as_deref() == Some(station));
             if let Some((conn, line)) = kept.filter(|(_, line)| line.to_say.is_empty()) {
-                line.wanted = wanted.or(line.wanted.take());
+                line.wanted.extend(wanted);
                 return self.orders.push(Order::Write { conn: *conn, bytes });
             }
         }
         let Some(to) = self.seen.get(station).copied() else { return };
         let conn = self.next_dial;
         self.next_dial += 2;
+        let wanted = wanted.into_iter().collect();
         let line =
             Line { ours: true, to_say: bytes, wanted, station: Some(station.to_owned()), ..Line::default() };
         self.conns.insert(conn, line);
@@ -294,8 +295,8 @@ impl Double {
         let Some(line) = self.conns.get_mut(&conn).filter(|_| self.killed.is_none()) else { return };
         line.reads += 1;
         if let Some(most) = manners.whole_in_first_read {
-            let whole =
-                line.wanted.is_some() || (line.reads == 1 && bytes.len() <= most && reading::is_whole(bytes));
+            let whole = !line.wanted.is_empty()
+                || (line.reads == 1 && bytes.len() <= most && reading::is_whole(bytes));
             if !whole {
                 // Lost, and nobody is told.
                 self.lost += 1;
@@ -331,7 +332,7 @@ impl Double {
     }
 
     fn receives(&mut self, conn: u64, bytes: Vec<u8>) {
-        let wanted = self.conns.get_mut(&conn).and_then(|line| line.wanted.take());
+        let wanted = self.conns.get_mut(&conn).and_then(|line| line.wanted.pop_front());
         match wanted {
             Some(file) => drop(self.got.insert(file, bytes)),
             None if self.manners.dies_of_the_unreadable => self.die("a file that it did not ask for"),
@@ -373,6 +374,12 @@ impl Double {
                     self.members.insert(station.clone());
                 }
                 self.learn_all(&message, &station);
+                self.exchange_over(conn);
+            }
+            "MVR_REQUEST_RET" => {
+                if let Some(line) = self.conns.get_mut(&conn) {
+                    line.wanted.pop_front();
+                }
                 self.exchange_over(conn);
             }
             _ => self.exchange_over(conn),
@@ -483,3 +490,6 @@ impl Double {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
