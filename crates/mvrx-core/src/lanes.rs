@@ -128,6 +128,9 @@ impl Core {
 
     /// Starts what may start: called at the end of each step.
     pub(crate) fn run_lanes(&mut self) {
+        if self.ready.is_empty() {
+            return;
+        }
         let running = self.exchanges.values().filter(|e| !matches!(e.purpose, Purpose::Request(_))).count();
         let mut free = self.config.limits.exchanges.saturating_sub(running);
         while free > 0
@@ -146,20 +149,19 @@ impl Core {
         let limit = self.config.limits.addresses;
         let (lane, addresses, member) = match target {
             Target::Station(station) => match self.peers.get_mut(&station) {
-                Some(peer) => {
+                Some(peer) if peer.lane.has_something_to_say() => {
                     let addresses = peer.addresses(limit);
                     (&mut peer.lane, addresses, peer.membership == Membership::Member)
                 }
-                None => return false,
+                _ => return false,
             },
             Target::Place(place) => match self.places.get_mut(&place) {
-                Some(place) => (&mut place.lane, place.addresses.iter().copied().collect(), false),
-                None => return false,
+                Some(place) if place.lane.has_something_to_say() => {
+                    (&mut place.lane, place.addresses.iter().copied().collect(), false)
+                }
+                _ => return false,
             },
         };
-        if lane.running.is_some() || lane.pausing {
-            return false;
-        }
         if addresses.is_empty() {
             // Nowhere to send it; a sighting will bring an address, and LEAVE cannot wait for one.
             lane.leave = false;

@@ -54,6 +54,14 @@ pub(crate) struct Lane {
     pub(crate) pausing: bool,
 }
 
+impl Lane {
+    /// Something waits, and nothing keeps it from being said now.
+    pub(crate) fn has_something_to_say(&self) -> bool {
+        let waits = self.leave || self.join || !self.commits.is_empty();
+        waits && self.running.is_none() && !self.pausing
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) name: String,

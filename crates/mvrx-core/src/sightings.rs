@@ -131,8 +131,8 @@ impl Core {
             known.station = station.or(known.station);
             return true;
         }
-        let nameless = self.places.values().filter(|p| p.station.is_none()).count();
-        if station.is_none() && nameless >= self.config.limits.places {
+        let nameless = || self.places.values().filter(|p| p.station.is_none()).count();
+        if station.is_none() && nameless() >= self.config.limits.places {
             self.limit(LimitReached::Places);
             return false;
         }

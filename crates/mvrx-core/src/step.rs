@@ -98,6 +98,18 @@ impl Core {
         self.peers.iter().map(|(station, peer)| peer.view(*station, self.config.limits.addresses))
     }
 
+    /// How many stations are known, members or not.
+    #[must_use]
+    pub fn station_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The members of the group but ourselves, in the order of StationUUIDs.
+    pub fn members(&self) -> impl Iterator<Item = StationUuid> {
+        let members = self.peers.iter().filter(|(_, peer)| peer.membership == Membership::Member);
+        members.map(|(station, _)| *station)
+    }
+
     /// One station.
     #[must_use]
     pub fn station(&self, station: StationUuid) -> Option<StationView<'_>> {

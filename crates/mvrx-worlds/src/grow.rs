@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use lan_sim::HostId;
-use mvrx_core::Membership;
 
 use crate::{Act, Audience, Node, Plan, act_in};
 
@@ -38,10 +37,10 @@ pub fn grow(seed: u64, count: u32) -> Cost {
     let mut done = false;
     while !done && world.now().since_start() < Duration::from_mins(10) {
         world.run_for(Duration::from_millis(500));
-        done = world.nodes().filter_map(|(_, node)| node.station()).all(|station| {
-            let members = station.core().stations().filter(|view| view.membership == Membership::Member);
-            members.count() + 1 == count as usize
-        });
+        done = world
+            .nodes()
+            .filter_map(|(_, node)| node.station())
+            .all(|station| station.core().members().count() + 1 == count as usize);
     }
     assert!(done, "{count} stations know each other within ten minutes");
     cost.converged_after = world.now().since_start();
@@ -64,9 +63,7 @@ pub fn grow(seed: u64, count: u32) -> Cost {
     cost.leave_messages = messages() - cost.join_messages - cost.commit_messages;
     cost.leave_time = begun.elapsed();
     let first = world.node(HostId(0)).and_then(Node::station);
-    let members = first.map_or(0, |station| {
-        station.core().stations().filter(|view| view.membership == Membership::Member).count()
-    });
+    let members = first.map_or(0, |station| station.core().members().count());
     assert_eq!(members + 2, count as usize, "who left is no member");
     assert_eq!(ledger.borrow().violation(), None);
     cost

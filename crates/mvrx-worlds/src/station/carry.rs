@@ -98,6 +98,7 @@ impl Station {
                 drop(ledger);
                 link.push_file(file, &content);
                 link.idle_at = Some(net.now() + IDLE);
+                self.transfers.insert(conn);
                 self.flush(conn, net);
             }
             Err(error) => {
@@ -115,6 +116,7 @@ impl Station {
             Ok(incoming) => {
                 link.receive(request, incoming);
                 link.idle_at = Some(net.now() + IDLE);
+                self.transfers.insert(conn);
                 self.read(conn, net);
             }
             Err(error) => {
@@ -174,6 +176,7 @@ impl Station {
         }
         if done && let Some((_, length)) = link.sending.take() {
             link.idle_at = None;
+            self.transfers.remove(&id);
             self.step(Input::FileSent { conn: id, length }, net);
         }
     }
@@ -195,6 +198,7 @@ impl Station {
     pub(super) fn let_go(&mut self, id: ConnId, net: &mut HostCtx<'_>) {
         let Some(mut link) = self.links.remove(&id) else { return };
         self.by_conn.remove(&link.conn);
+        self.transfers.remove(&id);
         if let Some(receiving) = link.abandon() {
             self.shelf.drop_file(&receiving.incoming);
         }

@@ -7,7 +7,7 @@ mod carry;
 mod link;
 mod sights;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +51,8 @@ pub struct Station {
     announced: Option<String>,
     links: BTreeMap<ConnId, Link>,
     by_conn: HashMap<Conn, ConnId>,
+    /// Links with a file on its way: those whose silence is timed.
+    transfers: BTreeSet<ConnId>,
     /// The core has forgotten these; what waits goes out, then they are closed.
     closing: BTreeMap<Conn, (lan_sim::SendQueue, Time)>,
     sights: Sights,
@@ -85,6 +87,7 @@ impl Station {
             announced: None,
             links: BTreeMap::new(),
             by_conn: HashMap::new(),
+            transfers: BTreeSet::new(),
             closing: BTreeMap::new(),
             sights: Sights::default(),
             arrived: BTreeMap::new(),
@@ -158,7 +161,7 @@ impl Station {
         within("dialed connections", dialed, limits.exchanges + limits.fetches);
         within("accepted connections", accepted, limits.inbound);
         if self.steps.is_multiple_of(64) {
-            within("stations", self.core.stations().count(), limits.stations);
+            within("stations", self.core.station_count(), limits.stations);
             let unheld = self.core.commits().filter(|view| !view.held).count();
             within("commits of others", unheld, limits.commits);
         }
@@ -318,12 +321,16 @@ impl Station {
 
     /// When to be woken.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        let idle = self.links.values().filter_map(|link| link.idle_at).min();
+        let idle = self.transferring().filter_map(|(_, link)| link.idle_at).min();
         let closing = self.closing.values().map(|(_, at)| *at).min();
         [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline()]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    fn transferring(&self) -> impl Iterator<Item = (ConnId, &Link)> {
+        self.transfers.iter().filter_map(|id| Some((*id, self.links.get(id)?)))
     }
 
     fn sighted(&mut self, place: PlaceId, seen: &Announcement, net: &mut HostCtx<'_>) {
@@ -368,6 +375,7 @@ impl Station {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.idle_at = None;
                 }
+                self.transfers.remove(&id);
                 let request = receiving.request;
                 let whole = receiving.incoming.finish();
                 if self.setup.planted == Planted::ShortFile && receiving.pieces > 1 {
@@ -437,10 +445,9 @@ impl Station {
     fn end_idle(&mut self, net: &mut HostCtx<'_>) {
         let now = net.now();
         let idle: Vec<ConnId> = self
-            .links
-            .iter()
+            .transferring()
             .filter(|(_, link)| link.idle_at.is_some_and(|at| at <= now))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect();
         for id in idle {
             if let Some(link) = self.links.get_mut(&id) {
