@@ -1,0 +1,333 @@
+//! The records of others, each with who said it, where and together with what.
+//!
+//! Unlike an ordinary DNS cache it keeps what different sources say under one name apart: several products give all their stations one
+//! instance name, one host name even, and a cache that lets the newest word win hands out a station's port with another's address. So a
+//! record's identity here is link, source, name and data; a cache-flush bit ends only what the same source said before; and an entry
+//! remembers the datagram it was last in, so that what was said together is believed together.
+//!
+//! It knows nothing of sockets or questions; it says when a record wants to be asked for again ([`Due::Ask`]).
+//!
+//! Limits: [`Limits::records`], [`Limits::records_per_source`]. To make room, a sixteenth is given up at once: of one source that has
+//! too many its oldest; of all, the records of the sources that have the most, oldest first, pinned ones last.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::Name;
+use crate::config::Limits;
+use crate::io::{LinkId, Lost, Seen};
+use crate::record::{Data, Kind, Record};
+use crate::rng::Rng;
+
+pub(crate) type EntryId = u64;
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) link: LinkId,
+    pub(crate) source: IpAddr,
+    pub(crate) name: Name,
+    pub(crate) data: Data,
+    pub(crate) flush: bool,
+    pub(crate) ttl: Duration,
+    pub(crate) first_heard: Duration,
+    pub(crate) heard: Duration,
+    /// The datagram it was last heard in.
+    pub(crate) datagram: u64,
+    /// What the TXT record in that datagram said of who it is.
+    pub(crate) identity: Option<Vec<u8>>,
+    pub(crate) watch: Watch,
+    /// When it is looked at next.
+    next: Duration,
+    /// Of an SRV record: what was told of the service.
+    pub(crate) told: Option<Seen>,
+}
+
+/// How sure it is that a record still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// Believed; asked for again `stage` times since it was heard.
+    Believed { stage: u8 },
+    /// Somebody failed to reach it; asked for `asked` times.
+    Doubted { asked: u8, until: Duration },
+    /// It was taken back and has this one more second.
+    Leaving(Lost),
+}
+
+/// What is due with a record.
+#[derive(Debug)]
+pub(crate) enum Due {
+    Ask { link: LinkId, name: Name, kind: Kind },
+    Gone(EntryId, Lost),
+}
+
+/// What hearing a record led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) id: EntryId,
+    pub(crate) new: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    pub(crate) entries: BTreeMap<EntryId, Entry>,
+    index: BTreeMap<(LinkId, Name, Kind), Vec<EntryId>>,
+    /// PTR records by where they point, SRV records by their host.
+    by_target: BTreeMap<(LinkId, Name, Kind), Vec<EntryId>>,
+    by_source: BTreeMap<(LinkId, IpAddr), BTreeSet<EntryId>>,
+    timers: BTreeSet<(Duration, EntryId)>,
+    /// Whose records make room last, with the order in which they were pinned.
+    pins: BTreeMap<(IpAddr, Name), u64>,
+    pinned: u64,
+    next_id: EntryId,
+}
+
+/// Who says something, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speaker {
+    pub(crate) now: Duration,
+    pub(crate) link: LinkId,
+    pub(crate) source: IpAddr,
+    pub(crate) datagram: u64,
+}
+
+impl Cache {
+    /// The entries of this name and kind on a link.
+    pub(crate) fn of(
+        &self,
+        link: LinkId,
+        name: &Name,
+        kind: Kind,
+    ) -> impl Iterator<Item = (EntryId, &Entry)> {
+        let ids = self.index.get(&(link, name.clone(), kind)).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.entries.get(id)?)))
+    }
+
+    /// The PTR records to an instance, or the SRV records to a host.
+    pub(crate) fn to(
+        &self,
+        link: LinkId,
+        target: &Name,
+        kind: Kind,
+    ) -> impl Iterator<Item = (EntryId, &Entry)> {
+        let ids = self.by_target.get(&(link, target.clone(), kind)).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.entries.get(id)?)))
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Takes a record in, or learns that it still holds.
+    pub(crate) fn hear(
+        &mut self,
+        speaker: Speaker,
+        record: &Record,
+        ttl: Duration,
+        identity: Option<&Vec<u8>>,
+        rng: &mut Rng,
+    ) -> Heard {
+        let Speaker { now, link, source, datagram } = speaker;
+        let known = self.find(link, source, record);
+        let id = known.unwrap_or_else(|| self.insert(speaker, record));
+        if let Some(entry) = self.entries.get_mut(&id) {
+            let before = entry.next;
+            entry.data = record.data.clone();
+            entry.flush = record.flush;
+            (entry.ttl, entry.heard, entry.datagram) = (ttl, now, datagram);
+            entry.identity = identity.cloned().or(entry.identity.take());
+            entry.watch = Watch::Believed { stage: 0 };
+            entry.next = now + refresh_after(ttl, 0, rng);
+            self.timers.remove(&(before, id));
+            self.timers.insert((entry.next, id));
+        }
+        Heard { id, new: known.is_none() }
+    }
+
+    pub(crate) fn find(&self, link: LinkId, source: IpAddr, record: &Record) -> Option<EntryId> {
+        let same = |e: &Entry| e.source == source && e.data == record.data;
+        self.of(link, &record.name, record.data.kind()).find(|(_, e)| same(e)).map(|(id, _)| id)
+    }
+
+    /// The entry has one more second.
+    // req: MDNS-GOODBYE-GRACE
+    pub(crate) fn leave(&mut self, id: EntryId, now: Duration, why: Lost) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && !matches!(entry.watch, Watch::Leaving(_))
+        {
+            entry.watch = Watch::Leaving(why);
+            self.timers.remove(&(entry.next, id));
+            entry.next = now + GRACE;
+            self.timers.insert((entry.next, id));
+        }
+    }
+
+    /// The entry is asked for, and gone unless it is heard again in time.
+    pub(crate) fn doubt(&mut self, id: EntryId, now: Duration, patience: Duration) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && matches!(entry.watch, Watch::Believed { .. })
+        {
+            entry.watch = Watch::Doubted { asked: 0, until: now + patience };
+            self.timers.remove(&(entry.next, id));
+            entry.next = now;
+            self.timers.insert((entry.next, id));
+        }
+    }
+
+    /// The next thing that is due.
+    // req: MDNS-REFRESH
+    pub(crate) fn due(&mut self, now: Duration, rng: &mut Rng) -> Option<Due> {
+        let (at, id) = *self.timers.first().filter(|(at, _)| *at <= now)?;
+        self.timers.remove(&(at, id));
+        let entry = self.entries.get_mut(&id)?;
+        let ask = Due::Ask { link: entry.link, name: entry.name.clone(), kind: entry.data.kind() };
+        let (due, next) = match entry.watch {
+            Watch::Believed { stage } if stage < REFRESHES => {
+                entry.watch = Watch::Believed { stage: stage + 1 };
+                (ask, entry.heard + refresh_after(entry.ttl, stage + 1, rng))
+            }
+            Watch::Believed { .. } => (Due::Gone(id, Lost::Silent), now),
+            Watch::Doubted { until, .. } if until <= now => (Due::Gone(id, Lost::Silent), now),
+            Watch::Doubted { asked, until } => {
+                entry.watch = Watch::Doubted { asked: asked.saturating_add(1), until };
+                // At once, then after 1, 3, 7 s: RFC 6762, 5.2.
+                (ask, until.min(now + Duration::from_secs(1 << asked.min(5))))
+            }
+            Watch::Leaving(why) => (Due::Gone(id, why), now),
+        };
+        if matches!(due, Due::Ask { .. }) {
+            entry.next = next;
+            self.timers.insert((next, id));
+        }
+        Some(due)
+    }
+
+    pub(crate) fn remove(&mut self, id: EntryId) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        self.timers.remove(&(entry.next, id));
+        let key = (entry.link, entry.name.clone(), entry.data.kind());
+        forget(&mut self.index, &key, id);
+        if let Some(target) = target_of(&entry.data) {
+            forget(&mut self.by_target, &(entry.link, target.clone(), entry.data.kind()), id);
+        }
+        let source = (entry.link, entry.source);
+        if let Some(all) = self.by_source.get_mut(&source) {
+            all.remove(&id);
+            if all.is_empty() {
+                self.by_source.remove(&source);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Which entries have to go so that one more of this source fits. Empty nearly always.
+    // req: MDNS-FLOOD
+    pub(crate) fn surplus(&self, link: LinkId, source: IpAddr, limits: &Limits) -> Vec<EntryId> {
+        let mine = self.by_source.get(&(link, source));
+        if let Some(mine) = mine.filter(|mine| mine.len() >= limits.records_per_source) {
+            let mut all: Vec<EntryId> = mine.iter().copied().collect();
+            all.sort_by_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e), e.heard)));
+            all.truncate(limits.records_per_source.div_ceil(ROOM));
+            return all;
+        }
+        if self.entries.len() < limits.records {
+            return Vec::new();
+        }
+        let count = |e: &Entry| self.by_source.get(&(e.link, e.source)).map_or(0, BTreeSet::len);
+        let pinned: BTreeSet<EntryId> =
+            self.entries.iter().filter(|(_, e)| self.is_pinned(e)).map(|(id, _)| *id).collect();
+        let mut all: Vec<(bool, Reverse<usize>, Duration, EntryId)> = self
+            .entries
+            .iter()
+            .map(|(id, e)| (pinned.contains(id), Reverse(count(e)), e.heard, *id))
+            .collect();
+        all.sort_unstable();
+        all.truncate(limits.records.div_ceil(ROOM));
+        all.into_iter().map(|(_, _, _, id)| id).collect()
+    }
+
+    /// From now on what this source says of this instance makes room last.
+    pub(crate) fn pin(&mut self, source: IpAddr, instance: Name, limit: usize) {
+        self.pinned += 1;
+        self.pins.insert((source, instance), self.pinned);
+        if self.pins.len() > limit {
+            let oldest = self.pins.iter().min_by_key(|(_, order)| **order).map(|(pin, _)| pin.clone());
+            oldest.map(|pin| self.pins.remove(&pin));
+        }
+    }
+
+    fn is_pinned(&self, entry: &Entry) -> bool {
+        let pinned = |name: &Name| self.pins.contains_key(&(entry.source, name.clone()));
+        match &entry.data {
+            Data::Ptr(instance) => pinned(instance),
+            Data::Srv { .. } | Data::Txt(_) => pinned(&entry.name),
+            _ => self
+                .to(entry.link, &entry.name, crate::record::kind::SRV)
+                .any(|(_, srv)| srv.source == entry.source && pinned(&srv.name)),
+        }
+    }
+
+    fn insert(&mut self, speaker: Speaker, record: &Record) -> EntryId {
+        let Speaker { now, link, source, datagram } = speaker;
+        self.next_id += 1;
+        let id = self.next_id;
+        let entry = Entry {
+            link,
+            source,
+            name: record.name.clone(),
+            data: record.data.clone(),
+            flush: record.flush,
+            ttl: Duration::ZERO,
+            first_heard: now,
+            heard: now,
+            datagram,
+            identity: None,
+            watch: Watch::Believed { stage: 0 },
+            next: now,
+            told: None,
+        };
+        let kind = record.data.kind();
+        self.index.entry((link, record.name.clone(), kind)).or_default().push(id);
+        if let Some(target) = target_of(&record.data) {
+            self.by_target.entry((link, target.clone(), kind)).or_default().push(id);
+        }
+        self.by_source.entry((link, source)).or_default().insert(id);
+        self.entries.insert(id, entry);
+        id
+    }
+}
+
+fn target_of(data: &Data) -> Option<&Name> {
+    match data {
+        Data::Ptr(target) | Data::Srv { target, .. } => Some(target),
+        _ => None,
+    }
+}
+
+fn forget<K: Ord>(map: &mut BTreeMap<K, Vec<EntryId>>, key: &K, id: EntryId) {
+    if let Some(ids) = map.get_mut(key) {
+        ids.retain(|known| *known != id);
+        if ids.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+/// How long after a record was heard it is asked for the `stage`th time, or given up: 80, 85, 90 and 95 % of its time to live, each up to
+/// 2 % later, then its end (RFC 6762, 5.2).
+fn refresh_after(ttl: Duration, stage: u8, rng: &mut Rng) -> Duration {
+    if stage >= REFRESHES {
+        return ttl;
+    }
+    let jitter = ttl.mul_f64(rng.between(0, 20).as_secs_f64());
+    ttl * (80 + 5 * u32::from(stage)) / 100 + jitter
+}
+
+const REFRESHES: u8 = 4;
+
+/// One part in so many is given up at once.
+const ROOM: usize = 16;
+
+/// RFC 6762, 10.1 and 10.2.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);

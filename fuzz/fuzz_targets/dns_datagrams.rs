@@ -1,0 +1,7 @@
+//! Any bytes as datagrams into a multicast DNS machine.
+#![no_main]
+
+#[path = "../../crates/lan-mdns/tests/bodies/mod.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::dns_datagrams(data));
