@@ -32,4 +32,8 @@ pub struct Metrics {
     pub errors_sent: u64,
     /// Commands that came from clients outside any room.
     pub commands_outside: u64,
+    /// Whether rooms that shall be kept on disk are not, since the disk fails. Set by the driver.
+    pub disk_failing: bool,
+    /// How often that began. Set by the driver.
+    pub disk_failures: u64,
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mixer_proto::server::{ClientKey, Input, Keeping, Limits, Metrics, Output, RoomServer};
+use mixer_proto::server::{ClientKey, Input, Limits, Metrics, Output, RoomContent, RoomKey, RoomServer};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -40,6 +40,13 @@ pub(super) struct Hub {
     store: RefCell<Option<Store>>,
     /// Reading goes on when the disk has caught up.
     store_caught_up: Notify,
+    disk: Cell<DiskHealth>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct DiskHealth {
+    failing: bool,
+    failures: u64,
 }
 
 impl Hub {
@@ -55,6 +62,7 @@ impl Hub {
             limits,
             store: RefCell::new(store),
             store_caught_up: Notify::new(),
+            disk: Cell::default(),
         })
     }
 
@@ -63,7 +71,10 @@ impl Hub {
     }
 
     pub(super) fn metrics(&self) -> Metrics {
-        self.rooms.borrow().metrics()
+        let mut metrics = self.rooms.borrow().metrics();
+        let disk = self.disk.get();
+        (metrics.disk_failing, metrics.disk_failures) = (disk.failing, disk.failures);
+        metrics
     }
 
     /// A client of the room server for this connection.
@@ -228,17 +239,30 @@ impl Hub {
                 }
                 Report::Progress => {}
                 Report::Failed { error } => {
-                    // A crew in the middle of its work is better off with rooms in memory than with none.
-                    tracing::error!("rooms are not kept on disk any more: {error}");
-                    self.rooms.borrow_mut().keep(Keeping::Nothing);
-                    self.store.borrow_mut().take();
-                    self.step(Input::Durable { ticket: u64::MAX });
+                    self.disk.set(DiskHealth { failing: true, failures: self.disk.get().failures + 1 });
+                    tracing::error!("rooms are not kept on disk for now: {error}");
+                }
+                Report::WantsEverything => {
+                    if let Some(store) = &mut *self.store.borrow_mut() {
+                        store.resume(self.everything());
+                    }
+                }
+                Report::Resumed => {
+                    self.disk.set(DiskHealth { failing: false, ..self.disk.get() });
+                    tracing::warn!("rooms are kept on disk again");
                 }
             }
             if !self.store.borrow().as_ref().is_some_and(Store::is_behind) {
                 self.store_caught_up.notify_waiters();
             }
         }
+    }
+
+    /// All rooms as they stand; their commands are shared, not copied.
+    fn everything(&self) -> Vec<(RoomKey, RoomContent)> {
+        let mut rooms = self.rooms.borrow_mut();
+        let keys = rooms.rooms();
+        keys.into_iter().filter_map(|room| rooms.content(room).map(|content| (room, content))).collect()
     }
 
     /// Closes everything and waits for the disk.
@@ -248,7 +272,11 @@ impl Hub {
             connection.wake.notify_one();
         }
         let store = self.store.borrow_mut().take();
-        if let Some(store) = store {
+        if let Some(mut store) = store {
+            if self.disk.get().failing {
+                // The last chance; a disk that still fails has said so already.
+                store.resume(self.everything());
+            }
             store.close();
         }
     }

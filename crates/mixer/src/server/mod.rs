@@ -7,6 +7,7 @@
 //! [`Limits`] protects it, and says what a client may cost.
 
 mod connection;
+mod disk;
 mod hub;
 mod log;
 mod store;
@@ -15,6 +16,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use crate::DEFAULT_PORT;
+use disk::{Disk, RealDisk};
 use hub::Hub;
 use store::{OpenStoreError, Store};
 
@@ -45,6 +48,7 @@ pub struct ServerBuilder {
     port: u16,
     limits: Limits,
     data: Option<(PathBuf, Fsync)>,
+    disk: Arc<dyn Disk>,
     passwords: Vec<(String, String)>,
     networks: Vec<Network>,
 }
@@ -109,6 +113,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn data(mut self, directory: impl Into<PathBuf>, fsync: Fsync) -> Self {
         self.data = Some((directory.into(), fsync));
+        self
+    }
+
+    /// Keeps rooms on this disk instead of the machine's.
+    #[cfg(test)]
+    fn disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.disk = disk;
         self
     }
 
@@ -180,7 +191,7 @@ impl ServerBuilder {
             .collect::<Result<_, _>>()?;
         let store = match self.data {
             Some((directory, fsync)) => {
-                let store = Store::open(&directory, fsync, &mut rooms)?;
+                let store = Store::open(&directory, fsync, self.disk, &mut rooms)?;
                 rooms.keep(if fsync == Fsync::Always {
                     Keeping::DurableBeforeRelay
                 } else {
@@ -202,6 +213,7 @@ impl Server {
             port: DEFAULT_PORT,
             limits: Limits::default(),
             data: None,
+            disk: Arc::new(RealDisk),
             passwords: Vec::new(),
             networks: Vec::new(),
         }

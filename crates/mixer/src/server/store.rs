@@ -3,10 +3,18 @@
 //! The hub pushes what is to be kept, in order, and gets [`Report`]s. With [`Fsync::Always`] everything that has gathered is written and forced
 //! to the disk together, then reported durable. A log that has grown far beyond what the room stored when it was last written is written anew
 //! beside the old one and takes its place. [`BACKLOG`] bounds what may wait for the disk: the hub stops reading above it.
+//!
+//! ```text
+//!  Keeping ──the disk fails──► Failing ──every room written anew──► Keeping
+//!                               ▲   │
+//!                               └───┘ tried every so often; the disk fails again
+//! ```
+//! While `Failing`, nothing is written and nobody waits: what is pushed is reported as if it were durable, since a crew in the middle of its work is better
+//! off with rooms in memory than with none. The files hold what they held, perhaps with a torn tail.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +28,7 @@ use mixer_proto::server::{RestoreError, RoomContent, RoomKey, RoomServer, StoreO
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use super::disk::{Disk, LogFile, Open};
 use super::{Fsync, log};
 
 /// Why the rooms on disk cannot be opened.
@@ -48,10 +57,21 @@ pub enum OpenStoreError {
 /// What the disk reports.
 #[derive(Debug)]
 pub(super) enum Report {
-    Durable { ticket: u64 },
-    WantsRewrite { room: RoomKey },
+    Durable {
+        ticket: u64,
+    },
+    WantsRewrite {
+        room: RoomKey,
+    },
     Progress,
-    Failed { error: io::Error },
+    /// Nothing is kept until further notice.
+    Failed {
+        error: io::Error,
+    },
+    /// The disk may work again: [`Store::resume`].
+    WantsEverything,
+    /// Everything is kept again.
+    Resumed,
 }
 
 /// The hub's end.
@@ -68,6 +88,7 @@ pub(super) struct Store {
 enum Task {
     Keep(StoreOp),
     Rewrite { room: RoomKey, content: RoomContent },
+    Resume { rooms: Vec<(RoomKey, RoomContent)> },
 }
 
 impl Store {
@@ -75,6 +96,7 @@ impl Store {
     pub(super) fn open(
         directory: &Path,
         fsync: Fsync,
+        disk: Arc<dyn Disk>,
         rooms: &mut RoomServer,
     ) -> Result<Self, OpenStoreError> {
         let refuses = |path: &Path| {
@@ -93,6 +115,8 @@ impl Store {
         let backlog = Arc::new(AtomicUsize::new(0));
         let mut writer = Writer {
             directory: directory.to_owned(),
+            disk,
+            failing_since: None,
             logs: HashMap::new(),
             next_number: 0,
             fsync,
@@ -126,6 +150,12 @@ impl Store {
         self.submit();
     }
 
+    /// Writes all rooms there are anew; what was pushed before is part of their content.
+    pub(super) fn resume(&mut self, rooms: Vec<(RoomKey, RoomContent)>) {
+        self.gathered.push(Task::Resume { rooms });
+        self.submit();
+    }
+
     /// Hands over what was pushed.
     pub(super) fn submit(&mut self) {
         if !self.gathered.is_empty() {
@@ -148,6 +178,9 @@ impl Store {
 /// The thread's end.
 struct Writer {
     directory: PathBuf,
+    disk: Arc<dyn Disk>,
+    /// When the disk failed or was tried last; `None` while everything is kept.
+    failing_since: Option<Instant>,
     logs: HashMap<RoomKey, Log>,
     next_number: u64,
     fsync: Fsync,
@@ -161,7 +194,7 @@ struct Writer {
 
 struct Log {
     path: PathBuf,
-    file: File,
+    file: Box<dyn LogFile>,
     length: u64,
     /// Length when the file was last written as a whole.
     base: u64,
@@ -197,10 +230,10 @@ impl Writer {
                 tracing::warn!("{} holds no room", path.display());
                 continue;
             };
-            let file = OpenOptions::new().append(true).open(&path).map_err(refuses(&path))?;
+            let length = whole as u64;
+            let file = self.disk.open(&path, Open::Kept { length }).map_err(refuses(&path))?;
             if whole < bytes.len() {
                 tracing::warn!("cut {} torn bytes off {}", bytes.len() - whole, path.display());
-                file.set_len(whole as u64).map_err(refuses(&path))?;
             }
             let key = match rooms.restore(content) {
                 Ok(key) => key,
@@ -211,7 +244,6 @@ impl Writer {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let length = whole as u64;
             self.logs.insert(key, Log { path, file, length, base: length, dirty: false, rewriting: false });
         }
         Ok(())
@@ -219,7 +251,7 @@ impl Writer {
 
     fn run(mut self, tasks: &Receiver<Vec<Task>>) {
         loop {
-            let received = match self.until_sync() {
+            let received = match self.until_due() {
                 Some(wait) => tasks.recv_timeout(wait),
                 None => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
@@ -229,58 +261,102 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
-                    let _ = self.sync();
+                    if let Err(error) = self.sync() {
+                        tracing::error!("the end of what is kept may be missing: {error}");
+                    }
                     return;
                 }
             };
             if let Err(error) = result.and_then(|()| self.sync_if_due()) {
-                // The hub goes on without us.
-                let _ = self.report.send(Report::Failed { error });
-                return;
+                self.fail(error);
             }
+            self.ask_for_everything_if_due();
         }
     }
 
-    fn perform(&mut self, tasks: Vec<Task>) -> io::Result<()> {
-        let mut taken = 0;
-        for task in tasks {
-            match task {
-                Task::Keep(StoreOp::Create { room, name, attributes }) => {
-                    self.create(room, &name, &attributes)?;
-                }
-                Task::Keep(StoreOp::Commands { room, frames, ticket }) => {
-                    taken += frames.len();
-                    self.append(room, &log::commands_header(&frames), &frames)?;
-                    self.ticket = ticket;
-                }
-                Task::Keep(StoreOp::Attributes { room, attributes }) => {
-                    self.append(room, &log::attributes_record(&attributes), &[])?;
-                }
-                Task::Keep(StoreOp::Delete { room }) => self.delete(room)?,
-                Task::Keep(_) => {}
-                Task::Rewrite { room, content } => self.rewrite(room, &content)?,
-            }
+    // req: MIX-KEEP-7
+    fn fail(&mut self, error: io::Error) {
+        if self.failing_since.replace(Instant::now()).is_none() {
+            let _ = self.report.send(Report::Failed { error });
+        } else {
+            tracing::debug!("rooms are still not kept on disk: {error}");
         }
-        self.backlog.fetch_sub(taken, Ordering::Relaxed);
+        self.settle();
+    }
+
+    fn ask_for_everything_if_due(&mut self) {
+        if let Some(since) = &mut self.failing_since
+            && since.elapsed() >= self.disk.left_alone_for()
+        {
+            *since = Instant::now();
+            let _ = self.report.send(Report::WantsEverything);
+        }
+    }
+
+    /// Nobody waits any more for what was pushed so far.
+    fn settle(&self) {
         let _ = self.report.send(Report::Progress);
-        Ok(())
+        let _ = self.report.send(Report::Durable { ticket: self.ticket });
+    }
+
+    /// Does what was pushed. While the disk fails that is nothing, except beginning anew.
+    fn perform(&mut self, tasks: Vec<Task>) -> io::Result<()> {
+        let taken: usize = tasks.iter().map(Task::bytes).sum();
+        let last = tasks.iter().rev().find_map(Task::ticket);
+        self.ticket = last.unwrap_or(self.ticket);
+        let result = tasks.into_iter().try_for_each(|task| match task {
+            Task::Resume { rooms } => self.resume(&rooms),
+            _ if self.failing_since.is_some() => Ok(()),
+            Task::Keep(operation) => self.keep(&operation),
+            Task::Rewrite { room, content } => self.rewrite(room, &content),
+        });
+        self.backlog.fetch_sub(taken, Ordering::Relaxed);
+        if self.failing_since.is_some() {
+            self.settle();
+        } else {
+            let _ = self.report.send(Report::Progress);
+        }
+        result
+    }
+
+    fn keep(&mut self, operation: &StoreOp) -> io::Result<()> {
+        match operation {
+            StoreOp::Create { room, name, attributes } => self.create(*room, name, attributes),
+            StoreOp::Commands { room, frames, .. } => {
+                self.append(*room, &log::commands_header(frames), frames)
+            }
+            StoreOp::Attributes { room, attributes } => {
+                self.append(*room, &log::attributes_record(attributes), &[])
+            }
+            StoreOp::Delete { room } => self.delete(*room),
+            _ => Ok(()),
+        }
     }
 
     fn create(&mut self, room: RoomKey, name: &str, attributes: &str) -> io::Result<()> {
         self.delete(room)?;
-        let path = self.directory.join(format!("room-{}.log", self.next_number));
-        self.next_number += 1;
-        let mut file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+        let path = self.new_path();
+        let mut file = self.disk.open(&path, Open::New)?;
         let record = log::name_record(name, attributes);
-        file.write_all(&record)?;
+        if let Err(error) = file.append(&record, &[]) {
+            // It holds no room, and never will.
+            let _ = self.disk.remove(&path);
+            return Err(error);
+        }
         let length = record.len() as u64;
         self.logs.insert(room, Log { path, file, length, base: length, dirty: true, rewriting: false });
         self.sync_directory()
     }
 
+    fn new_path(&mut self) -> PathBuf {
+        let path = self.directory.join(format!("room-{}.log", self.next_number));
+        self.next_number += 1;
+        path
+    }
+
     fn append(&mut self, room: RoomKey, first: &[u8], second: &[u8]) -> io::Result<()> {
         let Some(log) = self.logs.get_mut(&room) else { return Ok(()) };
-        write_both(&mut log.file, first, second)?;
+        log.file.append(first, second)?;
         log.length += (first.len() + second.len()) as u64;
         log.dirty = true;
         if log.length > 2 * log.base + REWRITE_FROM && !log.rewriting {
@@ -291,36 +367,68 @@ impl Writer {
     }
 
     fn delete(&mut self, room: RoomKey) -> io::Result<()> {
-        let Some(log) = self.logs.remove(&room) else { return Ok(()) };
-        fs::remove_file(&log.path)?;
+        let Some(log) = self.logs.get(&room) else { return Ok(()) };
+        match self.disk.remove(&log.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => self.logs.remove(&room),
+        };
         self.sync_directory()
     }
 
     // req: MIX-KEEP-5
     fn rewrite(&mut self, room: RoomKey, content: &RoomContent) -> io::Result<()> {
         let Some(log) = self.logs.get_mut(&room) else { return Ok(()) };
-        let beside = log.path.with_extension("new");
-        let mut file = OpenOptions::new().append(true).create(true).open(&beside)?;
-        file.set_len(0)?;
+        let path = log.path.clone();
+        self.write_anew(room, content, path)
+    }
+
+    /// Writes a room beside its place and then moves it there.
+    fn write_anew(&mut self, room: RoomKey, content: &RoomContent, path: PathBuf) -> io::Result<()> {
+        let beside = path.with_extension("new");
+        let mut file = self.disk.open(&beside, Open::Anew)?;
         let attributes = Json::Object(content.attributes.clone()).to_string();
         let name = log::name_record(&content.name, &attributes);
-        file.write_all(&name)?;
+        file.append(&name, &[])?;
         let mut length = name.len();
         for commands in &content.commands {
             let header = log::commands_header(commands);
-            write_both(&mut file, &header, commands)?;
+            file.append(&header, commands)?;
             length += header.len() + commands.len();
         }
-        file.sync_data()?;
-        fs::rename(&beside, &log.path)?;
+        file.sync()?;
+        self.disk.rename(&beside, &path)?;
         let length = length as u64;
-        let path = std::mem::take(&mut log.path);
-        *log = Log { path, file, length, base: length, dirty: false, rewriting: false };
+        self.logs.insert(room, Log { path, file, length, base: length, dirty: false, rewriting: false });
         self.sync_directory()
     }
 
-    /// How long until the next forced write; `None` when nothing waits for one.
-    fn until_sync(&self) -> Option<Duration> {
+    /// Begins anew after a failure: what a file holds that failed is not known, so every room is written as it stands now.
+    // req: MIX-KEEP-8
+    fn resume(&mut self, rooms: &[(RoomKey, RoomContent)]) -> io::Result<()> {
+        let gone: Vec<RoomKey> =
+            self.logs.keys().filter(|known| !rooms.iter().any(|(room, _)| room == *known)).copied().collect();
+        for room in gone {
+            self.delete(room)?;
+        }
+        for (room, content) in rooms {
+            let path = self.logs.get(room).map(|log| log.path.clone());
+            let path = path.unwrap_or_else(|| self.new_path());
+            if let Err(error) = self.write_anew(*room, content, path.clone()) {
+                // A full disk is not to be kept full by a copy that is of no use.
+                let _ = self.disk.remove(&path.with_extension("new"));
+                return Err(error);
+            }
+        }
+        self.failing_since = None;
+        let _ = self.report.send(Report::Resumed);
+        Ok(())
+    }
+
+    /// How long until the next forced write or attempt; `None` when nothing waits for one.
+    fn until_due(&self) -> Option<Duration> {
+        if let Some(since) = self.failing_since {
+            return Some(self.disk.left_alone_for().saturating_sub(since.elapsed()));
+        }
         match self.fsync {
             Fsync::Interval(interval) if self.logs.values().any(|log| log.dirty) => {
                 Some(interval.saturating_sub(self.last_sync.elapsed()))
@@ -338,9 +446,12 @@ impl Writer {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        if self.failing_since.is_some() {
+            return Ok(());
+        }
         self.last_sync = Instant::now();
         for log in self.logs.values_mut().filter(|log| log.dirty) {
-            log.file.sync_data()?;
+            log.file.sync()?;
             log.dirty = false;
         }
         let _ = self.report.send(Report::Durable { ticket: self.ticket });
@@ -348,10 +459,23 @@ impl Writer {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        if cfg!(unix) && self.fsync == Fsync::Always {
-            File::open(&self.directory)?.sync_all()
-        } else {
-            Ok(())
+        if self.fsync == Fsync::Always { self.disk.sync_directory(&self.directory) } else { Ok(()) }
+    }
+}
+
+impl Task {
+    /// What it adds to the backlog.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Keep(StoreOp::Commands { frames, .. }) => frames.len(),
+            _ => 0,
+        }
+    }
+
+    fn ticket(&self) -> Option<u64> {
+        match self {
+            Self::Keep(StoreOp::Commands { ticket, .. }) => Some(*ticket),
+            _ => None,
         }
     }
 }
@@ -360,13 +484,8 @@ fn number_in(name: &str) -> Option<u64> {
     name.strip_prefix("room-")?.strip_suffix(".log")?.parse().ok()
 }
 
-fn write_both(file: &mut File, first: &[u8], second: &[u8]) -> io::Result<()> {
-    let written = file.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])?;
-    if let Some(rest) = first.get(written..) {
-        file.write_all(rest)?;
-    }
-    file.write_all(second.get(written.saturating_sub(first.len())..).unwrap_or_default())
-}
-
 const BACKLOG: usize = 64 << 20;
 const REWRITE_FROM: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::show;
 
 /// Each metric: its name, whether it only grows, what it says.
-fn all(metrics: &Metrics) -> [(&'static str, bool, &'static str, u64); 14] {
+fn all(metrics: &Metrics) -> [(&'static str, bool, &'static str, u64); 16] {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     [
         ("clients", false, "Clients connected", count(metrics.clients)),
@@ -33,6 +33,13 @@ fn all(metrics: &Metrics) -> [(&'static str, bool, &'static str, u64); 14] {
         ("updates_sent", true, "Updates of attributes sent", metrics.updates_sent),
         ("errors_sent", true, "Requests refused", metrics.errors_sent),
         ("commands_outside", true, "Commands of clients in no room", metrics.commands_outside),
+        (
+            "disk_failing",
+            false,
+            "1 while rooms are not kept since the disk fails",
+            metrics.disk_failing.into(),
+        ),
+        ("disk_failures", true, "How often the disk began to fail", metrics.disk_failures),
     ]
 }
 
@@ -49,7 +56,7 @@ pub(super) fn line(metrics: &Metrics) -> String {
         show::size(metrics.queued_bytes),
         metrics.clients_seen,
         metrics.clients_dropped,
-    )
+    ) + if metrics.disk_failing { "; ROOMS ARE NOT KEPT, the disk fails" } else { "" }
 }
 
 pub(super) fn document(event: &str, metrics: &Metrics) -> Value {

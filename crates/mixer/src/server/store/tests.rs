@@ -1,0 +1,264 @@
+//! Disks that fill up and fail under a running server.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use mixer_proto::frame::{self, Frames};
+use mixer_proto::json::Object;
+
+use crate::server::disk::{Disk, LogFile, Open, RealDisk};
+use crate::{Client, ClientEvent, ClientOptions, Fsync, SavedRoom, Server, StartError};
+
+const PLENTY: u64 = 1 << 40;
+
+/// A disk that does what the test wants, on top of the real one.
+#[derive(Clone, Debug)]
+struct Moody(Arc<Moods>);
+
+#[derive(Debug)]
+struct Moods {
+    /// Bytes that still fit.
+    left: AtomicU64,
+    syncs_fail: AtomicBool,
+    renames_fail: AtomicBool,
+    /// Attempts that failed.
+    failed: AtomicU64,
+}
+
+struct MoodyFile {
+    file: Box<dyn LogFile>,
+    disk: Moody,
+}
+
+impl Moody {
+    fn new() -> Self {
+        Self(Arc::new(Moods {
+            left: AtomicU64::new(PLENTY),
+            syncs_fail: AtomicBool::new(false),
+            renames_fail: AtomicBool::new(false),
+            failed: AtomicU64::new(0),
+        }))
+    }
+
+    fn error<T>(&self, kind: ErrorKind) -> io::Result<T> {
+        self.0.failed.fetch_add(1, Ordering::SeqCst);
+        Err(kind.into())
+    }
+}
+
+impl Disk for Moody {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn LogFile>> {
+        Ok(Box::new(MoodyFile { file: RealDisk.open(path, how)?, disk: self.clone() }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.0.renames_fail.load(Ordering::SeqCst) {
+            return self.error(ErrorKind::PermissionDenied);
+        }
+        RealDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        RealDisk.sync_directory(directory)
+    }
+
+    fn left_alone_for(&self) -> Duration {
+        Duration::from_millis(20)
+    }
+}
+
+impl LogFile for MoodyFile {
+    fn append(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        let bytes = [first, second].concat();
+        let left = self.disk.0.left.load(Ordering::SeqCst);
+        if left < bytes.len() as u64 {
+            // As real disks do: what fits is written.
+            self.disk.0.left.store(0, Ordering::SeqCst);
+            self.file.append(&bytes[..usize::try_from(left).unwrap()], &[])?;
+            return self.disk.error(ErrorKind::StorageFull);
+        }
+        self.disk.0.left.fetch_sub(bytes.len() as u64, Ordering::SeqCst);
+        self.file.append(first, second)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if self.disk.0.syncs_fail.load(Ordering::SeqCst) {
+            return self.disk.error(ErrorKind::Other);
+        }
+        self.file.sync()
+    }
+}
+
+fn serve(directory: &Path, fsync: Fsync, disk: &Moody) -> Server {
+    let builder = Server::builder().address("127.0.0.1:0".parse().unwrap());
+    builder.data(directory, fsync).disk(Arc::new(disk.clone())).spawn().unwrap()
+}
+
+async fn client(server: &Server) -> Client {
+    Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap()
+}
+
+fn room(commands: u32) -> SavedRoom {
+    let commands: Vec<Bytes> = (0..commands)
+        .map(|number| frame::encode(101, 1, &[&number.to_le_bytes()[..], &[7; 100]].concat()))
+        .collect();
+    SavedRoom { attributes: Object::new(), commands: commands.concat().into() }
+}
+
+/// The numbers of a room's commands.
+async fn numbers(client: &mut Client, room: &str) -> Vec<u32> {
+    let saved = client.save_room(room).await.unwrap();
+    Frames::new(&saved.commands).map(|f| u32::from_le_bytes(f.payload[..4].try_into().unwrap())).collect()
+}
+
+async fn until_failing(server: &Server, failing: bool) {
+    while server.metrics().await.unwrap().disk_failing != failing {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn within(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(60), Box::pin(test)).await.expect("the test takes too long");
+    });
+}
+
+const POLICIES: [Fsync; 2] = [Fsync::Always, Fsync::Interval(Duration::from_millis(5))];
+
+// proves: MIX-KEEP-7
+#[test]
+fn full_disk_stops_nobody_and_keeps_a_prefix() {
+    for fsync in POLICIES {
+        within(async {
+            let directory = tempfile::tempdir().unwrap();
+            let disk = Moody::new();
+            let server = serve(directory.path(), fsync, &disk);
+            let mut writer = client(&server).await;
+            writer.load_room("r", &room(100)).await.unwrap();
+            let stored = room(100).commands.len() as u64;
+            while PLENTY - disk.0.left.load(Ordering::SeqCst) < stored {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            disk.0.left.store(1234, Ordering::SeqCst);
+            let mut watcher = client(&server).await;
+            let mut tail = watcher.tail("r").await.unwrap();
+            let mut inside = writer.tail("r").await.unwrap();
+            while !matches!(inside.next().await.unwrap(), ClientEvent::Joined { .. }) {}
+            for number in 100..200_u32 {
+                writer.command(101, &[&number.to_le_bytes()[..], &[7; 100]].concat()).unwrap();
+                writer.flush().await.unwrap();
+            }
+            let mut seen = 0;
+            while seen < 200 {
+                seen += usize::from(matches!(tail.next().await.unwrap(), ClientEvent::Command { .. }));
+            }
+            until_failing(&server, true).await;
+            drop((writer, watcher));
+            server.shutdown().await;
+
+            let again = serve(directory.path(), fsync, &Moody::new());
+            let kept = numbers(&mut client(&again).await, "r").await;
+            assert!(kept.len() >= 100 && kept.len() < 200, "{}", kept.len());
+            assert!(kept.iter().copied().eq((0..).take(kept.len())), "not a prefix");
+            again.shutdown().await;
+        });
+    }
+}
+
+// proves: MIX-KEEP-8
+#[test]
+fn rooms_are_kept_again_once_the_disk_works_again() {
+    for fsync in POLICIES {
+        for mood in ["full", "syncs fail"] {
+            within(async {
+                let directory = tempfile::tempdir().unwrap();
+                let disk = Moody::new();
+                let server = serve(directory.path(), fsync, &disk);
+                let mut writer = client(&server).await;
+                writer.load_room("stays", &room(10)).await.unwrap();
+                writer.load_room("goes", &room(10)).await.unwrap();
+                match mood {
+                    "full" => disk.0.left.store(200, Ordering::SeqCst),
+                    _ => disk.0.syncs_fail.store(true, Ordering::SeqCst),
+                }
+                writer.load_room("comes", &room(20)).await.unwrap();
+                writer.delete_room("goes").await.unwrap();
+                until_failing(&server, true).await;
+                // It is tried again and fails again, and nothing half is left of that.
+                let failed = disk.0.failed.load(Ordering::SeqCst);
+                while disk.0.failed.load(Ordering::SeqCst) < failed + 3 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                disk.0.left.store(PLENTY, Ordering::SeqCst);
+                disk.0.syncs_fail.store(false, Ordering::SeqCst);
+                disk.0.renames_fail.store(true, Ordering::SeqCst);
+                let failed = disk.0.failed.load(Ordering::SeqCst);
+                while disk.0.failed.load(Ordering::SeqCst) < failed + 2 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                disk.0.renames_fail.store(false, Ordering::SeqCst);
+                until_failing(&server, false).await;
+                let metrics = server.metrics().await.unwrap();
+                assert_eq!(metrics.disk_failures, 1);
+                writer.load_room("later", &room(5)).await.unwrap();
+                server.shutdown().await;
+                let mut files: Vec<_> = std::fs::read_dir(directory.path())
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect();
+                files.sort();
+                assert!(files.len() == 4 && files.iter().all(|name| !name.ends_with("new")), "{files:?}");
+
+                let again = serve(directory.path(), fsync, &Moody::new());
+                let mut reader = client(&again).await;
+                let rooms = reader.list_rooms().await.unwrap();
+                let mut names: Vec<_> = rooms.iter().map(|room| room.name.as_str()).collect();
+                names.sort_unstable();
+                assert_eq!(names, ["comes", "later", "stays"]);
+                for (name, count) in [("stays", 10), ("comes", 20), ("later", 5)] {
+                    assert!(numbers(&mut reader, name).await.into_iter().eq(0..count), "{name}");
+                }
+                again.shutdown().await;
+            });
+        }
+    }
+}
+
+// proves: MIX-KEEP-8
+#[test]
+fn stopping_tries_a_disk_once_more_that_had_failed() {
+    within(async {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Moody::new();
+        let server = serve(directory.path(), Fsync::Always, &disk);
+        disk.0.left.store(10, Ordering::SeqCst);
+        client(&server).await.load_room("r", &room(10)).await.unwrap();
+        until_failing(&server, true).await;
+        disk.0.left.store(PLENTY, Ordering::SeqCst);
+        server.shutdown().await;
+        let again = serve(directory.path(), Fsync::Always, &disk);
+        assert!(numbers(&mut client(&again).await, "r").await.into_iter().eq(0..10));
+        again.shutdown().await;
+    });
+}
+
+#[test]
+fn room_that_cannot_be_read_keeps_the_server_from_starting_and_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("room-3.log")).unwrap();
+    let builder = Server::builder().address("127.0.0.1:0".parse().unwrap());
+    let Err(StartError::RoomsUnreadable(error)) = builder.data(directory.path(), Fsync::Always).spawn()
+    else {
+        panic!("started");
+    };
+    assert!(error.to_string().contains("room-3.log"), "{error}");
+}
