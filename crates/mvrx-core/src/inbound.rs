@@ -25,6 +25,8 @@ pub(crate) struct Inbound {
     pub(crate) exporting: bool,
     /// Requests that came while a file was on its way.
     pub(crate) waiting: VecDeque<Request>,
+    /// The peer has ended its direction; the file under way may still reach it whole.
+    pub(crate) ended: bool,
 }
 
 impl Core {
@@ -36,7 +38,14 @@ impl Core {
         }
         self.inbound.insert(
             conn,
-            Inbound { peer, station: None, sending: None, exporting: false, waiting: VecDeque::new() },
+            Inbound {
+                peer,
+                station: None,
+                sending: None,
+                exporting: false,
+                waiting: VecDeque::new(),
+                ended: false,
+            },
         );
         self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.first_message);
     }
@@ -52,14 +61,26 @@ impl Core {
     }
 
     pub(crate) fn close_inbound(&mut self, conn: ConnId) {
-        if self.forget_inbound(conn) {
+        if self.inbound.contains_key(&conn) {
             self.out.push_back(Output::Close { conn });
+            self.inbound_closed(conn);
         }
     }
 
-    pub(crate) fn forget_inbound(&mut self, conn: ConnId) -> bool {
+    /// The connection is over, but for a file on its way: how that ends is still told.
+    pub(crate) fn inbound_closed(&mut self, conn: ConnId) {
+        match self.inbound.get_mut(&conn).filter(|inbound| inbound.sending.is_some()) {
+            Some(inbound) => {
+                inbound.ended = true;
+                inbound.waiting.clear();
+            }
+            None => self.forget_inbound(conn),
+        }
+    }
+
+    pub(crate) fn forget_inbound(&mut self, conn: ConnId) {
         self.agenda.clear(Timer::Inbound(conn));
-        self.inbound.remove(&conn).is_some()
+        self.inbound.remove(&conn);
     }
 
     pub(crate) fn serve(&mut self, conn: ConnId, parsed: &Parsed) {

@@ -48,7 +48,7 @@ pub enum Input {
         /// The message and the deviations that were tolerated in it.
         parsed: Arc<Parsed>,
     },
-    /// A message came that cannot be read; the connection itself is in order.
+    /// Something came that cannot be read: a message, with the connection in order, or bytes that are no package.
     Malformed {
         /// On this connection.
         conn: ConnId,

@@ -440,13 +440,14 @@ impl Core {
         }
     }
 
-    /// A station that discovery no longer shows and that does not answer is lost.
+    /// A station that discovery no longer shows and that does not answer, or whose last address is another's, is lost.
     pub(crate) fn give_up_if_gone(&mut self, target: Target) {
         let Target::Station(station) = target else { return };
         let gone = self
             .peers
             .get(&station)
-            .is_some_and(|p| p.places.is_empty() && p.lane.failures >= self.config.timers.lost_after);
+            .filter(|peer| peer.places.is_empty())
+            .is_some_and(|p| p.lane.failures >= self.config.timers.lost_after || !p.has_address());
         if gone {
             self.membership(station, MembershipEvent::GaveUp);
         }

@@ -45,6 +45,7 @@ pub enum Output {
         dialect: Dialect,
     },
     /// Write a file of the store. Messages for this connection wait until it is out; other connections do not.
+    /// [`crate::Input::FileSent`] or [`crate::Input::FileFailed`] answers each, also where the connection is closed meanwhile.
     SendFile {
         /// On this connection.
         conn: ConnId,

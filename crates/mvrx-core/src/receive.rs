@@ -155,6 +155,7 @@ impl Core {
         }
         if found != self.config.station && self.make_peer(found, &ret.station_name) {
             self.answered(found, address);
+            self.watch_unseen(found);
             self.join_answered(found, ret);
         }
         if let Some(exchange) = self.exchanges.get_mut(&conn) {
@@ -244,8 +245,11 @@ impl Core {
         let address =
             self.exchanges.get(&conn).map(|e| e.address).or(self.inbound.get(&conn).map(|i| i.peer));
         let Some(address) = address else { return };
-        self.peer_error(address, what);
-        if self.exchanges.contains_key(&conn) {
+        self.peer_error(address, what.clone());
+        if let Some(Purpose::Request(request)) = self.exchanges.get(&conn).map(|e| e.purpose) {
+            self.drop_exchange(conn);
+            self.attempt_failed(request, FetchEvent::Failed, what);
+        } else if self.exchanges.contains_key(&conn) {
             self.exchange(conn, ExchangeEvent::Broken, true);
         } else {
             // Which reply it waits for cannot be told; it learns sooner from a closed connection than from its own timeout.
@@ -291,7 +295,7 @@ impl Core {
         if self.exchanges.contains_key(&conn) {
             self.exchange(conn, ExchangeEvent::of_ending(ending), false);
         } else {
-            self.forget_inbound(conn);
+            self.inbound_closed(conn);
         }
     }
 

@@ -136,16 +136,21 @@ impl Core {
     pub(crate) fn on_file_sent(&mut self, conn: ConnId, length: u64) {
         let Some(inbound) = self.inbound.get_mut(&conn) else { return };
         let Some(file) = inbound.sending.take() else { return };
-        let (station, address) = (inbound.station, inbound.peer);
+        let (station, address, ended) = (inbound.station, inbound.peer, inbound.ended);
         let station = station.or(self.only_station_at(address.ip()));
-        self.touch_inbound(conn);
         self.event(Event::Served { file, station, length });
+        if ended {
+            self.forget_inbound(conn);
+            return;
+        }
+        self.touch_inbound(conn);
         self.next_request(conn, address);
     }
 
     pub(crate) fn serve_failed(&mut self, conn: ConnId, why: String) {
         let Some(inbound) = self.inbound.get_mut(&conn) else { return };
-        let (file, station) = (inbound.sending.take(), inbound.station);
+        let (file, station, address) = (inbound.sending.take(), inbound.station, inbound.peer);
+        let station = station.or(self.only_station_at(address.ip()));
         self.forget_inbound(conn);
         if let Some(file) = file {
             self.event(Event::ServeFailed { file, station, why });

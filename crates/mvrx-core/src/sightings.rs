@@ -114,8 +114,13 @@ impl Core {
         }
     }
 
+    /// A silent member is asked whether it is still there, as long as there is somewhere to ask; anybody else is forgotten.
     pub(crate) fn on_unseen(&mut self, station: StationUuid) {
-        if self.peers.get(&station).is_some_and(|p| p.places.is_empty()) {
+        let Some(peer) = self.peers.get(&station).filter(|p| p.places.is_empty()) else { return };
+        if self.presence == Presence::Present && peer.has_address() {
+            self.membership(station, MembershipEvent::Vanished);
+            self.watch_unseen(station);
+        } else {
             self.forget(station);
         }
     }

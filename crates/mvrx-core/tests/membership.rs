@@ -272,6 +272,50 @@ fn another_station_at_the_address_is_told_and_both_are_joined_in_the_end() {
 }
 
 #[test]
+fn a_station_known_from_an_address_alone_is_asked_and_dropped_when_another_answers_there() {
+    let mut desk = Desk::new();
+    desk.sight(1);
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(2, "Vectorworks", ok(), vec![]));
+    assert_eq!(desk.core.station(station(2)).unwrap().membership, Membership::Member);
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    desk.out.clear();
+    // It started anew with another StationUUID, and discovery never showed the second one.
+    let unseen = desk.core.config().timers.unseen;
+    desk.pass(unseen);
+    let (conn, to, _) = desk.connect();
+    assert_eq!(to, address(1));
+    desk.receive(conn, join_ret_from(3, "Vectorworks", ok(), vec![]));
+    assert_eq!(desk.core.station(station(2)), None);
+    assert!(desk.saw(|e| matches!(e, Event::StationLost { station: lost } if *lost == station(2))));
+    assert_eq!(desk.core.station(station(3)).unwrap().membership, Membership::Member);
+}
+
+#[test]
+fn a_silent_member_that_discovery_does_not_show_is_asked_again_and_again() {
+    let mut desk = Desk::new();
+    let conn = desk.accept(1);
+    desk.receive(conn, join_from(1, "Perastage", vec![]));
+    desk.sight(1);
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(1, "Perastage", ok(), vec![]));
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(1, "Perastage", ok(), vec![]));
+    let unseen = desk.core.config().timers.unseen;
+    for _ in 0..3 {
+        desk.pass(unseen);
+        let (conn, to, message) = desk.connect();
+        assert_eq!(to, address(1));
+        assert!(matches!(message, Message::Join(_)), "{message:?}");
+        desk.receive(conn, join_ret_from(1, "Perastage", ok(), vec![]));
+        assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Member);
+    }
+    desk.pass(unseen * 2);
+    assert_eq!(desk.core.station(station(1)), None, "it no longer answers");
+}
+
+#[test]
 fn a_place_without_uuid_becomes_the_station_that_answers() {
     let mut desk = Desk::new();
     desk.step(Input::Sighted(Sighting {

@@ -391,3 +391,63 @@ fn a_holder_whose_only_address_is_another_stations_is_not_asked_there_and_the_re
     desk.request(1, 1).pass(Duration::from_secs(10));
     assert!(desk.saw(|e| *e == Event::RequestFailed { request: R, failure: RequestFailure::NobodyHasIt }));
 }
+
+#[test]
+fn a_file_that_goes_out_after_its_asker_ended_its_direction_is_told_as_sent() {
+    let mut desk = Desk::new();
+    desk.command(Command::Publish(commit(1, 0)));
+    let conn = desk.accept(1);
+    desk.receive(conn, request_for(1));
+    desk.close(conn, Ending::Clean);
+    assert!(!desk.saw(|e| matches!(e, Event::Served { .. } | Event::ServeFailed { .. })));
+    desk.step(Input::FileSent { conn, length: 1001 });
+    assert!(desk.saw(|e| matches!(e, Event::Served { file: sent, length: 1001, .. } if *sent == file(1))));
+    assert_eq!(desk.core.connections(), (0, 0));
+    assert_eq!(desk.core.timers().count(), 0);
+}
+
+#[test]
+fn a_file_whose_connection_breaks_is_told_as_not_sent() {
+    for broken_by in [Ending::Clean, Ending::Broken] {
+        let mut desk = Desk::new();
+        desk.command(Command::Publish(commit(1, 0)));
+        let conn = desk.accept(1);
+        desk.receive(conn, request_for(1));
+        desk.close(conn, broken_by);
+        desk.step(Input::FileFailed { conn, what: "the peer is gone".to_owned(), local: false });
+        assert!(
+            desk.saw(|e| matches!(e, Event::ServeFailed { why, .. } if why == "the peer is gone")),
+            "{broken_by:?}"
+        );
+        assert_eq!(desk.core.connections(), (0, 0));
+    }
+}
+
+#[test]
+fn a_file_on_a_connection_that_goes_wrong_is_told_how_it_ended() {
+    let mut desk = Desk::new();
+    desk.command(Command::Publish(commit(1, 0)));
+    let conn = desk.accept(1);
+    desk.receive(conn, request_for(1));
+    desk.step(Input::Malformed { conn, what: "not a package".to_owned() });
+    assert!(desk.closed(conn));
+    desk.step(Input::FileSent { conn, length: 1001 });
+    assert!(desk.saw(|e| matches!(e, Event::Served { .. })));
+    assert_eq!(desk.core.connections(), (0, 0));
+}
+
+#[test]
+fn a_request_answered_by_what_is_no_package_says_so() {
+    let mut desk = Desk::new();
+    desk.join_with(1, "Vectorworks", vec![commit(1, 1)]);
+    desk.request(7, 1);
+    let (conn, _, _) = desk.connect();
+    desk.step(Input::Malformed { conn, what: "wrong magic number 1213486160".to_owned() });
+    assert!(desk.closed(conn));
+    let told = desk.events().into_iter().find_map(|e| match e {
+        Event::RequestFailed { failure, .. } => Some(failure.to_string()),
+        _ => None,
+    });
+    assert!(told.as_deref().is_some_and(|text| text.contains("wrong magic number")), "{told:?}");
+    assert!(desk.core.station(station(1)).unwrap().reachable, "it answers, only not well");
+}

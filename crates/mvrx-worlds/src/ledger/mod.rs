@@ -6,6 +6,7 @@
 //! | checker | promises |
 //! |---|---|
 //! | `request-ends-once` | a request ends once, and only one that was made; at rest none is open |
+//! | `serving-ends-once` | a file told to be on its way out is told once to be sent or not; at rest none is on its way |
 //! | `bytes-are-the-source's` | what is kept, restored or sent is byte for byte what was committed under that FileUUID |
 //! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, or until it vanished and was seen again |
 //! | `audience-is-kept` | a commit for some is listed, announced, served and shown to them alone |
@@ -216,6 +217,26 @@ impl Ledger {
         if let Some(request) = self.view(host).and_then(|view| view.open.first().copied()) {
             self.violate(ENDS_ONCE, format_args!("{host}: request {} never ends", request.0));
         }
+        if let Some(serving) = self.view(host).map(|view| view.serving).filter(|serving| *serving > 0) {
+            self.violate(
+                SERVING_ENDS_ONCE,
+                format_args!("{host}: how {serving} files went out is never told"),
+            );
+        }
+    }
+
+    pub(crate) fn serves(&mut self, host: HostId) {
+        if let Some(view) = self.view(host) {
+            view.serving += 1;
+        }
+    }
+
+    pub(crate) fn served(&mut self, host: HostId) {
+        let Some(view) = self.view(host) else { return };
+        match view.serving.checked_sub(1) {
+            Some(left) => view.serving = left,
+            None => self.violate(SERVING_ENDS_ONCE, format_args!("{host} served what it never began")),
+        }
     }
 
     // ---- whom what is said to
@@ -256,6 +277,8 @@ impl Ledger {
 
 /// Each request ends once.
 pub(crate) const ENDS_ONCE: &str = "request-ends-once";
+/// Each file that goes out is told to be out, or not.
+pub(crate) const SERVING_ENDS_ONCE: &str = "serving-ends-once";
 /// Files are what their author committed.
 pub(crate) const BYTES: &str = "bytes-are-the-source's";
 /// Who left is left alone.

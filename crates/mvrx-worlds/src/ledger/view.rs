@@ -12,6 +12,8 @@ pub(crate) struct View {
     pub(crate) me: StationUuid,
     pub(crate) open: BTreeSet<RequestId>,
     pub(crate) made: BTreeSet<RequestId>,
+    /// Files told to be on their way out.
+    pub(crate) serving: u32,
     /// Who sent LEAVE and has not come back.
     pub(crate) left: BTreeSet<StationUuid>,
     places: BTreeMap<PlaceId, (Option<StationUuid>, Vec<SocketAddr>)>,
@@ -27,6 +29,7 @@ impl View {
             me,
             open: BTreeSet::new(),
             made: BTreeSet::new(),
+            serving: 0,
             left: BTreeSet::new(),
             places: BTreeMap::new(),
             ever_at: BTreeMap::new(),

@@ -5,7 +5,7 @@ use mvrx_core::{ConnId, Event, Input, Output, RequestId};
 use mvrx_message::{Commit, FileUuid, Message, Txt};
 
 use super::link::Link;
-use super::{IDLE, Station};
+use super::{Closing, IDLE, Station};
 
 impl Station {
     pub(super) fn carry_out(&mut self, output: Output, net: &mut HostCtx<'_>) {
@@ -89,7 +89,9 @@ impl Station {
     }
 
     fn send_file(&mut self, conn: ConnId, file: FileUuid, net: &mut HostCtx<'_>) {
-        let Some(link) = self.links.get_mut(&conn) else { return };
+        let Some(link) = self.links.get_mut(&conn) else {
+            return self.sending_ended(Some((conn, 0)), false, net);
+        };
         match self.shelf.open(file) {
             Ok(content) => {
                 let mut ledger = self.setup.ledger.borrow_mut();
@@ -161,6 +163,8 @@ impl Station {
             }
             Event::RequestFailed { request, .. } => ledger.request_ended(host, *request),
             Event::CommitSeen { file, .. } => ledger.sees(host, *file),
+            Event::Serving { .. } => ledger.serves(host),
+            Event::Served { .. } | Event::ServeFailed { .. } => ledger.served(host),
             _ => {}
         }
     }
@@ -185,13 +189,32 @@ impl Station {
         if let Some(id) = self.by_conn.get(&conn).copied() {
             return self.flush(id, net);
         }
-        if let Some((queue, at)) = self.closing.get_mut(&conn) {
-            *at = net.now() + IDLE;
-            if queue.flush(conn, net) != Ok(false) {
+        if let Some(closing) = self.closing.get_mut(&conn) {
+            closing.until = net.now() + IDLE;
+            let flushed = closing.queue.flush(conn, net);
+            if flushed != Ok(false) {
+                let sending = closing.sending;
                 self.closing.remove(&conn);
                 net.close(conn);
+                self.sending_ended(sending, flushed == Ok(true), net);
             }
         }
+    }
+
+    /// A file that was still on its way when its link was let go is out, or never will be.
+    pub(super) fn sending_ended(
+        &mut self,
+        sending: Option<(ConnId, u64)>,
+        whole: bool,
+        net: &mut HostCtx<'_>,
+    ) {
+        let Some((conn, length)) = sending else { return };
+        let input = if whole {
+            Input::FileSent { conn, length }
+        } else {
+            Input::FileFailed { conn, what: "the connection broke".to_owned(), local: false }
+        };
+        self.step(input, net);
     }
 
     /// Ends reading at once; what waits still goes out, then the link is closed.
@@ -202,10 +225,14 @@ impl Station {
         if let Some(receiving) = link.abandon() {
             self.shelf.drop_file(&receiving.incoming);
         }
-        if link.out.flush(link.conn, net) == Ok(false) {
-            self.closing.insert(link.conn, (link.out, net.now() + IDLE));
+        let sending = link.sending.map(|(_, length)| (id, length));
+        let flushed = link.out.flush(link.conn, net);
+        if flushed == Ok(false) {
+            let closing = Closing { queue: link.out, until: net.now() + IDLE, sending };
+            self.closing.insert(link.conn, closing);
         } else {
             net.close(link.conn);
+            self.sending_ended(sending, flushed == Ok(true), net);
         }
     }
 }

@@ -41,6 +41,15 @@ pub(crate) struct Setup {
     pub(crate) ledger: Shared,
 }
 
+/// A connection whose last bytes go out.
+#[derive(Debug)]
+struct Closing {
+    queue: lan_sim::SendQueue,
+    until: Time,
+    /// The file among them.
+    sending: Option<(ConnId, u64)>,
+}
+
 /// A station of ours.
 #[derive(Debug)]
 pub struct Station {
@@ -54,7 +63,7 @@ pub struct Station {
     /// Links with a file on its way: those whose silence is timed.
     transfers: BTreeSet<ConnId>,
     /// The core has forgotten these; what waits goes out, then they are closed.
-    closing: BTreeMap<Conn, (lan_sim::SendQueue, Time)>,
+    closing: BTreeMap<Conn, Closing>,
     sights: Sights,
     arrived: BTreeMap<RequestId, Incoming>,
     next_accepted: u64,
@@ -300,7 +309,8 @@ impl Station {
             }
             Event::Writable { conn } => self.writable(conn, net),
             Event::Broken { conn, .. } => {
-                self.closing.remove(&conn);
+                let closing = self.closing.remove(&conn);
+                self.sending_ended(closing.and_then(|closing| closing.sending), false, net);
                 if let Some(id) = self.by_conn.get(&conn).copied() {
                     self.ended(id, Ending::Broken, net);
                 }
@@ -322,7 +332,7 @@ impl Station {
     /// When to be woken.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let idle = self.transferring().filter_map(|(_, link)| link.idle_at).min();
-        let closing = self.closing.values().map(|(_, at)| *at).min();
+        let closing = self.closing.values().map(|closing| closing.until).min();
         [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline()]
             .into_iter()
             .flatten()
@@ -431,6 +441,10 @@ impl Station {
     }
 
     fn file_failed(&mut self, id: ConnId, what: String, local: bool, net: &mut HostCtx<'_>) {
+        if let Some(link) = self.links.get_mut(&id) {
+            // Told below.
+            link.sending = None;
+        }
         let received = self.links.get_mut(&id).and_then(|link| link.abandon());
         if let Some(receiving) = &received {
             self.shelf.drop_file(&receiving.incoming);
@@ -457,10 +471,11 @@ impl Station {
             self.file_failed(id, "nothing moved for too long".to_owned(), false, net);
         }
         let stuck: Vec<Conn> =
-            self.closing.iter().filter(|(_, (_, at))| *at <= now).map(|(conn, _)| *conn).collect();
+            self.closing.iter().filter(|(_, closing)| closing.until <= now).map(|(conn, _)| *conn).collect();
         for conn in stuck {
-            self.closing.remove(&conn);
+            let closing = self.closing.remove(&conn);
             net.abort(conn);
+            self.sending_ended(closing.and_then(|closing| closing.sending), false, net);
         }
     }
 }
