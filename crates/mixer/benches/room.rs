@@ -1,7 +1,7 @@
 //! How our server compares, in one run, with a plain tokio relay of bytes, and with the reference server where `MIXER_REFERENCE` names a checkout of it.
 //!
 //! `cargo bench -p mixer` prints one line per scenario: medians, and the ratio to ours taken round by round. Only ratios within one run mean anything.
-//! `MIXER_BENCH_ROUNDS` sets the rounds (5).
+//! `MIXER_BENCH_ROUNDS` sets the rounds (5). Words after `--` choose scenarios: `5x256`, `50x65536`, `join`, `latency`, `idle`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,7 +37,13 @@ fn main() {
     let rounds = std::env::var("MIXER_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     let reference = std::env::var("MIXER_REFERENCE").ok();
     println!("fan-out, delivered messages per second");
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wants =
+        |scenario: &str| wanted.is_empty() || wanted.iter().any(|word| scenario.contains(word.as_str()));
     for (receivers, bytes, messages) in FAN_OUTS {
+        if !wants(&format!("{receivers}x{bytes}")) {
+            continue;
+        }
         let mut ours = Vec::new();
         let (mut to_relay, mut to_reference) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
@@ -60,10 +66,18 @@ fn main() {
         );
         finish(&mut to_reference);
     }
-    other_scenarios(rounds, reference.as_deref());
+    if wants("join") {
+        late_joins(rounds, reference.as_deref());
+    }
+    if wants("latency") {
+        latencies(rounds, reference.as_deref());
+    }
+    if wants("idle") {
+        println!("1,000 idle clients: {:.2} % of a core", with_ours(idle_cost) * 100.0);
+    }
 }
 
-fn other_scenarios(rounds: usize, reference: Option<&str>) {
+fn late_joins(rounds: usize, reference: Option<&str>) {
     let (mut joins, mut memory, mut to_reference) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let join = with_ours(|address| late_join(address, 100_000, 256));
@@ -77,6 +91,9 @@ fn other_scenarios(rounds: usize, reference: Option<&str>) {
     // The first round alone finds untouched memory.
     print!("late join to 100,000 x 256 B: {:.1} ms, resident {:.2} of stored", median(&mut joins), memory[0]);
     finish(&mut to_reference);
+}
+
+fn latencies(rounds: usize, reference: Option<&str>) {
     let (mut p99, mut to_reference) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let own = with_ours(|address| latency(address, 5, 500));
@@ -87,7 +104,6 @@ fn other_scenarios(rounds: usize, reference: Option<&str>) {
     }
     print!("latency at 500 messages/s to 5 clients: p99 {:.0} us", median(&mut p99));
     finish(&mut to_reference);
-    println!("1,000 idle clients: {:.2} % of a core", with_ours(idle_cost) * 100.0);
 }
 
 fn finish(to_reference: &mut [f64]) {
