@@ -27,7 +27,7 @@ use crate::disk::{Disk, DiskError, ReadFile, WriteFile};
 use crate::error::{PublishError, PutAwayError, ReadError, RemoveError, WriteError};
 use crate::limits::Limits;
 use crate::problem::Problem;
-use crate::put_away;
+use crate::put_away::{self, Wish};
 use crate::store::{Expect, PutAway, StoredCommit};
 use crate::stored_file::StoredFile;
 
@@ -153,7 +153,8 @@ impl<S: Shelf> Engine<S> {
         &self,
         file: FileUuid,
         folder: &Path,
-        name_hint: &str,
+        wish: Wish<'_>,
+        give_up: Option<&Path>,
         cancel: &Cancel,
     ) -> Result<PutAway, PutAwayError> {
         let stored = self.commit(file).ok_or(ReadError::FileNotListed { file })?;
@@ -167,8 +168,9 @@ impl<S: Shelf> Engine<S> {
             length: stored.length,
             attempts: self.limits.name_attempts,
             cancel,
+            give_up,
         };
-        saving.save(&open, name_hint)
+        saving.save(&open, wish)
     }
 
     pub(crate) fn problems(&self) -> Vec<Problem> {
@@ -262,7 +264,7 @@ macro_rules! store_by_engine {
                 name_hint: &str,
                 cancel: &Cancel,
             ) -> Result<PutAway, $crate::error::PutAwayError> {
-                self.engine.put_away(file, folder, name_hint, cancel)
+                self.engine.put_away(file, folder, $crate::put_away::Wish::Hint(name_hint), None, cancel)
             }
 
             fn problems(&self) -> Vec<Problem> {

@@ -289,6 +289,12 @@ pub enum PutAwayError {
         /// [`Limits::name_attempts`](crate::Limits::name_attempts).
         attempts: u32,
     },
+    /// There is another file, or something that is no file, at the very path that was asked for.
+    #[error("{} is there already; nothing is overwritten", path.display())]
+    NameTaken {
+        /// The path.
+        path: PathBuf,
+    },
     /// The bytes read from the store are not those that were stored: its disk rotted.
     #[error("the stored bytes of {file} are no longer those that were stored")]
     StoredContentDamaged {

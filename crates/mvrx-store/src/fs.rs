@@ -21,6 +21,7 @@
 //! on is synced, and after it the folder is, before the caller hears of it. The newest `removed` stays, so that no
 //! sequence number is used twice. Nothing else in the folder is ever touched.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,10 +31,11 @@ use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::disk::{Disk, DiskAction, DiskError, Links, Naming, RealDisk, SystemCalls};
 use crate::engine::{Engine, store_by_engine};
-use crate::error::OpenStoreError;
+use crate::error::{OpenStoreError, PutAwayError, ReadError};
 use crate::limits::Limits;
 use crate::lock::DirLock;
 use crate::problem::Problem;
+use crate::put_away::Wish;
 use crate::store::{Expect, Pending, PutAway, StoredCommit, Writer};
 use crate::stored_file::StoredFile;
 
@@ -73,6 +75,15 @@ pub struct FsOptions {
     pub system_calls: SystemCalls,
     /// A lock that is held already, on the directory or one that contains it. Without one the directory is locked.
     pub lock: Option<DirLock>,
+}
+
+/// What [`FsStore::take_out`] calls the file.
+#[derive(Debug, Clone, Copy)]
+pub enum TakeOutName<'a> {
+    /// A safe name made of this one, with a number where it is taken.
+    Hint(&'a str),
+    /// This name as it is: the user typed it.
+    Exactly(&'a OsStr),
 }
 
 impl FsStore {
@@ -115,6 +126,37 @@ impl FsStore {
         options: FsOptions,
     ) -> Result<Self, OpenStoreError> {
         Self::open_locked(disk, directory, options, None)
+    }
+
+    /// Moves a listed file out of the store, for a store that is about to be thrown away: as [`Store::put_away`](crate::Store::put_away),
+    /// but by a rename where the folder is on the store's disk, so that nothing is copied.
+    ///
+    /// The commit is no longer listed then. Who has the file open reads on.
+    ///
+    /// # Errors
+    /// See [`PutAwayError`]; the file is still listed then.
+    // req: STO-13
+    pub fn take_out(
+        &self,
+        file: FileUuid,
+        folder: &Path,
+        name: TakeOutName<'_>,
+        cancel: &Cancel,
+    ) -> Result<PutAway, PutAwayError> {
+        let stored = self.engine.commit(file).ok_or(ReadError::FileNotListed { file })?;
+        let from = self.engine.shelf.path_of(&stored);
+        let exact;
+        let wish = match name {
+            TakeOutName::Hint(hint) => Wish::Hint(hint),
+            TakeOutName::Exactly(name) => {
+                exact = folder.join(name);
+                Wish::Exactly(&exact)
+            }
+        };
+        let saved = self.engine.put_away(file, folder, wish, Some(&from), cancel)?;
+        // The file is where it was wanted; a record that stays is cleaned up at the store's next start, if there is one.
+        let _ = self.engine.remove(file);
+        Ok(saved)
     }
 
     fn open_locked(

@@ -83,11 +83,12 @@ pub use error::{
     ImportError, ListError, OpenStoreError, PublishError, PutAwayError, ReadError, RemoveError, StoreError,
     WriteError,
 };
-pub use fs::{FsOptions, FsStore};
+pub use fs::{FsOptions, FsStore, TakeOutName};
 pub use limits::Limits;
 pub use lock::DirLock;
 pub use mem::MemStore;
 pub use mvr_version::{StoredReader, mvr_version};
 pub use problem::{Problem, RecordDamage};
+pub use put_away::leftovers::clear_leftovers;
 pub use store::{Expect, Pending, PutAway, Store, StoredCommit, Writer};
 pub use stored_file::{Extent, StoredFile};

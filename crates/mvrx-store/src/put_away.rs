@@ -4,7 +4,11 @@
 //! followed. Names are tried in order, `rig.mvr`, `rig (2).mvr`, `rig (3).mvr`: the first that has the very same
 //! bytes already is the answer, the first that is free is taken. So saving twice gives one file, and a file that the
 //! user changed stays beside the new one. Other programs may write to the folder at the same time.
+//!
+//! A store that is about to be thrown away gives its file up instead: the first step is then the rename, and no second
+//! copy lies on the disk at any time. A name that the user typed is taken as it is, or not at all.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +22,8 @@ use crate::error::PutAwayError;
 use crate::store::PutAway;
 use crate::stored_file::StoredFile;
 
+pub(crate) mod leftovers;
+
 /// Everything a save needs to know but the file's name and bytes.
 pub(crate) struct Saving<'a> {
     pub(crate) disk: &'a dyn Disk,
@@ -28,6 +34,17 @@ pub(crate) struct Saving<'a> {
     pub(crate) length: u64,
     pub(crate) attempts: u32,
     pub(crate) cancel: &'a Cancel,
+    /// The stored file itself, when it may be moved away.
+    pub(crate) give_up: Option<&'a Path>,
+}
+
+/// How the file is to be called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wish<'a> {
+    /// Made safe, with a number where it is taken.
+    Hint(&'a str),
+    /// This path and no other.
+    Exactly(&'a Path),
 }
 
 /// What a name in the folder is to us.
@@ -47,33 +64,39 @@ struct Temporary<'a> {
 
 impl Saving<'_> {
     // req: STO-13
-    pub(crate) fn save(&self, stored: &StoredFile, name_hint: &str) -> Result<PutAway, PutAwayError> {
+    pub(crate) fn save(&self, stored: &StoredFile, wish: Wish<'_>) -> Result<PutAway, PutAwayError> {
         self.check_folder()?;
-        let name = safe_file_name(name_hint);
         let mut number = 1;
-        let (mut target, free) = self.first_name(&name, &mut number)?;
+        let (mut target, free) = self.first_name(wish, &mut number)?;
         if !free {
             return Ok(PutAway { path: target, already_there: true });
         }
-        let (mut file, mut temporary) = self.create_temporary()?;
-        self.fill(&mut *file, stored, &temporary.path)?;
-        file.sync().named(DiskAction::Sync, &target)?;
-        // Some systems do not rename what is open for writing.
-        drop(file);
+        let mut copy = match self.give_up {
+            Some(_) => None,
+            None => Some(self.copy_of(stored)?),
+        };
         loop {
-            match self.disk.rename_new(&temporary.path, &target) {
+            let from = copy.as_ref().map(|copy| copy.path.as_path()).or(self.give_up).unwrap_or(&target);
+            match self.disk.rename_new(from, &target) {
                 Ok(()) => break,
                 // Somebody took the name meanwhile.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    let (next, free) = self.first_name(wish, &mut number)?;
+                    if !free {
+                        return Ok(PutAway { path: next, already_there: true });
+                    }
+                    target = next;
+                }
+                // The folder is on another disk.
+                Err(error) if error.kind() == ErrorKind::CrossesDevices && copy.is_none() => {
+                    copy = Some(self.copy_of(stored)?);
+                }
                 Err(error) => return Err(DiskError::name(DiskAction::Rename, &target, &error).into()),
             }
-            let (next, free) = self.first_name(&name, &mut number)?;
-            if !free {
-                return Ok(PutAway { path: next, already_there: true });
-            }
-            target = next;
         }
-        temporary.renamed = true;
+        if let Some(copy) = &mut copy {
+            copy.renamed = true;
+        }
         self.disk.sync_folder(self.folder).named(DiskAction::Sync, self.folder).inspect_err(|_| {
             // The file is whole, yet the answer is an error: then it must not stay.
             let _ = self.disk.remove(&target);
@@ -81,10 +104,20 @@ impl Saving<'_> {
         Ok(PutAway { path: target, already_there: false })
     }
 
+    /// A checked and synced copy of the stored bytes under a temporary name in the folder.
+    fn copy_of(&self, stored: &StoredFile) -> Result<Temporary<'_>, PutAwayError> {
+        let (mut file, temporary) = self.create_temporary()?;
+        self.fill(&mut *file, stored, &temporary.path)?;
+        file.sync().named(DiskAction::Sync, &temporary.path)?;
+        // Some systems do not rename what is open for writing.
+        drop(file);
+        Ok(temporary)
+    }
+
     fn check_folder(&self) -> Result<(), PutAwayError> {
         match self.disk.stat(self.folder, Links::Follow) {
             Ok(stat) if stat.kind == Kind::Folder => Ok(()),
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(DiskError::name(DiskAction::Inspect, self.folder, &error).into())
             }
             _ => Err(PutAwayError::FolderMissing { path: self.folder.to_path_buf() }),
@@ -92,9 +125,20 @@ impl Saving<'_> {
     }
 
     /// The first name, from `number` on, that is free (`true`) or has our bytes already (`false`).
-    fn first_name(&self, name: &str, number: &mut u32) -> Result<(PathBuf, bool), PutAwayError> {
+    fn first_name(&self, wish: Wish<'_>, number: &mut u32) -> Result<(PathBuf, bool), PutAwayError> {
+        let name = match wish {
+            Wish::Hint(hint) => safe_file_name(hint),
+            Wish::Exactly(path) => {
+                let path = path.to_path_buf();
+                return match self.look(&path)? {
+                    Taken::Free => Ok((path, true)),
+                    Taken::BySame => Ok((path, false)),
+                    Taken::ByOther => Err(PutAwayError::NameTaken { path }),
+                };
+            }
+        };
         while *number <= self.attempts {
-            let candidate = if *number == 1 { name.to_owned() } else { numbered(name, *number) };
+            let candidate = if *number == 1 { name.clone() } else { numbered(&name, *number) };
             let path = self.folder.join(candidate);
             match self.look(&path)? {
                 Taken::Free => return Ok((path, true)),
@@ -102,12 +146,12 @@ impl Saving<'_> {
                 Taken::ByOther => *number = number.saturating_add(1),
             }
         }
-        Err(PutAwayError::AllNamesTaken { name: name.to_owned(), attempts: self.attempts })
+        Err(PutAwayError::AllNamesTaken { name, attempts: self.attempts })
     }
 
     fn look(&self, path: &Path) -> Result<Taken, PutAwayError> {
         match self.disk.stat(path, Links::Keep) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Taken::Free),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Taken::Free),
             Err(error) => Err(DiskError::name(DiskAction::Inspect, path, &error).into()),
             Ok(stat) if stat.kind == Kind::File && stat.length == self.length => {
                 // What cannot be read is somebody else's business, and its name is taken.
@@ -125,11 +169,17 @@ impl Saving<'_> {
     fn create_temporary(&self) -> Result<(Box<dyn WriteFile>, Temporary<'_>), DiskError> {
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = self.folder.join(format!(".mvrx-{}-{number}.part", process::id()));
+            let path = self.folder.join(leftovers::name(process::id(), number));
             match self.disk.create(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(DiskError::name(DiskAction::Create, &path, &error)),
-                Ok(file) => return Ok((file, Temporary { disk: self.disk, path, renamed: false })),
+                Ok(mut file) => {
+                    if let Some(file) = file.std_file() {
+                        // Tells others that it is in use; a disk without locks has its age for that.
+                        let _ = file.try_lock();
+                    }
+                    return Ok((file, Temporary { disk: self.disk, path, renamed: false }));
+                }
             }
         }
     }
@@ -186,7 +236,7 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// Tells apart the temporary files of one process.
+/// Tells apart the temporary files of one process: each below it is or was ours.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 #[cfg(test)]

@@ -46,6 +46,10 @@ impl FsShelf {
         self.folder.join(name.to_string())
     }
 
+    pub(super) fn path_of(&self, stored: &StoredCommit) -> PathBuf {
+        self.path(Name::File(stem(stored)))
+    }
+
     pub(super) fn rename(&self, from: Name, to: Name) -> Result<(), DiskError> {
         let (from, to) = (self.path(from), self.path(to));
         self.disk.rename_new(&from, &to).named(DiskAction::Rename, &from)
@@ -190,7 +194,7 @@ impl Shelf for FsShelf {
     }
 
     fn open(&self, stored: &StoredCommit) -> Result<Arc<dyn ReadFile>, DiskError> {
-        let path = self.path(Name::File(stem(stored)));
+        let path = self.path_of(stored);
         self.disk.open(&path).named(DiskAction::Open, &path)
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::battery::{Failure, SimDisk, content, file, publish};
 use crate::disk::{Disk, DiskError};
-use crate::{Cancel, FsOptions, FsStore, PutAwayError, Store};
+use crate::{Cancel, FsOptions, FsStore, PutAwayError, Store, TakeOutName};
 use std::path::Path;
 
 fn store_on(disk: &SimDisk) -> FsStore {
@@ -106,4 +106,53 @@ fn never_writes_through_a_link_that_somebody_puts_in_its_way() {
     symlink(&outside, user.join("rig.mvr")).unwrap();
     let saved = store.put_away(file(1), &user, "rig", &Cancel::new()).unwrap();
     assert_eq!(saved.path, user.join("rig (2).mvr"));
+}
+
+// proves: STO-13
+#[test]
+fn a_file_that_is_taken_out_is_moved_and_no_longer_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store_folder, user) = (folder.path().join("store"), folder.path().join("user"));
+    fs::create_dir(&user).unwrap();
+    let store = FsStore::open(&store_folder).unwrap();
+    let bytes = content(1, 5_000);
+    publish(&store, 1, &bytes);
+    let stored = store_folder.join("commits").join(format!("000000000001-{}.mvr", file(1)));
+    let before = inode(&stored);
+    fs::write(user.join("rig.mvr"), b"another").unwrap();
+    let saved = store.take_out(file(1), &user, TakeOutName::Hint("rig"), &Cancel::new()).unwrap();
+    assert_eq!(saved.path, user.join("rig (2).mvr"));
+    assert_eq!(fs::read(&saved.path).unwrap(), bytes);
+    assert_eq!(inode(&saved.path), before, "moved, not copied");
+    assert_eq!(store.commits().unwrap(), []);
+    assert_eq!(fs::read(user.join("rig.mvr")).unwrap(), b"another");
+    drop(store);
+    assert_eq!(FsStore::open(&store_folder).unwrap().commits().unwrap(), []);
+}
+
+// proves: STO-13
+#[test]
+fn a_name_that_the_user_typed_is_taken_as_it_is_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store_folder, user) = (folder.path().join("store"), folder.path().join("user"));
+    fs::create_dir(&user).unwrap();
+    let store = FsStore::open(&store_folder).unwrap();
+    publish(&store, 1, b"new");
+    let exactly = |name: &'static str| TakeOutName::Exactly(name.as_ref());
+    fs::write(user.join("a: b"), b"his").unwrap();
+    let taken = store.take_out(file(1), &user, exactly("a: b"), &Cancel::new()).unwrap_err();
+    assert_eq!(taken, PutAwayError::NameTaken { path: user.join("a: b") });
+    let saved = store.take_out(file(1), &user, exactly("show.zip"), &Cancel::new()).unwrap();
+    assert_eq!((saved.path.clone(), fs::read(saved.path).unwrap()), (user.join("show.zip"), b"new".to_vec()));
+    assert_eq!(fs::read(user.join("a: b")).unwrap(), b"his");
+}
+
+#[cfg(unix)]
+fn inode(path: &Path) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap())
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Path) -> u64 {
+    0
 }
