@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mvrx_core::{ConnId, Ending, Input, RequestId};
 use mvrx_message::{Dialect, FileUuid, Message};
 use mvrx_store::{Pending, Store};
-use mvrx_transport::{Connection, Incoming, MessageReader, MessageWriter, Progress};
+use mvrx_transport::{BoxFuture, Connection, Incoming, MessageReader, MessageWriter, Progress};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -93,14 +93,11 @@ async fn read(
 ) {
     loop {
         let (input, more) = match reader.next().await {
-            Ok(Incoming::Message { parsed, .. }) => {
-                (Input::Received { conn, parsed: Arc::new(parsed) }, true)
-            }
-            Ok(Incoming::Malformed { error, .. }) => {
-                (Input::Malformed { conn, what: error.to_string() }, true)
-            }
-            Ok(Incoming::File { length }) => (Input::FileBegins { conn, length }, true),
-            Ok(_) => (Input::Closed { conn, ending: Ending::Clean }, false),
+            Ok(Incoming::Closed) => (Input::Closed { conn, ending: Ending::Clean }, false),
+            Ok(incoming) => match heard(conn, incoming) {
+                Some(input) => (input, true),
+                None => continue,
+            },
             Err(error) => {
                 tracing::debug!(?conn, %error, "the connection ended");
                 (Input::Closed { conn, ending: Ending::Broken }, false)
@@ -113,11 +110,24 @@ async fn read(
         if let Some(length) = begun {
             // The driver answers with a place for it, or closes the connection, which ends this task.
             let Some(order) = receive.recv().await else { return };
-            let report = receive_file(conn, reader.as_mut(), length, order, &store).await;
+            let report = receive_file(conn, reader.as_mut(), length, order, &store, &reports).await;
             let failed = matches!(report, Report::Input(_));
             if reports.send(report).await.is_err() || failed {
                 return;
             }
+        }
+    }
+}
+
+/// What the core is told of something that came; the end it is told elsewhere.
+fn heard(conn: ConnId, incoming: Incoming) -> Option<Input> {
+    match incoming {
+        Incoming::Message { parsed, .. } => Some(Input::Received { conn, parsed: Arc::new(parsed) }),
+        Incoming::Malformed { error, .. } => Some(Input::Malformed { conn, what: error.to_string() }),
+        Incoming::File { length } => Some(Input::FileBegins { conn, length }),
+        other => {
+            tracing::debug!(?conn, ?other, "tolerated");
+            None
         }
     }
 }
@@ -128,6 +138,7 @@ async fn receive_file(
     length: Option<u64>,
     order: Receive,
     store: &Arc<dyn Store>,
+    reports: &mpsc::Sender<Report>,
 ) -> Report {
     let failed = |what: String, local| Report::Input(Input::FileFailed { conn, what, local });
     let making_room = Arc::clone(store);
@@ -137,7 +148,18 @@ async fn receive_file(
         Ok(Err(error)) => return failed(error.to_string(), true),
         Err(error) => return failed(error.to_string(), true),
     };
-    if let Err(error) = reader.receive_file(Box::new(sink), order.expected, order.progress).await {
+    // In WebSocket Mode messages may come between the pieces of a file.
+    let mut between = |incoming| {
+        let reports = reports.clone();
+        Box::pin(async move {
+            if let Some(input) = heard(conn, incoming) {
+                // Nobody listens any more: the file ends with the driver, too.
+                let _ = reports.send(Report::Input(input)).await;
+            }
+        }) as BoxFuture<'static, ()>
+    };
+    let received = reader.receive_file(Box::new(sink), order.expected, &mut between, order.progress).await;
+    if let Err(error) = received {
         let local = error.blame() == mvrx_transport::Blame::Local;
         return failed(error.to_string(), local);
     }

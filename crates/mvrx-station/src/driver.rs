@@ -260,7 +260,7 @@ impl Driver {
             Output::Dial { conn, address } => {
                 let (transport, done) = (Arc::clone(&self.transport), self.done.clone());
                 let task = tokio::spawn(async move {
-                    let made = transport.dial(address).await;
+                    let made = transport.dial(address.into()).await;
                     let told = match made {
                         Ok(connection) => Done::Dialed(conn, connection),
                         Err(error) => {

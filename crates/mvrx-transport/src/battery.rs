@@ -21,6 +21,7 @@
     clippy::panic,
     clippy::missing_panics_doc,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     reason = "these are tests: a panic is how they speak"
 )]
 
@@ -37,7 +38,7 @@ use std::time::Duration;
 pub use doubles::{Pattern, Seen, Sink, Source};
 use mvrx_message::{Commit, Dialect, FileUuid, Join, Leave, Message, MvrVersion, StationUuid};
 
-use crate::{Connection, Incoming, Listener, Transport};
+use crate::{BoxFuture, Connection, Incoming, Listener, Transport};
 
 /// An implementation to be tested.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ impl Fixture {
     }
 
     pub async fn dial(&self, to: SocketAddr) -> Connection {
-        self.dialer.dial(to).await.expect("it connects")
+        self.dialer.dial(to.into()).await.expect("it connects")
     }
 
     /// A connection: the end that dialed and the end that accepted.
@@ -166,6 +167,11 @@ pub(crate) fn join(commits: usize) -> Message {
 /// Writes lists of any length, unlike [`Dialect::strict`].
 pub(crate) fn wide() -> Dialect {
     Dialect::strict().with_join_bytes(4 << 20)
+}
+
+/// For [`crate::MessageReader::receive_file`] where nothing is to come between.
+pub fn unexpected(incoming: Incoming) -> BoxFuture<'static, ()> {
+    panic!("nothing was sent between, and this came: {incoming:?}")
 }
 
 pub(crate) async fn send(connection: &mut Connection, message: &Message) {

@@ -2,9 +2,11 @@
 //!
 //! Fields hold what was seen and what was allowed, never payload. I/O errors keep the system's words.
 
+mod handshake;
 mod link;
 mod transfer;
 
+pub use handshake::HandshakeError;
 pub use link::{AcceptError, DialError, ListenError};
 pub use transfer::{ReadError, ReceiveError, SendFileError, WriteError};
 

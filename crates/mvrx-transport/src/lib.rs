@@ -20,7 +20,7 @@
 //!
 //! ```
 //! use mvrx_message::{Dialect, Leave, Message, StationUuid};
-//! use mvrx_transport::{Incoming, MemoryNetwork, Transport};
+//! use mvrx_transport::{Endpoint, Incoming, MemoryNetwork, Transport};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +28,7 @@
 //! let (desk, laptop) = (network.station([10, 0, 0, 1]), network.station([10, 0, 0, 2]));
 //! let mut listener = desk.listen("[::]:42424".parse()?).await?;
 //!
-//! let mut out = laptop.dial("10.0.0.1:42424".parse()?).await?;
+//! let mut out = laptop.dial(Endpoint::Address("10.0.0.1:42424".parse()?)).await?;
 //! let mut inbound = listener.accept().await?;
 //!
 //! let leave = Message::Leave(Leave { station: StationUuid::from_random_bytes([7; 16]) });
@@ -41,6 +41,7 @@
 
 #[cfg(feature = "battery")]
 pub mod battery;
+mod endpoint;
 mod error;
 mod file;
 mod limits;
@@ -50,9 +51,12 @@ mod pump;
 mod stream;
 mod tcp;
 mod traits;
+pub mod ws;
 
+pub use endpoint::{Endpoint, WsUrl, WsUrlError};
 pub use error::{
-    AcceptError, BoxError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError,
+    AcceptError, BoxError, DialError, HandshakeError, ListenError, ReadError, ReceiveError, SendFileError,
+    WriteError,
 };
 pub use file::{DiscardSink, FileSink, FileSource, Progress, SourceRead};
 pub use limits::Limits;
@@ -61,4 +65,8 @@ pub use mvrx_message::{Blame, Scope};
 pub use mvrx_wire::DecodeError;
 pub use pump::FilePump;
 pub use tcp::TcpTransport;
-pub use traits::{BoxFuture, Connection, Incoming, Listener, MessageReader, MessageWriter, Transport};
+pub use traits::{
+    Aside, Between, BoxFuture, Connection, Deviation, FileStyle, Incoming, Listener, MessageReader,
+    MessageWriter, Transport,
+};
+pub use ws::WsTransport;

@@ -34,6 +34,20 @@ pub struct Limits {
     /// See [`Limits::file_idle`]. Default 30 KiB, so that a peer that trickles does not hold a thread for ever.
     pub file_idle_bytes: u64,
 
+    /// WebSocket Mode: head of the HTTP request or response that begins a connection. Default 16 KiB.
+    pub handshake_bytes: usize,
+    /// WebSocket Mode: how long the handshake may take, from connecting on. Default 10 s.
+    pub handshake: Duration,
+    /// WebSocket Mode: after so long a silence of the peer it is sent a ping; `None`: never, and [`Limits::idle`]
+    /// holds instead. Default 30 s.
+    pub ping_after: Option<Duration>,
+    /// WebSocket Mode: after a ping the peer must send something within this time; some products are deaf while they
+    /// work on a file. Default 60 s.
+    pub pong_within: Duration,
+    /// WebSocket Mode: after our close frame the peer must send its own, or at least something, within this time.
+    /// Default 10 s.
+    pub close_within: Duration,
+
     /// The buffer of one transfer, the only memory it takes; at least 16 KiB are used, for receiving at most 256 KiB.
     /// Default 1 MiB.
     pub file_buffer: usize,
@@ -59,6 +73,11 @@ impl Default for Limits {
             write_idle: Duration::from_secs(30),
             file_idle: Duration::from_secs(30),
             file_idle_bytes: 30 << 10,
+            handshake_bytes: 16 << 10,
+            handshake: Duration::from_secs(10),
+            ping_after: Some(Duration::from_secs(30)),
+            pong_within: Duration::from_secs(60),
+            close_within: Duration::from_secs(10),
             file_buffer: 1 << 20,
             connections: 256,
             connections_per_ip: 32,
@@ -75,6 +94,11 @@ impl Limits {
             packages_per_message: self.packages_per_message,
             ..mvrx_wire::Limits::default()
         }
+    }
+
+    // req: WSK-08
+    pub(crate) fn frames(&self) -> crate::ws::FrameLimits {
+        crate::ws::FrameLimits { text_bytes: self.json_bytes, frames_per_text: self.packages_per_message }
     }
 
     /// The buffer for a file of which so much is known to come.

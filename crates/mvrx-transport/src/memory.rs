@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use self::pipe::pipe;
+use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError};
 use crate::limits::Limits;
 use crate::pump::FilePump;
@@ -104,8 +105,13 @@ impl MemoryTransport {
 }
 
 impl Transport for MemoryTransport {
-    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>> {
-        Box::pin(async move { self.connect(addr) })
+    fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>> {
+        Box::pin(async move {
+            match to {
+                Endpoint::Address(address) => self.connect(address),
+                endpoint @ Endpoint::Url(_) => Err(DialError::NotThisMode { endpoint }),
+            }
+        })
     }
 
     fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {

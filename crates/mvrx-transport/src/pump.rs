@@ -6,18 +6,20 @@
 //! | source, sink | the same thread | short jobs on blocking threads |
 //!
 //! Either takes one buffer of memory; the system's own socket buffers let disk and network overlap.
-//! It knows nothing of packages but the header that goes out before the first byte. Whoever drops the future breaks
+//! It knows nothing of packages or frames: see [`framing`]. Whoever drops the future breaks
 //! the link off (`stream::BreakOff`), which is what wakes a thread that waits for the peer.
 
 #[cfg(unix)]
 mod blocking;
 mod feed;
+mod framing;
 mod pace;
 mod portable;
 mod transfer;
 
 use std::sync::Arc;
 
+pub(crate) use framing::{Framing, Package, Payload, Piece, Unframing};
 pub(crate) use transfer::{Arrived, Transfer};
 
 use crate::error::{ReceiveError, SendFileError};
@@ -36,31 +38,32 @@ pub enum FilePump {
     Portable,
 }
 
-/// Sends header and bytes of one file.
+/// Sends one file.
 // req: TRA-04
-pub(crate) async fn send<L: Link>(
+pub(crate) async fn send<L: Link, F: Framing>(
     shared: &Arc<Shared<L>>,
     source: Box<dyn FileSource>,
+    framing: F,
     progress: Progress,
 ) -> Result<u64, SendFileError> {
     #[cfg(unix)]
     if let Some(socket) = socket_for_thread(shared) {
-        return blocking::send(shared, socket, source, progress).await;
+        return blocking::send(shared, socket, source, framing, progress).await;
     }
-    portable::send(shared, source, progress).await
+    portable::send(shared, source, framing, progress).await
 }
 
-/// Takes `on_socket` bytes of the file from the link. The last of them may still be in the transfer's buffer after.
-pub(crate) async fn receive<L: Link>(
+/// Takes from the link what `unframing` wants. The last bytes of it may still be in the transfer's buffer after.
+pub(crate) async fn receive<L: Link, U: Unframing>(
     shared: &Arc<Shared<L>>,
     transfer: Transfer,
-    on_socket: u64,
-) -> Result<(Transfer, Arrived), ReceiveError> {
+    unframing: U,
+) -> Result<(Transfer, U, Arrived), ReceiveError> {
     #[cfg(unix)]
     if let Some(socket) = socket_for_thread(shared) {
-        return blocking::receive(shared, socket, transfer, on_socket).await;
+        return blocking::receive(shared, socket, transfer, unframing).await;
     }
-    portable::receive(shared, transfer, on_socket).await
+    portable::receive(shared, transfer, unframing).await
 }
 
 /// Takes bytes that came with a header.

@@ -12,7 +12,10 @@ mod writer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub(crate) use buffer::ReadBuffer;
 pub(crate) use link::{Link, Origin, Shared};
+pub(crate) use reader::understand;
+pub(crate) use writer::Busy;
 
 use crate::limits::Limits;
 use crate::pump::FilePump;

@@ -17,6 +17,7 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use lan_net::accept::{AcceptLimits, CappedListener};
 use lan_net::bind::{self, BindOptions};
@@ -24,6 +25,7 @@ use lan_net::deadline::Deadline;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError};
 use crate::limits::Limits;
 use crate::pump::FilePump;
@@ -68,45 +70,28 @@ impl TcpTransport {
     }
 
     async fn connect(&self, address: SocketAddr) -> Result<Connection, DialError> {
-        let allowed = self.limits.connect;
-        let stream = match Deadline::after(allowed).limit(TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                return Err(DialError::Refused { address });
-            }
-            Ok(Err(error)) => return Err(DialError::Unreachable { address, error }),
-            Err(_) => return Err(DialError::NoAnswer { address, allowed }),
-        };
-        let local = stream.local_addr().map_err(|error| DialError::Unreachable { address, error })?;
-        if local == address {
-            // Where nobody listens, a socket may connect to itself.
-            return Err(DialError::Refused { address });
-        }
-        Ok(self.connection(stream, (canonical(local), canonical(address)), Origin::Dialed))
+        let (stream, ends) = connect(address, self.limits.connect).await?;
+        Ok(self.connection(stream, ends, Origin::Dialed))
     }
 
     fn open(&self, address: SocketAddr) -> Result<Box<dyn Listener>, ListenError> {
-        let listener = bind::listen(&BindOptions::at(address).attempts(self.port_attempts))?;
-        let local = listener.local_addr().map_err(|error| ListenError::AddressRefused { address, error })?;
-        let caps = AcceptLimits {
-            connections: self.limits.connections,
-            connections_per_ip: self.limits.connections_per_ip,
-            ..AcceptLimits::default()
-        };
-        Ok(Box::new(TcpListener { listener: CappedListener::new(listener, caps), local, transport: *self }))
+        let (listener, local) = listen(address, self.port_attempts, &self.limits)?;
+        Ok(Box::new(TcpListener { listener, local, transport: *self }))
     }
 
-    // req: TRA-03
     fn connection(&self, stream: TcpStream, ends: (SocketAddr, SocketAddr), origin: Origin) -> Connection {
-        // Without it a reply would wait for the acknowledgement of what went before; nothing depends on it.
-        let _ = stream.set_nodelay(true);
-        stream::connection(TcpLink { stream }, ends, self.limits, self.pump, origin)
+        stream::connection(TcpLink::new(stream), ends, self.limits, self.pump, origin)
     }
 }
 
 impl Transport for TcpTransport {
-    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>> {
-        Box::pin(self.connect(addr))
+    fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>> {
+        Box::pin(async move {
+            match to {
+                Endpoint::Address(address) => self.connect(address).await,
+                endpoint @ Endpoint::Url(_) => Err(DialError::NotThisMode { endpoint }),
+            }
+        })
     }
 
     fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {
@@ -138,8 +123,54 @@ impl Listener for TcpListener {
 }
 
 #[derive(Debug)]
-struct TcpLink {
+pub(crate) struct TcpLink {
     stream: TcpStream,
+}
+
+impl TcpLink {
+    // req: TRA-03
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        // Without it a reply would wait for the acknowledgement of what went before; nothing depends on it.
+        let _ = stream.set_nodelay(true);
+        Self { stream }
+    }
+}
+
+/// Connects, within `allowed`, and names both ends.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    allowed: Duration,
+) -> Result<(TcpStream, (SocketAddr, SocketAddr)), DialError> {
+    let stream = match Deadline::after(allowed).limit(TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            return Err(DialError::Refused { address });
+        }
+        Ok(Err(error)) => return Err(DialError::Unreachable { address, error }),
+        Err(_) => return Err(DialError::NoAnswer { address, allowed }),
+    };
+    let local = stream.local_addr().map_err(|error| DialError::Unreachable { address, error })?;
+    if local == address {
+        // Where nobody listens, a socket may connect to itself.
+        return Err(DialError::Refused { address });
+    }
+    Ok((stream, (canonical(local), canonical(address))))
+}
+
+/// Listens at `address` or one of the ports behind it, with the caps of `limits`.
+pub(crate) fn listen(
+    address: SocketAddr,
+    attempts: u16,
+    limits: &Limits,
+) -> Result<(CappedListener, SocketAddr), ListenError> {
+    let listener = bind::listen(&BindOptions::at(address).attempts(attempts))?;
+    let local = listener.local_addr().map_err(|error| ListenError::AddressRefused { address, error })?;
+    let caps = AcceptLimits {
+        connections: limits.connections,
+        connections_per_ip: limits.connections_per_ip,
+        ..AcceptLimits::default()
+    };
+    Ok((CappedListener::new(listener, caps), local))
 }
 
 impl Link for TcpLink {
@@ -189,7 +220,7 @@ impl Link for TcpLink {
     }
 }
 
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         std::net::IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
         // An IPv6 address keeps its scope.

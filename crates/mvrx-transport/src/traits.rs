@@ -11,6 +11,7 @@ use std::pin::Pin;
 
 use mvrx_message::{Dialect, Message, ParseError, Parsed};
 
+use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
 use crate::file::{FileSink, FileSource, Progress};
 
@@ -19,8 +20,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A way to reach stations and to be reached.
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
-    /// Connects to a station. Dropping the future gives up without a trace.
-    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>>;
+    /// Connects to a station or to a session's host. Dropping the future gives up without a trace.
+    fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>>;
 
     /// Listens at `addr`; which ports are tried beyond it is the implementation's option. [`Listener::local_addr`]
     /// tells what became of it. Dropping the listener ends it; its connections live on.
@@ -59,18 +60,26 @@ pub trait MessageReader: Send + fmt::Debug {
 
     /// Takes the file that [`Incoming::File`] announced, and says how many bytes it had. `expected` is the FileSize
     /// that the commit announced, if any: it ends the file where the wire itself does not say how long a file is, and
-    /// is ignored where it does, so the caller compares.
+    /// is ignored where it does, so the caller compares. In WebSocket Mode a file is one binary message, or as many
+    /// as it takes to reach `expected` bytes.
+    ///
+    /// `between` is handed what comes between the file's messages, where the wire allows that, in its place in the
+    /// stream; the file waits until its future is done.
     ///
     /// The sink works on a blocking thread and is dropped there; it was [finished](FileSink::finish) if and only if
     /// this returns `Ok`. Dropping the future before that ends the transfer and the whole connection, and releases
     /// the thread at once if it waits for the peer.
-    fn receive_file(
-        &mut self,
+    fn receive_file<'a>(
+        &'a mut self,
         sink: Box<dyn FileSink>,
         expected: Option<u64>,
+        between: Between<'a>,
         progress: Progress,
-    ) -> BoxFuture<'_, Result<u64, ReceiveError>>;
+    ) -> BoxFuture<'a, Result<u64, ReceiveError>>;
 }
+
+/// Takes what comes between the messages of a file: never a file, and not the end.
+pub type Between<'a> = &'a mut (dyn FnMut(Incoming) -> BoxFuture<'static, ()> + Send);
 
 /// What a connection brings.
 #[derive(Debug)]
@@ -95,8 +104,40 @@ pub enum Incoming {
         /// Its length, where the wire tells it at the start.
         length: Option<u64>,
     },
+    /// What follows is not quite as it should be, and is taken as what it was meant to be.
+    Tolerated(Deviation),
     /// The peer will send nothing more, and what it sent was whole.
     Closed,
+}
+
+/// A deviation of the wire that is tolerated; those of messages are [`mvrx_message::Quirk`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Deviation {
+    /// A WebSocket message begins with a package header of TCP Mode. The header is left out.
+    PackageHeaderInWebSocket,
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PackageHeaderInWebSocket => "a WebSocket message begins with a package header of TCP Mode",
+        })
+    }
+}
+
+/// How a file goes out in WebSocket Mode. TCP Mode has one way only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum FileStyle {
+    /// One binary message, in frames of [`crate::Limits::file_buffer`] bytes. Nothing but control frames fits between.
+    #[default]
+    OneMessage,
+    /// Binary messages of at most so many bytes; messages pass between them. The peer must know the file's size.
+    Messages {
+        /// Most bytes of one message, at least 1 KiB. One product needs 64 KiB.
+        most: usize,
+    },
 }
 
 /// The outgoing half of a connection. Dropping it tells the peer that nothing more will come.
@@ -120,8 +161,28 @@ pub trait MessageWriter: Send + fmt::Debug {
         progress: Progress,
     ) -> BoxFuture<'_, Result<u64, SendFileError>>;
 
+    /// How files go out from now on; ignored where there is one way only.
+    fn set_file_style(&mut self, style: FileStyle) {
+        let _ = style;
+    }
+
+    /// A way to send messages while this half sends a file; `None` where the wire has no room for that.
+    fn aside(&self) -> Option<Box<dyn Aside>> {
+        None
+    }
+
     /// Tells the peer that nothing more will come, after everything that was sent. The reader goes on: a caller that
     /// wants the peer to get everything reads until [`Incoming::Closed`] before it drops the connection, because
     /// dropping one with unread bytes may destroy what is still on the way.
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>>;
+}
+
+/// Sends messages while a file goes out: they leave between its messages ([`FileStyle::Messages`]), or behind it.
+pub trait Aside: Send + Sync + fmt::Debug {
+    /// Queues one message and says how many bytes its JSON has. Does not wait. Messages keep their order; against
+    /// those of [`MessageWriter::send`] there is none.
+    ///
+    /// # Errors
+    /// As [`MessageWriter::send`], and [`WriteError::TooMuchWaits`] where the peer does not keep up.
+    fn send(&self, message: &Message, dialect: &Dialect) -> Result<usize, WriteError>;
 }

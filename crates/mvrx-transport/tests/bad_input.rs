@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mvrx_message::{Dialect, Leave, Message, ParseError, StationUuid};
-use mvrx_transport::battery::{Sink, Source};
+use mvrx_transport::battery::{Sink, Source, unexpected};
 use mvrx_transport::{
     Blame, Connection, DecodeError, DiscardSink, FilePump, Incoming, Limits, Progress, ReadError,
     ReceiveError, Scope, TcpTransport, Transport,
@@ -209,7 +209,10 @@ async fn bytes_may_come_one_by_one() {
         });
         expect(&mut connection, &leave(1)).await;
         assert!(matches!(connection.reader.next().await, Ok(Incoming::File { length: Some(700) })));
-        let received = connection.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await;
+        let received = connection
+            .reader
+            .receive_file(Box::new(DiscardSink), None, &mut unexpected, Progress::new())
+            .await;
         assert_eq!(received.unwrap(), 700);
         expect(&mut connection, &leave(2)).await;
         drop(writing.await.unwrap());
@@ -234,7 +237,10 @@ async fn many_packages_may_come_in_one_segment() {
         for length in [3, 0] {
             let read = connection.reader.next().await;
             assert!(matches!(read, Ok(Incoming::File { length: Some(l) }) if l == length), "{read:?}");
-            let received = connection.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await;
+            let received = connection
+                .reader
+                .receive_file(Box::new(DiscardSink), None, &mut unexpected, Progress::new())
+                .await;
             assert_eq!(received.unwrap(), length);
         }
         expect(&mut connection, &leave(3)).await;
@@ -270,7 +276,8 @@ async fn messages_and_files_may_come_in_many_packages() {
         expect(&mut connection, &leave(1)).await;
         assert!(matches!(connection.reader.next().await, Ok(Incoming::File { length: None })));
         let (sink, seen) = Sink::of(length);
-        let received = connection.reader.receive_file(Box::new(sink), None, Progress::new()).await;
+        let received =
+            connection.reader.receive_file(Box::new(sink), None, &mut unexpected, Progress::new()).await;
         assert_eq!(received.unwrap(), length);
         assert!(seen.finished());
         expect(&mut connection, &leave(2)).await;
@@ -302,7 +309,10 @@ async fn a_peer_that_stops_in_a_file_is_named() {
         peer.write_all(&file_header(100_000)).await.unwrap();
         peer.write_all(&[7; 90_000]).await.unwrap();
         assert!(matches!(connection.reader.next().await, Ok(Incoming::File { .. })));
-        let received = connection.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await;
+        let received = connection
+            .reader
+            .receive_file(Box::new(DiscardSink), None, &mut unexpected, Progress::new())
+            .await;
         let named = matches!(received, Err(ReceiveError::FileStalled { received: 90_000, .. }));
         assert!(named, "{pump:?}: {received:?}");
     }
@@ -330,7 +340,10 @@ async fn a_peer_that_closes_in_the_middle_is_named() {
         peer.write_all(&[7; 40]).await.unwrap();
         drop(peer);
         assert!(matches!(connection.reader.next().await, Ok(Incoming::File { .. })));
-        let received = connection.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await;
+        let received = connection
+            .reader
+            .receive_file(Box::new(DiscardSink), None, &mut unexpected, Progress::new())
+            .await;
         match received {
             Err(ReceiveError::Stream { received: 40, error: ReadError::Framing(error) }) => {
                 assert!(matches!(error, DecodeError::StreamEndedInPayload { missing: 60, .. }), "{error:?}");
@@ -350,7 +363,8 @@ async fn a_split_file_that_goes_wrong_in_a_later_header_is_never_whole() {
         peer.write_all(&header(1, 2, PackageType::Json, 5)).await.unwrap();
         assert!(matches!(connection.reader.next().await, Ok(Incoming::File { .. })));
         let (sink, seen) = Sink::of(5);
-        let received = connection.reader.receive_file(Box::new(sink), None, Progress::new()).await;
+        let received =
+            connection.reader.receive_file(Box::new(sink), None, &mut unexpected, Progress::new()).await;
         match received {
             Err(ReceiveError::Stream { received: 5, error: ReadError::Framing(error) }) => {
                 assert!(matches!(error, DecodeError::PackageTypeChangedWithinMessage { .. }), "{error:?}");
@@ -372,9 +386,10 @@ async fn a_transfer_that_waits_for_its_peer_ends_when_it_is_dropped() {
         assert!(matches!(connection.reader.next().await, Ok(Incoming::File { .. })));
         let Connection { mut reader, mut writer, .. } = connection;
         let progress = Progress::new();
+        let mut between = unexpected;
         let both = async {
             tokio::join!(
-                reader.receive_file(Box::new(sink), None, Progress::new()),
+                reader.receive_file(Box::new(sink), None, &mut between, Progress::new()),
                 writer.send_file(Box::new(source), progress.clone()),
             )
         };

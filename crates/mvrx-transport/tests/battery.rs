@@ -3,12 +3,17 @@
 
 use mvrx_transport::battery::Fixture;
 use mvrx_transport::middleware::{FaultPlan, Faulty, recorded, traced};
-use mvrx_transport::{FilePump, MemoryNetwork, TcpTransport, transport_battery};
+use mvrx_transport::{FilePump, MemoryNetwork, TcpTransport, WsTransport, transport_battery};
 
 fn tcp(pump: FilePump) -> Fixture {
     // A port that was asked for is not there for long; the system chooses, so that tests run side by side.
     let tcp = TcpTransport::default().with_file_pump(pump);
     Fixture::new(tcp, tcp, ([127, 0, 0, 1], 0).into())
+}
+
+fn ws(pump: FilePump) -> Fixture {
+    let ws = WsTransport::default().with_file_pump(pump);
+    Fixture::new(ws.clone(), ws, ([127, 0, 0, 1], 0).into())
 }
 
 fn memory() -> Fixture {
@@ -19,6 +24,8 @@ fn memory() -> Fixture {
 
 transport_battery!(tcp_with_the_blocking_pump, tcp(FilePump::Blocking));
 transport_battery!(tcp_with_the_portable_pump, tcp(FilePump::Portable));
+transport_battery!(ws_with_the_blocking_pump, ws(FilePump::Blocking));
+transport_battery!(ws_with_the_portable_pump, ws(FilePump::Portable));
 transport_battery!(in_memory, memory());
 
 /// Middleware that has nothing to do must not be noticed.

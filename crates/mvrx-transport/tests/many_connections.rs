@@ -39,7 +39,7 @@ async fn a_thousand_silent_connections_are_ended_and_a_good_one_is_served_meanwh
     for _ in 0..MANY {
         silent.push(TcpStream::connect(at).await.unwrap());
     }
-    let mut good = TcpTransport::default().dial(at).await.unwrap();
+    let mut good = TcpTransport::default().dial(at.into()).await.unwrap();
     ask(&mut good).await;
     let mut silenced = 0;
     while silenced < MANY {

@@ -37,12 +37,19 @@ async fn a_long_file_takes_no_more_memory_than_a_short_one() {
 async fn carry(length: u64, pump: FilePump) {
     let tcp = TcpTransport::default().with_file_pump(pump);
     let mut listener = tcp.listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let mut near = tcp.dial(listener.local_addr()).await.unwrap();
+    let mut near = tcp.dial(listener.local_addr().into()).await.unwrap();
     let mut far = listener.accept().await.unwrap();
     let sending = near.writer.send_file(Box::new(Zeros(length)), Progress::new());
     let receiving = async {
         assert!(matches!(far.reader.next().await, Ok(Incoming::File { .. })));
-        far.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await
+        far.reader
+            .receive_file(
+                Box::new(DiscardSink),
+                None,
+                &mut mvrx_transport::battery::unexpected,
+                Progress::new(),
+            )
+            .await
     };
     let (sent, received) = tokio::join!(sending, receiving);
     assert_eq!((sent.unwrap(), received.unwrap()), (length, length));

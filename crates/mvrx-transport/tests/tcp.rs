@@ -34,7 +34,7 @@ async fn the_next_free_port_is_taken_unless_only_one_may_be_tried() {
 async fn an_ipv4_peer_of_a_listener_for_both_families_is_an_ipv4_peer() {
     let tcp = TcpTransport::default();
     let mut listener = tcp.listen("[::]:0".parse().unwrap()).await.unwrap();
-    let near = tcp.dial(loopback(listener.local_addr().port())).await.unwrap();
+    let near = tcp.dial(loopback(listener.local_addr().port()).into()).await.unwrap();
     let far = listener.accept().await.unwrap();
     assert_eq!(far.peer, near.local);
     assert_eq!(far.peer.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -48,14 +48,23 @@ fn transfers_work_on_a_runtime_of_one_thread_and_end_with_it() {
         let seen = runtime.block_on(async {
             let tcp = TcpTransport::default();
             let mut listener = tcp.listen(loopback(0)).await.unwrap();
-            let mut near = tcp.dial(listener.local_addr()).await.unwrap();
+            let mut near = tcp.dial(listener.local_addr().into()).await.unwrap();
             let mut far = listener.accept().await.unwrap();
             let (sink, seen) = Sink::of(1 << 30);
             tokio::spawn(async move {
                 near.writer.send_file(Box::new(Source::new(1 << 30)), Progress::new()).await
             });
             assert!(matches!(far.reader.next().await, Ok(Incoming::File { .. })));
-            tokio::spawn(async move { far.reader.receive_file(Box::new(sink), None, Progress::new()).await });
+            tokio::spawn(async move {
+                far.reader
+                    .receive_file(
+                        Box::new(sink),
+                        None,
+                        &mut mvrx_transport::battery::unexpected,
+                        Progress::new(),
+                    )
+                    .await
+            });
             seen.written.notified().await;
             seen
         });
@@ -75,7 +84,7 @@ async fn a_network_in_memory_that_is_gone_is_final() {
     let foreign = station.listen("10.0.0.9:1".parse().unwrap()).await;
     assert!(matches!(foreign, Err(ListenError::AddressRefused { .. })));
 
-    let mut near = network.station([10, 0, 0, 2]).dial(listener.local_addr()).await.unwrap();
+    let mut near = network.station([10, 0, 0, 2]).dial(listener.local_addr().into()).await.unwrap();
     let mut far = listener.accept().await.unwrap();
     drop((network, station));
     match listener.accept().await {
@@ -107,7 +116,7 @@ mod linux {
         let tcp = TcpTransport::default().with_limits(limits);
         let mut answered = Vec::new();
         for _ in 0..8 {
-            match tcp.dial(at).await {
+            match tcp.dial(at.into()).await {
                 Ok(connection) => answered.push(connection),
                 Err(DialError::NoAnswer { address, allowed }) => {
                     assert_eq!((address, allowed), (at, limits.connect));

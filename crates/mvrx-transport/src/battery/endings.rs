@@ -34,7 +34,7 @@ pub async fn nobody_listening_refuses(fixture: Fixture) {
     let listener = fixture.listen().await;
     let at = listener.local_addr();
     drop(listener);
-    match fixture.dialer.dial(at).await {
+    match fixture.dialer.dial(at.into()).await {
         Err(error @ DialError::Refused { address }) => {
             assert_eq!(address, at);
             assert_eq!(error.scope(), Scope::Connection);
@@ -48,7 +48,7 @@ pub async fn a_dropped_listener_refuses_and_its_connections_live_on(fixture: Fix
     let at = listener.local_addr();
     let (dialed, accepted) = tokio::join!(fixture.dial(at), listener.accept());
     drop(listener);
-    assert!(fixture.dialer.dial(at).await.is_err());
+    assert!(fixture.dialer.dial(at.into()).await.is_err());
     let (mut near, mut far) = (dialed, accepted.expect("it accepts"));
     send(&mut near, &leave(1)).await;
     expect_message(&mut far, &leave(1)).await;
@@ -111,7 +111,9 @@ async fn broken_source(fixture: Fixture, source: Source) -> SendFileError {
     };
     let receiving = async {
         expect_file(&mut far, Some(announced)).await;
-        far.reader.receive_file(Box::new(sink), Some(announced), Progress::new()).await
+        far.reader
+            .receive_file(Box::new(sink), Some(announced), &mut super::unexpected, Progress::new())
+            .await
     };
     let (sent, received) = tokio::join!(sending, receiving);
     let received = received.expect_err("it never was whole");
@@ -152,7 +154,7 @@ pub async fn a_sink_that_cannot_finish_fails_the_transfer(fixture: Fixture) {
     let sending = near.writer.send_file(Box::new(Source::new(100_000)), Progress::new());
     let receiving = async {
         expect_file(&mut far, Some(100_000)).await;
-        far.reader.receive_file(Box::new(sink), Some(100_000), Progress::new()).await
+        far.reader.receive_file(Box::new(sink), Some(100_000), &mut super::unexpected, Progress::new()).await
     };
     let (_, received) = tokio::join!(sending, receiving);
     match received {
@@ -169,7 +171,10 @@ async fn end_of_a_long_file(mut near: Connection, mut far: Connection, sink: Sin
     let sending = near.writer.send_file(Box::new(Source::new(LONG)), Progress::new());
     let receiving = async {
         expect_file(&mut far, Some(LONG)).await;
-        let outcome = far.reader.receive_file(Box::new(sink), Some(LONG), Progress::new()).await;
+        let outcome = far
+            .reader
+            .receive_file(Box::new(sink), Some(LONG), &mut super::unexpected, Progress::new())
+            .await;
         let error = outcome.expect_err("it cannot be kept");
         assert_eq!((error.scope(), error.blame()), (Scope::Connection, Blame::Local), "{error:?}");
         assert!(far.reader.next().await.is_err(), "nobody reads the rest");
@@ -190,9 +195,10 @@ pub async fn a_dropped_receive_ends_both_sides(fixture: Fixture) {
     let sending = near.writer.send_file(Box::new(Source::new(LONG)), Progress::new());
     let receiving = async {
         expect_file(&mut far, Some(LONG)).await;
+        let mut between = super::unexpected;
         tokio::select! {
             biased;
-            outcome = far.reader.receive_file(Box::new(sink), Some(LONG), Progress::new()) => {
+            outcome = far.reader.receive_file(Box::new(sink), Some(LONG), &mut between, Progress::new()) => {
                 panic!("it is too long to end: {outcome:?}");
             }
             () = seen.written.notified() => {}
@@ -226,7 +232,7 @@ pub async fn a_dropped_send_ends_both_sides(fixture: Fixture) {
     };
     let receiving = async {
         expect_file(&mut far, Some(LONG)).await;
-        far.reader.receive_file(Box::new(sink), Some(LONG), Progress::new()).await
+        far.reader.receive_file(Box::new(sink), Some(LONG), &mut super::unexpected, Progress::new()).await
     };
     let ((), received) = tokio::join!(sending, receiving);
     assert_eq!(received.expect_err("it stopped").blame(), Blame::Network);
@@ -247,7 +253,8 @@ pub async fn a_peer_that_vanishes_in_a_file_is_an_error(fixture: Fixture) {
         drop(near);
     });
     expect_file(&mut far, Some(LONG)).await;
-    let received = far.reader.receive_file(Box::new(sink), Some(LONG), Progress::new()).await;
+    let received =
+        far.reader.receive_file(Box::new(sink), Some(LONG), &mut super::unexpected, Progress::new()).await;
     let error = received.expect_err("it stopped");
     assert_eq!((error.scope(), error.blame()), (Scope::Connection, Blame::Network), "{error:?}");
     assert!(!seen.finished());

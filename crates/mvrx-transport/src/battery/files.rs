@@ -9,7 +9,7 @@ async fn carry(near: &mut Connection, far: &mut Connection, length: u64) {
     let sending = near.writer.send_file(Box::new(Source::new(length)), Progress::new());
     let receiving = async {
         expect_file(far, Some(length)).await;
-        far.reader.receive_file(Box::new(sink), Some(length), Progress::new()).await
+        far.reader.receive_file(Box::new(sink), Some(length), &mut super::unexpected, Progress::new()).await
     };
     let (sent, received) = tokio::join!(sending, receiving);
     assert_eq!(sent.expect("it is sent"), length);
@@ -46,7 +46,9 @@ pub async fn counts_the_progress_on_both_sides(fixture: Fixture) {
     let sending = near.writer.send_file(Box::new(Source::new(3_000_000)), ours.clone());
     let receiving = async {
         expect_file(&mut far, Some(3_000_000)).await;
-        far.reader.receive_file(Box::new(DiscardSink), Some(3_000_000), theirs.clone()).await
+        far.reader
+            .receive_file(Box::new(DiscardSink), Some(3_000_000), &mut super::unexpected, theirs.clone())
+            .await
     };
     let (sent, received) = tokio::join!(sending, receiving);
     assert_eq!((sent.expect("sent"), received.expect("received")), (3_000_000, 3_000_000));
@@ -66,7 +68,10 @@ pub async fn carries_messages_while_a_file_goes_the_other_way(fixture: Fixture) 
     let (sink, seen) = Sink::of(length);
     assert!(matches!(far_reader.next().await, Ok(crate::Incoming::File { .. })));
     let receiving = tokio::spawn(async move {
-        far_reader.receive_file(Box::new(sink), Some(length), Progress::new()).await.expect("it is received")
+        far_reader
+            .receive_file(Box::new(sink), Some(length), &mut super::unexpected, Progress::new())
+            .await
+            .expect("it is received")
     });
     for seed in 0..50 {
         far_writer.send(&leave(seed), &super::wide()).await.expect("it is written");
@@ -93,7 +98,7 @@ async fn exchange(connection: Connection, gives: u64, takes: u64) -> Connection 
     let (sink, seen) = Sink::of(takes);
     let receiving = async {
         assert!(matches!(reader.next().await, Ok(crate::Incoming::File { .. })));
-        reader.receive_file(Box::new(sink), Some(takes), Progress::new()).await
+        reader.receive_file(Box::new(sink), Some(takes), &mut super::unexpected, Progress::new()).await
     };
     let sending = writer.send_file(Box::new(Source::new(gives)), Progress::new());
     let (sent, received) = tokio::join!(sending, receiving);
@@ -121,7 +126,7 @@ pub async fn carries_a_file_that_is_still_growing(fixture: Fixture) {
     let sending = near.writer.send_file(Box::new(source), Progress::new());
     let receiving = async {
         expect_file(&mut far, Some(length)).await;
-        far.reader.receive_file(Box::new(sink), Some(length), Progress::new()).await
+        far.reader.receive_file(Box::new(sink), Some(length), &mut super::unexpected, Progress::new()).await
     };
     let (sent, received) = tokio::join!(sending, receiving);
     assert_eq!((sent.expect("sent"), received.expect("received")), (length, length));
@@ -152,7 +157,10 @@ pub async fn carries_a_file_while_others_wait(fixture: Fixture) {
     carry(&mut last.0, &mut last.1, 200_000).await;
     for (sending, mut far, length) in held {
         expect_file(&mut far, Some(length)).await;
-        let received = far.reader.receive_file(Box::new(DiscardSink), Some(length), Progress::new()).await;
+        let received = far
+            .reader
+            .receive_file(Box::new(DiscardSink), Some(length), &mut super::unexpected, Progress::new())
+            .await;
         assert_eq!(received.expect("received"), length);
         drop(sending.await.expect("it sent"));
     }
@@ -165,7 +173,7 @@ pub async fn sends_no_more_of_a_source_than_it_announced(fixture: Fixture) {
     let sending = near.writer.send_file(Box::new(source), Progress::new());
     let receiving = async {
         expect_file(&mut far, Some(70_000)).await;
-        far.reader.receive_file(Box::new(sink), Some(70_000), Progress::new()).await
+        far.reader.receive_file(Box::new(sink), Some(70_000), &mut super::unexpected, Progress::new()).await
     };
     let (sent, received) = tokio::join!(sending, receiving);
     assert_eq!((sent.expect("sent"), received.expect("received")), (70_000, 70_000));
@@ -184,15 +192,21 @@ pub async fn a_file_must_be_received_before_the_next_message(fixture: Fixture) {
     let error = far.reader.next().await.expect_err("the file comes first");
     assert!(matches!(error, ReadError::FileNotReceived), "{error:?}");
     assert_eq!(error.scope(), Scope::Message);
-    let received = far.reader.receive_file(Box::new(DiscardSink), Some(10), Progress::new()).await;
+    let received = far
+        .reader
+        .receive_file(Box::new(DiscardSink), Some(10), &mut super::unexpected, Progress::new())
+        .await;
     assert_eq!(received.expect("nothing was lost"), 10);
     drop(sending.await.expect("it sent"));
 }
 
 pub async fn no_file_can_be_received_where_none_began(fixture: Fixture) {
     let (mut near, mut far) = fixture.pair().await;
-    let error =
-        far.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await.expect_err("none began");
+    let error = far
+        .reader
+        .receive_file(Box::new(DiscardSink), None, &mut super::unexpected, Progress::new())
+        .await
+        .expect_err("none began");
     assert!(matches!(error, ReceiveError::NoFileBegan), "{error:?}");
     assert_eq!(error.scope(), Scope::Message);
     send(&mut near, &leave(1)).await;

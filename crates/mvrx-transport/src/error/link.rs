@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use mvrx_message::{Blame, Scope};
 
+use super::HandshakeError;
+use crate::endpoint::Endpoint;
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,13 +35,40 @@ pub enum DialError {
         /// What the system said.
         error: io::Error,
     },
+    /// No address is known for the host of a URL.
+    #[error("{host} has no address: {error}")]
+    NameNotFound {
+        /// The name.
+        host: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Somebody answered, and there is no session to be had.
+    #[error("{address} is no host of a session: {error}")]
+    NotUpgraded {
+        /// Who was called.
+        address: SocketAddr,
+        /// What came instead.
+        #[source]
+        error: HandshakeError,
+    },
+    /// This transport has no way to reach such an endpoint.
+    #[error("{endpoint} cannot be reached in this mode")]
+    NotThisMode {
+        /// Who was to be called.
+        endpoint: Endpoint,
+    },
 }
 
 impl DialError {
     /// Whose fault it is.
     #[must_use]
     pub fn blame(&self) -> Blame {
-        Blame::Network
+        match self {
+            Self::NotUpgraded { error, .. } => error.blame(),
+            Self::NotThisMode { .. } => Blame::Local,
+            _ => Blame::Network,
+        }
     }
 
     /// What it ends.
@@ -124,6 +154,15 @@ pub enum AcceptError {
         /// How long the next call waits first.
         pause: Duration,
     },
+    /// Somebody connected and did not become a WebSocket client.
+    #[error("{peer} did not become a WebSocket client: {error}")]
+    NotUpgraded {
+        /// Who connected.
+        peer: SocketAddr,
+        /// What came instead.
+        #[source]
+        error: HandshakeError,
+    },
     /// Final: nobody can connect here any more.
     #[error("the network of this listener is gone")]
     NetworkGone,
@@ -141,6 +180,7 @@ impl AcceptError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::TooManyConnections { .. } | Self::TooManyConnectionsFromPeer { .. } => Blame::Limit,
+            Self::NotUpgraded { error, .. } => error.blame(),
             Self::AcceptFailed { .. } | Self::NetworkGone => Blame::Local,
         }
     }

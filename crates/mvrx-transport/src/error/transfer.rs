@@ -7,6 +7,7 @@ use mvrx_message::{Blame, Scope};
 use mvrx_wire::DecodeError;
 
 use super::BoxError;
+use crate::ws::FrameError;
 
 /// Why nothing more can be read from a connection.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,27 @@ pub enum ReadError {
     /// The bytes are not packages, claim more than is allowed, or stop in the middle of one.
     #[error(transparent)]
     Framing(#[from] DecodeError),
+    /// The bytes are not WebSocket frames, or more than is allowed, or stop in the middle.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The peer closed because of something, by its own word.
+    #[error("the peer closed the connection with code {code}")]
+    ClosedByPeer {
+        /// The code of its close frame.
+        code: u16,
+    },
+    /// The peer does not answer pings, and sends nothing else.
+    #[error("the peer did not answer a ping within {allowed:?}")]
+    PingNotAnswered {
+        /// [`crate::Limits::pong_within`].
+        allowed: Duration,
+    },
+    /// The peer does not close its side.
+    #[error("the peer did not answer a close frame within {allowed:?}")]
+    CloseNotAnswered {
+        /// [`crate::Limits::close_within`].
+        allowed: Duration,
+    },
     /// An accepted connection brought nothing at all.
     #[error("nothing came within {allowed:?} of connecting")]
     NothingAfterConnecting {
@@ -28,7 +50,7 @@ pub enum ReadError {
         allowed: Duration,
     },
     /// A header began and did not end.
-    #[error("a package header was not complete after {allowed:?}: {received} bytes of it came")]
+    #[error("a header was not complete after {allowed:?}: {received} bytes of it came")]
     HeaderTooSlow {
         /// Bytes of it that came.
         received: usize,
@@ -66,6 +88,9 @@ impl ReadError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Framing(error) => blame_of(error),
+            Self::Frame(error) => error.blame(),
+            Self::ClosedByPeer { .. } => Blame::Peer,
+            Self::PingNotAnswered { .. } | Self::CloseNotAnswered { .. } => Blame::Network,
             Self::HeaderTooSlow { .. } | Self::JsonStalled { .. } | Self::JsonTooSlow { .. } => Blame::Peer,
             Self::NothingAfterConnecting { .. } | Self::Idle { .. } => Blame::Limit,
             Self::FileNotReceived => Blame::Local,
@@ -109,6 +134,14 @@ pub enum ReceiveError {
         /// [`crate::Limits::file_idle`].
         allowed: Duration,
     },
+    /// The file is longer than allowed, by what came of it.
+    #[error("the file is longer than the {allowed} bytes allowed: {received} came")]
+    FileLongerThanLimit {
+        /// File bytes that came.
+        received: u64,
+        /// [`crate::Limits::file_bytes`].
+        allowed: u64,
+    },
     /// The sink failed, a full disk for instance.
     #[error("the received file cannot be kept: {error} (after {received} bytes)")]
     SinkFailed {
@@ -134,6 +167,7 @@ impl ReceiveError {
             Self::NoFileBegan | Self::SinkFailed { .. } | Self::WorkerEnded { .. } => Blame::Local,
             Self::Stream { error, .. } => error.blame(),
             Self::FileStalled { .. } => Blame::Peer,
+            Self::FileLongerThanLimit { .. } => Blame::Limit,
         }
     }
 
@@ -169,6 +203,14 @@ pub enum WriteError {
         /// [`crate::Limits::write_idle`].
         allowed: Duration,
     },
+    /// More waits to be sent aside than is allowed. The message was not queued.
+    #[error("{waiting} bytes wait to be sent, and {allowed} are allowed")]
+    TooMuchWaits {
+        /// Bytes that wait, with this message.
+        waiting: usize,
+        /// Twice [`crate::Limits::json_bytes`].
+        allowed: usize,
+    },
     /// This side was closed before.
     #[error("this side of the connection is closed")]
     AlreadyClosed,
@@ -185,7 +227,7 @@ impl WriteError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::MessageLongerThanLimit { .. } => Blame::Limit,
+            Self::MessageLongerThanLimit { .. } | Self::TooMuchWaits { .. } => Blame::Limit,
             Self::PeerNotReading { .. } => Blame::Peer,
             Self::AlreadyClosed => Blame::Local,
             Self::ConnectionBroken | Self::Network(_) => Blame::Network,
@@ -196,7 +238,7 @@ impl WriteError {
     #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
-            Self::MessageLongerThanLimit { .. } => Scope::Message,
+            Self::MessageLongerThanLimit { .. } | Self::TooMuchWaits { .. } => Scope::Message,
             _ => Scope::Connection,
         }
     }

@@ -11,11 +11,15 @@ use std::time::Duration;
 use mvrx_message::{Dialect, Message};
 use tokio::sync::watch;
 
+use crate::endpoint::Endpoint;
 use crate::error::{
     AcceptError, BoxError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError,
 };
 use crate::file::{FileSink, FileSource, Progress, SourceRead};
-use crate::traits::{BoxFuture, Connection, Incoming, Listener, MessageReader, MessageWriter, Transport};
+use crate::traits::{
+    Aside, Between, BoxFuture, Connection, FileStyle, Incoming, Listener, MessageReader, MessageWriter,
+    Transport,
+};
 
 /// How often what fails: chances are in thousandths of the times it could happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,13 +58,18 @@ impl<T: Transport> Faulty<T> {
 }
 
 impl<T: Transport> Transport for Faulty<T> {
-    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>> {
+    fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>> {
         Box::pin(async move {
             let mut chance = self.chance();
             if chance.of(self.plan.refuse) {
-                return Err(DialError::Refused { address: addr });
+                let address = match &to {
+                    Endpoint::Address(address) => *address,
+                    // The plan looks up no names.
+                    Endpoint::Url(url) => SocketAddr::from(([0, 0, 0, 0], url.port())),
+                };
+                return Err(DialError::Refused { address });
             }
-            Ok(wrap(self.inner.dial(addr).await?, self.plan, chance))
+            Ok(wrap(self.inner.dial(to).await?, self.plan, chance))
         })
     }
 
@@ -127,19 +136,20 @@ impl MessageReader for FaultyReader {
         })
     }
 
-    fn receive_file(
-        &mut self,
+    fn receive_file<'a>(
+        &'a mut self,
         sink: Box<dyn FileSink>,
         expected: Option<u64>,
+        between: Between<'a>,
         progress: Progress,
-    ) -> BoxFuture<'_, Result<u64, ReceiveError>> {
+    ) -> BoxFuture<'a, Result<u64, ReceiveError>> {
         Box::pin(async move {
             let counted = progress.clone();
             let Some(inner) = &mut self.inner else { return Err(ReceiveError::NoFileBegan) };
             tokio::select! {
                 biased;
                 Ok(_) = self.is_cut.wait_for(|cut| *cut) => {}
-                received = inner.receive_file(sink, expected, progress) => return received,
+                received = inner.receive_file(sink, expected, between, progress) => return received,
             }
             self.inner = None;
             let error = ReadError::Network(io::ErrorKind::ConnectionReset.into());
@@ -206,6 +216,16 @@ impl MessageWriter for FaultyWriter {
                 outcome => outcome,
             }
         })
+    }
+
+    fn set_file_style(&mut self, style: FileStyle) {
+        if let Some(inner) = &mut self.inner {
+            inner.set_file_style(style);
+        }
+    }
+
+    fn aside(&self) -> Option<Box<dyn Aside>> {
+        self.inner.as_ref()?.aside()
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {

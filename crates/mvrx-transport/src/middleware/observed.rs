@@ -7,9 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mvrx_message::{Dialect, Message, ParseError, QuirkSet};
 
+use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
 use crate::file::{FileSink, FileSource, Progress};
-use crate::traits::{BoxFuture, Connection, Incoming, Listener, MessageReader, MessageWriter, Transport};
+use crate::traits::{
+    Aside, Between, BoxFuture, Connection, Deviation, FileStyle, Incoming, Listener, MessageReader,
+    MessageWriter, Transport,
+};
 
 /// Is told of what passes, in the order in which it passes on each connection. Called on the runtime's thread: it
 /// should be quick.
@@ -89,6 +93,11 @@ pub enum What<'a> {
         /// What, in words.
         error: &'a dyn fmt::Display,
     },
+    /// A deviation of the wire was tolerated.
+    Tolerated {
+        /// Which.
+        deviation: Deviation,
+    },
     /// That direction was closed in order.
     Closed,
 }
@@ -104,6 +113,7 @@ impl What<'_> {
             Self::FileBegins { .. } => "file-begins",
             Self::FileMoved { .. } => "file-moved",
             Self::Failed { .. } => "failed",
+            Self::Tolerated { .. } => "tolerated",
             Self::Closed => "closed",
         }
     }
@@ -117,6 +127,7 @@ impl fmt::Debug for What<'_> {
             Self::FileBegins { length } => write!(f, "file begins ({length:?} bytes)"),
             Self::FileMoved { length } => write!(f, "file moved ({length} bytes)"),
             Self::Failed { error } => write!(f, "failed: {error}"),
+            Self::Tolerated { deviation } => write!(f, "tolerated: {deviation}"),
             Self::Connected | Self::Closed => f.write_str(self.name()),
         }
     }
@@ -137,12 +148,13 @@ impl<T: Transport> Observed<T> {
 }
 
 impl<T: Transport> Transport for Observed<T> {
-    fn dial(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Connection, DialError>> {
+    fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>> {
         Box::pin(async move {
-            match self.inner.dial(addr).await {
+            let peer = if let Endpoint::Address(address) = &to { Some(*address) } else { None };
+            match self.inner.dial(to).await {
                 Ok(connection) => Ok(self.tells.wrap(connection, Direction::Out)),
                 Err(error) => {
-                    let teller = Teller { tells: self.tells.clone(), connection: 0, peer: Some(addr) };
+                    let teller = Teller { tells: self.tells.clone(), connection: 0, peer };
                     teller.failed(Direction::Out, &error);
                     Err(error)
                 }
@@ -218,6 +230,31 @@ impl Teller {
         self.tells.observer.observe(&record);
     }
 
+    fn came(&self, incoming: &Incoming) {
+        let what = match incoming {
+            Incoming::Message { parsed, bytes } => {
+                let (message, quirks) = (&parsed.message, parsed.quirks);
+                What::Message { message, quirks, dialect: None, bytes: *bytes }
+            }
+            Incoming::Malformed { error, bytes } => What::Malformed { error, bytes: *bytes },
+            Incoming::File { length } => What::FileBegins { length: *length },
+            Incoming::Tolerated(deviation) => What::Tolerated { deviation: *deviation },
+            Incoming::Closed => What::Closed,
+        };
+        self.tell(Direction::In, what);
+    }
+
+    fn went(&self, message: &Message, dialect: &Dialect, outcome: &Result<usize, WriteError>) {
+        let what = match outcome {
+            Ok(bytes) => {
+                let quirks = QuirkSet::default();
+                What::Message { message, quirks, dialect: Some(dialect), bytes: *bytes }
+            }
+            Err(error) => What::Failed { error },
+        };
+        self.tell(Direction::Out, what);
+    }
+
     fn failed(&self, direction: Direction, error: &dyn fmt::Display) {
         self.tell(direction, What::Failed { error });
     }
@@ -234,30 +271,29 @@ impl MessageReader for ObservedReader {
     fn next(&mut self) -> BoxFuture<'_, Result<Incoming, ReadError>> {
         Box::pin(async move {
             let outcome = self.inner.next().await;
-            let what = match &outcome {
-                Ok(Incoming::Message { parsed, bytes }) => {
-                    let (message, quirks) = (&parsed.message, parsed.quirks);
-                    What::Message { message, quirks, dialect: None, bytes: *bytes }
-                }
-                Ok(Incoming::Malformed { error, bytes }) => What::Malformed { error, bytes: *bytes },
-                Ok(Incoming::File { length }) => What::FileBegins { length: *length },
-                Ok(Incoming::Closed) if std::mem::replace(&mut self.closed, true) => return outcome,
-                Ok(Incoming::Closed) => What::Closed,
-                Err(error) => What::Failed { error },
-            };
-            self.teller.tell(Direction::In, what);
+            match &outcome {
+                Ok(Incoming::Closed) if std::mem::replace(&mut self.closed, true) => {}
+                Ok(incoming) => self.teller.came(incoming),
+                Err(error) => self.teller.failed(Direction::In, error),
+            }
             outcome
         })
     }
 
-    fn receive_file(
-        &mut self,
+    fn receive_file<'a>(
+        &'a mut self,
         sink: Box<dyn FileSink>,
         expected: Option<u64>,
+        between: Between<'a>,
         progress: Progress,
-    ) -> BoxFuture<'_, Result<u64, ReceiveError>> {
+    ) -> BoxFuture<'a, Result<u64, ReceiveError>> {
         Box::pin(async move {
-            let outcome = self.inner.receive_file(sink, expected, progress).await;
+            let teller = self.teller.clone();
+            let mut told = |incoming: Incoming| {
+                teller.came(&incoming);
+                between(incoming)
+            };
+            let outcome = self.inner.receive_file(sink, expected, &mut told, progress).await;
             let what = match &outcome {
                 Ok(length) => What::FileMoved { length: *length },
                 Err(error) => What::Failed { error },
@@ -282,14 +318,7 @@ impl MessageWriter for ObservedWriter {
     ) -> BoxFuture<'a, Result<usize, WriteError>> {
         Box::pin(async move {
             let outcome = self.inner.send(message, dialect).await;
-            let what = match &outcome {
-                Ok(bytes) => {
-                    let quirks = QuirkSet::default();
-                    What::Message { message, quirks, dialect: Some(dialect), bytes: *bytes }
-                }
-                Err(error) => What::Failed { error },
-            };
-            self.teller.tell(Direction::Out, what);
+            self.teller.went(message, dialect, &outcome);
             outcome
         })
     }
@@ -311,6 +340,15 @@ impl MessageWriter for ObservedWriter {
         })
     }
 
+    fn set_file_style(&mut self, style: FileStyle) {
+        self.inner.set_file_style(style);
+    }
+
+    fn aside(&self) -> Option<Box<dyn Aside>> {
+        let inner = self.inner.aside()?;
+        Some(Box::new(ObservedAside { inner, teller: self.teller.clone() }))
+    }
+
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             let outcome = self.inner.close().await;
@@ -320,5 +358,19 @@ impl MessageWriter for ObservedWriter {
             }
             outcome
         })
+    }
+}
+
+#[derive(Debug)]
+struct ObservedAside {
+    inner: Box<dyn Aside>,
+    teller: Teller,
+}
+
+impl Aside for ObservedAside {
+    fn send(&self, message: &Message, dialect: &Dialect) -> Result<usize, WriteError> {
+        let outcome = self.inner.send(message, dialect);
+        self.teller.went(message, dialect, &outcome);
+        outcome
     }
 }

@@ -72,6 +72,7 @@ impl Recorder {
             What::FileBegins { length } => member("length", &Value::from(*length)),
             What::FileMoved { length } => member("length", length),
             What::Failed { error } => member("error", &Value::from(error.to_string())),
+            What::Tolerated { deviation } => member("deviation", &Value::from(deviation.to_string())),
             What::Connected | What::Closed => {}
         }
         line.push_str("}\n");

@@ -6,6 +6,7 @@ use mvrx_message::{Dialect, Leave, Message, StationUuid};
 use tokio::time::Instant;
 
 use super::{FaultPlan, Faulty, recorded, traced};
+use crate::Endpoint;
 use crate::{
     BoxError, Connection, DiscardSink, FileSource, Incoming, MemoryNetwork, MemoryTransport, Progress,
     SourceRead, Transport, WriteError,
@@ -22,7 +23,7 @@ fn stations() -> (MemoryTransport, MemoryTransport) {
 async fn pair(dialer: &dyn Transport, listener: &dyn Transport) -> (Connection, Connection) {
     let at = (DESK, 42424).into();
     let mut listener = listener.listen(at).await.unwrap();
-    let dialed = dialer.dial(at).await.unwrap();
+    let dialed = dialer.dial(at.into()).await.unwrap();
     (dialed, listener.accept().await.unwrap())
 }
 
@@ -64,7 +65,9 @@ async fn talk(mut near: Connection, mut far: Connection) {
     let sending = near.writer.send_file(Box::new(Zeros(5)), Progress::new());
     let receiving = async {
         far.reader.next().await.unwrap();
-        far.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await
+        far.reader
+            .receive_file(Box::new(DiscardSink), None, &mut crate::battery::unexpected, Progress::new())
+            .await
     };
     let (sent, received) = tokio::join!(sending, receiving);
     assert_eq!((sent.unwrap(), received.unwrap()), (5, 5));
@@ -85,7 +88,7 @@ async fn the_log_tells_direction_peer_kind_and_size_of_everything() {
     });
     let (near, far) = pair(&laptop, &desk).await;
     talk(near, far).await;
-    assert!(laptop.dial((DESK, 1).into()).await.is_err());
+    assert!(laptop.dial(Endpoint::Address((DESK, 1).into())).await.is_err());
     let expected = [
         "1 in 10.0.0.2 connected",
         "1 in 10.0.0.2 MVR_LEAVE (77 bytes)",
@@ -103,7 +106,7 @@ async fn a_recording_has_a_line_of_json_for_everything() {
     let laptop = recorded(laptop, lines.clone());
     let (near, far) = pair(&laptop, &desk).await;
     talk(near, far).await;
-    assert!(laptop.dial((DESK, 1).into()).await.is_err());
+    assert!(laptop.dial(Endpoint::Address((DESK, 1).into())).await.is_err());
     let recording = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let expected = r#"
 {"ms":0,"connection":1,"direction":"out","peer":"10.0.0.1:42424","what":"connected"}
@@ -203,7 +206,15 @@ async fn a_file_is_cut_and_never_looks_whole() {
         let receiving = async {
             match far.reader.next().await {
                 Ok(Incoming::File { .. }) => {
-                    far.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await.unwrap_err();
+                    far.reader
+                        .receive_file(
+                            Box::new(DiscardSink),
+                            None,
+                            &mut crate::battery::unexpected,
+                            Progress::new(),
+                        )
+                        .await
+                        .unwrap_err();
                 }
                 // Cut before the first byte.
                 Ok(Incoming::Closed) | Err(_) => {}
@@ -222,5 +233,5 @@ async fn a_plan_can_refuse_every_connection() {
     let (desk, laptop) = stations();
     let _listener = desk.listen((DESK, 42424).into()).await.unwrap();
     let laptop = Faulty::new(laptop, FaultPlan { refuse: 1000, ..FaultPlan::default() });
-    assert!(laptop.dial((DESK, 42424).into()).await.is_err());
+    assert!(laptop.dial(Endpoint::Address((DESK, 42424).into())).await.is_err());
 }

@@ -41,6 +41,9 @@ impl<F: Fn(&Record<'_>) + Send + Sync + 'static> Observer for Trace<F> {
             What::Failed { error } => {
                 tracing::warn!(connection, peer, direction, %error, "failed");
             }
+            What::Tolerated { deviation } => {
+                tracing::debug!(connection, peer, direction, %deviation, "tolerated");
+            }
             What::Connected | What::Closed => {
                 tracing::debug!(connection, peer, direction, "{}", what.name());
             }

@@ -13,56 +13,58 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 
 use super::feed::Feed;
+use super::framing::{Framing, Unframing};
 use super::pace::Pace;
 use super::transfer::{Arrived, Transfer};
 use crate::error::{ReadError, ReceiveError, SendFileError, WriteError};
 use crate::file::{FileSource, Progress};
 use crate::stream::{Link, Shared};
 
-pub(super) async fn send<L: Link>(
+pub(super) async fn send<L: Link, F: Framing>(
     shared: &Arc<Shared<L>>,
     socket: TcpStream,
     source: Box<dyn FileSource>,
+    framing: F,
     progress: Progress,
 ) -> Result<u64, SendFileError> {
     let shared = Arc::clone(shared);
     let counted = progress.clone();
     let before = progress.moved();
     let job = tokio::task::spawn_blocking(move || {
-        let feed = Feed::new(source, &shared.limits);
+        let feed = Feed::new(source, framing, &shared.limits);
         Sending { shared: &shared, socket: &socket, feed, progress: &progress }.run()
     });
     let sent = || counted.moved().saturating_sub(before);
     job.await.unwrap_or_else(|_| Err(SendFileError::WorkerEnded { sent: sent() }))
 }
 
-pub(super) async fn receive<L: Link>(
+pub(super) async fn receive<L: Link, U: Unframing>(
     shared: &Arc<Shared<L>>,
     socket: TcpStream,
     mut transfer: Transfer,
-    on_socket: u64,
-) -> Result<(Transfer, Arrived), ReceiveError> {
+    mut unframing: U,
+) -> Result<(Transfer, U, Arrived), ReceiveError> {
     let shared = Arc::clone(shared);
     let received = transfer.arrived();
     let job = tokio::task::spawn_blocking(move || {
-        let arrived = take(&shared, &socket, &mut transfer, on_socket)?;
-        Ok((transfer, arrived))
+        let arrived = take(&shared, &socket, &mut transfer, &mut unframing)?;
+        Ok((transfer, unframing, arrived))
     });
     job.await.unwrap_or(Err(ReceiveError::WorkerEnded { received }))
 }
 
-struct Sending<'a, L> {
+struct Sending<'a, L, F> {
     shared: &'a Shared<L>,
     socket: &'a TcpStream,
-    feed: Feed,
+    feed: Feed<F>,
     progress: &'a Progress,
 }
 
-impl<L: Link> Sending<'_, L> {
+impl<L: Link, F: Framing> Sending<'_, L, F> {
     fn run(mut self) -> Result<u64, SendFileError> {
         loop {
             self.fill()?;
-            self.write()?;
+            self.write(None)?;
             if self.feed.written() {
                 return Ok(self.feed.length());
             }
@@ -72,6 +74,8 @@ impl<L: Link> Sending<'_, L> {
     fn fill(&mut self) -> Result<(), SendFileError> {
         let pace = Pace::new(&self.shared.limits, now());
         loop {
+            let interlude = self.feed.interlude();
+            self.write(Some(&interlude))?;
             match self.feed.fill() {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
@@ -87,24 +91,28 @@ impl<L: Link> Sending<'_, L> {
         }
     }
 
-    fn write(&mut self) -> Result<(), SendFileError> {
+    /// Writes the piece that is ready, or bytes that go out before it.
+    fn write(&self, interlude: Option<&[u8]>) -> Result<(), SendFileError> {
         let mut pace = Pace::new(&self.shared.limits, now());
+        let bytes = interlude.unwrap_or(self.feed.bytes());
+        let meter = self.feed.meter();
+        let sent = |written: usize| meter.sent(if interlude.is_some() { 0 } else { written });
         let mut written = 0;
-        while let Some(rest) = self.feed.bytes().get(written..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
             match (&mut &*self.socket).write(rest) {
                 Ok(count) => {
-                    let before = self.feed.sent(written);
+                    let before = sent(written);
                     written += count;
-                    self.progress.add(self.feed.sent(written).saturating_sub(before));
+                    self.progress.add(sent(written).saturating_sub(before));
                     pace.moved(count as u64, now());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if !wait(self.socket, PollFlags::OUT, &pace) {
-                        return Err(self.feed.peer_not_reading(written, &pace));
+                        return Err(pace.peer_not_reading(sent(written)));
                     }
                 }
-                Err(error) => return Err(self.feed.network(written, error)),
+                Err(error) => return Err(SendFileError::Network { sent: sent(written), error }),
             }
             if self.shared.is_broken() {
                 return Err(SendFileError::Unusable(WriteError::ConnectionBroken));
@@ -118,24 +126,21 @@ fn take<L: Link>(
     shared: &Shared<L>,
     mut socket: &TcpStream,
     transfer: &mut Transfer,
-    on_socket: u64,
+    unframing: &mut impl Unframing,
 ) -> Result<Arrived, ReceiveError> {
-    let mut remaining = on_socket;
-    while remaining > 0 {
+    transfer.unframe(unframing, now());
+    while unframing.wants() > 0 {
         if !transfer.has_room() {
             write_out(transfer)?;
         }
-        let read = socket.read(transfer.room(remaining));
+        let read = socket.read(transfer.room(unframing.wants()));
         if shared.is_broken() {
             let received = transfer.arrived();
             return Err(ReceiveError::Stream { received, error: ReadError::ConnectionBroken });
         }
         match read {
             Ok(0) => return Ok(Arrived::StreamEnded),
-            Ok(count) => {
-                transfer.put(count, now());
-                remaining = remaining.saturating_sub(count as u64);
-            }
+            Ok(count) => transfer.put(count, unframing, now()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The disk gets what is here before the thread waits: whoever reads along sees it at once.
             Err(error) if error.kind() == ErrorKind::WouldBlock && !transfer.is_empty() => {

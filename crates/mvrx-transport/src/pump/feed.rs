@@ -1,25 +1,25 @@
 //! A file on its way out: its source, the buffer, and where in the file both are.
 
-use std::io;
-
-use mvrx_wire::{HEADER_LEN, file_header};
-
+use super::framing::{Framing, Piece};
 use super::pace::Pace;
 use crate::error::{BoxError, SendFileError};
 use crate::file::{FileSource, SourceRead};
 use crate::limits::{Limits, SMALLEST_BUFFER};
 
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(super) struct Feed<F> {
     source: Box<dyn FileSource>,
+    framing: F,
     length: u64,
     /// File bytes taken from the source.
     offset: u64,
-    /// The header at first, then file bytes only.
+    /// Room for a header, then file bytes.
     buffer: Vec<u8>,
+    /// Bytes of the file in the buffer.
     filled: usize,
-    /// Bytes of the buffer that are header.
-    header: usize,
+    /// Bytes of header in front of them; `None` before they are framed.
+    header: Option<usize>,
+    first: bool,
 }
 
 /// Why the source gives no more.
@@ -29,49 +29,56 @@ pub(super) enum Dry {
     EndedEarly,
 }
 
-impl Feed {
-    /// Begins with the header, so that it goes out in one write with the first bytes of the file.
-    pub(super) fn new(source: Box<dyn FileSource>, limits: &Limits) -> Self {
+impl<F: Framing> Feed<F> {
+    pub(super) fn new(source: Box<dyn FileSource>, framing: F, limits: &Limits) -> Self {
         let length = source.length();
-        let mut buffer = vec![0; HEADER_LEN + limits.buffer_for(Some(length))];
-        if let Some(header) = buffer.first_chunk_mut() {
-            *header = file_header(length);
-        }
-        Self { source, length, offset: 0, buffer, filled: HEADER_LEN, header: HEADER_LEN }
+        let piece = limits.buffer_for(Some(length)).min(framing.most().max(1));
+        let buffer = vec![0; F::HEAD + piece];
+        Self { source, framing, length, offset: 0, buffer, filled: 0, header: None, first: true }
     }
 
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// What is to be written.
+    /// What is to be written, the header in one piece with the bytes behind it.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.buffer.get(..self.filled).unwrap_or_default()
+        let start = F::HEAD.saturating_sub(self.header.unwrap_or(0));
+        self.buffer.get(start..F::HEAD + self.filled).unwrap_or_default()
+    }
+
+    /// What others want to have written before the next piece.
+    pub(super) fn interlude(&mut self) -> Vec<u8> {
+        self.framing.interlude()
     }
 
     /// File bytes that are out when `written` of [`Feed::bytes`] are.
     pub(super) fn sent(&self, written: usize) -> u64 {
-        self.offset.saturating_sub(self.filled.saturating_sub(written.max(self.header)) as u64)
+        self.meter().sent(written)
+    }
+
+    /// The same for somebody who cannot hold the feed.
+    pub(super) fn meter(&self) -> Meter {
+        Meter { offset: self.offset, filled: self.filled, header: self.header.unwrap_or(0) }
     }
 
     /// All of [`Feed::bytes`] was written. Says whether that was the end of the file.
     pub(super) fn written(&mut self) -> bool {
-        (self.filled, self.header) = (0, 0);
+        (self.filled, self.header, self.first) = (0, None, false);
         self.offset == self.length
     }
 
-    /// One read of the source. Says whether enough is here to be written: with the header at least
-    /// [`FIRST_WRITE`] bytes of the file, later anything.
+    /// One read of the source. Says whether enough is here to be written, and frames it then: of the first piece at
+    /// least [`FIRST_WRITE`] bytes, later anything.
     // req: TRA-04
     pub(super) fn fill(&mut self) -> Result<bool, Dry> {
         if self.is_enough() {
             return Ok(true);
         }
         let wanted = usize::try_from(self.length - self.offset).unwrap_or(usize::MAX);
-        // The same piece of file in every write, whether there is a header in front of it or not.
-        let most = self.buffer.len().saturating_sub(HEADER_LEN - self.header);
-        let end = most.min(self.filled.saturating_add(wanted));
-        let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
+        let from = F::HEAD + self.filled;
+        let end = self.buffer.len().min(from.saturating_add(wanted));
+        let room = self.buffer.get_mut(from..end).unwrap_or_default();
         match self.source.read_at(self.offset, room).map_err(Dry::Failed)? {
             SourceRead::Bytes(count) if (1..=room.len()).contains(&count) => {
                 self.filled += count;
@@ -83,25 +90,24 @@ impl Feed {
         }
     }
 
-    fn is_enough(&self) -> bool {
-        match self.header {
-            0 => self.filled > 0,
-            _ => self.offset >= self.length.min(FIRST_WRITE),
+    fn is_enough(&mut self) -> bool {
+        let room = (self.buffer.len() - F::HEAD) as u64;
+        let enough = match self.first {
+            true => self.offset >= self.length.min(FIRST_WRITE).min(room),
+            false => self.filled > 0,
+        };
+        if enough && self.header.is_none() {
+            let piece = Piece { first: self.first, last: self.offset == self.length, file: self.length };
+            let (head, payload) = self.buffer.split_at_mut(F::HEAD);
+            let payload = payload.get_mut(..self.filled).unwrap_or_default();
+            self.header = Some(self.framing.wrap(piece, head, payload));
         }
+        enough
     }
 
     pub(super) fn source_stalled(&self, pace: &Pace) -> SendFileError {
         let (at_least, allowed) = (pace.at_least(), pace.idle());
         SendFileError::SourceStalled { sent: self.sent(0), at_least, allowed }
-    }
-
-    pub(super) fn peer_not_reading(&self, written: usize, pace: &Pace) -> SendFileError {
-        let (at_least, allowed) = (pace.at_least(), pace.idle());
-        SendFileError::PeerNotReading { sent: self.sent(written), at_least, allowed }
-    }
-
-    pub(super) fn network(&self, written: usize, error: io::Error) -> SendFileError {
-        SendFileError::Network { sent: self.sent(written), error }
     }
 
     /// The error for a source that gives no more; nothing of the buffer is written then.
@@ -114,6 +120,21 @@ impl Feed {
                 SendFileError::SourceEndedEarly { found: self.offset, announced: self.length, sent }
             }
         }
+    }
+}
+
+/// Where in the file a piece is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meter {
+    offset: u64,
+    filled: usize,
+    header: usize,
+}
+
+impl Meter {
+    pub(super) fn sent(self, written: usize) -> u64 {
+        let out = written.saturating_sub(self.header);
+        self.offset.saturating_sub(self.filled.saturating_sub(out) as u64)
     }
 }
 

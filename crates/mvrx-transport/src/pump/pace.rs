@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::error::SendFileError;
 use crate::limits::Limits;
 
 /// A window of time in which enough bytes have to move. Times are given by the caller, who knows which clock it is
@@ -48,6 +49,10 @@ impl Pace {
 
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| until <= now)
+    }
+
+    pub(super) fn peer_not_reading(&self, sent: u64) -> SendFileError {
+        SendFileError::PeerNotReading { sent, at_least: self.at_least, allowed: self.idle }
     }
 
     pub(super) fn idle(&self) -> Duration {

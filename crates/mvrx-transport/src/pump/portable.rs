@@ -11,6 +11,7 @@ use lan_net::deadline::Deadline;
 use tokio::time::{Instant, sleep};
 
 use super::feed::{Dry, Feed};
+use super::framing::{Framing, Unframing};
 use super::on_thread;
 use super::pace::Pace;
 use super::transfer::{Arrived, Transfer};
@@ -18,25 +19,34 @@ use crate::error::{ReadError, ReceiveError, SendFileError, WriteError};
 use crate::file::{FileSource, Progress};
 use crate::stream::{Link, Shared};
 
-pub(super) async fn send<L: Link>(
+pub(super) async fn send<L: Link, F: Framing>(
     shared: &Arc<Shared<L>>,
     source: Box<dyn FileSource>,
+    framing: F,
     progress: Progress,
 ) -> Result<u64, SendFileError> {
     let limits = shared.limits;
-    let mut feed = run(0, move || Ok(Feed::new(source, &limits))).await?;
+    let mut feed = run(0, move || Ok(Feed::new(source, framing, &limits))).await?;
     loop {
-        feed = fill(shared, feed).await?;
-        write(shared, &mut feed, &progress).await?;
+        feed = fill(shared, feed, &progress).await?;
+        let meter = feed.meter();
+        write(shared, feed.bytes(), &progress, |written| meter.sent(written)).await?;
         if feed.written() {
             return Ok(feed.length());
         }
     }
 }
 
-async fn fill<L: Link>(shared: &Shared<L>, mut feed: Feed) -> Result<Feed, SendFileError> {
+async fn fill<L: Link, F: Framing>(
+    shared: &Shared<L>,
+    mut feed: Feed<F>,
+    progress: &Progress,
+) -> Result<Feed<F>, SendFileError> {
     let pace = Pace::new(&shared.limits, Instant::now());
     loop {
+        let interlude = feed.interlude();
+        let sent = feed.sent(0);
+        write(shared, &interlude, progress, |_| sent).await?;
         let sent = feed.sent(0);
         let filled: Result<bool, Dry>;
         (feed, filled) = run(sent, move || {
@@ -56,60 +66,62 @@ async fn fill<L: Link>(shared: &Shared<L>, mut feed: Feed) -> Result<Feed, SendF
     }
 }
 
+/// Writes bytes; `sent` says how much of the file is out when so many of them are.
 async fn write<L: Link>(
     shared: &Shared<L>,
-    feed: &mut Feed,
+    bytes: &[u8],
     progress: &Progress,
+    sent: impl Fn(usize) -> u64,
 ) -> Result<(), SendFileError> {
     let mut pace = Pace::new(&shared.limits, Instant::now());
     let mut written = 0;
-    while let Some(rest) = feed.bytes().get(written..).filter(|rest| !rest.is_empty()) {
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
         let write = poll_fn(|cx| shared.link.poll_write(cx, rest));
         match deadline(&pace).limit(write).await {
             Ok(_) if shared.is_broken() => return Err(SendFileError::Unusable(WriteError::ConnectionBroken)),
             Ok(Ok(count)) => {
-                let before = feed.sent(written);
+                let before = sent(written);
                 written += count;
-                progress.add(feed.sent(written).saturating_sub(before));
+                progress.add(sent(written).saturating_sub(before));
                 pace.moved(count as u64, Instant::now());
             }
-            Ok(Err(error)) => return Err(feed.network(written, error)),
-            Err(_) => return Err(feed.peer_not_reading(written, &pace)),
+            Ok(Err(error)) => return Err(SendFileError::Network { sent: sent(written), error }),
+            Err(_) => return Err(pace.peer_not_reading(sent(written))),
         }
     }
     Ok(())
 }
 
-pub(super) async fn receive<L: Link>(
+pub(super) async fn receive<L: Link, U: Unframing>(
     shared: &Arc<Shared<L>>,
     mut transfer: Transfer,
-    on_socket: u64,
-) -> Result<(Transfer, Arrived), ReceiveError> {
-    let mut remaining = on_socket;
-    while remaining > 0 {
+    mut unframing: U,
+) -> Result<(Transfer, U, Arrived), ReceiveError> {
+    transfer.unframe(&mut unframing, Instant::now());
+    while unframing.wants() > 0 {
         if !transfer.has_room() {
             transfer = write_out(transfer).await?;
         }
         let due = deadline(&transfer.pace);
-        let read =
-            due.limit(poll_fn(|cx| read_what_is_there(&shared.link, cx, &mut transfer, remaining))).await;
+        let (link, buffer, frames) = (&shared.link, &mut transfer, &mut unframing);
+        let read = due.limit(poll_fn(|cx| read_what_is_there(link, cx, buffer, frames))).await;
         let received = transfer.arrived();
         match read {
             Ok(_) if shared.is_broken() => {
                 return Err(ReceiveError::Stream { received, error: ReadError::ConnectionBroken });
             }
-            Ok(Ok(0)) => return Ok((transfer, Arrived::StreamEnded)),
-            Ok(Ok(count)) => remaining = remaining.saturating_sub(count),
+            Ok(Ok(0)) => return Ok((transfer, unframing, Arrived::StreamEnded)),
+            Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 return Err(ReceiveError::Stream { received, error: ReadError::Network(error) });
             }
             Err(_) => return Err(transfer.stalled()),
         }
-        if remaining > 0 {
+        if unframing.wants() > 0 {
             transfer = write_out(transfer).await?;
         }
     }
-    Ok((transfer, Arrived::Everything))
+    Ok((transfer, unframing, Arrived::Everything))
 }
 
 /// Reads until the buffer is full or the link has no more for now, so that one job for the disk takes much. What
@@ -118,14 +130,14 @@ fn read_what_is_there<L: Link>(
     link: &L,
     cx: &mut Context<'_>,
     transfer: &mut Transfer,
-    most: u64,
-) -> Poll<std::io::Result<u64>> {
+    unframing: &mut impl Unframing,
+) -> Poll<std::io::Result<usize>> {
     let mut total = 0;
-    while total < most && transfer.has_room() {
-        match link.poll_read(cx, transfer.room(most - total)) {
+    while unframing.wants() > 0 && transfer.has_room() {
+        match link.poll_read(cx, transfer.room(unframing.wants())) {
             Poll::Ready(Ok(count)) if count > 0 => {
-                transfer.put(count, Instant::now());
-                total += count as u64;
+                transfer.put(count, unframing, Instant::now());
+                total += count;
             }
             _ if total > 0 => break,
             Poll::Ready(ended) => return Poll::Ready(ended.map(|_| 0)),

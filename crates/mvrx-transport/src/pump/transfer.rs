@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::framing::Unframing;
 use super::pace::Pace;
 use crate::error::ReceiveError;
 use crate::file::{FileSink, Progress};
@@ -11,7 +12,10 @@ use crate::limits::Limits;
 pub(crate) struct Transfer {
     sink: Box<dyn FileSink>,
     buffer: Vec<u8>,
+    /// File bytes at the front of the buffer.
     filled: usize,
+    /// Where the bytes end that came behind them and are not unframed yet.
+    end: usize,
     /// Bytes that the sink has taken.
     taken: u64,
     progress: Progress,
@@ -34,7 +38,7 @@ impl Transfer {
     ) -> Self {
         let buffer = vec![0; limits.buffer_for(length).min(PIECE)];
         let pace = Pace::new(limits, Instant::now());
-        Self { sink, buffer, filled: 0, taken: 0, progress, pace }
+        Self { sink, buffer, filled: 0, end: 0, taken: 0, progress, pace }
     }
 
     /// File bytes that came.
@@ -55,26 +59,44 @@ impl Transfer {
         }
     }
 
-    /// Copies what fits, and returns the rest.
+    /// Copies file bytes that fit, and returns the rest. Not while bytes wait to be unframed.
     pub(super) fn take_from<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let room = self.room(u64::MAX);
         let (now, later) = bytes.split_at_checked(room.len()).unwrap_or((bytes, &[]));
         if let Some(room) = room.get_mut(..now.len()) {
             room.copy_from_slice(now);
         }
-        self.filled += now.len();
+        self.end += now.len();
+        self.filled = self.end;
         later
+    }
+
+    /// Takes bytes that came before this transfer and are not unframed.
+    pub(crate) fn put_back(&mut self, raw: &[u8]) {
+        let end = self.end.saturating_add(raw.len());
+        if end > self.buffer.len() {
+            self.buffer.resize(end, 0);
+        }
+        if let Some(room) = self.buffer.get_mut(self.end..end) {
+            room.copy_from_slice(raw);
+        }
+        self.end = end;
+    }
+
+    /// Bytes that came and are not unframed.
+    pub(crate) fn unframed(&self) -> &[u8] {
+        self.buffer.get(self.filled..self.end).unwrap_or_default()
     }
 
     /// Room for bytes, at most `most`.
     pub(super) fn room(&mut self, most: u64) -> &mut [u8] {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let end = self.buffer.len().min(self.filled.saturating_add(most));
-        self.buffer.get_mut(self.filled..end).unwrap_or_default()
+        let end = self.buffer.len().min(self.end.saturating_add(most));
+        self.buffer.get_mut(self.end..end).unwrap_or_default()
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.filled < self.buffer.len()
+        self.end < self.buffer.len()
     }
 
     #[cfg(unix)]
@@ -83,9 +105,19 @@ impl Transfer {
     }
 
     /// `count` bytes were put into the room.
-    pub(super) fn put(&mut self, count: usize, now: Instant) {
-        self.filled = self.filled.saturating_add(count).min(self.buffer.len());
-        self.pace.moved(count as u64, now);
+    pub(super) fn put(&mut self, count: usize, unframing: &mut impl Unframing, now: Instant) {
+        self.end = self.end.saturating_add(count).min(self.buffer.len());
+        self.unframe(unframing, now);
+    }
+
+    /// Takes the file's bytes out of what came.
+    pub(super) fn unframe(&mut self, unframing: &mut impl Unframing, now: Instant) {
+        let raw = self.buffer.get_mut(self.filled..self.end).unwrap_or_default();
+        let (file, consumed) = unframing.unwrap(raw);
+        raw.copy_within(consumed.min(raw.len()).., file.min(consumed));
+        self.end -= consumed.saturating_sub(file);
+        self.filled += file;
+        self.pace.moved(file as u64, now);
     }
 
     /// Hands the sink what is here; blocks. It stays counted once.
@@ -99,7 +131,8 @@ impl Transfer {
         }
         self.progress.add(self.filled as u64);
         self.taken = self.arrived();
-        self.filled = 0;
+        self.buffer.copy_within(self.filled..self.end, 0);
+        (self.filled, self.end) = (0, self.end - self.filled);
         Ok(())
     }
 

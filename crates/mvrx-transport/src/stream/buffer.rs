@@ -2,18 +2,35 @@
 //! when a large message is gone.
 
 #[derive(Debug, Default)]
-pub(super) struct ReadBuffer {
+pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
 }
 
 impl ReadBuffer {
-    pub(super) fn filled(&self) -> &[u8] {
+    pub(crate) fn filled(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    pub(super) fn consume(&mut self, count: usize) {
+    pub(crate) fn filled_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Puts bytes behind what is there.
+    pub(crate) fn append(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = self.room(bytes.len());
+            let (now, later) = bytes.split_at(room.len().min(bytes.len()));
+            if let Some(room) = room.get_mut(..now.len()) {
+                room.copy_from_slice(now);
+            }
+            self.put(now.len());
+            bytes = later;
+        }
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -24,7 +41,7 @@ impl ReadBuffer {
     }
 
     /// Room for at least one more byte, when `missing` more are known to be needed.
-    pub(super) fn room(&mut self, missing: usize) -> &mut [u8] {
+    pub(crate) fn room(&mut self, missing: usize) -> &mut [u8] {
         if self.end == self.bytes.len() {
             if self.start > 0 {
                 self.bytes.copy_within(self.start..self.end, 0);
@@ -40,7 +57,7 @@ impl ReadBuffer {
     }
 
     /// `count` bytes were put into the room.
-    pub(super) fn put(&mut self, count: usize) {
+    pub(crate) fn put(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
     }
 }

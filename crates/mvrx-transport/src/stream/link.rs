@@ -77,6 +77,11 @@ impl<L: Link> Shared<L> {
         self.link.abort();
     }
 
+    /// The same for both halves only: the link lives on for what is to be said last.
+    pub(crate) fn give_up(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
     }

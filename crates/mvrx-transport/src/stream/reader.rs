@@ -23,8 +23,8 @@ use super::link::{Link, Shared};
 use super::timers::{Place, Timers};
 use crate::error::{ReadError, ReceiveError};
 use crate::file::{FileSink, Progress};
-use crate::pump::{self, Arrived, Transfer};
-use crate::traits::{BoxFuture, Incoming, MessageReader};
+use crate::pump::{self, Arrived, Payload, Transfer};
+use crate::traits::{Between, BoxFuture, Incoming, MessageReader};
 
 #[derive(Debug)]
 pub(super) struct Reader<L: Link> {
@@ -48,12 +48,13 @@ impl<L: Link> MessageReader for Reader<L> {
         Box::pin(self.next_incoming())
     }
 
-    fn receive_file(
-        &mut self,
+    fn receive_file<'a>(
+        &'a mut self,
         sink: Box<dyn FileSink>,
         _expected: Option<u64>,
+        _between: Between<'a>,
         progress: Progress,
-    ) -> BoxFuture<'_, Result<u64, ReceiveError>> {
+    ) -> BoxFuture<'a, Result<u64, ReceiveError>> {
         Box::pin(self.receive(sink, progress))
     }
 }
@@ -190,7 +191,7 @@ impl<L: Link> Reader<L> {
             return Ok(transfer);
         }
         let before = transfer.arrived();
-        let (transfer, arrived) = pump::receive(&self.shared, transfer, on_socket).await?;
+        let (transfer, _, arrived) = pump::receive(&self.shared, transfer, Payload(on_socket)).await?;
         let received = transfer.arrived();
         let broken = |error| ReceiveError::Stream { received, error };
         let moved = self.decoder.file_bytes_moved(received.saturating_sub(before));
@@ -210,7 +211,7 @@ enum Decoded {
     Incomplete { missing: usize },
 }
 
-fn understand(json: &[u8], limits: &mvrx_message::Limits) -> Incoming {
+pub(crate) fn understand(json: &[u8], limits: &mvrx_message::Limits) -> Incoming {
     let bytes = json.len();
     match Message::parse_with(json, limits) {
         Ok(parsed) => Incoming::Message { parsed, bytes },

@@ -217,7 +217,10 @@ async fn a_file_that_stops_is_ended_and_one_that_goes_on_slowly_is_not() {
     assert!(matches!(connection.reader.next().await, Ok(Incoming::File { length: Some(10_000_000) })));
     let start = Instant::now();
     let progress = Progress::new();
-    let received = connection.reader.receive_file(Box::new(DiscardSink), None, progress.clone()).await;
+    let received = connection
+        .reader
+        .receive_file(Box::new(DiscardSink), None, &mut crate::battery::unexpected, progress.clone())
+        .await;
     let named = matches!(received, Err(ReceiveError::FileStalled { received: 620_000, .. }));
     assert!(named, "{received:?}");
     assert_eq!(start.elapsed().as_secs(), 19 * 29 + 30);
@@ -245,7 +248,10 @@ async fn a_file_in_many_packages_may_not_trickle_either() {
     });
     assert!(matches!(connection.reader.next().await, Ok(Incoming::File { length: None })));
     let start = Instant::now();
-    let received = connection.reader.receive_file(Box::new(DiscardSink), None, Progress::new()).await;
+    let received = connection
+        .reader
+        .receive_file(Box::new(DiscardSink), None, &mut crate::battery::unexpected, Progress::new())
+        .await;
     assert!(matches!(received, Err(ReceiveError::FileStalled { .. })), "{received:?}");
     assert_eq!(start.elapsed().as_secs(), 30);
     trickling.abort();

@@ -19,7 +19,7 @@ use mvrx_wire::{HEADER_LEN, json_header};
 use super::link::{Link, Shared};
 use crate::error::{SendFileError, WriteError};
 use crate::file::{FileSource, Progress};
-use crate::pump;
+use crate::pump::{self, Package};
 use crate::traits::{BoxFuture, MessageWriter};
 
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl<L: Link> Writer<L> {
         self.state = State::Broken;
         let guard = self.shared.guard();
         let _busy = Busy::mark(&self.shared);
-        let outcome = pump::send(&self.shared, source, progress).await;
+        let outcome = pump::send(&self.shared, source, Package, progress).await;
         let usable = outcome.as_ref().err().is_none_or(|error| error.scope() == Scope::Message);
         if usable {
             guard.all_went_well();
@@ -149,12 +149,12 @@ impl<L: Link> Drop for Writer<L> {
 }
 
 /// Tells the reader that the silence of the peer means nothing while a file goes out.
-struct Busy<L: Link> {
+pub(crate) struct Busy<L: Link> {
     shared: Arc<Shared<L>>,
 }
 
 impl<L: Link> Busy<L> {
-    fn mark(shared: &Arc<Shared<L>>) -> Self {
+    pub(crate) fn mark(shared: &Arc<Shared<L>>) -> Self {
         shared.set_sending_file(true);
         Self { shared: Arc::clone(shared) }
     }

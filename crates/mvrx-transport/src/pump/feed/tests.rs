@@ -1,3 +1,6 @@
+use mvrx_wire::{HEADER_LEN, file_header};
+
+use super::super::framing::Package;
 use super::*;
 
 /// Answers with what it is told to, then with everything.
@@ -17,9 +20,9 @@ impl FileSource for Scripted {
     }
 }
 
-fn feed(length: u64, script: &[SourceRead]) -> Feed {
+fn feed(length: u64, script: &[SourceRead]) -> Feed<Package> {
     let limits = Limits { file_buffer: 64 << 10, ..Limits::default() };
-    Feed::new(Box::new(Scripted { length, script: script.to_vec() }), &limits)
+    Feed::new(Box::new(Scripted { length, script: script.to_vec() }), Package, &limits)
 }
 
 #[test]

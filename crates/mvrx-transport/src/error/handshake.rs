@@ -1,0 +1,74 @@
+//! Why two ends did not come to speak WebSocket.
+
+use std::io;
+use std::time::Duration;
+
+use mvrx_message::{Blame, Scope};
+
+/// Why a connection did not become a WebSocket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The peer did not say enough in time.
+    #[error("the handshake was not complete after {allowed:?}")]
+    TooSlow {
+        /// [`crate::Limits::handshake`].
+        allowed: Duration,
+    },
+    /// The peer says too much.
+    #[error("no blank line came within {allowed} bytes of the handshake")]
+    HeadLongerThanLimit {
+        /// [`crate::Limits::handshake_bytes`].
+        allowed: usize,
+    },
+    /// The peer left in the middle.
+    #[error("the stream ended in the handshake after {received} bytes")]
+    StreamEnded {
+        /// Bytes that came.
+        received: usize,
+    },
+    /// What came is not the handshake of RFC 6455.
+    #[error("it is not a WebSocket handshake: {what}")]
+    NotWebSocket {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The server answered with something else than 101.
+    #[error("the server answered with HTTP status {status}")]
+    AnsweredWith {
+        /// The status.
+        status: u16,
+    },
+    /// Our own check of path, host and origin refused the client.
+    #[error("refused with HTTP status {status}")]
+    RefusedByCheck {
+        /// The status it was told.
+        status: u16,
+    },
+    /// The URL asks for TLS, and this transport has none.
+    #[error("the URL asks for TLS, which is not available here")]
+    TlsNotAvailable,
+    /// The system says so.
+    #[error("the handshake failed: {0}")]
+    Network(#[source] io::Error),
+}
+
+impl HandshakeError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::TooSlow { .. } | Self::NotWebSocket { .. } | Self::AnsweredWith { .. } => Blame::Peer,
+            Self::HeadLongerThanLimit { .. } => Blame::Limit,
+            Self::StreamEnded { .. } | Self::Network(_) => Blame::Network,
+            Self::RefusedByCheck { .. } => Blame::Peer,
+            Self::TlsNotAvailable => Blame::Local,
+        }
+    }
+
+    /// What it ends.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope::Connection
+    }
+}

@@ -1,0 +1,232 @@
+//! From a stream of bytes to a stream of frames: the HTTP request and its 101.
+//!
+//! tungstenite does it, over a [`HeadStream`] that stops at the blank line: tungstenite would lose or refuse frames
+//! that come in one segment with the head. They are kept and are the first bytes that the frame decoder sees. What
+//! tungstenite does not answer (a request that is no handshake) is answered here, so that a browser says why.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use lan_net::deadline::Deadline;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::Error as Theirs;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http;
+
+use super::transport::{Check, Upgrade};
+use crate::endpoint::WsUrl;
+use crate::error::HandshakeError;
+use crate::limits::Limits;
+use crate::stream::Link;
+
+/// Makes `link` a WebSocket as a client does, and returns the bytes that came behind the head.
+// req: WSK-18
+pub(super) async fn as_client<L: Link>(
+    link: &L,
+    url: &WsUrl,
+    limits: &Limits,
+) -> Result<Vec<u8>, HandshakeError> {
+    let request = http::Request::builder()
+        .uri(format!("ws://{}{}", url.authority(), url.path()))
+        .header("Host", url.authority())
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", generate_key())
+        .body(());
+    let request = request.map_err(|error| HandshakeError::NotWebSocket { what: error.to_string() })?;
+    let mut stream = HeadStream::new(link, limits.handshake_bytes);
+    let handshake = tokio_tungstenite::client_async(request, &mut stream);
+    let outcome = Deadline::after(limits.handshake).limit(handshake).await.map(|done| done.map(drop));
+    match outcome {
+        Ok(Ok(())) => Ok(stream.behind()),
+        Ok(Err(error)) => Err(stream.why(error)),
+        Err(_) => Err(HandshakeError::TooSlow { allowed: limits.handshake }),
+    }
+}
+
+/// Makes `link` a WebSocket as a server does, and returns the bytes that came behind the head.
+// req: WSK-18, WSK-19
+pub(super) async fn as_server<L: Link>(
+    link: &L,
+    check: Option<&Arc<Check>>,
+    limits: &Limits,
+) -> Result<Vec<u8>, HandshakeError> {
+    let mut stream = HeadStream::new(link, limits.handshake_bytes);
+    let deadline = Deadline::after(limits.handshake);
+    let mut refused = None;
+    #[allow(
+        clippy::result_large_err,
+        reason = "tungstenite's own type is that large, and its callback wants it"
+    )]
+    let judge = |request: &Request, response: Response| judge(check, request, response, &mut refused);
+    let handshake = tokio_tungstenite::accept_hdr_async(&mut stream, judge);
+    let outcome = deadline.limit(handshake).await.map(|done| done.map(drop));
+    let error = match outcome {
+        Ok(Ok(())) => return Ok(stream.behind()),
+        Ok(Err(error)) => error,
+        Err(_) => return Err(HandshakeError::TooSlow { allowed: limits.handshake }),
+    };
+    let answered = matches!(error, Theirs::Http(_));
+    let error = match refused {
+        Some(status) => HandshakeError::RefusedByCheck { status },
+        None => stream.why(error),
+    };
+    if let (false, HandshakeError::NotWebSocket { .. } | HandshakeError::HeadLongerThanLimit { .. }) =
+        (answered, &error)
+    {
+        // As far as it goes: whoever sent this may not listen.
+        let _ = deadline.limit(answer(link, &error)).await;
+    }
+    let _ = link.finish_writing();
+    Err(error)
+}
+
+/// Asks the application.
+#[allow(clippy::result_large_err, reason = "tungstenite's own type is that large, and its callback wants it")]
+fn judge(
+    check: Option<&Arc<Check>>,
+    request: &Request,
+    response: Response,
+    refused: &mut Option<u16>,
+) -> Result<Response, ErrorResponse> {
+    let Some(check) = check else { return Ok(response) };
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let upgrade = Upgrade { path, host: header("Host"), origin: header("Origin") };
+    let Err(refusal) = check(&upgrade) else { return Ok(response) };
+    let status = http::StatusCode::from_u16(refusal.status)
+        .ok()
+        .filter(|status| status.is_client_error() || status.is_server_error())
+        .unwrap_or(http::StatusCode::FORBIDDEN);
+    *refused = Some(status.as_u16());
+    let mut answer = ErrorResponse::new(None);
+    *answer.status_mut() = status;
+    let closing = http::HeaderValue::from_static("close");
+    answer.headers_mut().insert(http::header::CONNECTION, closing);
+    answer.headers_mut().insert(http::header::CONTENT_LENGTH, http::HeaderValue::from_static("0"));
+    Err(answer)
+}
+
+async fn answer<L: Link>(link: &L, error: &HandshakeError) -> io::Result<()> {
+    let status = match error {
+        HandshakeError::HeadLongerThanLimit { .. } => "431 Request Header Fields Too Large",
+        _ => "426 Upgrade Required",
+    };
+    let body = format!("This is an MVR-xchange session for WebSocket clients: {error}.\n");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n\
+         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut rest = answer.as_bytes();
+    while !rest.is_empty() {
+        let written = poll_fn(|cx| link.poll_write(cx, rest)).await?;
+        rest = rest.get(written.max(1)..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// A link up to the first blank line.
+struct HeadStream<'a, L> {
+    link: &'a L,
+    bytes: Vec<u8>,
+    /// Where the head ends, once that is known.
+    end: Option<usize>,
+    handed: usize,
+    allowed: usize,
+    too_long: bool,
+    stream_ended: bool,
+}
+
+impl<'a, L: Link> HeadStream<'a, L> {
+    fn new(link: &'a L, allowed: usize) -> Self {
+        Self { link, bytes: Vec::new(), end: None, handed: 0, allowed, too_long: false, stream_ended: false }
+    }
+
+    fn behind(mut self) -> Vec<u8> {
+        self.bytes.split_off(self.end.unwrap_or(self.bytes.len()))
+    }
+
+    fn why(&self, error: Theirs) -> HandshakeError {
+        match error {
+            _ if self.too_long => HandshakeError::HeadLongerThanLimit { allowed: self.allowed },
+            _ if self.stream_ended && self.end.is_none() => {
+                HandshakeError::StreamEnded { received: self.bytes.len() }
+            }
+            Theirs::Http(response) => HandshakeError::AnsweredWith { status: response.status().as_u16() },
+            Theirs::Io(error) => HandshakeError::Network(error),
+            Theirs::Protocol(ProtocolError::HandshakeIncomplete) => {
+                HandshakeError::StreamEnded { received: self.bytes.len() }
+            }
+            other => HandshakeError::NotWebSocket { what: other.to_string() },
+        }
+    }
+
+    /// Reads until the blank line is here.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            if let Some(end) = self.end {
+                return Poll::Ready(Ok(end));
+            }
+            if self.bytes.len() >= self.allowed {
+                self.too_long = true;
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
+            let before = self.bytes.len();
+            let room = (self.allowed - before).min(STEP);
+            self.bytes.resize(before + room, 0);
+            let read = self.link.poll_read(cx, self.bytes.get_mut(before..).unwrap_or_default());
+            let count = match &read {
+                Poll::Ready(Ok(count)) => *count,
+                _ => 0,
+            };
+            self.bytes.truncate(before + count);
+            if ready!(read)? == 0 {
+                self.stream_ended = true;
+                return Poll::Ready(Ok(self.bytes.len()));
+            }
+            let from = before.saturating_sub(BLANK_LINE.len() - 1);
+            let found = self
+                .bytes
+                .get(from..)
+                .and_then(|new| new.windows(BLANK_LINE.len()).position(|window| window == BLANK_LINE));
+            self.end = found.map(|at| from + at + BLANK_LINE.len());
+        }
+    }
+}
+
+impl<L: Link> AsyncRead for HeadStream<'_, L> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let end = ready!(this.poll_head(cx))?;
+        let rest = this.bytes.get(this.handed..end).unwrap_or_default();
+        let now = rest.get(..out.remaining()).unwrap_or(rest);
+        out.put_slice(now);
+        this.handed += now.len();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<L: Link> AsyncWrite for HeadStream<'_, L> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.link.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.link.finish_writing())
+    }
+}
+
+const BLANK_LINE: &[u8] = b"\r\n\r\n";
+/// Most heads are shorter.
+const STEP: usize = 2 << 10;

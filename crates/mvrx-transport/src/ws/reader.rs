@@ -1,0 +1,391 @@
+//! The incoming half.
+//!
+//! ```text
+//!            text, control frame                                   close frame of the peer
+//!   OPEN ─────────────────────────► OPEN            OPEN ────────────────────────────► CLOSED (for ever)
+//!     │ binary message begins                          └── violation, deadline, end ──► FAILED (for ever)
+//!     ▼
+//!   PEEKING (its first 28 bytes) ──they are a file's──► FILE BEGUN ──receive_file──► (receiving) ──► OPEN
+//!     └── a package header and JSON behind it: OPEN         any other end, also a dropped future ──► FAILED
+//! ```
+//! Each state's timer stands in the table of `timers`. A violation is told to the peer by a close frame with the
+//! right code, and the link then lives on for a moment so that the peer can read it.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+
+use mvrx_wire::{HEADER_LEN, MAGIC, PackageHeader, PackageType};
+
+use super::files::{FileStream, Stop};
+use super::frame::{FrameDecoder, FrameError, Place, Role, Step};
+use super::linger;
+use super::outbox::Outbox;
+use super::timers::{Due, Timers};
+use crate::error::{ReadError, ReceiveError};
+use crate::file::{FileSink, Progress};
+use crate::pump::{self, Transfer};
+use crate::stream::{Link, ReadBuffer, Shared, understand};
+use crate::traits::{Between, BoxFuture, Deviation, Incoming, MessageReader};
+
+#[derive(Debug)]
+pub(super) struct Reader<L: Link> {
+    shared: Arc<Shared<L>>,
+    outbox: Arc<Outbox>,
+    role: Role,
+    decoder: FrameDecoder,
+    raw: ReadBuffer,
+    /// The beginning of a binary message, unmasked.
+    head: Vec<u8>,
+    /// What was found together with what was told before.
+    next: Option<Incoming>,
+    timers: Timers,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Peeking,
+    /// Whether the message has ended already.
+    FileBegun {
+        ended: bool,
+    },
+    Closed,
+    Failed,
+}
+
+impl<L: Link> MessageReader for Reader<L> {
+    fn next(&mut self) -> BoxFuture<'_, Result<Incoming, ReadError>> {
+        Box::pin(self.next_incoming())
+    }
+
+    fn receive_file<'a>(
+        &'a mut self,
+        sink: Box<dyn FileSink>,
+        expected: Option<u64>,
+        between: Between<'a>,
+        progress: Progress,
+    ) -> BoxFuture<'a, Result<u64, ReceiveError>> {
+        Box::pin(self.receive(sink, expected, between, progress))
+    }
+}
+
+impl<L: Link> Reader<L> {
+    /// `early` came behind the handshake.
+    pub(super) fn new(shared: Arc<Shared<L>>, outbox: Arc<Outbox>, role: Role, early: &[u8]) -> Self {
+        let decoder = FrameDecoder::new(role, shared.limits.frames());
+        let mut raw = ReadBuffer::default();
+        raw.append(early);
+        let (head, timers) = (Vec::new(), Timers::default());
+        Self { shared, outbox, role, decoder, raw, head, next: None, timers, state: State::Open }
+    }
+
+    async fn next_incoming(&mut self) -> Result<Incoming, ReadError> {
+        if let Some(next) = self.next.take() {
+            return Ok(next);
+        }
+        match self.state {
+            State::Open | State::Peeking if self.shared.is_broken() => {
+                return Err(ReadError::ConnectionBroken);
+            }
+            State::Open | State::Peeking => {}
+            State::FileBegun { .. } => return Err(ReadError::FileNotReceived),
+            State::Closed => return Ok(Incoming::Closed),
+            State::Failed => return Err(ReadError::ConnectionBroken),
+        }
+        let outcome = self.read_on().await;
+        match &outcome {
+            Ok(Incoming::Closed) => self.state = State::Closed,
+            Ok(_) => {}
+            Err(error) => self.fail(close_code(error)),
+        }
+        outcome
+    }
+
+    async fn read_on(&mut self) -> Result<Incoming, ReadError> {
+        loop {
+            match self.decode()? {
+                Decoded::Incoming(incoming) => {
+                    self.timers.message_done();
+                    return Ok(incoming);
+                }
+                Decoded::Nothing => {}
+                Decoded::Incomplete => {
+                    if self.fill().await? == 0 {
+                        self.decoder.finish(self.raw.filled().len())?;
+                        return Ok(Incoming::Closed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn decode(&mut self) -> Result<Decoded, ReadError> {
+        let raw = self.raw.filled_mut();
+        let (consumed, step) = self.decoder.decode(raw)?;
+        let decoded = match step {
+            Step::Incomplete => Decoded::Incomplete,
+            Step::Text(text) => Decoded::Incoming(understand(text.as_bytes(), &self.shared.limits.message)),
+            Step::Ping(payload) => {
+                self.outbox.pong(payload);
+                self.timers.control_done();
+                Decoded::Nothing
+            }
+            Step::Pong(_) => {
+                self.timers.control_done();
+                Decoded::Nothing
+            }
+            Step::BinaryBegins { .. } => {
+                self.state = State::Peeking;
+                self.head.clear();
+                Decoded::Nothing
+            }
+            Step::Payload(count) => {
+                let payload = raw.get(consumed.saturating_sub(count)..consumed).unwrap_or_default();
+                self.head.extend_from_slice(payload);
+                self.raw.consume(consumed);
+                return self.peek(false);
+            }
+            Step::BinaryEnds => {
+                self.raw.consume(consumed);
+                return self.peek(true);
+            }
+            Step::Close { code, .. } => {
+                self.raw.consume(consumed);
+                return self.closed(code).map(Decoded::Incoming);
+            }
+        };
+        self.raw.consume(consumed);
+        Ok(decoded)
+    }
+
+    /// What a binary message is, by its first bytes.
+    // req: WSK-16
+    fn peek(&mut self, ended: bool) -> Result<Decoded, ReadError> {
+        let magic = MAGIC.to_be_bytes();
+        let header = self.head.first_chunk::<HEADER_LEN>();
+        let looks_so = self.head.iter().zip(&magic).all(|(byte, magic)| byte == magic);
+        if looks_so && header.is_none() && !ended {
+            return Ok(Decoded::Nothing);
+        }
+        let header = header.filter(|_| looks_so).and_then(|bytes| PackageHeader::parse(bytes).ok());
+        let Some(header) = header else {
+            self.state = State::FileBegun { ended };
+            return Ok(Decoded::Incoming(Incoming::File { length: None }));
+        };
+        let limits = &self.shared.limits;
+        if header.package_type == PackageType::File {
+            self.head.drain(..HEADER_LEN);
+            self.state = State::FileBegun { ended };
+            self.next = Some(Incoming::File { length: None });
+        } else if ended {
+            let json = self.head.split_off(HEADER_LEN);
+            self.state = State::Open;
+            self.head = Vec::new();
+            self.next = Some(understand(&json, &limits.message));
+        } else {
+            let (length, allowed) = (self.head.len().saturating_sub(HEADER_LEN), limits.json_bytes);
+            if length > allowed {
+                return Err(FrameError::TextLongerThanLimit { length: length as u64, allowed }.into());
+            }
+            return Ok(Decoded::Nothing);
+        }
+        Ok(Decoded::Incoming(Incoming::Tolerated(Deviation::PackageHeaderInWebSocket)))
+    }
+
+    // req: WSK-11
+    fn closed(&mut self, code: Option<u16>) -> Result<Incoming, ReadError> {
+        self.outbox.peer_closed(code);
+        self.outbox.flush_now(&self.shared.link);
+        if self.decoder.is_in_message() {
+            return Err(FrameError::StreamEndedInMessage.into());
+        }
+        match code {
+            None | Some(1000 | 1001 | 1012 | 1013) => Ok(Incoming::Closed),
+            Some(code) => Err(ReadError::ClosedByPeer { code }),
+        }
+    }
+
+    /// Waits for bytes, as long as the place in the stream allows; what waits to be written goes out meanwhile.
+    /// Cancel-safe: bytes are taken from the link and noted in one go.
+    async fn fill(&mut self) -> Result<usize, ReadError> {
+        loop {
+            let unconsumed = self.raw.filled().len();
+            let place = self.decoder.place(unconsumed);
+            let stands = (place, unconsumed, self.decoder.missing());
+            let (deadline, due) = self.timers.due(stands, self.outbox.closing(), &self.shared);
+            let (link, outbox, raw) = (&self.shared.link, &self.outbox, &mut self.raw);
+            let read = poll_fn(|cx| {
+                // A link that cannot be written shows it in what is read.
+                let _ = outbox.poll_flush(link, cx);
+                link.poll_read(cx, raw.room(1))
+            });
+            match deadline.limit(read).await {
+                Ok(Ok(count)) => {
+                    self.raw.put(count);
+                    self.timers.read();
+                    return Ok(count);
+                }
+                Ok(Err(_)) if self.shared.is_broken() => return Err(ReadError::ConnectionBroken),
+                Ok(Err(error)) => return Err(ReadError::Network(error)),
+                Err(_) => match due {
+                    // A file may have begun to go out meanwhile.
+                    Due::End(error) if place != Place::BetweenMessages || !self.shared.is_sending_file() => {
+                        return Err(error);
+                    }
+                    Due::Ping => {
+                        self.outbox.ping();
+                        self.timers.pinged();
+                    }
+                    Due::End(_) | Due::Nothing => {}
+                },
+            }
+        }
+    }
+
+    /// Nothing more is read. The peer is told why, if there is a code for it and the link is ours to write.
+    // req: WSK-09
+    fn fail(&mut self, code: Option<u16>) {
+        self.state = State::Failed;
+        match code {
+            Some(code) if !self.outbox.is_busy() && !self.shared.is_broken() => {
+                self.outbox.close(code);
+                self.shared.give_up();
+                tokio::spawn(linger(Arc::clone(&self.shared), Arc::clone(&self.outbox)));
+            }
+            Some(_) => self.shared.break_off(),
+            None => {}
+        }
+    }
+
+    async fn receive(
+        &mut self,
+        sink: Box<dyn FileSink>,
+        expected: Option<u64>,
+        between: Between<'_>,
+        progress: Progress,
+    ) -> Result<u64, ReceiveError> {
+        let State::FileBegun { ended } = self.state else { return Err(ReceiveError::NoFileBegan) };
+        if self.next.is_some() {
+            return Err(ReceiveError::NoFileBegan);
+        }
+        self.state = State::Failed;
+        let guard = self.shared.guard();
+        let transfer = Transfer::new(sink, None, progress, &self.shared.limits);
+        match self.move_file(transfer, expected, ended, between).await {
+            Ok(length) => {
+                guard.all_went_well();
+                self.timers.read();
+                self.state = State::Open;
+                Ok(length)
+            }
+            Err(error) => {
+                if let Some(code) = receive_code(&error) {
+                    guard.all_went_well();
+                    self.fail(Some(code));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn move_file(
+        &mut self,
+        transfer: Transfer,
+        expected: Option<u64>,
+        ended: bool,
+        between: Between<'_>,
+    ) -> Result<u64, ReceiveError> {
+        let head = std::mem::take(&mut self.head);
+        let mut transfer = pump::keep(transfer, &head).await?;
+        transfer.put_back(self.raw.filled());
+        self.raw.consume(usize::MAX);
+        let fresh = FrameDecoder::new(self.role, self.shared.limits.frames());
+        let mut stream = FileStream {
+            decoder: std::mem::replace(&mut self.decoder, fresh),
+            outbox: Arc::clone(&self.outbox),
+            came: head.len() as u64,
+            expected,
+            allowed: self.shared.limits.file_bytes,
+            stop: None,
+        };
+        let whole = ended && expected.is_none_or(|expected| stream.came >= expected);
+        stream.stop = whole.then_some(Stop::Whole);
+        loop {
+            if stream.stop.is_none() {
+                (transfer, stream) = self.move_on(transfer, stream).await?;
+            }
+            let received = transfer.arrived();
+            let broken = |error: ReadError| ReceiveError::Stream { received, error };
+            match stream.stop.take() {
+                Some(Stop::Whole) => break,
+                Some(Stop::Text(json)) => between(understand(&json, &self.shared.limits.message)).await,
+                Some(Stop::TooLong) => {
+                    return Err(ReceiveError::FileLongerThanLimit { received, allowed: stream.allowed });
+                }
+                Some(Stop::Failed(error)) => return Err(broken(error.into())),
+                Some(Stop::Closed(code)) => {
+                    self.outbox.peer_closed(code);
+                    return Err(broken(FrameError::StreamEndedInMessage.into()));
+                }
+                None => {
+                    let ended = stream.decoder.finish(transfer.unframed().len());
+                    let error = ended.err().unwrap_or(FrameError::StreamEndedInMessage);
+                    return Err(broken(error.into()));
+                }
+            }
+        }
+        self.raw.append(transfer.unframed());
+        self.decoder = stream.decoder;
+        pump::finish(transfer).await?;
+        Ok(stream.came)
+    }
+
+    /// Moves bytes until the stream stops; what waits to be written goes out meanwhile.
+    async fn move_on(
+        &self,
+        transfer: Transfer,
+        stream: FileStream,
+    ) -> Result<(Transfer, FileStream), ReceiveError> {
+        let mut moving = pin!(pump::receive(&self.shared, transfer, stream));
+        let (transfer, stream, _) = poll_fn(|cx| {
+            let _ = self.outbox.poll_flush(&self.shared.link, cx);
+            moving.as_mut().poll(cx)
+        })
+        .await?;
+        Ok((transfer, stream))
+    }
+}
+
+enum Decoded {
+    Incoming(Incoming),
+    Nothing,
+    Incomplete,
+}
+
+fn close_code(error: &ReadError) -> Option<u16> {
+    match error {
+        ReadError::Frame(error) => error.close_code(),
+        ReadError::HeaderTooSlow { .. }
+        | ReadError::JsonStalled { .. }
+        | ReadError::JsonTooSlow { .. }
+        | ReadError::NothingAfterConnecting { .. }
+        | ReadError::Idle { .. } => Some(POLICY),
+        // Both ends know.
+        ReadError::ClosedByPeer { .. } => Some(1000),
+        _ => None,
+    }
+}
+
+fn receive_code(error: &ReceiveError) -> Option<u16> {
+    match error {
+        ReceiveError::Stream { error, .. } => close_code(error),
+        ReceiveError::FileLongerThanLimit { .. } => Some(TOO_BIG),
+        _ => None,
+    }
+}
+
+/// The peer broke a rule of ours rather than of the protocol.
+const POLICY: u16 = 1008;
+const TOO_BIG: u16 = 1009;
