@@ -16,6 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Ok(Some(heard)) = tokio::time::timeout_at(until, events.next()).await {
         match heard {
             Heard::Event(seen) => println!("{:?}", seen.event),
+            Heard::DiscoveryProblem { what } => println!("finding others: {what}"),
             Heard::Lagged { missed } => println!("{missed} events missed"),
         }
     }

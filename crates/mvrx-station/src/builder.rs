@@ -1,10 +1,11 @@
 //! How a station is described and started.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use mvrx_core::{Config, Core, Limits, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, MdnsDiscovery, MdnsOptions};
@@ -198,17 +199,25 @@ impl Builder {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(told.send(Err(StartError::Thread(error)))),
             };
-            runtime.block_on(async move {
+            let stopping = runtime.block_on(async move {
                 match self.prepare().await {
-                    Ok(prepared) => {
-                        if told.send(Ok((prepared.station, prepared.events))).is_ok() {
-                            prepared.driver.run(prepared.orders, prepared.reports, prepared.done).await;
-                        }
+                    Ok(prepared) => match told.send(Ok((prepared.station, prepared.events))) {
+                        Ok(()) => prepared.driver.run(prepared.orders, prepared.reports, prepared.done).await,
+                        // Who started it has stopped waiting.
+                        Err(_) => Vec::new(),
+                    },
+                    Err(error) => {
+                        drop(told.send(Err(error)));
+                        Vec::new()
                     }
-                    // Who started it has stopped waiting: nothing is running yet.
-                    Err(error) => drop(told.send(Err(error))),
                 }
             });
+            // Whoever waits for the stop may open the store again at once: no task holds it any more.
+            runtime.shutdown_timeout(RELEASE);
+            for told in stopping {
+                // He may have stopped waiting.
+                let _ = told.send(());
+            }
         };
         thread.spawn(body).map_err(StartError::Thread)?;
         let ended = || StartError::Thread(std::io::Error::other("it ended before it began"));
@@ -258,6 +267,7 @@ impl Builder {
             store: Arc::clone(&store),
             exporter: self.exporter,
             events: events.clone(),
+            problems: HashSet::new(),
             seen: HashMap::new(),
             places: HashMap::new(),
             links: HashMap::new(),
@@ -333,3 +343,6 @@ const EVENTS: usize = 1_024;
 
 /// Orders and reports that wait for the driver; their senders wait then.
 const QUEUE: usize = 256;
+
+/// How long a stopping station waits for disks that still work for it.
+const RELEASE: Duration = Duration::from_secs(5);

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use mvrx_core::{ConnId, Ending, Input, RequestId};
 use mvrx_message::{Dialect, FileUuid, Message};
 use mvrx_store::{Pending, Store};
-use mvrx_transport::{BoxFuture, Connection, Incoming, MessageReader, MessageWriter, Progress};
+use mvrx_transport::{
+    Blame, BoxFuture, Connection, Incoming, MessageReader, MessageWriter, Progress, ReadError,
+};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -98,10 +100,7 @@ async fn read(
                 Some(input) => (input, true),
                 None => continue,
             },
-            Err(error) => {
-                tracing::debug!(?conn, %error, "the connection ended");
-                (Input::Closed { conn, ending: Ending::Broken }, false)
-            }
+            Err(error) => (ended(conn, &error), false),
         };
         let begun = if let Input::FileBegins { length, .. } = input { Some(length) } else { None };
         if reports.send(Report::Input(input)).await.is_err() || !more {
@@ -129,6 +128,16 @@ fn heard(conn: ConnId, incoming: Incoming) -> Option<Input> {
             tracing::debug!(?conn, ?other, "tolerated");
             None
         }
+    }
+}
+
+/// What the core is told of a connection that cannot be read on: what the peer did wrong has a name, what the network did has none.
+fn ended(conn: ConnId, error: &ReadError) -> Input {
+    tracing::debug!(?conn, %error, "the connection ended");
+    if matches!(error, ReadError::Framing(_)) || error.blame() == Blame::Peer {
+        Input::Malformed { conn, what: error.to_string() }
+    } else {
+        Input::Closed { conn, ending: Ending::Broken }
     }
 }
 
@@ -160,7 +169,7 @@ async fn receive_file(
     };
     let received = reader.receive_file(Box::new(sink), order.expected, &mut between, order.progress).await;
     if let Err(error) = received {
-        let local = error.blame() == mvrx_transport::Blame::Local;
+        let local = error.blame() == Blame::Local;
         return failed(error.to_string(), local);
     }
     match arrived.take() {
@@ -198,6 +207,15 @@ async fn write(
     }
     // It may be closed already.
     let _ = writer.close().await;
+    // Whatever was still ordered does not happen, and the core waits to hear how a file went.
+    jobs.close();
+    while let Some(job) = jobs.recv().await {
+        if let Job::SendFile(_) = job {
+            let what = "the connection ended before".to_owned();
+            // The driver is gone: nobody waits.
+            let _ = reports.send(Report::Input(Input::FileFailed { conn, what, local: false })).await;
+        }
+    }
 }
 
 async fn send_file(
@@ -212,7 +230,7 @@ async fn send_file(
         Err(error) => return Err((error.to_string(), true)),
     };
     let sent = writer.send_file(Box::new(source), Progress::new()).await;
-    sent.map_err(|error| (error.to_string(), error.blame() == mvrx_transport::Blame::Local))
+    sent.map_err(|error| (error.to_string(), error.blame() == Blame::Local))
 }
 
 /// Messages that may wait for one connection's writer; its peer does not read when they do not go out.

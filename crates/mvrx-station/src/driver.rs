@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use mvrx_core::{Command, ConnId, Core, Event, Input, Output, PlaceId, RequestFailure, RequestId, Sighting};
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
-use mvrx_message::Commit;
+use mvrx_message::{Commit, FileUuid};
 use mvrx_store::{Pending, Store};
 use mvrx_transport::{Connection, Transport};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::commit::{self, CommitError};
 use crate::connection::{Job, Link, Receive, Report};
+use crate::events::Told;
 use crate::handle::{CommitInfo, StationInfo};
 use crate::transfer::{Fetched, Progress};
 use crate::{CommitDraft, Exporter, Seen};
@@ -61,8 +62,9 @@ pub(crate) struct Driver {
     pub(crate) discovery: Box<dyn Discovery>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) exporter: Option<Arc<dyn Exporter>>,
-    pub(crate) events: broadcast::Sender<Seen>,
-    pub(crate) seen: HashMap<mvrx_message::FileUuid, SystemTime>,
+    pub(crate) events: broadcast::Sender<Told>,
+    pub(crate) problems: HashSet<String>,
+    pub(crate) seen: HashMap<FileUuid, SystemTime>,
     pub(crate) places: HashMap<SightingKey, PlaceId>,
     pub(crate) links: HashMap<ConnId, Link>,
     pub(crate) dials: HashMap<ConnId, AbortHandle>,
@@ -78,13 +80,14 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Runs until the station is stopped or its last handle is gone, then leaves the group.
+    /// Runs until the station is stopped or its last handle is gone, then leaves the group. Gives those who wait for that; they
+    /// are told when everything is released.
     pub(crate) async fn run(
         mut self,
         mut orders: mpsc::Receiver<Order>,
         mut reports: mpsc::Receiver<Report>,
         mut done: mpsc::Receiver<Done>,
-    ) {
+    ) -> Vec<oneshot::Sender<()>> {
         self.step(Input::Start);
         while !self.stopped {
             let deadline = self.core.deadline().map(|at| self.started + at);
@@ -105,10 +108,7 @@ impl Driver {
             link.close();
         }
         discovery.shutdown().await;
-        for told in stopping {
-            // Whoever asked may have stopped waiting.
-            let _ = told.send(());
-        }
+        stopping
     }
 
     fn now(&self) -> Duration {
@@ -230,9 +230,18 @@ impl Driver {
                     self.step(Input::Vanished { place });
                 }
             }
-            Some(DiscoveryEvent::Problem(problem)) => tracing::warn!(%problem, "discovery"),
+            Some(DiscoveryEvent::Problem(problem)) => self.problem(problem.to_string()),
             Some(_) => {}
             None => self.discovery_ended = true,
+        }
+    }
+
+    /// Tells what keeps stations from finding each other, each thing once.
+    fn problem(&mut self, what: String) {
+        tracing::warn!(problem = %what, "discovery");
+        if self.problems.len() < PROBLEMS && self.problems.insert(what.clone()) {
+            // Nobody listens: fine.
+            let _ = self.events.send(Told::DiscoveryProblem { what });
         }
     }
 
@@ -274,7 +283,7 @@ impl Driver {
                 self.dials.insert(conn, task.abort_handle());
             }
             Output::Send { conn, message, dialect } => self.order(conn, Job::Send(message, dialect)),
-            Output::SendFile { conn, file } => self.order(conn, Job::SendFile(file)),
+            Output::SendFile { conn, file } => self.send_file(conn, file),
             Output::ReceiveFile { conn, request, expected } => {
                 let progress = self
                     .requests
@@ -314,6 +323,13 @@ impl Driver {
         }
     }
 
+    fn send_file(&mut self, conn: ConnId, file: FileUuid) {
+        if !self.links.get(&conn).is_some_and(|link| link.order(Job::SendFile(file))) {
+            let what = "the connection is gone, or too much waits on it".to_owned();
+            self.step(Input::FileFailed { conn, what, local: false });
+        }
+    }
+
     fn order(&mut self, conn: ConnId, job: Job) {
         // A writer that takes no more jobs has a peer that does not read; its own timeout ends it and is reported.
         if let Some(link) = self.links.get(&conn)
@@ -349,14 +365,14 @@ impl Driver {
         }
         tracing::debug!(?event);
         // Nobody listens: fine.
-        let _ = self.events.send(Seen { at, event });
+        let _ = self.events.send(Told::Seen(Seen { at, event }));
     }
 
     fn advertise(&mut self, station_name: String) {
         let config = self.core.config();
         let advertisement = Advertisement::new(config.group.clone(), config.station, station_name, self.port);
         if let Err(error) = self.discovery.advertise(&advertisement) {
-            tracing::warn!(%error, "this station is not announced");
+            self.problem(format!("this station is not announced: {error}"));
         }
     }
 
@@ -393,11 +409,12 @@ impl Driver {
         });
     }
 
-    /// Tells the core of the files that lie in the store, so that they are listed from the first JOIN on.
+    /// Tells the core of the files of its group that lie in the store, so that they are listed from the first JOIN on. What
+    /// belongs to another group stays there.
     pub(crate) fn restore(&mut self, stored: Vec<mvrx_store::StoredCommit>) {
         let mut known = HashSet::new();
         for stored in stored {
-            if known.insert(stored.commit.file) {
+            if stored.group == self.group && known.insert(stored.commit.file) {
                 self.seen.insert(stored.commit.file, stored.seen);
                 self.step(Input::Command(Command::Restore(stored.commit)));
             }
@@ -411,3 +428,6 @@ async fn sleep_until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+/// More different problems of discovery are not told.
+const PROBLEMS: usize = 64;

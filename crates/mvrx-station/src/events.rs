@@ -20,6 +20,11 @@ pub struct Seen {
 pub enum Heard {
     /// An event.
     Event(Box<Seen>),
+    /// Something keeps stations from finding each other; each is told once, in words. Those already found stay.
+    DiscoveryProblem {
+        /// What.
+        what: String,
+    },
     /// Events were missed, because they were not taken fast enough. Read [`crate::Station::stations`] and
     /// [`crate::Station::commits`] again: they are always whole.
     Lagged {
@@ -28,21 +33,37 @@ pub enum Heard {
     },
 }
 
+/// What the driver tells its listeners.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    Seen(Seen),
+    DiscoveryProblem { what: String },
+}
+
+impl From<Told> for Heard {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Seen(seen) => Self::Event(Box::new(seen)),
+            Told::DiscoveryProblem { what } => Self::DiscoveryProblem { what },
+        }
+    }
+}
+
 /// A bounded stream of events; as many as wanted may exist side by side.
 #[derive(Debug)]
 pub struct Events {
-    receiver: broadcast::Receiver<Seen>,
+    receiver: broadcast::Receiver<Told>,
 }
 
 impl Events {
-    pub(crate) fn new(receiver: broadcast::Receiver<Seen>) -> Self {
+    pub(crate) fn new(receiver: broadcast::Receiver<Told>) -> Self {
         Self { receiver }
     }
 
     /// The next event; `None` when the station has stopped. Cancel-safe: a dropped call loses nothing.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.receiver.recv().await {
-            Ok(seen) => Some(Heard::Event(Box::new(seen))),
+            Ok(told) => Some(told.into()),
             Err(broadcast::error::RecvError::Lagged(missed)) => Some(Heard::Lagged { missed }),
             Err(broadcast::error::RecvError::Closed) => None,
         }
@@ -51,7 +72,7 @@ impl Events {
     /// The next event, for a thread without a runtime. Never call it from asynchronous code.
     pub fn next_blocking(&mut self) -> Option<Heard> {
         match self.receiver.blocking_recv() {
-            Ok(seen) => Some(Heard::Event(Box::new(seen))),
+            Ok(told) => Some(told.into()),
             Err(broadcast::error::RecvError::Lagged(missed)) => Some(Heard::Lagged { missed }),
             Err(broadcast::error::RecvError::Closed) => None,
         }

@@ -12,9 +12,10 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::commit::CommitError;
 use crate::driver::Order;
+use crate::events::Told;
 use crate::identity::random_bytes;
 use crate::transfer::Progress;
-use crate::{Builder, CommitDraft, Events, Seen, Transfer};
+use crate::{Builder, CommitDraft, Events, Transfer};
 
 /// A running station. Cheap to clone; when the last clone is gone, the station leaves its group and stops.
 ///
@@ -30,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) orders: mpsc::Sender<Order>,
-    pub(crate) events: broadcast::Sender<Seen>,
+    pub(crate) events: broadcast::Sender<Told>,
     pub(crate) next_request: AtomicU64,
 }
 

@@ -33,23 +33,30 @@ fn is_closed_after(station: &Station, bytes: &[u8]) {
 #[tokio::test]
 async fn bytes_that_are_no_package_close_their_connection_only() {
     let folder = tempfile::tempdir().unwrap();
-    let (desk, _events) = start("desk", folder.path(), &[]).await;
-    let cases: [(&str, Vec<u8>); 8] = [
-        ("wrong magic", header(1, 1, 0, 1, 0, 2)),
-        ("length 2^63", header(MAGIC, 1, 0, 1, 0, 1 << 63)),
-        ("a file of 2^63", header(MAGIC, 1, 0, 1, 1, 1 << 63)),
-        ("NUMBER not below COUNT", header(MAGIC, 1, 3, 3, 0, 2)),
-        ("JSON of 100 MiB", header(MAGIC, 1, 0, 1, 0, 100 << 20)),
-        ("an unknown type", header(MAGIC, 1, 0, 1, 7, 2)),
-        ("deep nesting", package(0, "[".repeat(500_000).as_bytes())),
-        ("invalid UTF-8", package(0, b"{\"Type\":\"\xff\xfe\"}")),
+    let (desk, mut events) = start("desk", folder.path(), &[]).await;
+    let cases: [(&str, &str, Vec<u8>); 8] = [
+        ("wrong magic", "not a package", header(1, 1, 0, 1, 0, 2)),
+        ("length 2^63", "9223372036854775808", header(MAGIC, 1, 0, 1, 0, 1 << 63)),
+        ("a file of 2^63", "9223372036854775808", header(MAGIC, 1, 0, 1, 1, 1 << 63)),
+        ("NUMBER not below COUNT", "3", header(MAGIC, 1, 3, 3, 0, 2)),
+        ("JSON of 100 MiB", "104857600", header(MAGIC, 1, 0, 1, 0, 100 << 20)),
+        ("an unknown type", "7", header(MAGIC, 1, 0, 1, 7, 2)),
+        ("deep nesting", "nest", package(0, "[".repeat(500_000).as_bytes())),
+        ("invalid UTF-8", "UTF-8", package(0, b"{\"Type\":\"\xff\xfe\"}")),
     ];
-    for (name, bytes) in cases {
+    for (name, says, bytes) in cases {
         println!("{name}");
         blocking(|| {
             is_closed_after(&desk, &bytes);
             is_well(desk.address());
         });
+        let told = until(&mut events, |e| match e {
+            Event::PeerError { what, .. } => Some(what.clone()),
+            _ => None,
+        })
+        .await;
+        println!("    {told}");
+        assert!(told.contains(says), "{name}: {told}");
     }
 }
 
@@ -189,7 +196,8 @@ async fn an_answer_that_is_no_package_fails_the_request_by_name() {
         socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     });
     let (end, _desk) = fetch(folder.path(), address).await;
-    assert!(matches!(end, Err(RequestFailure::EveryoneFailed { .. })), "{end:?}");
+    let Err(RequestFailure::EveryoneFailed { attempts }) = end else { panic!("{end:?}") };
+    assert!(attempts[0].1.contains("not a package"), "{attempts:?}");
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

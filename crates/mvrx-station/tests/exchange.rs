@@ -199,3 +199,59 @@ async fn dropping_the_last_handle_leaves_the_group() {
     .await;
     assert!(a.stations().await.unwrap().iter().all(|s| s.membership != Membership::Member));
 }
+
+#[tokio::test]
+async fn what_was_committed_in_another_group_is_not_offered_in_this_one_and_comes_back_with_its_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.mvr");
+    fs::write(&file, b"a show of the first group").unwrap();
+    for (group, listed) in [("One", 0), ("Two", 0), ("One", 1)] {
+        let (desk, _events) = Station::builder("desk")
+            .group(group)
+            .listen(loopback())
+            .discovery(MemoryBus::new().attach(HERE))
+            .store(FsStore::open(folder.path().join("store")).unwrap())
+            .spawn()
+            .await
+            .unwrap();
+        assert_eq!(desk.commits().await.unwrap().len(), listed, "{group}");
+        if listed == 0 && group == "One" {
+            desk.commit(CommitDraft::from_path(&file)).await.unwrap();
+        }
+        desk.stop().await;
+        drop(desk);
+    }
+}
+
+#[tokio::test]
+async fn an_asker_that_ends_its_direction_gets_its_file_and_it_is_told_as_sent() {
+    use std::io::{Read, Write};
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, mut events) = start("desk", folder.path(), &[]).await;
+    let file = folder.path().join("show.mvr");
+    let content: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).take(3_000_000).collect();
+    fs::write(&file, &content).unwrap();
+    let commit = desk.commit(CommitDraft::from_path(&file)).await.unwrap();
+    let address = desk.address();
+    let asking = tokio::task::spawn_blocking(move || {
+        let request =
+            format!(r#"{{"Type":"MVR_REQUEST","FileUUID":"{}","FromStationUUID":[]}}"#, commit.file);
+        let mut bytes = support::header(778_682, 1, 0, 1, 0, request.len() as u64);
+        bytes.extend_from_slice(request.as_bytes());
+        let mut socket =
+            std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, address.port())).unwrap();
+        socket.write_all(&bytes).unwrap();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut got = Vec::new();
+        socket.read_to_end(&mut got).unwrap();
+        got
+    });
+    let length = until(&mut events, |e| match e {
+        Event::Served { length, .. } => Some(*length),
+        _ => None,
+    })
+    .await;
+    assert_eq!(length, 3_000_000);
+    let got = asking.await.unwrap();
+    assert!(got.get(28..) == Some(content.as_slice()), "{} bytes", got.len());
+}

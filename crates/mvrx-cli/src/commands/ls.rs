@@ -25,6 +25,10 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
             Heard::Event(seen) => {
                 matches!(seen.event, Event::StationJoined { .. } | Event::CommitSeen { .. })
             }
+            Heard::DiscoveryProblem { what } => {
+                show::note(&format!("finding others: {what}"));
+                false
+            }
             Heard::Lagged { .. } => true,
         };
         if joined && !args.json {

@@ -159,6 +159,7 @@ fn brings_files(heard: &Heard) -> bool {
             seen.event,
             Event::CommitSeen { .. } | Event::StationJoined { .. } | Event::StationReachable { .. }
         ),
+        Heard::DiscoveryProblem { .. } => false,
         Heard::Lagged { .. } => true,
     }
 }

@@ -48,6 +48,10 @@ impl Watching {
     pub(crate) async fn heard(&mut self, heard: &Heard, station: &Station) -> Result<(), Failure> {
         let seen = match heard {
             Heard::Event(seen) => seen,
+            Heard::DiscoveryProblem { what } => {
+                self.say(&format!("finding others: {what}"));
+                return Ok(());
+            }
             Heard::Lagged { missed } => {
                 self.say(&format!("{missed} events went by too fast to show"));
                 return Ok(());
