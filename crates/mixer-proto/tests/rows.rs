@@ -336,3 +336,63 @@ fn client_that_asks_faster_than_it_reads_is_dropped_and_its_further_requests_cos
     assert!(world.server.metrics().frames_received < 20);
     assert_eq!(world.server.metrics().queued_bytes, 0);
 }
+
+// proves: MIX-LIMIT-4
+#[test]
+fn one_clients_words_are_bounded_and_never_make_others_be_dropped() {
+    let mut limits = Limits::default();
+    limits.attribute_bytes = 1000;
+    limits.error_bytes = 10;
+    limits.hold_bytes = 500;
+    limits.outbox_bytes = 5000;
+    let longest = limits.attribute_bytes + limits.name_bytes + 4096;
+    let mut world = World::with(limits);
+    let (loud, deaf) = (world.connect(), world.connect());
+    world.take(loud);
+    world.take(deaf);
+    let say = |text: &str| ClientMessage::SendError { text: text.to_owned() };
+    world.send(loud, &say(&"x".repeat(11)));
+    assert!(world.read(loud)[0].contains("11 bytes is longer than 10"));
+    for _ in 0..1000 {
+        world.send(loud, &say(&"x".repeat(10)));
+        assert_eq!(kinds(&world.read(loud)), ["SEND_ERROR"]);
+    }
+    assert!(world.closed.is_empty());
+    assert!(world.take(deaf).len() < 600);
+    world.send(loud, &say("again"));
+    assert_eq!(kinds(&world.read(deaf)), ["SEND_ERROR"]);
+    world.read(loud);
+    for (length, told) in [(longest, "longer than 1024"), (longest + 1, "a request of")] {
+        world.send_bytes(loud, &frame::encode(1, 1, &vec![b'x'; length]));
+        let answer = world.read(loud);
+        assert_eq!(kinds(&answer), ["SEND_ERROR"]);
+        assert!(answer[0].contains(told) || length == longest, "{answer:?}");
+    }
+}
+
+// proves: MIX-LIMIT-5
+#[test]
+fn attributes_of_all_together_are_bounded_and_the_bound_is_given_back() {
+    let mut limits = Limits::default();
+    limits.all_attribute_bytes = 100;
+    let mut world = World::with(limits);
+    let set = |world: &mut World, client, length: usize| {
+        world.take(client);
+        world.send(client, &client_attributes(&format!("{{\"a\": \"{}\"}}", "x".repeat(length))));
+        kinds(&world.read(client)).contains(&"SEND_ERROR")
+    };
+    let (one, two) = (world.connect(), world.connect());
+    assert!(!set(&mut world, one, 60));
+    assert!(set(&mut world, two, 60), "120 of 100 bytes");
+    assert!(!set(&mut world, two, 10));
+    // What is replaced counts no more, and what goes with its client neither.
+    assert!(!set(&mut world, one, 20));
+    assert!(!set(&mut world, two, 60));
+    world.disconnect(two);
+    assert!(!set(&mut world, one, 80));
+    // Rooms count as well.
+    world.send(one, &join("r"));
+    world.take(one);
+    world.send(one, &room_attributes("r", "{\"long\": \"xxxxxxxxxxxxxxxxxxxx\"}"));
+    assert!(kinds(&world.read(one)).contains(&"SEND_ERROR"));
+}

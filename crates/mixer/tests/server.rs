@@ -235,3 +235,35 @@ async fn leaving_is_not_mistaken_for_refused_when_others_errors_come_meanwhile()
     })
     .await;
 }
+
+// proves: MIX-LIMIT-6
+#[test]
+fn unfinished_frames_of_all_clients_together_are_bounded() {
+    let mut limits = Limits::default();
+    limits.unfinished_bytes = 8 << 20;
+    let server = Server::builder().address("127.0.0.1:0".parse().unwrap()).limits(limits).spawn().unwrap();
+    let address = server.local_addresses()[0];
+    let mut other = PythonClient::connect(address);
+    other.create_room("r", &[]);
+    let part = &frame::encode(101, 1, &vec![0; 100 << 20])[..3 << 20];
+    let mut streams: Vec<_> = (0..5).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for stream in &mut streams {
+        // Who is closed meanwhile cannot write everything.
+        let _ = stream.write_all(part);
+    }
+    let told = streams
+        .iter()
+        .filter(|stream| {
+            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            let mut answer = Vec::new();
+            let _ = { *stream }.read_to_end(&mut answer);
+            String::from_utf8_lossy(&answer).contains("unfinished frames")
+        })
+        .count();
+    assert!((2..=4).contains(&told), "{told}");
+    // Nobody else is any worse off, and what they held is given back.
+    drop(streams);
+    let mut large = PythonClient::connect(address);
+    large.create_room("large", &[frame::encode(101, 1, &vec![0; 7 << 20])]);
+    other.leave_room("r");
+}

@@ -57,6 +57,11 @@ impl Attributes {
         Ok(any)
     }
 
+    /// Bytes of JSON text that all of them take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn find(&self, key: &str) -> Option<&Json> {
         self.object.find(key)
     }

@@ -260,6 +260,7 @@ impl RoomServer {
         self.room_names.remove(&room.name);
         self.forget_room(room.touched);
         self.stored_bytes -= room.history.byte_size();
+        self.attribute_bytes -= room.custom.bytes();
         if self.keeping != Keeping::Nothing {
             self.outputs.push_back(Output::Store(StoreOp::Delete { room: key }));
         }
@@ -292,6 +293,7 @@ impl RoomServer {
             }
         }
         let Some(client) = self.clients.remove(&key) else { return };
+        self.attribute_bytes -= client.custom.bytes();
         self.forget_client(client.touched);
         self.announce_end(client.created, &ServerMessage::ClientDisconnected { id: client.id });
     }
@@ -304,8 +306,11 @@ impl RoomServer {
         if shown != room.lock.is_set() {
             let shown: Object =
                 [(super::access::LOCKED.into(), Json::from(room.lock.is_set()))].into_iter().collect();
+            let before = room.custom.bytes();
             // A few bytes above the limit do no harm, and the mark must not get lost.
             let _ = room.custom.update(shown, version, usize::MAX);
+            self.attribute_bytes += room.custom.bytes();
+            self.attribute_bytes -= before;
             self.room_touched(key, version, false);
         }
     }

@@ -20,6 +20,12 @@ pub struct Limits {
     pub stored_bytes: u64,
     /// Bytes of JSON text that the custom attributes of one client, or of one room, take.
     pub attribute_bytes: usize,
+    /// The same of all clients and rooms together: listings tell them all.
+    pub all_attribute_bytes: usize,
+    /// Bytes of text in a SEND_ERROR of a client, which everybody is sent.
+    pub error_bytes: usize,
+    /// Bytes of frames of which only a part has come, of all clients together. The driver reports [`super::Input::Unfinished`] above it.
+    pub unfinished_bytes: usize,
     /// Bytes that may wait for one client. One message more is let in when less than this waits; then the client is dropped.
     pub outbox_bytes: usize,
     /// A client for whom more bytes than this wait gets no attribute updates until it has read; the latest values then come at once.
@@ -47,6 +53,9 @@ impl Default for Limits {
             room_bytes: 4 << 30,
             stored_bytes: 8 << 30,
             attribute_bytes: 1 << 20,
+            all_attribute_bytes: 64 << 20,
+            error_bytes: 64 << 10,
+            unfinished_bytes: 1 << 30,
             outbox_bytes: 64 << 20,
             update_backlog_bytes: 64 << 10,
             hold_bytes: 1 << 20,

@@ -75,6 +75,8 @@ pub struct RoomServer {
     metrics: Metrics,
     ids: Ids,
     stored_bytes: u64,
+    /// Bytes of all custom attributes.
+    attribute_bytes: usize,
     last_client: u64,
     last_room: u64,
     last_ticket: u64,
@@ -125,6 +127,13 @@ pub enum Input {
         /// Payload bytes it announced.
         size: u64,
     },
+    /// A client's next frame is not complete, and with it more than [`Limits::unfinished_bytes`] are kept for such frames.
+    Unfinished {
+        /// Whose.
+        client: ClientKey,
+        /// Bytes kept for all of them.
+        kept: usize,
+    },
     /// Everything stored up to and including this ticket is durable.
     Durable {
         /// The ticket.
@@ -170,6 +179,14 @@ pub enum CloseReason {
     OutboxFull {
         /// Bytes that wait.
         queued: usize,
+        /// Bytes allowed.
+        allowed: usize,
+    },
+    /// Too many clients have sent only parts of large frames.
+    #[error("{kept} bytes are kept for unfinished frames of all clients, {allowed} are allowed")]
+    TooMuchUnfinished {
+        /// Bytes kept.
+        kept: usize,
         /// Bytes allowed.
         allowed: usize,
     },
@@ -270,6 +287,7 @@ impl RoomServer {
             metrics: Metrics::default(),
             ids: Ids::new(),
             stored_bytes: 0,
+            attribute_bytes: 0,
             last_client: 0,
             last_room: 0,
             last_ticket: 0,
@@ -322,7 +340,16 @@ impl RoomServer {
             Input::Received { client, frames, dense } => self.received(now, client, frames, dense),
             Input::Written { client, count } => self.written(now, client, count),
             Input::Disconnected { client } => self.disconnected(client),
-            Input::Oversized { client, size } => self.oversized(client, size),
+            Input::Oversized { client, size } => {
+                self.unreadable(
+                    client,
+                    CloseReason::FrameTooLarge { size, allowed: self.limits.frame_bytes },
+                );
+            }
+            Input::Unfinished { client, kept } => {
+                let allowed = self.limits.unfinished_bytes;
+                self.unreadable(client, CloseReason::TooMuchUnfinished { kept, allowed });
+            }
             Input::Durable { ticket } => self.durable(ticket),
             Input::EndOfRound => {
                 self.end_hold_windows(now);
@@ -407,9 +434,9 @@ impl RoomServer {
         self.release(key);
     }
 
-    // req: MIX-ROW-20
-    fn oversized(&mut self, key: ClientKey, size: u64) {
-        let reason = CloseReason::FrameTooLarge { size, allowed: self.limits.frame_bytes };
+    /// Nothing further is read from the client, which is told why.
+    // req: MIX-ROW-20, MIX-LIMIT-6
+    fn unreadable(&mut self, key: ClientKey, reason: CloseReason) {
         self.send_error(key, &reason.to_string());
         if self.clients.get(&key).is_some_and(|client| !client.dropped) {
             self.drop_client(key, reason);

@@ -15,6 +15,12 @@ use crate::primitive::put_string;
 impl RoomServer {
     /// One control message; what cannot be done is answered with SEND_ERROR.
     pub(super) fn request(&mut self, now: Duration, key: ClientKey, code: u16, payload: &[u8]) {
+        // req: MIX-LIMIT-4
+        let (length, allowed) = (payload.len(), self.limits.attribute_bytes + self.limits.name_bytes + HEAD);
+        if length > allowed {
+            return self
+                .send_error(key, &format!("a request of {length} bytes is longer than {allowed} bytes"));
+        }
         let message = match ClientMessage::decode(code, payload) {
             Ok(message) => message,
             Err(DecodeClientMessageError::TypeNotFromClient { code }) if IGNORED.contains(&code) => return,
@@ -50,10 +56,7 @@ impl RoomServer {
                 let attributes = [("user_name".into(), Json::from(name.as_str()))].into_iter().collect();
                 self.set_client_attributes(key, attributes)
             }
-            ClientMessage::SendError { text } => {
-                self.send_error_to_all(&text);
-                Ok(())
-            }
+            ClientMessage::SendError { text } => self.send_error_to_all(&text),
             ClientMessage::ListClients => {
                 self.list_clients(key);
                 Ok(())
@@ -160,8 +163,10 @@ impl RoomServer {
     // req: MIX-ROW-9
     fn set_client_attributes(&mut self, key: ClientKey, attributes: Object) -> Result<(), String> {
         let version = self.new_version();
-        let allowed = self.limits.attribute_bytes;
+        let spare = self.spare_attribute_bytes();
         let Some(client) = self.clients.get_mut(&key) else { return Ok(()) };
+        let before = client.custom.bytes();
+        let allowed = self.limits.attribute_bytes.min(before + spare);
         if let Some(password) = attributes.find(PASSWORD) {
             client.password = password_in(password)?;
         }
@@ -169,6 +174,8 @@ impl RoomServer {
         let changed = client.custom.update(public, version, allowed).map_err(|error| {
             format!("attributes of {} bytes are more than {} bytes", error.bytes, error.allowed)
         })?;
+        self.attribute_bytes += client.custom.bytes();
+        self.attribute_bytes -= before;
         if changed {
             self.client_touched(key, version, false);
         }
@@ -179,8 +186,10 @@ impl RoomServer {
     fn set_room_attributes(&mut self, key: ClientKey, name: &str, attributes: Object) -> Result<(), String> {
         let room_key = self.find_room(key, name)?;
         let version = self.new_version();
-        let allowed = self.limits.attribute_bytes;
+        let spare = self.spare_attribute_bytes();
         let Some(room) = self.rooms.get_mut(&room_key) else { return Ok(()) };
+        let before = room.custom.bytes();
+        let allowed = self.limits.attribute_bytes.min(before + spare);
         if attributes.find(PASSWORD).is_some() || attributes.find(ALLOW).is_some() {
             if !room.members.contains(&key) {
                 return Err(format!("only a member locks or unlocks room {name}"));
@@ -191,6 +200,8 @@ impl RoomServer {
         let changed = room.custom.update(public, version, allowed).map_err(|error| {
             format!("attributes of {} bytes are more than {} bytes", error.bytes, error.allowed)
         })?;
+        self.attribute_bytes += room.custom.bytes();
+        self.attribute_bytes -= before;
         if changed {
             self.room_touched(room_key, version, false);
         }
@@ -223,14 +234,26 @@ impl RoomServer {
         }
     }
 
-    /// A client's SEND_ERROR goes to everybody, itself included.
-    // req: MIX-ROW-16
-    fn send_error_to_all(&mut self, text: &str) {
+    // req: MIX-LIMIT-5
+    fn spare_attribute_bytes(&self) -> usize {
+        self.limits.all_attribute_bytes.saturating_sub(self.attribute_bytes)
+    }
+
+    /// A client's SEND_ERROR goes to everybody, itself included; except to those for whom so much waits that one client's words could make them be dropped.
+    // req: MIX-ROW-16, MIX-LIMIT-4
+    fn send_error_to_all(&mut self, text: &str) -> Result<(), String> {
+        let (length, allowed) = (text.len(), self.limits.error_bytes);
+        if length > allowed {
+            return Err(format!("an error text of {length} bytes is longer than {allowed} bytes"));
+        }
         let bytes = ServerMessage::SendError { text: text.to_owned() }.encode(self.ids.next_id());
-        let everybody: Vec<ClientKey> = self.clients.keys().copied().collect();
-        for key in everybody {
+        let reading =
+            self.clients.iter().filter(|(_, client)| client.outbox.queued() <= self.limits.hold_bytes);
+        let reading: Vec<ClientKey> = reading.map(|(key, _)| *key).collect();
+        for key in reading {
             self.send(key, bytes.clone());
         }
+        Ok(())
     }
 
     pub(super) fn send_error(&mut self, key: ClientKey, text: &str) {
@@ -257,6 +280,9 @@ pub(super) fn without(attributes: Object, keys: &[&[&str]]) -> Object {
         .filter(|(key, _)| !keys.iter().any(|keys| keys.iter().any(|name| *key == *name)))
         .collect()
 }
+
+/// What a request may need besides a name and attributes.
+const HEAD: usize = 4 << 10;
 
 /// Types the reference ignores when a client sends them.
 const IGNORED: [u16; 5] = [

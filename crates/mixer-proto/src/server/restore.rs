@@ -76,6 +76,7 @@ impl RoomServer {
             let public = without(content.attributes, &[&room::RESERVED[..], &[PASSWORD, ALLOW]]);
             // What was once accepted is taken back even if the limit has shrunk.
             let _ = room.custom.update(public, version, usize::MAX);
+            self.attribute_bytes += room.custom.bytes();
             room.keep_open = keep_open;
             room.joinable = true;
             for commands in &content.commands {

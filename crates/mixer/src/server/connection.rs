@@ -63,6 +63,7 @@ fn prepare(stream: &TcpStream) {
 
 async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: Permit) {
     let mut partial = BytesMut::new();
+    let mut unfinished = hub.unfinished();
     while !connection.closing.get() {
         hub.wait_for_store().await;
         let reading = hub.may_read(key);
@@ -71,6 +72,9 @@ async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: 
             ready = connection.stream.readable(), if reading => {
                 if ready.is_err() || read_turn(&hub, key, &connection, &mut partial).is_err() {
                     break;
+                }
+                if let Err(kept) = unfinished.is(partial.len()) {
+                    hub.step(Input::Unfinished { client: key, kept });
                 }
                 // A fast sender must not keep the others from their turn.
                 tokio::task::yield_now().await;
@@ -87,6 +91,7 @@ async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: 
         }
     }
     hub.disconnect(key);
+    drop((partial, unfinished));
     if connection.closing.get() {
         part(&connection.stream).await;
     }
@@ -163,7 +168,10 @@ fn keep_partial(
     let more = missing.min(buffer.len().max(BUFFER));
     if own {
         *partial = std::mem::take(buffer);
-        partial.reserve(more);
+        // Memory that nothing was written into costs nothing yet, but moving the rest there does.
+        if partial.capacity() - partial.len() < missing.min(SMALLEST_READ) {
+            partial.reserve(more);
+        }
     } else {
         partial.reserve(buffer.len() + more);
         partial.extend_from_slice(buffer);

@@ -41,6 +41,32 @@ pub(super) struct Hub {
     /// Reading goes on when the disk has caught up.
     store_caught_up: Notify,
     disk: Cell<DiskHealth>,
+    /// Bytes kept for frames of which only a part has come, of all connections.
+    unfinished_bytes: Cell<usize>,
+}
+
+/// Counts what one connection keeps of an unfinished frame into the sum of all.
+pub(super) struct Unfinished {
+    hub: Rc<Hub>,
+    bytes: usize,
+}
+
+impl Unfinished {
+    /// So much is kept now. An error is the sum of all when it is too much.
+    // req: MIX-LIMIT-6
+    pub(super) fn is(&mut self, bytes: usize) -> Result<(), usize> {
+        let kept = self.hub.unfinished_bytes.get() - self.bytes + bytes;
+        let grows = bytes > self.bytes;
+        self.hub.unfinished_bytes.set(kept);
+        self.bytes = bytes;
+        if grows && kept > self.hub.limits.unfinished_bytes { Err(kept) } else { Ok(()) }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.hub.unfinished_bytes.set(self.hub.unfinished_bytes.get() - self.bytes);
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,7 +89,13 @@ impl Hub {
             store: RefCell::new(store),
             store_caught_up: Notify::new(),
             disk: Cell::default(),
+            unfinished_bytes: Cell::default(),
         })
+    }
+
+    /// The share that one connection has in what is kept of unfinished frames.
+    pub(super) fn unfinished(self: &Rc<Self>) -> Unfinished {
+        Unfinished { hub: Rc::clone(self), bytes: 0 }
     }
 
     pub(super) fn has_store(&self) -> bool {
