@@ -3,6 +3,8 @@
 //! [`Dialect::strict`] is the one form that every known product reads (the write column of table 3.2). A product has a form of its
 //! own only where that table or a measurement says that it does better with it.
 
+#[cfg(doc)]
+use crate::MvrVersion;
 use crate::Product;
 
 /// The form of the messages that are written.
@@ -14,6 +16,7 @@ pub struct Dialect {
     join_ret_bytes: usize,
     string_bytes: usize,
     mvrx_object: bool,
+    only_current_version: bool,
 }
 
 /// Which keys name the station in LEAVE.
@@ -47,6 +50,7 @@ impl Dialect {
             join_ret_bytes: 32 * 1024,
             string_bytes: STRING_BYTES,
             mvrx_object: true,
+            only_current_version: false,
         }
     }
 
@@ -56,6 +60,7 @@ impl Dialect {
     /// |---|---|---|
     /// | grandMA3 | LEAVE has both keys | it writes the next edition's key itself (2.3), and reads this one or that |
     /// | MVR4J | messages of 1,000 bytes with strings of 160, no `mvrx` object | it reads only what its first read brings, about 1 KiB (1.1, row "TCP segmentation tolerance") |
+    /// | MVR4J | every commit is of 1.6 | it takes exactly 1.6 or 0.0 (1.3, row "ver 1.5 or 1.7") |
     /// | the-pult | current state is asked for without `FileUUID` | an empty one fails its parser (1.3, row `REQUEST FileUUID ""`) |
     #[must_use]
     pub const fn towards(product: Product) -> Self {
@@ -66,7 +71,8 @@ impl Dialect {
                 .with_join_bytes(FIRST_READ_BYTES)
                 .with_join_ret_bytes(FIRST_READ_BYTES)
                 .with_string_bytes(FIRST_READ_STRING_BYTES)
-                .with_mvrx_object(false),
+                .with_mvrx_object(false)
+                .with_only_current_version(true),
             Product::ThePult => strict.with_current_state(CurrentState::NoFileUuid),
             Product::BlenderDmx
             | Product::Perastage
@@ -119,6 +125,13 @@ impl Dialect {
         self
     }
 
+    /// Whether every commit is written as one of [`MvrVersion::CURRENT`], whatever its file is.
+    #[must_use]
+    pub const fn with_only_current_version(mut self, only: bool) -> Self {
+        self.only_current_version = only;
+        self
+    }
+
     /// See [`with_leave_keys`](Self::with_leave_keys).
     #[must_use]
     pub const fn leave_keys(&self) -> LeaveKeys {
@@ -160,6 +173,12 @@ impl Dialect {
     #[must_use]
     pub const fn mvrx_object(&self) -> bool {
         self.mvrx_object
+    }
+
+    /// See [`with_only_current_version`](Self::with_only_current_version).
+    #[must_use]
+    pub const fn only_current_version(&self) -> bool {
+        self.only_current_version
     }
 }
 

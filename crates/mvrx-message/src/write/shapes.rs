@@ -40,7 +40,9 @@ impl<'a> JoinShape<'a> {
             ver_major: MvrVersion::CURRENT.major,
             ver_minor: MvrVersion::CURRENT.minor,
             station: join.station,
-            mvrx: join.ours.and_then(|ours| MvrxShape::of(ours, join.version, None, dialect)),
+            mvrx: join
+                .ours
+                .and_then(|ours| MvrxShape::of(ours, other_than_current(join.version), None, dialect)),
             commits: [],
         }
     }
@@ -81,7 +83,9 @@ impl<'a> JoinRetShape<'a> {
             ver_major: MvrVersion::CURRENT.major,
             ver_minor: MvrVersion::CURRENT.minor,
             station: OrEmpty(ret.station),
-            mvrx: ret.ours.and_then(|ours| MvrxShape::of(ours, ret.version, None, dialect)),
+            mvrx: ret
+                .ours
+                .and_then(|ours| MvrxShape::of(ours, other_than_current(ret.version), None, dialect)),
             commits: [],
         }
     }
@@ -134,13 +138,17 @@ pub(super) struct CommitShape<'a> {
 
 impl<'a> CommitShape<'a> {
     pub(super) fn of(commit: &'a Commit, dialect: &Dialect) -> Self {
-        let told = commit.blake3.is_some() || commit.version != MvrVersion::CURRENT;
-        let mvrx =
-            told.then(|| MvrxShape::of(Ours::CURRENT, commit.version, commit.blake3, dialect)).flatten();
+        // req: MSG-COMMIT-VERSION
+        let unknown = commit.version == MvrVersion { major: 0, minor: 0 };
+        let current = unknown || dialect.only_current_version();
+        let version = if current { MvrVersion::CURRENT } else { commit.version };
+        let otherwise = (commit.version != version && !unknown).then_some(commit.version);
+        let told = commit.blake3.is_some() || otherwise.is_some();
+        let mvrx = told.then(|| MvrxShape::of(Ours::CURRENT, otherwise, commit.blake3, dialect)).flatten();
         Self {
             kind: MessageType::Commit.as_str(),
-            ver_major: MvrVersion::CURRENT.major,
-            ver_minor: MvrVersion::CURRENT.minor,
+            ver_major: version.major,
+            ver_minor: version.minor,
             file_size: commit.file_size,
             file: commit.file,
             station: OrEmpty(commit.station),
@@ -234,13 +242,22 @@ pub(super) struct MvrxShape {
 
 impl MvrxShape {
     // req: MSG-MVRX
-    fn of(ours: Ours, version: MvrVersion, blake3: Option<[u8; 32]>, dialect: &Dialect) -> Option<Self> {
+    fn of(
+        ours: Ours,
+        version: Option<MvrVersion>,
+        blake3: Option<[u8; 32]>,
+        dialect: &Dialect,
+    ) -> Option<Self> {
         dialect.mvrx_object().then(|| Self {
             v: ours.version,
-            mvr: (version != MvrVersion::CURRENT).then(|| version.to_string()),
+            mvr: version.map(|version| version.to_string()),
             blake3: blake3.map(|hash| hex(&hash)),
         })
     }
+}
+
+fn other_than_current(version: MvrVersion) -> Option<MvrVersion> {
+    (version != MvrVersion::CURRENT).then_some(version)
 }
 
 /// A UUID, or the empty string for none: no field is ever null.

@@ -134,18 +134,31 @@ fn writes_no_field_as_null_and_leaves_none_out() {
     );
 }
 
-// proves: MSG-STRICT, MSG-MVRX
+// proves: MSG-STRICT, MSG-COMMIT-VERSION
 #[test]
-fn writes_every_version_as_1_6_and_the_true_one_beside_it() {
+fn writes_a_commits_own_version_but_1_6_where_none_is_known_or_nothing_else_is_read() {
+    let mut older = commit();
+    older.version = MvrVersion { major: 1, minor: 5 };
+    let json = strict(&Message::Commit(older.clone()));
+    assert!(json.contains(r#""verMajor":1,"verMinor":5"#) && !json.contains("mvrx"), "{json}");
+    let json = written(&Message::Commit(older.clone()), &Dialect::towards(Product::Mvr4j));
+    assert!(json.contains(r#""verMajor":1,"verMinor":6"#), "{json}");
+    older.version = MvrVersion { major: 0, minor: 0 };
+    let json = strict(&Message::Commit(older));
+    assert!(json.contains(r#""verMajor":1,"verMinor":6"#), "{json}");
+}
+
+// proves: MSG-MVRX
+#[test]
+fn tells_the_true_version_beside_the_written_one_where_they_differ() {
     let mut older = commit();
     older.version = MvrVersion { major: 1, minor: 5 };
     older.blake3 = Some([0xa7; 32]);
-    let json = strict(&Message::Commit(older.clone()));
+    let dialect = Dialect::strict().with_only_current_version(true);
+    let json = written(&Message::Commit(older), &dialect);
     let hash = "a7".repeat(32);
     assert!(json.contains(r#""verMajor":1,"verMinor":6"#), "{json}");
     assert!(json.ends_with(&format!(r#","mvrx":{{"v":1,"mvr":"1.5","blake3":"{hash}"}}}}"#)), "{json}");
-    let bare = written(&Message::Commit(older), &Dialect::strict().with_mvrx_object(false));
-    assert!(!bare.contains("mvrx") && bare.contains(r#""verMinor":6"#), "{bare}");
 }
 
 // proves: MSG-LEAVE
