@@ -277,3 +277,22 @@ fn one_process_serves_both_protocols() {
     again.signal("-TERM");
     again.ends_well();
 }
+
+/// Systems start programs with room for few descriptors; the reference ended at 1024.
+#[test]
+fn more_clients_come_than_the_system_first_had_descriptors_for() {
+    let server = Running::run({
+        let mut command = std::process::Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_mvrx");
+        let line = format!("ulimit -Sn 128; exec '{program}' mixer serve --host 127.0.0.1 --port 0");
+        command.args(["-c", &line]);
+        command
+    });
+    block_on(async {
+        let mut clients = Vec::new();
+        for _ in 0..300 {
+            clients.push(server.client().await);
+        }
+        assert_eq!(clients[0].list_clients().await.unwrap().len(), 300);
+    });
+}

@@ -7,6 +7,7 @@
 //! [`Limits`] protects it, and says what a client may cost.
 
 mod connection;
+mod descriptors;
 mod disk;
 mod hub;
 mod log;
@@ -137,7 +138,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts the server. Blocks for the moment it takes to read the rooms on disk and to listen.
+    /// Starts the server. Blocks for the moment it takes to read the rooms on disk and to listen. Raises the soft limit of the process's descriptors to
+    /// what the clients that are allowed need, as far as the hard one lets it.
     ///
     /// # Errors
     /// When it cannot; nothing stays open then.
@@ -189,6 +191,7 @@ impl ServerBuilder {
             .map(|address| bind::listen(&BindOptions::at(address).attempts(1)))
             .map(|listener| listener.map(|listener| CappedListener::new(listener, limits)))
             .collect::<Result<_, _>>()?;
+        descriptors::make_room_for(connections);
         let store = match self.data {
             Some((directory, fsync)) => {
                 let store = Store::open(&directory, fsync, self.disk, &mut rooms)?;

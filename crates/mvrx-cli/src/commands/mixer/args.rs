@@ -44,7 +44,7 @@ pub(crate) struct Serve {
     /// Keep rooms in this folder, so that they come back after a restart; without it they live in memory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// When kept rooms are forced to the disk: `always` before anybody is sent a change, `interval` every so many seconds
+    /// When kept rooms are forced to the disk: `always` before anybody is sent a change, `interval` every so many seconds [default: interval 1]
     #[arg(long, num_args = 1..=2, value_names = ["always|interval", "SECONDS"], requires = "data")]
     pub(crate) policy: Vec<String>,
     #[command(flatten)]
