@@ -40,7 +40,9 @@ pub(super) async fn run(args: Serve) -> Result<(), Failure> {
 /// Starts a server; what stands in the way is told in words.
 pub(crate) fn start(builder: ServerBuilder) -> Result<Server, Failure> {
     builder.spawn().map_err(|error| match error {
-        StartError::AddressUnusable(_) => Failure::peer(format!("Mixer: {error}")),
+        StartError::AddressUnusable(_) => Failure::peer(format!(
+            "Mixer: {error}; does a server run there already? Choose another address or port"
+        )),
         _ => Failure::local(format!("Mixer: {error}")),
     })
 }
