@@ -5,7 +5,8 @@
 use std::net::SocketAddr;
 
 use mvrx_transport::{
-    BoxError, DiscardSink, FilePump, FileSource, Incoming, Progress, SourceRead, TcpTransport, Transport,
+    BoxError, DiscardSink, FilePump, FileSource, FileStyle, Incoming, Progress, SourceRead, TcpTransport, Transport,
+    WsTransport,
 };
 
 #[derive(Debug)]
@@ -23,29 +24,37 @@ impl FileSource for Zeros {
 }
 
 #[tokio::test]
-// proves: TRA-12
+// proves: TRA-12, WSK-15
 async fn a_long_file_takes_no_more_memory_than_a_short_one() {
     for pump in [FilePump::Blocking, FilePump::Portable] {
-        carry(4 << 20, pump).await;
-        let before = highest_memory();
-        carry(512 << 20, pump).await;
-        let grown = highest_memory().saturating_sub(before);
-        assert!(grown < 4 << 20, "{pump:?} took {grown} bytes more for a file of 512 MiB");
+        let ways: [(Box<dyn Transport>, FileStyle); 3] = [
+            (Box::new(TcpTransport::default().with_file_pump(pump)), FileStyle::OneMessage),
+            (Box::new(WsTransport::default().with_file_pump(pump)), FileStyle::OneMessage),
+            (Box::new(WsTransport::default().with_file_pump(pump)), FileStyle::Messages { most: 8192 }),
+        ];
+        for (transport, style) in ways {
+            carry(4 << 20, transport.as_ref(), style).await;
+            let before = highest_memory();
+            carry(512 << 20, transport.as_ref(), style).await;
+            let grown = highest_memory().saturating_sub(before);
+            assert!(grown < 4 << 20, "{transport:?} {style:?} took {grown} bytes more for a file of 512 MiB");
+        }
     }
 }
 
-async fn carry(length: u64, pump: FilePump) {
-    let tcp = TcpTransport::default().with_file_pump(pump);
-    let mut listener = tcp.listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let mut near = tcp.dial(listener.local_addr().into()).await.unwrap();
-    let mut far = listener.accept().await.unwrap();
+async fn carry(length: u64, transport: &dyn Transport, style: FileStyle) {
+    let mut listener = transport.listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let dialing = transport.dial(listener.local_addr().into());
+    let (near, far) = tokio::join!(dialing, listener.accept());
+    let (mut near, mut far) = (near.unwrap(), far.unwrap());
+    near.writer.set_file_style(style);
     let sending = near.writer.send_file(Box::new(Zeros(length)), Progress::new());
     let receiving = async {
         assert!(matches!(far.reader.next().await, Ok(Incoming::File { .. })));
         far.reader
             .receive_file(
                 Box::new(DiscardSink),
-                None,
+                Some(length),
                 &mut mvrx_transport::battery::unexpected,
                 Progress::new(),
             )
