@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mvrx_message::StationUuid;
-use mvrx_store::{FsStore, OpenStoreError, Store, StoredCommit, StoredReader};
+use mvrx_store::{FsOptions, FsStore, FsView, OpenStoreError, StoredCommit, StoredReader};
 
 use crate::failure::Failure;
 
@@ -51,44 +51,52 @@ fn open_at(path: &Path) -> Result<Option<Data>, Failure> {
     Ok(Some(Data { station, store, path: path.to_owned() }))
 }
 
-/// A revision in the store of a data directory that no station runs in: `latest`, or the beginning of an id.
+/// A revision that a station keeps, running or not: `latest`, or the beginning of an id. Without a directory, those of all the
+/// user's own are meant.
 pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<StoredReader>, Failure> {
-    let path = match given {
-        Some(path) => path.to_owned(),
-        None => user_directory()?,
-    };
-    if !path.is_dir() {
-        return Ok(None);
-    }
-    let Some(data) = open_at(&path)? else {
-        let path = path.display();
-        return Err(Failure::local(format!(
-            "{path} is in use by a running station; give the files themselves"
-        )));
-    };
     let failed = |error: &dyn std::fmt::Display| Failure::local(error.to_string());
-    let commits = data.store.commits().map_err(|error| failed(&error))?;
+    let mut found: Vec<(FsView, StoredCommit)> = Vec::new();
+    for directory in directories(given)? {
+        let view = FsView::open(&directory, FsOptions::default()).map_err(|error| failed(&error))?;
+        found.extend(view.commits().into_iter().map(|stored| (view.clone(), stored)));
+    }
     let id = text.to_lowercase();
-    let fits = |stored: &&StoredCommit| id.len() >= 4 && stored.commit.file.to_string().starts_with(&id);
-    let found: Vec<&StoredCommit> = if text == "latest" {
-        commits.last().into_iter().collect()
+    if id == "latest" {
+        found.sort_by_key(|(_, stored)| stored.seen);
+        found.drain(..found.len().saturating_sub(1));
     } else {
-        commits.iter().filter(fits).collect()
-    };
+        found.retain(|(_, stored)| id.len() >= 4 && stored.commit.file.to_string().starts_with(&id));
+        // Several stations of this machine may keep the same one.
+        found.sort_by_key(|(_, stored)| stored.commit.file);
+        found.dedup_by_key(|(_, stored)| stored.commit.file);
+    }
     match found.as_slice() {
         [] => Ok(None),
-        [one] => {
-            let file = data.store.open(one.commit.file).map_err(|error| failed(&error))?;
+        [(view, one)] => {
+            let file = view.open_file(one.commit.file).map_err(|error| failed(&error))?;
             Ok(Some(StoredReader::new(file, one.length)))
         }
         several => {
-            let ids: Vec<String> = several.iter().map(|s| s.commit.file.to_string()).collect();
+            let ids: Vec<String> = several.iter().map(|(_, s)| s.commit.file.to_string()).collect();
             Err(Failure::usage(format!(
                 "{text} can mean more than one revision; say which:\n  {}",
                 ids.join("\n  ")
             )))
         }
     }
+}
+
+/// The data directories to look into.
+fn directories(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
+    if let Some(path) = given {
+        return Ok(vec![path.to_owned()]);
+    }
+    let base = user_directory()?;
+    let mut all = vec![base.clone()];
+    if let Ok(entries) = std::fs::read_dir(base.join("stations")) {
+        all.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+    }
+    Ok(all)
 }
 
 fn user_directory() -> Result<PathBuf, Failure> {

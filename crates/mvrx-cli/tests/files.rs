@@ -102,3 +102,23 @@ fn a_stored_revision_is_named_by_latest_or_the_beginning_of_its_id() {
     assert!(said(&changed).contains("20 re-addressed, 12 moved, 3 removed"), "{changed:?}");
     assert_eq!(code(&mvrx(folder.path(), &["inspect", "0000", "--data", "data"])), 3);
 }
+
+#[test]
+fn a_revision_is_read_beside_the_station_that_runs_in_the_data_directory() {
+    let folder = revisions();
+    let mut running = Command::new(env!("CARGO_BIN_EXE_mvrx"))
+        .args(["up", "old.mvr", "new.mvr", "--name", "desk", "--data", "data", "--interface", "lo", "--json"])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(running.stdout.take().unwrap()));
+    // It is running and has committed both once it tells of the second file.
+    let told = lines.map_while(Result::ok).find(|line| line.contains("new.mvr"));
+    let changed = mvrx(folder.path(), &["diff", "old.mvr", "latest", "--data", "data"]);
+    let alive = running.try_wait().unwrap().is_none();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(told.is_some() && alive, "{told:?}");
+    assert!(said(&changed).contains("20 re-addressed, 12 moved, 3 removed"), "{changed:?}");
+}

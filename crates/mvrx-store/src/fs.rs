@@ -42,6 +42,9 @@ use crate::stored_file::StoredFile;
 mod names;
 mod recover;
 mod shelf;
+mod view;
+
+pub use view::FsView;
 
 use shelf::FsShelf;
 

@@ -83,7 +83,7 @@ pub use error::{
     ImportError, ListError, OpenStoreError, PublishError, PutAwayError, ReadError, RemoveError, StoreError,
     WriteError,
 };
-pub use fs::{FsOptions, FsStore, TakeOutName};
+pub use fs::{FsOptions, FsStore, FsView, TakeOutName};
 pub use limits::Limits;
 pub use lock::DirLock;
 pub use mem::MemStore;

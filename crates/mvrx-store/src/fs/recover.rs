@@ -35,6 +35,20 @@ struct Parts {
 /// Reads what is in the folder of `shelf`, tells what is wrong with it, and cleans up after a crash.
 // req: STO-02, STO-04, STO-05
 pub(super) fn recover(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory, OpenStoreError> {
+    let (scan, inventory) = read_all(shelf, record_bytes)?;
+    if scan.schema.is_none() {
+        write_schema(shelf)?;
+    }
+    clean_up(shelf, &scan);
+    Ok(inventory)
+}
+
+/// Reads what is in the folder and changes nothing.
+pub(super) fn look(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory, OpenStoreError> {
+    read_all(shelf, record_bytes).map(|(_, inventory)| inventory)
+}
+
+fn read_all(shelf: &FsShelf, record_bytes: u64) -> Result<(Scan, Inventory), OpenStoreError> {
     let entries = shelf.disk.list(&shelf.folder).named(DiskAction::List, &shelf.folder)?;
     let (scan, mut problems) = sort(entries);
     // A limit that was lowered does not unlist what was stored before.
@@ -43,12 +57,8 @@ pub(super) fn recover(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory, O
     let listed = read_records(shelf, &scan.commits, allowed, &mut problems)?;
 
     problems.into_iter().for_each(|problem| shelf.tell(problem));
-    if scan.schema.is_none() {
-        write_schema(shelf)?;
-    }
-    clean_up(shelf, &scan);
     let highest_sequence = scan.commits.keys().map(|stem| stem.sequence).max().unwrap_or(0);
-    Ok(Inventory { listed, highest_sequence })
+    Ok((scan, Inventory { listed, highest_sequence }))
 }
 
 fn sort(entries: Vec<Entry>) -> (Scan, Vec<Problem>) {

@@ -11,6 +11,7 @@ mod damage;
 mod failures;
 mod folder;
 mod killed;
+mod view;
 
 struct OnDisk {
     folder: tempfile::TempDir,

@@ -1,0 +1,77 @@
+//! Turns a store's folder into a list to look at, beside whoever holds the store.
+//!
+//! It takes no lock, writes nothing and cleans nothing up, so it may be used while a station runs in the directory. What it lists is
+//! what was listed when it was opened; a commit that is removed meanwhile can no longer be opened, and says so.
+//! It does not follow what is committed later: open another.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mvrx_message::FileUuid;
+
+use super::shelf::FsShelf;
+use super::{COMMITS, FsOptions, recover};
+use crate::disk::{DiskError, RealDisk};
+use crate::engine::{Engine, Inventory};
+use crate::error::{OpenStoreError, ReadError};
+use crate::problem::Problem;
+use crate::store::StoredCommit;
+use crate::stored_file::StoredFile;
+
+/// The commits of an [`FsStore`](crate::FsStore) as they were when it was opened, to read only. Clones are the same view.
+///
+/// ```
+/// use mvrx_store::{FsOptions, FsStore, FsView};
+/// # let directory = std::env::temp_dir().join(format!("fs-view-{}", std::process::id()));
+/// let running = FsStore::open(&directory)?;
+/// let view = FsView::open(&directory, FsOptions::default())?;
+/// assert!(view.commits().is_empty());
+/// # drop(running);
+/// # std::fs::remove_dir_all(directory).ok();
+/// # Ok::<(), mvrx_store::OpenStoreError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FsView {
+    engine: Arc<Engine<FsShelf>>,
+}
+
+impl FsView {
+    /// Looks at the store in `directory`; where there is none, nothing is listed. Of the options, the lock is not used.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or a newer version wrote it.
+    // req: STO-16
+    pub fn open(directory: impl AsRef<Path>, options: FsOptions) -> Result<Self, OpenStoreError> {
+        let disk = Arc::new(RealDisk::new(options.system_calls));
+        let folder = directory.as_ref().join(COMMITS);
+        let shelf = FsShelf::new(Arc::clone(&disk) as _, folder, None);
+        let inventory = match recover::look(&shelf, options.limits.record_bytes) {
+            Err(OpenStoreError::Disk(DiskError::NotFound { .. })) => Inventory::default(),
+            looked => looked?,
+        };
+        Ok(Self { engine: Arc::new(Engine::new(shelf, inventory, options.limits, options.clock, disk)) })
+    }
+
+    /// What is listed, in order of arrival.
+    #[must_use]
+    pub fn commits(&self) -> Vec<StoredCommit> {
+        self.engine.commits()
+    }
+
+    /// Opens the file of a listed commit.
+    ///
+    /// # Errors
+    /// [`ReadError::FileNotListed`], also for one that was removed since; a disk that fails.
+    pub fn open_file(&self, file: FileUuid) -> Result<StoredFile, ReadError> {
+        match self.engine.open(file) {
+            Err(ReadError::Disk(DiskError::NotFound { .. })) => Err(ReadError::FileNotListed { file }),
+            opened => opened,
+        }
+    }
+
+    /// What is wrong with single commits; they are not listed.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        self.engine.problems()
+    }
+}
