@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::Name;
 use crate::config::Limits;
 use crate::io::{LinkId, Lost, Seen};
-use crate::record::{Data, Kind, Record};
+use crate::record::{Data, Kind, Record, kind};
 use crate::rng::Rng;
 
 pub(crate) type EntryId = u64;
@@ -60,13 +60,6 @@ pub(crate) enum Watch {
 pub(crate) enum Due {
     Ask { link: LinkId, name: Name, kind: Kind },
     Gone(EntryId, Lost),
-}
-
-/// What hearing a record led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Heard {
-    pub(crate) id: EntryId,
-    pub(crate) new: bool,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +112,7 @@ impl Cache {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Takes a record in, or learns that it still holds.
+    /// Takes a record in, or learns that it still holds. Whether that is news.
     pub(crate) fn hear(
         &mut self,
         speaker: Speaker,
@@ -127,22 +120,24 @@ impl Cache {
         ttl: Duration,
         identity: Option<&Vec<u8>>,
         rng: &mut Rng,
-    ) -> Heard {
+    ) -> bool {
         let Speaker { now, link, source, datagram } = speaker;
         let known = self.find(link, source, record);
         let id = known.unwrap_or_else(|| self.insert(speaker, record));
+        let mut news = known.is_none();
         if let Some(entry) = self.entries.get_mut(&id) {
             let before = entry.next;
             entry.data = record.data.clone();
             entry.flush = record.flush;
             (entry.ttl, entry.heard, entry.datagram) = (ttl, now, datagram);
             entry.identity = identity.cloned().or(entry.identity.take());
+            news |= matches!(entry.watch, Watch::Leaving(_));
             entry.watch = Watch::Believed { stage: 0 };
             entry.next = now + refresh_after(ttl, 0, rng);
             self.timers.remove(&(before, id));
             self.timers.insert((entry.next, id));
         }
-        Heard { id, new: known.is_none() }
+        news
     }
 
     pub(crate) fn find(&self, link: LinkId, source: IpAddr, record: &Record) -> Option<EntryId> {
@@ -227,7 +222,8 @@ impl Cache {
         let mine = self.by_source.get(&(link, source));
         if let Some(mine) = mine.filter(|mine| mine.len() >= limits.records_per_source) {
             let mut all: Vec<EntryId> = mine.iter().copied().collect();
-            all.sort_by_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e), e.heard)));
+            let hosts = self.pinned_hosts();
+            all.sort_by_cached_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e, &hosts), e.heard)));
             all.truncate(limits.records_per_source.div_ceil(ROOM));
             return all;
         }
@@ -235,12 +231,11 @@ impl Cache {
             return Vec::new();
         }
         let count = |e: &Entry| self.by_source.get(&(e.link, e.source)).map_or(0, BTreeSet::len);
-        let pinned: BTreeSet<EntryId> =
-            self.entries.iter().filter(|(_, e)| self.is_pinned(e)).map(|(id, _)| *id).collect();
+        let hosts = self.pinned_hosts();
         let mut all: Vec<(bool, Reverse<usize>, Duration, EntryId)> = self
             .entries
             .iter()
-            .map(|(id, e)| (pinned.contains(id), Reverse(count(e)), e.heard, *id))
+            .map(|(id, e)| (self.is_pinned(e, &hosts), Reverse(count(e)), e.heard, *id))
             .collect();
         all.sort_unstable();
         all.truncate(limits.records.div_ceil(ROOM));
@@ -257,14 +252,26 @@ impl Cache {
         }
     }
 
-    fn is_pinned(&self, entry: &Entry) -> bool {
+    /// The hosts of pinned services, each with who told of it.
+    fn pinned_hosts(&self) -> BTreeSet<(IpAddr, Name)> {
+        let links: BTreeSet<LinkId> = self.by_source.keys().map(|(link, _)| *link).collect();
+        let mut hosts = BTreeSet::new();
+        for (source, instance) in self.pins.keys() {
+            for link in &links {
+                let services = self.of(*link, instance, kind::SRV).filter(|(_, srv)| srv.source == *source);
+                let targets = services.filter_map(|(_, srv)| target_of(&srv.data));
+                hosts.extend(targets.map(|target| (*source, target.clone())));
+            }
+        }
+        hosts
+    }
+
+    fn is_pinned(&self, entry: &Entry, hosts: &BTreeSet<(IpAddr, Name)>) -> bool {
         let pinned = |name: &Name| self.pins.contains_key(&(entry.source, name.clone()));
         match &entry.data {
             Data::Ptr(instance) => pinned(instance),
             Data::Srv { .. } | Data::Txt(_) => pinned(&entry.name),
-            _ => self
-                .to(entry.link, &entry.name, crate::record::kind::SRV)
-                .any(|(_, srv)| srv.source == entry.source && pinned(&srv.name)),
+            _ => hosts.contains(&(entry.source, entry.name.clone())),
         }
     }
 

@@ -68,9 +68,9 @@ impl Mdns {
                 .to(speaker.link, &record.name, kind::SRV)
                 .map(|(_, srv)| srv.name.clone())
                 .collect();
-            if !services.is_empty() {
+            // What is no news touches nobody: many services may have one host, and be told of by one record.
+            if !services.is_empty() && self.take_one(speaker, record, None) {
                 touched.extend(services);
-                self.take_one(speaker, record, None);
             }
         }
         for record in of_kind(&[kind::NSEC]) {
@@ -88,12 +88,14 @@ impl Mdns {
         }
     }
 
-    fn take_one(&mut self, speaker: Speaker, record: &Record, identity: Option<&Vec<u8>>) {
+    /// Whether it is news.
+    fn take_one(&mut self, speaker: Speaker, record: &Record, identity: Option<&Vec<u8>>) -> bool {
         if record.ttl == 0 {
             if let Some(known) = self.cache.find(speaker.link, speaker.source, record) {
                 self.cache.leave(known, speaker.now, Lost::Goodbye);
+                self.doubt_namesakes(speaker, record);
             }
-            return;
+            return false;
         }
         if self.cache.find(speaker.link, speaker.source, record).is_none() {
             let limits = self.config.limits.clone();
@@ -108,7 +110,21 @@ impl Mdns {
             _ => limits.longest_ttl,
         };
         let ttl = Duration::from_secs(record.ttl.into()).min(longest);
-        self.cache.hear(speaker, record, ttl, identity, &mut self.rng);
+        self.cache.hear(speaker, record, ttl, identity, &mut self.rng)
+    }
+
+    /// A pointer taken back by a source that has several services of that name may be meant for each of them: who answers stays.
+    fn doubt_namesakes(&mut self, speaker: Speaker, pointer: &Record) {
+        let Data::Ptr(instance) = &pointer.data else { return };
+        let services = self.cache.of(speaker.link, instance, kind::SRV);
+        let services: Vec<EntryId> =
+            services.filter(|(_, e)| e.source == speaker.source).map(|(id, _)| id).collect();
+        if services.len() > 1 {
+            for id in services {
+                self.cache.doubt(id, speaker.now, self.config.doubt);
+            }
+            self.ask(speaker.link, pointer.name.clone(), kind::PTR, speaker.now, false);
+        }
     }
 
     /// What each TXT record of a message says of who its service is.

@@ -315,7 +315,7 @@ impl<'a> Watched<'a> {
     /// The next event of the watched one; what the others say meanwhile is dropped.
     async fn next(&mut self) -> DiscoveryEvent {
         let Self { watched, others, .. } = self;
-        let mut work: Vec<_> = others.iter_mut().map(|other| other.next()).collect();
+        let mut work: Vec<_> = others.iter_mut().map(|other| Box::pin(work(other))).collect();
         let mut next = watched.next();
         std::future::poll_fn(|cx| {
             work.retain_mut(|other| other.as_mut().poll(cx).is_pending());
@@ -324,4 +324,9 @@ impl<'a> Watched<'a> {
         .await
         .expect("it has not ended")
     }
+}
+
+/// Works until it ends. Its events are nobody's affair.
+async fn work(other: &mut Box<dyn Discovery>) {
+    while other.next().await.is_some() {}
 }

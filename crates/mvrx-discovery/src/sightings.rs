@@ -44,6 +44,17 @@ pub(crate) struct Observation {
     pub(crate) addresses: Vec<SocketAddr>,
     /// Whether it was heard from this host.
     pub(crate) same_host: bool,
+    /// Whether the backend keeps apart what stations of one name say, so that these addresses are this station's and all it has.
+    pub(crate) exact: bool,
+}
+
+/// An observation that is over.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    pub(crate) owner: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) station: Option<StationUuid>,
 }
 
 /// What became of an observation, where the backend has to act on it.
@@ -188,6 +199,20 @@ impl Sightings {
         Removal::Believed
     }
 
+    /// This observation, of one station for sure, is over.
+    pub(crate) fn lost(&mut self, gone: &Gone, out: &mut EventQueue) {
+        let Gone { owner, host, port, station } = gone;
+        let host = host.to_lowercase();
+        let key = match station {
+            Some(station) => SightingKey::Station(*station),
+            None => SightingKey::Place { instance: lower_instance(owner), host: host.clone(), port: *port },
+        };
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.sources.retain(|source| !source.is_of(owner, &host));
+        }
+        self.tell(&key, out);
+    }
+
     /// What was not heard in `generation` or later is gone.
     pub(crate) fn sweep(&mut self, generation: u64, out: &mut EventQueue) {
         let mut touched = Vec::new();
@@ -238,7 +263,7 @@ impl Sightings {
     }
 
     fn source(&self, observation: &Observation, generation: u64) -> Result<Source, UnusableReason> {
-        let Observation { owner, txt, host, port, addresses, same_host } = observation;
+        let Observation { owner, txt, host, port, addresses, same_host, exact } = observation;
         let name = txt.station_name.as_deref().unwrap_or_default();
         if [owner.as_str(), host, name].iter().any(|text| text.len() > self.limits.text_bytes) {
             return Err(UnusableReason::TooLong);
@@ -256,7 +281,8 @@ impl Sightings {
             return Err(UnusableReason::NoReachableAddress);
         }
         let (owner, host) = (owner.clone(), host.to_lowercase());
-        Ok(Source { owner, host, name, txt: txt.clone(), addresses, changed: self.clock, generation })
+        let (txt, exact) = (txt.clone(), *exact);
+        Ok(Source { owner, host, name, txt, addresses, exact, changed: self.clock, generation })
     }
 
     fn note(&mut self, key: &SightingKey, source: Source, out: &mut EventQueue) {

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use common::dns::{Data, Labels, PTR, Packet, Record, host, service};
+use common::heard;
 use common::peer::{Announcement, Peer};
 use mvrx_discovery::battery::{advertisement, station};
 use mvrx_discovery::{
@@ -14,25 +15,6 @@ use mvrx_discovery::{
     SightingKey,
 };
 use tokio::time::timeout;
-
-/// Lets the discovery work until the peer has heard what it waits for; the peer comes back.
-async fn heard<T: Send + 'static>(
-    discovery: &mut MdnsDiscovery,
-    peer: Peer,
-    what: &'static str,
-    take: impl Fn(&Packet) -> Option<T> + Send + 'static,
-) -> (Peer, T) {
-    let mut waiting = tokio::task::spawn_blocking(move || {
-        let taken = peer.hear(what, take);
-        (peer, taken)
-    });
-    loop {
-        tokio::select! {
-            done = &mut waiting => return done.unwrap(),
-            event = discovery.next() => assert!(event.is_some(), "it has not ended"),
-        }
-    }
-}
 
 async fn problem(discovery: &mut MdnsDiscovery) -> DiscoveryProblem {
     loop {
@@ -144,7 +126,7 @@ async fn the_goodbye_is_out_when_shutdown_is_done() {
     discovery.advertise(&advertisement(1, "Desk", "Default")).unwrap();
     let instance = service(&["Desk.Default"]);
     let of = instance.clone();
-    let (peer, _) = heard(&mut discovery, peer, "announcement", move |p| announces(p, &of)).await;
+    let (peer, _) = heard(&mut *discovery, peer, "announcement", move |p| announces(p, &of)).await;
     discovery.shutdown().await;
     // Nothing is waited for any more but the peer's own thread.
     peer.hear("goodbye", |p| says_goodbye(p, &instance));

@@ -39,6 +39,19 @@ impl Announced {
         Self::named(advertisement, |room| clean_label(&advertisement.station_name, room))
     }
 
+    /// The names for an advertisement said in two labels, [`station_label`](Self::station_label) and the group: both may be as long as a
+    /// label is. [`instance`](Self::instance) is both joined by a dot, for people.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::PortIsZero`], [`DiscoveryError::GroupReadAsAnother`].
+    // req: DIS-TWO-LABELS
+    pub fn two_labels(advertisement: &Advertisement) -> Result<Self, DiscoveryError> {
+        if advertisement.port == 0 {
+            return Err(DiscoveryError::PortIsZero);
+        }
+        Self::with_station(advertisement, clean_label(&advertisement.station_name, LABEL_BYTES))
+    }
+
     /// The names for an advertisement whose instance name another station has: part of the StationUUID tells the two apart. Of two
     /// stations that both give way, none gets the other's name.
     ///
@@ -71,8 +84,11 @@ impl Announced {
                 max: LONGEST_GROUP,
             });
         };
-        let station_label = station(room);
-        let instance = format!("{station_label}.{group}");
+        Self::with_station(advertisement, station(room))
+    }
+
+    fn with_station(advertisement: &Advertisement, station_label: String) -> Result<Self, DiscoveryError> {
+        let instance = format!("{station_label}.{}", advertisement.group.as_str());
         check_read_back(&instance, &advertisement.group)?;
         Ok(Self {
             instance,

@@ -42,6 +42,7 @@ impl Here {
             port: service.port,
             addresses,
             same_host: service.addresses.iter().any(|ip| self.is_of_this_host(ip)),
+            exact: false,
         }
     }
 

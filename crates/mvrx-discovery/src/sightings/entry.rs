@@ -30,6 +30,8 @@ pub(super) struct Source {
     pub(super) txt: Txt,
     /// Those that can be reached from here.
     pub(super) addresses: Vec<SocketAddr>,
+    /// They are all it has, and nobody else's.
+    pub(super) exact: bool,
     /// When it was last heard with something new. Hearing the same again does not make it newer, so that of an old and a new name of one
     /// station, both still in some cache, the new one stays the newer.
     pub(super) changed: u64,
@@ -60,7 +62,7 @@ impl Entry {
             // What was heard before stays as second choice in two cases. A cache that mixes up the stations of one name may pair this TXT
             // with another's SRV; JOIN_RET tells which one is right. And a backend that has just forgotten all hears a station's
             // addresses anew one after the other.
-            if shared || source.generation > before.generation {
+            if !source.exact && (shared || source.generation > before.generation) {
                 let older = before.addresses.iter().filter(|a| !source.addresses.contains(a)).copied();
                 let older: Vec<SocketAddr> = older.collect();
                 source.addresses.extend(older);

@@ -77,6 +77,7 @@ fn nameless(n: u8, instance: &str) -> Observation {
         port: 42424,
         addresses,
         same_host: false,
+        exact: false,
     }
 }
 

@@ -7,7 +7,9 @@ pub(crate) mod peer;
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use mvrx_discovery::{MdnsDiscovery, MdnsOptions, Requery};
+use mvrx_discovery::{Discovery, LanDiscovery, MdnsDiscovery, MdnsOptions, Requery};
+
+use peer::Peer;
 
 /// How long a suspected station has to answer in tests.
 pub(crate) const VERIFY: Duration = Duration::from_millis(1500);
@@ -29,4 +31,27 @@ pub(crate) fn options(udp_port: u16) -> MdnsOptions {
 
 pub(crate) fn start(udp_port: u16) -> MdnsDiscovery {
     MdnsDiscovery::start(options(udp_port)).unwrap()
+}
+
+pub(crate) fn start_lan(udp_port: u16) -> LanDiscovery {
+    LanDiscovery::start(options(udp_port)).unwrap()
+}
+
+/// Lets the discovery work until the peer has heard what it waits for; the peer comes back.
+pub(crate) async fn heard<T: Send + 'static>(
+    discovery: &mut impl Discovery,
+    peer: Peer,
+    what: &'static str,
+    take: impl Fn(&dns::Packet) -> Option<T> + Send + 'static,
+) -> (Peer, T) {
+    let mut waiting = tokio::task::spawn_blocking(move || {
+        let taken = peer.hear(what, take);
+        (peer, taken)
+    });
+    loop {
+        tokio::select! {
+            done = &mut waiting => return done.unwrap(),
+            event = discovery.next() => assert!(event.is_some(), "it has not ended"),
+        }
+    }
 }

@@ -63,12 +63,17 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(udp_port: u16) -> Self {
+        Self::at(udp_port, Ipv4Addr::LOCALHOST)
+    }
+
+    /// One that sends from this address of loopback.
+    pub(crate) fn at(udp_port: u16, from: Ipv4Addr) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
         socket.set_reuse_address(true).unwrap();
         #[cfg(unix)]
         socket.set_reuse_port(true).unwrap();
         socket.bind(&SockAddr::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, udp_port))).unwrap();
-        socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+        socket.set_multicast_if_v4(&from).unwrap();
         socket.join_multicast_v4(&GROUP_ADDRESS, &Ipv4Addr::LOCALHOST).unwrap();
         Self { socket: socket.into(), to: SocketAddrV4::new(GROUP_ADDRESS, udp_port) }
     }

@@ -1,0 +1,94 @@
+//! [`LanDiscovery`] as a [`Discovery`], and its end.
+
+use std::time::Duration;
+
+use lan_mdns::{Input, SeenId};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{LanDiscovery, OURS};
+use crate::sightings::Suspicion;
+use crate::{Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, SightingKey};
+
+impl Discovery for LanDiscovery {
+    // req: DIS-JOIN-GROUP
+    fn advertise(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
+        if self.stopped {
+            return Err(DiscoveryError::ResponderStopped);
+        }
+        self.register(advertisement)
+    }
+
+    // req: DIS-GOODBYE
+    fn withdraw(&mut self) {
+        self.table.withdraw_own();
+        self.advertised = None;
+        self.step(Input::Withdraw(OURS));
+    }
+
+    fn next(&mut self) -> BoxFuture<'_, Option<DiscoveryEvent>> {
+        Box::pin(async {
+            loop {
+                if let Some(event) = self.queue.pop() {
+                    return Some(event);
+                }
+                if self.stopped {
+                    return None;
+                }
+                let woken = self.wait().await;
+                self.handle(woken);
+            }
+        })
+    }
+
+    // req: DIS-VERIFY
+    fn suspect(&mut self, key: &SightingKey) {
+        if self.table.suspect(key) == Suspicion::Unknown {
+            return;
+        }
+        for id in self.of_key(key) {
+            if self.doubted.iter().any(|(doubted, _)| *doubted == id) {
+                // It said goodbye, and now nobody is there: both together are believed.
+                self.doubted.retain(|(doubted, _)| *doubted != id);
+                self.forget(id);
+            } else {
+                self.step(Input::Reconfirm(id));
+            }
+        }
+    }
+
+    fn confirm(&mut self, key: &SightingKey) {
+        self.table.confirm(key);
+        let all: Vec<SeenId> = self.of_key(key);
+        for id in all {
+            self.step(Input::Pin(id));
+        }
+    }
+
+    fn shutdown(mut self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let _ = timeout(SHUTDOWN_WITHIN, self.say_goodbye()).await;
+        })
+    }
+}
+
+impl LanDiscovery {
+    // req: DIS-GOODBYE
+    async fn say_goodbye(&mut self) {
+        self.step(Input::Withdraw(OURS));
+        while !self.mdns.said_goodbye() {
+            let at = self.mdns.deadline().map_or_else(Instant::now, |at| self.clock.began + at);
+            sleep_until(at).await;
+            self.step(Input::Time);
+        }
+        self.stopped = true;
+    }
+}
+
+impl Drop for LanDiscovery {
+    fn drop(&mut self) {
+        // What can be said without waiting: nothing if shutdown said it.
+        self.step(Input::Withdraw(OURS));
+    }
+}
+
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);

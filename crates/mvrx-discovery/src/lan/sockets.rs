@@ -1,0 +1,176 @@
+//! Two UDP sockets, one per address family, that hear multicast on chosen interfaces and tell on which one.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket as StdSocket};
+
+use lan_mdns::To;
+use socket_pktinfo::PktInfoUdpSocket;
+use socket2::{Domain, SockAddr, SockRef};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::ways::Way;
+
+#[derive(Debug)]
+pub(super) struct Sockets {
+    v4: Option<Family>,
+    v6: Option<Family>,
+    port: u16,
+    /// Whether no other process held the port when this one came.
+    pub(super) alone: bool,
+}
+
+struct Family {
+    socket: PktInfoUdpSocket,
+    /// For waiting; made within the first runtime that waits.
+    waiting: Option<UdpSocket>,
+}
+
+/// Where a datagram came in, and from whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Received {
+    pub(super) index: u32,
+    pub(super) v6: bool,
+    pub(super) source: SocketAddr,
+    pub(super) unicast: bool,
+    pub(super) length: usize,
+}
+
+impl Sockets {
+    /// Opens the port, shared with other responders of this host.
+    pub(super) fn open(port: u16) -> io::Result<Self> {
+        let alone = StdSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
+        let (v4, v6) = (Family::open(Domain::IPV4, port), Family::open(Domain::IPV6, port));
+        match (v4, v6) {
+            (Err(error), Err(_)) => Err(error),
+            (v4, v6) => Ok(Self { v4: v4.ok(), v6: v6.ok(), port, alone }),
+        }
+    }
+
+    /// Hears multicast there from now on. What the system does not allow is not heard.
+    pub(super) fn join(&self, way: &Way) {
+        let _ = match (way.v6, &self.v4, &self.v6) {
+            (false, Some(v4), _) => v4.socket.join_multicast_v4(&GROUP_V4, &way.v4),
+            (true, _, Some(v6)) => v6.socket.join_multicast_v6(&GROUP_V6, way.index),
+            _ => Ok(()),
+        };
+    }
+
+    pub(super) fn leave(&self, way: &Way) {
+        let _ = match (way.v6, &self.v4, &self.v6) {
+            (false, Some(v4), _) => v4.socket.leave_multicast_v4(&GROUP_V4, &way.v4),
+            (true, _, Some(v6)) => v6.socket.leave_multicast_v6(&GROUP_V6, way.index),
+            _ => Ok(()),
+        };
+    }
+
+    /// Sends one datagram, or loses it as networks do: nothing is waited for.
+    pub(super) fn send(&self, way: &Way, to: To, bytes: &[u8]) {
+        let Some(family) = (if way.v6 { &self.v6 } else { &self.v4 }) else { return };
+        let target = match (to, way.v6) {
+            (To::Unicast(SocketAddr::V6(to)), _) if to.ip().is_unicast_link_local() => {
+                SocketAddrV6::new(*to.ip(), to.port(), 0, way.index).into()
+            }
+            (To::Unicast(to), _) => to,
+            (To::Multicast, false) => {
+                if family.socket.set_multicast_if_v4(&way.v4).is_err() {
+                    return;
+                }
+                SocketAddrV4::new(GROUP_V4, self.port).into()
+            }
+            (To::Multicast, true) => {
+                if family.socket.set_multicast_if_v6(way.index).is_err() {
+                    return;
+                }
+                SocketAddrV6::new(GROUP_V6, self.port, 0, way.index).into()
+            }
+        };
+        let _ = family.socket.send_to(bytes, &SockAddr::from(target));
+    }
+
+    /// Waits for a datagram. Cancel-safe: nothing is taken by a future that is dropped.
+    ///
+    /// # Errors
+    /// When there is no runtime to wait in.
+    pub(super) async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        for family in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            family.prepare()?;
+        }
+        loop {
+            tokio::select! {
+                ready = readable(self.v4.as_ref()) => ready?,
+                ready = readable(self.v6.as_ref()) => ready?,
+            }
+            for (family, v6) in [(&self.v4, false), (&self.v6, true)] {
+                if let Some(received) = family.as_ref().and_then(|family| family.take(buffer, v6)) {
+                    return Ok(received);
+                }
+            }
+        }
+    }
+}
+
+async fn readable(family: Option<&Family>) -> io::Result<()> {
+    match family.and_then(|family| family.waiting.as_ref()) {
+        Some(socket) => socket.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Family {
+    fn open(domain: Domain, port: u16) -> io::Result<Self> {
+        let socket = PktInfoUdpSocket::new(domain)?;
+        socket.set_reuse_address(true)?;
+        #[cfg(unix)]
+        socket.set_reuse_port(true)?;
+        let any: SocketAddr = if domain == Domain::IPV6 {
+            let shared = socket.try_clone_std()?;
+            SockRef::from(&shared).set_only_v6(true)?;
+            SockRef::from(&shared).set_unicast_hops_v6(HOPS)?;
+            socket.set_multicast_hops_v6(HOPS)?;
+            socket.set_multicast_loop_v6(true)?;
+            (Ipv6Addr::UNSPECIFIED, port).into()
+        } else {
+            let shared = socket.try_clone_std()?;
+            SockRef::from(&shared).set_ttl_v4(HOPS)?;
+            socket.set_multicast_ttl_v4(HOPS)?;
+            socket.set_multicast_loop_v4(true)?;
+            (Ipv4Addr::UNSPECIFIED, port).into()
+        };
+        socket.set_nonblocking(true)?;
+        socket.bind(&SockAddr::from(any))?;
+        Ok(Self { socket, waiting: None })
+    }
+
+    fn prepare(&mut self) -> io::Result<()> {
+        if self.waiting.is_none() {
+            self.waiting = Some(UdpSocket::from_std(self.socket.try_clone_std()?)?);
+        }
+        Ok(())
+    }
+
+    /// The next datagram, if there is one.
+    fn take(&self, buffer: &mut [u8], v6: bool) -> Option<Received> {
+        let waiting = self.waiting.as_ref()?;
+        let (length, info) = waiting.try_io(Interest::READABLE, || self.socket.recv(buffer)).ok()?;
+        let index = u32::try_from(info.if_index).ok()?;
+        let unicast = match info.addr_dst {
+            IpAddr::V4(v4) => v4 != GROUP_V4,
+            IpAddr::V6(v6) => v6 != GROUP_V6,
+        };
+        Some(Received { index, v6, source: info.addr_src, unicast, length })
+    }
+}
+
+impl std::fmt::Debug for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Family").field("waiting", &self.waiting).finish_non_exhaustive()
+    }
+}
+
+const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
+
+/// RFC 6762, 11: datagrams go out with this time to live.
+const HOPS: u32 = 255;
