@@ -59,8 +59,7 @@ const ROWS: [Row; 8] = [
 
 fn main() {
     let (mib, rounds) = (setting("MVRX_BENCH_MIB", 128), setting("MVRX_BENCH_ROUNDS", 3));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     println!("{mib} MiB, {rounds} rounds; down: server to client, up: client to server (masked)");
     let mut times = vec![Vec::new(); ROWS.len()];
     for _ in 0..rounds {

@@ -5,8 +5,8 @@
 use std::net::SocketAddr;
 
 use mvrx_transport::{
-    BoxError, DiscardSink, FilePump, FileSource, FileStyle, Incoming, Progress, SourceRead, TcpTransport, Transport,
-    WsTransport,
+    BoxError, DiscardSink, FilePump, FileSource, FileStyle, Incoming, Progress, SourceRead, TcpTransport,
+    Transport, WsTransport,
 };
 
 #[derive(Debug)]

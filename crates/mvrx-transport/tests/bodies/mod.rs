@@ -134,7 +134,13 @@ impl Model<'_> {
         }
         let second = *self.rest.get(1).ok_or(cut)?;
         let (masked, short) = (second & 0x80 != 0, u64::from(second & 0x7f));
-        let extra = [0, 2, 8][if short == 126 { 1 } else if short == 127 { 2 } else { 0 }];
+        let extra = [0, 2, 8][if short == 126 {
+            1
+        } else if short == 127 {
+            2
+        } else {
+            0
+        }];
         let key_at = 2 + extra;
         let head = key_at + if masked { 4 } else { 0 };
         if self.rest.len() < head {
@@ -167,7 +173,11 @@ impl Model<'_> {
             if !fin {
                 return Err(FrameError::ControlFrameFragmented { opcode });
             }
-            return if length > 125 { Err(FrameError::ControlFrameTooLong { opcode, length }) } else { Ok(()) };
+            return if length > 125 {
+                Err(FrameError::ControlFrameTooLong { opcode, length })
+            } else {
+                Ok(())
+            };
         }
         match (&self.open, opcode) {
             (None, 0) => return Err(FrameError::ContinuationOfNothing),
@@ -191,12 +201,10 @@ impl Model<'_> {
         if opcode < 8 {
             let (is_text, all, _) = self.open.as_mut().expect("it was admitted");
             all.extend_from_slice(payload);
-            if *is_text {
-                if let Err(error) = std::str::from_utf8(all) {
-                    let over = fin && !cut;
-                    if error.error_len().is_some() || over {
-                        return Err(FrameError::TextNotUtf8 { valid: error.valid_up_to() });
-                    }
+            if *is_text && let Err(error) = std::str::from_utf8(all) {
+                let over = fin && !cut;
+                if error.error_len().is_some() || over {
+                    return Err(FrameError::TextNotUtf8 { valid: error.valid_up_to() });
                 }
             }
         }
@@ -230,7 +238,8 @@ impl Model<'_> {
                 if !known {
                     return Err(FrameError::CloseCodeNotAllowed { code });
                 }
-                let reason = String::from_utf8(reason.to_vec()).map_err(|_| FrameError::CloseReasonNotUtf8)?;
+                let reason =
+                    String::from_utf8(reason.to_vec()).map_err(|_| FrameError::CloseReasonNotUtf8)?;
                 (Some(code), reason)
             }
         };

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Other people's WebSocket stacks against ours: Python's websockets, npm's ws, and Chromium where Debian's package can be had in time.
+set -euo pipefail
+need=()
+command -v node >/dev/null || need+=(nodejs)
+command -v npm >/dev/null || need+=(npm)
+python3 -c 'import ensurepip' 2>/dev/null || need+=(python3-venv)
+if [ ${#need[@]} -gt 0 ]; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
+fi
+if ! command -v chromium >/dev/null; then
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq --no-install-recommends chromium >/dev/null; } ||
+        echo "Chromium cannot be installed here; the others are tried without it"
+fi
+target=$(realpath "${CARGO_TARGET_DIR:-target}")
+tools=$target/websocket-tools
+mkdir -p "$tools"
+[ -x "$tools/python/bin/python" ] || python3 -m venv "$tools/python"
+"$tools/python/bin/pip" install --quiet --disable-pip-version-check 'websockets==17.*'
+[ -d "$tools/node_modules/ws" ] || npm install --prefix "$tools" --silent --no-audit --no-fund --ignore-scripts ws@8
+cargo build --locked -p mvrx-transport --example websocket_peer
+PYTHON=$tools/python/bin/python NODE_PATH=$tools/node_modules bash crates/mvrx-transport/tests/foreign/run.sh "$target/debug/examples/websocket_peer"
+
+# That the bench runs is checked here, not how fast.
+MVRX_BENCH_MIB=16 MVRX_BENCH_ROUNDS=1 cargo bench --locked -p mvrx-transport --bench websocket
