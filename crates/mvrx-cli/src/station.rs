@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, MdnsDiscovery, MdnsOptions, Merged};
+use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, LanDiscovery, MdnsOptions, Merged};
 use mvrx_station::{Builder, Events, StartError, Station, Timers};
 
 use crate::args::Common;
@@ -34,7 +34,7 @@ fn discovery(common: &Common) -> Result<Merged, Failure> {
         several => Interfaces::Only(several.iter().map(|text| interface(text)).collect()),
     };
     let options = MdnsOptions { interfaces, udp_port: common.mdns_port, ..MdnsOptions::default() };
-    let mdns = MdnsDiscovery::start(options)
+    let mdns = LanDiscovery::start(options)
         .map_err(|error| Failure::peer(format!("cannot look for other stations: {error}")))?;
     let mut all: Vec<Box<dyn Discovery>> = vec![Box::new(mdns)];
     if !common.peer.is_empty() {

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use mvrx_core::{Config, Core, Limits, Timers};
-use mvrx_discovery::{Discovery, DiscoveryError, MdnsDiscovery, MdnsOptions};
+use mvrx_discovery::{Discovery, DiscoveryError, LanDiscovery, MdnsOptions};
 use mvrx_message::{GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store};
 use mvrx_transport::{ListenError, Listener, TcpTransport, Transport};
@@ -249,7 +249,7 @@ impl Builder {
         let address = listener.local_addr();
         let discovery = match self.discovery {
             Some(discovery) => discovery,
-            None => Box::new(MdnsDiscovery::start(MdnsOptions::default())?),
+            None => Box::new(LanDiscovery::start(MdnsOptions::default())?),
         };
 
         let (events, first) = broadcast::channel(self.events);

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mvrx_discovery::{MdnsDiscovery, MdnsOptions};
+use mvrx_discovery::{LanDiscovery, MdnsOptions};
 use mvrx_station::{CommitDraft, Event, Events, Heard, Source, Station};
 use mvrx_store::FsStore;
 
@@ -77,7 +77,7 @@ async fn steps() -> Result<(), Failure> {
 }
 
 async fn start(name: &str, port: u16, data: &Path) -> Result<(Station, Events), Failure> {
-    let mdns = MdnsDiscovery::start(MdnsOptions::loopback(port)).map_err(|e| Failure::peer(e.to_string()))?;
+    let mdns = LanDiscovery::start(MdnsOptions::loopback(port)).map_err(|e| Failure::peer(e.to_string()))?;
     let store = FsStore::open(data).map_err(|e| Failure::local(e.to_string()))?;
     let builder = Station::builder(name)
         .provider("mvrx demo")
