@@ -165,6 +165,12 @@ pub(crate) fn event(
         Event::StationMismatch { expected, found, address } => {
             format!("at {address} answers {} instead of {}", name(*found), name(*expected))
         }
+        Event::OwnUuidUsedByAnother { name, address } => format!(
+            "{}{} has the same StationUUID as this station, as a copied data directory has it: neither sees the other. Give one of the \
+             two a data directory of its own (--data) or delete its file with the UUID",
+            tame(name),
+            address.map(|address| format!(" at {address}")).unwrap_or_default()
+        ),
         Event::CommitSeen { file: f, from, .. } => format!("{} has {}", name(*from), file(*f)),
         Event::CommitPublished { file: f, stations } => {
             format!("committed {}, telling {stations} {}", file(*f), plural(*stations, "station"))

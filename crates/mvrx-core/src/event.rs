@@ -76,6 +76,13 @@ pub enum Event {
         /// Where.
         address: SocketAddr,
     },
+    /// Another station has our StationUUID, as with a copied data directory: neither sees the other. Told once.
+    OwnUuidUsedByAnother {
+        /// Its StationName, where it is told.
+        name: String,
+        /// Where its message came from, or where discovery shows it.
+        address: Option<SocketAddr>,
+    },
     /// A commit of another station is known now.
     CommitSeen {
         /// Which.

@@ -105,6 +105,7 @@ impl Core {
         let station = join.station;
         if station == self.config.station {
             // One product JOINs itself; others do when two of our addresses lead back to us.
+            self.note_own_uuid(&join.station_name, Some(address));
             return self.answer_join(conn, Some(station), join.product(), ok());
         }
         if self.presence != Presence::Present {

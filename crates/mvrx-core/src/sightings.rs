@@ -3,6 +3,8 @@
 //! A sighting is keyed by its TXT StationUUID; several places may show one station (two networks, a fixed list beside mDNS) and its
 //! addresses are those of all. A place without StationUUID is joined to learn who is there.
 
+use std::net::SocketAddr;
+
 use mvrx_message::StationUuid;
 
 use crate::peer::{Lane, Peer, Place, Target};
@@ -14,6 +16,10 @@ use crate::{
 impl Core {
     pub(crate) fn on_sighted(&mut self, mut sighting: Sighting) {
         let ours = sighting.group.as_deref().is_none_or(|group| group == self.config.group.as_str());
+        if ours && sighting.station == Some(self.config.station) {
+            let name = sighting.station_name.as_deref().unwrap_or_default();
+            self.note_own_uuid(name, sighting.addresses.first().copied());
+        }
         if !ours || sighting.station == Some(self.config.station) {
             return self.on_vanished(sighting.place);
         }
@@ -29,6 +35,14 @@ impl Core {
                 self.sighted_station(station, sighting);
             }
             None => self.sighted_place(sighting),
+        }
+    }
+
+    /// A name that was never ours under our StationUUID is another station's. Discovery may cut a long one.
+    pub(crate) fn note_own_uuid(&mut self, name: &str, address: Option<SocketAddr>) {
+        let another = !name.is_empty() && !self.own_names.iter().any(|own| own.starts_with(name));
+        if another && !std::mem::replace(&mut self.own_uuid_told, true) {
+            self.event(Event::OwnUuidUsedByAnother { name: name.to_owned(), address });
         }
     }
 
@@ -129,7 +143,7 @@ impl Core {
         &mut self,
         place: PlaceId,
         station: Option<StationUuid>,
-        addresses: Vec<std::net::SocketAddr>,
+        addresses: Vec<SocketAddr>,
     ) -> bool {
         if let Some(known) = self.places.get_mut(&place) {
             known.addresses = addresses;

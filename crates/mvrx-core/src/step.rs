@@ -31,6 +31,9 @@ pub struct Core {
     pub(crate) ready: VecDeque<Target>,
     pub(crate) agenda: Agenda,
     pub(crate) limits_told: Vec<LimitReached>,
+    /// Every name this station had, the newest last: an echo of an old one is no other station.
+    pub(crate) own_names: VecDeque<String>,
+    pub(crate) own_uuid_told: bool,
     pub(crate) next_dial: u64,
     pub(crate) out: VecDeque<Output>,
 }
@@ -51,6 +54,8 @@ impl Core {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
+            own_names: VecDeque::from([config.station_name.clone()]),
+            own_uuid_told: false,
             config,
             presence: Presence::Absent,
             now: Duration::ZERO,
@@ -281,6 +286,10 @@ impl Core {
     }
 
     fn rename(&mut self, name: String) {
+        if self.own_names.len() >= OWN_NAMES {
+            self.own_names.pop_front();
+        }
+        self.own_names.push_back(name.clone());
         self.config.station_name = name;
         if self.presence == Presence::Present {
             self.advertise();
@@ -326,3 +335,6 @@ impl Core {
         self.history.entry(file).is_some_and(|e| e.held)
     }
 }
+
+/// More names that a station had are forgotten.
+const OWN_NAMES: usize = 16;

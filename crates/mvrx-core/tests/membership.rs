@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use mvrx_core::{Command, Ending, Event, Input, Membership, Output, PlaceId, Sighting};
-use mvrx_message::Message;
+use mvrx_message::{Join, Message};
 use support::{Desk, address, commit, file, join_from, join_ret_from, leave, me, no, ok, station};
 
 // proves: STA-01
@@ -455,4 +455,29 @@ fn a_station_that_joined_us_and_vanished_before_we_reached_it_is_asked_where_it_
         }
     }
     assert!(desk.saw(|e| *e == Event::StationLost { station: station(1) }));
+}
+
+#[test]
+fn another_station_with_our_uuid_is_told_once_and_an_echo_of_ourselves_is_not() {
+    let told = |desk: &Desk| {
+        desk.events().iter().filter(|e| matches!(e, Event::OwnUuidUsedByAnother { .. })).count()
+    };
+    let ours = |name: &str| match join_from(0, "mvrx", vec![]) {
+        Message::Join(join) => Message::Join(Join { station_name: name.to_owned(), ..join }),
+        other => other,
+    };
+    let mut desk = Desk::new();
+    desk.command(Command::Rename("Monitor desk".to_owned()));
+    for name in ["FOH desk", "Monitor desk"] {
+        let conn = desk.accept(9);
+        desk.receive(conn, ours(name));
+    }
+    assert_eq!(told(&desk), 0);
+    for _ in 0..2 {
+        let conn = desk.accept(9);
+        desk.receive(conn, ours("a copy"));
+        assert!(matches!(desk.take_sent(conn), Some(Message::JoinRet(_))));
+    }
+    assert_eq!(told(&desk), 1);
+    assert_eq!(desk.core.stations().count(), 0);
 }

@@ -107,6 +107,7 @@ fn kind(event: &Event) -> &'static str {
         Event::StationUnreachable { .. } => "station_unreachable",
         Event::StationReachable { .. } => "station_reachable",
         Event::JoinRefused { .. } => "join_refused",
+        Event::OwnUuidUsedByAnother { .. } => "own_uuid_used_by_another",
         Event::CommitSeen { .. } => "commit_seen",
         Event::CommitPublished { .. } => "commit_published",
         Event::CommitRefused { .. } => "commit_refused",
