@@ -54,7 +54,7 @@ impl BindOptions {
 #[non_exhaustive]
 pub enum BindError {
     /// Every port that was tried is in use.
-    #[error("ports {first} to {last} are all in use")]
+    #[error("{}", in_use(*first, *last))]
     NoFreePort {
         /// First port tried.
         first: u16,
@@ -123,6 +123,14 @@ fn open(address: SocketAddr, backlog: u16, both_families: bool) -> io::Result<Tc
     TcpListener::from_std(socket.into())
 }
 
+fn in_use(first: u16, last: u16) -> String {
+    if first == last {
+        format!("port {first} is in use")
+    } else {
+        format!("ports {first} to {last} are all in use")
+    }
+}
+
 const DEFAULT_ATTEMPTS: u16 = 256;
 const DEFAULT_BACKLOG: u16 = 1024;
 
@@ -150,7 +158,10 @@ mod tests {
         let first = listen(&local(0)).unwrap();
         let taken = first.local_addr().unwrap().port();
         match listen(&local(taken).attempts(1)) {
-            Err(BindError::NoFreePort { first, last }) => assert_eq!((first, last), (taken, taken)),
+            Err(error @ BindError::NoFreePort { first, last }) => {
+                assert_eq!((first, last), (taken, taken));
+                assert_eq!(error.to_string(), format!("port {taken} is in use"));
+            }
             other => panic!("{other:?}"),
         }
     }

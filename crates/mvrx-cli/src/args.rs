@@ -40,6 +40,22 @@ pub(crate) enum Command {
     Demo,
 }
 
+impl Command {
+    /// Whether failures are to be told as JSON as well.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Up(args) => args.json,
+            Self::Ls(args) => args.json,
+            Self::Get(args) => args.json,
+            Self::Commit(args) => args.json,
+            Self::Inspect(args) => args.json,
+            Self::Check(args) => args.json,
+            Self::Diff(args) => args.json,
+            _ => false,
+        }
+    }
+}
+
 /// What every station needs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
@@ -83,7 +99,7 @@ pub(crate) struct Up {
     /// What to fetch by itself
     #[arg(long, value_enum, default_value_t = Fetch::None)]
     pub(crate) get: Fetch,
-    /// Where fetched files are saved
+    /// Where fetched files are saved; with --get all it has every commit of the others
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
     /// Serve Mixer's rooms too, at this address; without one at all of this machine, port 12800
@@ -119,15 +135,15 @@ pub(crate) struct Ls {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Get {
-    /// The file: `latest`, or the beginning of its id as `mvrx ls` shows it
-    #[arg(value_name = "ID|latest")]
+    /// The file: `latest`, its name, or the beginning of its id as `mvrx ls` shows it
+    #[arg(value_name = "ID|NAME|latest", value_parser = some_text)]
     pub(crate) what: String,
     #[command(flatten)]
     pub(crate) common: Common,
     /// Ask this station only: its name, or the beginning of its id
-    #[arg(long, value_name = "STATION")]
+    #[arg(long, value_name = "STATION", value_parser = some_text)]
     pub(crate) from: Option<String>,
-    /// Where to save it: a folder, or a file that does not exist yet
+    /// Where to save it: a folder, where it gets its own name, or the path of a file that does not exist yet, taken as it is
     #[arg(short, long, value_name = "PATH", default_value = ".")]
     pub(crate) output: PathBuf,
     /// How long to look for somebody who has it, in seconds
@@ -151,7 +167,7 @@ pub(crate) struct Commit {
     #[command(flatten)]
     pub(crate) kept: Kept,
     /// Only for this station (may be repeated): its name, or the beginning of its id
-    #[arg(long, value_name = "STATION")]
+    #[arg(long, value_name = "STATION", value_parser = some_text)]
     pub(crate) to: Vec<String>,
     /// End when the file was fetched this many times; without it, serve until stopped
     #[arg(long, value_name = "N")]
@@ -233,4 +249,9 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
         Ok(value) if (0.0..=3600.0).contains(&value) => Ok(value),
         _ => Err("a number of seconds between 0 and 3600".to_owned()),
     }
+}
+
+/// A text with anything in it: nothing at all would mean everybody.
+fn some_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }

@@ -6,6 +6,7 @@ use mvrx_message::StationUuid;
 use mvrx_store::{FsOptions, FsStore, FsView, OpenStoreError, StoredCommit, StoredReader};
 
 use crate::failure::Failure;
+use crate::pick;
 
 /// An opened data directory, locked for as long as its store lives.
 #[derive(Debug)]
@@ -18,6 +19,9 @@ pub(crate) struct Data {
 /// Opens the given directory, or the user's own; when that one is in use by another station, a sub-directory by our name.
 pub(crate) fn open(given: Option<&Path>, name: &str) -> Result<Data, Failure> {
     if let Some(path) = given {
+        if path.exists() && !path.is_dir() {
+            return Err(Failure::usage(format!("{} is a file, and --data needs a folder", path.display())));
+        }
         return match open_at(path)? {
             Some(data) => Ok(data),
             None => Err(Failure::local(format!(
@@ -61,7 +65,7 @@ pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<Stored
         found.extend(view.commits().into_iter().map(|stored| (view.clone(), stored)));
     }
     let id = text.to_lowercase();
-    if id == "latest" {
+    if pick::is_latest(text) {
         found.sort_by_key(|(_, stored)| stored.seen);
         found.drain(..found.len().saturating_sub(1));
     } else {

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
+use crate::show;
+
 /// What a command that judges found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -14,50 +18,77 @@ pub(crate) enum Verdict {
 /// A failure with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    kind: Kind,
+    code: u8,
     words: String,
+    /// A JSON document that tells of it is written already.
+    told: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// This machine: a disk, a port, a directory in use. The same number as findings of `check` and `diff`, which never fail so.
-    Local = 1,
-    /// The command was not used rightly.
-    Usage = 2,
-    /// The file is missing or no .mvr.
-    BadFile = 3,
-    /// A peer or the network.
-    Peer = 4,
-    /// Nobody is there, or nobody has it.
-    Nobody = 5,
-}
+/// This machine: a disk, a port, a directory in use. The same number as findings of `check` and `diff`, which never fail so.
+const LOCAL: u8 = 1;
+/// The command was not used rightly.
+const USAGE: u8 = 2;
+/// The file is missing, empty, unreadable, or no zip archive at all.
+const BAD_FILE: u8 = 3;
+/// A peer or the network.
+const PEER: u8 = 4;
+/// Nobody is there, or nobody has it.
+const NOBODY: u8 = 5;
+/// A signal ended it, as shells count: 128 and the signal's number.
+const SIGNALLED: u8 = 128;
 
 impl Failure {
     pub(crate) fn local(words: impl Into<String>) -> Self {
-        Self { kind: Kind::Local, words: words.into() }
+        Self::new(LOCAL, words)
     }
 
     pub(crate) fn usage(words: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, words: words.into() }
+        Self::new(USAGE, words)
     }
 
     pub(crate) fn bad_file(words: impl Into<String>) -> Self {
-        Self { kind: Kind::BadFile, words: words.into() }
+        Self::new(BAD_FILE, words)
     }
 
     pub(crate) fn peer(words: impl Into<String>) -> Self {
-        Self { kind: Kind::Peer, words: words.into() }
+        Self::new(PEER, words)
     }
 
     pub(crate) fn nobody(words: impl Into<String>) -> Self {
-        Self { kind: Kind::Nobody, words: words.into() }
+        Self::new(NOBODY, words)
     }
 
-    /// Says it on standard error.
-    #[allow(clippy::print_stderr, reason = "this is the place that complains")]
-    pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("mvrx: {}", self.words);
-        ExitCode::from(self.kind as u8)
+    /// The user or the system ended the command before it was done.
+    pub(crate) fn stopped(signal: u8) -> Self {
+        Self::new(SIGNALLED.saturating_add(signal), "stopped")
+    }
+
+    fn new(code: u8, words: impl Into<String>) -> Self {
+        Self { code, words: words.into(), told: false }
+    }
+
+    /// For a command that has written its JSON document already.
+    pub(crate) fn after_document(self) -> Self {
+        Self { told: true, ..self }
+    }
+
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Says it on standard error, and to programs on standard output too.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        if json && !self.told {
+            show::document(&json!({
+                "schema": show::SCHEMA, "event": "error", "error": self.words, "exit_code": self.code,
+            }));
+        }
+        show::note(&format!("mvrx: {}", self.words));
+        ExitCode::from(self.code)
     }
 }
 

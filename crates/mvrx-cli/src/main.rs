@@ -1,12 +1,14 @@
 //! `mvrx`: exchange .mvr files with the other stations of a lighting crew.
 //!
-//! Data goes to standard output, progress and complaints to standard error. Exit codes: 0 done, 1 this machine failed, 2 wrong use, 3 bad file,
-//! 4 a peer or the network failed, 5 nobody there.
+//! Data goes to standard output, progress and complaints to standard error; with `--json` complaints go to both. Exit codes: 0 done, 1 this
+//! machine failed, 2 wrong use, 3 bad file, 4 a peer or the network failed, 5 nobody there, 130 stopped by ctrl-c.
 #![forbid(unsafe_code)]
 
 mod args;
 mod commands;
 mod data;
+mod event_json;
+mod events;
 mod failure;
 mod pick;
 mod show;
@@ -22,14 +24,15 @@ use crate::failure::{Failure, Verdict};
 fn main() -> ExitCode {
     let args = Args::parse();
     log_to_stderr(args.verbose);
+    let json = args.command.wants_json();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::local(format!("cannot start: {error}")).report(),
+        Err(error) => return Failure::local(format!("cannot start: {error}")).report(json),
     };
     match runtime.block_on(run(args)) {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,
         Ok(Verdict::Findings) => ExitCode::from(1),
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(json),
     }
 }
 

@@ -1,85 +1,145 @@
-//! Finding what a person means: a station by name or id, a file by the beginning of its id, the latest.
+//! Finding what a person means: a station by name or id, a file by its name or the beginning of its id, the latest.
+
+use std::collections::BTreeSet;
 
 use mvrx_message::StationUuid;
 use mvrx_station::{CommitInfo, StationInfo};
 
-/// The station meant by a name or the beginning of an id.
+use crate::show;
+
+/// What a text means among what there is.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meant<T> {
     One(T),
     None,
+    /// Each in a line for people, so that a person chooses.
     Several(Vec<String>),
 }
 
+/// The station meant by a name or the beginning of an id.
 pub(crate) fn station(text: &str, stations: &[StationInfo]) -> Meant<StationUuid> {
     let by_name: Vec<&StationInfo> = stations.iter().filter(|s| s.name == text).collect();
     let found = if by_name.is_empty() {
         let text = text.to_lowercase();
-        stations
-            .iter()
-            .filter(|s| s.station.to_string().starts_with(&text) || s.name.to_lowercase() == text)
-            .collect()
+        let begins = |s: &StationInfo| !text.is_empty() && s.station.to_string().starts_with(&text);
+        stations.iter().filter(|s| begins(s) || s.name.to_lowercase() == text).collect()
     } else {
         by_name
     };
     match found.as_slice() {
         [] => Meant::None,
         [one] => Meant::One(one.station),
-        several => Meant::Several(several.iter().map(|s| format!("{} ({})", s.name, s.station)).collect()),
+        several => {
+            let line = |s: &&StationInfo| format!("{}  ({})", show::name(&s.name), s.station);
+            Meant::Several(several.iter().map(line).collect())
+        }
     }
 }
 
-/// The commit whose id begins so. At least four characters, as two commits may share fewer by chance.
-pub(crate) fn commit<'a>(text: &str, commits: &'a [CommitInfo]) -> Meant<&'a CommitInfo> {
+/// Whether a text is the word for the latest commit.
+pub(crate) fn is_latest(text: &str) -> bool {
+    text.eq_ignore_ascii_case("latest")
+}
+
+/// Whether some id begins so, but more characters are needed: two commits may share as few by chance.
+pub(crate) fn is_too_short(text: &str, commits: &[CommitInfo]) -> bool {
     let text = text.to_lowercase();
+    !text.is_empty()
+        && text.len() < ID_CHARS
+        && commits.iter().any(|c| c.commit.file.to_string().starts_with(&text))
+}
+
+/// The commit whose id begins so, or whose file is called so.
+pub(crate) fn commit<'a>(
+    text: &str,
+    commits: &'a [CommitInfo],
+    stations: &[StationInfo],
+    from: Option<StationUuid>,
+) -> Meant<&'a CommitInfo> {
+    let lower = text.to_lowercase();
+    let with_ending = format!("{lower}.mvr");
+    let by_id = |c: &CommitInfo| lower.len() >= ID_CHARS && c.commit.file.to_string().starts_with(&lower);
+    let by_name = |c: &CommitInfo| {
+        let name = c.commit.file_name.to_lowercase();
+        !lower.is_empty() && (name == lower || name == with_ending)
+    };
     let found: Vec<&CommitInfo> =
-        commits.iter().filter(|c| text.len() >= 4 && c.commit.file.to_string().starts_with(&text)).collect();
+        commits.iter().filter(|c| is_listed(c, from) && (by_id(c) || by_name(c))).collect();
     match found.as_slice() {
         [] => Meant::None,
         [one] => Meant::One(one),
-        several => Meant::Several(several.iter().map(|c| describe(c)).collect()),
+        several => Meant::Several(several.iter().map(|c| describe(c, stations)).collect()),
     }
 }
 
 /// The latest commit of those that `from` lists, or of all.
 ///
-/// Who has just come to a group knows no order between the commits of different stations, and no clock is trusted. Where the lists of
-/// several stations end with different commits of which none is listed before another, they are all told, so that a person chooses.
+/// Who has just come to a group knows no order between the commits of different stations, and no clock is trusted. What is known is
+/// the order within each station's list: a commit that some station lists before another is not the latest. Where several are left,
+/// they decide by who made them: an author's own list tells his last. Where even that leaves several, they are all told.
 pub(crate) fn latest<'a>(
     commits: &'a [CommitInfo],
+    stations: &[StationInfo],
     from: Option<StationUuid>,
-    lists: &[Vec<usize>],
 ) -> Meant<&'a CommitInfo> {
-    let listed = |c: &&CommitInfo| from.is_none_or(|from| c.holders.contains(&from));
+    let lists = lists(commits, stations);
     if from.is_some() || lists.len() < 2 {
-        return commits.iter().rev().find(listed).map_or(Meant::None, Meant::One);
+        return commits.iter().rev().find(|c| is_listed(c, from)).map_or(Meant::None, Meant::One);
     }
-    let is_last = |index: usize| lists.iter().any(|list| list.last() == Some(&index));
+    let is_last = |index: usize| lists.iter().any(|(_, list)| list.last() == Some(&index));
     let is_earlier =
-        |index: usize| lists.iter().any(|list| list.contains(&index) && list.last() != Some(&index));
-    let ends: Vec<usize> = (0..commits.len()).filter(|i| is_last(*i) && !is_earlier(*i)).collect();
-    match ends.as_slice() {
-        [] => commits.last().map_or(Meant::None, Meant::One),
-        [one] => commits.get(*one).map_or(Meant::None, Meant::One),
-        several => Meant::Several(several.iter().filter_map(|i| commits.get(*i)).map(describe).collect()),
+        |index: usize| lists.iter().any(|(_, list)| list.contains(&index) && list.last() != Some(&index));
+    let ends: Vec<usize> = (0..commits.len()).filter(|i| is_last(*i)).collect();
+    let only_ends: Vec<usize> = ends.iter().copied().filter(|i| !is_earlier(*i)).collect();
+    let candidates = if only_ends.is_empty() { ends } else { only_ends };
+    let candidates: Vec<&CommitInfo> = candidates.iter().filter_map(|i| commits.get(*i)).collect();
+    match candidates.as_slice() {
+        [] => Meant::None,
+        [one] => Meant::One(one),
+        several => match last_of_one_author(several, commits, &lists) {
+            Some(one) => Meant::One(one),
+            None => Meant::Several(several.iter().map(|c| describe(c, stations)).collect()),
+        },
     }
 }
 
-/// For each station the commits it lists, as indices in order of arrival.
-pub(crate) fn lists(commits: &[CommitInfo], stations: &[StationInfo]) -> Vec<Vec<usize>> {
-    stations
-        .iter()
-        .map(|s| {
-            commits
-                .iter()
-                .enumerate()
-                .filter(|(_, c)| c.holders.contains(&s.station))
-                .map(|(i, _)| i)
-                .collect()
-        })
-        .filter(|list: &Vec<usize>| !list.is_empty())
-        .collect()
+/// When all of `several` are by one station that is there: the last of its own in its own list.
+fn last_of_one_author<'a>(
+    several: &[&CommitInfo],
+    commits: &'a [CommitInfo],
+    lists: &[(StationUuid, Vec<usize>)],
+) -> Option<&'a CommitInfo> {
+    let authors: BTreeSet<Option<StationUuid>> = several.iter().map(|c| c.commit.station).collect();
+    let author = authors.first().copied().flatten().filter(|_| authors.len() == 1)?;
+    let (_, list) = lists.iter().find(|(station, _)| *station == author)?;
+    let mut own = list.iter().rev().filter_map(|i| commits.get(*i));
+    own.find(|c| c.commit.station == Some(author))
 }
 
-fn describe(commit: &CommitInfo) -> String {
-    format!("{}  {}  {}", commit.commit.file, commit.commit.file_name, commit.commit.comment)
+/// For each station that lists anything its commits, as indices in order of arrival.
+fn lists(commits: &[CommitInfo], stations: &[StationInfo]) -> Vec<(StationUuid, Vec<usize>)> {
+    let of = |station: StationUuid| -> Vec<usize> {
+        commits
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.holders.contains(&station))
+            .map(|(index, _)| index)
+            .collect()
+    };
+    stations.iter().map(|s| (s.station, of(s.station))).filter(|(_, list)| !list.is_empty()).collect()
 }
+
+fn is_listed(commit: &CommitInfo, from: Option<StationUuid>) -> bool {
+    from.is_none_or(|from| commit.holders.contains(&from))
+}
+
+/// A commit and who lists it, in a line.
+fn describe(commit: &CommitInfo, stations: &[StationInfo]) -> String {
+    let holders = stations.iter().filter(|s| commit.holders.contains(&s.station));
+    let holders: Vec<String> = holders.map(|s| show::name(&s.name)).collect();
+    let at = if holders.is_empty() { String::new() } else { format!("  at {}", holders.join(", ")) };
+    format!("{}{at}", show::commit_line(commit))
+}
+
+/// Characters of an id that a person has to give.
+const ID_CHARS: usize = 4;

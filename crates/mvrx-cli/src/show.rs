@@ -1,9 +1,11 @@
 //! How things look to a person, and to a program.
 
+use std::cmp::Reverse;
 use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use mvrx_station::{CommitInfo, Event, Membership, StationInfo};
+use mvrx_station::{CommitInfo, Membership, StationInfo};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -72,12 +74,25 @@ pub(crate) fn tame(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_direction_mark(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// A name or comment of another station as a person sees it: tamed, and cut where it would fill the screen.
+pub(crate) fn name(text: &str) -> String {
+    cut(&tame(text), NAME_CHARS)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 pub(crate) fn station_line(station: &StationInfo) -> String {
-    let address = station.addresses.first().map_or_else(|| "no address".to_owned(), ToString::to_string);
+    let address = address(station).map_or_else(|| "no address".to_owned(), |address| address.to_string());
     let provider = if station.provider.is_empty() { "unknown application" } else { &station.provider };
     let state = match (station.membership, station.reachable) {
         (Membership::Member, true) => "",
@@ -86,15 +101,39 @@ pub(crate) fn station_line(station: &StationInfo) -> String {
         (Membership::Refused, true) => "  (refuses us)",
         (Membership::Left, true) => "  (left the group)",
     };
-    format!("{}  {}  {address}  {}{state}", tame(&station.name), tame(provider), short(&station.station))
+    format!("{}  {}  {address}  {}{state}", name(&station.name), name(provider), short(&station.station))
 }
 
 pub(crate) fn commit_line(commit: &CommitInfo) -> String {
     let c = &commit.commit;
-    let name = if c.file_name.is_empty() { "unnamed" } else { &c.file_name };
-    let comment = if c.comment.is_empty() { String::new() } else { format!("  \"{}\"", tame(&c.comment)) };
     let size = if c.file_size == 0 { "size unknown".to_owned() } else { size(c.file_size) };
-    format!("{}  {}  {size}{comment}", short(&c.file), tame(name))
+    format!("{}  {}  {size}{}", short(&c.file), file_name(&c.file_name), comment(&c.comment))
+}
+
+/// What a file is called.
+pub(crate) fn file_name(text: &str) -> String {
+    if text.is_empty() { "unnamed".to_owned() } else { name(text) }
+}
+
+/// What was said of a commit, with the space in front of it.
+pub(crate) fn comment(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("  \"{}\"", name(text)) }
+}
+
+/// The one of a station's addresses that is shown: the same one however often it is asked for.
+fn address(station: &StationInfo) -> Option<SocketAddr> {
+    station.addresses.iter().copied().max_by_key(|address| (use_of(address.ip()), Reverse(*address)))
+}
+
+/// How far an address is of use, and how easily it is typed.
+fn use_of(ip: IpAddr) -> u8 {
+    match ip.to_canonical() {
+        ip if ip.is_loopback() || ip.is_unspecified() => 0,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 1,
+        IpAddr::V4(ip) if ip.is_link_local() => 2,
+        IpAddr::V6(_) => 3,
+        IpAddr::V4(_) => 4,
+    }
 }
 
 pub(crate) fn station_json(station: &StationInfo, commits: &[CommitInfo]) -> Value {
@@ -104,7 +143,7 @@ pub(crate) fn station_json(station: &StationInfo, commits: &[CommitInfo]) -> Val
         "station": station.station.to_string(),
         "name": station.name,
         "application": station.provider,
-        "address": station.addresses.first().map(ToString::to_string),
+        "address": address(station).map(|address| address.to_string()),
         "addresses": station.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "state": state(station.membership),
         "reachable": station.reachable,
@@ -141,88 +180,30 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// An event in words; `None` for what a person need not read. `name` tells a station's name, `file` a file's.
-pub(crate) fn event(
-    event: &Event,
-    name: &dyn Fn(mvrx_message::StationUuid) -> String,
-    file: &dyn Fn(mvrx_message::FileUuid) -> String,
-) -> Option<String> {
-    Some(match event {
-        Event::StationJoined { station, provider, .. } => {
-            let with = if provider.is_empty() { String::new() } else { format!(" ({})", tame(provider)) };
-            format!("{}{with} is in the group", name(*station))
-        }
-        Event::StationRenamed { from, to, .. } => format!("{} is called {} now", tame(from), tame(to)),
-        Event::StationLeft { station } => format!("{} left", name(*station)),
-        Event::StationLost { station } => format!("{} is gone", name(*station)),
-        Event::StationUnreachable { station, failure } => {
-            format!("{} does not answer: {failure}", name(*station))
-        }
-        Event::StationReachable { station } => format!("{} answers again", name(*station)),
-        Event::JoinRefused { station, message } => {
-            format!("{} does not let us join: {}", name(*station), tame(message))
-        }
-        Event::StationMismatch { expected, found, address } => {
-            format!("at {address} answers {} instead of {}", name(*found), name(*expected))
-        }
-        Event::OwnUuidUsedByAnother { name, address } => format!(
-            "{}{} has the same StationUUID as this station, as a copied data directory has it: neither sees the other. Give one of the \
-             two a data directory of its own (--data) or delete its file with the UUID",
-            tame(name),
-            address.map(|address| format!(" at {address}")).unwrap_or_default()
-        ),
-        Event::CommitSeen { file: f, from, .. } => format!("{} has {}", name(*from), file(*f)),
-        Event::CommitPublished { file: f, stations } => {
-            format!("committed {}, telling {stations} {}", file(*f), plural(*stations, "station"))
-        }
-        Event::CommitRefused { file: f, station, message } => {
-            format!("{} refused {}: {}", name(*station), file(*f), tame(message))
-        }
-        Event::CommitNotDelivered { file: f, station, failure } => {
-            format!("{} did not confirm {}: {failure}", name(*station), file(*f))
-        }
-        Event::RequestStarted { file: f, from, .. } => match f {
-            Some(f) => format!("fetching {} from {}", file(*f), name(*from)),
-            None => format!("asking {} for its current state", name(*from)),
-        },
-        Event::RequestAttemptFailed { from, why, .. } => {
-            format!("{} did not give the file: {}", name(*from), tame(why))
-        }
-        Event::RequestFailed { failure, .. } => format!("not fetched: {}", tame(&failure.to_string())),
-        Event::FileSizeDiffers { file: f, from, announced, received } => format!(
-            "{} announced {} with {announced} bytes and sent {received}; kept, as it came whole",
-            name(*from),
-            file(*f)
-        ),
-        Event::Serving { file: f, station, address } => {
-            format!("sending {} to {}", file(*f), station.map_or_else(|| address.to_string(), name))
-        }
-        Event::Served { file: f, station, length } => {
-            let to = station.map(|s| format!(" to {}", name(s))).unwrap_or_default();
-            format!("sent {}{to}, {}", file(*f), size(*length))
-        }
-        Event::ServeFailed { file: f, why, .. } => format!("{} was not sent whole: {}", file(*f), tame(why)),
-        Event::RequestRefused { address, message, .. } => {
-            format!("refused a request from {address}: {message}")
-        }
-        Event::PeerError { address, what } => format!("from {address}: {}", tame(what)),
-        Event::MoveProposed { address, service_name, service_url } => format!(
-            "{address} proposes to move the session to {}{}; nothing was changed",
-            tame(service_name),
-            tame(service_url)
-        ),
-        Event::LimitReached(limit) => format!("a limit is reached: {limit:?}"),
-        _ => return None,
-    })
-}
-
 pub(crate) fn plural(number: usize, word: &str) -> String {
     if number == 1 { word.to_owned() } else { format!("{word}s") }
 }
 
+/// More of a name says nothing more.
+const NAME_CHARS: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_on_the_screen() {
+        assert_eq!(name(&"灯".repeat(64)), "灯".repeat(64));
+        assert_eq!(name(&"灯".repeat(65)), format!("{}…", "灯".repeat(63)));
+    }
+
+    #[test]
+    fn the_address_that_others_can_use_comes_first() {
+        let order = ["[::1]", "[fe80::1]", "169.254.1.1", "[2001:db8::1]", "10.0.0.1"];
+        let of = |text: &str| format!("{text}:1").parse::<SocketAddr>().unwrap().ip();
+        assert!(order.windows(2).all(|pair| use_of(of(pair[0])) < use_of(of(pair[1]))));
+        assert_eq!(use_of(of("127.0.0.1")), use_of(of("[::1]")));
+    }
 
     #[test]
     fn sizes_read_as_file_managers_show_them() {

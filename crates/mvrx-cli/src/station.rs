@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, LanDiscovery, MdnsOptions, Merged};
-use mvrx_station::{Builder, Events, StartError, Station, Timers};
+use mvrx_station::{Builder, Events, StartError, Station, StationInfo, Timers};
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -50,13 +50,43 @@ fn interface(text: &str) -> Interface {
 pub(crate) async fn spawn(builder: Builder) -> Result<(Station, Events), Failure> {
     builder.spawn().await.map_err(|error| match error {
         StartError::GroupName { .. } => Failure::usage(error.to_string()),
-        StartError::Listen(_) | StartError::Discovery(_) => Failure::peer(error.to_string()),
+        StartError::Discovery(_) => Failure::peer(error.to_string()),
         _ => Failure::local(error.to_string()),
     })
 }
 
+/// Nobody is in the group, as far as `waited` seconds told.
+pub(crate) fn nobody(common: &Common, waited: f64, seen: &[StationInfo]) -> Failure {
+    let group = &common.group;
+    let mut words = format!("nobody is in the group {group}, as far as was seen within {waited} s");
+    let silent: Vec<String> = common
+        .peer
+        .iter()
+        .filter(|peer| !seen.iter().any(|s| s.reachable && s.addresses.contains(peer)))
+        .map(ToString::to_string)
+        .collect();
+    if !silent.is_empty() {
+        words.push_str(&format!("; no answer from {}", silent.join(", ")));
+    } else if waited < PATIENCE {
+        words.push_str("; some products answer after three seconds, so wait longer (--wait)");
+    } else {
+        words.push_str("; is another group in use there (upper and lower case differ), or another network?");
+    }
+    Failure::nobody(words)
+}
+
 /// Ends when the user or the system wants the command to end.
 pub(crate) async fn interrupted() {
+    let _ = stop_signal().await;
+}
+
+/// The same, for a command that has not done what it was to do.
+pub(crate) async fn stopped() -> Failure {
+    Failure::stopped(stop_signal().await)
+}
+
+/// The number of the signal that came.
+async fn stop_signal() -> u8 {
     let ctrl_c = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
@@ -65,17 +95,18 @@ pub(crate) async fn interrupted() {
         else {
             // Without signals only ctrl-c ends it.
             let _ = ctrl_c.await;
-            return;
+            return INTERRUPT;
         };
         tokio::select! {
-            _ = ctrl_c => {}
-            _ = term.recv() => {}
-            _ = hup.recv() => {}
+            _ = ctrl_c => INTERRUPT,
+            _ = term.recv() => TERMINATE,
+            _ = hup.recv() => HANG_UP,
         }
     }
     #[cfg(not(unix))]
     {
         let _ = ctrl_c.await;
+        INTERRUPT
     }
 }
 
@@ -90,3 +121,12 @@ fn host_name() -> String {
     let name = name.trim();
     if name.is_empty() { "this machine".to_owned() } else { name.to_owned() }
 }
+
+/// Who waits less, in seconds, misses the slowest products.
+const PATIENCE: f64 = 4.0;
+
+const INTERRUPT: u8 = 2;
+#[cfg(unix)]
+const TERMINATE: u8 = 15;
+#[cfg(unix)]
+const HANG_UP: u8 = 1;

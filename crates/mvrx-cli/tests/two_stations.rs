@@ -1,111 +1,12 @@
 //! The binary as a person uses it: stations in processes of their own, on the loopback interface, at an mDNS port of the test's own.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::Command;
 
-/// A folder, an mDNS port, and the binary.
-struct Crew {
-    folder: tempfile::TempDir,
-    port: String,
-}
-
-/// A running `mvrx`, ended with the test.
-struct Running {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-    heard: Vec<String>,
-}
-
-impl Crew {
-    fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port().to_string();
-        Self { folder: tempfile::tempdir().unwrap(), port }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn make_show(&self, name: &str, seed: u64) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, mvrx_file::generate::Recipe::new(seed).fixtures(30).to_bytes()).unwrap();
-        path
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
-        command.args(arguments).args(["--interface", "lo", "--mdns-port", &self.port]);
-        command.env("HOME", self.folder.path()).env_remove("XDG_DATA_HOME").env_remove("MVRX_DATA");
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn start(&self, arguments: &[&str]) -> Running {
-        let mut child =
-            self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let (tell, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Running { child, lines, heard: Vec::new() }
-    }
-}
-
-impl Running {
-    /// Waits for a line with these words.
-    fn until(&mut self, words: &str) -> String {
-        loop {
-            match self.lines.recv_timeout(LIMIT) {
-                Ok(line) if line.contains(words) => return line,
-                Ok(line) => self.heard.push(line),
-                Err(error) => panic!("no line with {words:?} ({error}); heard {:#?}", self.heard),
-            }
-        }
-    }
-
-    fn ends_well(mut self) {
-        let ended = self.child.wait().unwrap();
-        assert!(ended.success(), "{ended}; heard {:#?}", self.heard);
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn only_mvr_in(folder: &Path) -> PathBuf {
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    files.retain(|p| p.extension().is_some_and(|e| e == "mvr"));
-    assert_eq!(files.len(), 1, "{files:?}");
-    files.remove(0)
-}
+use support::{Crew, code, only_mvr_in, stdout};
 
 #[test]
 fn one_shares_a_file_another_fetches_all_and_a_third_lists_both() {
@@ -219,6 +120,3 @@ fn the_demo_exchanges_a_file_on_this_machine_alone() {
         assert!(said.contains(step), "{said}");
     }
 }
-
-/// Nothing here takes more than seconds; a test that hangs is to fail and not to hang.
-const LIMIT: Duration = Duration::from_secs(60);

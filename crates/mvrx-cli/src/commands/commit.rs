@@ -1,28 +1,24 @@
 //! `mvrx commit`: commits a file and serves it until it was fetched often enough, or until stopped.
 
+use std::path::Path;
 use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{CommitDraft, Event, Events, Heard, Membership, Station};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::args::Commit;
+use crate::commands::offer;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
-use crate::{data, show, station};
+use crate::{data, station};
 
 pub(crate) async fn run(args: Commit) -> Result<(), Failure> {
-    if !args.file.is_file() {
-        return Err(Failure::bad_file(format!("{} is not a file", args.file.display())));
-    }
-    if let Err(error) = mvrx_file::version_of(&args.file) {
-        show::note(&format!(
-            "mvrx: {} does not look like an .mvr ({error}); committed all the same",
-            args.file.display()
-        ));
-    }
+    let odd = offer::look(&args.file)?;
     let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
+    let kept_at = data.path.clone();
     let mut describe = station::describe(&args.common)?.identity(data.station).store(data.store);
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
@@ -30,8 +26,9 @@ pub(crate) async fn run(args: Commit) -> Result<(), Failure> {
     let (running, mut events) = station::spawn(describe).await?;
     let mut watching = Watching::new(args.json);
     let result = tokio::select! {
-        result = serve(&running, &mut events, &mut watching, &args) => result,
-        () = station::interrupted() => Ok(()),
+        result = serve(&running, &mut events, &mut watching, &args, &kept_at, odd) => result,
+        // Serving until stopped is what it was to do.
+        stopped = station::stopped() => if args.until_fetched.is_none() { Ok(()) } else { Err(stopped) },
     };
     running.stop().await;
     result
@@ -42,14 +39,30 @@ async fn serve(
     events: &mut Events,
     watching: &mut Watching,
     args: &Commit,
+    kept_at: &Path,
+    odd: Option<String>,
 ) -> Result<(), Failure> {
     let to = find_all(running, events, watching, args).await?;
     let draft = CommitDraft::from_path(&args.file).comment(args.message.as_str()).for_stations(to);
-    let commit = running.commit(draft).await;
-    let commit = commit.map_err(|error| Failure::bad_file(format!("{}: {error}", args.file.display())))?;
+    let commit = offer::commit(running, draft, &args.file, kept_at).await?;
     watching.refresh(running).await?;
+    // What happened before comes first.
+    loop {
+        let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
+        watching.heard(&heard, running).await?;
+        if published(&heard, commit.file) {
+            break;
+        }
+    }
+    if let Some(odd) = odd {
+        watching.say("warning", &odd, json!({ "file": commit.file.to_string() }));
+    }
     if args.until_fetched.is_none() {
-        watching.say("serving it until stopped (ctrl-c)");
+        watching.say(
+            "serving_until_stopped",
+            "serving it until stopped (ctrl-c)",
+            json!({ "file": commit.file.to_string() }),
+        );
     }
     let mut left = args.until_fetched;
     while left != Some(0) {
@@ -64,6 +77,15 @@ async fn serve(
 
 fn served(heard: &Heard, wanted: FileUuid) -> bool {
     matches!(heard, Heard::Event(seen) if matches!(seen.event, Event::Served { file, .. } if file == wanted))
+}
+
+/// Whether it tells that the commit is announced, or events were missed and it may have.
+fn published(heard: &Heard, wanted: FileUuid) -> bool {
+    match heard {
+        Heard::Event(seen) => matches!(seen.event, Event::CommitPublished { file, .. } if file == wanted),
+        Heard::Lagged { .. } => true,
+        Heard::DiscoveryProblem { .. } => false,
+    }
 }
 
 /// Waits until every station of `--to` is in the group.
@@ -96,8 +118,9 @@ async fn find_all(
         }
         if Instant::now() >= end {
             return Err(Failure::nobody(format!(
-                "not in the group {}: {}; nothing was committed",
+                "not seen in the group {} within {} s: {}; nothing was committed",
                 args.common.group,
+                args.wait,
                 missing.join(", ")
             )));
         }

@@ -16,7 +16,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let demo = tokio::time::timeout(LIMIT, steps());
     tokio::select! {
         ended = demo => ended.unwrap_or_else(|_| Err(Failure::peer(format!("the demo did not end within {LIMIT:?}")))),
-        () = station::interrupted() => Err(Failure::local("stopped")),
+        stopped = station::stopped() => Err(stopped),
     }
 }
 

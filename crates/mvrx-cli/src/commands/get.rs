@@ -1,10 +1,13 @@
 //! `mvrx get`: fetches one file. Asks with an identity of its own, is not announced, and leaves when done.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, StationUuid, safe_file_name};
-use mvrx_station::{Event, Events, Fetched, Heard, Membership, Source, Station, Transfer};
+use mvrx_message::{FileUuid, StationUuid};
+use mvrx_station::{
+    CommitInfo, CommitSource, Event, Events, Fetched, Heard, Membership, RequestFailure, Source, Station,
+    StationInfo, Transfer,
+};
 use mvrx_store::FsStore;
 use serde_json::json;
 use tokio::time::Instant;
@@ -12,34 +15,40 @@ use tokio::time::Instant;
 use crate::args::Get;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
-use crate::{show, station};
+use crate::{events, show, station};
+
+mod destination;
+mod words;
+
+use destination::Destination;
 
 pub(crate) async fn run(args: Get) -> Result<(), Failure> {
-    let (folder, name) = destination(&args.output)?;
+    let destination = Destination::parse(&args.output)?;
+    destination::clear_leftovers(&destination.folder);
     // Beside its final place, so that the last step is a rename and not a copy.
-    let beside = tempfile::Builder::new().prefix(".mvrx-get-").tempdir_in(&folder);
-    let beside =
-        beside.map_err(|e| Failure::local(format!("cannot write into {}: {e}", folder.display())))?;
-    let store = FsStore::open(beside.path()).map_err(|e| Failure::local(e.to_string()))?;
-    let describe = station::describe_looking(&args.common)?.store(store);
+    let beside = tempfile::Builder::new().prefix(destination::BESIDE).tempdir_in(&destination.folder);
+    let beside = beside.map_err(|error| {
+        Failure::local(format!("cannot write into {}: {error}", destination.folder.display()))
+    })?;
+    let store = FsStore::open(beside.path()).map_err(|error| Failure::local(error.to_string()))?;
+    let describe = station::describe_looking(&args.common)?.store(store.clone());
     let (asking, mut events) = station::spawn(describe).await?;
 
     let fetched = tokio::select! {
         fetched = fetch(&asking, &mut events, &args) => fetched,
-        () = station::interrupted() => Err(Failure::local("stopped")),
-    };
-    let saved = match fetched {
-        Ok(fetched) => save(&asking, fetched, &folder, name).await,
-        Err(failure) => Err(failure),
+        stopped = station::stopped() => Err(stopped),
     };
     asking.stop().await;
-    let (fetched, path) = saved?;
+    let Got { fetched, announced } = fetched?;
+    let path = destination.save(&store, &fetched).await?;
     if args.json {
         show::document(&json!({
             "schema": show::SCHEMA,
             "file": fetched.file.to_string(),
+            "file_name": fetched.commit.file_name,
             "path": path.display().to_string(),
             "size": fetched.commit.file_size,
+            "announced_size": announced.unwrap_or(fetched.commit.file_size),
             "blake3": fetched.commit.blake3.map(|h| show::hex(&h)),
             "author": fetched.commit.station.map(|s| s.to_string()),
             "from": fetched.from.map(|s| s.to_string()),
@@ -51,7 +60,13 @@ pub(crate) async fn run(args: Get) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn fetch(asking: &Station, events: &mut Events, args: &Get) -> Result<Fetched, Failure> {
+/// A file in the store, and the length announced for it where it was another.
+struct Got {
+    fetched: Fetched,
+    announced: Option<u64>,
+}
+
+async fn fetch(asking: &Station, events: &mut Events, args: &Get) -> Result<Got, Failure> {
     let (file, source) = find(asking, events, args).await?;
     let transfer = match (file, source) {
         (Some(file), source) => asking.request(file, source).await?,
@@ -59,53 +74,92 @@ async fn fetch(asking: &Station, events: &mut Events, args: &Get) -> Result<Fetc
         (None, Source::Any) => asking.request_latest(Source::Any).await?,
     };
     let bar = (show::for_people() && !args.json).then(progress_bar);
-    follow(transfer, bar).await
+    let stations = asking.stations().await?;
+    match follow(transfer, events, bar, &stations).await {
+        Ok(got) => Ok(got),
+        Err(failure) => Err(words::not_fetched(&failure, file, &stations, args)),
+    }
 }
 
-/// Waits until somebody has what is wanted: an id as soon as it is seen, the latest when the group has had time to tell.
+/// What was seen while we looked.
+#[derive(Default)]
+struct Looked {
+    joined: BTreeMap<StationUuid, Instant>,
+    /// The commit that was made while we looked: the one thing whose place in time we know.
+    news: Option<FileUuid>,
+}
+
+impl Looked {
+    /// Takes notice; tells whether it was something new.
+    fn note(&mut self, heard: &Heard) -> bool {
+        let seen = match heard {
+            Heard::Event(seen) => seen,
+            Heard::Lagged { .. } => return true,
+            Heard::DiscoveryProblem { what } => {
+                show::note(&format!("mvrx: finding others: {what}"));
+                return false;
+            }
+        };
+        let now = Instant::now();
+        match &seen.event {
+            Event::StationJoined { station, .. } => {
+                self.joined.entry(*station).or_insert(now);
+                true
+            }
+            Event::CommitSeen { file, from, source } => {
+                // Its first list tells what was there before; what comes later has come now.
+                let first_list = self.joined.get(from).is_none_or(|at| now < *at + FIRST_LIST);
+                if *source == CommitSource::Announced || !first_list {
+                    self.news = Some(*file);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Waits until somebody has what is wanted: an id or a name as soon as it is seen, the latest when the group has had time to tell.
 async fn find(
     asking: &Station,
     events: &mut Events,
     args: &Get,
 ) -> Result<(Option<FileUuid>, Source), Failure> {
     let end = Instant::now() + station::duration(args.wait);
-    let settled = Duration::from_secs(2);
-    let mut quiet_at = Instant::now() + settled;
+    let latest = pick::is_latest(&args.what);
+    let mut quiet_at = Instant::now() + SETTLED;
+    let mut looked = Looked::default();
     loop {
-        let stations = asking.stations().await?;
+        let all = asking.stations().await?;
         let commits = asking.commits().await?;
-        let members: Vec<_> = stations.into_iter().filter(|s| s.membership == Membership::Member).collect();
+        let members: Vec<StationInfo> =
+            all.iter().filter(|s| s.membership == Membership::Member).cloned().collect();
         let last_look = Instant::now() >= end;
-        let from = match &args.from {
-            Some(text) => match pick::station(text, &members) {
-                Meant::One(station) => Some(station),
-                Meant::None if last_look => return Err(not_there(text, members.len())),
-                Meant::None => None,
-                Meant::Several(which) => return Err(ambiguous("station", text, &which)),
-            },
-            None => None,
-        };
-        let ready = args.from.is_none() || from.is_some();
         let quiet = Instant::now() >= quiet_at || last_look;
-        if ready {
+        let from = match args.from.as_deref().map(|text| (text, pick::station(text, &members))) {
+            None => Some(None),
+            Some((_, Meant::One(station))) => Some(Some(station)),
+            Some((text, Meant::None)) if last_look => {
+                return Err(words::no_such_station(text, &members, &all, args));
+            }
+            Some((_, Meant::None)) => None,
+            Some((text, Meant::Several(which))) => return Err(words::ambiguous_station(text, &which)),
+        };
+        if let Some(from) = from {
             let source = from.map_or(Source::Any, Source::Station);
-            match choose(&args.what, &commits, &members, from) {
-                Meant::One(file) if args.what != LATEST || quiet => return Ok((Some(file), source)),
-                Meant::Several(which) if quiet => return Err(ambiguous("file", &args.what, &which)),
-                Meant::None if last_look && args.what == LATEST && !members.is_empty() => {
-                    return Ok((None, source));
-                }
-                Meant::None if last_look => return Err(nothing(args, members.len())),
+            match choose(&args.what, &commits, &members, from, &looked) {
+                Meant::One(file) if !latest || quiet => return Ok((Some(file), source)),
+                Meant::Several(which) if quiet => return Err(words::ambiguous_file(&args.what, &which)),
+                Meant::None if last_look && latest && !members.is_empty() => return Ok((None, source)),
+                Meant::None if last_look => return Err(words::nothing(args, &members, &all, &commits)),
                 _ => {}
             }
         }
         tokio::select! {
             heard = events.next() => {
-                if matches!(&heard, Some(Heard::Event(seen)) if matches!(seen.event, Event::StationJoined { .. } | Event::CommitSeen { .. })) {
-                    quiet_at = Instant::now() + settled;
-                }
-                if heard.is_none() {
-                    return Err(Failure::local("the station has stopped"));
+                let heard = heard.ok_or_else(|| Failure::local("the station has stopped"))?;
+                if looked.note(&heard) {
+                    quiet_at = Instant::now() + SETTLED;
                 }
             }
             () = tokio::time::sleep_until(if quiet { end } else { end.min(quiet_at) }) => {}
@@ -115,14 +169,18 @@ async fn find(
 
 fn choose(
     what: &str,
-    commits: &[mvrx_station::CommitInfo],
-    members: &[mvrx_station::StationInfo],
+    commits: &[CommitInfo],
+    members: &[StationInfo],
     from: Option<StationUuid>,
+    looked: &Looked,
 ) -> Meant<FileUuid> {
-    let found = if what == LATEST {
-        pick::latest(commits, from, &pick::lists(commits, members))
+    let found = if pick::is_latest(what) {
+        match (pick::latest(commits, members, from), looked.news) {
+            (Meant::Several(_), Some(news)) => return Meant::One(news),
+            (found, _) => found,
+        }
     } else {
-        pick::commit(what, commits)
+        pick::commit(what, commits, members, from)
     };
     match found {
         Meant::One(commit) => Meant::One(commit.commit.file),
@@ -131,34 +189,31 @@ fn choose(
     }
 }
 
-fn ambiguous(kind: &str, text: &str, which: &[String]) -> Failure {
-    Failure::usage(format!("{text} can mean more than one {kind}; say which:\n  {}", which.join("\n  ")))
-}
-
-fn not_there(text: &str, others: usize) -> Failure {
-    Failure::nobody(format!("no station called {text} is in the group ({others} others are)"))
-}
-
-fn nothing(args: &Get, stations: usize) -> Failure {
-    let group = &args.common.group;
-    Failure::nobody(match stations {
-        0 => format!("nobody is in the group {group} (upper and lower case differ)"),
-        n => {
-            format!("none of the {n} {} in the group {group} lists {}", show::plural(n, "station"), args.what)
-        }
-    })
-}
-
-async fn follow(mut transfer: Transfer, bar: Option<indicatif::ProgressBar>) -> Result<Fetched, Failure> {
+/// Waits for the end of the transfer, shows how far it is, and says what is odd about it.
+async fn follow(
+    mut transfer: Transfer,
+    events: &mut Events,
+    bar: Option<indicatif::ProgressBar>,
+    stations: &[StationInfo],
+) -> Result<Got, RequestFailure> {
     let progress = transfer.progress();
     let mut redraw = tokio::time::interval(Duration::from_millis(100));
+    let mut differs = None;
     let end = loop {
         tokio::select! {
+            // What happened before the end is heard before it.
+            biased;
+            Some(heard) = events.next() => {
+                if let Heard::Event(seen) = heard
+                    && let Event::FileSizeDiffers { from, announced, received, .. } = seen.event
+                {
+                    differs = Some((from, announced, received));
+                }
+            }
             end = &mut transfer => break end,
             _ = redraw.tick() => {
                 if let Some(bar) = &bar {
-                    bar.set_length(progress.total().unwrap_or(0));
-                    bar.set_position(progress.received());
+                    draw(bar, progress.received(), progress.total());
                 }
             }
         }
@@ -166,20 +221,26 @@ async fn follow(mut transfer: Transfer, bar: Option<indicatif::ProgressBar>) -> 
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    end.map_err(|failure| {
-        use mvrx_station::RequestFailure as F;
-        match failure {
-            F::NothingCommitted | F::NobodyHasIt | F::StationNotJoined { .. } => {
-                Failure::nobody(failure.to_string())
-            }
-            F::NotKept { .. } | F::LeftGroup | F::Cancelled => Failure::local(failure.to_string()),
-            _ => Failure::peer(show::tame(&failure.to_string())),
-        }
-    })
+    let fetched = end?;
+    if let Some((from, announced, received)) = differs {
+        let (from, file) = (words::name_of(from, stations), show::file_name(&fetched.commit.file_name));
+        show::note(&format!("mvrx: {}", events::size_differs(&from, &file, announced, received)));
+    }
+    Ok(Got { fetched, announced: differs.map(|(_, announced, _)| announced) })
+}
+
+fn draw(bar: &indicatif::ProgressBar, received: u64, total: Option<u64>) {
+    // A length that is not known, or wrong, makes no bar.
+    match total.filter(|total| received <= *total) {
+        Some(total) => bar.set_length(total),
+        None => bar.unset_length(),
+    }
+    bar.set_position(received);
+    bar.tick();
 }
 
 fn progress_bar() -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new(0);
+    let bar = indicatif::ProgressBar::no_length();
     let template = "{wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style);
@@ -187,37 +248,8 @@ fn progress_bar() -> indicatif::ProgressBar {
     bar
 }
 
-/// The folder to save into, and the name where one was given.
-fn destination(output: &Path) -> Result<(PathBuf, Option<String>), Failure> {
-    if output.is_dir() {
-        return Ok((output.to_owned(), None));
-    }
-    if output.exists() {
-        return Err(Failure::usage(format!("{} is there already; nothing is overwritten", output.display())));
-    }
-    let name = output.file_name().map(|n| n.to_string_lossy().into_owned());
-    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match name {
-        Some(name) if folder.is_dir() => Ok((folder.to_owned(), Some(name))),
-        _ => Err(Failure::usage(format!("the folder {} is not there", folder.display()))),
-    }
-}
+/// The group is taken to have told all it has after this long without news.
+const SETTLED: Duration = Duration::from_secs(2);
 
-async fn save(
-    asking: &Station,
-    fetched: Fetched,
-    folder: &Path,
-    name: Option<String>,
-) -> Result<(Fetched, PathBuf), Failure> {
-    let (store, folder, file) = (asking.store(), folder.to_owned(), fetched.file);
-    let hint = name.unwrap_or_else(|| safe_file_name(&fetched.commit.file_name));
-    let saving =
-        tokio::task::spawn_blocking(move || store.put_away(file, &folder, &hint, &mvrx_store::Cancel::new()));
-    match saving.await {
-        Ok(Ok(saved)) => Ok((fetched, saved.path)),
-        Ok(Err(error)) => Err(Failure::local(error.to_string())),
-        Err(error) => Err(Failure::local(error.to_string())),
-    }
-}
-
-const LATEST: &str = "latest";
+/// A station's first list comes with its answer to our JOIN; the next one with our next JOIN, two seconds later.
+const FIRST_LIST: Duration = Duration::from_millis(800);

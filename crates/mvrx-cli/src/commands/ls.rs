@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mvrx_station::{Event, Heard, Membership};
+use mvrx_message::{FileUuid, StationUuid};
+use mvrx_station::{Event, Heard, Membership, Station};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -14,11 +15,15 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
     let (looking, mut events) = station::spawn(station::describe_looking(&args.common)?).await?;
     let end = Instant::now() + station::duration(args.wait);
     let mut shown = BTreeSet::new();
+    let mut stopped = None;
     loop {
         let heard = tokio::select! {
             heard = events.next() => heard,
             () = tokio::time::sleep_until(end) => break,
-            () = station::interrupted() => break,
+            failure = station::stopped() => {
+                stopped = Some(failure);
+                break;
+            }
         };
         let Some(heard) = heard else { break };
         let joined = match &heard {
@@ -38,42 +43,44 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
     let stations = looking.stations().await?;
     let commits = looking.commits().await?;
     looking.stop().await;
-
+    let failure =
+        stopped.or_else(|| stations.is_empty().then(|| station::nobody(&args.common, args.wait, &stations)));
     if args.json {
         let stations: Vec<_> = stations.iter().map(|s| show::station_json(s, &commits)).collect();
-        show::document(&json!({ "schema": show::SCHEMA, "group": args.common.group, "stations": stations }));
-    } else {
-        for unjoined in stations.iter().filter(|s| s.membership != Membership::Member) {
-            show::line(&show::station_line(unjoined));
+        let mut document =
+            json!({ "schema": show::SCHEMA, "group": args.common.group, "stations": stations });
+        if let (Some(failure), Some(fields)) = (&failure, document.as_object_mut()) {
+            fields.insert("error".to_owned(), failure.words().into());
+            fields.insert("exit_code".to_owned(), failure.code().into());
         }
+        show::document(&document);
+    } else {
+        let others = stations.iter().filter(|s| !shown.contains(&Shown::Station(s.station)));
+        others.for_each(|station| show::line(&show::station_line(station)));
     }
-    if stations.is_empty() {
-        let group = &args.common.group;
-        return Err(Failure::nobody(format!(
-            "nobody is in the group {group} (upper and lower case differ); is another group in use there, or another network?"
-        )));
-    }
-    Ok(())
+    failure.map_or(Ok(()), |failure| Err(failure.after_document()))
 }
 
-/// Shows the stations and files that were not shown yet.
-async fn show_new(looking: &mvrx_station::Station, shown: &mut BTreeSet<String>) -> Result<(), Failure> {
+/// What a person has read already.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Shown {
+    Station(StationUuid),
+    File(StationUuid, FileUuid),
+}
+
+/// Shows the stations and files that were not shown yet. Each station has one line; what it turns out to have later names it.
+async fn show_new(looking: &Station, shown: &mut BTreeSet<Shown>) -> Result<(), Failure> {
     let commits = looking.commits().await?;
     for station in looking.stations().await?.iter().filter(|s| s.membership == Membership::Member) {
-        let files: Vec<_> = commits.iter().filter(|c| c.holders.contains(&station.station)).collect();
-        let new: Vec<_> = files
-            .iter()
-            .filter(|c| !shown.contains(&format!("{} {}", station.station, c.commit.file)))
-            .collect();
-        let known = shown.contains(&station.station.to_string());
-        if known && new.is_empty() {
-            continue;
+        let first = shown.insert(Shown::Station(station.station));
+        if first {
+            show::line(&show::station_line(station));
         }
-        show::line(&show::station_line(station));
-        shown.insert(station.station.to_string());
-        for commit in new {
-            show::line(&format!("    {}", show::commit_line(commit)));
-            shown.insert(format!("{} {}", station.station, commit.commit.file));
+        for commit in commits.iter().filter(|c| c.holders.contains(&station.station)) {
+            if shown.insert(Shown::File(station.station, commit.commit.file)) {
+                let whose = if first { String::new() } else { format!("  at {}", show::name(&station.name)) };
+                show::line(&format!("    {}{whose}", show::commit_line(commit)));
+            }
         }
     }
     Ok(())

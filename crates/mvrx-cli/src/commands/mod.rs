@@ -1,10 +1,13 @@
 //! One module for each command.
 
+pub(crate) mod collect;
 pub(crate) mod commit;
 pub(crate) mod demo;
 pub(crate) mod file;
 pub(crate) mod get;
 pub(crate) mod ls;
 pub(crate) mod mixer;
+pub(crate) mod offer;
+pub(crate) mod saved;
 pub(crate) mod up;
 pub(crate) mod watching;

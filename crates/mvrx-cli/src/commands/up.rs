@@ -1,24 +1,23 @@
 //! `mvrx up`: the long-running station.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use mvrx_message::FileUuid;
-use mvrx_station::{CommitDraft, Event, Fetched, Heard, RequestFailure, Source, Station};
-use tokio::task::JoinSet;
+use mvrx_station::{CommitDraft, Station};
+use serde_json::json;
 
 use crate::args::{Fetch, Up};
+use crate::commands::collect::Collect;
 use crate::commands::mixer::serve as mixer_serve;
+use crate::commands::offer;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::{data, show, station};
 
 pub(crate) async fn run(args: Up) -> Result<(), Failure> {
+    let mut odd = Vec::new();
     for file in &args.files {
-        if !file.is_file() {
-            return Err(Failure::bad_file(format!("{} is not a file", file.display())));
-        }
+        odd.extend(offer::look(file)?);
     }
     if !args.dir.is_dir() {
         return Err(Failure::usage(format!("the folder {} is not there", args.dir.display())));
@@ -38,21 +37,18 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
         }
     };
     let mut watching = Watching::new(args.json);
-    watching.say(&format!(
-        "{} is up in the group {}, listening at {}, data in {}",
-        station::name(&args.common),
-        args.common.group,
-        running.address(),
-        kept_at.display()
-    ));
+    say_up(&running, &args, &kept_at, &watching);
     if let Some(mixer) = &mixer {
         let at: Vec<String> = mixer.local_addresses().iter().map(ToString::to_string).collect();
-        watching.say(&format!("serving Mixer at {}", at.join(", ")));
+        watching.say("mixer", &format!("serving Mixer at {}", at.join(", ")), json!({ "addresses": at }));
     }
     watching.refresh(&running).await?;
+    for words in odd {
+        watching.say("warning", &words, json!({}));
+    }
     let ended = async {
-        share(&running, &args.files, &watching).await?;
-        watch(&running, &mut events, &mut watching, &args).await
+        share(&running, &args.files, &kept_at, &watching).await?;
+        watch(&running, &mut events, &mut watching, &args, &kept_at).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -79,8 +75,28 @@ async fn stop_mixer(server: Option<mixer::Server>, args: &Up) {
     }
 }
 
+fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {
+    let name = station::name(&args.common);
+    let (group, address) = (&args.common.group, running.address());
+    let words = format!(
+        "{} is up in the group {group}, listening at {address}, data in {}; times are UTC, when this machine saw it",
+        show::name(&name),
+        kept_at.display()
+    );
+    let fields = json!({
+        "station": running.uuid().to_string(), "name": name, "group": group, "address": address.to_string(),
+        "data": kept_at.display().to_string(),
+    });
+    watching.say("up", &words, fields);
+}
+
 /// Commits the files given at the start, but not again what was committed from here before.
-async fn share(running: &Station, files: &[PathBuf], watching: &Watching) -> Result<(), Failure> {
+async fn share(
+    running: &Station,
+    files: &[PathBuf],
+    kept_at: &Path,
+    watching: &Watching,
+) -> Result<(), Failure> {
     for path in files {
         let hash = hash_of(path).await?;
         let ours = Some(running.uuid());
@@ -88,15 +104,15 @@ async fn share(running: &Station, files: &[PathBuf], watching: &Watching) -> Res
         if let Some(known) =
             commits.iter().find(|c| c.held && c.commit.station == ours && c.commit.blake3 == Some(hash))
         {
-            watching.say(&format!(
-                "{} is committed already as {}",
-                path.display(),
-                show::short(&known.commit.file)
-            ));
+            let file = known.commit.file;
+            let words = format!("{} is committed already as {}", path.display(), show::short(&file));
+            let fields = json!({
+                "file": file.to_string(), "file_name": known.commit.file_name, "path": path.display().to_string(),
+            });
+            watching.say("already_committed", &words, fields);
             continue;
         }
-        let committed = running.commit(CommitDraft::from_path(path.clone())).await;
-        committed.map_err(|error| Failure::bad_file(format!("{}: {error}", path.display())))?;
+        offer::commit(running, CommitDraft::from_path(path.clone()), path, kept_at).await?;
     }
     Ok(())
 }
@@ -123,56 +139,31 @@ async fn watch(
     events: &mut mvrx_station::Events,
     watching: &mut Watching,
     args: &Up,
+    kept_at: &Path,
 ) -> Result<(), Failure> {
-    let mut fetches: JoinSet<(FileUuid, Result<Fetched, RequestFailure>)> = JoinSet::new();
-    let mut wanted: std::collections::BTreeSet<FileUuid> = std::collections::BTreeSet::new();
-    let folder: Arc<Path> = args.dir.clone().into();
-    loop {
-        tokio::select! {
-            heard = events.next() => {
-                let Some(heard) = heard else { return Err(Failure::local("the station has stopped")) };
-                watching.heard(&heard, running).await?;
-                if args.get == Fetch::All && brings_files(&heard) {
-                    for commit in running.commits().await? {
-                        if !commit.held && wanted.insert(commit.commit.file) {
-                            let file = commit.commit.file;
-                            let transfer = running.request(file, Source::Any).await?;
-                            fetches.spawn(async move { (file, transfer.await) });
-                        }
-                    }
-                }
-            }
-            Some(fetched) = fetches.join_next() => match fetched {
-                Ok((_, Ok(fetched))) => save(running, fetched, Arc::clone(&folder), watching).await,
-                // The event has told why; it is tried again when somebody comes who may have it.
-                Ok((file, Err(_))) => drop(wanted.remove(&file)),
-                Err(_) => {}
-            },
+    let stopped = || Failure::local("the station has stopped");
+    if args.get == Fetch::None {
+        loop {
+            let heard = events.next().await.ok_or_else(stopped)?;
+            watching.heard(&heard, running).await?;
         }
     }
-}
-
-/// Whether a file may be there now that could not be fetched before.
-fn brings_files(heard: &Heard) -> bool {
-    match heard {
-        Heard::Event(seen) => matches!(
-            seen.event,
-            Event::CommitSeen { .. } | Event::StationJoined { .. } | Event::StationReachable { .. }
-        ),
-        Heard::DiscoveryProblem { .. } => false,
-        Heard::Lagged { .. } => true,
+    let mut collect = Collect::begin(&args.dir, kept_at);
+    let mut due = true;
+    loop {
+        if due {
+            collect.review(running, watching).await?;
+        }
+        tokio::select! {
+            heard = events.next() => {
+                let heard = heard.ok_or_else(stopped)?;
+                watching.heard(&heard, running).await?;
+                due = collect.heard(&heard);
+            }
+            () = collect.wait() => {
+                collect.take_ended(watching);
+                due = true;
+            }
+        }
     }
-}
-
-async fn save(running: &Station, fetched: Fetched, folder: Arc<Path>, watching: &Watching) {
-    let (store, file) = (running.store(), fetched.file);
-    let hint = fetched.commit.file_name.clone();
-    let saving =
-        tokio::task::spawn_blocking(move || store.put_away(file, &folder, &hint, &mvrx_store::Cancel::new()));
-    let words = match saving.await {
-        Ok(Ok(saved)) => format!("saved {}, {}", saved.path.display(), show::size(fetched.commit.file_size)),
-        Ok(Err(error)) => format!("fetched, but not saved: {error}"),
-        Err(error) => format!("fetched, but not saved: {error}"),
-    };
-    watching.say(&words);
 }

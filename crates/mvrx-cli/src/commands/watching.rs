@@ -1,46 +1,52 @@
-//! What `up` and `commit` share: names for people, lines and JSON for each event.
+//! What `up` and `commit` share: names for people, a line or a JSON document for each event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use mvrx_message::{FileUuid, StationUuid};
-use mvrx_station::{Event, Heard, Station};
-use serde_json::json;
+use mvrx_station::{Event, Heard, RequestId, Station};
+use serde_json::{Map, Value, json};
 
+use crate::events::{self, Names};
 use crate::failure::Failure;
-use crate::show;
+use crate::{event_json, show};
 
 /// Shows events as they come, with the names that people know.
 #[derive(Debug)]
 pub(crate) struct Watching {
     json: bool,
     stations: BTreeMap<StationUuid, String>,
-    files: BTreeMap<FileUuid, String>,
+    files: BTreeMap<FileUuid, FileNames>,
+    requests: BTreeMap<RequestId, FileUuid>,
+    /// Files whose further tries are told to programs only: people know that they do not come.
+    quiet: BTreeSet<FileUuid>,
+}
+
+#[derive(Debug)]
+struct FileNames {
+    name: String,
+    comment: String,
 }
 
 impl Watching {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, stations: BTreeMap::new(), files: BTreeMap::new() }
+        Self {
+            json,
+            stations: BTreeMap::new(),
+            files: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            quiet: BTreeSet::new(),
+        }
     }
 
     /// Reads the present names. They are few, and events that need a new one are rare.
     pub(crate) async fn refresh(&mut self, station: &Station) -> Result<(), Failure> {
         for info in station.stations().await? {
-            let name = if info.name.is_empty() { show::short(&info.station) } else { show::tame(&info.name) };
-            self.stations.insert(info.station, name);
+            self.stations.insert(info.station, info.name);
         }
         for info in station.commits().await? {
-            let commit = &info.commit;
-            let name = if commit.file_name.is_empty() { "a file" } else { &commit.file_name };
-            let comment = if commit.comment.is_empty() {
-                String::new()
-            } else {
-                format!(" \"{}\"", show::tame(&commit.comment))
-            };
-            self.files.insert(
-                commit.file,
-                format!("{}{comment} [{}]", show::tame(name), show::short(&commit.file)),
-            );
+            let names = FileNames { name: info.commit.file_name, comment: info.commit.comment };
+            self.files.insert(info.commit.file, names);
         }
         Ok(())
     }
@@ -49,40 +55,143 @@ impl Watching {
         let seen = match heard {
             Heard::Event(seen) => seen,
             Heard::DiscoveryProblem { what } => {
-                self.say(&format!("finding others: {what}"));
+                let words = format!("finding others: {what}");
+                self.say("discovery_problem", &words, json!({ "reason": what }));
                 return Ok(());
             }
             Heard::Lagged { missed } => {
-                self.say(&format!("{missed} events went by too fast to show"));
+                let words = format!("{missed} events went by too fast to show");
+                self.say("lagged", &words, json!({ "missed": missed }));
                 return Ok(());
             }
         };
         if needs_names(&seen.event) {
             self.refresh(station).await?;
         }
-        let name = |s: StationUuid| self.stations.get(&s).cloned().unwrap_or_else(|| show::short(&s));
-        let file = |f: FileUuid| self.files.get(&f).cloned().unwrap_or_else(|| show::short(&f));
-        let words = show::event(&seen.event, &name, &file);
-        if let Some(words) = words {
-            self.tell(seen.at, kind(&seen.event), &words);
+        if let Event::RequestStarted { request, file: Some(file), .. } = &seen.event {
+            self.requests.insert(*request, *file);
+        }
+        let words = events::words(&seen.event, self);
+        if self.json {
+            let (kind, mut fields) = event_json::fields(&seen.event);
+            self.add_names(&mut fields, &seen.event);
+            self.document(seen.at, kind, words.as_deref(), fields);
+        } else if let Some(words) = words
+            && !self.is_quiet(&seen.event)
+        {
+            line(seen.at, &words);
+        }
+        if let Event::RequestDone { request, .. } | Event::RequestFailed { request, .. } = &seen.event {
+            self.requests.remove(request);
         }
         Ok(())
     }
 
-    /// Something of our own to say, now.
-    pub(crate) fn say(&self, words: &str) {
-        self.tell(SystemTime::now(), "note", words);
-    }
-
-    fn tell(&self, at: SystemTime, kind: &str, words: &str) {
+    /// Something of our own to say, now: words for people, fields for programs.
+    #[allow(clippy::needless_pass_by_value, reason = "made in place, everywhere")]
+    pub(crate) fn say(&self, kind: &str, words: &str, fields: Value) {
+        let now = SystemTime::now();
         if self.json {
-            show::document(
-                &json!({ "schema": show::SCHEMA, "at_unix_ms": show::unix_millis(at), "event": kind, "text": words }),
-            );
+            let fields = fields.as_object().cloned().unwrap_or_default();
+            self.document(now, kind, Some(words), fields);
         } else {
-            show::line(&format!("{}  {words}", show::time(at)));
+            line(now, words);
         }
     }
+
+    /// Tells which file a request is for, before its first event comes.
+    pub(crate) fn expect(&mut self, request: RequestId, file: FileUuid) {
+        self.requests.insert(request, file);
+    }
+
+    /// From now on people are not told of each try to fetch this file; or they are again.
+    pub(crate) fn hush(&mut self, file: FileUuid, quiet: bool) {
+        if quiet {
+            self.quiet.insert(file);
+        } else {
+            self.quiet.remove(&file);
+        }
+    }
+
+    /// What the commit calls the file.
+    pub(crate) fn file_name(&self, file: FileUuid) -> &str {
+        self.files.get(&file).map_or("", |names| names.name.as_str())
+    }
+
+    fn is_quiet(&self, event: &Event) -> bool {
+        match event {
+            Event::RequestStarted { request, .. }
+            | Event::RequestAttemptFailed { request, .. }
+            | Event::RequestFailed { request, .. } => {
+                self.requests.get(request).is_some_and(|file| self.quiet.contains(file))
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds what only we know: the names of what the event tells by id.
+    fn add_names(&self, fields: &mut Map<String, Value>, event: &Event) {
+        if let Event::RequestAttemptFailed { request, .. } | Event::RequestFailed { request, .. } = event
+            && let Some(file) = self.requests.get(request)
+        {
+            fields.insert("file".to_owned(), file.to_string().into());
+        }
+        let id = |fields: &Map<String, Value>, key: &str| {
+            fields.get(key).and_then(Value::as_str).map(ToOwned::to_owned)
+        };
+        if let Some(file) = id(fields, "file").and_then(|text| text.parse::<FileUuid>().ok())
+            && let Some(names) = self.files.get(&file)
+        {
+            fields.insert("file_name".to_owned(), names.name.clone().into());
+            fields.insert("comment".to_owned(), names.comment.clone().into());
+        }
+        if let Some(station) = id(fields, "station").and_then(|text| text.parse::<StationUuid>().ok())
+            && let Some(name) = self.stations.get(&station)
+        {
+            fields.entry("name").or_insert_with(|| name.clone().into());
+        }
+    }
+
+    fn document(&self, at: SystemTime, kind: &str, words: Option<&str>, fields: Map<String, Value>) {
+        let mut document = Map::new();
+        document.insert("schema".to_owned(), show::SCHEMA.into());
+        document.insert("at_unix_ms".to_owned(), show::unix_millis(at).into());
+        document.insert("event".to_owned(), kind.into());
+        document.extend(fields);
+        if let Some(words) = words {
+            document.insert("text".to_owned(), words.into());
+        }
+        show::document(&document);
+    }
+}
+
+impl Names for Watching {
+    fn station(&self, station: StationUuid) -> String {
+        match self.stations.get(&station) {
+            Some(name) if !name.is_empty() => show::name(name),
+            _ => show::short(&station),
+        }
+    }
+
+    fn file(&self, file: FileUuid) -> String {
+        match self.files.get(&file) {
+            Some(FileNames { name, comment }) => {
+                let name = if name.is_empty() { "a file".to_owned() } else { show::name(name) };
+                let comment =
+                    if comment.is_empty() { String::new() } else { format!(" \"{}\"", show::name(comment)) };
+                format!("{name}{comment} [{}]", show::short(&file))
+            }
+            None => show::short(&file),
+        }
+    }
+
+    fn requested(&self, request: RequestId) -> Option<String> {
+        self.requests.get(&request).map(|file| self.file(*file))
+    }
+}
+
+fn line(at: SystemTime, words: &str) {
+    show::line(&format!("{}  {words}", show::time(at)));
 }
 
 fn needs_names(event: &Event) -> bool {
@@ -95,30 +204,4 @@ fn needs_names(event: &Event) -> bool {
             | Event::CommitPublished { .. }
             | Event::RequestDone { .. }
     )
-}
-
-/// The event's own name, for programs.
-fn kind(event: &Event) -> &'static str {
-    match event {
-        Event::StationJoined { .. } => "station_joined",
-        Event::StationRenamed { .. } => "station_renamed",
-        Event::StationLeft { .. } => "station_left",
-        Event::StationLost { .. } => "station_lost",
-        Event::StationUnreachable { .. } => "station_unreachable",
-        Event::StationReachable { .. } => "station_reachable",
-        Event::JoinRefused { .. } => "join_refused",
-        Event::OwnUuidUsedByAnother { .. } => "own_uuid_used_by_another",
-        Event::CommitSeen { .. } => "commit_seen",
-        Event::CommitPublished { .. } => "commit_published",
-        Event::CommitRefused { .. } => "commit_refused",
-        Event::CommitNotDelivered { .. } => "commit_not_delivered",
-        Event::RequestStarted { .. } => "request_started",
-        Event::RequestFailed { .. } => "request_failed",
-        Event::Served { .. } => "served",
-        Event::Serving { .. } => "serving",
-        Event::ServeFailed { .. } => "serve_failed",
-        Event::MoveProposed { .. } => "move_proposed",
-        Event::PeerError { .. } => "peer_error",
-        _ => "other",
-    }
 }

@@ -1,0 +1,298 @@
+//! What `up --get all` promises: every commit of the others is fetched, and lies in the folder.
+//!
+//! It looks at what there is at the start, on every event that may bring something, when a fetch or a save ended, and when the pause
+//! after a failure is over. A commit that is not held is fetched as long as somebody lists it; one that is held and not in the folder is
+//! saved there, also when a process that was killed fetched it, or when the folder is another one than before. Failures are tried again
+//! after longer and longer pauses, [`TRIES`] times, and once more whenever a station comes; a person is told of them once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mvrx_message::FileUuid;
+use mvrx_station::{CommitInfo, Event, Fetched, Heard, RequestFailure, Source, Station};
+use mvrx_store::{Cancel, PutAway, PutAwayError};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::commands::offer::disk_words;
+use crate::commands::saved::Saved;
+use crate::commands::watching::Watching;
+use crate::events::Names;
+use crate::failure::Failure;
+use crate::show;
+
+/// Fetches and saves of one running station.
+#[derive(Debug)]
+pub(crate) struct Collect {
+    folder: Arc<Path>,
+    tasks: JoinSet<(FileUuid, Ended)>,
+    just_ended: Vec<(FileUuid, Ended)>,
+    under_way: BTreeSet<FileUuid>,
+    saving: usize,
+    /// In the folder, as far as this run knows.
+    there: BTreeSet<FileUuid>,
+    failed: BTreeMap<FileUuid, Failures>,
+    saved: Saved,
+    reviewed: Instant,
+    cancel: Cancel,
+}
+
+#[derive(Debug)]
+enum Ended {
+    Fetched(Result<Fetched, RequestFailure>),
+    Saved(Result<PutAway, PutAwayError>),
+    /// The thread that saved it ended early.
+    Lost,
+}
+
+#[derive(Debug, Default)]
+struct Failures {
+    count: u32,
+    /// When it is tried again; `None`: when a station comes.
+    again: Option<Instant>,
+    /// The words that a person has read.
+    told: String,
+}
+
+impl Collect {
+    /// Clears what killed processes left in the folder, and reads which files lie there. `data` is the data directory.
+    pub(crate) fn begin(folder: &Path, data: &Path) -> Self {
+        mvrx_store::clear_leftovers(folder);
+        Self {
+            folder: folder.into(),
+            tasks: JoinSet::new(),
+            just_ended: Vec::new(),
+            under_way: BTreeSet::new(),
+            saving: 0,
+            there: BTreeSet::new(),
+            failed: BTreeMap::new(),
+            saved: Saved::read(data, folder),
+            reviewed: Instant::now(),
+            cancel: Cancel::new(),
+        }
+    }
+
+    /// Takes notice of an event, and tells whether it is time to [`Collect::review`].
+    pub(crate) fn heard(&mut self, heard: &Heard) -> bool {
+        let seen = match heard {
+            Heard::Event(seen) => seen,
+            Heard::Lagged { .. } => return true,
+            Heard::DiscoveryProblem { .. } => return false,
+        };
+        match &seen.event {
+            Event::CommitSeen { .. } | Event::RequestDone { .. } => true,
+            Event::StationJoined { .. } | Event::StationReachable { .. } => {
+                // It may have what the others did not give. Not at once: one that comes and goes is not to be asked without a pause.
+                let soon = Instant::now() + FIRST_PAUSE;
+                for failures in self.failed.values_mut() {
+                    failures.again = Some(failures.again.map_or(soon, |again| again.min(soon)));
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Starts what is to be started now.
+    pub(crate) async fn review(&mut self, running: &Station, watching: &mut Watching) -> Result<(), Failure> {
+        let now = Instant::now();
+        self.reviewed = now;
+        for commit in running.commits().await? {
+            let file = commit.commit.file;
+            let of_others = commit.commit.station != Some(running.uuid());
+            let waits = self.failed.get(&file).is_some_and(|f| f.again.is_none_or(|again| again > now));
+            if !of_others || waits || self.there.contains(&file) || self.under_way.contains(&file) {
+                continue;
+            }
+            if commit.held {
+                self.save(running, &commit);
+            } else if !commit.holders.is_empty() && self.tasks.len() < FETCHES {
+                let transfer = running.request(file, Source::Any).await?;
+                watching.expect(transfer.id(), file);
+                self.under_way.insert(file);
+                self.tasks.spawn(async move { (file, Ended::Fetched(transfer.await)) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next end of a fetch, of a save, or of a pause; [`Collect::take_ended`] and [`Collect::review`] follow. Cancel-safe.
+    pub(crate) async fn wait(&mut self) {
+        let again = self.failed.iter().filter(|(file, _)| !self.under_way.contains(file));
+        // What was due by then, the review has started, or it waits for something else.
+        let again = again.filter_map(|(_, failures)| failures.again).filter(|at| *at > self.reviewed).min();
+        let pause = async {
+            match again {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(ended) = self.tasks.join_next() => self.just_ended.extend(ended.ok()),
+            () = pause => {}
+        }
+    }
+
+    /// Notes what has ended, and tells of it.
+    pub(crate) fn take_ended(&mut self, watching: &mut Watching) {
+        for (file, ended) in std::mem::take(&mut self.just_ended) {
+            self.under_way.remove(&file);
+            self.ended(file, ended, watching);
+        }
+    }
+
+    fn ended(&mut self, file: FileUuid, ended: Ended, watching: &mut Watching) {
+        match ended {
+            // It is saved by the next review.
+            Ended::Fetched(Ok(_)) => {
+                self.failed.remove(&file);
+                watching.hush(file, false);
+            }
+            Ended::Fetched(Err(RequestFailure::Cancelled | RequestFailure::LeftGroup)) => {}
+            Ended::Fetched(Err(failure)) => self.not_fetched(file, &failure, watching),
+            Ended::Saved(saved) => {
+                self.saving = self.saving.saturating_sub(1);
+                match saved {
+                    Ok(saved) => self.is_there(file, &saved, watching),
+                    Err(PutAwayError::PutAwayCancelled) => {}
+                    Err(error) => self.not_saved(file, &put_away_words(&error), watching),
+                }
+            }
+            Ended::Lost => {
+                self.saving = self.saving.saturating_sub(1);
+                self.not_saved(file, "its thread ended early", watching);
+            }
+        }
+    }
+
+    fn save(&mut self, running: &Station, commit: &CommitInfo) {
+        let file = commit.commit.file;
+        if self.saved.still_has(file) {
+            self.there.insert(file);
+            return;
+        }
+        // One at a time: a disk is not faster with several.
+        if self.saving > 0 {
+            return;
+        }
+        self.saving += 1;
+        self.under_way.insert(file);
+        let (store, folder, cancel) = (running.store(), Arc::clone(&self.folder), self.cancel.clone());
+        let hint = commit.commit.file_name.clone();
+        self.tasks.spawn(async move {
+            let saving = tokio::task::spawn_blocking(move || store.put_away(file, &folder, &hint, &cancel));
+            (file, saving.await.map_or(Ended::Lost, Ended::Saved))
+        });
+    }
+
+    fn is_there(&mut self, file: FileUuid, saved: &PutAway, watching: &mut Watching) {
+        self.there.insert(file);
+        self.failed.remove(&file);
+        self.saved.note(file, &saved.path);
+        let bytes = std::fs::metadata(&saved.path).map_or(0, |about| about.len());
+        let path = saved.path.display().to_string();
+        let words = if saved.already_there {
+            format!("{path} is there already, with the same {}", show::size(bytes))
+        } else {
+            format!("saved {path}, {}", show::size(bytes))
+        };
+        let fields = json!({
+            "file": file.to_string(), "file_name": watching.file_name(file), "path": path, "bytes": bytes,
+            "already_there": saved.already_there,
+        });
+        watching.say("saved", &words, fields);
+    }
+
+    fn not_saved(&mut self, file: FileUuid, why: &str, watching: &mut Watching) {
+        let folder = self.folder.display().to_string();
+        let name = watching.file(file);
+        let (pause, new) = self.again(file, why);
+        if new {
+            let words = format!("{name} is fetched, but not saved into {folder}: {why}; {}", words_of(pause));
+            let fields = json!({
+                "file": file.to_string(), "file_name": watching.file_name(file), "path": folder, "reason": why,
+            });
+            watching.say("not_saved", &words, fields);
+        }
+    }
+
+    fn not_fetched(&mut self, file: FileUuid, failure: &RequestFailure, watching: &mut Watching) {
+        let why = match failure {
+            RequestFailure::NobodyHasIt => return,
+            // Each refusal was told when it came.
+            RequestFailure::EveryoneFailed { .. } => "nobody who lists it gave it".to_owned(),
+            other => crate::events::request_failure(other, &|station| watching.station(station)),
+        };
+        let (pause, new) = self.again(file, &why);
+        if new {
+            let words = format!("{} has not come ({why}); {}", watching.file(file), words_of(pause));
+            let fields = json!({
+                "file": file.to_string(), "file_name": watching.file_name(file), "reason": why,
+                "again_after_ms": pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)),
+            });
+            watching.say("not_fetched", &words, fields);
+        }
+        watching.hush(file, true);
+    }
+
+    /// Notes a failure; gives the pause until the next try, and whether it is worth telling.
+    fn again(&mut self, file: FileUuid, why: &str) -> (Option<Duration>, bool) {
+        let failures = self.failed.entry(file).or_default();
+        failures.count = failures.count.saturating_add(1);
+        let pause = (failures.count < TRIES).then(|| pause_after(failures.count));
+        failures.again = pause.map(|pause| Instant::now() + pause);
+        let new = failures.told != why || failures.count == TRIES;
+        why.clone_into(&mut failures.told);
+        (pause, new)
+    }
+}
+
+impl Drop for Collect {
+    fn drop(&mut self) {
+        // A save that is under way takes its half file away and ends.
+        self.cancel.cancel();
+    }
+}
+
+fn words_of(pause: Option<Duration>) -> &'static str {
+    match pause {
+        Some(_) => "it is tried again, less and less often",
+        None => "it is tried again when a station comes",
+    }
+}
+
+fn pause_after(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE)
+}
+
+fn put_away_words(error: &PutAwayError) -> String {
+    match error {
+        PutAwayError::Disk(disk) => disk_words(disk),
+        other => other.to_string(),
+    }
+}
+
+/// Failures in a row after which only the coming of a station counts: half a day of pauses.
+const TRIES: u32 = 150;
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// Fetches asked for at once; the station itself carries out some of them at a time.
+const FETCHES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        let pauses: Vec<u64> = (1..=12).map(|n| pause_after(n).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+        assert_eq!(pause_after(u32::MAX), LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,107 @@
+//! What `up` and `commit` do with the files of the user: look at them before anything starts, commit them, say why not.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use mvrx_file::{ArchiveError, OpenError};
+use mvrx_station::{CommitDraft, CommitError, Station};
+use mvrx_store::disk::DiskError;
+use mvrx_store::{ImportError, PublishError, WriteError};
+
+use crate::failure::Failure;
+use crate::show;
+
+/// Refuses what cannot be an .mvr: missing, empty, unreadable, or no zip archive at all. Gives a warning for one that merely looks odd.
+pub(crate) fn look(path: &Path) -> Result<Option<String>, Failure> {
+    let refuse = |why: &str| Failure::bad_file(format!("{} {why}", path.display()));
+    let about = match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(refuse("does not exist")),
+        Err(error) => return Err(refuse(&format!("cannot be read: {error}"))),
+        Ok(about) => about,
+    };
+    if !about.is_file() {
+        return Err(refuse(if about.is_dir() { "is a folder, not a file" } else { "is not a regular file" }));
+    }
+    if about.len() == 0 {
+        return Err(refuse("is empty"));
+    }
+    match mvrx_file::version_of(path) {
+        Ok(_) => Ok(None),
+        Err(OpenError::Io(error) | OpenError::Archive(ArchiveError::Io(error))) => {
+            Err(refuse(&format!("cannot be read: {error}")))
+        }
+        Err(OpenError::Archive(ArchiveError::EndRecordMissing)) if !may_be_zip(path) => {
+            Err(refuse("is no .mvr: it is not a zip archive"))
+        }
+        Err(odd) => {
+            Ok(Some(format!("{} does not look like an .mvr ({odd}); committed all the same", path.display())))
+        }
+    }
+}
+
+/// Whether it begins as a zip archive does; or is called .mvr and begins with zeros, as files do that are made to try a network.
+fn may_be_zip(path: &Path) -> bool {
+    let mut begin = [0; 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
+    let called_mvr = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mvr"));
+    read.is_ok() && (ZIP_BEGINS.contains(&begin) || (called_mvr && begin == [0; 4]))
+}
+
+/// Commits a file; a large one says that its copying takes a while.
+pub(crate) async fn commit(
+    running: &Station,
+    draft: CommitDraft,
+    path: &Path,
+    data: &Path,
+) -> Result<mvrx_message::Commit, Failure> {
+    let length = std::fs::metadata(path).map_or(0, |about| about.len());
+    let waiting = (length >= LARGE && show::for_people()).then(|| {
+        let bar = indicatif::ProgressBar::new_spinner();
+        bar.set_message(format!("copying {}, {} …", path.display(), show::size(length)));
+        bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        bar
+    });
+    let committed = running.commit(draft).await;
+    if let Some(bar) = waiting {
+        bar.finish_and_clear();
+    }
+    committed.map_err(|error| failure(path, data, &error))
+}
+
+/// Whose fault it is that a file was not committed, with the file and the folder.
+fn failure(path: &Path, data: &Path, error: &CommitError) -> Failure {
+    let of_ours = |why: String| {
+        Failure::local(format!("{} could not be copied into {}: {why}", path.display(), data.display()))
+    };
+    match error {
+        CommitError::Import(ImportError::Write(WriteError::Disk(disk)))
+        | CommitError::Publish(PublishError::Disk(disk)) => of_ours(disk_words(disk)),
+        CommitError::Import(ImportError::Write(error)) => of_ours(error.to_string()),
+        CommitError::Publish(error) => of_ours(error.to_string()),
+        CommitError::Import(ImportError::ImportCancelled) | CommitError::Stopped => {
+            Failure::local(error.to_string())
+        }
+        // Its words name the file.
+        CommitError::Import(error) => Failure::bad_file(error.to_string()),
+        other => of_ours(other.to_string()),
+    }
+}
+
+/// What the disk said, without the name of a file that the user does not know.
+pub(crate) fn disk_words(error: &DiskError) -> String {
+    match error {
+        DiskError::NoSpaceLeft { .. } => "no space left on the disk".to_owned(),
+        DiskError::FileTooLargeForDisk { .. } => "the disk does not hold files of this size".to_owned(),
+        DiskError::ReadOnlyDisk { .. } => "the disk is read-only".to_owned(),
+        DiskError::PermissionDenied { action, .. } => format!("no permission to {action} there"),
+        DiskError::DeviceFailed { action, .. } => format!("the device failed to {action}"),
+        other => other.to_string(),
+    }
+}
+
+/// What stands at the beginning of a zip archive: a member, none at all, or a part of several.
+const ZIP_BEGINS: [[u8; 4]; 3] = [*b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x07\x08"];
+
+/// Copying less is done before one has read that it is being done.
+const LARGE: u64 = 128 << 20;

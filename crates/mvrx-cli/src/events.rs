@@ -1,0 +1,135 @@
+//! Events of a station in words for people. What a person need not read has none.
+
+use mvrx_message::{FileUuid, StationUuid};
+use mvrx_station::{Event, RequestFailure};
+
+use crate::show::{name as shown, plural, size, tame};
+
+/// The names by which people know stations and files.
+pub(crate) trait Names {
+    fn station(&self, station: StationUuid) -> String;
+    fn file(&self, file: FileUuid) -> String;
+    /// The file of a request, where it is known.
+    fn requested(&self, request: mvrx_station::RequestId) -> Option<String>;
+}
+
+/// An event in words; `None` for what a person need not read.
+pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
+    of_stations(event, names).or_else(|| of_files(event, names)).or_else(|| of_the_rest(event))
+}
+
+fn of_stations(event: &Event, names: &dyn Names) -> Option<String> {
+    let name = |station: &StationUuid| names.station(*station);
+    Some(match event {
+        Event::StationJoined { station, provider, .. } => {
+            let with = if provider.is_empty() { String::new() } else { format!(" ({})", shown(provider)) };
+            format!("{}{with} is in the group", name(station))
+        }
+        Event::StationRenamed { from, to, .. } => format!("{} is called {} now", shown(from), shown(to)),
+        Event::StationLeft { station } => format!("{} left", name(station)),
+        Event::StationLost { station } => format!("{} is gone", name(station)),
+        Event::StationUnreachable { station, failure } => {
+            format!("{} does not answer: {failure}", name(station))
+        }
+        Event::StationReachable { station } => format!("{} answers again", name(station)),
+        Event::JoinRefused { station, message } => {
+            format!("{} does not let us join: {}", name(station), tame(message))
+        }
+        Event::StationMismatch { expected, found, address } => {
+            format!("at {address} answers {} instead of {}", name(found), name(expected))
+        }
+        Event::OwnUuidUsedByAnother { name, address } => format!(
+            "{}{} has the same StationUUID as this station, as a copied data directory has it: neither sees the other. Give one of the \
+             two a data directory of its own (--data) or delete its file with the UUID",
+            shown(name),
+            address.map(|address| format!(" at {address}")).unwrap_or_default()
+        ),
+        _ => return None,
+    })
+}
+
+fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
+    let name = |station: &StationUuid| names.station(*station);
+    let file = |file: &FileUuid| names.file(*file);
+    Some(match event {
+        Event::CommitSeen { file: f, from, .. } => format!("{} has {}", name(from), file(f)),
+        Event::CommitPublished { file: f, stations: 0 } => format!("committed {}", file(f)),
+        Event::CommitPublished { file: f, stations } => {
+            format!("committed {}, telling {stations} {}", file(f), plural(*stations, "station"))
+        }
+        Event::CommitRefused { file: f, station, message } => {
+            format!("{} refused {}: {}", name(station), file(f), tame(message))
+        }
+        Event::CommitNotDelivered { file: f, station, failure } => {
+            format!("{} did not confirm {}: {failure}", name(station), file(f))
+        }
+        Event::RequestStarted { file: f, from, .. } => match f {
+            Some(f) => format!("fetching {} from {}", file(f), name(from)),
+            None => format!("asking {} for its current state", name(from)),
+        },
+        Event::RequestAttemptFailed { request, from, why } => {
+            let what = names.requested(*request).unwrap_or_else(|| "the file".to_owned());
+            format!("{} did not give {what}: {}", name(from), tame(why))
+        }
+        Event::RequestFailed { request, failure } => {
+            let what = names.requested(*request).map(|file| format!("{file} was ")).unwrap_or_default();
+            format!("{what}not fetched: {}", request_failure(failure, &|station| names.station(station)))
+        }
+        Event::FileSizeDiffers { file: f, from, announced, received } => {
+            size_differs(&name(from), &file(f), *announced, *received)
+        }
+        Event::Serving { file: f, station, address } => {
+            format!("sending {} to {}", file(f), station.map_or_else(|| address.to_string(), |s| name(&s)))
+        }
+        Event::Served { file: f, station, length } => {
+            let to = station.map(|s| format!(" to {}", name(&s))).unwrap_or_default();
+            format!("sent {}{to}, {}", file(f), size(*length))
+        }
+        Event::ServeFailed { file: f, why, station } => {
+            let to = station.map(|s| format!(" to {}", name(&s))).unwrap_or_default();
+            format!("{} was not sent whole{to}: {}", file(f), tame(why))
+        }
+        _ => return None,
+    })
+}
+
+fn of_the_rest(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::RequestRefused { address, message, .. } => {
+            format!("refused a request from {address}: {message}")
+        }
+        Event::PeerError { address, what } => format!("from {address}: {}", tame(what)),
+        Event::MoveProposed { address, service_name, service_url } => format!(
+            "{address} proposes to move the session to {}{}; nothing was changed",
+            tame(service_name),
+            tame(service_url)
+        ),
+        Event::LimitReached(limit) => format!("a limit is reached: {limit:?}"),
+        _ => return None,
+    })
+}
+
+/// A whole file came whose length is not the announced one.
+pub(crate) fn size_differs(from: &str, file: &str, announced: u64, received: u64) -> String {
+    format!("{from} announced {file} with {announced} bytes and sent {received}; kept, as it came whole")
+}
+
+/// Why a request ended without the file, with the names of the stations.
+pub(crate) fn request_failure(failure: &RequestFailure, name: &dyn Fn(StationUuid) -> String) -> String {
+    match failure {
+        RequestFailure::StationNotJoined { station } => format!("{} is not one of the group", name(*station)),
+        RequestFailure::StationCannotExport { station } => {
+            format!("{} does not understand a request for its current state", name(*station))
+        }
+        RequestFailure::EveryoneFailed { attempts } => {
+            let each: Vec<String> =
+                attempts.iter().map(|(station, why)| format!("{}: {}", name(*station), tame(why))).collect();
+            match each.as_slice() {
+                [one] => one.clone(),
+                several => format!("nobody who lists it gave it; {}", several.join("; ")),
+            }
+        }
+        RequestFailure::NotKept { why } => format!("this machine could not keep it: {}", tame(why)),
+        other => tame(&other.to_string()),
+    }
+}

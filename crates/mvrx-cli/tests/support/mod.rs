@@ -1,0 +1,140 @@
+//! What the tests of the binary share: the binary itself, in a folder of its own, and a peer made of a socket.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::new_without_default,
+    reason = "no test uses all of it"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+pub mod peer;
+
+/// A folder, an mDNS port, and the binary.
+pub struct Crew {
+    pub folder: tempfile::TempDir,
+    port: String,
+}
+
+/// A running `mvrx`, ended with the test.
+pub struct Running {
+    pub child: Child,
+    lines: mpsc::Receiver<String>,
+    pub heard: Vec<String>,
+}
+
+impl Crew {
+    pub fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port().to_string();
+        Self { folder: tempfile::tempdir().unwrap(), port }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A new folder in ours.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    pub fn make_show(&self, name: &str, seed: u64) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, mvrx_file::generate::Recipe::new(seed).fixtures(30).to_bytes()).unwrap();
+        path
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+        command.args(arguments).args(["--interface", "lo", "--mdns-port", &self.port]);
+        command.env("HOME", self.folder.path()).env_remove("XDG_DATA_HOME").env_remove("MVRX_DATA");
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut child =
+            self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (tell, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Running { child, lines, heard: Vec::new() }
+    }
+}
+
+impl Running {
+    /// Waits for a line with these words.
+    pub fn until(&mut self, words: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(LIMIT) {
+                Ok(line) if line.contains(words) => return line,
+                Ok(line) => self.heard.push(line),
+                Err(error) => panic!("no line with {words:?} ({error}); heard {:#?}", self.heard),
+            }
+        }
+    }
+
+    /// As the system kills a process: nothing is tidied up.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn ends_well(mut self) {
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{ended}; heard {:#?}", self.heard);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+pub fn only_mvr_in(folder: &Path) -> PathBuf {
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|p| p.extension().is_some_and(|e| e == "mvr"));
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+/// Nothing here takes more than seconds; a test that hangs is to fail and not to hang.
+const LIMIT: Duration = Duration::from_secs(60);
