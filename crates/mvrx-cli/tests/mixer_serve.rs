@@ -41,6 +41,8 @@ fn rooms_come_back_after_a_stop_and_the_folder_is_locked_meanwhile() {
 }
 
 const WRITERS: u32 = 20;
+const BURST: usize = 16;
+const PAYLOAD: usize = 4000;
 
 /// Who wrote it, its number, and when somebody else had it.
 type Received = Arc<Mutex<Vec<(u32, u32, Instant)>>>;
@@ -104,8 +106,10 @@ async fn write_and_note(client: &mut Client, writer: u32, received: &Received) -
     while !matches!(tail.next().await.ok()?, ClientEvent::Joined { .. }) {}
     let mut number = 0_u32;
     loop {
-        for _ in 0..4 {
-            let payload = [writer.to_le_bytes(), number.to_le_bytes(), [7; 4], [7; 4]].concat();
+        // Much at a time, so that the disk is behind what members could be sent when the end comes.
+        for _ in 0..BURST {
+            let mut payload = [writer.to_le_bytes(), number.to_le_bytes()].concat();
+            payload.resize(PAYLOAD, 7);
             client.command(101, &payload).ok()?;
             number += 1;
         }
@@ -122,7 +126,7 @@ async fn write_and_note(client: &mut Client, writer: u32, received: &Received) -
 
 fn numbers(saved: &SavedRoom) -> Vec<(u32, u32)> {
     let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-    saved.commands.chunks(14 + 16).map(|frame| (word(frame, 14), word(frame, 18))).collect()
+    saved.commands.chunks(14 + PAYLOAD).map(|frame| (word(frame, 14), word(frame, 18))).collect()
 }
 
 /// Resident memory of a process in bytes, at its highest.

@@ -3,7 +3,8 @@
 //! A room whose sender is faster than one of its members would fill that member's outbox until it is dropped. So reading from the members of
 //! a room pauses while more than `hold_bytes` wait for one of them, provided that it reads: it must take `hold_bytes` within each
 //! `hold_window`. Who does not is *lagging*: nobody waits for it until it has read everything, and only the outbox limit counts for it. A client
-//! that does not read at all therefore delays its room by one window, once.
+//! that does not read at all therefore delays its room by one window, once. What may not be sent yet, since it waits for the disk, is not held
+//! against anybody: the driver holds senders back for the disk.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ impl RoomServer {
     // req: MIX-BUG-4
     pub(super) fn hold_if_backlogged(&mut self, now: Duration, room: RoomKey, key: ClientKey) {
         let Some(client) = self.clients.get_mut(&key) else { return };
-        if client.hold.holding || client.hold.lagging || client.outbox.queued() <= self.limits.hold_bytes {
+        if client.hold.holding || client.hold.lagging || client.outbox.sendable() <= self.limits.hold_bytes {
             return;
         }
         client.hold.holding = true;
@@ -38,9 +39,9 @@ impl RoomServer {
     pub(super) fn hold_drained(&mut self, key: ClientKey, count: usize) {
         let Some(client) = self.clients.get_mut(&key) else { return };
         client.hold.drained = client.hold.drained.saturating_add(count);
-        let queued = client.outbox.queued();
-        client.hold.lagging &= queued > 0;
-        if client.hold.holding && queued <= self.limits.hold_bytes / 2 {
+        let waiting = client.outbox.sendable();
+        client.hold.lagging &= waiting > 0;
+        if client.hold.holding && waiting <= self.limits.hold_bytes / 2 {
             self.release(key);
         }
     }

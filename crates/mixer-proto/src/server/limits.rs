@@ -26,7 +26,8 @@ pub struct Limits {
     pub error_bytes: usize,
     /// Bytes of frames of which only a part has come, of all clients together. The driver reports [`super::Input::Unfinished`] above it.
     pub unfinished_bytes: usize,
-    /// Bytes that may wait for one client. One message more is let in when less than this waits; then the client is dropped.
+    /// Bytes that may wait for one client to read them. One message more is let in when less than this waits; then the client is dropped. What still
+    /// waits for the disk does not count.
     pub outbox_bytes: usize,
     /// A client for whom more bytes than this wait gets no attribute updates until it has read; the latest values then come at once.
     pub update_backlog_bytes: usize,

@@ -414,7 +414,8 @@ impl RoomServer {
         if client.dropped {
             return;
         }
-        let (queued, allowed) = (client.outbox.queued(), self.limits.outbox_bytes);
+        // What waits for the disk is not the client's fault.
+        let (queued, allowed) = (client.outbox.sendable(), self.limits.outbox_bytes);
         if queued >= allowed {
             client.outbox = outbox::Outbox::default();
             self.drop_client(key, CloseReason::OutboxFull { queued, allowed });

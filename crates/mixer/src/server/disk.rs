@@ -30,7 +30,11 @@ pub(super) trait LogFile: Send {
     fn append(&mut self, first: &[u8], second: &[u8]) -> io::Result<()>;
     /// Makes what was appended durable.
     fn sync(&mut self) -> io::Result<()>;
+    /// What makes durable what was appended so far, to be called on another thread while appending goes on here.
+    fn syncer(&self) -> io::Result<Syncer>;
 }
+
+pub(super) type Syncer = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Open {
@@ -93,5 +97,10 @@ impl LogFile for RealFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn syncer(&self) -> io::Result<Syncer> {
+        let file = self.0.try_clone()?;
+        Ok(Box::new(move || file.sync_data()))
     }
 }

@@ -28,7 +28,7 @@ use mixer_proto::server::{RestoreError, RoomContent, RoomKey, RoomServer, StoreO
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::disk::{Disk, LogFile, Open};
+use super::disk::{Disk, LogFile, Open, Syncer};
 use super::{Fsync, log};
 
 /// Why the rooms on disk cannot be opened.
@@ -80,6 +80,8 @@ pub(super) struct Store {
     gathered: Vec<Task>,
     tasks: Sender<Vec<Task>>,
     backlog: Arc<AtomicUsize>,
+    /// How much backlog is not too much.
+    allowed: usize,
     reports: Option<mpsc::UnboundedReceiver<Report>>,
     thread: JoinHandle<()>,
 }
@@ -122,6 +124,8 @@ impl Store {
             fsync,
             last_sync: Instant::now(),
             ticket: 0,
+            syncing: None,
+            unsynced: 0,
             report,
             backlog: Arc::clone(&backlog),
             _lock: lock,
@@ -130,7 +134,8 @@ impl Store {
         let (tasks, receiver) = channel();
         let thread = thread::Builder::new().name("mixer-rooms".into()).spawn(move || writer.run(&receiver));
         let thread = thread.map_err(refuses(directory))?;
-        Ok(Self { gathered: Vec::new(), tasks, backlog, reports: Some(reports), thread })
+        let allowed = if fsync == Fsync::Always { BACKLOG_ALWAYS } else { BACKLOG };
+        Ok(Self { gathered: Vec::new(), tasks, backlog, allowed, reports: Some(reports), thread })
     }
 
     pub(super) fn take_reports(&mut self) -> Option<mpsc::UnboundedReceiver<Report>> {
@@ -164,7 +169,7 @@ impl Store {
     }
 
     pub(super) fn is_behind(&self) -> bool {
-        self.backlog.load(Ordering::Relaxed) > BACKLOG
+        self.backlog.load(Ordering::Relaxed) > self.allowed
     }
 
     /// Waits until everything is on the disk.
@@ -186,6 +191,10 @@ struct Writer {
     fsync: Fsync,
     last_sync: Instant,
     ticket: u64,
+    /// How the sync ended that goes on beside, once it has.
+    syncing: Option<Receiver<io::Result<()>>>,
+    /// Bytes taken that still count as backlog.
+    unsynced: usize,
     report: mpsc::UnboundedSender<Report>,
     backlog: Arc<AtomicUsize>,
     /// Held as long as the thread lives.
@@ -256,11 +265,12 @@ impl Writer {
                 None => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let result = match received {
-                Ok(first) => {
-                    std::iter::once(first).chain(tasks.try_iter()).try_for_each(|tasks| self.perform(tasks))
-                }
+                Ok(first) => self.perform_some(first, tasks),
                 Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
+                    if let Some(Ok(Err(error))) = self.syncing.take().map(|syncing| syncing.recv()) {
+                        tracing::error!("the end of what is kept may be missing: {error}");
+                    }
                     if let Err(error) = self.sync() {
                         tracing::error!("the end of what is kept may be missing: {error}");
                     }
@@ -272,6 +282,16 @@ impl Writer {
             }
             self.ask_for_everything_if_due();
         }
+    }
+
+    /// Does what has gathered, but not so much that those who wait for the disk wait for ever.
+    fn perform_some(&mut self, first: Vec<Task>, further: &Receiver<Vec<Task>>) -> io::Result<()> {
+        let mut next = Some(first);
+        while let Some(tasks) = next {
+            self.perform(tasks)?;
+            next = if self.unsynced > BACKLOG_ALWAYS { None } else { further.try_recv().ok() };
+        }
+        Ok(())
     }
 
     // req: MIX-KEEP-7
@@ -293,9 +313,14 @@ impl Writer {
         }
     }
 
+    /// What was taken is no backlog any more.
+    fn catch_up(&mut self) {
+        self.backlog.fetch_sub(std::mem::take(&mut self.unsynced), Ordering::Relaxed);
+    }
+
     /// Nobody waits any more for what was pushed so far.
-    fn settle(&self) {
-        let _ = self.report.send(Report::Progress);
+    fn settle(&mut self) {
+        self.catch_up();
         let _ = self.report.send(Report::Durable { ticket: self.ticket });
     }
 
@@ -310,10 +335,11 @@ impl Writer {
             Task::Keep(operation) => self.keep(&operation),
             Task::Rewrite { room, content } => self.rewrite(room, &content),
         });
-        self.backlog.fetch_sub(taken, Ordering::Relaxed);
+        self.unsynced += taken;
         if self.failing_since.is_some() {
             self.settle();
-        } else {
+        } else if self.fsync != Fsync::Always {
+            self.catch_up();
             let _ = self.report.send(Report::Progress);
         }
         result
@@ -429,6 +455,9 @@ impl Writer {
         if let Some(since) = self.failing_since {
             return Some(self.disk.left_alone_for().saturating_sub(since.elapsed()));
         }
+        if self.syncing.is_some() {
+            return Some(LOOK);
+        }
         match self.fsync {
             Fsync::Interval(interval) if self.logs.values().any(|log| log.dirty) => {
                 Some(interval.saturating_sub(self.last_sync.elapsed()))
@@ -440,9 +469,34 @@ impl Writer {
     // req: MIX-KEEP-6
     fn sync_if_due(&mut self) -> io::Result<()> {
         match self.fsync {
-            Fsync::Interval(interval) if self.last_sync.elapsed() < interval => Ok(()),
-            _ => self.sync(),
+            Fsync::Always => self.sync(),
+            Fsync::Interval(interval) => {
+                if let Some(ended) = self.syncing.as_ref().and_then(|syncing| syncing.try_recv().ok()) {
+                    self.syncing = None;
+                    ended?;
+                }
+                let due = self.last_sync.elapsed() >= interval && self.failing_since.is_none();
+                if due && self.syncing.is_none() { self.sync_beside() } else { Ok(()) }
+            }
         }
+    }
+
+    /// Forces to the disk what was written, on a thread of its own: a slow disk must not keep what comes meanwhile from being handed to the system.
+    fn sync_beside(&mut self) -> io::Result<()> {
+        self.last_sync = Instant::now();
+        let mut syncers: Vec<Syncer> = Vec::new();
+        for log in self.logs.values_mut().filter(|log| log.dirty) {
+            syncers.push(log.file.syncer()?);
+            log.dirty = false;
+        }
+        if syncers.is_empty() {
+            return Ok(());
+        }
+        let (tell, ended) = channel();
+        let sync = move || drop(tell.send(syncers.into_iter().try_for_each(|sync| sync())));
+        thread::Builder::new().name("mixer-sync".into()).spawn(sync)?;
+        self.syncing = Some(ended);
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -454,6 +508,7 @@ impl Writer {
             log.file.sync()?;
             log.dirty = false;
         }
+        self.catch_up();
         let _ = self.report.send(Report::Durable { ticket: self.ticket });
         Ok(())
     }
@@ -485,6 +540,10 @@ fn number_in(name: &str) -> Option<u64> {
 }
 
 const BACKLOG: usize = 64 << 20;
+/// Under [`Fsync::Always`] members wait for it, and what waits takes memory for each of them.
+const BACKLOG_ALWAYS: usize = 8 << 20;
+/// How often the writer looks whether a sync beside has ended.
+const LOOK: Duration = Duration::from_millis(5);
 const REWRITE_FROM: u64 = 16 << 20;
 
 #[cfg(test)]

@@ -150,6 +150,10 @@ impl PythonClient {
             assert!(code::name(code).is_some(), "ValueError: {code} is not a valid MessageType");
             if code < 100 {
                 let message = ServerMessage::decode(code, frame.payload).unwrap();
+                // Joining ends here, also for what comes with the same read.
+                if matches!(message, ServerMessage::JoinRoom { .. }) {
+                    self.joining = None;
+                }
                 self.take(message);
             } else if let Some(room) = &self.joining {
                 let size =

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use mixer_proto::frame::{self, Frames};
 use mixer_proto::json::Object;
 
-use crate::server::disk::{Disk, LogFile, Open, RealDisk};
+use crate::server::disk::{Disk, LogFile, Open, RealDisk, Syncer};
 use crate::{Client, ClientEvent, ClientOptions, Fsync, SavedRoom, Server, StartError};
 
 const PLENTY: u64 = 1 << 40;
@@ -24,6 +24,8 @@ struct Moods {
     /// Bytes that still fit.
     left: AtomicU64,
     syncs_fail: AtomicBool,
+    /// Syncs wait for as long as this is so.
+    syncs_wait: AtomicBool,
     renames_fail: AtomicBool,
     /// Attempts that failed.
     failed: AtomicU64,
@@ -39,9 +41,17 @@ impl Moody {
         Self(Arc::new(Moods {
             left: AtomicU64::new(PLENTY),
             syncs_fail: AtomicBool::new(false),
+            syncs_wait: AtomicBool::new(false),
             renames_fail: AtomicBool::new(false),
             failed: AtomicU64::new(0),
         }))
+    }
+
+    fn before_sync(&self) -> io::Result<()> {
+        while self.0.syncs_wait.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.0.syncs_fail.load(Ordering::SeqCst) { self.error(ErrorKind::Other) } else { Ok(()) }
     }
 
     fn error<T>(&self, kind: ErrorKind) -> io::Result<T> {
@@ -90,10 +100,16 @@ impl LogFile for MoodyFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if self.disk.0.syncs_fail.load(Ordering::SeqCst) {
-            return self.disk.error(ErrorKind::Other);
-        }
+        self.disk.before_sync()?;
         self.file.sync()
+    }
+
+    fn syncer(&self) -> io::Result<Syncer> {
+        let (disk, syncer) = (self.disk.clone(), self.file.syncer()?);
+        Ok(Box::new(move || {
+            disk.before_sync()?;
+            syncer()
+        }))
     }
 }
 
@@ -133,6 +149,61 @@ fn within(test: impl Future<Output = ()>) {
 }
 
 const POLICIES: [Fsync; 2] = [Fsync::Always, Fsync::Interval(Duration::from_millis(5))];
+
+// proves: MIX-KEEP-1
+#[test]
+fn no_member_has_a_command_before_the_disk_under_always() {
+    for fsync in POLICIES {
+        within(async {
+            let directory = tempfile::tempdir().unwrap();
+            let disk = Moody::new();
+            let server = serve(directory.path(), fsync, &disk);
+            let (mut writer, mut watcher) = (client(&server).await, client(&server).await);
+            writer.load_room("r", &room(1)).await.unwrap();
+            for member in [&mut writer, &mut watcher] {
+                let mut tail = member.tail("r").await.unwrap();
+                while !matches!(tail.next().await.unwrap(), ClientEvent::Joined { .. }) {}
+            }
+            disk.0.syncs_wait.store(true, Ordering::SeqCst);
+            writer.command(101, b"second").unwrap();
+            writer.flush().await.unwrap();
+            // Somebody else sees that the room has it.
+            let mut observer = client(&server).await;
+            while !observer.list_rooms().await.unwrap()[0].to_string().contains("2 commands") {}
+            if fsync == Fsync::Always {
+                while let Ok(event) = tokio::time::timeout(Duration::from_millis(50), watcher.next()).await {
+                    assert!(!matches!(event.unwrap(), ClientEvent::Command { .. }));
+                }
+                disk.0.syncs_wait.store(false, Ordering::SeqCst);
+            }
+            while !matches!(watcher.next().await.unwrap(), ClientEvent::Command { .. }) {}
+            disk.0.syncs_wait.store(false, Ordering::SeqCst);
+            server.shutdown().await;
+        });
+    }
+}
+
+// proves: MIX-KEEP-6
+#[test]
+fn slow_sync_keeps_no_command_from_being_written_under_interval() {
+    within(async {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Moody::new();
+        let server = serve(directory.path(), Fsync::Interval(Duration::from_millis(5)), &disk);
+        let mut writer = client(&server).await;
+        disk.0.syncs_wait.store(true, Ordering::SeqCst);
+        writer.load_room("r", &room(100)).await.unwrap();
+        // A sync has begun by now, or begins soon, and does not end; what comes is written all the same.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let before = disk.0.left.load(Ordering::SeqCst);
+        writer.load_room("s", &room(100)).await.unwrap();
+        while before - disk.0.left.load(Ordering::SeqCst) < room(100).commands.len() as u64 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        disk.0.syncs_wait.store(false, Ordering::SeqCst);
+        server.shutdown().await;
+    });
+}
 
 // proves: MIX-KEEP-7
 #[test]
