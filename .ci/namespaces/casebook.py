@@ -1,0 +1,149 @@
+"""One station judged by its packets, in the manner of the Bonjour Conformance Test. Runs in the tester's namespace."""
+import signal
+import subprocess
+import sys
+import time
+
+from dns import A, AAAA, ANY, BASE, NSEC, PTR, SRV, TXT, Wire, encode_name, message, question, record, srv
+
+ADDRESS, STATION = "10.77.0.100", "10.77.0.1"
+INSTANCE = ("Desk", "Default", *BASE)
+
+
+def case(text):
+    print(f"  ok  {text}", flush=True)
+
+
+def of_station(packet):
+    return packet.source[0] == STATION
+
+
+def start(command, log):
+    return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def probing_and_announcing(wire, command, log):
+    station = start(command, log)
+    probes, announcements = [], []
+    for packet in wire.packets(12):
+        if of_station(packet) and packet.authorities:
+            probes.append(packet)
+        if of_station(packet) and packet.response and any(r.kind == SRV and r.name == INSTANCE for r in packet.answers):
+            announcements.append(packet)
+    assert len(probes) == 3, probes
+    gaps = [b.at - a.at for a, b in zip(probes, probes[1:])] + [announcements[0].at - probes[-1].at]
+    assert all(0.2 < gap < 0.5 for gap in gaps), gaps
+    assert all(kind == ANY and unicast for p in probes for _, kind, unicast in p.questions), probes
+    assert not any(r.flush for p in probes for r in p.authorities), probes
+    assert len(announcements) >= 2 and announcements[1].at - announcements[0].at > 0.9, announcements
+    first = announcements[0]
+    kinds = sorted(r.kind for r in first.answers)
+    assert sorted(set(kinds)) == [A, PTR, TXT, AAAA, SRV] and kinds.count(PTR) == 2, first
+    assert all(r.flush == (r.kind != PTR) for r in first.answers), first
+    assert all(r.ttl == (120 if r.kind in (A, AAAA, SRV) else 4500) for r in first.answers), first
+    case(f"probes 3 times ({', '.join(f'{gap * 1000:.0f} ms' for gap in gaps)}), announces {len(announcements)} times, all in one message")
+    return station, next(r.value[1] for r in first.answers if r.kind == SRV)
+
+
+def answers(wire, host):
+    delays = []
+    for name in [BASE, ("Default", *BASE)] * 5:
+        asked = wire.send(message([question(name, PTR)]))
+        packet = wire.until("answer", 2, lambda p: of_station(p) and p.response)
+        delays.append(packet.at - asked)
+        assert any(r.kind == PTR and r.name == name and r.value == INSTANCE for r in packet.answers), packet
+        assert {SRV, TXT, A, AAAA} <= {r.kind for r in packet.additionals}, packet
+        time.sleep(1.2)
+    assert all(0.015 < delay < 0.2 for delay in delays), delays
+    case(f"answers for both types after {min(delays) * 1000:.0f} to {max(delays) * 1000:.0f} ms, with SRV, TXT, A and AAAA")
+    asked = wire.send(message([question(host, A)]))
+    delay = wire.until("address", 2, lambda p: of_station(p) and p.response).at - asked
+    assert delay < 0.05, delay
+    case(f"answers for what is its own alone after {delay * 1000:.0f} ms")
+    time.sleep(1.2)
+    wire.send(message([question(INSTANCE, A)]))
+    denied = wire.until("denial", 2, lambda p: of_station(p) and p.response)
+    assert denied.answers[0].kind == NSEC and denied.answers[0].name == INSTANCE, denied
+    case("denies what it has not")
+    time.sleep(1.2)
+    known = record(BASE, PTR, 4500, encode_name(INSTANCE))
+    wire.send(message([question(BASE, PTR)], [known]))
+    said = [p for p in wire.packets(1.5) if of_station(p) and p.response]
+    assert not said, said
+    case("does not say what the asker knows")
+    begun = time.monotonic()
+    while time.monotonic() < begun + 3:
+        wire.send(message([question(BASE, PTR)]))
+        time.sleep(0.1)
+    said = [p.at for p in wire.packets(1.5) if of_station(p) and p.response]
+    assert 2 <= len(said) <= 5, said
+    case(f"says the same {len(said)} times in 3 s to one who asks 30 times")
+    time.sleep(1.2)
+
+
+def alone(wire):
+    plain = Wire(ADDRESS, plain=True)
+    plain.send(message([question(BASE, PTR)], number=4711))
+    packet = plain.until("legacy answer", 2, of_station)
+    assert packet.number == 4711 and packet.questions == [(BASE, PTR, False)], packet
+    assert all(r.ttl <= 10 and not r.flush for r in packet.records) and A in {r.kind for r in packet.records}, packet
+    case("answers plain DNS with its number, its question and ten seconds")
+    wire.send(message([question(BASE, PTR, unicast=True)]))
+    packet = wire.until("unicast answer", 2, lambda p: of_station(p) and p.response)
+    assert any(r.value == INSTANCE for r in packet.answers), packet
+    case("answers who asks for itself")
+
+
+def quiet(wire):
+    said = [p for p in wire.packets(20) if of_station(p)]
+    assert len(said) <= 20, said
+    case(f"says {len(said)} messages in 20 s when nobody asks")
+
+
+def malformed(wire):
+    for bad in [b"", b"\0" * 11, b"\0\0\x84\0\0\0\xff\xff\0\0\0\0", b"\0\0\x84\0\0\0\0\1\0\0\0\0\xc0\x0c" + b"\0" * 10, b"\xff" * 1400]:
+        wire.send(bad)
+    wire.send(message([question(BASE, PTR)]))
+    wire.until("answer after nonsense", 3, lambda p: of_station(p) and p.response)
+    case("answers after malformed, looping and lying messages")
+
+
+def leaving(wire, station):
+    station.send_signal(signal.SIGTERM)
+    gone = lambda p: of_station(p) and any(r.ttl == 0 and r.value == INSTANCE for r in p.answers)
+    wire.until("goodbye", 5, gone)
+    assert station.wait(10) is not None
+    case("says goodbye when it is terminated")
+
+
+def denied(wire, command, log):
+    station = start(command, log)
+    first = wire.until("probe", 10, lambda p: of_station(p) and p.authorities)
+    assert first.questions[0][0] == INSTANCE, first
+    rival = record(INSTANCE, SRV, 120, srv(9, ("rival", "local")), flush=True)
+    wire.send(message(answers=[rival], flags=0x8400))
+    other = ("Desk (2)", *INSTANCE[1:])
+    said = wire.until("another name", 10, lambda p: of_station(p) and any(r.kind == SRV and r.name == other for r in p.answers))
+    assert not any(r.name == INSTANCE for r in said.records), said
+    case("takes another name when its own is denied")
+    station.terminate()
+    station.wait(10)
+
+
+def main():
+    command = sys.argv[1:]
+    wire = Wire(ADDRESS)
+    with open("/dev/null", "w") as log:
+        station, host = probing_and_announcing(wire, command, log)
+        try:
+            answers(wire, host)
+            alone(wire)
+            malformed(wire)
+            quiet(wire)
+            leaving(wire, station)
+        finally:
+            station.kill()
+        denied(wire, command, log)
+
+
+main()
