@@ -27,6 +27,9 @@ pub(crate) trait Link: fmt::Debug + Send + Sync + 'static {
     /// Ends both directions now. Whoever waits on the link, on either side, is woken; what is on the way may be lost.
     fn abort(&self);
 
+    /// From now on the system holds back little of what is written, so that what is written next is soon on its way.
+    fn hold_little(&self) {}
+
     /// A second handle of the same socket for a thread that blocks; `None` if there is none to be had.
     #[cfg(unix)]
     fn socket(&self) -> Option<std::net::TcpStream> {

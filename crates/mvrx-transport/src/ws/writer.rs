@@ -11,7 +11,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use lan_net::deadline::Deadline;
 use mvrx_message::{Dialect, Message, Scope};
@@ -61,10 +61,14 @@ impl<L: Link> MessageWriter for Writer<L> {
 
     fn set_file_style(&mut self, style: FileStyle) {
         self.style = style;
+        if style != FileStyle::OneMessage {
+            // Whoever wants messages to pass wants them to pass what the system holds, too.
+            self.shared.link.hold_little();
+        }
     }
 
     fn aside(&self) -> Option<Box<dyn Aside>> {
-        let (shared, outbox) = (Arc::clone(&self.shared), Arc::clone(&self.outbox));
+        let (shared, outbox) = (Arc::downgrade(&self.shared), Arc::downgrade(&self.outbox));
         Some(Box::new(WsAside { shared, outbox }))
     }
 
@@ -186,24 +190,28 @@ impl<L: Link> Drop for Writer<L> {
     }
 }
 
+/// Keeps no connection open.
 #[derive(Debug)]
 struct WsAside<L: Link> {
-    shared: Arc<Shared<L>>,
-    outbox: Arc<Outbox>,
+    shared: Weak<Shared<L>>,
+    outbox: Weak<Outbox>,
 }
 
 // req: WSK-17
 impl<L: Link> Aside for WsAside<L> {
     fn send(&self, message: &Message, dialect: &Dialect) -> Result<usize, WriteError> {
-        if self.shared.is_broken() {
+        let (Some(shared), Some(outbox)) = (self.shared.upgrade(), self.outbox.upgrade()) else {
+            return Err(WriteError::ConnectionBroken);
+        };
+        if shared.is_broken() {
             return Err(WriteError::ConnectionBroken);
         }
-        let allowed = self.shared.limits.json_bytes;
+        let allowed = shared.limits.json_bytes;
         let mut text = Vec::new();
-        let (start, length) = frame_text(message, dialect, allowed, &self.outbox, &mut text)?;
+        let (start, length) = frame_text(message, dialect, allowed, &outbox, &mut text)?;
         let most = allowed.saturating_add(LONGEST_HEAD).saturating_mul(2);
-        self.outbox.text(text.get(start..).unwrap_or_default(), most)?;
-        self.outbox.flush_now(&self.shared.link);
+        outbox.text(text.get(start..).unwrap_or_default(), most)?;
+        outbox.flush_now(&shared.link);
         Ok(length)
     }
 }
