@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Rooms in which Blenders share a live scene (Mixer): serve them, list, watch, save, load
     Mixer(crate::commands::mixer::args::Mixer),
+    /// List the groups in use and who is in them
+    Groups(crate::commands::groups::Groups),
     /// Two stations on this machine find each other and exchange a file; nothing leaves the machine
     Demo,
 }
@@ -46,6 +48,7 @@ impl Command {
         match self {
             Self::Up(args) => args.json,
             Self::Ls(args) => args.json,
+            Self::Groups(args) => args.json,
             Self::Get(args) => args.json,
             Self::Commit(args) => args.json,
             Self::Inspect(args) => args.json,

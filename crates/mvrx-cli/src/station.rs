@@ -27,7 +27,7 @@ pub(crate) fn name(common: &Common) -> String {
     common.name.clone().unwrap_or_else(|| format!("mvrx on {}", host_name()))
 }
 
-fn discovery(common: &Common) -> Result<Merged, Failure> {
+pub(crate) fn discovery(common: &Common) -> Result<Merged, Failure> {
     let interfaces = match common.interface.as_slice() {
         [] => Interfaces::All,
         [only] if only == "lo" => Interfaces::LoopbackOnly,

@@ -5,6 +5,7 @@ pub(crate) mod commit;
 pub(crate) mod demo;
 pub(crate) mod file;
 pub(crate) mod get;
+pub(crate) mod groups;
 pub(crate) mod ls;
 pub(crate) mod mixer;
 pub(crate) mod offer;

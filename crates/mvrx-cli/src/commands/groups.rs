@@ -1,0 +1,151 @@
+//! `mvrx groups`: the groups in use and who is in them, as discovery shows them. Joins nobody.
+//!
+//! A group is there as long as a station is in it. `--new` says whether a name is free and fit to begin one; `mvrx up --group` begins it.
+
+use std::collections::BTreeMap;
+
+use mvrx_discovery::{Discovery, DiscoveryEvent, Sighting, SightingKey};
+use mvrx_message::GroupName;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::args::{Common, seconds};
+use crate::failure::{Failure, Verdict};
+use crate::{show, station};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Groups {
+    /// Is this name free for a new group? Exit code 1 when it is not
+    #[arg(long, value_name = "NAME")]
+    new: Option<String>,
+    /// Use only these addresses or interfaces for discovery (may be repeated); `lo` stays on this machine
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    interface: Vec<String>,
+    /// The UDP port of discovery, for tests
+    #[arg(long, hide = true, default_value_t = 5353)]
+    mdns_port: u16,
+    /// How long to look, in seconds; some products answer after three
+    #[arg(long, value_name = "SECONDS", default_value_t = 4.0, value_parser = seconds)]
+    wait: f64,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Each group with its stations.
+type InUse = BTreeMap<String, Vec<Sighting>>;
+
+pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
+    let wanted = args.new.as_deref().map(GroupName::create).transpose();
+    let wanted = wanted.map_err(|error| Failure::usage(error.to_string()))?;
+    let common = Common {
+        group: String::new(),
+        name: None,
+        interface: args.interface.clone(),
+        peer: Vec::new(),
+        mdns_port: args.mdns_port,
+    };
+    let in_use = look(Box::new(station::discovery(&common)?), args.wait).await;
+    if args.json {
+        let free = wanted.as_ref().map(|wanted| !in_use.contains_key(wanted.as_str()));
+        show::document(&document(&in_use, free));
+    } else {
+        for (group, stations) in &in_use {
+            show::line(&line(group, stations, &alike(&in_use, group)));
+        }
+    }
+    match wanted {
+        Some(wanted) => Ok(judge(wanted.as_str(), &in_use)),
+        None if in_use.is_empty() => Err(Failure::nobody("no group is in use here; is it another network?")),
+        None => Ok(Verdict::Fine),
+    }
+}
+
+async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> InUse {
+    let end = Instant::now() + station::duration(wait);
+    let mut seen: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
+    loop {
+        let event = tokio::select! {
+            event = timeout_at(end, discovery.next()) => event,
+            () = station::interrupted() => break,
+        };
+        match event {
+            Ok(Some(DiscoveryEvent::Sighted(sighting))) => drop(seen.insert(sighting.key.clone(), sighting)),
+            Ok(Some(DiscoveryEvent::Vanished { key })) => drop(seen.remove(&key)),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => break,
+        }
+    }
+    discovery.shutdown().await;
+    let mut in_use = InUse::new();
+    for sighting in seen.into_values() {
+        if let Some(group) = sighting.group.clone() {
+            in_use.entry(group).or_default().push(sighting);
+        }
+    }
+    in_use
+}
+
+// req: DIS-GROUPS
+fn judge(wanted: &str, in_use: &InUse) -> Verdict {
+    if let Some(stations) = in_use.get(wanted) {
+        show::note(&format!(
+            "the group {wanted} is in use, by {}; join it, or take another name",
+            names(stations)
+        ));
+        return Verdict::Findings;
+    }
+    let alike = alike(in_use, wanted);
+    if !alike.is_empty() {
+        show::note(&format!("careful: {} is in use, and easily taken for it", tamed(&alike)));
+    }
+    show::note(&format!("{wanted} is free; `mvrx up --group {wanted}` begins it"));
+    Verdict::Fine
+}
+
+/// Groups that a person takes for this one.
+fn alike(in_use: &InUse, group: &str) -> Vec<String> {
+    let folded = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    in_use.keys().filter(|other| *other != group && folded(other) == folded(group)).cloned().collect()
+}
+
+fn line(group: &str, stations: &[Sighting], alike: &[String]) -> String {
+    let warning = if alike.is_empty() {
+        String::new()
+    } else {
+        format!("  (not the same as {}: spelling and case count)", tamed(alike))
+    };
+    format!("{}  {}{warning}", show::tame(group), names(stations))
+}
+
+fn names(stations: &[Sighting]) -> String {
+    let name = |s: &Sighting| show::tame(s.station_name.as_deref().unwrap_or("a station without a name"));
+    let mut names: Vec<String> = stations.iter().map(name).collect();
+    names.sort();
+    names.join(", ")
+}
+
+fn tamed(groups: &[String]) -> String {
+    groups.iter().map(|group| show::tame(group)).collect::<Vec<_>>().join(", ")
+}
+
+fn document(in_use: &InUse, free: Option<bool>) -> Value {
+    let station = |s: &Sighting| {
+        let addresses: Vec<String> = s.addresses.iter().map(ToString::to_string).collect();
+        json!({ "station": s.station.map(|s| s.to_string()), "name": s.station_name, "addresses": addresses })
+    };
+    let groups: Vec<Value> = in_use
+        .iter()
+        .map(|(group, stations)| {
+            let stations: Vec<Value> = stations.iter().map(station).collect();
+            json!({ "group": group, "stations": stations, "easily_taken_for": alike(in_use, group) })
+        })
+        .collect();
+    let mut document = json!({ "schema": show::SCHEMA, "groups": groups });
+    if let (Some(free), Some(fields)) = (free, document.as_object_mut()) {
+        fields.insert("free".to_owned(), free.into());
+    }
+    document
+}
