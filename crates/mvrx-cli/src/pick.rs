@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mvrx_message::StationUuid;
+use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{CommitInfo, StationInfo};
 
 use crate::show;
@@ -75,28 +75,32 @@ pub(crate) fn commit<'a>(
 /// The latest commit of those that `from` lists, or of all.
 ///
 /// Who has just come to a group knows no order between the commits of different stations, and no clock is trusted. What is known is
-/// the order within each station's list: a commit that some station lists before another is not the latest. Where several are left,
-/// they decide by who made them: an author's own list tells his last. Where even that leaves several, they are all told.
+/// the order in which each station lists them: a commit that some station lists before another is not the latest. Where several are
+/// left, they decide by who made them: an author's own list tells his last. Where even that leaves several, they are all told.
 pub(crate) fn latest<'a>(
     commits: &'a [CommitInfo],
     stations: &[StationInfo],
     from: Option<StationUuid>,
 ) -> Meant<&'a CommitInfo> {
-    let lists = lists(commits, stations);
-    if from.is_some() || lists.len() < 2 {
-        return commits.iter().rev().find(|c| is_listed(c, from)).map_or(Meant::None, Meant::One);
+    if let Some(from) = from {
+        return list_of(from, commits).last().map_or(Meant::None, |last| Meant::One(last));
     }
-    let is_last = |index: usize| lists.iter().any(|(_, list)| list.last() == Some(&index));
-    let is_earlier =
-        |index: usize| lists.iter().any(|(_, list)| list.contains(&index) && list.last() != Some(&index));
-    let ends: Vec<usize> = (0..commits.len()).filter(|i| is_last(*i)).collect();
-    let only_ends: Vec<usize> = ends.iter().copied().filter(|i| !is_earlier(*i)).collect();
+    let lists: Vec<Vec<&CommitInfo>> =
+        stations.iter().map(|s| list_of(s.station, commits)).filter(|list| !list.is_empty()).collect();
+    let ends: BTreeSet<FileUuid> =
+        lists.iter().filter_map(|list| list.last()).map(|c| c.commit.file).collect();
+    let is_earlier = |file: &FileUuid| {
+        let before = |list: &Vec<&CommitInfo>| list.iter().rev().skip(1).any(|c| c.commit.file == *file);
+        lists.iter().any(before)
+    };
+    let only_ends: BTreeSet<FileUuid> = ends.iter().copied().filter(|file| !is_earlier(file)).collect();
     let candidates = if only_ends.is_empty() { ends } else { only_ends };
-    let candidates: Vec<&CommitInfo> = candidates.iter().filter_map(|i| commits.get(*i)).collect();
+    let candidates: Vec<&CommitInfo> =
+        commits.iter().filter(|c| candidates.contains(&c.commit.file)).collect();
     match candidates.as_slice() {
         [] => Meant::None,
         [one] => Meant::One(one),
-        several => match last_of_one_author(several, commits, &lists) {
+        several => match last_of_one_author(several, commits) {
             Some(one) => Meant::One(one),
             None => Meant::Several(several.iter().map(|c| describe(c, stations)).collect()),
         },
@@ -104,29 +108,17 @@ pub(crate) fn latest<'a>(
 }
 
 /// When all of `several` are by one station that is there: the last of its own in its own list.
-fn last_of_one_author<'a>(
-    several: &[&CommitInfo],
-    commits: &'a [CommitInfo],
-    lists: &[(StationUuid, Vec<usize>)],
-) -> Option<&'a CommitInfo> {
+fn last_of_one_author<'a>(several: &[&CommitInfo], commits: &'a [CommitInfo]) -> Option<&'a CommitInfo> {
     let authors: BTreeSet<Option<StationUuid>> = several.iter().map(|c| c.commit.station).collect();
     let author = authors.first().copied().flatten().filter(|_| authors.len() == 1)?;
-    let (_, list) = lists.iter().find(|(station, _)| *station == author)?;
-    let mut own = list.iter().rev().filter_map(|i| commits.get(*i));
-    own.find(|c| c.commit.station == Some(author))
+    list_of(author, commits).into_iter().rev().find(|c| c.commit.station == Some(author))
 }
 
-/// For each station that lists anything its commits, as indices in order of arrival.
-fn lists(commits: &[CommitInfo], stations: &[StationInfo]) -> Vec<(StationUuid, Vec<usize>)> {
-    let of = |station: StationUuid| -> Vec<usize> {
-        commits
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| c.holders.contains(&station))
-            .map(|(index, _)| index)
-            .collect()
-    };
-    stations.iter().map(|s| (s.station, of(s.station))).filter(|(_, list)| !list.is_empty()).collect()
+/// What a station lists, in its own order.
+fn list_of(station: StationUuid, commits: &[CommitInfo]) -> Vec<&CommitInfo> {
+    let mut list: Vec<&CommitInfo> = commits.iter().filter(|c| c.place_at(station).is_some()).collect();
+    list.sort_by_key(|c| c.place_at(station));
+    list
 }
 
 fn is_listed(commit: &CommitInfo, from: Option<StationUuid>) -> bool {

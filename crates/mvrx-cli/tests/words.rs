@@ -26,13 +26,18 @@ fn latest_is_the_authors_last_or_is_left_to_a_person() {
     let (a, b) = (Peer::new(1, "Desk A"), Peer::new(2, "Desk B"));
     let (a1, a2) = (Listed::new(1, &a, "one.mvr", b"a1"), Listed::new(2, &a, "two.mvr", b"a2"));
     a.lists(&[&a1, &a2]);
-    // B has fetched one of them.
-    b.lists(&[&a1]);
+    // B fetched them in the other order: the author knows better.
+    b.lists(&[&a2, &a1]);
     let folder = crew.folder("folder");
     let to = folder.to_str().unwrap();
     let got = get(&crew, &[&a, &b], &["Latest", "--wait", "20", "-o", to]);
     assert_eq!(code(&got), 0, "{got:?}");
     assert_eq!(fs::read(folder.join("two.mvr")).unwrap(), b"a2");
+
+    let theirs = crew.folder("theirs");
+    let got = get(&crew, &[&a, &b], &["latest", "--from", "Desk B", "-o", theirs.to_str().unwrap()]);
+    assert_eq!(code(&got), 0, "{got:?}");
+    assert_eq!(fs::read(theirs.join("one.mvr")).unwrap(), b"a1");
 
     let mut b1 = Listed::new(3, &b, "three.mvr", b"b1");
     b1.bytes = vec![0; 1_500_000];

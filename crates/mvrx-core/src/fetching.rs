@@ -62,7 +62,9 @@ impl Core {
         match source {
             Source::Any => self.history.latest().map(|e| e.commit.file),
             Source::Station(station) => {
-                self.history.views().rev().find(|v| v.holders.contains(&station)).map(|v| v.commit.file)
+                let listed =
+                    self.history.views().filter_map(|v| Some((v.holders.get(&station)?, v.commit.file)));
+                listed.max_by_key(|(place, _)| *place).map(|(_, file)| file)
             }
         }
     }
@@ -113,7 +115,7 @@ impl Core {
         let lists = |station: &StationUuid| match (source, file) {
             (Source::Station(wanted), _) => wanted == *station,
             (Source::Any, Some(file)) => {
-                self.history.entry(file).is_some_and(|e| e.holders.contains(station))
+                self.history.entry(file).is_some_and(|e| e.holders.contains_key(station))
             }
             (Source::Any, None) => true,
         };

@@ -1,11 +1,13 @@
 //! The commits that are known, in order of arrival, and who lists each.
 //!
 //! "Latest" is the last one that arrived: no clock of another machine is trusted. A commit is known by its FileUUID; told again it changes
-//! nothing but who lists it. A commit addressed to others (ForStationsUUID) never gets in here, so it is neither listed nor served.
+//! nothing but who lists it, and where in its list. A commit addressed to others (ForStationsUUID) never gets in here, so it is neither listed nor served.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mvrx_message::{Commit, FileUuid, StationUuid};
+
+use crate::CommitSource;
 
 /// A commit as the application sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,15 +18,16 @@ pub struct CommitView<'a> {
     pub arrival: u64,
     /// Whether our store has the file.
     pub held: bool,
-    /// The stations that list it.
-    pub holders: &'a BTreeSet<StationUuid>,
+    /// The stations that list it, each with its place in what that station told: of two commits, the one with the higher place is later
+    /// by that station's own order.
+    pub holders: &'a BTreeMap<StationUuid, u64>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) commit: Commit,
     pub(crate) held: bool,
-    pub(crate) holders: BTreeSet<StationUuid>,
+    pub(crate) holders: BTreeMap<StationUuid, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +35,8 @@ pub(crate) struct History {
     by_arrival: BTreeMap<u64, Entry>,
     arrivals: BTreeMap<FileUuid, u64>,
     next: u64,
+    /// The place of the next commit that a station tells.
+    next_told: u64,
 }
 
 /// What telling the history of a commit did.
@@ -53,12 +58,14 @@ impl History {
                 entry.commit.blake3 = commit.blake3;
             }
         } else {
-            self.insert(Entry { commit, held: true, holders: BTreeSet::new() });
+            self.insert(Entry { commit, held: true, holders: BTreeMap::new() });
         }
     }
 
-    /// Adds a commit that `from` lists.
-    pub(crate) fn note(&mut self, commit: &Commit, from: StationUuid) -> Noted {
+    /// Adds a commit that `from` tells of. A list tells its order anew, an announcement only what was not known.
+    pub(crate) fn note(&mut self, commit: &Commit, from: StationUuid, source: CommitSource) -> Noted {
+        let told = self.next_told;
+        self.next_told += 1;
         if let Some(entry) = self.entry_mut(commit.file) {
             let author = entry.commit.station == Some(from);
             if let (Some(known), Some(told)) = (announced_size(&entry.commit), announced_size(commit))
@@ -73,12 +80,15 @@ impl History {
                 entry.commit.station = Some(from);
             }
             // req: STA-09
-            entry.holders.insert(from);
+            let place = entry.holders.entry(from).or_insert(told);
+            if source == CommitSource::Listed {
+                *place = told;
+            }
             return Noted::Known;
         }
         let mut commit = commit.clone();
         commit.station.get_or_insert(from);
-        self.insert(Entry { commit, held: false, holders: BTreeSet::from([from]) });
+        self.insert(Entry { commit, held: false, holders: BTreeMap::from([(from, told)]) });
         Noted::New
     }
 

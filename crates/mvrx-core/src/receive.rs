@@ -217,7 +217,7 @@ impl Core {
             {
                 continue;
             }
-            match self.history.note(commit, from) {
+            match self.history.note(commit, from, source) {
                 Noted::New => self.event(Event::CommitSeen { file: commit.file, from, source }),
                 Noted::Known | Noted::Contradicts => {}
             }

@@ -130,7 +130,7 @@ fn a_commit_of_another_size_under_a_known_uuid_changes_nothing() {
     desk.receive(conn, join);
     let view = desk.core.commits().next().unwrap();
     assert_eq!(view.commit.file_size, commit(1, 1).file_size);
-    assert!(!view.holders.contains(&station(2)));
+    assert!(!view.holders.contains_key(&station(2)));
 }
 
 #[test]
@@ -144,6 +144,26 @@ fn the_latest_is_the_last_to_arrive() {
     assert!(desk.saw(
         |e| *e == Event::CommitSeen { file: file(2), from: station(1), source: CommitSource::Announced }
     ));
+}
+
+// proves: STA-09
+#[test]
+fn the_order_of_each_station_is_known_whoever_told_first() {
+    let mut desk = Desk::new();
+    desk.join_with(2, "MVRApplication", vec![commit(2, 1), commit(1, 1)]);
+    desk.join_with(1, "MVRApplication", vec![commit(1, 1), commit(2, 1)]);
+    let order = |desk: &Desk, of: u8| {
+        let mut listed: Vec<_> =
+            desk.core.commits().map(|c| (c.holders[&station(of)], c.commit.file)).collect();
+        listed.sort();
+        listed.into_iter().map(|(_, file)| file).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&desk, 2), [file(2), file(1)]);
+    assert_eq!(order(&desk, 1), [file(1), file(2)]);
+    // The older one is announced once more, since somebody had not taken it: that makes it no newer.
+    let conn = desk.accept(1);
+    desk.receive(conn, Message::Commit(commit(1, 1)));
+    assert_eq!(order(&desk, 1), [file(1), file(2)]);
 }
 
 // proves: STA-10

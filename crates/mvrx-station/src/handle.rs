@@ -1,5 +1,6 @@
 //! The application's end of a running station.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,6 +70,7 @@ pub struct CommitInfo {
     pub held: bool,
     /// The stations that list it.
     pub holders: Vec<StationUuid>,
+    places: BTreeMap<StationUuid, u64>,
     /// When this machine saw it first.
     pub seen: Option<SystemTime>,
 }
@@ -247,12 +249,20 @@ impl StationInfo {
 }
 
 impl CommitInfo {
+    /// Its place in what this station told, `None` when it does not list it: of two commits, the one with the higher place is later by
+    /// that station's own order, whatever the order in which they reached us.
+    #[must_use]
+    pub fn place_at(&self, station: StationUuid) -> Option<u64> {
+        self.places.get(&station).copied()
+    }
+
     pub(crate) fn of(view: &CommitView<'_>, seen: Option<SystemTime>) -> Self {
         Self {
             commit: view.commit.clone(),
             arrival: view.arrival,
             held: view.held,
-            holders: view.holders.iter().copied().collect(),
+            holders: view.holders.keys().copied().collect(),
+            places: view.holders.clone(),
             seen,
         }
     }

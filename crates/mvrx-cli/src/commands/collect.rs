@@ -221,7 +221,6 @@ impl Collect {
 
     fn not_fetched(&mut self, file: FileUuid, failure: &RequestFailure, watching: &mut Watching) {
         let why = match failure {
-            RequestFailure::NobodyHasIt => return,
             // Each refusal was told when it came.
             RequestFailure::EveryoneFailed { .. } => "nobody who lists it gave it".to_owned(),
             other => crate::events::request_failure(other, &|station| watching.station(station)),

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::args::Commit;
-use crate::commands::offer;
+use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
@@ -44,31 +44,20 @@ async fn serve(
 ) -> Result<(), Failure> {
     let to = find_all(running, events, watching, args).await?;
     let draft = CommitDraft::from_path(&args.file).comment(args.message.as_str()).for_stations(to);
-    let commit = offer::commit(running, draft, &args.file, kept_at).await?;
-    watching.refresh(running).await?;
-    // What happened before comes first.
-    loop {
-        let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
-        watching.heard(&heard, running).await?;
-        if published(&heard, commit.file) {
-            break;
-        }
-    }
-    if let Some(odd) = odd {
-        watching.say("warning", &odd, json!({ "file": commit.file.to_string() }));
-    }
+    let mut desk = Desk { running, data: kept_at, events, watching };
+    let file = desk.commit(draft, &args.file, odd.as_deref()).await?;
     if args.until_fetched.is_none() {
         watching.say(
             "serving_until_stopped",
             "serving it until stopped (ctrl-c)",
-            json!({ "file": commit.file.to_string() }),
+            json!({ "file": file.to_string() }),
         );
     }
     let mut left = args.until_fetched;
     while left != Some(0) {
         let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
         watching.heard(&heard, running).await?;
-        if served(&heard, commit.file) {
+        if served(&heard, file) {
             left = left.map(|n| n.saturating_sub(1));
         }
     }
@@ -77,15 +66,6 @@ async fn serve(
 
 fn served(heard: &Heard, wanted: FileUuid) -> bool {
     matches!(heard, Heard::Event(seen) if matches!(seen.event, Event::Served { file, .. } if file == wanted))
-}
-
-/// Whether it tells that the commit is announced, or events were missed and it may have.
-fn published(heard: &Heard, wanted: FileUuid) -> bool {
-    match heard {
-        Heard::Event(seen) => matches!(seen.event, Event::CommitPublished { file, .. } if file == wanted),
-        Heard::Lagged { .. } => true,
-        Heard::DiscoveryProblem { .. } => false,
-    }
 }
 
 /// Waits until every station of `--to` is in the group.

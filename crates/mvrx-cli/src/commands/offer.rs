@@ -5,10 +5,13 @@ use std::io::Read;
 use std::path::Path;
 
 use mvrx_file::{ArchiveError, OpenError};
-use mvrx_station::{CommitDraft, CommitError, Station};
+use mvrx_message::FileUuid;
+use mvrx_station::{CommitDraft, CommitError, Event, Events, Heard, Station};
 use mvrx_store::disk::DiskError;
 use mvrx_store::{ImportError, PublishError, WriteError};
+use serde_json::json;
 
+use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::show;
 
@@ -48,25 +51,66 @@ fn may_be_zip(path: &Path) -> bool {
     read.is_ok() && (ZIP_BEGINS.contains(&begin) || (called_mvr && begin == [0; 4]))
 }
 
-/// Commits a file; a large one says that its copying takes a while.
-pub(crate) async fn commit(
-    running: &Station,
-    draft: CommitDraft,
-    path: &Path,
-    data: &Path,
-) -> Result<mvrx_message::Commit, Failure> {
+/// Where a file is committed, and who tells of it.
+pub(crate) struct Desk<'a> {
+    pub(crate) running: &'a Station,
+    pub(crate) data: &'a Path,
+    pub(crate) events: &'a mut Events,
+    pub(crate) watching: &'a mut Watching,
+}
+
+impl Desk<'_> {
+    /// Commits a file, and tells what happens until it is announced; then what is `odd` about it. A large one says that its copying
+    /// takes a while.
+    pub(crate) async fn commit(
+        &mut self,
+        draft: CommitDraft,
+        path: &Path,
+        odd: Option<&str>,
+    ) -> Result<FileUuid, Failure> {
+        let waiting = copying(path);
+        let committed = self.running.commit(draft).await;
+        if let Some(bar) = waiting {
+            bar.finish_and_clear();
+        }
+        let file = committed.map_err(|error| failure(path, self.data, &error))?.file;
+        self.watching.refresh(self.running).await?;
+        // What happened before comes first.
+        loop {
+            let heard = self.events.next().await.ok_or_else(|| Failure::local("the station has stopped"))?;
+            self.watching.heard(&heard, self.running).await?;
+            if is_published(&heard, file) {
+                break;
+            }
+        }
+        if let Some(odd) = odd {
+            self.watching.say(
+                "warning",
+                odd,
+                json!({ "file": file.to_string(), "path": path.display().to_string() }),
+            );
+        }
+        Ok(file)
+    }
+}
+
+fn copying(path: &Path) -> Option<indicatif::ProgressBar> {
     let length = std::fs::metadata(path).map_or(0, |about| about.len());
-    let waiting = (length >= LARGE && show::for_people()).then(|| {
+    (length >= LARGE && show::for_people()).then(|| {
         let bar = indicatif::ProgressBar::new_spinner();
         bar.set_message(format!("copying {}, {} …", path.display(), show::size(length)));
         bar.enable_steady_tick(std::time::Duration::from_millis(100));
         bar
-    });
-    let committed = running.commit(draft).await;
-    if let Some(bar) = waiting {
-        bar.finish_and_clear();
+    })
+}
+
+/// Whether it tells that the commit is announced, or events were missed and it may have.
+fn is_published(heard: &Heard, wanted: FileUuid) -> bool {
+    match heard {
+        Heard::Event(seen) => matches!(seen.event, Event::CommitPublished { file, .. } if file == wanted),
+        Heard::Lagged { .. } => true,
+        Heard::DiscoveryProblem { .. } => false,
     }
-    committed.map_err(|error| failure(path, data, &error))
 }
 
 /// Whose fault it is that a file was not committed, with the file and the folder.

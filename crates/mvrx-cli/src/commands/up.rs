@@ -1,6 +1,6 @@
 //! `mvrx up`: the long-running station.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use mvrx_station::{CommitDraft, Station};
@@ -9,15 +9,15 @@ use serde_json::json;
 use crate::args::{Fetch, Up};
 use crate::commands::collect::Collect;
 use crate::commands::mixer::serve as mixer_serve;
-use crate::commands::offer;
+use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::{data, show, station};
 
 pub(crate) async fn run(args: Up) -> Result<(), Failure> {
-    let mut odd = Vec::new();
+    let mut files = Vec::new();
     for file in &args.files {
-        odd.extend(offer::look(file)?);
+        files.push((file.as_path(), offer::look(file)?));
     }
     if !args.dir.is_dir() {
         return Err(Failure::usage(format!("the folder {} is not there", args.dir.display())));
@@ -43,11 +43,9 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
         watching.say("mixer", &format!("serving Mixer at {}", at.join(", ")), json!({ "addresses": at }));
     }
     watching.refresh(&running).await?;
-    for words in odd {
-        watching.say("warning", &words, json!({}));
-    }
     let ended = async {
-        share(&running, &args.files, &kept_at, &watching).await?;
+        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
+        share(desk, &files).await?;
         watch(&running, &mut events, &mut watching, &args, &kept_at).await
     };
     let result = tokio::select! {
@@ -91,16 +89,11 @@ fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {
 }
 
 /// Commits the files given at the start, but not again what was committed from here before.
-async fn share(
-    running: &Station,
-    files: &[PathBuf],
-    kept_at: &Path,
-    watching: &Watching,
-) -> Result<(), Failure> {
-    for path in files {
+async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)]) -> Result<(), Failure> {
+    for (path, odd) in files {
         let hash = hash_of(path).await?;
-        let ours = Some(running.uuid());
-        let commits = running.commits().await?;
+        let ours = Some(desk.running.uuid());
+        let commits = desk.running.commits().await?;
         if let Some(known) =
             commits.iter().find(|c| c.held && c.commit.station == ours && c.commit.blake3 == Some(hash))
         {
@@ -109,10 +102,10 @@ async fn share(
             let fields = json!({
                 "file": file.to_string(), "file_name": known.commit.file_name, "path": path.display().to_string(),
             });
-            watching.say("already_committed", &words, fields);
+            desk.watching.say("already_committed", &words, fields);
             continue;
         }
-        offer::commit(running, CommitDraft::from_path(path.clone()), path, kept_at).await?;
+        desk.commit(CommitDraft::from_path(*path), path, odd.as_deref()).await?;
     }
     Ok(())
 }

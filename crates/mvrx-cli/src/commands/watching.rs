@@ -99,7 +99,7 @@ impl Watching {
         }
     }
 
-    /// Tells which file a request is for, before its first event comes.
+    /// Tells which file a request is for, before its first event comes. That it failed, the caller tells people.
     pub(crate) fn expect(&mut self, request: RequestId, file: FileUuid) {
         self.requests.insert(request, file);
     }
@@ -120,11 +120,11 @@ impl Watching {
 
     fn is_quiet(&self, event: &Event) -> bool {
         match event {
-            Event::RequestStarted { request, .. }
-            | Event::RequestAttemptFailed { request, .. }
-            | Event::RequestFailed { request, .. } => {
+            Event::RequestStarted { request, .. } | Event::RequestAttemptFailed { request, .. } => {
                 self.requests.get(request).is_some_and(|file| self.quiet.contains(file))
             }
+            // Who asked tells it, and what follows.
+            Event::RequestFailed { request, .. } => self.requests.contains_key(request),
             _ => false,
         }
     }
