@@ -55,7 +55,18 @@ fn connection<L: Link>(
     }
 }
 
-/// Keeps a link for a moment after it failed, and reads what comes: a socket that is closed with bytes unread takes
+/// For a half that is dropped: if it is the last one, and we have closed and the peer has not, the link lives on for
+/// the peer's answer.
+fn part<L: Link>(shared: &Arc<Shared<L>>, outbox: &Arc<Outbox>) {
+    if Arc::strong_count(shared) > 1 || shared.is_broken() || !outbox.waits_for_peer() {
+        return;
+    }
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(linger(Arc::clone(shared), Arc::clone(outbox)));
+    }
+}
+
+/// Keeps a link for a moment after our last word, and reads what comes: a socket that is closed with bytes unread takes
 /// back what it was to say last.
 async fn linger<L: Link>(shared: Arc<Shared<L>>, outbox: Arc<Outbox>) {
     let say = async {
@@ -77,7 +88,7 @@ async fn linger<L: Link>(shared: Arc<Shared<L>>, outbox: Arc<Outbox>) {
     shared.link.abort();
 }
 
-/// How long a failed connection lives on at most.
+/// How long a connection lives on at most after our last word.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// What it reads meanwhile at most.
 const MOST_WASTE: usize = 4 << 20;

@@ -84,12 +84,12 @@ async fn tungstenite_side(socket: WebSocketStream<TcpStream>) {
         let whole = from.next().await.unwrap().unwrap().into_data();
         assert!(whole == file(), "one message is the file");
         let mut all = Vec::new();
-        while all.len() < file().len() {
+        while all.len() < whole.len() {
             let piece = from.next().await.unwrap().unwrap().into_data();
             assert!(piece.len() <= 1 << 16);
             all.extend_from_slice(&piece);
         }
-        assert!(all == file(), "many messages are the file");
+        assert!(all == whole, "many messages are the file");
     };
     tokio::join!(giving, taking);
     let close = CloseFrame { code: CloseCode::Away, reason: "that was all".into() };
@@ -159,12 +159,12 @@ async fn fast_side(socket: TcpStream, role: FastRole) {
         let text = read.read_frame::<_, std::io::Error>(&mut nothing).await.unwrap();
         assert_eq!(&*text.payload, json().as_bytes());
         for _ in 0..2 {
-            let mut all = Vec::new();
-            while all.len() < file().len() {
+            let (mut all, whole) = (Vec::new(), file());
+            while all.len() < whole.len() {
                 let frame = read.read_frame::<_, std::io::Error>(&mut nothing).await.unwrap();
                 all.extend_from_slice(&frame.payload);
             }
-            assert!(all == file(), "the frames are the file");
+            assert!(all == whole, "the frames are the file");
         }
     };
     tokio::join!(giving, taking);

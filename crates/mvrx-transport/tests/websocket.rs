@@ -412,6 +412,21 @@ async fn a_dropped_end_says_that_it_goes_away() {
 }
 
 #[tokio::test]
+// proves: WSK-11
+async fn a_dropped_end_lets_a_peer_that_still_speaks_read_why() {
+    let (ours, peer) = client_of(&WsTransport::default()).await;
+    let (mut from, mut to) = peer.into_split();
+    // Bytes that nobody reads: a socket that is closed over them takes back what it said.
+    to.write_all(&masked(Opcode::Text, true, &json(&leave(1)))).await.unwrap();
+    drop(ours);
+    to.write_all(&masked(Opcode::Text, true, &json(&leave(2)))).await.unwrap();
+    let mut all = Vec::new();
+    from.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all, [0x88, 2, 0x03, 0xe9]);
+    to.write_all(&masked(Opcode::Close, true, &[0x03, 0xe9])).await.unwrap();
+}
+
+#[tokio::test]
 async fn tcp_mode_reaches_no_url_and_websocket_mode_an_address() {
     let url: Endpoint = Endpoint::Url("ws://127.0.0.1:1/".parse().unwrap());
     let error = mvrx_transport::TcpTransport::default().dial(url).await.unwrap_err();

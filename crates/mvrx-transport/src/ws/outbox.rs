@@ -115,6 +115,12 @@ impl Outbox {
         self.lock().closing
     }
 
+    /// Whether our close frame is queued or out, and the peer's did not come.
+    pub(super) fn waits_for_peer(&self) -> bool {
+        let state = self.lock();
+        state.closing.is_some() && state.closed_by_peer.is_none()
+    }
+
     /// The writer has frames of its own to write: what waits goes out first, `into` its bytes.
     pub(super) fn begin(&self, into: &mut Vec<u8>) {
         let mut state = self.lock();

@@ -19,9 +19,9 @@ use mvrx_wire::{HEADER_LEN, MAGIC, PackageHeader, PackageType};
 
 use super::files::{FileStream, Stop};
 use super::frame::{FrameDecoder, FrameError, Place, Role, Step};
-use super::linger;
 use super::outbox::Outbox;
 use super::timers::{Due, Timers};
+use super::{linger, part};
 use crate::error::{ReadError, ReceiveError};
 use crate::file::{FileSink, Progress};
 use crate::pump::{self, Transfer};
@@ -355,6 +355,12 @@ impl<L: Link> Reader<L> {
         })
         .await?;
         Ok((transfer, stream))
+    }
+}
+
+impl<L: Link> Drop for Reader<L> {
+    fn drop(&mut self) {
+        part(&self.shared, &self.outbox);
     }
 }
 

@@ -19,6 +19,7 @@ use mvrx_message::{Dialect, Message, Scope};
 use super::files::FileFrames;
 use super::frame::{FrameHead, LONGEST_HEAD, Opcode, mask};
 use super::outbox::Outbox;
+use super::part;
 use crate::error::{SendFileError, WriteError};
 use crate::file::{FileSource, Progress};
 use crate::pump;
@@ -187,6 +188,7 @@ impl<L: Link> Drop for Writer<L> {
             }
             State::Open | State::Closed => {}
         }
+        part(&self.shared, &self.outbox);
     }
 }
 
