@@ -323,6 +323,17 @@ fn a_file_is_no_data_directory() {
 }
 
 #[test]
+fn a_port_that_is_taken_is_named() {
+    let crew = Crew::new();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap();
+    let data = crew.path("data");
+    let up = crew.run(&["up", "--listen", &taken.to_string(), "--data", data.to_str().unwrap()]);
+    assert_eq!(code(&up), 1, "{up:?}");
+    assert!(stderr(&up).contains(&format!("port {} is in use", taken.port())), "{up:?}");
+}
+
+#[test]
 fn a_commit_says_first_what_happened_first() {
     let crew = Crew::new();
     let show = crew.make_show("show.mvr", 1);

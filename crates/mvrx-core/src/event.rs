@@ -312,13 +312,10 @@ impl fmt::Display for RequestFailure {
                 write!(f, "station {station} does not understand a request for its current state")
             }
             Self::EveryoneFailed { attempts } => {
-                f.write_str("every station that lists it was asked and none gave it:")?;
-                for (station, why) in attempts {
-                    write!(f, " {station}: {why};")?;
-                }
-                Ok(())
+                f.write_str("every station that lists it was asked and none gave it")?;
+                attempts.iter().try_for_each(|(station, why)| write!(f, "; {station}: {why}"))
             }
-            Self::NotKept { why } => write!(f, "the file arrived but could not be kept: {why}"),
+            Self::NotKept { why } => write!(f, "this machine could not keep the file: {why}"),
             Self::Cancelled => f.write_str("the request was cancelled"),
             Self::TooManyRequests { limit } => write!(f, "{limit} requests are under way already"),
             Self::LeftGroup => f.write_str("this station has left the group"),

@@ -83,7 +83,7 @@ impl DialError {
 #[non_exhaustive]
 pub enum ListenError {
     /// Every port that was tried is in use.
-    #[error("ports {first} to {last} are all in use")]
+    #[error("{}", in_use(*first, *last))]
     NoFreePort {
         /// First port tried.
         first: u16,
@@ -98,6 +98,14 @@ pub enum ListenError {
         /// What the system said.
         error: io::Error,
     },
+}
+
+fn in_use(first: u16, last: u16) -> String {
+    if first == last {
+        format!("port {first} is in use")
+    } else {
+        format!("ports {first} to {last} are all in use")
+    }
 }
 
 impl ListenError {
