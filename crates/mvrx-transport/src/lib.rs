@@ -1,6 +1,6 @@
-//! Moves MVR-xchange messages and files over one connection: TCP and in-memory.
+//! Moves MVR-xchange messages and files over one connection: TCP, WebSocket and in-memory.
 //!
-//! Turns an address into a [`Connection`] that carries whole messages ([`MessageReader::next`],
+//! Turns an address or a URL into a [`Connection`] that carries whole messages ([`MessageReader::next`],
 //! [`MessageWriter::send`]) and whole files (from a [`FileSource`], into a [`FileSink`]), both directions at once.
 //! It deliberately does not know what a message means, which reply belongs to which request, whether a file is
 //! wanted, or where files are kept: the core decides, the store keeps, and this crate moves bytes.
@@ -15,8 +15,8 @@
 //! - Everything runs inside a tokio runtime with I/O and time enabled; a current-thread one will do.
 //!
 //! [`Limits`] protects it: sizes, deadlines, idle times and numbers of connections, each with its named error.
-//! It mirrors TCP Mode of the specification (Table 66, Table 67), and what products in the field need beyond it:
-//! `docs/spec/transport.toml`.
+//! It mirrors TCP Mode of the specification (Table 66, Table 67) and WebSocket Mode ([`ws`]), and what products in the
+//! field need beyond them: `docs/spec/transport.toml`, `docs/spec/websocket.toml`.
 //!
 //! ```
 //! use mvrx_message::{Dialect, Leave, Message, StationUuid};

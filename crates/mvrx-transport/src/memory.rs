@@ -1,6 +1,7 @@
 //! Stations of one process that reach each other by address, without a socket.
 //!
-//! Everything but the socket is as in TCP Mode: the same packages, the same decoder, the same limits. Time is
+//! Everything but the socket is as in TCP Mode, or as in WebSocket Mode behind the handshake: the same packages or
+//! frames, the same decoders, the same limits. Stations of one mode reach each other. Time is
 //! tokio's alone, so a test may pause it. It does not know delay or loss: see [`crate::middleware::Faulty`]. A pipe holds
 //! 64 KiB in each direction, a listener 128 connections that nobody accepted yet.
 //!
@@ -15,13 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-use self::pipe::pipe;
+use self::pipe::{PipeEnd, pipe};
 use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError};
 use crate::limits::Limits;
 use crate::pump::FilePump;
 use crate::stream::{self, Origin};
 use crate::traits::{BoxFuture, Connection, Listener, Transport};
+use crate::ws::{self, Role};
 
 /// A network of one process. Clones are the same network.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,13 @@ pub struct MemoryTransport {
     wires: Arc<Mutex<Wires>>,
     ip: IpAddr,
     limits: Limits,
+    mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Tcp,
+    WebSocket,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +62,8 @@ impl MemoryNetwork {
     /// A station with this address.
     #[must_use]
     pub fn station(&self, ip: impl Into<IpAddr>) -> MemoryTransport {
-        MemoryTransport { wires: Arc::clone(&self.wires), ip: ip.into(), limits: Limits::default() }
+        let (wires, limits) = (Arc::clone(&self.wires), Limits::default());
+        MemoryTransport { wires, ip: ip.into(), limits, mode: Mode::Tcp }
     }
 }
 
@@ -62,6 +72,13 @@ impl MemoryTransport {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// In WebSocket Mode. A URL reaches a station by its address; there are no names here.
+    #[must_use]
+    pub fn with_websockets(mut self) -> Self {
+        self.mode = Mode::WebSocket;
         self
     }
 
@@ -92,26 +109,38 @@ impl MemoryTransport {
         let local = SocketAddr::new(self.ip, wires.last_port);
         drop(wires);
         let (ours, theirs) = pipe();
-        let inbound = stream::connection(
-            theirs,
-            (address, local),
-            self.limits,
-            FilePump::Portable,
-            Origin::Accepted(None),
-        );
+        let inbound = self.over(theirs, (address, local), Origin::Accepted(None), Role::Server);
         listener.try_send(inbound).map_err(|_| DialError::Refused { address })?;
-        Ok(stream::connection(ours, (local, address), self.limits, FilePump::Portable, Origin::Dialed))
+        Ok(self.over(ours, (local, address), Origin::Dialed, Role::Client))
+    }
+
+    fn over(&self, end: PipeEnd, ends: (SocketAddr, SocketAddr), origin: Origin, role: Role) -> Connection {
+        let pump = FilePump::Portable;
+        match self.mode {
+            Mode::Tcp => stream::connection(end, ends, self.limits, pump, origin),
+            Mode::WebSocket => ws::connection(end, ends, (self.limits, pump), origin, (role, &[])),
+        }
+    }
+
+    /// The address of a URL, in the mode that has URLs.
+    fn address_of(&self, to: Endpoint) -> Result<SocketAddr, DialError> {
+        match to {
+            Endpoint::Address(address) => Ok(address),
+            Endpoint::Url(url) if self.mode == Mode::WebSocket && !url.is_secure() => {
+                let ip = url.host().parse().map_err(|_| DialError::NameNotFound {
+                    host: url.host().to_owned(),
+                    error: io::ErrorKind::NotFound.into(),
+                })?;
+                Ok(SocketAddr::new(ip, url.port()))
+            }
+            endpoint @ Endpoint::Url(_) => Err(DialError::NotThisMode { endpoint }),
+        }
     }
 }
 
 impl Transport for MemoryTransport {
     fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>> {
-        Box::pin(async move {
-            match to {
-                Endpoint::Address(address) => self.connect(address),
-                endpoint @ Endpoint::Url(_) => Err(DialError::NotThisMode { endpoint }),
-            }
-        })
+        Box::pin(async move { self.connect(self.address_of(to)?) })
     }
 
     fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {

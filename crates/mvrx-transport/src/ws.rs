@@ -38,7 +38,7 @@ use crate::stream::{Link, Origin, Shared};
 use crate::traits::Connection;
 
 /// A link behind its handshake, with the bytes that came early.
-fn connection<L: Link>(
+pub(crate) fn connection<L: Link>(
     link: L,
     (local, peer): (SocketAddr, SocketAddr),
     (limits, pump): (Limits, FilePump),

@@ -79,6 +79,13 @@ transport_battery!(ws_with_the_blocking_pump, ws(FilePump::Blocking));
 transport_battery!(ws_with_the_portable_pump, ws(FilePump::Portable));
 transport_battery!(ws_over_any_stream, over_any_stream());
 transport_battery!(in_memory, memory());
+transport_battery!(ws_in_memory, websockets_in_memory());
+
+fn websockets_in_memory() -> Fixture {
+    let network = MemoryNetwork::new();
+    let station = |ip: [u8; 4]| network.station(ip).with_websockets();
+    Fixture::new(station([10, 0, 0, 2]), station([10, 0, 0, 1]), ([10, 0, 0, 1], 0).into())
+}
 
 /// Middleware that has nothing to do must not be noticed.
 fn wrapped() -> Fixture {

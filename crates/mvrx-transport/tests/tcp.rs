@@ -128,3 +128,19 @@ mod linux {
         panic!("{} calls were answered", answered.len());
     }
 }
+
+#[tokio::test]
+async fn a_url_reaches_a_station_in_memory_in_websocket_mode_alone() {
+    let network = MemoryNetwork::new();
+    let host = network.station([10, 0, 0, 1]).with_websockets();
+    let mut listener = host.listen(([10, 0, 0, 1], 8080).into()).await.unwrap();
+    let url = |text: &str| mvrx_transport::Endpoint::Url(text.parse().unwrap());
+    let client = network.station([10, 0, 0, 2]);
+    let error = client.dial(url("ws://10.0.0.1:8080/")).await.unwrap_err();
+    assert!(matches!(error, mvrx_transport::DialError::NotThisMode { .. }), "{error:?}");
+    let client = client.with_websockets();
+    let error = client.dial(url("ws://desk:8080/")).await.unwrap_err();
+    assert!(matches!(error, mvrx_transport::DialError::NameNotFound { .. }), "{error:?}");
+    client.dial(url("ws://10.0.0.1:8080/")).await.unwrap();
+    listener.accept().await.unwrap();
+}

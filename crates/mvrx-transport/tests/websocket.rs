@@ -5,6 +5,7 @@ mod raw;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mvrx_message::{Dialect, Leave, Message, StationUuid};
 use mvrx_transport::battery::{Sink, Source, unexpected};
@@ -123,7 +124,7 @@ async fn a_file_is_one_message_in_large_frames_or_many_of_the_size_asked_for() {
 }
 
 #[tokio::test]
-// proves: WSK-15
+// proves: WSK-10, WSK-15
 async fn a_file_is_read_from_as_many_messages_as_it_takes() {
     for pump in PUMPS {
         for piece in [1, 100, 8192, 65_536, 300_000] {
@@ -143,6 +144,13 @@ async fn a_file_is_read_from_as_many_messages_as_it_takes() {
                 expect(&mut ours, &leave(1)).await;
             };
             tokio::join!(writing, reading);
+            let mut pong = vec![0; 2 + b"still there".len()];
+            let answering = async { peer.read_exact(&mut pong).await.unwrap() };
+            tokio::select! {
+                _ = answering => {}
+                heard = ours.reader.next() => panic!("{heard:?}"),
+            }
+            assert_eq!(pong, raw::plain(Opcode::Pong, true, b"still there"));
         }
     }
 }
@@ -200,6 +208,30 @@ async fn a_file_above_the_limit_ends_the_connection_with_1009() {
         let mut all = Vec::new();
         peer.read_to_end(&mut all).await.unwrap();
         assert_eq!(all, [0x88, 2, 0x03, 0xf1]);
+    }
+}
+
+#[tokio::test]
+async fn frames_without_a_byte_of_the_file_are_no_progress() {
+    for pump in PUMPS {
+        let limits = Limits { file_idle: Duration::from_millis(50), ..Limits::default() };
+        let (mut ours, peer) = client_of(&with(limits).with_file_pump(pump)).await;
+        let (_from, mut to) = peer.into_split();
+        let flooding = tokio::spawn(async move {
+            to.write_all(&masked(Opcode::Binary, false, b"a")).await.unwrap();
+            let empty = masked(Opcode::Continuation, false, b"").repeat(10_000);
+            while to.write_all(&empty).await.is_ok() {}
+        });
+        assert!(matches!(ours.reader.next().await, Ok(Incoming::File { .. })));
+        let (sink, seen) = Sink::of(0);
+        let error = ours
+            .reader
+            .receive_file(Box::new(sink), None, &mut unexpected, Progress::new())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ReceiveError::FileStalled { .. }), "{error:?}");
+        assert!(!seen.finished());
+        flooding.await.unwrap();
     }
 }
 

@@ -140,7 +140,13 @@ fn take<L: Link>(
         }
         match read {
             Ok(0) => return Ok(Arrived::StreamEnded),
-            Ok(count) => transfer.put(count, unframing, now()),
+            Ok(count) => {
+                transfer.put(count, unframing, now());
+                // Frames without a byte of the file are no progress, however many come.
+                if unframing.wants() > 0 && transfer.pace.is_over(now()) {
+                    return Err(transfer.stalled());
+                }
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The disk gets what is here before the thread waits: whoever reads along sees it at once.
             Err(error) if error.kind() == ErrorKind::WouldBlock && !transfer.is_empty() => {

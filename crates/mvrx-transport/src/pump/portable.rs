@@ -111,6 +111,10 @@ pub(super) async fn receive<L: Link, U: Unframing>(
                 return Err(ReceiveError::Stream { received, error: ReadError::ConnectionBroken });
             }
             Ok(Ok(0)) => return Ok((transfer, unframing, Arrived::StreamEnded)),
+            // Frames without a byte of the file are no progress, however many come.
+            Ok(Ok(_)) if unframing.wants() > 0 && transfer.pace.is_over(Instant::now()) => {
+                return Err(transfer.stalled());
+            }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 return Err(ReceiveError::Stream { received, error: ReadError::Network(error) });

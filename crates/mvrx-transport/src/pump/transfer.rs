@@ -51,6 +51,11 @@ impl Transfer {
         self.pace.until()
     }
 
+    /// Time went by that was not the peer's.
+    pub(crate) fn start_anew(&mut self) {
+        self.pace.restart(Instant::now());
+    }
+
     pub(crate) fn stalled(&self) -> ReceiveError {
         ReceiveError::FileStalled {
             received: self.arrived(),

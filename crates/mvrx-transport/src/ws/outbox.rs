@@ -97,8 +97,9 @@ impl Outbox {
         if state.closing.is_some() {
             return false;
         }
-        let texts = std::mem::take(&mut state.texts);
-        state.frames.extend_from_slice(&texts);
+        let mut last = Vec::new();
+        state.drain_late(true, self, &mut last);
+        state.frames.append(&mut last);
         let code = state.closed_by_peer.unwrap_or(Some(code));
         append_close(code, self.key(), &mut state.frames);
         state.closing = Some(Instant::now());
@@ -197,6 +198,11 @@ impl State {
     fn drain(&mut self, texts: bool, outbox: &Outbox, into: &mut Vec<u8>) {
         into.extend_from_slice(self.frames.get(self.written..).unwrap_or_default());
         (self.frames, self.written) = (Vec::new(), 0);
+        self.drain_late(texts, outbox, into);
+    }
+
+    /// What stands behind the frames. After our close frame there is nothing.
+    fn drain_late(&mut self, texts: bool, outbox: &Outbox, into: &mut Vec<u8>) {
         if let Some(payload) = self.late_pong.take().filter(|_| self.closing.is_none()) {
             append_frame(Opcode::Pong, true, outbox.key(), &payload, into);
         }

@@ -320,7 +320,10 @@ impl<L: Link> Reader<L> {
             let broken = |error: ReadError| ReceiveError::Stream { received, error };
             match stream.stop.take() {
                 Some(Stop::Whole) => break,
-                Some(Stop::Text(json)) => between(understand(&json, &self.shared.limits.message)).await,
+                Some(Stop::Text(json)) => {
+                    between(understand(&json, &self.shared.limits.message)).await;
+                    transfer.start_anew();
+                }
                 Some(Stop::TooLong) => {
                     return Err(ReceiveError::FileLongerThanLimit { received, allowed: stream.allowed });
                 }
