@@ -23,6 +23,7 @@ use std::time::{Duration, SystemTime};
 use lan_mdns::wire::MESSAGE_BYTES;
 use lan_mdns::{Asking, Config, Input, LinkId, Lost, Mdns, Name, Output, Role, SeenId, Service, ServiceId};
 use mvrx_message::SERVICE_TYPE;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::instance::Announced;
@@ -50,6 +51,8 @@ pub struct LanDiscovery {
     ways: BTreeMap<LinkId, Way>,
     clock: Clock,
     look_at: Instant,
+    /// The system is being asked for its interfaces, on a thread of its own: it may take seconds while networks come and go.
+    looking: Option<JoinHandle<Option<Vec<if_addrs::Interface>>>>,
     table: Sightings,
     queue: EventQueue,
     heard: Heard,
@@ -71,6 +74,7 @@ struct Clock {
 
 enum Woken {
     Datagram(Received),
+    Looked(Option<Vec<if_addrs::Interface>>),
     Broken(String),
     Due,
 }
@@ -103,6 +107,7 @@ impl LanDiscovery {
             ways: BTreeMap::new(),
             clock: Clock { began: now, looked: now, wall: SystemTime::now() },
             look_at: now,
+            looking: None,
             table: Sightings::new(options.limits.clone()),
             queue: EventQueue::new(options.limits.queued_events),
             heard: Heard::default(),
@@ -113,7 +118,7 @@ impl LanDiscovery {
             stopped: false,
             options,
         };
-        this.look_around();
+        this.look_around(if_addrs::get_if_addrs().unwrap_or_default());
         let base = base_type().map_err(|error| refused(error.to_string()))?;
         this.step(Input::Browse(base));
         Ok(this)
@@ -125,13 +130,12 @@ impl LanDiscovery {
 
     /// Interfaces that came, went or changed, and whether the host slept.
     // req: DIS-INTERFACES, DIS-WAKE
-    fn look_around(&mut self) {
+    fn look_around(&mut self, found: Vec<if_addrs::Interface>) {
         let now = Instant::now();
         self.look_at = now + LOOK_EVERY;
         if self.clock.slept(now) {
             self.step(Input::Woke);
         }
-        let Ok(found) = if_addrs::get_if_addrs() else { return };
         let ways = ways::ways(&found, &self.options.interfaces);
         self.host = Host::new(found);
         self.table.set_networks(self.host.networks());
@@ -167,6 +171,10 @@ impl LanDiscovery {
                 Ok(received) => Woken::Datagram(received),
                 Err(error) => Woken::Broken(error.to_string()),
             },
+            found = answer(self.looking.as_mut()) => {
+                self.looking = None;
+                Woken::Looked(found)
+            }
             () = sleep_until(due) => Woken::Due,
         }
     }
@@ -174,7 +182,9 @@ impl LanDiscovery {
     fn due(&self) -> Instant {
         let machine = self.mdns.deadline().map(|at| self.clock.began + at);
         let doubted = self.doubted.iter().map(|(_, at)| *at).min();
-        [machine, doubted].into_iter().flatten().fold(self.look_at, Instant::min)
+        let look = self.looking.is_none().then_some(self.look_at);
+        // There is nearly always something due; a wait too long is ended by the interfaces.
+        [machine, doubted, look].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + LOOK_EVERY)
     }
 
     fn handle(&mut self, woken: Woken) {
@@ -190,14 +200,16 @@ impl LanDiscovery {
                 self.queue.problem(DiscoveryProblem::ResponderError { text });
                 self.stop();
             }
+            Woken::Looked(Some(found)) => self.look_around(found),
+            Woken::Looked(None) => self.look_at = Instant::now() + LOOK_EVERY,
             Woken::Due => self.on_time(),
         }
     }
 
     fn on_time(&mut self) {
         let now = Instant::now();
-        if self.look_at <= now {
-            self.look_around();
+        if self.look_at <= now && self.looking.is_none() {
+            self.looking = Some(tokio::task::spawn_blocking(|| if_addrs::get_if_addrs().ok()));
         }
         self.step(Input::Time);
         let (due, later): (Vec<_>, Vec<_>) = self.doubted.drain(..).partition(|(_, at)| *at <= now);
@@ -341,6 +353,16 @@ impl Clock {
         let passed_on_wall = wall.duration_since(self.wall).unwrap_or_default();
         (self.looked, self.wall) = (now, wall);
         passed > SLEPT || passed_on_wall > passed + SLEPT
+    }
+}
+
+/// The answer of the system; never, if it was not asked.
+async fn answer(
+    looking: Option<&mut JoinHandle<Option<Vec<if_addrs::Interface>>>>,
+) -> Option<Vec<if_addrs::Interface>> {
+    match looking {
+        Some(looking) => looking.await.ok().flatten(),
+        None => std::future::pending().await,
     }
 }
 
