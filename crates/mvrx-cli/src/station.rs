@@ -67,9 +67,10 @@ pub(crate) fn nobody(common: &Common, waited: f64, seen: &[StationInfo]) -> Fail
         .collect();
     if !silent.is_empty() {
         words.push_str(&format!("; no answer from {}", silent.join(", ")));
-    } else if waited < PATIENCE {
-        words.push_str("; some products answer after three seconds, so wait longer (--wait)");
     } else {
+        if waited < PATIENCE {
+            words.push_str("; some products answer after three seconds (--wait)");
+        }
         words.push_str("; is another group in use there (upper and lower case differ), or another network?");
     }
     Failure::nobody(words)

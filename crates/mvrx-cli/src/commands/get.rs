@@ -1,12 +1,11 @@
 //! `mvrx get`: fetches one file. Asks with an identity of its own, is not announced, and leaves when done.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{
-    CommitInfo, CommitSource, Event, Events, Fetched, Heard, Membership, RequestFailure, Source, Station,
-    StationInfo, Transfer,
+    CommitInfo, Event, Events, Fetched, Heard, Membership, RequestFailure, Source, Station, StationInfo,
+    Transfer,
 };
 use mvrx_store::FsStore;
 use serde_json::json;
@@ -81,44 +80,6 @@ async fn fetch(asking: &Station, events: &mut Events, args: &Get) -> Result<Got,
     }
 }
 
-/// What was seen while we looked.
-#[derive(Default)]
-struct Looked {
-    joined: BTreeMap<StationUuid, Instant>,
-    /// The commit that was made while we looked: the one thing whose place in time we know.
-    news: Option<FileUuid>,
-}
-
-impl Looked {
-    /// Takes notice; tells whether it was something new.
-    fn note(&mut self, heard: &Heard) -> bool {
-        let seen = match heard {
-            Heard::Event(seen) => seen,
-            Heard::Lagged { .. } => return true,
-            Heard::DiscoveryProblem { what } => {
-                show::note(&format!("mvrx: finding others: {what}"));
-                return false;
-            }
-        };
-        let now = Instant::now();
-        match &seen.event {
-            Event::StationJoined { station, .. } => {
-                self.joined.entry(*station).or_insert(now);
-                true
-            }
-            Event::CommitSeen { file, from, source } => {
-                // Its first list tells what was there before; what comes later has come now.
-                let first_list = self.joined.get(from).is_none_or(|at| now < *at + FIRST_LIST);
-                if *source == CommitSource::Announced || !first_list {
-                    self.news = Some(*file);
-                }
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
 /// Waits until somebody has what is wanted: an id or a name as soon as it is seen, the latest when the group has had time to tell.
 async fn find(
     asking: &Station,
@@ -128,7 +89,6 @@ async fn find(
     let end = Instant::now() + station::duration(args.wait);
     let latest = pick::is_latest(&args.what);
     let mut quiet_at = Instant::now() + SETTLED;
-    let mut looked = Looked::default();
     loop {
         let all = asking.stations().await?;
         let commits = asking.commits().await?;
@@ -147,7 +107,7 @@ async fn find(
         };
         if let Some(from) = from {
             let source = from.map_or(Source::Any, Source::Station);
-            match choose(&args.what, &commits, &members, from, &looked) {
+            match choose(&args.what, &commits, &members, from) {
                 Meant::One(file) if !latest || quiet => return Ok((Some(file), source)),
                 Meant::Several(which) if quiet => return Err(words::ambiguous_file(&args.what, &which)),
                 Meant::None if last_look && latest && !members.is_empty() => return Ok((None, source)),
@@ -158,11 +118,25 @@ async fn find(
         tokio::select! {
             heard = events.next() => {
                 let heard = heard.ok_or_else(|| Failure::local("the station has stopped"))?;
-                if looked.note(&heard) {
+                if is_news(&heard) {
                     quiet_at = Instant::now() + SETTLED;
                 }
             }
             () = tokio::time::sleep_until(if quiet { end } else { end.min(quiet_at) }) => {}
+        }
+    }
+}
+
+/// Whether there is more to choose from now.
+fn is_news(heard: &Heard) -> bool {
+    match heard {
+        Heard::Event(seen) => {
+            matches!(seen.event, Event::StationJoined { .. } | Event::CommitSeen { .. })
+        }
+        Heard::Lagged { .. } => true,
+        Heard::DiscoveryProblem { what } => {
+            show::note(&format!("mvrx: finding others: {what}"));
+            false
         }
     }
 }
@@ -172,13 +146,9 @@ fn choose(
     commits: &[CommitInfo],
     members: &[StationInfo],
     from: Option<StationUuid>,
-    looked: &Looked,
 ) -> Meant<FileUuid> {
     let found = if pick::is_latest(what) {
-        match (pick::latest(commits, members, from), looked.news) {
-            (Meant::Several(_), Some(news)) => return Meant::One(news),
-            (found, _) => found,
-        }
+        pick::latest(commits, members, from)
     } else {
         pick::commit(what, commits, members, from)
     };
@@ -250,6 +220,3 @@ fn progress_bar() -> indicatif::ProgressBar {
 
 /// The group is taken to have told all it has after this long without news.
 const SETTLED: Duration = Duration::from_secs(2);
-
-/// A station's first list comes with its answer to our JOIN; the next one with our next JOIN, two seconds later.
-const FIRST_LIST: Duration = Duration::from_millis(800);
