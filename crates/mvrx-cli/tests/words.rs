@@ -278,6 +278,26 @@ fn a_full_disk_is_this_machines_failure_and_names_file_and_folder() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_disk_that_fills_while_a_file_arrives_is_this_machines_failure_and_leaves_nothing() {
+    let crew = Crew::new();
+    let peer = Peer::new(1, "Desk");
+    let show = Listed::new(1, &peer, "show.mvr", &[7; 4 << 20]);
+    peer.lists(&[&show]);
+    let folder = crew.folder("folder");
+    let script =
+        "trap '' XFSZ; ulimit -f 512; exec \"$0\" get show.mvr -o \"$1\" --peer \"$2\" --interface lo";
+    let full = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_mvrx"), folder.to_str().unwrap(), &peer.at()])
+        .env("HOME", crew.folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(code(&full), 1, "{full:?}");
+    assert!(stderr(&full).contains(folder.to_str().unwrap()), "{full:?}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
 fn who_does_not_answer_is_named() {
     let crew = Crew::new();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -80,7 +80,11 @@ pub(super) fn not_fetched(
     use RequestFailure as F;
     let why = events::request_failure(failure, &|station| name_of(station, stations));
     match failure {
-        F::NotKept { .. } | F::LeftGroup | F::Cancelled | F::TooManyRequests { .. } => Failure::local(why),
+        F::NotKept { why } => {
+            let folder = args.output.display();
+            Failure::local(format!("the file cannot be kept in {folder}: {}", show::tame(why)))
+        }
+        F::LeftGroup | F::Cancelled | F::TooManyRequests { .. } => Failure::local(why),
         _ if file.is_none() => {
             let group = &args.common.group;
             let who = match &args.from {
