@@ -15,6 +15,9 @@ with open(show, "wb") as file:
     for at in range(0, mib << 20, 64 << 20):
         file.seek(at)
         file.write(at.to_bytes(8, "big"))
+    # It begins as a zip archive does; what is none at all is refused.
+    file.seek(0)
+    file.write(b"PK\x03\x04")
 environment = dict(os.environ, HOME=folder)
 common = ["--interface", "lo", "--mdns-port", "15353"]
 

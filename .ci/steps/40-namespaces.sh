@@ -37,7 +37,7 @@ wait_for() { # file, words
     echo "no line with \"$2\" in:"; cat "$1"; return 1
 }
 
-head -c 3000000 /dev/urandom >"$folder/show.mvr"
+python3 -c 'import os, sys, zipfile; zipfile.ZipFile(sys.argv[1], "w").writestr("GeneralSceneDescription.xml", os.urandom(3000000))' "$folder/show.mvr"
 mkdir "$folder/received"
 in_ns a "$mvrx" up --name A "$folder/show.mvr" >"$folder/a.log" 2>&1 & pids+=($!)
 in_ns b "$mvrx" up --name B --get all --dir "$folder/received" >"$folder/b.log" 2>&1 & pids+=($!)
