@@ -38,7 +38,7 @@ impl Mdns {
         records.extend(message.additionals);
         records.truncate(self.config.limits.records_per_message);
         self.check_conflicts(link, &records);
-        self.hear_own(link, &records);
+        self.hear_own(link, source, &records);
         self.datagrams += 1;
         let speaker = Speaker { now: self.now, link, source, datagram: self.datagrams };
         self.take_in(speaker, &records);

@@ -180,6 +180,11 @@ impl Mdns {
         self.ask_again();
     }
 
+    /// Whether this is an address of ours on any link.
+    pub(crate) fn is_this_host(&self, source: std::net::IpAddr) -> bool {
+        self.links.values().any(|state| state.info.addresses.iter().any(|(ip, _)| *ip == source))
+    }
+
     pub(crate) fn send(&mut self, link: LinkId, to: To, messages: Vec<Vec<u8>>) {
         for bytes in messages {
             self.counts.sent += 1;

@@ -207,9 +207,7 @@ impl Mdns {
     // req: MDNS-DUPLICATE-QUESTION
     pub(crate) fn suppress_asks(&mut self, link: LinkId, source: SocketAddr, query: &Message) {
         // Our own questions come back to us.
-        let own =
-            self.links.values().any(|state| state.info.addresses.iter().any(|(ip, _)| *ip == source.ip()));
-        if own {
+        if self.is_this_host(source.ip()) {
             return;
         }
         if query.truncated || !query.authorities.is_empty() {

@@ -11,7 +11,7 @@
 //!
 //! Everything that an asker needs next comes along in the same message.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::io::{LinkId, To};
@@ -224,8 +224,12 @@ impl Mdns {
 
     /// Somebody else has said what we were about to say (RFC 6762, 7.4), or something that is ours for too short a time (6.6).
     // req: MDNS-DUPLICATE-ANSWER
-    pub(crate) fn hear_own(&mut self, link: LinkId, records: &[Record]) {
+    pub(crate) fn hear_own(&mut self, link: LinkId, source: IpAddr, records: &[Record]) {
         let now = self.now;
+        // Our own words coming back answer nobody's later question.
+        if self.is_this_host(source) {
+            return;
+        }
         let Some(state) = self.links.get_mut(&link) else { return };
         let (mut said, mut short) = (Vec::new(), Vec::new());
         for (id, service) in &self.services {
@@ -246,11 +250,8 @@ impl Mdns {
             }
         }
         for own in said {
-            // Only what others may say for us; our own words that come back to us were sent a moment ago.
-            if own.1.is_shared()
-                && state.pending.get(&own).is_some_and(|p| !p.along)
-                && state.said.get(&own) != Some(&now)
-            {
+            // Only what others may say for us.
+            if own.1.is_shared() && state.pending.get(&own).is_some_and(|p| !p.along) {
                 state.pending.remove(&own);
             }
         }
