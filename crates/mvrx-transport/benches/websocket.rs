@@ -61,20 +61,38 @@ fn main() {
     let (mib, rounds) = (setting("MVRX_BENCH_MIB", 128), setting("MVRX_BENCH_ROUNDS", 3));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     println!("{mib} MiB, {rounds} rounds; down: server to client, up: client to server (masked)");
-    let mut times = vec![Vec::new(); ROWS.len()];
-    for _ in 0..rounds {
-        for (times, (_, run)) in times.iter_mut().zip(ROWS) {
-            times.push(run(&runtime, mib).as_secs_f64());
+    let mut rows = vec![(Vec::new(), Vec::new()); ROWS.len()];
+    for round in 0..rounds {
+        for row in 0..ROWS.len() {
+            // Another one is the first each time.
+            let row = (row + round) % ROWS.len();
+            let before = processor_time();
+            rows[row].0.push(ROWS[row].1(&runtime, mib).as_secs_f64());
+            rows[row].1.push(processor_time() - before);
         }
     }
-    for (times, (name, _)) in times.iter().zip(ROWS) {
-        println!("{name:24} {:6.2} GiB/s", mib as f64 / 1024.0 / median(times.clone()));
+    let gib = mib as f64 / 1024.0;
+    for ((times, processor), (name, _)) in rows.iter().zip(ROWS) {
+        let (time, processor) = (median(times.clone()), median(processor.clone()));
+        println!("{name:24} {:6.2} GiB/s, {:.2} s of processor for each GiB", gib / time, processor / gib);
     }
     for (one, other, goal) in RATIOS {
-        let of = |name: &str| &times[ROWS.iter().position(|row| row.0 == name).unwrap()];
-        let ratios = of(one).iter().zip(of(other)).map(|(one, other)| other / one).collect();
-        println!("{one} / {other}: {:.2} (median of the rounds; goal: {goal})", median(ratios));
+        let of = |name: &str| &rows[ROWS.iter().position(|row| row.0 == name).unwrap()];
+        let ratio = |one: &[f64], other: &[f64]| median(one.iter().zip(other).map(|(a, b)| b / a).collect());
+        let (one_row, other_row) = (of(one), of(other));
+        let (time, processor) = (ratio(&one_row.0, &other_row.0), ratio(&one_row.1, &other_row.1));
+        println!(
+            "{one} / {other}: {time:.2} by time (goal: {goal}), {processor:.2} by processor; medians of the rounds"
+        );
     }
+}
+
+/// Seconds that this process has used, of all processors, where the system tells.
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: Vec<f64> = behind_name.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
+    ticks.iter().sum::<f64>() / 100.0
 }
 
 fn setting(name: &str, default: usize) -> usize {

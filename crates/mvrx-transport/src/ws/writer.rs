@@ -62,10 +62,6 @@ impl<L: Link> MessageWriter for Writer<L> {
 
     fn set_file_style(&mut self, style: FileStyle) {
         self.style = style;
-        if style != FileStyle::OneMessage {
-            // Whoever wants messages to pass wants them to pass what the system holds, too.
-            self.shared.link.hold_little();
-        }
     }
 
     fn aside(&self) -> Option<Box<dyn Aside>> {
@@ -143,6 +139,8 @@ impl<L: Link> Writer<L> {
         let mut first = Vec::new();
         self.outbox.begin(&mut first);
         self.write(&first).await.map_err(SendFileError::Unusable)?;
+        // What goes between is to pass what the system holds, too; and what it holds is still in the cache.
+        self.shared.link.hold_little();
         let frames = FileFrames::new(Arc::clone(&self.outbox), self.style);
         let outcome = pump::send(&self.shared, source, frames, progress).await;
         if outcome.as_ref().err().is_none_or(|error| error.scope() == Scope::Message) {
