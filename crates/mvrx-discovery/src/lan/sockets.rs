@@ -1,10 +1,11 @@
 //! Two UDP sockets, one per address family, that hear multicast on chosen interfaces and tell on which one.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket as StdSocket};
 
 use lan_mdns::To;
-use socket_pktinfo::PktInfoUdpSocket;
+use socket_pktinfo::{PktInfo, PktInfoUdpSocket};
 use socket2::{Domain, SockAddr, SockRef};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -152,13 +153,32 @@ impl Family {
     /// The next datagram, if there is one.
     fn take(&self, buffer: &mut [u8], v6: bool) -> Option<Received> {
         let waiting = self.waiting.as_ref()?;
-        let (length, info) = waiting.try_io(Interest::READABLE, || self.socket.recv(buffer)).ok()?;
+        let (length, info) = waiting.try_io(Interest::READABLE, || self.read(waiting, buffer)).ok()?;
         let index = u32::try_from(info.if_index).ok()?;
         let unicast = match info.addr_dst {
             IpAddr::V4(v4) => v4 != GROUP_V4,
             IpAddr::V6(v6) => v6 != GROUP_V6,
         };
         Some(Received { index, v6, source: info.addr_src, unicast, length })
+    }
+}
+
+impl Family {
+    /// Reads the next datagram that is not empty. An empty one is taken off the queue and reported as whatever error there was before,
+    /// "nothing there" mostly, and the runtime would wait for the next one beside a full queue: so it is looked whether something is there.
+    fn read(&self, waiting: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, PktInfo)> {
+        for _ in 0..EMPTY_IN_A_ROW {
+            match self.socket.recv(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut first = [MaybeUninit::uninit()];
+                    if SockRef::from(waiting).peek(&mut first).is_err() {
+                        return Err(error);
+                    }
+                }
+                read => return read,
+            }
+        }
+        Err(io::ErrorKind::Interrupted.into())
     }
 }
 
@@ -174,3 +194,6 @@ const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 
 /// RFC 6762, 11: datagrams go out with this time to live.
 const HOPS: u32 = 255;
+
+/// Somebody who sends nothing but empty datagrams does not keep us from everything else.
+const EMPTY_IN_A_ROW: usize = 64;
