@@ -1,7 +1,8 @@
 //! The commits that are known, in order of arrival, and who lists each.
 //!
 //! "Latest" is the last one that arrived: no clock of another machine is trusted. A commit is known by its FileUUID; told again it changes
-//! nothing but who lists it, and where in its list. A commit addressed to others (ForStationsUUID) never gets in here, so it is neither listed nor served.
+//! nothing but who lists it, and where in its list. In a station a commit addressed to others (ForStationsUUID) never gets in here, so it
+//! is neither listed nor served; in a host it does, for those it is for.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,13 @@ pub(crate) struct Entry {
     pub(crate) commit: Commit,
     pub(crate) held: bool,
     pub(crate) holders: BTreeMap<StationUuid, u64>,
+}
+
+impl Entry {
+    /// Whether we have the file or a station that is here lists it.
+    pub(crate) fn is_available(&self) -> bool {
+        self.held || !self.holders.is_empty()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -139,6 +147,33 @@ impl History {
         let mut newest: Vec<Commit> = self.visible_to(station).rev().take(most).cloned().collect();
         newest.reverse();
         newest
+    }
+
+    /// The newest commits that `station` may know of and somebody can give, oldest first: more than `most` would not fit a message.
+    pub(crate) fn newest_listed_to(&self, station: StationUuid, most: usize) -> Vec<Commit> {
+        let listed = self.entries().rev().filter(|e| e.is_available() && is_for(&e.commit, Some(station)));
+        let mut newest: Vec<Commit> = listed.take(most).map(|e| e.commit.clone()).collect();
+        newest.reverse();
+        newest
+    }
+
+    /// Every commit known, in order of arrival.
+    pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.by_arrival.values()
+    }
+
+    /// The file of a commit is no longer in our store.
+    pub(crate) fn release(&mut self, file: FileUuid) {
+        if let Some(entry) = self.entry_mut(file) {
+            entry.held = false;
+        }
+    }
+
+    /// Nothing is known of a commit any more.
+    pub(crate) fn forget(&mut self, file: FileUuid) {
+        if let Some(arrival) = self.arrivals.remove(&file) {
+            self.by_arrival.remove(&arrival);
+        }
     }
 
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {

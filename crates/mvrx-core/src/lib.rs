@@ -21,6 +21,8 @@
 //!
 //! Everything held is bounded by [`Limits`]; everything waited for by a [`Timer`] with a default in [`Timers`].
 //!
+//! The host of a session in WebSocket mode is a machine of its own: [`host::Host`].
+//!
 //! ```
 //! use std::time::Duration;
 //! use mvrx_core::{Config, Core, Input, Output};
@@ -40,6 +42,7 @@ mod exchange;
 mod fetch;
 mod fetching;
 mod history;
+pub mod host;
 mod inbound;
 mod input;
 mod lanes;

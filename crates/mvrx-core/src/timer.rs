@@ -92,20 +92,26 @@ impl Timers {
 }
 
 /// Which timer rings next. Setting a timer that runs moves it.
-#[derive(Debug, Default)]
-pub(crate) struct Agenda {
-    by_time: BTreeSet<(Duration, Timer)>,
-    running: BTreeMap<Timer, Duration>,
+#[derive(Debug)]
+pub(crate) struct Agenda<T = Timer> {
+    by_time: BTreeSet<(Duration, T)>,
+    running: BTreeMap<T, Duration>,
 }
 
-impl Agenda {
-    pub(crate) fn set(&mut self, timer: Timer, at: Duration) {
+impl<T> Default for Agenda<T> {
+    fn default() -> Self {
+        Self { by_time: BTreeSet::new(), running: BTreeMap::new() }
+    }
+}
+
+impl<T: Copy + Ord> Agenda<T> {
+    pub(crate) fn set(&mut self, timer: T, at: Duration) {
         self.clear(timer);
         self.running.insert(timer, at);
         self.by_time.insert((at, timer));
     }
 
-    pub(crate) fn clear(&mut self, timer: Timer) {
+    pub(crate) fn clear(&mut self, timer: T) {
         if let Some(at) = self.running.remove(&timer) {
             self.by_time.remove(&(at, timer));
         }
@@ -116,7 +122,7 @@ impl Agenda {
     }
 
     /// Takes the earliest timer that is due.
-    pub(crate) fn take_due(&mut self, now: Duration) -> Option<Timer> {
+    pub(crate) fn take_due(&mut self, now: Duration) -> Option<T> {
         let (at, timer) = *self.by_time.first()?;
         if at > now {
             return None;
@@ -125,7 +131,7 @@ impl Agenda {
         Some(timer)
     }
 
-    pub(crate) fn timers(&self) -> impl Iterator<Item = Timer> + '_ {
+    pub(crate) fn timers(&self) -> impl Iterator<Item = T> + '_ {
         self.running.keys().copied()
     }
 }

@@ -1,0 +1,151 @@
+//! Commits: from each station to all others (Figure 7), and from us to all (Figure 8).
+
+use mvrx_message::{Commit, FileUuid, Message, Reply, StationUuid};
+
+use super::{
+    Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, Output, StandingAction, StandingEvent, refuse,
+};
+use crate::history::{Noted, is_for};
+use crate::{CommitSource, ConnId};
+
+impl Host {
+    pub(super) fn on_commit(&mut self, conn: ConnId, commit: &Commit) {
+        let station = self.links.get(&conn).and_then(|link| link.station);
+        let (reply, news) = match (self.stand(conn, StandingEvent::Commit), station) {
+            (StandingAction::Serve, Some(station)) => self.take_commit(station, commit),
+            (StandingAction::RefuseFilesOnly, _) => (refuse(FILES_ONLY), None),
+            _ => (refuse(JOIN_FIRST), None),
+        };
+        // The sender's answer first: it may wait for it.
+        self.send(conn, Message::CommitRet(reply));
+        if let (Some(news), Some(from)) = (news, station) {
+            self.relay_commit(news, from);
+            self.bound_commits();
+        }
+    }
+
+    fn take_commit(&mut self, from: StationUuid, commit: &Commit) -> (Reply, Option<FileUuid>) {
+        match self.note(from, commit, CommitSource::Announced) {
+            Noted::New => (Reply::ok(), Some(commit.file)),
+            // req: HST-09
+            Noted::Known => (Reply::ok(), None),
+            Noted::Contradicts => (refuse("this FileUUID is known with another FileSize"), None),
+        }
+    }
+
+    /// Takes what a JOIN lists, and tells the others of what is new to the session.
+    pub(super) fn note_commits(&mut self, from: StationUuid, commits: &[Commit], source: CommitSource) {
+        let news: Vec<FileUuid> = commits
+            .iter()
+            .filter(|commit| self.note(from, commit, source) == Noted::New)
+            .map(|commit| commit.file)
+            .collect();
+        let most = self.config.limits.announced_at_join;
+        if news.len() > most {
+            self.limit(LimitReached::AnnouncedAtJoin);
+        }
+        for file in news.iter().skip(news.len().saturating_sub(most)) {
+            self.relay_commit(*file, from);
+        }
+        self.bound_commits();
+    }
+
+    fn note(&mut self, from: StationUuid, commit: &Commit, source: CommitSource) -> Noted {
+        let noted = self.history.note(commit, from, source);
+        if noted == Noted::New {
+            if is_for(commit, Some(self.config.station)) {
+                self.event(Event::CommitSeen { file: commit.file, from, source });
+            }
+            self.want_kept(commit.file);
+        }
+        noted
+    }
+
+    /// COMMIT to every joined station that it is for, but the one that told and the one that made it.
+    // req: HST-07, HST-08
+    fn relay_commit(&mut self, file: FileUuid, from: StationUuid) {
+        let stations = self.announce(file, Some(from));
+        self.event(Event::CommitRelayed { file, from, stations });
+    }
+
+    /// A commit of ours goes to everybody it is for; `but`: who gets the file anyway.
+    // req: HST-10
+    pub(super) fn publish(&mut self, mut commit: Commit, but: Option<StationUuid>) {
+        commit.station = Some(self.config.station);
+        let file = commit.file;
+        self.history.hold(commit);
+        let stations = self.announce(file, but);
+        self.event(Event::CommitPublished { file, stations });
+        self.bound_commits();
+    }
+
+    pub(super) fn restore(&mut self, commit: Commit) {
+        let (file, length) = (commit.file, commit.file_size);
+        let own = commit.station.is_none_or(|station| station == self.config.station);
+        if !self.holds(file) && !own {
+            self.kept.push_back((file, length));
+        }
+        self.history.hold(commit);
+        self.bound_commits();
+    }
+
+    fn announce(&mut self, file: FileUuid, but: Option<StationUuid>) -> usize {
+        let Some(commit) = self.history.entry(file).map(|entry| entry.commit.clone()) else { return 0 };
+        let to: Vec<ConnId> = self
+            .members
+            .iter()
+            .filter(|(station, _)| {
+                Some(**station) != but
+                    && Some(**station) != commit.station
+                    && is_for(&commit, Some(**station))
+            })
+            .map(|(_, member)| member.conn)
+            .collect();
+        for conn in &to {
+            self.send(*conn, Message::Commit(commit.clone()));
+        }
+        to.len()
+    }
+
+    /// Some products show only what is pushed.
+    pub(super) fn push_newest(&mut self, conn: ConnId, station: StationUuid) {
+        let wants = self.members.get(&station).is_some_and(|m| m.product.wants_commit_after_join());
+        if !wants {
+            return;
+        }
+        let newest = self.history.newest_listed_to(station, 1).pop();
+        if let Some(commit) = newest.filter(|commit| commit.station != Some(station)) {
+            self.send(conn, Message::Commit(commit));
+        }
+    }
+
+    pub(super) fn on_commit_ret(&mut self, conn: ConnId, reply: &Reply) {
+        // Nobody waits for it: one product never sends it.
+        let station = self.links.get(&conn).and_then(|link| link.station);
+        if let Some(station) = station.filter(|_| !reply.ok) {
+            self.event(Event::CommitRefused { station, message: reply.message.clone() });
+        }
+    }
+
+    /// Makes room: first goes what we do not hold, then what was relayed and nobody is being sent.
+    fn bound_commits(&mut self) {
+        let most = self.config.limits.commits;
+        if self.history.len() <= most {
+            return;
+        }
+        self.limit(LimitReached::Commits);
+        self.history.shrink_to(most);
+        let mut at = 0;
+        while self.history.len() > most {
+            let Some((file, _)) = self.kept.get(at).copied() else { return };
+            if self.is_in_use(file) {
+                at += 1;
+                continue;
+            }
+            self.kept.remove(at);
+            self.history.forget(file);
+            self.out.push_back(Output::ForgetFile { file });
+            self.event(Event::FileDropped { file });
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Who the host is, how it behaves, and how much it may hold.
+
+use mvrx_message::{MvrVersion, StationUuid};
+
+use super::Timers;
+
+/// Who this host is and how it behaves; given once, at the start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Our StationUUID; persistent across restarts. A host is a station of its session.
+    pub station: StationUuid,
+    /// Our StationName, shown to people.
+    pub station_name: String,
+    /// The application's name, the `Provider` of JOIN_RET (Table 69).
+    pub provider: String,
+    /// The newest MVR version our application reads, sent in JOIN_RET.
+    pub version: MvrVersion,
+    /// Whether a REQUEST to us without FileUUID is answered by [`super::Output::Export`]; otherwise by the session's newest file.
+    pub exporter: bool,
+    /// Whether every committed file is fetched as soon as it is announced, so that it outlives its author's stay. Otherwise files are kept
+    /// as they are relayed.
+    pub gather: bool,
+    /// How much may be held.
+    pub limits: Limits,
+    /// How long things may take.
+    pub timers: Timers,
+}
+
+impl Config {
+    /// A host with default limits and timers that speaks MVR 1.6 and keeps all files.
+    #[must_use]
+    pub fn new(station: StationUuid, station_name: &str, provider: &str) -> Self {
+        Self {
+            station,
+            station_name: station_name.to_owned(),
+            provider: provider.to_owned(),
+            version: MvrVersion { major: 1, minor: 6 },
+            exporter: false,
+            gather: true,
+            limits: Limits::default(),
+            timers: Timers::default(),
+        }
+    }
+}
+
+/// How much a host may hold. Each one that keeps something out is told by [`super::Event::LimitReached`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once, joined or not; further ones are closed.
+    pub connections: usize,
+    /// Stations joined at once; a JOIN above it is answered with OK:false.
+    pub stations: usize,
+    /// Commits remembered; the oldest whose file we do not hold goes first, then the oldest that was relayed, with its file. Those of our
+    /// own application stay, so it is a bound for what others cause.
+    pub commits: usize,
+    /// Newly listed commits of one JOIN that are told to the others by COMMIT: the newest; JOIN lists the rest.
+    pub announced_at_join: usize,
+    /// REQUESTs of one connection that are not answered yet; at one more it is closed, since an answer out of order would be a wrong one.
+    pub asks: usize,
+    /// Files read from owners at once, waiting ones included; a REQUEST that needs one more is answered with OK:false.
+    pub relays: usize,
+    /// Of these, reads that only we want.
+    pub gathering: usize,
+    /// Reads that wait for one owner's connection; with more, the next holder is asked.
+    pub queued: usize,
+    /// Owners asked for one file before it is given up.
+    pub attempts: usize,
+    /// Files sent at once; further ones wait for their turn.
+    pub sending: usize,
+    /// Requests of our own application at once.
+    pub requests: usize,
+    /// Bytes of relayed files kept; the oldest go first. Files of our own application do not count.
+    pub kept_bytes: u64,
+    /// Relayed files kept; the oldest go first.
+    pub kept_files: usize,
+    /// Messages without sense on one connection, before it is closed.
+    pub errors: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            stations: 512,
+            commits: 16_384,
+            announced_at_join: 64,
+            asks: 16,
+            relays: 128,
+            gathering: 4,
+            queued: 32,
+            attempts: 16,
+            sending: 128,
+            requests: 256,
+            kept_bytes: 64 << 30,
+            kept_files: 8_192,
+            errors: 32,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What the application and its operator are told.
+
+use std::net::SocketAddr;
+
+use mvrx_message::{FileUuid, Product, Quirk, StationUuid};
+
+use crate::{CommitSource, RequestId};
+
+/// One thing worth telling a person or an application.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A station is one of the session now.
+    StationJoined {
+        /// Which.
+        station: StationUuid,
+        /// Its name.
+        name: String,
+        /// Its application.
+        provider: String,
+        /// What we take that application for.
+        product: Product,
+        /// Where from.
+        address: SocketAddr,
+    },
+    /// A station has another name now.
+    StationRenamed {
+        /// Which.
+        station: StationUuid,
+        /// Its name until now.
+        from: String,
+        /// Its name from now on.
+        to: String,
+    },
+    /// A station connected anew; its older connection is closed.
+    StationReplaced {
+        /// Which.
+        station: StationUuid,
+        /// Its name.
+        name: String,
+        /// Where the older connection came from.
+        from: SocketAddr,
+        /// Where the newer one comes from.
+        to: SocketAddr,
+    },
+    /// A joined station has a second connection, for files.
+    FilesAttached {
+        /// Which.
+        station: StationUuid,
+    },
+    /// A station sent LEAVE.
+    StationLeft {
+        /// Which.
+        station: StationUuid,
+    },
+    /// A station's connection ended without LEAVE.
+    StationLost {
+        /// Which.
+        station: StationUuid,
+        /// Its name.
+        name: String,
+        /// Why, in words.
+        why: String,
+    },
+    /// A JOIN was answered with OK:false.
+    JoinRefused {
+        /// Who.
+        station: StationUuid,
+        /// Where from.
+        address: SocketAddr,
+        /// What it was told.
+        message: String,
+    },
+    /// A commit of another station, for us or for everybody, is known now.
+    CommitSeen {
+        /// Which.
+        file: FileUuid,
+        /// Who told.
+        from: StationUuid,
+        /// How.
+        source: CommitSource,
+    },
+    /// A commit was passed on.
+    CommitRelayed {
+        /// Which.
+        file: FileUuid,
+        /// Who told.
+        from: StationUuid,
+        /// To how many stations.
+        stations: usize,
+    },
+    /// A commit of ours was announced.
+    CommitPublished {
+        /// Which.
+        file: FileUuid,
+        /// To how many stations.
+        stations: usize,
+    },
+    /// A station answered a COMMIT with OK:false.
+    CommitRefused {
+        /// Who.
+        station: StationUuid,
+        /// Its reason.
+        message: String,
+    },
+    /// An owner is being asked for a file.
+    ReadStarted {
+        /// Which.
+        file: FileUuid,
+        /// Whom.
+        from: StationUuid,
+        /// How many stations wait for it.
+        askers: usize,
+    },
+    /// An owner did not give a file; the next one is asked.
+    AttemptFailed {
+        /// Which.
+        file: FileUuid,
+        /// Who.
+        from: StationUuid,
+        /// Why, in words.
+        why: String,
+    },
+    /// Nobody gave a file.
+    ReadFailed {
+        /// Which.
+        file: FileUuid,
+        /// Why, in words.
+        why: String,
+    },
+    /// A relayed file is in our store.
+    FileKept {
+        /// Which.
+        file: FileUuid,
+        /// How many bytes.
+        length: u64,
+    },
+    /// A relayed file is not in our store, though it arrived.
+    FileNotKept {
+        /// Which.
+        file: FileUuid,
+        /// Why, in words.
+        why: String,
+    },
+    /// A kept file made room for newer ones.
+    FileDropped {
+        /// Which.
+        file: FileUuid,
+    },
+    /// A whole file came whose length is not the FileSize announced for it.
+    FileSizeDiffers {
+        /// Which.
+        file: FileUuid,
+        /// Who sent it.
+        from: StationUuid,
+        /// The FileSize of the commit, bytes.
+        announced: u64,
+        /// What came, bytes.
+        received: u64,
+    },
+    /// A file is being sent to a station.
+    Serving {
+        /// Which.
+        file: FileUuid,
+        /// To whom.
+        station: StationUuid,
+    },
+    /// A file was sent whole.
+    Served {
+        /// Which.
+        file: FileUuid,
+        /// To whom.
+        station: StationUuid,
+        /// How many bytes.
+        length: u64,
+    },
+    /// A REQUEST was answered with OK:false.
+    RequestRefused {
+        /// Which file; `None`: "your current state".
+        file: Option<FileUuid>,
+        /// Who asked.
+        station: StationUuid,
+        /// What it was told.
+        message: String,
+    },
+    /// A REQUEST ended without an answer, because whoever asked left, is no longer connected, or got a part of the file.
+    RequestAbandoned {
+        /// Which file.
+        file: Option<FileUuid>,
+        /// Who asked.
+        station: StationUuid,
+        /// Why, in words.
+        why: String,
+    },
+    /// A file that our application requested is in the store.
+    RequestDone {
+        /// Which request.
+        request: RequestId,
+        /// Which file.
+        file: FileUuid,
+    },
+    /// A request of our application ended without the file.
+    RequestFailed {
+        /// Which request.
+        request: RequestId,
+        /// Why, in words.
+        why: String,
+    },
+    /// A station deviates from the specification in a way that is tolerated; told once for each stay and deviation.
+    Quirk {
+        /// Which.
+        station: StationUuid,
+        /// How.
+        quirk: Quirk,
+    },
+    /// Somebody sent what cannot be read or has no place in the exchange.
+    PeerError {
+        /// Who, once joined.
+        station: Option<StationUuid>,
+        /// Where from.
+        address: SocketAddr,
+        /// What is wrong, in words.
+        what: String,
+    },
+    /// A station proposes to move the session (MVR_NEW_SESSION_HOST). It was answered with OK:false; nothing changed.
+    MoveProposed {
+        /// Who.
+        station: StationUuid,
+        /// The proposed ServiceName, may be empty.
+        service_name: String,
+        /// The proposed ServiceURL, may be empty.
+        service_url: String,
+    },
+    /// A limit keeps something out; told once for each limit.
+    LimitReached(LimitReached),
+    /// The session is over.
+    Ended,
+}
+
+/// Which of [`super::Limits`] was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LimitReached {
+    /// `Limits::connections`.
+    Connections,
+    /// `Limits::stations`.
+    Stations,
+    /// `Limits::commits`.
+    Commits,
+    /// `Limits::announced_at_join`.
+    AnnouncedAtJoin,
+    /// `Limits::asks`.
+    Asks,
+    /// `Limits::relays`.
+    Relays,
+    /// `Limits::kept_bytes` or `Limits::kept_files`.
+    Kept,
+}

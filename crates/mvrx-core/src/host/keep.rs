@@ -1,0 +1,112 @@
+//! The files of others in our store: fetched when announced or when our application wants them, kept up to a quota, served after their author
+//! has left.
+
+use mvrx_message::FileUuid;
+
+use super::{Event, Host, LimitReached, Output, RelayId};
+use crate::RequestId;
+use crate::history::announced_size;
+
+impl Host {
+    /// A commit is new: its file is to be read for keeping, where that is the rule.
+    pub(super) fn want_kept(&mut self, file: FileUuid) {
+        if !self.config.gather || self.ended {
+            return;
+        }
+        self.to_gather.push_back(file);
+        if self.to_gather.len() > self.config.limits.kept_files {
+            // It would not be kept for long anyway.
+            self.to_gather.pop_front();
+        }
+    }
+
+    /// Starts reads that only we want, the newest file first.
+    // req: HST-16
+    pub(super) fn run_gathering(&mut self) {
+        while self.relays.values().filter(|relay| relay.gather).count() < self.config.limits.gathering {
+            let Some(file) = self.to_gather.pop_back() else { return };
+            let Some(entry) = self.history.entry(file) else { continue };
+            let fits = announced_size(&entry.commit).is_none_or(|size| size <= self.config.limits.kept_bytes);
+            if entry.held || !fits {
+                continue;
+            }
+            if self.relays.len() >= self.config.limits.relays {
+                self.to_gather.push_back(file);
+                return;
+            }
+            if let Ok(id) = self.read_for(file, &[], None) {
+                if let Some(relay) = self.relays.get_mut(&id) {
+                    relay.gather = true;
+                }
+                self.start_read(id);
+            }
+        }
+    }
+
+    /// Our application wants a file.
+    pub(super) fn request(&mut self, request: RequestId, file: FileUuid) {
+        let fail = |host: &mut Self, why: &str| {
+            host.event(Event::RequestFailed { request, why: why.to_owned() });
+        };
+        if self.holds(file) {
+            return self.event(Event::RequestDone { request, file });
+        }
+        let limit = self.config.limits.requests;
+        let waiting: usize = self.relays.values().map(|relay| relay.wanted.len()).sum();
+        if self.ended {
+            return fail(self, "the session has ended");
+        }
+        if waiting >= limit {
+            return fail(self, &format!("{limit} requests are under way already"));
+        }
+        match self.read_for(file, &[], None) {
+            Ok(id) => {
+                if let Some(relay) = self.relays.get_mut(&id) {
+                    relay.wanted.push(request);
+                }
+                self.start_read(id);
+            }
+            Err(why) => fail(self, why),
+        }
+    }
+
+    pub(super) fn cancel(&mut self, request: RequestId) {
+        let found = self.relays.values_mut().find(|relay| relay.wanted.contains(&request));
+        if let Some(relay) = found {
+            relay.wanted.retain(|other| *other != request);
+            self.event(Event::RequestFailed { request, why: "the request was cancelled".to_owned() });
+        }
+    }
+
+    /// Whether a file of this length is to stay here.
+    pub(super) fn is_to_be_kept(&self, id: RelayId, length: u64) -> bool {
+        let Some(relay) = self.relays.get(&id) else { return false };
+        // What no commit tells of could never be listed.
+        let listed = self.history.entry(relay.file).is_some();
+        let fits = length <= self.config.limits.kept_bytes && self.config.limits.kept_files > 0;
+        listed && (fits || !relay.wanted.is_empty())
+    }
+
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.kept.iter().map(|(_, length)| *length).sum()
+    }
+
+    /// The oldest relayed files make room for newer ones; one that somebody is being sent stays until it is out.
+    pub(super) fn shrink_kept(&mut self) {
+        let limits = &self.config.limits;
+        let (most_bytes, most_files) = (limits.kept_bytes, limits.kept_files);
+        let mut at = 0;
+        while self.kept_bytes() > most_bytes || self.kept.len() > most_files {
+            let Some((file, _)) = self.kept.get(at).copied() else { return };
+            self.limit(LimitReached::Kept);
+            if self.is_in_use(file) {
+                at += 1;
+                continue;
+            }
+            self.kept.remove(at);
+            self.history.release(file);
+            self.out.push_back(Output::ForgetFile { file });
+            self.event(Event::FileDropped { file });
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Who is connected and who has joined.
+
+use std::net::SocketAddr;
+
+use mvrx_message::{
+    Dialect, Join, JoinRet, Leave, Message, NewSessionHost, Ours, QuirkSet, Reply, StationUuid,
+};
+
+use super::link::Member;
+use super::{
+    AskEvent, Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, Link, Output, Standing, StandingAction,
+    StandingEvent, Timer, refuse,
+};
+use crate::{CommitSource, ConnId};
+
+impl Host {
+    pub(super) fn on_accepted(&mut self, conn: ConnId, peer: SocketAddr) {
+        if self.ended || self.links.len() >= self.config.limits.connections {
+            let why = if self.ended { "the session has ended" } else { "this host has too many connections" };
+            if !self.ended {
+                self.limit(LimitReached::Connections);
+            }
+            return self.out.push_back(Output::Close { conn, why: why.to_owned() });
+        }
+        self.links.insert(conn, Link::new(peer));
+        self.agenda.set(Timer::Join(conn), self.now + self.config.timers.join);
+    }
+
+    /// Moves a connection along the table of [`Standing`] and says what follows.
+    pub(super) fn stand(&mut self, conn: ConnId, event: StandingEvent) -> StandingAction {
+        let Some(link) = self.links.get_mut(&conn) else { return StandingAction::Ignore };
+        let (next, action) = link.standing.on(event);
+        link.standing = next;
+        action
+    }
+
+    pub(super) fn on_attached(&mut self, conn: ConnId, station: StationUuid) {
+        let Some(member) = self.members.get(&station) else {
+            return self.close(conn, "the station that this connection is for has not joined");
+        };
+        let before = member.files;
+        if self.stand(conn, StandingEvent::Attached) != StandingAction::Attach {
+            return;
+        }
+        self.agenda.clear(Timer::Join(conn));
+        if let Some(before) = before.filter(|before| *before != conn) {
+            self.replace(before, "the same station has a newer connection for files");
+        }
+        let Some(member) = self.members.get_mut(&station) else { return };
+        member.files = Some(conn);
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.station = Some(station);
+            link.product = member.product;
+        }
+        self.event(Event::FilesAttached { station });
+    }
+
+    pub(super) fn on_join(&mut self, conn: ConnId, join: &Join) {
+        let event = if self.unfit(join).is_some() { StandingEvent::UnfitJoin } else { StandingEvent::Join };
+        match self.stand(conn, event) {
+            StandingAction::RefuseJoin => {
+                let why = self.unfit(join).unwrap_or_default();
+                self.refuse_join(conn, join, why);
+            }
+            StandingAction::RefuseFilesOnly => self.refuse_join(conn, join, FILES_ONLY),
+            StandingAction::Admit | StandingAction::Renew => self.admit(conn, join),
+            _ => {}
+        }
+    }
+
+    fn unfit(&self, join: &Join) -> Option<&'static str> {
+        if join.station == self.config.station {
+            return Some("this StationUUID is the host's own");
+        }
+        let full = self.members.len() >= self.config.limits.stations;
+        (full && !self.members.contains_key(&join.station)).then_some("this session has too many stations")
+    }
+
+    fn admit(&mut self, conn: ConnId, join: &Join) {
+        let station = join.station;
+        self.agenda.clear(Timer::Join(conn));
+        self.agenda.clear(Timer::Left(conn));
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        let before = link.station.replace(station).filter(|before| *before != station);
+        link.product = join.product();
+        let to = link.peer;
+        if let Some(before) = before.filter(|b| self.members.get(b).is_some_and(|m| m.conn == conn)) {
+            // The same connection is another station from now on.
+            self.depart(before);
+            self.event(Event::StationLeft { station: before });
+        }
+        // req: HST-03
+        let older = self.members.get(&station).map(|m| m.conn).filter(|older| *older != conn);
+        if let Some(older) = older {
+            let from = self.links.get(&older).map_or(to, |link| link.peer);
+            let name = join.station_name.clone();
+            let why = format!("the same station connected anew from {to}");
+            let files = self.members.get_mut(&station).and_then(|member| {
+                member.conn = conn;
+                member.files.take()
+            });
+            self.event(Event::StationReplaced { station, name, from, to });
+            for old in [Some(older), files].into_iter().flatten() {
+                self.replace(old, &why);
+            }
+        }
+        self.learn(conn, join, to);
+        self.answer_join(conn, station, Reply::ok());
+        self.note_commits(station, &join.commits, CommitSource::Listed);
+        self.push_newest(conn, station);
+    }
+
+    fn learn(&mut self, conn: ConnId, join: &Join, address: SocketAddr) {
+        let (station, product) = (join.station, join.product());
+        let (name, provider) = (join.station_name.clone(), join.provider.clone());
+        if let Some(member) = self.members.get_mut(&station) {
+            let from = std::mem::replace(&mut member.name, name.clone());
+            member.provider = provider;
+            member.product = product;
+            member.version = join.version;
+            // req: HST-04
+            if from != name {
+                self.event(Event::StationRenamed { station, from, to: name });
+            }
+            return;
+        }
+        let member = Member {
+            conn,
+            files: None,
+            name: name.clone(),
+            provider: provider.clone(),
+            product,
+            version: join.version,
+            quirks: QuirkSet::EMPTY,
+        };
+        self.members.insert(station, member);
+        self.event(Event::StationJoined { station, name, provider, product, address });
+    }
+
+    fn refuse_join(&mut self, conn: ConnId, join: &Join, why: &str) {
+        let Some(address) = self.links.get(&conn).map(|link| link.peer) else { return };
+        if join.station != self.config.station && why != FILES_ONLY {
+            self.limit(LimitReached::Stations);
+        }
+        self.event(Event::JoinRefused { station: join.station, address, message: why.to_owned() });
+        self.answer_join(conn, join.station, refuse(why));
+    }
+
+    // req: HST-01, HST-05
+    fn answer_join(&mut self, conn: ConnId, to: StationUuid, reply: Reply) {
+        let product = self.links.get(&conn).map(|link| link.product).unwrap_or_default();
+        let most = Dialect::towards(product).most_commits();
+        let commits = if reply.ok { self.history.newest_listed_to(to, most) } else { Vec::new() };
+        let ret = JoinRet {
+            reply,
+            provider: self.config.provider.clone(),
+            station_name: self.config.station_name.clone(),
+            version: self.config.version,
+            station: Some(self.config.station),
+            commits,
+            ours: Some(Ours::CURRENT),
+        };
+        self.send(conn, Message::JoinRet(ret));
+    }
+
+    pub(super) fn on_leave(&mut self, conn: ConnId, leave: Leave) {
+        let station = self.links.get(&conn).and_then(|link| link.station);
+        if station.is_some_and(|station| station != leave.station) {
+            let why = "this connection has joined as another station";
+            return self.send(conn, Message::LeaveRet(refuse(why)));
+        }
+        let reply = match self.stand(conn, StandingEvent::Leave) {
+            StandingAction::RefuseUnjoined => refuse(JOIN_FIRST),
+            StandingAction::RefuseFilesOnly => refuse(FILES_ONLY),
+            StandingAction::Depart => {
+                // req: HST-06
+                self.depart(leave.station);
+                self.event(Event::StationLeft { station: leave.station });
+                self.retire(conn);
+                Reply::ok()
+            }
+            _ => Reply::ok(),
+        };
+        self.send(conn, Message::LeaveRet(reply));
+    }
+
+    /// A station is no longer one of the session. Its connection for messages is the caller's matter.
+    fn depart(&mut self, station: StationUuid) {
+        let Some(member) = self.members.remove(&station) else { return };
+        self.history.forget_holder(station);
+        self.end_waiting_asks(member.conn, "the station that asked has left");
+        self.leave_queue(member.conn);
+        if let Some(files) = member.files
+            && self.stand(files, StandingEvent::StationGone) == StandingAction::Retire
+        {
+            self.end_waiting_asks(files, "the station that asked has left");
+            self.leave_queue(files);
+            self.retire(files);
+        }
+    }
+
+    fn retire(&mut self, conn: ConnId) {
+        self.agenda.set(Timer::Left(conn), self.now + self.config.timers.left);
+    }
+
+    pub(super) fn on_silence(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get(&conn) else { return };
+        if link.standing == Standing::Left && (link.taking.is_some() || !link.asks.is_empty()) {
+            // A file under way is not silence.
+            return self.retire(conn);
+        }
+        if self.stand(conn, StandingEvent::Silence) == StandingAction::Close {
+            self.close(conn, "nobody joined on this connection in time");
+        }
+    }
+
+    fn replace(&mut self, conn: ConnId, why: &str) {
+        if self.stand(conn, StandingEvent::Replaced) == StandingAction::Close {
+            self.close(conn, why);
+        }
+    }
+
+    /// Closes a connection by name.
+    pub(super) fn close(&mut self, conn: ConnId, why: &str) {
+        if self.links.contains_key(&conn) {
+            self.out.push_back(Output::Close { conn, why: why.to_owned() });
+            self.on_closed(conn, why);
+        }
+    }
+
+    /// A connection is over: what was asked on it, what it was asked for, and the stay of its station.
+    pub(super) fn on_closed(&mut self, conn: ConnId, why: &str) {
+        let Some(link) = self.links.remove(&conn) else { return };
+        self.agenda.clear(Timer::Join(conn));
+        self.agenda.clear(Timer::Left(conn));
+        for ask in link.asks {
+            self.ask(ask, AskEvent::Gone, why);
+        }
+        let Some(station) = link.station else { return };
+        let is = self.members.get_mut(&station).map(|member| {
+            if member.files == Some(conn) {
+                member.files = None;
+            }
+            member.conn == conn
+        });
+        if is == Some(true) {
+            let name = self.members.get(&station).map(|m| m.name.clone()).unwrap_or_default();
+            let files = self.members.get(&station).and_then(|m| m.files);
+            self.depart(station);
+            self.event(Event::StationLost { station, name, why: why.to_owned() });
+            if let Some(files) = files {
+                self.close(files, "the station's other connection is gone");
+            }
+        }
+        self.owner_gone(conn, why);
+    }
+
+    pub(super) fn on_new_session_host(&mut self, conn: ConnId, proposal: &NewSessionHost) {
+        let joined = self.links.get(&conn).filter(|link| link.standing == Standing::Joined);
+        let reply = match (joined.and_then(|link| link.station), proposal.target()) {
+            (None, _) => refuse(JOIN_FIRST),
+            (Some(_), Err(error)) => refuse(&error.to_string()),
+            (Some(station), Ok(_)) => {
+                self.event(Event::MoveProposed {
+                    station,
+                    service_name: proposal.service_name.clone(),
+                    service_url: proposal.service_url.clone(),
+                });
+                refuse("this host does not move by itself; its operator was told")
+            }
+        };
+        self.send(conn, Message::NewSessionHostRet(reply));
+    }
+
+    pub(super) fn note_quirks(&mut self, conn: ConnId, quirks: QuirkSet) {
+        let Some(station) = self.links.get(&conn).and_then(|link| link.station) else { return };
+        let Some(member) = self.members.get_mut(&station) else { return };
+        let news: Vec<_> = quirks.iter().filter(|quirk| member.quirks.insert(*quirk)).collect();
+        for quirk in news {
+            self.event(Event::Quirk { station, quirk });
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.to_gather.clear();
+        let conns: Vec<ConnId> = self.links.keys().copied().collect();
+        for conn in conns {
+            self.close(conn, "the session has ended");
+        }
+        self.fail_all_reads("the session has ended");
+        self.event(Event::Ended);
+    }
+}

@@ -1,0 +1,314 @@
+//! The sans-IO state machine of a session's host in WebSocket mode: typed [`Input`]s and the time go in, ordered [`Output`]s come out.
+//!
+//! ```text
+//!  stations' ─ Accepted, Received, FileBegins ─►┌──────┐─ Send, SendFile, ReceiveFile, Close ─► stations' connections
+//!  connections                                  │ Host │─ KeepFile, DropFile, ForgetFile ────► store
+//!  store ────── Kept, FileArrived ─────────────►│      │─ Export ────────────────────────────► exporter
+//!  application ─ Command ──────────────────────►└──────┘─ Event ─────────────────────────────► application, operator
+//! ```
+//!
+//! Stations connect and JOIN; from then on COMMITs of each go to all others, REQUESTs are answered from our store or from whoever has the
+//! file, and one read of an owner serves everybody who asks. Files stay here when their author leaves. The host is a station, too: it
+//! commits and requests by [`Command`]. Figures 4, 5a, 7, 8 and 9 of the specification are mirrored here; the tables are [`Standing`] (a
+//! connection), [`AskPhase`] (a REQUEST) and [`RelayPhase`] (a read from an owner).
+//!
+//! It deliberately does not know sockets, bytes, files, a clock or a random number.
+//!
+//! Rules the caller keeps:
+//! * drain every [`Outputs`] in order before the next [`Host::step`] (the borrow enforces it);
+//! * call `step(now, Input::Tick)` when [`Host::deadline`] has come; `now` never goes backwards;
+//! * answer each `ReceiveFile`, `SendFile`, `KeepFile` and `Export` as its page says; after an `Output::Close` or `Input::Closed` the
+//!   connection is forgotten, and so are the files on it: answers that come late are ignored;
+//! * tell `FileArrived` before the `Closed` of the same connection;
+//! * a connection carries at most one file in each direction; messages never wait for it if the connection is not `shared`.
+//!
+//! Everything held is bounded by [`Limits`]; everything waited for by a [`Timer`] with a default in [`Timers`], or by the transport's
+//! pings and idle timeouts where bytes move.
+//!
+//! ```
+//! use std::time::Duration;
+//! use mvrx_core::ConnId;
+//! use mvrx_core::host::{Config, Host, Input};
+//! use mvrx_message::StationUuid;
+//!
+//! let mut host = Host::new(Config::new(StationUuid::from_random_bytes([7; 16]), "Rack", "MyApp"));
+//! let peer = ([10, 0, 0, 2], 50_000).into();
+//! assert_eq!(host.step(Duration::ZERO, Input::Accepted { conn: ConnId::Accepted(1), peer }).count(), 0);
+//! // It is waited for JOIN, and not for ever.
+//! assert_eq!(host.deadline(), Some(Duration::from_secs(15)));
+//! ```
+
+mod ask;
+mod commits;
+mod config;
+mod event;
+mod io;
+mod keep;
+mod link;
+mod members;
+mod reads;
+mod relay;
+mod requests;
+mod standing;
+mod timer;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use mvrx_message::{Dialect, FileUuid, Message, Product, Reply, StationUuid};
+
+pub use self::ask::{AskAction, AskEvent, AskPhase};
+pub use self::config::{Config, Limits};
+pub use self::event::{Event, LimitReached};
+pub use self::io::{AskId, Bytes, Command, Input, Output, Outputs, RelayId, Take};
+pub use self::link::StationView;
+pub use self::relay::{RelayAction, RelayEvent, RelayPhase};
+pub use self::standing::{Standing, StandingAction, StandingEvent};
+pub use self::timer::{Timer, Timers};
+
+use self::ask::Ask;
+use self::link::{Link, Member};
+use self::relay::Relay;
+use crate::history::History;
+use crate::timer::Agenda;
+use crate::{CommitView, ConnId};
+
+/// The sans-IO host. See the module's page for its contract.
+#[derive(Debug)]
+pub struct Host {
+    config: Config,
+    now: Duration,
+    links: BTreeMap<ConnId, Link>,
+    members: BTreeMap<StationUuid, Member>,
+    asks: BTreeMap<AskId, Ask>,
+    relays: BTreeMap<RelayId, Relay>,
+    history: History,
+    /// Relayed files in the store and their lengths, oldest first.
+    kept: VecDeque<(FileUuid, u64)>,
+    /// Files to be read for keeping, newest last.
+    to_gather: VecDeque<FileUuid>,
+    agenda: Agenda<Timer>,
+    limits_told: Vec<LimitReached>,
+    next: u64,
+    ended: bool,
+    out: VecDeque<Output>,
+}
+
+/// How much a host holds, for checks and for reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holdings {
+    /// Connections.
+    pub connections: usize,
+    /// Joined stations.
+    pub stations: usize,
+    /// Commits known.
+    pub commits: usize,
+    /// REQUESTs not answered yet.
+    pub asks: usize,
+    /// Reads from owners, waiting ones included.
+    pub relays: usize,
+    /// Relayed files kept.
+    pub kept_files: usize,
+    /// Their bytes.
+    pub kept_bytes: u64,
+}
+
+impl Host {
+    /// A host to whom nobody has connected yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            now: Duration::ZERO,
+            links: BTreeMap::new(),
+            members: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            relays: BTreeMap::new(),
+            history: History::default(),
+            kept: VecDeque::new(),
+            to_gather: VecDeque::new(),
+            agenda: Agenda::default(),
+            limits_told: Vec::new(),
+            next: 0,
+            ended: false,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Takes one thing that happened, and gives what is to be done now, in order.
+    ///
+    /// `now` counts from any moment, never goes backwards (an earlier one counts as the last one).
+    pub fn step(&mut self, now: Duration, input: Input) -> Outputs<'_> {
+        self.now = self.now.max(now);
+        while let Some(timer) = self.agenda.take_due(self.now) {
+            self.on_timer(timer);
+        }
+        self.on_input(input);
+        // In this order nothing is left that could go on: an answer may end a read, an ended read makes room for another.
+        self.run_turns();
+        self.sweep_relays();
+        self.run_gathering();
+        self.run_owners();
+        self.shrink_kept();
+        Outputs { queue: &mut self.out }
+    }
+
+    /// When to call `step` with [`Input::Tick`] at the latest; `None`: nothing is waited for.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.agenda.next()
+    }
+
+    /// The timers that run, for checks and for reading.
+    pub fn timers(&self) -> impl Iterator<Item = Timer> + '_ {
+        self.agenda.timers()
+    }
+
+    /// Every joined station, in the order of StationUUIDs.
+    pub fn stations(&self) -> impl Iterator<Item = StationView<'_>> {
+        self.members.iter().map(|(station, member)| {
+            member.view(*station, self.links.get(&member.conn).map(|link| link.peer))
+        })
+    }
+
+    /// Every commit known, in order of arrival; also those that are not for our own station.
+    pub fn commits(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
+        self.history.views()
+    }
+
+    /// What a connection is; `None` for one that is forgotten.
+    #[must_use]
+    pub fn standing(&self, conn: ConnId) -> Option<Standing> {
+        self.links.get(&conn).map(|link| link.standing)
+    }
+
+    /// The identity and limits given at the start, with the present name.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether our store has a file.
+    #[must_use]
+    pub fn holds(&self, file: FileUuid) -> bool {
+        self.history.entry(file).is_some_and(|e| e.held)
+    }
+
+    /// How much is held.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            connections: self.links.len(),
+            stations: self.members.len(),
+            commits: self.history.len(),
+            asks: self.asks.len(),
+            relays: self.relays.len(),
+            kept_files: self.kept.len(),
+            kept_bytes: self.kept_bytes(),
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Command(command) => self.on_command(command),
+            Input::Accepted { conn, peer } => self.on_accepted(conn, peer),
+            Input::Attached { conn, station } => self.on_attached(conn, station),
+            Input::Received { conn, parsed } => self.on_received(conn, &parsed),
+            Input::Malformed { conn, what } => self.peer_error(conn, what),
+            Input::FileBegins { conn } => self.on_file_begins(conn),
+            Input::FileArrived { conn, length, hash } => self.on_file_arrived(conn, length, hash),
+            Input::ReceiveFailed { conn, what, local } => self.on_receive_failed(conn, &what, local),
+            Input::FileSent { ask, length } => self.on_file_sent(ask, length),
+            Input::SendFailed { ask, what, begun } => self.on_send_failed(ask, &what, begun),
+            Input::Kept { relay } => self.on_kept(relay),
+            Input::KeepFailed { relay, what } => self.on_keep_failed(relay, &what),
+            Input::Exported { ask, commit } => self.on_exported(ask, commit),
+            Input::Closed { conn, what } => self.on_closed(conn, &what),
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Publish(commit) => self.publish(commit, None),
+            Command::Restore(commit) => self.restore(commit),
+            Command::Request { request, file } => self.request(request, file),
+            Command::Cancel(request) => self.cancel(request),
+            Command::Rename(name) => self.config.station_name = name,
+            Command::End => self.end(),
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Join(conn) | Timer::Left(conn) => self.on_silence(conn),
+            Timer::Queue(relay) => self.on_read_deadline(relay, "its turn to be asked did not come in time"),
+            Timer::Answer(relay) => self.on_read_deadline(relay, "it did not answer MVR_REQUEST in time"),
+            Timer::Export(ask) => self.on_exported(ask, None),
+        }
+    }
+
+    fn on_received(&mut self, conn: ConnId, parsed: &mvrx_message::Parsed) {
+        if !self.links.contains_key(&conn) {
+            return;
+        }
+        match &parsed.message {
+            Message::Join(join) => self.on_join(conn, join),
+            Message::Leave(leave) => self.on_leave(conn, *leave),
+            Message::Commit(commit) => self.on_commit(conn, commit),
+            Message::Request(request) => self.on_request(conn, request),
+            Message::NewSessionHost(proposal) => self.on_new_session_host(conn, proposal),
+            Message::CommitRet(reply) => self.on_commit_ret(conn, reply),
+            Message::RequestRet(reply) => self.on_request_ret(conn, &reply.message),
+            other => {
+                let what = format!("a message of the type {}, which nobody asked for", other.kind());
+                self.peer_error(conn, what);
+            }
+        }
+        self.note_quirks(conn, parsed.quirks);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    /// Tells a limit the first time it keeps something out, not each time.
+    fn limit(&mut self, limit: LimitReached) {
+        if !self.limits_told.contains(&limit) {
+            self.limits_told.push(limit);
+            self.event(Event::LimitReached(limit));
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, message: Message) {
+        let product = self.links.get(&conn).map_or(Product::Other, |link| link.product);
+        let dialect = Dialect::towards(product);
+        self.out.push_back(Output::Send { conn, message: Box::new(message), dialect });
+    }
+
+    /// Something senseless came on a connection; too much of it closes the connection.
+    fn peer_error(&mut self, conn: ConnId, what: String) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        link.errors += 1;
+        let (station, address) = (link.station, link.peer);
+        let too_many = link.errors > self.config.limits.errors;
+        self.event(Event::PeerError { station, address, what });
+        if too_many {
+            self.close(conn, "too many messages without sense on this connection");
+        }
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+fn refuse(message: &str) -> Reply {
+    Reply::refused(message)
+}
+
+/// What a connection is told that has not joined.
+const JOIN_FIRST: &str = "send MVR_JOIN first: this connection has not joined the session";
+/// What is told on a connection that is for files.
+const FILES_ONLY: &str = "this connection is for files: use the other one";

@@ -1,0 +1,423 @@
+//! Reads from owners: one for each file, however many ask; whom to ask next; what to do with what comes.
+
+use std::collections::BTreeSet;
+
+use mvrx_message::{Commit, FileUuid, Message, Request, StationUuid};
+
+use super::link::Owed;
+use super::requests::NOT_HERE;
+use super::{
+    AskEvent, AskId, Event, Host, LimitReached, Output, Relay, RelayAction, RelayEvent, RelayId, RelayPhase,
+    Standing, Take, Timer,
+};
+use crate::ConnId;
+use crate::history::announced_size;
+
+impl RelayPhase {
+    /// Whether bytes of it are there to be read.
+    pub(super) fn can_be_read(self) -> bool {
+        matches!(self, Self::Receiving | Self::Keeping | Self::Lingering)
+    }
+}
+
+impl Host {
+    /// The read of a file: the one under way, or a new one that [`Host::start_read`] is to start. `asker`: the station it is for.
+    pub(super) fn read_for(
+        &mut self,
+        file: FileUuid,
+        from: &[StationUuid],
+        asker: Option<StationUuid>,
+    ) -> Result<RelayId, &'static str> {
+        if let Some(relay) = self.relays.values_mut().find(|relay| relay.file == file) {
+            relay.from.extend(from);
+            return Ok(relay.id);
+        }
+        let nobody = self.holders(file, from).all(|(station, _)| Some(station) == asker);
+        if nobody {
+            return Err(NOT_HERE);
+        }
+        if self.relays.len() >= self.config.limits.relays {
+            self.limit(LimitReached::Relays);
+            return Err("this host is fetching too many files already, try again");
+        }
+        let id = RelayId(self.next_id());
+        let relay = Relay {
+            id,
+            file,
+            announced: self.history.entry(file).map(|entry| entry.commit.clone()),
+            phase: RelayPhase::Choosing,
+            owner: None,
+            tried: BTreeSet::new(),
+            attempts: Vec::new(),
+            from: from.iter().copied().collect(),
+            wanted: Vec::new(),
+            gather: false,
+            began: false,
+            keeping: None,
+        };
+        self.relays.insert(id, relay);
+        Ok(id)
+    }
+
+    pub(super) fn start_read(&mut self, id: RelayId) {
+        if self.relays.get(&id).is_some_and(|relay| relay.phase == RelayPhase::Choosing) {
+            self.choose(id);
+        }
+    }
+
+    /// The joined stations that list a file; where nobody lists it, those that the REQUEST names.
+    fn holders<'a>(
+        &'a self,
+        file: FileUuid,
+        from: impl IntoIterator<Item = &'a StationUuid>,
+    ) -> impl Iterator<Item = (StationUuid, ConnId)> + 'a {
+        let entry = self.history.entry(file);
+        let listing: BTreeSet<StationUuid> =
+            entry.map(|entry| entry.holders.keys().copied().collect()).unwrap_or_default();
+        let named = if listing.is_empty() { from.into_iter().copied().collect() } else { listing };
+        named.into_iter().filter_map(|station| {
+            let member = self.members.get(&station)?;
+            Some((station, member.file_conn()))
+        })
+    }
+
+    /// Moves a read along the table of [`RelayPhase`] and does what it says.
+    fn read(&mut self, id: RelayId, event: RelayEvent, why: &str) {
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        let (next, action) = relay.phase.on(event);
+        let before = std::mem::replace(&mut relay.phase, next);
+        if before != next {
+            self.agenda.clear(Timer::Queue(id));
+            self.agenda.clear(Timer::Answer(id));
+        }
+        match action {
+            RelayAction::Ignore => {}
+            RelayAction::Queue => self.agenda.set(Timer::Queue(id), self.now + self.config.timers.queue),
+            RelayAction::Ask => self.ask_owner(id),
+            RelayAction::Choose => self.choose_again(id, why),
+            RelayAction::Abandon => {
+                // req: HST-14
+                if let Some((conn, _)) = self.relays.get(&id).and_then(|relay| relay.owner)
+                    && let Some(link) = self.links.get_mut(&conn)
+                {
+                    link.owes = Some(Owed::Nobody);
+                }
+                self.choose_again(id, why);
+            }
+            RelayAction::Receive => self.receive(id),
+            RelayAction::Keep => self.keep(id),
+            RelayAction::Linger => {}
+            RelayAction::DropAndChoose => {
+                self.stop_readers(id, why);
+                self.drop_bytes(id);
+                self.choose_again(id, why);
+            }
+            RelayAction::Finish => self.finished(id),
+            RelayAction::Fail => self.failed(id, why),
+            RelayAction::Drop => {
+                self.drop_bytes(id);
+                self.remove_read(id);
+            }
+        }
+    }
+
+    fn remove_read(&mut self, id: RelayId) -> Option<Relay> {
+        self.agenda.clear(Timer::Queue(id));
+        self.agenda.clear(Timer::Answer(id));
+        self.relays.remove(&id)
+    }
+
+    fn choose_again(&mut self, id: RelayId, why: &str) {
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        if let Some((conn, station)) = relay.owner.take() {
+            relay.tried.insert(conn);
+            relay.attempts.push((station, why.to_owned()));
+            let file = relay.file;
+            self.event(Event::AttemptFailed { file, from: station, why: why.to_owned() });
+        }
+        for ask in self.asks_of(id) {
+            self.ask(ask, AskEvent::Lost, "");
+        }
+        self.choose(id);
+    }
+
+    /// Looks for a holder that was not asked yet: one that is free, named by a REQUEST, or the author, rather than others.
+    fn choose(&mut self, id: RelayId) {
+        let Some(relay) = self.relays.get(&id) else { return };
+        let askers: BTreeSet<StationUuid> =
+            self.asks.values().filter(|a| a.relay == Some(id)).map(|a| a.station).collect();
+        let only =
+            askers.first().copied().filter(|_| askers.len() == 1 && !relay.gather && relay.wanted.is_empty());
+        let author = self.history.entry(relay.file).and_then(|entry| entry.commit.station);
+        let best = self
+            .holders(relay.file, &relay.from)
+            .filter(|(station, conn)| {
+                Some(*station) != only
+                    && !relay.tried.contains(conn)
+                    && self.queue_of(*conn).count() < self.config.limits.queued
+            })
+            .max_by_key(|(station, conn)| {
+                let link = self.links.get(conn);
+                (
+                    link.is_some_and(|link| link.owes != Some(Owed::Nobody)),
+                    link.is_some_and(|link| link.is_free()),
+                    relay.from.contains(station),
+                    Some(*station) == author,
+                )
+            });
+        let more = relay.attempts.len() < self.config.limits.attempts;
+        match best.filter(|_| more) {
+            Some((station, conn)) => {
+                if let Some(relay) = self.relays.get_mut(&id) {
+                    relay.owner = Some((conn, station));
+                }
+                self.read(id, RelayEvent::Found, "");
+            }
+            None => {
+                let why = relay.attempts.last().map_or(NOT_HERE.to_owned(), |(station, why)| {
+                    format!("nobody gives this file; the last one asked was {station}: {why}")
+                });
+                self.read(id, RelayEvent::NoneLeft, &why);
+            }
+        }
+    }
+
+    fn queue_of(&self, conn: ConnId) -> impl Iterator<Item = &Relay> {
+        self.relays.values().filter(move |relay| {
+            relay.phase == RelayPhase::Queued && relay.owner.is_some_and(|(owner, _)| owner == conn)
+        })
+    }
+
+    /// Sends the next REQUEST on every connection that is free for one; those that stations wait for go first.
+    pub(super) fn run_owners(&mut self) {
+        let mut next: std::collections::BTreeMap<ConnId, (bool, RelayId)> = std::collections::BTreeMap::new();
+        for relay in self.relays.values().filter(|relay| relay.phase == RelayPhase::Queued) {
+            let Some((conn, _)) = relay.owner else { continue };
+            if self.links.get(&conn).is_some_and(|link| link.is_free()) {
+                let rank = (relay.wanted.is_empty() && self.asks_of(relay.id).is_empty(), relay.id);
+                next.entry(conn).and_modify(|best| *best = rank.min(*best)).or_insert(rank);
+            }
+        }
+        for (_, (_, id)) in next {
+            self.read(id, RelayEvent::Turn, "");
+        }
+    }
+
+    fn ask_owner(&mut self, id: RelayId) {
+        let Some((file, (conn, station))) = self.relays.get(&id).and_then(|r| Some((r.file, r.owner?)))
+        else {
+            return;
+        };
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.owes = Some(Owed::To(id));
+        }
+        self.agenda.set(Timer::Answer(id), self.now + self.config.timers.answer);
+        let askers = self.asks_of(id).len();
+        self.event(Event::ReadStarted { file, from: station, askers });
+        self.send(conn, Message::Request(Request::new(Some(file), vec![station])));
+    }
+
+    pub(super) fn on_read_deadline(&mut self, id: RelayId, why: &str) {
+        self.read(id, RelayEvent::Deadline, why);
+    }
+
+    pub(super) fn on_request_ret(&mut self, conn: ConnId, message: &str) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        match link.owes.take() {
+            Some(Owed::To(id)) => self.read(id, RelayEvent::Refused, &format!("it refused: {message}")),
+            Some(Owed::Nobody) => {}
+            None => self.peer_error(conn, "an MVR_REQUEST_RET, though nothing was requested".to_owned()),
+        }
+    }
+
+    pub(super) fn on_file_begins(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        if link.standing == Standing::Unjoined {
+            return self.close(conn, "a file came before MVR_JOIN");
+        }
+        let owed = link.owes.take();
+        link.taking = Some(owed.unwrap_or(Owed::Nobody));
+        match owed {
+            Some(Owed::To(id)) => self.read(id, RelayEvent::Begins, ""),
+            Some(Owed::Nobody) => self.discard(conn),
+            None => {
+                self.discard(conn);
+                self.peer_error(conn, "a file that nobody requested".to_owned());
+            }
+        }
+    }
+
+    fn discard(&mut self, conn: ConnId) {
+        self.out.push_back(Output::ReceiveFile { conn, take: Take::Discard, expected: None, again: false });
+    }
+
+    fn receive(&mut self, id: RelayId) {
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        let Some((conn, _)) = relay.owner else { return };
+        let again = std::mem::replace(&mut relay.began, true);
+        let expected = self.history.entry(relay.file).and_then(|entry| announced_size(&entry.commit));
+        let take =
+            if self.is_to_be_kept(id, expected.unwrap_or(0)) { Take::Keep(id) } else { Take::Relay(id) };
+        self.out.push_back(Output::ReceiveFile { conn, take, expected, again });
+        // req: HST-12
+        for ask in self.asks_of(id) {
+            self.ask(ask, AskEvent::Available, "");
+        }
+    }
+
+    pub(super) fn on_file_arrived(&mut self, conn: ConnId, length: u64, hash: [u8; 32]) {
+        let Some(taken) = self.links.get_mut(&conn).and_then(|link| link.taking.take()) else { return };
+        let Owed::To(id) = taken else { return };
+        let Some((file, (_, from))) = self.relays.get(&id).and_then(|r| Some((r.file, r.owner?))) else {
+            return;
+        };
+        let announced = self.history.entry(file).map(|entry| entry.commit.clone());
+        if announced.as_ref().and_then(|commit| commit.blake3).is_some_and(|told| told != hash) {
+            return self.read(
+                id,
+                RelayEvent::Unfit,
+                "it sent another file than the one announced (BLAKE3 differs)",
+            );
+        }
+        if let Some(told) = announced.as_ref().and_then(announced_size).filter(|told| *told != length) {
+            self.event(Event::FileSizeDiffers { file, from, announced: told, received: length });
+        }
+        if !self.is_to_be_kept(id, length) {
+            return self.read(id, RelayEvent::ArrivedToPass, "");
+        }
+        if let Some(relay) = self.relays.get_mut(&id) {
+            relay.keeping =
+                announced.map(|commit| Commit { file_size: length, blake3: Some(hash), ..commit });
+        }
+        self.read(id, RelayEvent::ArrivedToKeep, "");
+    }
+
+    pub(super) fn on_receive_failed(&mut self, conn: ConnId, what: &str, local: bool) {
+        let taken = self.links.get_mut(&conn).and_then(|link| link.taking.take());
+        if let Some(Owed::To(id)) = taken {
+            let event = if local { RelayEvent::FailedHere } else { RelayEvent::Failed };
+            let why = if local { format!("the host could not store it: {what}") } else { what.to_owned() };
+            // The lost connection is not to be chosen again.
+            self.mark_tried(id, conn);
+            self.read(id, event, &why);
+        }
+        self.on_closed(conn, what);
+    }
+
+    fn mark_tried(&mut self, id: RelayId, conn: ConnId) {
+        if let Some(relay) = self.relays.get_mut(&id) {
+            relay.tried.insert(conn);
+        }
+    }
+
+    fn keep(&mut self, id: RelayId) {
+        if let Some(commit) = self.relays.get(&id).and_then(|relay| relay.keeping.clone()) {
+            self.out.push_back(Output::KeepFile { relay: id, commit: Box::new(commit) });
+        }
+    }
+
+    pub(super) fn on_kept(&mut self, id: RelayId) {
+        self.read(id, RelayEvent::Kept, "");
+    }
+
+    pub(super) fn on_keep_failed(&mut self, id: RelayId, what: &str) {
+        let Some(relay) = self.relays.get_mut(&id).filter(|relay| relay.phase == RelayPhase::Keeping) else {
+            return;
+        };
+        let (file, wanted) = (relay.file, std::mem::take(&mut relay.wanted));
+        self.event(Event::FileNotKept { file, why: what.to_owned() });
+        for request in wanted {
+            self.event(Event::RequestFailed { request, why: format!("it could not be kept: {what}") });
+        }
+        self.read(id, RelayEvent::NotKept, what);
+    }
+
+    fn finished(&mut self, id: RelayId) {
+        let Some(relay) = self.remove_read(id) else { return };
+        for ask in self.asks.values_mut().filter(|ask| ask.relay == Some(id)) {
+            // What is under way goes on; what begins from now on reads the store.
+            ask.relay = None;
+        }
+        let Some(commit) = relay.keeping else { return };
+        let (file, length) = (commit.file, commit.file_size);
+        self.history.hold(commit);
+        if relay.wanted.is_empty() {
+            self.kept.push_back((file, length));
+        }
+        self.event(Event::FileKept { file, length });
+        for request in relay.wanted {
+            self.event(Event::RequestDone { request, file });
+        }
+    }
+
+    fn failed(&mut self, id: RelayId, why: &str) {
+        self.stop_readers(id, why);
+        self.drop_bytes(id);
+        let Some(relay) = self.remove_read(id) else { return };
+        self.event(Event::ReadFailed { file: relay.file, why: why.to_owned() });
+        for request in relay.wanted {
+            self.event(Event::RequestFailed { request, why: why.to_owned() });
+        }
+        for ask in self.asks_of(id) {
+            self.ask(ask, AskEvent::Nobody, why);
+        }
+    }
+
+    /// Those that are being sent bytes which turned out wrong or will never be whole.
+    fn stop_readers(&mut self, id: RelayId, why: &str) {
+        for ask in self.asks_of(id) {
+            if self.asks.get(&ask).is_some_and(|ask| ask.phase == super::AskPhase::Sending) {
+                self.ask(ask, AskEvent::Nobody, why);
+            }
+        }
+    }
+
+    fn drop_bytes(&mut self, id: RelayId) {
+        if self.relays.get_mut(&id).is_some_and(|relay| std::mem::take(&mut relay.began)) {
+            self.out.push_back(Output::DropFile { relay: id });
+        }
+    }
+
+    /// A connection is over: what was asked on it is asked elsewhere.
+    pub(super) fn owner_gone(&mut self, conn: ConnId, why: &str) {
+        let on = |relay: &&Relay| relay.owner.is_some_and(|(owner, _)| owner == conn);
+        let lost: Vec<RelayId> = self.relays.values().filter(on).map(|relay| relay.id).collect();
+        for id in lost {
+            // Ignored where the file is here already.
+            self.read(id, RelayEvent::Failed, &format!("its connection ended: {why}"));
+        }
+    }
+
+    /// A station left: what was not asked yet on its connection is asked elsewhere; what was, still comes.
+    pub(super) fn leave_queue(&mut self, conn: ConnId) {
+        let waiting: Vec<RelayId> = self.queue_of(conn).map(|relay| relay.id).collect();
+        for id in waiting {
+            self.read(id, RelayEvent::Failed, "it left the session");
+        }
+    }
+
+    /// Reads that nobody needs any more end where that costs nothing; a file that was asked for comes anyway and is kept.
+    pub(super) fn sweep_relays(&mut self) {
+        let ids: Vec<RelayId> = self.relays.keys().copied().collect();
+        for id in ids {
+            let Some(relay) = self.relays.get(&id) else { continue };
+            let needed = !relay.wanted.is_empty()
+                || (relay.gather && relay.phase == RelayPhase::Queued)
+                || self.asks.values().any(|ask| ask.relay == Some(id));
+            if !needed {
+                self.read(id, RelayEvent::Unused, "");
+            }
+        }
+    }
+
+    fn asks_of(&self, id: RelayId) -> Vec<AskId> {
+        self.asks.values().filter(|ask| ask.relay == Some(id)).map(|ask| ask.id).collect()
+    }
+
+    pub(super) fn fail_all_reads(&mut self, why: &str) {
+        let ids: Vec<RelayId> = self.relays.keys().copied().collect();
+        for id in ids {
+            self.failed(id, why);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Every timer of a host in one enum, and the table of how long each runs.
+
+use std::time::Duration;
+
+use super::{AskId, RelayId};
+use crate::ConnId;
+
+/// Something that is waited for no longer than a [`Timers`] entry says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A new connection is to send JOIN.
+    Join(ConnId),
+    /// A connection whose station left is to send JOIN again.
+    Left(ConnId),
+    /// A read waits for its turn on its owner's connection.
+    Queue(RelayId),
+    /// An owner is to answer REQUEST.
+    Answer(RelayId),
+    /// Our application is to make a file of its current state.
+    Export(AskId),
+}
+
+/// How long each thing may take. All times are from the moment the wait begins. What moves bytes is bounded by the transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timers {
+    /// JOIN on a new connection.
+    pub join: Duration,
+    /// JOIN on a connection whose station left, before it is closed.
+    pub left: Duration,
+    /// The turn of a REQUEST on its owner's connection: earlier files have to come whole first.
+    pub queue: Duration,
+    /// The first byte of the answer to REQUEST; an application may have to export first.
+    pub answer: Duration,
+    /// A file of our own application's current state.
+    pub export: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            join: Duration::from_secs(15),
+            left: Duration::from_secs(600),
+            queue: Duration::from_secs(600),
+            answer: Duration::from_secs(60),
+            export: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Aim: a commit reaches everybody it is for, once, and never its sender.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod host_support;
+
+use host_support::{Rack, commit, commit_for, file, station};
+use mvrx_core::CommitSource;
+use mvrx_core::host::{Command, Event, LimitReached};
+use mvrx_message::{Commit, Message, Reply};
+
+// proves: HST-07
+#[test]
+fn a_commit_is_acknowledged_and_goes_to_all_but_its_sender() {
+    let mut rack = Rack::new();
+    let conns: Vec<_> = (1..=4).map(|n| rack.join(n, vec![])).collect();
+    rack.receive(conns[0], Message::Commit(Commit { station: None, ..commit(1, 1) }));
+    assert!(rack.take_reply(conns[0]).ok);
+    assert!(!rack.sent_anything_on(conns[0]));
+    for conn in &conns[1..] {
+        // The author is told, though the sender left it out.
+        assert_eq!(rack.take_sent(*conn), Some(Message::Commit(commit(1, 1))));
+        assert!(!rack.sent_anything_on(*conn));
+    }
+    assert!(rack.saw(|e| *e == Event::CommitRelayed { file: file(1), from: station(1), stations: 3 }));
+}
+
+#[test]
+fn a_commit_passed_on_by_another_station_does_not_go_back_to_its_author() {
+    let mut rack = Rack::new();
+    let (one, two, three) = (rack.join(1, vec![]), rack.join(2, vec![]), rack.join(3, vec![]));
+    rack.receive(two, Message::Commit(commit(1, 1)));
+    assert!(!rack.sent_anything_on(one));
+    assert_eq!(rack.take_sent(three), Some(Message::Commit(commit(1, 1))));
+}
+
+// proves: HST-08
+#[test]
+fn a_commit_for_some_stations_goes_to_them_alone_and_is_given_to_them_alone() {
+    let mut rack = Rack::new();
+    let (one, two, three) = (rack.join(1, vec![]), rack.join(2, vec![]), rack.join(3, vec![]));
+    rack.receive(one, Message::Commit(commit_for(1, 1, &[2])));
+    assert!(rack.take_reply(one).ok);
+    assert!(rack.take_sent(two).is_some());
+    assert!(!rack.sent_anything_on(three));
+    // It is not for the host either, which only passes it on.
+    assert!(!rack.saw(|e| matches!(e, Event::CommitSeen { .. })));
+    rack.receive(three, host_support::request_for(1));
+    let reply = rack.take_reply(three);
+    assert!(!reply.ok && reply.message.contains("not available"), "{reply:?}");
+    rack.receive(two, host_support::request_for(1));
+    assert_eq!(rack.asked(one), Some(file(1)));
+}
+
+// proves: HST-09
+#[test]
+fn a_commit_told_again_is_acknowledged_and_not_passed_on_again() {
+    let mut rack = Rack::new();
+    let (one, two) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    rack.receive(one, Message::Commit(commit(1, 1))).receive(one, Message::Commit(commit(1, 1)));
+    assert!(rack.take_reply(one).ok && rack.take_reply(one).ok);
+    assert!(rack.take_sent(two).is_some() && rack.take_sent(two).is_none());
+    rack.receive(two, Message::Commit(Commit { file_size: 7, ..commit(1, 1) }));
+    let reply = rack.take_reply(two);
+    assert!(!reply.ok && reply.message.contains("FileSize"), "{reply:?}");
+}
+
+// proves: HST-10
+#[test]
+fn the_host_commits_to_every_station_that_it_is_for() {
+    let mut rack = Rack::new();
+    let (one, two) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    rack.command(Command::Publish(commit(1, 0))).command(Command::Publish(commit_for(2, 0, &[2])));
+    assert_eq!(rack.take_sent(one), Some(Message::Commit(commit(1, 0))));
+    assert!(!rack.sent_anything_on(one));
+    assert_eq!(rack.take_sent(two), Some(Message::Commit(commit(1, 0))));
+    assert_eq!(rack.take_sent(two), Some(Message::Commit(commit_for(2, 0, &[2]))));
+    rack.receive(one, Message::CommitRet(Reply::refused("no disk")));
+    assert!(rack.saw(|e| matches!(e, Event::CommitRefused { message, .. } if message == "no disk")));
+}
+
+#[test]
+fn what_a_join_brings_that_is_new_to_the_session_is_told_to_the_others() {
+    let mut rack = Rack::with(|c| c.limits.announced_at_join = 2);
+    let one = rack.join(1, vec![commit(1, 1)]);
+    let listed = (1..=4).map(|n| commit(n, if n == 1 { 1 } else { 2 })).collect();
+    rack.join_with(2, "MVRApplication", listed);
+    // Of three new ones, the newest two.
+    assert_eq!(rack.take_sent(one), Some(Message::Commit(commit(3, 2))));
+    assert_eq!(rack.take_sent(one), Some(Message::Commit(commit(4, 2))));
+    assert!(!rack.sent_anything_on(one));
+    assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::AnnouncedAtJoin)));
+    let seen = Event::CommitSeen { file: file(2), from: station(2), source: CommitSource::Listed };
+    assert!(rack.saw(|e| *e == seen));
+}
+
+#[test]
+fn grandma3_is_pushed_the_newest_commit_after_its_join() {
+    let mut rack = Rack::new();
+    rack.join(1, vec![commit(1, 1), commit(2, 1)]);
+    let (ma, _) = rack.join_with(2, "GrandMA3", vec![]);
+    assert_eq!(rack.take_sent(ma), Some(Message::Commit(commit(2, 1))));
+}
+
+#[test]
+fn commits_above_the_limit_push_out_the_oldest_that_nobody_keeps_here() {
+    let mut rack = Rack::with(|c| c.limits.commits = 3);
+    let one = rack.join(1, vec![]);
+    rack.command(Command::Publish(commit(0, 0)));
+    for n in 1..=5 {
+        rack.receive(one, Message::Commit(commit(n, 1)));
+    }
+    let known: Vec<_> = rack.host.commits().map(|c| c.commit.file).collect();
+    assert_eq!(known, [file(0), file(4), file(5)]);
+    assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::Commits)));
+}

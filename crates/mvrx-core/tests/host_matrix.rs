@@ -1,0 +1,37 @@
+//! Aim: every state of a host's tables meets every event, and what follows is written down.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fmt::{Debug, Write};
+
+use mvrx_core::host::{AskEvent, AskPhase, RelayEvent, RelayPhase, Standing, StandingEvent};
+
+fn matrix<S: Copy + Debug, E: Copy + Debug, A: Debug>(
+    states: &[S],
+    events: &[E],
+    on: impl Fn(S, E) -> (S, A),
+) -> String {
+    let mut text = String::new();
+    for state in states {
+        for event in events {
+            let (next, action) = on(*state, *event);
+            let (state, event, next) = (format!("{state:?}"), format!("{event:?}"), format!("{next:?}"));
+            writeln!(text, "{state:<10} {event:<14} -> {next:<10} {action:?}").unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn a_connection_is_as_declared() {
+    insta::assert_snapshot!(matrix(&Standing::ALL, &StandingEvent::ALL, Standing::on));
+}
+
+#[test]
+fn an_ask_is_as_declared() {
+    insta::assert_snapshot!(matrix(&AskPhase::ALL, &AskEvent::ALL, AskPhase::on));
+}
+
+#[test]
+fn a_read_is_as_declared() {
+    insta::assert_snapshot!(matrix(&RelayPhase::ALL, &RelayEvent::ALL, RelayPhase::on));
+}
