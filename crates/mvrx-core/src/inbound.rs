@@ -17,6 +17,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Inbound {
     pub(crate) peer: SocketAddr,
+    /// Its place in the order in which connections came.
+    pub(crate) order: u64,
+    /// Messages that came on it.
+    pub(crate) messages: u64,
     /// Who is on it, once a message has told.
     pub(crate) station: Option<StationUuid>,
     /// The file being sent on it.
@@ -36,10 +40,13 @@ impl Core {
             self.out.push_back(Output::Close { conn });
             return;
         }
+        self.accepted += 1;
         self.inbound.insert(
             conn,
             Inbound {
                 peer,
+                order: self.accepted,
+                messages: 0,
                 station: None,
                 sending: None,
                 exporting: false,
@@ -84,7 +91,9 @@ impl Core {
     }
 
     pub(crate) fn serve(&mut self, conn: ConnId, parsed: &Parsed) {
-        let Some(address) = self.inbound.get(&conn).map(|i| i.peer) else { return };
+        let Some(inbound) = self.inbound.get_mut(&conn) else { return };
+        inbound.messages += 1;
+        let address = inbound.peer;
         match &parsed.message {
             Message::Join(join) => self.on_join(conn, address, join),
             Message::Leave(leave) => self.on_leave(conn, leave),
@@ -127,8 +136,10 @@ impl Core {
         if let Some(inbound) = self.inbound.get_mut(&conn) {
             inbound.station = Some(station);
         }
+        let order = self.inbound.get(&conn).map(|inbound| inbound.order);
         if let Some(peer) = self.peers.get_mut(&station) {
             peer.heard_from(address.ip());
+            peer.joined_on = order;
         }
         let product = join.product();
         self.learn(station, (&join.provider, product), &join.station_name, join.version);
@@ -162,7 +173,10 @@ impl Core {
 
     fn on_leave(&mut self, conn: ConnId, leave: &Leave) {
         let station = leave.station;
-        if station != self.config.station && self.peers.contains_key(&station) {
+        if station != self.config.station
+            && self.peers.contains_key(&station)
+            && !self.is_outdated(conn, station)
+        {
             if let Some(inbound) = self.inbound.get_mut(&conn) {
                 inbound.station = Some(station);
             }
@@ -171,6 +185,14 @@ impl Core {
             self.watch_unseen(station);
         }
         self.answer(conn, Message::LeaveRet(ok()), Product::Other);
+    }
+
+    /// Whether a LEAVE comes late: of a station that started anew meanwhile, whose JOIN came on a connection made after this one. A connection
+    /// that the station keeps in use is never outdated.
+    fn is_outdated(&self, conn: ConnId, station: StationUuid) -> bool {
+        let joined_on = self.peers.get(&station).and_then(|peer| peer.joined_on);
+        let inbound = self.inbound.get(&conn).filter(|inbound| inbound.messages == 1);
+        inbound.zip(joined_on).is_some_and(|(inbound, joined_on)| joined_on > inbound.order)
     }
 
     fn on_commit(&mut self, conn: ConnId, address: SocketAddr, commit: &Commit) {

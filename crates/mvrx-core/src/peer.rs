@@ -80,6 +80,8 @@ pub(crate) struct Peer {
     pub(crate) inbound_ips: BTreeSet<IpAddr>,
     /// How often in a row it refused our JOIN.
     pub(crate) refusals: u32,
+    /// On which incoming connection its latest JOIN came, in the order in which they were made.
+    pub(crate) joined_on: Option<u64>,
     /// When our JOIN was last accepted.
     pub(crate) join_accepted: Option<Duration>,
     pub(crate) reachable: bool,
@@ -101,6 +103,7 @@ impl Peer {
             wrong: BTreeSet::new(),
             inbound_ips: BTreeSet::new(),
             refusals: 0,
+            joined_on: None,
             join_accepted: None,
             reachable: true,
             lane: Lane::default(),

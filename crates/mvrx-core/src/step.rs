@@ -35,6 +35,8 @@ pub struct Core {
     pub(crate) own_names: VecDeque<String>,
     pub(crate) own_uuid_told: bool,
     pub(crate) next_dial: u64,
+    /// Incoming connections so far.
+    pub(crate) accepted: u64,
     pub(crate) out: VecDeque<Output>,
 }
 
@@ -69,6 +71,7 @@ impl Core {
             agenda: Agenda::default(),
             limits_told: Vec::new(),
             next_dial: 0,
+            accepted: 0,
             out: VecDeque::new(),
         }
     }

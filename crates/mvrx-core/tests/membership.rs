@@ -481,3 +481,33 @@ fn another_station_with_our_uuid_is_told_once_and_an_echo_of_ourselves_is_not() 
     assert_eq!(told(&desk), 1);
     assert_eq!(desk.core.stations().count(), 0);
 }
+
+// proves: STA-02
+#[test]
+fn a_leave_that_was_late_does_not_end_what_a_newer_join_began() {
+    let mut desk = Desk::new();
+    desk.join(1);
+    let late = desk.accept(1);
+    // It started anew while its LEAVE was on the way.
+    let conn = desk.accept(1);
+    desk.receive(conn, join_from(1, "Vectorworks", vec![]));
+    desk.receive(late, leave(1));
+    assert!(matches!(desk.take_sent(late), Some(Message::LeaveRet(_))));
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Member);
+    assert!(!desk.saw(|e| matches!(e, Event::StationLeft { .. })));
+    // One that comes on a connection made after the JOIN counts, and one on a connection that is in use.
+    let conn = desk.accept(1);
+    desk.receive(conn, leave(1));
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Left);
+}
+
+#[test]
+fn a_leave_on_a_connection_in_use_counts_whatever_came_on_newer_ones() {
+    let mut desk = Desk::new();
+    let kept = desk.accept(1);
+    desk.receive(kept, join_from(1, "GrandMA3", vec![]));
+    let other = desk.accept(1);
+    desk.receive(other, join_from(1, "GrandMA3", vec![]));
+    desk.receive(kept, leave(1));
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Left);
+}

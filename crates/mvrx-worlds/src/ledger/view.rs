@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use mvrx_core::{PlaceId, RequestId};
+use mvrx_core::{ConnId, PlaceId, RequestId};
 use mvrx_message::StationUuid;
 
 /// One start of one station.
@@ -16,6 +16,8 @@ pub(crate) struct View {
     pub(crate) serving: u32,
     /// Who sent LEAVE and has not come back.
     pub(crate) left: BTreeSet<StationUuid>,
+    /// On which connection each one's latest JOIN came; accepted connections are numbered as they come.
+    joined_on: BTreeMap<StationUuid, ConnId>,
     places: BTreeMap<PlaceId, (Option<StationUuid>, Vec<SocketAddr>)>,
     /// Every station that was ever shown at an address.
     ever_at: BTreeMap<SocketAddr, BTreeSet<StationUuid>>,
@@ -31,16 +33,25 @@ impl View {
             made: BTreeSet::new(),
             serving: 0,
             left: BTreeSet::new(),
+            joined_on: BTreeMap::new(),
             places: BTreeMap::new(),
             ever_at: BTreeMap::new(),
             shown: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn heard_leave(&mut self, station: StationUuid) {
-        if station != self.me {
+    /// A LEAVE came, as the first message of connection `first_on` or on one in use. One that a station which started anew sent before its
+    /// latest JOIN does not count.
+    pub(crate) fn heard_leave(&mut self, station: StationUuid, first_on: Option<ConnId>) {
+        let outdated = first_on.is_some_and(|conn| self.joined_on.get(&station).is_some_and(|on| *on > conn));
+        if station != self.me && !outdated {
             self.left.insert(station);
         }
+    }
+
+    pub(crate) fn heard_join(&mut self, station: StationUuid, on: ConnId) {
+        self.joined_on.insert(station, on);
+        self.is_back(station);
     }
 
     /// It sent JOIN, or our operator wants it to be joined.

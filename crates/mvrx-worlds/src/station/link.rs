@@ -44,6 +44,8 @@ pub(crate) struct Link {
     receiving: Option<Receiving>,
     pub(crate) out: SendQueue,
     pub(crate) sending: Option<(FileUuid, u64)>,
+    /// A message came on it.
+    pub(crate) heard: bool,
     /// A transfer is given up when nothing moves until then.
     pub(crate) idle_at: Option<Time>,
 }
@@ -60,6 +62,7 @@ impl Link {
             receiving: None,
             out: SendQueue::new(),
             sending: None,
+            heard: false,
             idle_at: None,
         }
     }

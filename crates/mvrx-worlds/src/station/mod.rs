@@ -407,12 +407,13 @@ impl Station {
     /// Tells the ledger what came. `false`: the core is not told, for a bug planted on purpose.
     fn hears(&mut self, id: ConnId, message: &Message, net: &mut HostCtx<'_>) -> bool {
         let host = net.host();
+        let first = self.links.get_mut(&id).is_some_and(|link| !std::mem::replace(&mut link.heard, true));
         let mut ledger = self.setup.ledger.borrow_mut();
         let Some(view) = ledger.view(host) else { return true };
         match message {
-            Message::Join(join) => view.is_back(join.station),
+            Message::Join(join) => view.heard_join(join.station, id),
             Message::Leave(leave) => {
-                view.heard_leave(leave.station);
+                view.heard_leave(leave.station, first.then_some(id));
                 if self.setup.planted == Planted::CommitToWhoLeft {
                     drop(ledger);
                     let reply = Message::LeaveRet(mvrx_message::Reply::ok());
