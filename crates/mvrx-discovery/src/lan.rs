@@ -11,7 +11,8 @@
 //! shows all.
 //!
 //! Rules the caller keeps: those of [`Discovery`](crate::Discovery); it is started anywhere, but [`next`](crate::Discovery::next) is polled
-//! within one tokio runtime with time and net enabled. It has no thread: while nobody waits in `next`, nothing is answered.
+//! within one tokio runtime with time and net enabled. It has no thread but the runtime's blocking ones, which ask the system for its
+//! interfaces: while nobody waits in `next`, nothing is answered.
 //!
 //! Limits: [`MdnsOptions::limits`] bounds the sightings, `lan_mdns`'s limits the records behind them.
 
