@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Mixer(crate::commands::mixer::args::Mixer),
     /// List the groups in use and who is in them
     Groups(crate::commands::groups::Groups),
+    /// When nothing appears: what keeps stations from finding each other here, and what to do; exit code 1 when there is something
+    Doctor(crate::commands::doctor::Doctor),
     /// Two stations on this machine find each other and exchange a file; nothing leaves the machine
     Demo,
 }
@@ -49,6 +51,7 @@ impl Command {
             Self::Up(args) => args.json,
             Self::Ls(args) => args.json,
             Self::Groups(args) => args.json,
+            Self::Doctor(args) => args.json,
             Self::Get(args) => args.json,
             Self::Commit(args) => args.json,
             Self::Inspect(args) => args.json,

@@ -91,7 +91,7 @@ pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<Stored
 }
 
 /// The data directories to look into.
-fn directories(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn directories(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
     if let Some(path) = given {
         return Ok(vec![path.to_owned()]);
     }

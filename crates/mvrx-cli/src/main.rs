@@ -47,6 +47,7 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Inspect(inspect) => commands::file::inspect(&inspect)?,
         Command::Plan(plan) => commands::file::plan(&plan)?,
         Command::Groups(groups) => return commands::groups::run(groups).await,
+        Command::Doctor(doctor) => return commands::doctor::run(doctor).await,
         Command::Check(check) => return commands::file::check(&check),
         Command::Diff(diff) => return commands::file::diff(&diff),
     }

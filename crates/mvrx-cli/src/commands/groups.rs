@@ -33,7 +33,7 @@ pub(crate) struct Groups {
 }
 
 /// Each group with its stations.
-type InUse = BTreeMap<String, Vec<Sighting>>;
+pub(crate) type InUse = BTreeMap<String, Vec<Sighting>>;
 
 pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
     let wanted = args.new.as_deref().map(GroupName::create).transpose();
@@ -77,8 +77,13 @@ async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> InUse {
         }
     }
     discovery.shutdown().await;
+    by_group(seen.into_values())
+}
+
+/// The stations by the group that each names.
+pub(crate) fn by_group(seen: impl IntoIterator<Item = Sighting>) -> InUse {
     let mut in_use = InUse::new();
-    for sighting in seen.into_values() {
+    for sighting in seen {
         if let Some(group) = sighting.group.clone() {
             in_use.entry(group).or_default().push(sighting);
         }
@@ -104,14 +109,14 @@ fn judge(wanted: &str, in_use: &InUse) -> Verdict {
 }
 
 /// Groups that a person takes for this one.
-fn alike(in_use: &InUse, group: &str) -> Vec<String> {
+pub(crate) fn alike(in_use: &InUse, group: &str) -> Vec<String> {
     let folded = |name: &str| -> String {
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
     };
     in_use.keys().filter(|other| *other != group && folded(other) == folded(group)).cloned().collect()
 }
 
-fn line(group: &str, stations: &[Sighting], alike: &[String]) -> String {
+pub(crate) fn line(group: &str, stations: &[Sighting], alike: &[String]) -> String {
     let warning = if alike.is_empty() {
         String::new()
     } else {
@@ -120,7 +125,7 @@ fn line(group: &str, stations: &[Sighting], alike: &[String]) -> String {
     format!("{}  {}{warning}", show::tame(group), names(stations))
 }
 
-fn names(stations: &[Sighting]) -> String {
+pub(crate) fn names(stations: &[Sighting]) -> String {
     let name = |s: &Sighting| show::tame(s.station_name.as_deref().unwrap_or("a station without a name"));
     let mut names: Vec<String> = stations.iter().map(name).collect();
     names.sort();
