@@ -10,6 +10,7 @@ fn ids(report: &Value) -> Vec<&str> {
     report["findings"].as_array().unwrap().iter().map(|f| f["id"].as_str().unwrap()).collect()
 }
 
+// proves: DIS-DOCTOR
 #[test]
 fn all_is_well_with_a_station_in_the_group() {
     let crew = Crew::new();
@@ -52,7 +53,7 @@ fn all_is_well_with_a_station_in_the_group() {
     assert!(!words.contains('!'), "{words}");
 }
 
-// proves: DIS-GROUPS
+// proves: DIS-DOCTOR, DIS-GROUPS
 #[test]
 fn a_group_of_another_case_is_told_with_what_to_do() {
     let crew = Crew::new();
@@ -70,6 +71,7 @@ fn a_group_of_another_case_is_told_with_what_to_do() {
     assert!(words.contains("1 finding, marked with !"), "{words}");
 }
 
+// proves: DIS-DOCTOR
 #[test]
 fn a_station_that_does_not_answer_is_told_with_its_address() {
     let crew = Crew::new();
@@ -105,6 +107,20 @@ fn our_own_station_alone_in_its_group_is_told_as_such() {
     ]));
     assert_eq!(ids(&report), ["only-ourselves"], "{report:#}");
     running.kill();
+}
+
+#[test]
+fn a_copied_data_directory_is_told() {
+    let crew = Crew::new();
+    let (ours, copy) = (crew.folder("ours"), crew.folder("copy"));
+    let mut running = crew.start(&["up", "--name", "A", "--group", "Tour", "--data", ours.to_str().unwrap()]);
+    running.until("is up");
+    for file in ["station-uuid", "mvrx.lock"] {
+        std::fs::copy(ours.join(file), copy.join(file)).unwrap();
+    }
+    let doctor = ["doctor", "--group", "Tour", "--json", "--wait", "5", "--data", copy.to_str().unwrap()];
+    let report = json(&crew.run(&doctor));
+    assert!(ids(&report).contains(&"same-station-uuid"), "{report:#}");
 }
 
 #[test]

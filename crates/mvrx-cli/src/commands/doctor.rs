@@ -58,6 +58,7 @@ pub(crate) async fn run(args: Doctor) -> Result<Verdict, Failure> {
     Ok(if report.has_findings() { Verdict::Findings } else { Verdict::Fine })
 }
 
+// req: DIS-DOCTOR
 async fn examine(args: &Doctor) -> Report {
     let mut report = Report::default();
     let port = args.common.mdns_port;

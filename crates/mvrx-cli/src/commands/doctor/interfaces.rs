@@ -15,7 +15,7 @@ pub(super) struct Card {
     pub(super) up: bool,
     pub(super) loopback: bool,
     /// Part of a bridge, or a tunnel: its own addresses say nothing of whether it works.
-    attached: bool,
+    pub(super) attached: bool,
     pub(super) addresses: Vec<IpAddr>,
     /// Whether discovery uses it in IPv4, and in IPv6.
     pub(super) chosen: (bool, bool),

@@ -26,16 +26,21 @@ pub(super) async fn check(cards: &[Card], port: u16, report: &mut Report) {
         let (v4, v6) = card.ways();
         let v6 = card.index.filter(|_| v6).map(Way::V6);
         for way in v4.map(Way::V4).into_iter().chain(v6) {
-            probes.push((card.name.clone(), way, tokio::task::spawn_blocking(move || probe(way, port))));
+            probes.push((card, way, tokio::task::spawn_blocking(move || probe(way, port))));
         }
     }
     let mut facts = Vec::new();
-    for (name, way, probe) in probes {
+    for (card, way, probe) in probes {
+        let name = &card.name;
         let heard = probe.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         let family = if matches!(way, Way::V4(_)) { "IPv4" } else { "IPv6" };
         facts.push(json!({ "interface": name, "family": family, "heard": matches!(heard, Ok(true)) }));
         match heard {
             Ok(true) => report.well(format!("multicast by {family} on {name}: what we send we hear")),
+            // Stations are seldom behind these, and many of them carry no multicast.
+            Ok(false) | Err(_) if card.attached => report.note(format!(
+                "multicast by {family} on {name} does not work; it is a tunnel or part of a bridge, so that may be as it should be"
+            )),
             Ok(false) => report.problem(
                 "multicast-not-heard",
                 format!("multicast by {family} on {name}: what we send we do not hear"),

@@ -39,7 +39,7 @@ pub(super) async fn check(own: &[Own], seen: &Seen, cards: &[Card], report: &mut
         }
     }
     if facts.is_empty() {
-        free(report);
+        free(cards, report).await;
     }
     report.fact("tcp", json!({ "stations": facts }));
     report.note("whether firewalls let others in cannot be seen from here: run `mvrx doctor` on the other machine too");
@@ -80,7 +80,7 @@ fn fact(port: u16, answers: &[(IpAddr, Option<String>)]) -> Value {
 }
 
 /// No station of ours was seen to run: could one have its port?
-fn free(report: &mut Report) {
+async fn free(cards: &[Card], report: &mut Report) {
     let anywhere = |ip: IpAddr| TcpListener::bind(SocketAddr::new(ip, PORT));
     let bound = match anywhere(Ipv6Addr::UNSPECIFIED.into()) {
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => anywhere(Ipv4Addr::UNSPECIFIED.into()),
@@ -90,8 +90,15 @@ fn free(report: &mut Report) {
     match bound {
         Ok(_) => report.well(format!("TCP port {PORT} is free for a station")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let answers = answers(PORT, cards).await;
+            let at: Vec<String> = answers
+                .iter()
+                .filter(|(_, failure)| failure.is_none())
+                .map(|(ip, _)| ip.to_string())
+                .collect();
+            let at = if at.is_empty() { "none of our addresses".to_owned() } else { at.join(", ") };
             report.note(format!(
-                "TCP port {PORT} is in use by another program; a station takes the next free one"
+                "TCP port {PORT} is in use, by another program or a station not seen here, and answers at {at}; a station takes the next free port"
             ));
         }
         Err(error) => report.problem(

@@ -40,12 +40,19 @@ impl Look<'_> {
         let near = near_misses(in_use, wanted, used);
         for (group, stations) in &near {
             let (group, who) = (show::name(group), groups::names(stations));
-            let missing = if used { "others are" } else { "nobody is there; they are" };
-            report.problem(
-                "group-near-miss",
-                format!("you look in the group {shown}, {missing} in the group {group}: {who}"),
-                format!("spelling and case count: take --group \"{group}\" here, or set {shown} there"),
-            );
+            let advice =
+                format!("spelling and case count: take --group \"{group}\" here, or set {shown} there");
+            if used {
+                let text = format!(
+                    "besides the group {shown} there is the group {group}, easily taken for it: {who}"
+                );
+                report.warning("group-near-miss", text, advice);
+            } else {
+                let text = format!(
+                    "you look in the group {shown}, nobody is there; they are in the group {group}: {who}"
+                );
+                report.problem("group-near-miss", text, advice);
+            }
         }
         if near.is_empty() && !used {
             let others: Vec<String> = in_use.keys().map(|group| show::name(group)).collect();
@@ -117,6 +124,9 @@ impl Look<'_> {
                 let name = sighting.station_name.as_deref().unwrap_or("a station without a name");
                 silent.push((show::name(name), sighting.addresses.clone()));
             }
+        }
+        if silent.len() > SILENT {
+            report.note(format!("{} stations did not join; these are some of them", silent.len()));
         }
         silent.truncate(SILENT);
         for (who, all) in silent {
@@ -232,8 +242,8 @@ async fn knock(address: SocketAddr) -> String {
 const SHORT: usize = 4;
 
 /// How many silent stations are looked at, and how many addresses of each.
-const SILENT: usize = 8;
-const ADDRESSES: usize = 4;
+const SILENT: usize = 4;
+const ADDRESSES: usize = 3;
 
 const KNOCK: Duration = Duration::from_secs(2);
 
