@@ -85,6 +85,12 @@ fn plan_draws_and_does_not_write_over_a_file_unasked() {
     assert!(svg.starts_with("<svg") || svg.starts_with("<?xml"), "{}", &svg[..80]);
     assert_eq!(code(&mvrx(folder.path(), &["plan", "old.mvr", "-o", "plan.svg"])), 2);
     assert_eq!(code(&mvrx(folder.path(), &["plan", "old.mvr", "-o", "plan.svg", "--force"])), 0);
+    let show = fs::read(folder.path().join("new.mvr")).unwrap();
+    for arguments in [["plan", "old.mvr", "new.mvr"].as_slice(), &["plan", "new.mvr"]] {
+        let refused = mvrx(folder.path(), &[arguments, &["-o", "./new.mvr", "--force"]].concat());
+        assert_eq!(code(&refused), 2, "{refused:?}");
+    }
+    assert!(fs::read(folder.path().join("new.mvr")).unwrap() == show, "the show is as it was");
 }
 
 #[test]

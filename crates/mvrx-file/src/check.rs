@@ -149,15 +149,18 @@ impl ObjectName {
 
 /// Findings while they are collected.
 struct Findings {
-    list: Vec<Finding>,
+    /// Of each severity as many as are allowed in all, so that no number of notes keeps an error out.
+    errors: Vec<Finding>,
+    warnings: Vec<Finding>,
+    notes: Vec<Finding>,
     counts: Counts,
-    omitted: u64,
     allowed: usize,
 }
 
 impl Findings {
     fn new(allowed: usize) -> Self {
-        Self { list: Vec::new(), counts: Counts::default(), omitted: 0, allowed }
+        let (errors, warnings, notes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { errors, warnings, notes, counts: Counts::default(), allowed }
     }
 
     /// About the file as a whole.
@@ -177,7 +180,7 @@ impl Findings {
 
     /// About an object.
     fn object(&mut self, rule: Rule, object: &Object, detail: impl Into<String>) {
-        if self.list.len() < self.allowed {
+        if self.has_room(rule.severity()) {
             self.push(rule, None, Some(object.line), Some(ObjectName::of(object)), detail.into());
         } else {
             self.omit(rule, 1);
@@ -192,16 +195,29 @@ impl Findings {
         object: Option<ObjectName>,
         detail: String,
     ) {
-        if self.list.len() >= self.allowed {
-            return self.omit(rule, 1);
+        let severity = rule.severity();
+        self.count(severity, 1);
+        if self.has_room(severity) {
+            let finding = Finding { severity, rule, member, line, object, detail };
+            self.of(severity).push(finding);
         }
-        self.count(rule.severity(), 1);
-        self.list.push(Finding { severity: rule.severity(), rule, member, line, object, detail });
     }
 
     fn omit(&mut self, rule: Rule, more: u64) {
         self.count(rule.severity(), more);
-        self.omitted += more;
+    }
+
+    fn of(&mut self, severity: Severity) -> &mut Vec<Finding> {
+        match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+            Severity::Note => &mut self.notes,
+        }
+    }
+
+    fn has_room(&mut self, severity: Severity) -> bool {
+        let allowed = self.allowed;
+        self.of(severity).len() < allowed
     }
 
     fn count(&mut self, severity: Severity, more: u64) {
@@ -212,9 +228,16 @@ impl Findings {
         }
     }
 
-    fn report(mut self) -> Report {
-        self.list.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.line.cmp(&b.line)));
-        Report { schema: 1, findings: self.list, counts: self.counts, omitted: self.omitted }
+    fn report(self) -> Report {
+        let mut findings = Vec::new();
+        for mut list in [self.errors, self.warnings, self.notes] {
+            list.sort_by_key(|finding| finding.line);
+            findings.append(&mut list);
+        }
+        findings.truncate(self.allowed);
+        let Counts { errors, warnings, notes } = self.counts;
+        let omitted = (errors + warnings + notes).saturating_sub(findings.len() as u64);
+        Report { schema: 1, findings, counts: self.counts, omitted }
     }
 }
 

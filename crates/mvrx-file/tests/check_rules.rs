@@ -281,6 +281,20 @@ fn findings_beyond_the_limit_are_counted_but_not_kept() {
 }
 
 #[test]
+fn no_number_of_warnings_keeps_an_error_out() {
+    let many: String = (1..=50).map(|number| fixture(number, "<Nonsense/>")).collect();
+    let twice = many + &fixture(7, "");
+    let limits = mvrx_file::Limits { findings: 10, ..Default::default() };
+    let report = mvrx_file::check::reader(std::io::Cursor::new(mvr(&scene("", &twice))), &limits);
+    assert!(report.counts.errors > 0, "{report}");
+    let first = report.findings.first().map(|finding| finding.severity);
+    assert_eq!(first, Some(Severity::Error), "{report}");
+    assert_eq!(report.findings.len(), 10);
+    let counts = report.counts;
+    assert_eq!(report.omitted, counts.errors + counts.warnings + counts.notes - 10);
+}
+
+#[test]
 fn names_of_the_file_cannot_command_a_terminal() {
     let evil = fixture(1, "<Nonsense/>").replace("name=\"F1\"", "name=\"&#x202e;x\u{9b}2J\"");
     let text = check(mvr(&scene("", &evil))).to_string();

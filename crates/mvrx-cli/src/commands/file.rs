@@ -51,6 +51,14 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
         let path = args.output.display();
         return Err(Failure::usage(format!("{path} is there already; --force writes over it")));
     }
+    let same = |input: &Path| match (input.canonicalize(), args.output.canonicalize()) {
+        (Ok(input), Ok(output)) => input == output,
+        _ => false,
+    };
+    if same(&args.file) || args.new.as_deref().is_some_and(same) {
+        let path = args.output.display();
+        return Err(Failure::usage(format!("{path} is the show itself; write the plan somewhere else")));
+    }
     let old = open(&args.file, args.data.as_deref())?;
     let plan = match &args.new {
         Some(new) => {

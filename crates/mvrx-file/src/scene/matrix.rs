@@ -66,6 +66,10 @@ impl Matrix {
 
     /// Angle in degrees by which the axes of `other` are turned against these, scaling left aside.
     pub fn angle_to(&self, other: &Self) -> f64 {
+        // Axes without length have no direction; equal ones are not turned all the same.
+        if self.axes == other.axes {
+            return 0.0;
+        }
         let [a, b] = [self.axes.map(normalized), other.axes.map(normalized)];
         // R = Aᵀ·B; its trace is 1 + 2 cos, its antisymmetric part has length 2 sin. Both, because near 0° and 180° one of
         // them alone loses the digits that single precision files leave.

@@ -76,3 +76,9 @@ fn uuids_are_read_in_every_spelling_that_was_seen() {
     }
     assert_eq!(UuidText::read("  "), UuidText::Empty);
 }
+
+#[test]
+fn a_matrix_without_lengths_is_not_turned_against_itself() {
+    let flat = Matrix { axes: [[0.0; 3]; 3], ..Matrix::IDENTITY };
+    assert!(flat.angle_to(&flat).abs() < f64::EPSILON);
+}
