@@ -389,3 +389,38 @@ fn new_client_is_told_of_changes_only_after_its_listings_or_its_grace() {
     assert!(seen[0].contains(r#""ip": "192.0.2.1", "port": 5003, "room": null"#), "{seen:?}");
     assert_eq!(world.server.deadline(), None);
 }
+
+// proves: MIX-KEEP-9
+#[test]
+fn restored_room_outlives_who_looks_at_it_whether_it_was_kept_open_or_not() {
+    let mut world = World::keeping(Keeping::Logged);
+    world.room("r", &[command(101, "a", 3)]);
+    let content = world.server.content(world.server.rooms()[0]).unwrap();
+    let mut again = World::keeping(Keeping::Logged);
+    again.server.restore(content).unwrap();
+    let client = again.connect();
+    again.send(client, &join("r"));
+    again.send(client, &ClientMessage::LeaveRoom { room: "r".into() });
+    assert_eq!(again.server.rooms().len(), 1);
+}
+
+// proves: MIX-KEEP-9
+#[test]
+fn lock_of_the_operator_stands_above_the_stored_one() {
+    let mut world = World::keeping(Keeping::Logged);
+    world.server.lock_room("r", "old");
+    let creator = world.connect();
+    world.send(creator, &client_attributes(&format!(r#"{{"{PASSWORD}": "old"}}"#)));
+    world.send(creator, &join("r"));
+    let content = world.server.content(world.server.rooms()[0]).unwrap();
+    let mut again = World::keeping(Keeping::Logged);
+    again.server.lock_room("r", "new");
+    again.server.restore(content).unwrap();
+    for (password, enters) in [("old", false), ("new", true)] {
+        let client = again.connect();
+        again.send(client, &client_attributes(&format!(r#"{{"{PASSWORD}": "{password}"}}"#)));
+        again.send(client, &join("r"));
+        let joined = kinds(&again.read(client)).contains(&"JOIN_ROOM");
+        assert_eq!(joined, enters, "{password}");
+    }
+}

@@ -61,6 +61,26 @@ async fn kept_room_comes_back_joinable_and_a_deleted_one_does_not() {
     .await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn rooms_and_their_passwords_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    within(async {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("rooms");
+        let server = serve(&directory, Fsync::Always);
+        let mut client =
+            Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+        let saved = SavedRoom { attributes: Object::new(), commands: command(201, "/a", 1) };
+        client.load_room("r", &saved).await.unwrap();
+        server.shutdown().await;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&directory), 0o700);
+        assert_eq!(mode(&directory.join("room-0.log")), 0o600);
+    })
+    .await;
+}
+
 // proves: MIX-KEEP-4
 #[tokio::test]
 async fn two_servers_cannot_keep_rooms_in_one_directory() {

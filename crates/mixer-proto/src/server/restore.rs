@@ -29,30 +29,21 @@ pub enum RestoreError {
         /// The name.
         name: String,
     },
-    /// There are as many rooms as allowed.
-    #[error("no further room: {rooms} exist and {allowed} are allowed")]
-    TooManyRooms {
-        /// Rooms there are.
-        rooms: usize,
-        /// Rooms allowed.
-        allowed: usize,
-    },
 }
 
 impl RoomServer {
-    /// Takes a room back, empty of clients and joinable. It lives on as it was: a room that is not kept open ends with the
-    /// next client that leaves it. Nothing is stored again.
+    /// Takes a room back, empty of clients, joinable and kept open, whether it was before or not: its members lost it without
+    /// leaving it, so the next one that looks at it must not end it. Nothing is stored again.
+    ///
+    /// A room that the operator locked by name has the operator's lock, whatever was stored. What was once accepted is taken back
+    /// even if a limit has shrunk.
     ///
     /// # Errors
-    /// When it has no place.
-    // req: MIX-KEEP-2
+    /// When there is a room of this name.
+    // req: MIX-KEEP-2, MIX-KEEP-9
     pub fn restore(&mut self, content: RoomContent) -> Result<RoomKey, RestoreError> {
         if self.room_names.contains_key(&content.name) {
             return Err(RestoreError::RoomExists { name: content.name });
-        }
-        let (rooms, allowed) = (self.rooms.len(), self.limits.rooms);
-        if rooms >= allowed {
-            return Err(RestoreError::TooManyRooms { rooms, allowed });
         }
         let text =
             |key: &str| content.attributes.find(key).and_then(Json::as_str).unwrap_or_default().to_owned();
@@ -64,20 +55,20 @@ impl RoomServer {
             generic_protocol: flag("generic_protocol"),
             room: content.name.clone(),
         };
-        let keep_open = flag("keep_open");
         let keeping = std::mem::replace(&mut self.keeping, Keeping::Nothing);
         let key = self.add_room(join);
         self.keeping = keeping;
         let version = self.new_version();
         if let Some(room) = self.rooms.get_mut(&key) {
-            room.lock = self.locked_names.get(&content.name).cloned().unwrap_or_default();
-            // The server wrote these itself; broken ones leave the operator's lock as it is.
-            let _ = room.lock.change(&content.attributes);
+            match self.locked_names.get(&content.name) {
+                Some(lock) => room.lock = lock.clone(),
+                // The server wrote these itself; broken ones lock nobody out.
+                None => drop(room.lock.change(&content.attributes)),
+            }
             let public = without(content.attributes, &[&room::RESERVED[..], &[PASSWORD, ALLOW]]);
-            // What was once accepted is taken back even if the limit has shrunk.
             let _ = room.custom.update(public, version, usize::MAX);
             self.attribute_bytes += room.custom.bytes();
-            room.keep_open = keep_open;
+            room.keep_open = true;
             room.joinable = true;
             for commands in &content.commands {
                 room.history.append(commands, true, |_| {});

@@ -54,6 +54,9 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn LogFile>> {
         let mut options = OpenOptions::new();
         options.append(true);
+        // A room's password is among its attributes.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = match how {
             Open::New => options.create_new(true).open(path)?,
             Open::Anew => {

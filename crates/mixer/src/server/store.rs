@@ -105,7 +105,11 @@ impl Store {
             let path = path.to_owned();
             move |error| OpenStoreError::SystemRefuses { path, error }
         };
-        fs::create_dir_all(directory).map_err(refuses(directory))?;
+        let mut folder = fs::DirBuilder::new();
+        // Rooms and their passwords are their owner's alone.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.recursive(true).create(directory).map_err(refuses(directory))?;
         let lock_path = directory.join("lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(refuses(&lock_path))?;

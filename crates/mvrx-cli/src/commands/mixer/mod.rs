@@ -62,7 +62,7 @@ impl From<ClientError> for Failure {
 async fn unless_stopped<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::select! {
         done = work => done,
-        () = crate::station::interrupted() => Err(Failure::local("stopped")),
+        stopped = crate::station::stopped() => Err(stopped),
     }
 }
 
