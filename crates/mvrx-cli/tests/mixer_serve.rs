@@ -243,7 +243,11 @@ fn hostile_and_half_open_connections_do_not_disturb_a_room() {
 #[test]
 fn one_process_serves_both_protocols() {
     let folder = tempfile::tempdir().unwrap();
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    // Nobody else had it, and it is shared only as mDNS does.
+    let held = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket2::SockRef::from(&held).set_reuse_address(true).unwrap();
+    held.connect("127.0.0.1:9").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
     let show = folder.path().join("show.mvr");
     fs::write(&show, mvrx_file::generate::Recipe::new(1).fixtures(30).to_bytes()).unwrap();
     let rooms = folder.path().join("rooms");

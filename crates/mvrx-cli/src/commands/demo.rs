@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mvrx_discovery::{LanDiscovery, MdnsOptions};
 use mvrx_station::{CommitDraft, Event, Events, Heard, Source, Station};
 use mvrx_store::FsStore;
+use socket2::SockRef;
 
 use crate::failure::Failure;
 use crate::{show, station};
@@ -29,7 +30,7 @@ async fn steps() -> Result<(), Failure> {
     let length = std::fs::metadata(&show_file).map_err(local)?.len();
     say(&format!("made {}, {}", show_file.display(), show::size(length)));
 
-    let port = free_udp_port()?;
+    let (_held, port) = free_udp_port()?;
     let (desk, _desk_events) = start("Demo desk", port, &folder.path().join("desk")).await?;
     say(&format!(
         "the station \"Demo desk\" listens at {}, announced by mDNS on the loopback interface",
@@ -106,10 +107,14 @@ fn generate(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A port that no mDNS responder of this machine listens on, so that the demo meets only itself.
-fn free_udp_port() -> Result<u16, Failure> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(local)?;
-    Ok(socket.local_addr().map_err(local)?.port())
+/// A port that no mDNS responder of this machine listens on, so that the demo meets only itself. As long as the socket lives nobody gets
+/// the port who does not share it as mDNS does; it hears nobody, as it is connected to nobody.
+fn free_udp_port() -> Result<(UdpSocket, u16), Failure> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(local)?;
+    SockRef::from(&socket).set_reuse_address(true).map_err(local)?;
+    socket.connect((Ipv4Addr::LOCALHOST, 9)).map_err(local)?;
+    let port = socket.local_addr().map_err(local)?.port();
+    Ok((socket, port))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]

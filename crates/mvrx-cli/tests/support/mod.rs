@@ -15,12 +15,24 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use socket2::SockRef;
+
 pub mod peer;
 
 /// A folder, an mDNS port, and the binary.
 pub struct Crew {
     pub folder: tempfile::TempDir,
     port: String,
+    /// Keeps the port from all who do not share it as mDNS does; hears nobody, as it is connected to nobody.
+    _held: UdpSocket,
+}
+
+/// A UDP port that nobody else had when it was taken, shared only from then on.
+fn held_port() -> UdpSocket {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    SockRef::from(&socket).set_reuse_address(true).unwrap();
+    socket.connect("127.0.0.1:9").unwrap();
+    socket
 }
 
 /// A running `mvrx`, ended with the test.
@@ -32,9 +44,9 @@ pub struct Running {
 
 impl Crew {
     pub fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port().to_string();
-        Self { folder: tempfile::tempdir().unwrap(), port }
+        let held = held_port();
+        let port = held.local_addr().unwrap().port().to_string();
+        Self { folder: tempfile::tempdir().unwrap(), port, _held: held }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -8,8 +8,11 @@ use crate::battery::advertisement;
 use crate::{Discovery, DiscoveryEvent};
 
 fn start() -> MdnsDiscovery {
-    let udp_port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
-    MdnsDiscovery::start(MdnsOptions::loopback(udp_port)).unwrap()
+    // Nobody else had it; from now on it is shared, but not given to anybody who asks for any port.
+    let held = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket2::SockRef::from(&held).set_reuse_address(true).unwrap();
+    held.connect("127.0.0.1:9").unwrap();
+    MdnsDiscovery::start(MdnsOptions::loopback(held.local_addr().unwrap().port())).unwrap()
 }
 
 async fn next(discovery: &mut MdnsDiscovery) -> Option<DiscoveryEvent> {

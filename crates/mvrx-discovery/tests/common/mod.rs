@@ -5,18 +5,29 @@ pub(crate) mod dns;
 pub(crate) mod peer;
 
 use std::net::UdpSocket;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsDiscovery, MdnsOptions, Requery};
+use socket2::SockRef;
 
 use peer::Peer;
 
 /// How long a suspected station has to answer in tests.
 pub(crate) const VERIFY: Duration = Duration::from_millis(1500);
 
-/// A UDP port that was free a moment ago: each test has a network of its own there.
+/// A UDP port for one test alone: each has a network of its own there.
+///
+/// Nobody else had it, and as long as this process lives nobody gets it who does not share it as mDNS does: it is held by a socket that
+/// shares it only from now on, and hears nobody, as it is connected to nobody.
 pub(crate) fn free_port() -> u16 {
-    UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
+    static HELD: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    SockRef::from(&socket).set_reuse_address(true).unwrap();
+    socket.connect("127.0.0.1:9").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    HELD.lock().unwrap().push(socket);
+    port
 }
 
 /// Loopback alone, and quicker to verify than in a real network.
