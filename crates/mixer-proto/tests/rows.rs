@@ -175,6 +175,41 @@ fn boundary_code_is_dropped_and_unknown_codes_are_answered_and_forwarded_only_wh
     assert_eq!(kinds(&world.read(creator)), ["ROOM_UPDATE"]);
 }
 
+// proves: MIX-ROW-18, MIX-INV-6
+#[test]
+fn joiner_of_a_room_that_no_longer_wants_unknown_codes_gets_none_from_its_history() {
+    for chunk in [1, 1 << 20] {
+        let mut limits = Limits::default();
+        limits.history_chunk_bytes = chunk;
+        let mut world = World::with(limits);
+        let creator = world.room("r", &[]);
+        let wish = |on: bool| room_attributes("r", &format!(r#"{{"{FORWARD_UNKNOWN}": {on}}}"#));
+        world.send(creator, &wish(true));
+        let (known, unknown) = (command(101, "a", 9), frame::encode(5000, 1, b"y"));
+        let commands =
+            [&unknown, &known, &unknown, &unknown, &command(201, "/x", 1), &command(201, "/x", 2), &unknown];
+        for command in commands {
+            world.send_bytes(creator, command);
+        }
+        let joined = |world: &mut World| {
+            let joiner = world.connect();
+            world.read(joiner);
+            world.send(joiner, &join("r"));
+            world.read(joiner)
+        };
+        assert_eq!(joined(&mut world).iter().filter(|line| line.starts_with("5000")).count(), 4);
+        world.send(creator, &wish(false));
+        assert_eq!(
+            kinds(&joined(&mut world)),
+            ["CLEAR_CONTENT", "ROOM_UPDATE", "DELETE", "TRANSFORM", "JOIN_ROOM", "CLIENT_UPDATE"],
+            "chunk {chunk}"
+        );
+        // They are still there, for when they are wanted again.
+        world.send(creator, &wish(true));
+        assert_eq!(joined(&mut world).iter().filter(|line| line.starts_with("5000")).count(), 4);
+    }
+}
+
 // proves: MIX-CASE-1
 #[test]
 fn kept_room_whose_creator_went_before_its_content_is_begun_anew_by_the_next_client() {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::access::FORWARD_UNKNOWN;
 use super::client::Place;
+use super::room::Room;
 use super::{ClientKey, Keeping, Output, RoomKey, RoomServer, StoreOp};
 use crate::code::{self, Fate};
 use crate::frame::{Frames, number_frames_without_id};
-use crate::json::Json;
 
 impl RoomServer {
     /// Whole frames came from a client. Consecutive room commands are handled as one run, whose bytes all recipients share.
@@ -53,8 +52,7 @@ impl RoomServer {
         let Some(Place::Inside { room }) = self.clients.get(&key).map(|client| client.place) else {
             return false;
         };
-        let wish = self.rooms.get(&room).and_then(|room| room.custom.find(FORWARD_UNKNOWN));
-        wish.and_then(Json::as_bool).unwrap_or(false)
+        self.rooms.get(&room).is_some_and(Room::forwards_unknown)
     }
 
     // req: MIX-CMD-1, MIX-CMD-5
@@ -85,15 +83,27 @@ impl RoomServer {
             }
         }
         if refused > 0 {
-            let (name, size) = self
-                .rooms
-                .get(&room)
-                .map_or((String::new(), 0), |room| (room.name.clone(), room.history.byte_size()));
-            self.send_error(
-                sender,
-                &format!("room {name} is full with {size} bytes: {refused} commands were neither stored nor sent on"),
-            );
+            let text = self.full(room);
+            self.send_error(sender, &format!("{text}: {refused} commands were neither stored nor sent on"));
         }
+    }
+
+    /// What is full when something has no space in a room.
+    fn full(&self, room: RoomKey) -> String {
+        let (limits, stored) = (&self.limits, self.stored_bytes);
+        let Some(room) = self.rooms.get(&room) else { return String::new() };
+        let (name, size) = (&room.name, room.history.byte_size());
+        // The room itself is named as long as it is nearer to its own bound.
+        if limits.room_bytes - size.min(limits.room_bytes)
+            <= limits.stored_bytes - stored.min(limits.stored_bytes)
+        {
+            return format!("room {name} is full: it holds {size} bytes, {} are allowed", limits.room_bytes);
+        }
+        let rooms = self.rooms.len();
+        let allowed = limits.stored_bytes;
+        format!(
+            "the server is full: {rooms} rooms hold {stored} bytes together, {allowed} are allowed; room {name} holds {size}"
+        )
     }
 
     // req: MIX-CROWD-1

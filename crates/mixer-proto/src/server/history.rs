@@ -19,6 +19,8 @@ pub(super) struct History {
     open: BytesMut,
     sealed_bytes: u64,
     command_count: u64,
+    /// Commands of unknown types among them; those never merge.
+    unknown_count: u64,
     last: Option<Last>,
 }
 
@@ -53,6 +55,11 @@ impl History {
         self.command_count
     }
 
+    /// Whether some commands are of types that are forwarded only where the room wants them.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.unknown_count > 0
+    }
+
     /// Stores the commands of a run that are to be stored, merging where the rule says so. `dense` says that the run fills its
     /// allocation. `stored` is shown every slice that was appended.
     // req: MIX-CMD-2, MIX-CMD-3
@@ -60,7 +67,9 @@ impl History {
         let mut pending = 0;
         let mut last: Option<LastInRun> = None;
         for frame in Frames::new(run) {
-            let fate = code::fate(frame.header.code).unwrap_or(Fate::Stored);
+            let known = code::fate(frame.header.code);
+            self.unknown_count += u64::from(known.is_none());
+            let fate = known.unwrap_or(Fate::Stored);
             if fate == Fate::Transient {
                 self.keep(run.slice(pending..frame.range.start), dense, &mut stored);
                 pending = frame.range.end;
@@ -187,6 +196,21 @@ impl History {
         let mut pieces = Vec::new();
         self.share_from(&mut 0, usize::MAX, |piece| pieces.push(piece));
         pieces
+    }
+}
+
+/// The commands of known types in a piece, each run of them shared as one.
+// req: MIX-INV-6
+pub(super) fn known_in(piece: &Bytes, mut run: impl FnMut(Bytes)) {
+    let mut begun = 0;
+    for frame in Frames::new(piece).filter(|frame| code::fate(frame.header.code).is_none()) {
+        if begun < frame.range.start {
+            run(piece.slice(begun..frame.range.start));
+        }
+        begun = frame.range.end;
+    }
+    if begun < piece.len() {
+        run(piece.slice(begun..));
     }
 }
 

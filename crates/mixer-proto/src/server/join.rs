@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::access::Lock;
 use super::attributes::ObjectWriter;
 use super::client::Place;
-use super::history::History;
+use super::history::{History, known_in};
 use super::room::Room;
 use super::{ClientKey, Keeping, Output, RoomKey, RoomServer, StoreOp};
 use crate::code::control;
@@ -205,7 +205,11 @@ impl RoomServer {
                 return;
             }
             let mut pieces: Vec<Bytes> = Vec::new();
-            room.history.share_from(&mut position, chunk, |piece| pieces.push(piece));
+            let unwanted = room.history.has_unknown() && !room.forwards_unknown();
+            room.history.share_from(&mut position, chunk, |piece| match unwanted {
+                true => known_in(&piece, |known| pieces.push(known)),
+                false => pieces.push(piece),
+            });
             client.place = Place::Downloading { room: room_key, position };
             let ticket = room.ticket;
             if self.keeping == Keeping::DurableBeforeRelay {

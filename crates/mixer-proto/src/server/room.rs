@@ -1,7 +1,7 @@
 //! What the server knows of one room.
 
 use super::ClientKey;
-use super::access::Lock;
+use super::access::{FORWARD_UNKNOWN, Lock};
 use super::attributes::{Attributes, ObjectWriter};
 use super::history::History;
 use crate::json::Json;
@@ -71,6 +71,11 @@ impl Room {
     /// Nobody is in it or on the way into it.
     pub(super) fn is_deserted(&self) -> bool {
         self.members.is_empty() && self.joiners.is_empty()
+    }
+
+    /// Whether it wants commands of unknown types, when they come and when its history is handed out.
+    pub(super) fn forwards_unknown(&self) -> bool {
+        self.custom.find(FORWARD_UNKNOWN).and_then(Json::as_bool).unwrap_or(false)
     }
 
     /// Writes the attributes that changed after `since`: all of them when the room came after it.

@@ -1,0 +1,217 @@
+//! Each bound of the room server at its edge: what just fits is taken, and one more is not. Those of names, rooms and clients are in `rows`, those of
+//! attributes beside their code, those of whole frames with the driver.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::time::Duration;
+
+use mixer_proto::message::ClientMessage;
+use mixer_proto::server::{CloseReason, Input, Limits};
+use support::{World, client_attributes, command, join, kinds};
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+fn limited(change: impl FnOnce(&mut Limits)) -> World {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    World::with(limits)
+}
+
+fn deletes(lines: &[String]) -> usize {
+    lines.iter().filter(|line| line.starts_with("DELETE")).count()
+}
+
+// proves: MIX-LIMIT-2
+#[test]
+fn all_rooms_together_hold_what_is_allowed_and_whoever_is_refused_is_told_what_is_full() {
+    let mut world = limited(|limits| limits.stored_bytes = 100);
+    // 20 bytes each.
+    let one = world.room("one", &[command(101, "ab", 0), command(101, "ab", 0), command(101, "ab", 0)]);
+    let two = world.room("two", &[command(101, "ab", 0)]);
+    world.send_bytes(two, &command(101, "ab", 0));
+    assert!(!kinds(&world.read(two)).contains(&"SEND_ERROR"));
+    assert_eq!(world.server.metrics().stored_bytes, 100);
+    world.send_bytes(two, &command(101, "ab", 0));
+    assert_eq!(
+        world.read(two)[0],
+        "SEND_ERROR the server is full: 2 rooms hold 100 bytes together, 100 are allowed; room two holds 40: \
+         1 commands were neither stored nor sent on"
+    );
+    // What a room that goes held is given back.
+    world.disconnect(one);
+    world.send_bytes(two, &[command(101, "ab", 0), command(101, "ab", 0), command(101, "ab", 0)].concat());
+    assert!(!kinds(&world.read(two)).contains(&"SEND_ERROR"));
+    world.send_bytes(two, &command(101, "", 0));
+    assert!(world.read(two)[0].contains("server is full"));
+}
+
+// proves: MIX-LIMIT-2
+#[test]
+fn room_that_is_full_by_itself_is_named() {
+    let mut world = limited(|limits| limits.room_bytes = 40);
+    let creator = world.room("r", &[command(101, "ab", 0), command(101, "ab", 0)]);
+    world.send_bytes(creator, &command(101, "ab", 0));
+    assert_eq!(
+        world.read(creator),
+        [
+            "SEND_ERROR room r is full: it holds 40 bytes, 40 are allowed: 1 commands were neither stored nor sent on"
+        ]
+    );
+}
+
+// proves: MIX-BUG-4
+#[test]
+fn message_is_let_in_while_less_than_the_limit_waits_and_drops_its_recipient_at_the_limit() {
+    let mut world = limited(|limits| limits.outbox_bytes = 1000);
+    let creator = world.room("r", &[]);
+    let member = world.connect();
+    world.send(member, &join("r"));
+    world.take(member);
+    world.take(creator);
+    // 18 bytes more than asked for.
+    world.bytes(creator, &command(101, "", 999 - 18));
+    assert_eq!(world.server.metrics().queued_bytes, 999);
+    world.bytes(creator, &command(101, "", 0));
+    assert!(world.closed.is_empty());
+    assert_eq!(deletes(&world.read(member)), 2);
+    world.bytes(creator, &command(101, "", 1000 - 18));
+    world.bytes(creator, &command(101, "", 0));
+    assert_eq!(world.closed, [(member, CloseReason::OutboxFull { queued: 1000, allowed: 1000 })]);
+}
+
+// proves: MIX-INV-4
+#[test]
+fn updates_go_to_whom_the_limit_waits_for_and_not_to_whom_more_waits_for() {
+    let mut world = limited(|limits| limits.update_backlog_bytes = 100);
+    let creator = world.room("r", &[]);
+    let member = world.connect();
+    world.send(member, &join("r"));
+    for (waiting, told) in [(100, true), (101, false)] {
+        world.take(member);
+        world.take(creator);
+        // Replaces one of its size and type, or is transient: nothing else is told.
+        world.bytes(creator, &command(205, "", waiting - 18));
+        world.send(creator, &client_attributes(&format!("{{\"waits\": {waiting}}}")));
+        let unsent: Vec<u8> = world.server.unsent(member).flatten().copied().collect();
+        let seen = support::lines(&unsent);
+        assert_eq!(kinds(&seen).contains(&"CLIENT_UPDATE"), told, "{waiting}: {seen:?}");
+    }
+    assert!(world.read(member)[1].contains("101"));
+}
+
+// proves: MIX-BUG-4
+#[test]
+fn senders_are_held_back_for_a_byte_more_than_the_limit_and_to_the_end_of_the_window() {
+    for (waiting, reads) in [(1000, true), (1001, false)] {
+        let mut world = limited(|limits| limits.hold_bytes = 1000);
+        let window = Limits::default().hold_window;
+        let creator = world.room("r", &[]);
+        let member = world.connect();
+        world.send(member, &join("r"));
+        world.take(member);
+        let begun = world.now;
+        world.bytes(creator, &command(205, "", waiting - 18));
+        assert_eq!(world.server.may_read(creator), reads, "{waiting}");
+        world.now = begun + window - NANOSECOND;
+        world.step(Input::EndOfRound);
+        assert_eq!(world.server.may_read(creator), reads, "{waiting}");
+        world.now = begun + window;
+        world.step(Input::EndOfRound);
+        assert!(world.server.may_read(creator));
+    }
+}
+
+// proves: MIX-BUG-3
+#[test]
+fn joiner_is_handed_no_further_piece_while_the_limit_waits_for_it() {
+    let mut world = limited(|limits| limits.history_chunk_bytes = 1000);
+    let creator = world.room("r", &[]);
+    for n in 0..100 {
+        world.send_bytes(creator, &command(101, "a", 400 + n));
+    }
+    let joiner = world.connect();
+    world.take(joiner);
+    world.queue(joiner, &join("r"));
+    let stored = world.server.metrics().stored_bytes;
+    let mut got = 0;
+    while got < 100 {
+        let waiting: Vec<u8> = world.server.unsent(joiner).flatten().copied().collect();
+        // Less than the limit, and then one piece; pieces grow with what the room holds.
+        assert!((waiting.len() as u64) < 1000 + stored / 4 + 500, "{}", waiting.len());
+        got += deletes(&support::lines(&waiting));
+        world.step(Input::Written { client: joiner, count: waiting.len() });
+    }
+    assert_eq!(got, 100);
+}
+
+// proves: MIX-INV-7
+#[test]
+fn newcomer_that_asks_for_nothing_is_told_of_the_others_when_its_grace_ends() {
+    let mut world = World::new();
+    let grace = Limits::default().hello_grace;
+    let begun = world.now;
+    let newcomer = world.connect_quietly();
+    for (at, told) in [(begun + grace - NANOSECOND, false), (begun + grace, true)] {
+        world.now = at;
+        world.step(Input::EndOfRound);
+        assert_eq!(kinds(&world.read(newcomer)).contains(&"CLIENT_UPDATE"), told);
+    }
+}
+
+// proves: MIX-ROW-15
+#[test]
+fn update_that_may_wait_waits_for_its_interval_and_no_longer() {
+    let mut world = limited(|limits| limits.update_interval = Duration::from_millis(10));
+    let (client, other) = (world.connect(), world.connect());
+    world.send(client, &client_attributes("{\"n\": 0}"));
+    world.take(other);
+    let told_at = world.now;
+    // 0.2 ms for each of the two clients.
+    let due = told_at + Duration::from_micros(10_400);
+    world.queue(client, &client_attributes("{\"n\": 1}"));
+    assert_eq!(world.server.deadline(), Some(due));
+    for (at, told) in [(due - NANOSECOND, false), (due, true)] {
+        world.now = at;
+        world.step(Input::EndOfRound);
+        assert_eq!(!world.read(other).is_empty(), told);
+    }
+}
+
+// proves: MIX-LIMIT-5
+#[test]
+fn attributes_of_all_together_fit_to_the_last_byte() {
+    // `"a": "…"` and a separator: nine bytes beside the text itself.
+    let set = |length: usize| client_attributes(&format!("{{\"a\": \"{}\"}}", "x".repeat(length)));
+    let mut world = limited(|limits| limits.all_attribute_bytes = 100);
+    let (one, two) = (world.connect(), world.connect());
+    for (client, length, refused) in [(one, 41, false), (two, 42, true), (two, 41, false)] {
+        world.take(client);
+        world.send(client, &set(length));
+        assert_eq!(kinds(&world.read(client)).contains(&"SEND_ERROR"), refused, "{length}");
+    }
+}
+
+// proves: MIX-ROW-20, MIX-LIMIT-6
+#[test]
+fn client_whose_frame_cannot_be_read_is_told_and_closed() {
+    let mut world = limited(|limits| (limits.frame_bytes, limits.unfinished_bytes) = (10, 20));
+    let (one, two) = (world.connect(), world.connect());
+    world.take(one);
+    world.take(two);
+    world.step(Input::Oversized { client: one, size: 11 });
+    world.step(Input::Unfinished { client: two, kept: 21 });
+    assert_eq!(world.read(one), ["SEND_ERROR it announced a frame of 11 bytes, 10 are allowed"]);
+    assert!(
+        world.read(two)[0].contains("21 bytes are kept for unfinished frames of all clients, 20 are allowed")
+    );
+    assert_eq!(
+        world.closed,
+        [
+            (one, CloseReason::FrameTooLarge { size: 11, allowed: 10 }),
+            (two, CloseReason::TooMuchUnfinished { kept: 21, allowed: 20 })
+        ]
+    );
+    world.send(one, &ClientMessage::ClientId);
+    assert!(world.read(one).is_empty(), "nothing more is heard of it");
+}
