@@ -256,6 +256,7 @@ impl Core {
             comment: "current state".to_owned(),
             file_name: String::new(),
             blake3: Some(hash),
+            author: None,
         }
     }
 

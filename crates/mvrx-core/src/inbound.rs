@@ -167,6 +167,8 @@ impl Core {
             station: Some(self.config.station),
             commits,
             ours: Some(mvrx_message::Ours::CURRENT),
+            ticket: None,
+            roster: None,
         };
         self.answer(conn, Message::JoinRet(ret), product);
     }

@@ -339,6 +339,7 @@ impl Core {
             station: self.config.station,
             commits,
             ours: Some(mvrx_message::Ours::CURRENT),
+            files: None,
         })
     }
 

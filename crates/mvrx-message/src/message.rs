@@ -8,7 +8,10 @@
 
 use std::fmt;
 
-use crate::{FileUuid, GroupName, GroupNameError, MvrVersion, Ours, Product, QuirkSet, StationUuid};
+use crate::{
+    Author, FileUuid, FilesConnection, GroupName, GroupNameError, MvrVersion, Ours, Product, QuirkSet,
+    Roster, StationUuid, Ticket,
+};
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +93,8 @@ pub struct Join {
     pub commits: Vec<Commit>,
     /// What only our own stations say; `None`: another product.
     pub ours: Option<Ours>,
+    /// What it says of a second connection, for files; our own stations only.
+    pub files: Option<FilesConnection>,
 }
 
 /// MVR_JOIN_RET (Table 69).
@@ -110,6 +115,18 @@ pub struct JoinRet {
     pub commits: Vec<Commit>,
     /// What only our own stations say; `None`: another product.
     pub ours: Option<Ours>,
+    /// With what a second connection, for files, proves whose it is; from our own hosts only, and only where it was offered.
+    pub ticket: Option<Ticket>,
+    /// Who else is one of the session; from our own hosts only.
+    pub roster: Option<Roster>,
+}
+
+impl JoinRet {
+    /// Whether it answers a JOIN; otherwise it only tells who came and went.
+    #[must_use]
+    pub fn answers_join(&self) -> bool {
+        !self.roster.as_ref().is_some_and(|roster| roster.news)
+    }
 }
 
 /// MVR_LEAVE (Table 70).
@@ -138,6 +155,8 @@ pub struct Commit {
     pub file_name: String,
     /// The BLAKE3 of the file, from our own stations only (the `mvrx` object).
     pub blake3: Option<[u8; 32]>,
+    /// Who the station is, for people; from our own stations only. Without a station it is not written.
+    pub author: Option<Author>,
 }
 
 /// MVR_REQUEST (Table 74).

@@ -1,4 +1,5 @@
-//! [`Ours`]: the mark by which our own stations know each other, the version of the `mvrx` object.
+//! What only our own stations say, in the `mvrx` object: the mark by which they know each other, and what the specification has no
+//! field for.
 //!
 //! The object is one additional key, `"mvrx"`, in JOIN, JOIN_RET and COMMIT. Other products ignore it, and nothing of the
 //! specification depends on it. It only ever grows: a reader ignores what it does not know, so that its version tells what a peer
@@ -7,8 +8,18 @@
 //! | in | key | meaning |
 //! |---|---|---|
 //! | all | `v` | [`Ours::version`] |
-//! | COMMIT | `blake3` | the file's BLAKE3, 64 hexadecimal digits |
 //! | all | `mvr` | the MVR version where it is not the 1.6 that must be written, as `"1.5"` |
+//! | COMMIT | `blake3` | the file's BLAKE3, 64 hexadecimal digits |
+//! | COMMIT | `StationName`, `Provider` | [`Author`], of the station whose StationUUID the commit has |
+//! | JOIN | `files`, `ticket` | [`FilesConnection`]: a second connection is offered (`true`), or this is it |
+//! | JOIN_RET | `ticket` | the [`Ticket`] of that second connection |
+//! | JOIN_RET | `stations`, `gone`, `news` | [`Roster`]: who is one of the session |
+//!
+//! Its strings are short: at most [`Author::STRING_BYTES`] each.
+
+use std::fmt;
+
+use crate::StationUuid;
 
 /// The mark of our own stations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,4 +38,107 @@ impl Default for Ours {
     fn default() -> Self {
         Self::CURRENT
     }
+}
+
+/// Who a station is, for people: COMMIT names its station by StationUUID only, and behind a host that is all one gets to know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Author {
+    /// Its StationName; may be empty.
+    pub name: String,
+    /// Its application; may be empty.
+    pub provider: String,
+}
+
+impl Author {
+    /// Bytes that each string may have as JSON text; writing cuts the rest at a character's boundary.
+    pub const STRING_BYTES: usize = 120;
+
+    /// A station of this name and application.
+    #[must_use]
+    pub fn new(name: &str, provider: &str) -> Self {
+        Self { name: name.to_owned(), provider: provider.to_owned() }
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.is_empty() && self.provider.is_empty()
+    }
+}
+
+/// What a JOIN in WebSocket mode says of a second connection, for files.
+///
+/// A station that can have one says so in the JOIN of its first connection ([`Offered`](Self::Offered)). A host that can have one, too,
+/// answers with a [`Ticket`]. The station connects to the same URL again and begins with a JOIN of the same StationUUID with that ticket
+/// ([`Of`](Self::Of)); once that is answered with OK true, REQUESTs, their answers and files go on that connection only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FilesConnection {
+    /// The sender can have one.
+    Offered,
+    /// This is it: of the station and the connection that were given this ticket.
+    Of(Ticket),
+}
+
+/// What proves that a second connection is of the station that it says; known to that station and its host only.
+///
+/// It is not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Ticket(String);
+
+impl Ticket {
+    /// The longest text that is kept; a longer one is cut, and is nobody's.
+    pub const BYTES: usize = 64;
+
+    /// A ticket made of bytes that nobody can guess.
+    #[must_use]
+    pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
+        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
+    }
+
+    /// The ticket as somebody wrote it.
+    pub(crate) fn read(text: &str) -> Self {
+        Self(crate::file_name::cut(text, Self::BYTES).to_owned())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(..)")
+    }
+}
+
+/// Who is one of a session, as its host tells its own kind of station in JOIN_RET.
+///
+/// The answer to a JOIN begins the list: the host itself is not in it, nor the asker. What does not fit, and who comes, goes or is renamed
+/// later, is told by further JOIN_RETs with [`news`](Self::news), which answer no JOIN. They go to stations whose JOIN had the `mvrx` object
+/// and to nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roster {
+    /// Whether this changes the list, and answers no JOIN; otherwise it is the beginning of a list.
+    pub news: bool,
+    /// Stations that are in the session. Writing lists the first [`Roster::MOST`].
+    pub stations: Vec<NamedStation>,
+    /// Stations that are no longer. Writing lists the first [`Roster::MOST`].
+    pub gone: Vec<StationUuid>,
+}
+
+impl Roster {
+    /// So many stations fit one message beside its commits.
+    pub const MOST: usize = 24;
+}
+
+/// A station and who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedStation {
+    /// Which.
+    pub station: StationUuid,
+    /// Who it is.
+    pub author: Author,
 }

@@ -2,8 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mvrx_message::{
-    Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, MvrVersion, NewSessionHost, Ours, Product,
-    QuirkSet, Reply, Request, StationUuid, safe_file_name,
+    Author, Commit, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, Message, MvrVersion,
+    NamedStation, NewSessionHost, Ours, Product, QuirkSet, Reply, Request, Roster, StationUuid, Ticket,
+    safe_file_name,
 };
 use proptest::prelude::*;
 
@@ -41,9 +42,10 @@ fn version() -> impl Strategy<Value = MvrVersion> {
 
 fn commit() -> impl Strategy<Value = Commit> {
     let who = (file(), station(), prop::collection::vec(station(), 0..4));
-    let what = (version(), any::<u64>(), text(), text(), any::<Option<[u8; 32]>>());
-    (who, what).prop_map(|((file, station, for_stations), (version, file_size, comment, hint, blake3))| {
-        Commit {
+    let what =
+        (version(), any::<u64>(), text(), text(), any::<Option<[u8; 32]>>(), prop::option::of(author()));
+    (who, what).prop_map(
+        |((file, station, for_stations), (version, file_size, comment, hint, blake3, author))| Commit {
             file,
             station: Some(station),
             version,
@@ -55,8 +57,37 @@ fn commit() -> impl Strategy<Value = Commit> {
             },
             file_name: safe_file_name(&hint),
             blake3,
-        }
-    })
+            author,
+        },
+    )
+}
+
+/// One that is carried whole.
+fn author() -> impl Strategy<Value = Author> {
+    let word = || "[a-zA-Z0-9 é\"\\\\]{1,40}";
+    (word(), word()).prop_map(|(name, provider)| Author { name, provider })
+}
+
+fn ticket() -> impl Strategy<Value = Ticket> {
+    any::<[u8; 16]>().prop_map(Ticket::from_random_bytes)
+}
+
+fn files() -> impl Strategy<Value = Option<FilesConnection>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(FilesConnection::Offered)),
+        ticket().prop_map(|ticket| Some(FilesConnection::Of(ticket))),
+    ]
+}
+
+fn roster() -> impl Strategy<Value = Option<Roster>> {
+    let named = (station(), author()).prop_map(|(station, author)| NamedStation { station, author });
+    let lists = (
+        any::<bool>(),
+        prop::collection::vec(named, 0..Roster::MOST),
+        prop::collection::vec(station(), 0..4),
+    );
+    prop::option::of(lists.prop_map(|(news, stations, gone)| Roster { news, stations, gone }))
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
@@ -68,7 +99,7 @@ fn message() -> impl Strategy<Value = Message> {
     let introduction =
         || (short_text(), short_text(), version(), station(), prop::collection::vec(commit(), 0..4));
     prop_oneof![
-        introduction().prop_map(|(provider, station_name, version, station, commits)| {
+        (introduction(), files()).prop_map(|((provider, station_name, version, station, commits), files)| {
             Message::Join(Join {
                 provider,
                 station_name,
@@ -76,13 +107,26 @@ fn message() -> impl Strategy<Value = Message> {
                 station,
                 commits,
                 ours: Some(Ours::default()),
+                files,
             })
         }),
-        (reply(), introduction()).prop_map(|(reply, (provider, station_name, version, station, commits))| {
-            let station = Some(station);
-            let ours = Some(Ours::default());
-            Message::JoinRet(JoinRet { reply, provider, station_name, version, station, commits, ours })
-        }),
+        (reply(), introduction(), prop::option::of(ticket()), roster()).prop_map(
+            |(reply, (provider, station_name, version, station, commits), ticket, roster)| {
+                let station = Some(station);
+                let ours = Some(Ours::default());
+                Message::JoinRet(JoinRet {
+                    reply,
+                    provider,
+                    station_name,
+                    version,
+                    station,
+                    commits,
+                    ours,
+                    ticket,
+                    roster,
+                })
+            }
+        ),
         station().prop_map(|station| Message::Leave(Leave { station })),
         reply().prop_map(Message::LeaveRet),
         commit().prop_map(Message::Commit),
@@ -181,6 +225,11 @@ fn key() -> impl Strategy<Value = &'static str> {
         "v",
         "blake3",
         "mvr",
+        "files",
+        "ticket",
+        "stations",
+        "gone",
+        "news",
     ])
 }
 

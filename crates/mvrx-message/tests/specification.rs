@@ -163,6 +163,7 @@ fn reads_the_example_of_commit() {
         comment: "My complete description of what I have changed".to_owned(),
         file_name: String::new(),
         blake3: None,
+        author: None,
     };
     assert_eq!(message, Message::Commit(expected));
     assert_eq!(quirks, QuirkSet::from_iter([Quirk::StationUuidMissing]));

@@ -56,6 +56,7 @@ fn import_now(
         comment: draft.comment,
         file_name: draft.file_name.or(own_name).unwrap_or_default(),
         blake3: Some(pending.hash()),
+        author: None,
     };
     pending.publish(&commit, group)?;
     Ok(commit)

@@ -103,6 +103,7 @@ pub fn commit(number: u8) -> Commit {
         comment: format!("re-hung LX{number} – \"now\"\nwith two lines"),
         file_name: format!("rig {number}.mvr"),
         blake3: None,
+        author: None,
     }
 }
 

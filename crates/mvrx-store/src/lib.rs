@@ -43,6 +43,7 @@
 //!     comment: "re-hung LX2".to_owned(),
 //!     file_name: "rig.mvr".to_owned(),
 //!     blake3: None,
+//!     author: None,
 //! };
 //! let stored = pending.publish(&commit, "Default")?;
 //! assert_eq!(store.commits()?, [stored]);

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use mvrx_message::{Commit, FileUuid, MvrVersion, StationUuid};
+use mvrx_message::{Author, Commit, FileUuid, MvrVersion, StationUuid};
 
 use crate::clock::{from_millis, to_millis};
 use crate::problem::RecordDamage;
@@ -48,6 +48,9 @@ struct Fields {
     comment: String,
     file_name: String,
     told_blake3: Option<String>,
+    /// StationName and Provider of the station; records of before it was known have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    author: Option<(String, String)>,
 }
 
 /// The record of a commit.
@@ -68,6 +71,7 @@ pub(crate) fn encode(stored: &StoredCommit) -> Vec<u8> {
         comment: commit.comment.clone(),
         file_name: commit.file_name.clone(),
         told_blake3: commit.blake3.map(hex),
+        author: commit.author.as_ref().map(|author| (author.name.clone(), author.provider.clone())),
     };
     frame(&fields)
 }
@@ -108,6 +112,7 @@ fn understand(fields: Fields) -> Option<StoredCommit> {
         comment: fields.comment,
         file_name: fields.file_name,
         blake3: told,
+        author: fields.author.map(|(name, provider)| Author { name, provider }),
     };
     Some(StoredCommit {
         commit,

@@ -150,6 +150,7 @@ pub(crate) fn commit(seed: u8) -> Commit {
         comment: "re-hung LX2".to_owned(),
         file_name: "show.mvr".to_owned(),
         blake3: None,
+        author: None,
     }
 }
 
@@ -161,6 +162,7 @@ pub(crate) fn join(commits: usize) -> Message {
         station: station(9),
         commits: (0..commits).map(|n| commit(u8::try_from(n % 251).expect("below 251"))).collect(),
         ours: None,
+        files: None,
     })
 }
 

@@ -159,6 +159,8 @@ impl Host {
             station: Some(self.config.station),
             commits,
             ours: Some(Ours::CURRENT),
+            ticket: None,
+            roster: None,
         };
         self.send(conn, Message::JoinRet(ret));
     }

@@ -40,6 +40,7 @@ pub fn commit(n: u8, author: u8) -> Commit {
         comment: format!("commit {n}"),
         file_name: format!("show{n}.mvr"),
         blake3: None,
+        author: None,
     }
 }
 
@@ -55,6 +56,7 @@ pub fn join_as(n: u8, provider: &str, name: &str, commits: Vec<Commit>) -> Messa
         station: station(n),
         commits,
         ours: None,
+        files: None,
     })
 }
 

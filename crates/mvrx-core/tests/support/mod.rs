@@ -50,6 +50,7 @@ pub fn commit(n: u8, author: u8) -> Commit {
         comment: format!("commit {n}"),
         file_name: format!("show{n}.mvr"),
         blake3: None,
+        author: None,
     }
 }
 
@@ -73,6 +74,7 @@ pub fn join_from(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         station: station(n),
         commits,
         ours: None,
+        files: None,
     })
 }
 
@@ -85,6 +87,8 @@ pub fn join_ret_from(n: u8, provider: &str, reply: Reply, commits: Vec<Commit>) 
         station: Some(station(n)),
         commits,
         ours: None,
+        ticket: None,
+        roster: None,
     })
 }
 

@@ -28,7 +28,8 @@ pub(super) fn alone(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Comm
         for_stations: stations.readable,
         comment: reader.string(fields.comment).unwrap_or_default(),
         file_name: reader.string(fields.file_name).unwrap_or_default(),
-        blake3: extra.and_then(|e| e.blake3),
+        blake3: extra.as_ref().and_then(|e| e.blake3),
+        author: extra.and_then(|e| e.author),
     })
 }
 

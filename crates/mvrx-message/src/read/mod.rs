@@ -14,9 +14,10 @@ mod value;
 use serde_json::value::RawValue;
 
 use self::fields::Fields;
+use self::mvrx::Extra;
 use self::value::{Id, Reader};
 use crate::{
-    Join, JoinRet, Leave, Limits, Message, MessageType, MvrVersion, NewSessionHost, Ours, ParseError, Parsed,
+    Join, JoinRet, Leave, Limits, Message, MessageType, MvrVersion, NewSessionHost, ParseError, Parsed,
     Quirk, QuirkSet, Reply, Request, StationUuid,
 };
 
@@ -92,9 +93,11 @@ pub(in crate::read) fn known_type(reader: &mut Reader<'_>, kind: &str) -> Option
 fn join(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Join, ParseError> {
     let station = reader.id(fields.station_uuid);
     let station = required_station(reader, station, MessageType::Join)?;
-    let (provider, station_name, version, ours) = introduction(reader, fields);
+    let (provider, station_name, version, extra) = introduction(reader, fields);
     let commits = commit::listed(reader, fields)?;
-    Ok(Join { provider, station_name, version, station, commits, ours })
+    let ours = extra.as_ref().map(|e| e.ours);
+    let files = extra.and_then(|e| e.files);
+    Ok(Join { provider, station_name, version, station, commits, ours, files })
 }
 
 // req: MSG-JOIN-RET
@@ -102,13 +105,15 @@ fn join_ret(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<JoinRet, Par
     let reply = reply(reader, fields, true);
     let station = reader.station(fields.station_uuid);
     reader.note_if(station.is_none(), Quirk::StationUuidMissing);
-    let (provider, station_name, version, ours) = introduction(reader, fields);
+    let (provider, station_name, version, extra) = introduction(reader, fields);
     let commits = commit::listed(reader, fields)?;
-    Ok(JoinRet { reply, provider, station_name, version, station, commits, ours })
+    let ours = extra.as_ref().map(|e| e.ours);
+    let (ticket, roster) = extra.map_or((None, None), |e| (e.ticket, e.roster));
+    Ok(JoinRet { reply, provider, station_name, version, station, commits, ours, ticket, roster })
 }
 
 /// What JOIN and JOIN_RET say alike of their sender.
-fn introduction(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (String, String, MvrVersion, Option<Ours>) {
+fn introduction(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (String, String, MvrVersion, Option<Extra>) {
     let provider = reader.string(fields.provider).unwrap_or_default();
     reader.note_if(provider.is_empty(), Quirk::ProviderMissing);
     let station_name = reader.string(fields.station_name).unwrap_or_default();
@@ -116,7 +121,7 @@ fn introduction(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (String, String
     let written = reader.version(fields.ver_major, fields.ver_minor);
     let extra = mvrx::read(reader, fields.mvrx);
     let version = extra.as_ref().and_then(|e| e.mvr).unwrap_or(written);
-    (provider, station_name, version, extra.map(|e| e.ours))
+    (provider, station_name, version, extra)
 }
 
 // req: MSG-LEAVE-KEYS

@@ -3,23 +3,44 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value::{Reader, first_byte};
-use crate::{MvrVersion, Ours, Quirk};
+use super::fields;
+use super::value::{Reader, each_element, first_byte};
+use crate::{Author, FilesConnection, MvrVersion, NamedStation, Ours, Quirk, Roster, Ticket};
 
 /// What was said.
 pub(super) struct Extra {
     pub(super) ours: Ours,
     pub(super) blake3: Option<[u8; 32]>,
     pub(super) mvr: Option<MvrVersion>,
+    pub(super) author: Option<Author>,
+    pub(super) files: Option<FilesConnection>,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) roster: Option<Roster>,
 }
+
+type Raw<'a> = Option<&'a RawValue>;
 
 #[derive(Deserialize)]
 struct Object<'a> {
     v: u32,
     #[serde(borrow, default)]
-    blake3: Option<&'a RawValue>,
+    blake3: Raw<'a>,
     #[serde(borrow, default)]
-    mvr: Option<&'a RawValue>,
+    mvr: Raw<'a>,
+    #[serde(borrow, default, rename = "StationName")]
+    name: Raw<'a>,
+    #[serde(borrow, default, rename = "Provider")]
+    provider: Raw<'a>,
+    #[serde(borrow, default)]
+    files: Raw<'a>,
+    #[serde(borrow, default)]
+    ticket: Raw<'a>,
+    #[serde(borrow, default)]
+    stations: Raw<'a>,
+    #[serde(borrow, default)]
+    gone: Raw<'a>,
+    #[serde(borrow, default)]
+    news: Raw<'a>,
 }
 
 /// Reads it; without a version nothing of it counts, otherwise each key by itself.
@@ -33,20 +54,77 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
         reader.quirks.insert(Quirk::MvrxObjectUnreadable);
         return None;
     };
-    let mut part = |raw: Option<&RawValue>| -> Option<String> {
-        let text = serde_json::from_str(raw?.get()).ok();
-        reader.note_if(text.is_none(), Quirk::MvrxObjectUnreadable);
-        text
-    };
-    let (blake3, mvr) = (part(object.blake3), part(object.mvr));
+    let (blake3, mvr) = (text(reader, object.blake3), text(reader, object.mvr));
+    let ticket = text(reader, object.ticket).map(|text| Ticket::read(&text));
+    let offered = truth(reader, object.files).then_some(FilesConnection::Offered);
     let extra = Extra {
         ours: Ours { version: object.v },
         blake3: blake3.as_deref().and_then(hash),
         mvr: mvr.as_deref().and_then(version),
+        author: author(reader, object.name, object.provider),
+        files: ticket.clone().map(FilesConnection::Of).or(offered),
+        ticket,
+        roster: roster(reader, &object),
     };
     reader.note_if(blake3.is_some() != extra.blake3.is_some(), Quirk::MvrxObjectUnreadable);
     reader.note_if(mvr.is_some() != extra.mvr.is_some(), Quirk::MvrxObjectUnreadable);
     Some(extra)
+}
+
+fn text(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<String> {
+    let text = serde_json::from_str(raw?.get()).ok();
+    reader.note_if(text.is_none(), Quirk::MvrxObjectUnreadable);
+    text
+}
+
+fn truth(reader: &mut Reader<'_>, raw: Raw<'_>) -> bool {
+    let said = raw.map(RawValue::get);
+    reader.note_if(!matches!(said, None | Some("true" | "false")), Quirk::MvrxObjectUnreadable);
+    said == Some("true")
+}
+
+// req: MSG-MVRX-NAMES
+fn author(reader: &mut Reader<'_>, name: Raw<'_>, provider: Raw<'_>) -> Option<Author> {
+    let author = Author {
+        name: reader.string(name).unwrap_or_default(),
+        provider: reader.string(provider).unwrap_or_default(),
+    };
+    (!author.is_empty()).then_some(author)
+}
+
+// req: MSG-MVRX-ROSTER
+fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
+    if object.stations.is_none() && object.gone.is_none() {
+        return None;
+    }
+    let mut roster = Roster { news: truth(reader, object.news), ..Roster::default() };
+    let mut readable = each(reader, object.stations, |reader, raw| {
+        let fields = fields::of_object(raw)?;
+        let station = reader.station(fields.station_uuid)?;
+        let author = author(reader, fields.station_name, fields.provider);
+        roster.stations.push(NamedStation { station, author: author.unwrap_or_default() });
+        Some(())
+    });
+    readable &= each(reader, object.gone, |reader, raw| {
+        roster.gone.push(reader.station(Some(raw))?);
+        Some(())
+    });
+    reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
+    Some(roster)
+}
+
+/// Calls `take` for each entry of a list, as far as the limit goes; tells whether all of it was read.
+fn each<'a>(
+    reader: &mut Reader<'_>,
+    raw: Raw<'a>,
+    mut take: impl FnMut(&mut Reader<'_>, &'a RawValue) -> Option<()>,
+) -> bool {
+    let Some(raw) = raw else { return true };
+    let most = reader.limits.stations;
+    let mut readable = true;
+    let whole =
+        first_byte(raw) == b'[' && each_element(raw, most, |entry| readable &= take(reader, entry).is_some());
+    whole && readable
 }
 
 fn hash(text: &str) -> Option<[u8; 32]> {

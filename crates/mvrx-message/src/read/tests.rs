@@ -1,7 +1,7 @@
 //! Every tolerated deviation: what it means and which quirk tells of it.
 
 use super::*;
-use crate::{Commit, FileUuid};
+use crate::{Author, Commit, FileUuid, FilesConnection, NamedStation, Ours, Roster};
 
 const A: &str = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8";
 const B: &str = "a7669ff9-bd61-4486-aea6-c190f8ba6b8c";
@@ -250,6 +250,7 @@ fn reads_a_whole_commit() {
         comment: "c".to_owned(),
         file_name: "f.mvr".to_owned(),
         blake3: None,
+        author: None,
     };
     assert_eq!((commit, quirks), (expected, vec![]));
 }
@@ -590,6 +591,37 @@ fn ignores_an_mvrx_object_that_is_malformed() {
         assert_eq!((commit.blake3, commit.version), (None, MvrVersion::CURRENT), "{part}");
         assert_eq!(quirks, [Quirk::MvrxObjectUnreadable], "{part}");
     }
+}
+
+// proves: MSG-MVRX-FILES, MSG-MVRX-ROSTER, MSG-MVRX-NAMES, MSG-LIMITS
+#[test]
+fn takes_of_a_malformed_mvrx_object_what_can_be_read() {
+    let (read, quirks) = join(r#","mvrx":{"v":1,"files":1}"#);
+    assert_eq!((read.files, quirks), (None, vec![Quirk::MvrxObjectUnreadable]));
+    // A ticket of somebody else's making is nobody's, but it is one: this is no new stay.
+    let (read, quirks) = join(&format!(r#","mvrx":{{"v":1,"files":true,"ticket":"{}"}}"#, "x".repeat(99)));
+    let Some(FilesConnection::Of(ticket)) = read.files else { panic!("{read:?}") };
+    assert_eq!((ticket.as_str(), quirks), ("x".repeat(64).as_str(), vec![]));
+    let roster = |object: &str, limits: &Limits| {
+        let json = format!(r#"{{"Type":"MVR_JOIN_RET","OK":true,"mvrx":{{"v":1,{object}}}}}"#);
+        match Message::parse_with(json.as_bytes(), limits).unwrap() {
+            Parsed { message: Message::JoinRet(ret), quirks } => {
+                (ret.roster, quirks.contains(Quirk::MvrxObjectUnreadable))
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let limits = Limits::default();
+    assert_eq!(roster(r#""news":true"#, &limits), (None, false));
+    assert_eq!(roster(r#""stations":7"#, &limits), (Some(Roster::default()), true));
+    let entry = format!(r#"{{"StationUUID":"{A}","StationName":"N"}}"#);
+    let named = NamedStation { station: A.parse().unwrap(), author: Author::new("N", "") };
+    let (read, unreadable) = roster(&format!(r#""stations":[0,{entry},{{}}],"gone":["{A}","x"]"#), &limits);
+    let expected = Roster { news: false, stations: vec![named.clone()], gone: vec![A.parse().unwrap()] };
+    assert_eq!((read, unreadable), (Some(expected), true));
+    let few = Limits { stations: 2, ..limits };
+    let (read, unreadable) = roster(&format!(r#""stations":[{entry},{entry},{entry}]"#), &few);
+    assert_eq!((read.unwrap().stations, unreadable), (vec![named.clone(), named], true));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! Versions are always written as 1.6, since a product refuses others; the true one travels in the `mvrx` object.
 
 mod list;
+mod mvrx;
 mod shapes;
 
 use serde::Serialize;

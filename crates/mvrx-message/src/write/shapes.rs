@@ -2,10 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
+use super::mvrx::{AuthorShape, MvrxShape, hex, other_than_current};
 use crate::file_name::{bounded_file_name, cut};
 use crate::{
-    Commit, CurrentState, Dialect, FileUuid, Join, JoinRet, Leave, LeaveKeys, MessageType, MvrVersion,
-    NewSessionHost, Ours, Reply, Request, StationUuid,
+    Commit, CurrentState, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, LeaveKeys, MessageType,
+    MvrVersion, NewSessionHost, Ours, Reply, Request, StationUuid, Ticket,
 };
 
 /// A list that [`super::list`] fills; it is the last field.
@@ -26,7 +27,7 @@ pub(super) struct JoinShape<'a> {
     #[serde(rename = "StationUUID")]
     station: StationUuid,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mvrx: Option<MvrxShape>,
+    mvrx: Option<MvrxShape<'a>>,
     #[serde(rename = "Commits")]
     commits: EmptyList,
 }
@@ -40,9 +41,15 @@ impl<'a> JoinShape<'a> {
             ver_major: MvrVersion::CURRENT.major,
             ver_minor: MvrVersion::CURRENT.minor,
             station: join.station,
-            mvrx: join
-                .ours
-                .and_then(|ours| MvrxShape::of(ours, other_than_current(join.version), None, dialect)),
+            mvrx: join.ours.and_then(|ours| {
+                let ticket = match &join.files {
+                    Some(FilesConnection::Of(ticket)) => Some(ticket.as_str()),
+                    _ => None,
+                };
+                let files = join.files == Some(FilesConnection::Offered);
+                let mvr = other_than_current(join.version);
+                MvrxShape { files, ticket, ..MvrxShape::of(ours, mvr) }.towards(dialect)
+            }),
             commits: [],
         }
     }
@@ -67,7 +74,7 @@ pub(super) struct JoinRetShape<'a> {
     #[serde(rename = "StationUUID")]
     station: OrEmpty<StationUuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mvrx: Option<MvrxShape>,
+    mvrx: Option<MvrxShape<'a>>,
     #[serde(rename = "Commits")]
     commits: EmptyList,
 }
@@ -83,9 +90,13 @@ impl<'a> JoinRetShape<'a> {
             ver_major: MvrVersion::CURRENT.major,
             ver_minor: MvrVersion::CURRENT.minor,
             station: OrEmpty(ret.station),
-            mvrx: ret
-                .ours
-                .and_then(|ours| MvrxShape::of(ours, other_than_current(ret.version), None, dialect)),
+            mvrx: ret.ours.and_then(|ours| {
+                let ticket = ret.ticket.as_ref().map(Ticket::as_str);
+                let mvr = other_than_current(ret.version);
+                MvrxShape { ticket, ..MvrxShape::of(ours, mvr) }
+                    .with_roster(ret.roster.as_ref())
+                    .towards(dialect)
+            }),
             commits: [],
         }
     }
@@ -133,7 +144,7 @@ pub(super) struct CommitShape<'a> {
     #[serde(rename = "FileName")]
     file_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mvrx: Option<MvrxShape>,
+    mvrx: Option<MvrxShape<'a>>,
 }
 
 impl<'a> CommitShape<'a> {
@@ -143,8 +154,13 @@ impl<'a> CommitShape<'a> {
         let current = unknown || dialect.only_current_version();
         let version = if current { MvrVersion::CURRENT } else { commit.version };
         let otherwise = (commit.version != version && !unknown).then_some(commit.version);
-        let told = commit.blake3.is_some() || otherwise.is_some();
-        let mvrx = told.then(|| MvrxShape::of(Ours::CURRENT, otherwise, commit.blake3, dialect)).flatten();
+        let author = commit.author.as_ref().filter(|author| commit.station.is_some() && !author.is_empty());
+        let told = commit.blake3.is_some() || otherwise.is_some() || author.is_some();
+        let mvrx = told.then(|| MvrxShape {
+            blake3: commit.blake3.map(|hash| hex(&hash)),
+            author: author.map(AuthorShape::of),
+            ..MvrxShape::of(Ours::CURRENT, otherwise)
+        });
         Self {
             kind: MessageType::Commit.as_str(),
             ver_major: version.major,
@@ -155,7 +171,7 @@ impl<'a> CommitShape<'a> {
             for_stations: &commit.for_stations,
             comment: short(&commit.comment, dialect),
             file_name: bounded_file_name(&commit.file_name, dialect.string_bytes()),
-            mvrx,
+            mvrx: mvrx.and_then(|mvrx| mvrx.towards(dialect)),
         }
     }
 }
@@ -230,36 +246,6 @@ impl<'a> TypeShape<'a> {
     }
 }
 
-/// The `mvrx` object; see [`Ours`] for its keys.
-#[derive(Serialize)]
-pub(super) struct MvrxShape {
-    v: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mvr: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    blake3: Option<String>,
-}
-
-impl MvrxShape {
-    // req: MSG-MVRX
-    fn of(
-        ours: Ours,
-        version: Option<MvrVersion>,
-        blake3: Option<[u8; 32]>,
-        dialect: &Dialect,
-    ) -> Option<Self> {
-        dialect.mvrx_object().then(|| Self {
-            v: ours.version,
-            mvr: version.map(|version| version.to_string()),
-            blake3: blake3.map(|hash| hex(&hash)),
-        })
-    }
-}
-
-fn other_than_current(version: MvrVersion) -> Option<MvrVersion> {
-    (version != MvrVersion::CURRENT).then_some(version)
-}
-
 /// A UUID, or the empty string for none: no field is ever null.
 struct OrEmpty<T>(Option<T>);
 
@@ -275,12 +261,4 @@ impl<T: Serialize> Serialize for OrEmpty<T> {
 // req: MSG-STRINGS
 fn short<'a>(text: &'a str, dialect: &Dialect) -> &'a str {
     cut(text, dialect.string_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    Commit, CurrentState, Join, JoinRet, Leave, LeaveKeys, MvrVersion, NewSessionHost, Ours, Product, Reply,
-    Request,
+    Author, Commit, CurrentState, FilesConnection, Join, JoinRet, Leave, LeaveKeys, MvrVersion,
+    NewSessionHost, Ours, Product, Reply, Request,
 };
 
 const A: &str = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8";
@@ -25,6 +25,7 @@ fn commit() -> Commit {
         comment: "re-hung LX2".to_owned(),
         file_name: "Show.mvr".to_owned(),
         blake3: None,
+        author: None,
     }
 }
 
@@ -36,6 +37,7 @@ fn join(commits: Vec<Commit>) -> Join {
         station: A.parse().unwrap(),
         commits,
         ours: None,
+        files: None,
     }
 }
 
@@ -69,6 +71,8 @@ fn writes_every_field_of_every_message() {
         station: Some(A.parse().unwrap()),
         commits: vec![],
         ours: Some(Ours::default()),
+        ticket: None,
+        roster: None,
     };
     let a_commit = format!(
         r#"{{"Type":"MVR_COMMIT","verMajor":1,"verMinor":6,"FileSize":256,"FileUUID":"{FILE}","StationUUID":"{A}","ForStationsUUID":[],"Comment":"re-hung LX2","FileName":"Show.mvr"}}"#
@@ -265,6 +269,8 @@ fn keeps_join_within_64_kib_and_join_ret_within_32_kib_and_both_within_1000_byte
             station: Some(A.parse().unwrap()),
             commits,
             ours: Some(Ours::default()),
+            ticket: None,
+            roster: None,
         })
     };
     let largest = 256;
@@ -335,4 +341,89 @@ fn appends_behind_what_is_there() {
     let dialect = Dialect::strict().with_join_bytes(message.to_json(&Dialect::strict()).len());
     message.append_json(&dialect, &mut tight);
     assert_eq!(tight, out);
+}
+
+// proves: MSG-MVRX-NAMES
+#[test]
+fn tells_who_the_station_of_a_commit_is() {
+    let named = Commit { author: Some(Author::new("FOH \"desk\"", "MyApp")), ..commit() };
+    let json = strict(&Message::Commit(named.clone()));
+    assert!(json.ends_with(r#","mvrx":{"v":1,"StationName":"FOH \"desk\"","Provider":"MyApp"}}"#), "{json}");
+    assert_eq!(listed(&Message::Join(join(vec![named.clone()])), &Dialect::strict()), [named.clone()]);
+    // Not to a product that reads little, not of nobody, and not if it says nothing.
+    for (commit, dialect) in [
+        (named.clone(), Dialect::towards(Product::Mvr4j)),
+        (Commit { station: None, ..named.clone() }, Dialect::strict()),
+        (Commit { author: Some(Author::default()), ..named }, Dialect::strict()),
+    ] {
+        let json = written(&Message::Commit(commit), &dialect);
+        assert!(!json.contains("mvrx"), "{json}");
+    }
+}
+
+// proves: MSG-MVRX-NAMES, MSG-STRINGS
+#[test]
+fn cuts_names_by_what_they_take_as_json() {
+    for (character, kept) in [('x', 120), ('é', 60), ('"', 60), ('\u{1}', 20), ('\u{7f}', 120)] {
+        let author = Author::new(&character.to_string().repeat(200), "P");
+        let json = strict(&Message::Commit(Commit { author: Some(author), ..commit() }));
+        let Message::Commit(read) = Message::parse(json.as_bytes()).unwrap().message else {
+            panic!("{json}")
+        };
+        assert_eq!(read.author.unwrap().name, character.to_string().repeat(kept), "{character:?}");
+    }
+}
+
+// proves: MSG-MVRX-FILES
+#[test]
+fn agrees_on_a_second_connection_with_a_ticket_that_is_not_shown() {
+    let ticket = crate::Ticket::from_random_bytes([0xa7; 16]);
+    let text = "a7".repeat(16);
+    let with =
+        |files| Message::Join(Join { ours: Some(Ours::default()), files: Some(files), ..join(vec![]) });
+    assert!(strict(&with(FilesConnection::Offered)).contains(r#""mvrx":{"v":1,"files":true}"#));
+    let second = with(FilesConnection::Of(ticket.clone()));
+    assert!(strict(&second).contains(&format!(r#""mvrx":{{"v":1,"ticket":"{text}"}}"#)));
+    assert_eq!(Message::parse(strict(&second).as_bytes()).unwrap().message, second);
+    let shown = format!("{second:?}");
+    assert!(shown.contains("Ticket(..)") && !shown.contains(&text), "{shown}");
+    // Without the mark of our own nothing of it is said.
+    let unmarked = Message::Join(Join { files: Some(FilesConnection::Offered), ..join(vec![]) });
+    assert!(!strict(&unmarked).contains("mvrx"));
+}
+
+// proves: MSG-MVRX-ROSTER
+#[test]
+fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
+    let id = |n: u128| crate::StationUuid::from_bytes((n + 1).to_be_bytes()).unwrap();
+    let worst = Author::new(&"\u{1}".repeat(999), &"\u{1}".repeat(999));
+    let named = |n| crate::NamedStation { station: id(n), author: worst.clone() };
+    let mut ret = JoinRet {
+        reply: Reply::ok(),
+        provider: "P".to_owned(),
+        station_name: "N".to_owned(),
+        version: MvrVersion::CURRENT,
+        station: Some(A.parse().unwrap()),
+        commits: vec![commit()],
+        ours: Some(Ours::default()),
+        ticket: None,
+        roster: Some(crate::Roster {
+            news: true,
+            stations: (0..100).map(named).collect(),
+            gone: (0..100).map(id).collect(),
+        }),
+    };
+    assert!(!ret.answers_join());
+    let json = strict(&Message::JoinRet(ret.clone()));
+    assert!(json.len() < 10 * 1024, "{} bytes", json.len());
+    let parsed = Message::parse(json.as_bytes()).unwrap();
+    assert!(parsed.quirks.is_empty());
+    let Message::JoinRet(read) = parsed.message else { panic!("{json}") };
+    let roster = read.roster.as_ref().unwrap();
+    assert_eq!((roster.stations.len(), roster.gone.len()), (crate::Roster::MOST, crate::Roster::MOST));
+    assert!(!read.answers_join());
+    ret.roster.as_mut().unwrap().news = false;
+    assert!(ret.answers_join());
+    ret.roster = None;
+    assert!(ret.answers_join() && !strict(&Message::JoinRet(ret)).contains("stations"));
 }

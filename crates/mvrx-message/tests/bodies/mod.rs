@@ -5,7 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mvrx_message::{
-    Commit, Dialect, GroupName, Limits, Message, ParseError, Product, QuirkSet, Txt, numbered, safe_file_name,
+    Commit, Dialect, GroupName, Limits, Message, NamedStation, ParseError, Product, QuirkSet, Txt, numbered,
+    safe_file_name,
 };
 
 /// Any bytes as a message: no panic, no limit crossed, and what was understood can be passed on to every product, which
@@ -90,6 +91,11 @@ fn commits(message: &Message) -> &[Commit] {
     }
 }
 
+fn listed(message: &Message) -> impl Iterator<Item = &NamedStation> {
+    let roster = if let Message::JoinRet(ret) = message { ret.roster.as_ref() } else { None };
+    roster.into_iter().flat_map(|roster| &roster.stations)
+}
+
 fn texts(message: &Message, check: &mut dyn FnMut(&str)) {
     let own: Vec<&String> = match message {
         Message::Join(join) => vec![&join.provider, &join.station_name],
@@ -103,13 +109,17 @@ fn texts(message: &Message, check: &mut dyn FnMut(&str)) {
         _ => vec![],
     };
     let of_commits = commits(message).iter().flat_map(|commit| [&commit.comment, &commit.file_name]);
-    own.into_iter().chain(of_commits).for_each(|text| check(text));
+    let authors = commits(message).iter().filter_map(|commit| commit.author.as_ref());
+    let authors = authors.chain(listed(message).map(|named| &named.author));
+    let of_authors = authors.flat_map(|author| [&author.name, &author.provider]);
+    own.into_iter().chain(of_commits).chain(of_authors).for_each(|text| check(text));
 }
 
 fn within(message: &Message, limits: &Limits) {
     texts(message, &mut |text| assert!(text.len() <= limits.string_bytes));
     assert!(commits(message).len() <= limits.commits.max(1));
     assert!(commits(message).iter().all(|c| c.for_stations.len() <= limits.stations));
+    assert!(listed(message).count() <= limits.stations);
     if let Message::Request(request) = message {
         assert!(request.from.len() <= limits.stations);
     }

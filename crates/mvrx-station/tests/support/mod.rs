@@ -88,6 +88,7 @@ pub fn join() -> Message {
         station: stranger(),
         commits: vec![],
         ours: None,
+        files: None,
     })
 }
 
@@ -101,6 +102,7 @@ pub fn commit_of(size: u64, file_name: &str) -> Commit {
         comment: "from a stranger".into(),
         file_name: file_name.into(),
         blake3: None,
+        author: None,
     }
 }
 
@@ -144,6 +146,8 @@ pub fn peer(commit: Commit, answer: impl Fn(TcpStream) + Send + 'static) -> Sock
                         station: Some(stranger()),
                         commits: vec![commit.clone()],
                         ours: None,
+                        ticket: None,
+                        roster: None,
                     };
                     socket.write_all(&message(&Message::JoinRet(ret))).unwrap();
                 }

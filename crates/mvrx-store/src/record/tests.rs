@@ -12,7 +12,8 @@ fn any_stored() -> impl Strategy<Value = StoredCommit> {
     let texts = (any::<String>(), any::<String>(), any::<String>());
     let numbers = (any::<u64>(), 0..253_402_300_800_000_u64, any::<u64>(), any::<u64>(), any::<(u32, u32)>());
     let hashes = (any::<[u8; 32]>(), proptest::option::of(any::<[u8; 32]>()));
-    (ids, texts, numbers, hashes).prop_map(|(ids, texts, numbers, hashes)| StoredCommit {
+    let author = proptest::option::of(any::<(String, String)>());
+    (ids, texts, numbers, hashes, author).prop_map(|(ids, texts, numbers, hashes, author)| StoredCommit {
         commit: Commit {
             file: FileUuid::from_random_bytes(ids.0),
             station: ids.1.and_then(StationUuid::from_bytes),
@@ -22,6 +23,7 @@ fn any_stored() -> impl Strategy<Value = StoredCommit> {
             comment: texts.0,
             file_name: texts.1,
             blake3: hashes.1,
+            author: author.map(|(name, provider)| Author { name, provider }),
         },
         sequence: numbers.0,
         seen: from_millis(numbers.1).unwrap(),

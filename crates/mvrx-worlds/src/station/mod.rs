@@ -259,6 +259,7 @@ impl Station {
             comment: "a made-up show".to_owned(),
             file_name: "show.mvr".to_owned(),
             blake3: hashed.then(|| lan_sim::Content::from(content).digest()),
+            author: None,
         };
         self.next_request += 1;
         // The ledger first: should the disk fail half way, the file may still be found at the next start.

@@ -1,0 +1,114 @@
+//! The `mvrx` object as it is written; see [`Ours`] for its keys.
+
+use serde::Serialize;
+
+use crate::file_name::cut;
+use crate::{Author, Dialect, MvrVersion, NamedStation, Ours, Roster, StationUuid};
+
+/// The object; what is not said has no key.
+#[derive(Serialize, Default)]
+pub(super) struct MvrxShape<'a> {
+    pub(super) v: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mvr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) blake3: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) author: Option<AuthorShape<'a>>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) files: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ticket: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) news: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stations: Option<Vec<NamedShape<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gone: Option<&'a [StationUuid]>,
+}
+
+/// Who a station is.
+#[derive(Serialize)]
+pub(super) struct AuthorShape<'a> {
+    #[serde(rename = "StationName")]
+    name: &'a str,
+    #[serde(rename = "Provider")]
+    provider: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct NamedShape<'a> {
+    #[serde(rename = "StationUUID")]
+    station: StationUuid,
+    #[serde(flatten)]
+    author: AuthorShape<'a>,
+}
+
+impl<'a> MvrxShape<'a> {
+    // req: MSG-MVRX
+    pub(super) fn of(ours: Ours, mvr: Option<MvrVersion>) -> Self {
+        Self { v: ours.version, mvr: mvr.map(|version| version.to_string()), ..Self::default() }
+    }
+
+    // req: MSG-MVRX-ROSTER
+    pub(super) fn with_roster(self, roster: Option<&'a Roster>) -> Self {
+        let Some(roster) = roster else { return self };
+        let stations = roster.stations.iter().take(Roster::MOST).map(NamedShape::of).collect();
+        let gone = roster.gone.get(..Roster::MOST).unwrap_or(&roster.gone);
+        let gone = (!gone.is_empty()).then_some(gone);
+        Self { news: roster.news, stations: Some(stations), gone, ..self }
+    }
+
+    /// The object, for readers that get one.
+    pub(super) fn towards(self, dialect: &Dialect) -> Option<Self> {
+        dialect.mvrx_object().then_some(self)
+    }
+}
+
+impl<'a> AuthorShape<'a> {
+    // req: MSG-MVRX-NAMES
+    pub(super) fn of(author: &'a Author) -> Self {
+        Self { name: short(&author.name), provider: short(&author.provider) }
+    }
+}
+
+impl<'a> NamedShape<'a> {
+    fn of(named: &'a NamedStation) -> Self {
+        Self { station: named.station, author: AuthorShape::of(&named.author) }
+    }
+}
+
+pub(super) fn other_than_current(version: MvrVersion) -> Option<MvrVersion> {
+    (version != MvrVersion::CURRENT).then_some(version)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+/// As much as has no more than [`Author::STRING_BYTES`] once it is JSON, so that names cannot crowd commits out of a list.
+fn short(text: &str) -> &str {
+    let mut written = 0;
+    let first_beyond = text.char_indices().find(|(_, character)| {
+        written += json_bytes(*character);
+        written > Author::STRING_BYTES
+    });
+    cut(text, first_beyond.map_or(text.len(), |(at, _)| at))
+}
+
+fn json_bytes(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        other => other.len_utf8(),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_false(truth: &bool) -> bool {
+    !*truth
+}
