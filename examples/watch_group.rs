@@ -17,6 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         match heard {
             Heard::Event(seen) => println!("{:?}", seen.event),
             Heard::DiscoveryProblem { what } => println!("finding others: {what}"),
+            Heard::Session(seen) => println!("{:?}", seen.event),
             Heard::Lagged { missed } => println!("{missed} events missed"),
         }
     }

@@ -20,6 +20,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a station: share files, show what happens, fetch what others commit
     Up(Up),
+    /// Host a session that stations reach by its URL (WebSocket mode): pass on what they commit, keep it, serve it
+    Host(crate::commands::host::Host),
     /// List the stations of the group and their files
     Ls(Ls),
     /// Fetch a file
@@ -49,6 +51,7 @@ impl Command {
     pub(crate) fn wants_json(&self) -> bool {
         match self {
             Self::Up(args) => args.json,
+            Self::Host(args) => args.json,
             Self::Ls(args) => args.json,
             Self::Groups(args) => args.json,
             Self::Doctor(args) => args.json,

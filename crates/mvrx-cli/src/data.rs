@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mvrx_message::StationUuid;
-use mvrx_store::{FsOptions, FsStore, FsView, OpenStoreError, StoredCommit, StoredReader};
+use mvrx_store::{FsOptions, FsStore, FsView, Limits, OpenStoreError, StoredCommit, StoredReader};
 
 use crate::failure::Failure;
 use crate::pick;
@@ -18,11 +18,16 @@ pub(crate) struct Data {
 
 /// Opens the given directory, or the user's own; when that one is in use by another station, a sub-directory by our name.
 pub(crate) fn open(given: Option<&Path>, name: &str) -> Result<Data, Failure> {
+    open_with(given, name, Limits::default())
+}
+
+/// The same, with room for so much.
+pub(crate) fn open_with(given: Option<&Path>, name: &str, limits: Limits) -> Result<Data, Failure> {
     if let Some(path) = given {
         if path.exists() && !path.is_dir() {
             return Err(Failure::usage(format!("{} is a file, and --data needs a folder", path.display())));
         }
-        return match open_at(path)? {
+        return match open_at(path, limits)? {
             Some(data) => Ok(data),
             None => Err(Failure::local(format!(
                 "{} is in use by another station; give this one a directory of its own with --data",
@@ -31,13 +36,13 @@ pub(crate) fn open(given: Option<&Path>, name: &str) -> Result<Data, Failure> {
         };
     }
     let base = user_directory()?;
-    if let Some(data) = open_at(&base)? {
+    if let Some(data) = open_at(&base, limits)? {
         return Ok(data);
     }
     let folder = folder_name(name);
     for number in 1..=STATIONS {
         let own = if number == 1 { folder.clone() } else { format!("{folder}-{number}") };
-        if let Some(data) = open_at(&base.join("stations").join(own))? {
+        if let Some(data) = open_at(&base.join("stations").join(own), limits)? {
             return Ok(data);
         }
     }
@@ -45,8 +50,9 @@ pub(crate) fn open(given: Option<&Path>, name: &str) -> Result<Data, Failure> {
 }
 
 /// Opens a directory; `None` when another station runs in it.
-fn open_at(path: &Path) -> Result<Option<Data>, Failure> {
-    let store = match FsStore::open(path) {
+fn open_at(path: &Path, limits: Limits) -> Result<Option<Data>, Failure> {
+    let options = FsOptions { limits, ..FsOptions::default() };
+    let store = match FsStore::open_with(path, options) {
         Ok(store) => store,
         Err(OpenStoreError::DirectoryInUse { .. }) => return Ok(None),
         Err(error) => return Err(Failure::local(error.to_string())),

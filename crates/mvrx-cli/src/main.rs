@@ -11,6 +11,7 @@ mod event_json;
 mod events;
 mod failure;
 mod pick;
+mod session_events;
 mod show;
 mod station;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> Result<Verdict, Failure> {
     match args.command {
         Command::Up(up) => commands::up::run(up).await?,
+        Command::Host(host) => commands::host::run(host).await?,
         Command::Ls(ls) => commands::ls::run(ls).await?,
         Command::Get(get) => commands::get::run(get).await?,
         Command::Commit(commit) => commands::commit::run(commit).await?,

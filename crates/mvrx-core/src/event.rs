@@ -286,6 +286,11 @@ pub enum RequestFailure {
         /// Whom, and why not, in words.
         attempts: Vec<(StationUuid, String)>,
     },
+    /// As the host of a session we got it from nobody, or could not keep it.
+    NotGiven {
+        /// Why, in words.
+        why: String,
+    },
     /// Our own store could not keep it.
     NotKept {
         /// Why, in words.
@@ -315,6 +320,7 @@ impl fmt::Display for RequestFailure {
                 f.write_str("every station that lists it was asked and none gave it")?;
                 attempts.iter().try_for_each(|(station, why)| write!(f, "; {station}: {why}"))
             }
+            Self::NotGiven { why } => f.write_str(why),
             Self::NotKept { why } => write!(f, "this machine could not keep the file: {why}"),
             Self::Cancelled => f.write_str("the request was cancelled"),
             Self::TooManyRequests { limit } => write!(f, "{limit} requests are under way already"),

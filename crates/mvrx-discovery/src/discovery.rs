@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use mvrx_message::{GroupName, Ours, StationUuid};
 
-use crate::{DiscoveryError, DiscoveryProblem};
+use crate::{DiscoveryError, DiscoveryProblem, SessionAdvertisement, SessionSighting};
 
 /// A future in a box, so that the trait can be used as `dyn Discovery`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,6 +30,15 @@ pub trait Discovery: Send + fmt::Debug + 'static {
 
     /// Says goodbye: others stop seeing this station. Seeing others goes on. Nothing happens when nothing was advertised.
     fn withdraw(&mut self);
+
+    /// Shows a session that we host, in place of the one shown before.
+    ///
+    /// # Errors
+    /// When it cannot be said at all, or this way of discovery has no sessions.
+    fn announce_session(&mut self, session: &SessionAdvertisement) -> Result<(), DiscoveryError> {
+        let _ = session;
+        Err(DiscoveryError::ResponderRefused { reason: "sessions cannot be announced this way".to_owned() })
+    }
 
     /// Waits for what is to be told next: stations of all groups, except this station itself.
     ///
@@ -134,6 +143,13 @@ pub enum DiscoveryEvent {
     Vanished {
         /// What it was known by.
         key: SightingKey,
+    },
+    /// A session of WebSocket mode is there, or what is known of it changed.
+    Session(SessionSighting),
+    /// A session is no longer there.
+    SessionVanished {
+        /// Its host.
+        station: StationUuid,
     },
     /// Something a person may want to know; discovery goes on.
     Problem(DiscoveryProblem),

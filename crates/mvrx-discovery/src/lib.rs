@@ -44,6 +44,7 @@ mod memory;
 mod merged;
 mod problem;
 mod queue;
+mod session;
 mod sightings;
 
 pub use discovery::{Advertisement, BoxFuture, Discovery, DiscoveryEvent, Sighting, SightingKey};
@@ -55,3 +56,4 @@ pub use mdns::{Interface, Interfaces, MdnsDiscovery, MdnsOptions, Requery};
 pub use memory::{MemoryBus, MemoryDiscovery};
 pub use merged::Merged;
 pub use problem::{DiscoveryError, DiscoveryProblem, UnusableReason};
+pub use session::{SessionAdvertisement, SessionSighting};

@@ -9,7 +9,8 @@ use std::future;
 use std::task::Poll;
 
 use crate::{
-    Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, Limits, Sighting, SightingKey,
+    Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, Limits, SessionAdvertisement,
+    Sighting, SightingKey,
 };
 
 /// Several discoveries as one.
@@ -106,7 +107,8 @@ impl Merged {
                 }
                 seen.tell(&self.limits)
             }
-            problem @ DiscoveryEvent::Problem(_) => Some(problem),
+            // Sessions are few, and one part sees them.
+            other => Some(other),
         }
     }
 }
@@ -142,6 +144,13 @@ impl Discovery for Merged {
         let results: Vec<_> =
             self.parts.iter_mut().map(|part| part.discovery.advertise(advertisement)).collect();
         results.into_iter().collect()
+    }
+
+    fn announce_session(&mut self, session: &SessionAdvertisement) -> Result<(), DiscoveryError> {
+        // Some ways of discovery have no sessions; one is enough.
+        let results: Vec<_> =
+            self.parts.iter_mut().map(|part| part.discovery.announce_session(session)).collect();
+        if results.iter().any(Result::is_ok) { Ok(()) } else { results.into_iter().collect() }
     }
 
     fn withdraw(&mut self) {

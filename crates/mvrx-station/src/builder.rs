@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -10,13 +11,14 @@ use std::time::Duration;
 use mvrx_core::{Config, Core, Limits, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, LanDiscovery, MdnsOptions};
 use mvrx_message::{GroupName, GroupNameError, MvrVersion, StationUuid};
-use mvrx_store::{ListError, MemStore, Store};
+use mvrx_store::{ListError, MemStore, Store, StoredCommit};
 use mvrx_transport::{ListenError, Listener, TcpTransport, Transport};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::driver::{Done, Driver, Order};
 use crate::handle::{Shared, Station};
+use crate::host::{self, HostOptions};
 use crate::identity::random_bytes;
 use crate::{Events, Exporter};
 
@@ -40,6 +42,7 @@ pub struct Builder {
     transport: Option<Arc<dyn Transport>>,
     discovery: Option<Box<dyn Discovery>>,
     exporter: Option<Arc<dyn Exporter>>,
+    host: Option<HostOptions>,
 }
 
 /// Why a station did not start. Nothing of it is left running.
@@ -86,6 +89,7 @@ impl Builder {
             transport: None,
             discovery: None,
             exporter: None,
+            host: None,
         }
     }
 
@@ -187,6 +191,15 @@ impl Builder {
         self
     }
 
+    /// Hosts a session of WebSocket mode, instead of being a station of TCP mode: stations connect to us and JOIN, and whatever anybody commits
+    /// goes to all of them. Without [`Builder::listen`] at port 42480 on all addresses. [`Builder::limits`], [`Builder::timers`],
+    /// [`Builder::advertise`] and [`Builder::refuse_size_mismatch`] are those of TCP mode and mean nothing here.
+    #[must_use]
+    pub fn host(mut self, options: HostOptions) -> Self {
+        self.host = Some(options);
+        self
+    }
+
     /// Starts the station on a thread of its own.
     ///
     /// # Errors
@@ -195,21 +208,31 @@ impl Builder {
         let (told, started) = oneshot::channel();
         let thread = std::thread::Builder::new().name("mvrx-station".to_owned());
         let body = move || {
-            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            // Each transfer has a thread of its own, and nobody's may keep another one from beginning.
+            let transfers = self.host.as_ref().map_or(0, |host| host.transport.connections);
+            let threads = THREADS.saturating_add(transfers.saturating_mul(2));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(threads)
+                .build();
+            let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(told.send(Err(StartError::Thread(error)))),
             };
             let stopping = runtime.block_on(async move {
-                match self.prepare().await {
-                    Ok(prepared) => match told.send(Ok((prepared.station, prepared.events))) {
-                        Ok(()) => prepared.driver.run(prepared.orders, prepared.reports, prepared.done).await,
-                        // Who started it has stopped waiting.
-                        Err(_) => Vec::new(),
-                    },
+                let run = match self.prepare().await {
+                    Ok((station, events, run)) => {
+                        // Who started it may have stopped waiting.
+                        told.send(Ok((station, events))).is_ok().then_some(run)
+                    }
                     Err(error) => {
                         drop(told.send(Err(error)));
-                        Vec::new()
+                        None
                     }
+                };
+                match run {
+                    Some(run) => run.await,
+                    None => Vec::new(),
                 }
             });
             // Whoever waits for the stop may open the store again at once: no task holds it any more.
@@ -224,10 +247,44 @@ impl Builder {
         started.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    async fn prepare(self) -> Result<Prepared, StartError> {
+    async fn prepare(mut self) -> Result<(Station, Events, Running), StartError> {
         let group = GroupName::join(&self.group)
             .map_err(|error| StartError::GroupName { group: self.group.clone(), error })?;
         let station = self.station.unwrap_or_else(|| StationUuid::from_random_bytes(random_bytes()));
+        let store = self.store.take().unwrap_or_else(|| Arc::new(MemStore::new()));
+        let reading = Arc::clone(&store);
+        let reading = tokio::task::spawn_blocking(move || reading.commits()).await;
+        let stored = reading.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
+        let Some(options) = self.host.take() else {
+            let Prepared { station, events, driver, orders, reports, done } =
+                self.prepare_station(station, group, (store, stored)).await?;
+            return Ok((station, events, Box::pin(driver.run(orders, reports, done))));
+        };
+        let host::Prepared { station, events, run } = host::start(host::Starting {
+            options,
+            name: self.name,
+            provider: self.provider,
+            group: self.group,
+            station,
+            version: self.version,
+            listen: self.listen,
+            events: self.events,
+            store,
+            stored,
+            transport: self.transport,
+            discovery: self.discovery,
+            exporter: self.exporter,
+        })
+        .await?;
+        Ok((station, events, run))
+    }
+
+    async fn prepare_station(
+        self,
+        station: StationUuid,
+        group: GroupName,
+        (store, stored): (Arc<dyn Store>, Vec<StoredCommit>),
+    ) -> Result<Prepared, StartError> {
         let mut config = Config::new(station, &self.name, &self.provider, group);
         config.version = self.version;
         config.advertise = self.advertise;
@@ -235,11 +292,6 @@ impl Builder {
         config.refuse_size_mismatch = self.refuse_size_mismatch;
         config.limits = self.limits;
         config.timers = self.timers;
-
-        let store = self.store.unwrap_or_else(|| Arc::new(MemStore::new()));
-        let reading = Arc::clone(&store);
-        let reading = tokio::task::spawn_blocking(move || reading.commits()).await;
-        let stored = reading.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
         // A port that was asked for is that port or none; the default one gives way to the next free one.
         let attempts = if self.listen.is_some() { 1 } else { PORTS };
         let transport =
@@ -305,6 +357,9 @@ impl fmt::Debug for Builder {
     }
 }
 
+/// A station or a host until it is stopped; gives those who wait for that.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Vec<oneshot::Sender<()>>> + Send>>;
+
 /// A station about to run.
 struct Prepared {
     station: Station,
@@ -343,6 +398,9 @@ const EVENTS: usize = 1_024;
 
 /// Orders and reports that wait for the driver; their senders wait then.
 const QUEUE: usize = 256;
+
+/// Threads for disks and transfers of a station.
+const THREADS: usize = 512;
 
 /// How long a stopping station waits for disks that still work for it.
 const RELEASE: Duration = Duration::from_secs(5);

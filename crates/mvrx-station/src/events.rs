@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use mvrx_core::Event;
+use mvrx_core::host::Event as HostEvent;
 use tokio::sync::broadcast;
 
 /// One event with the time at which this machine saw it.
@@ -15,11 +16,23 @@ pub struct Seen {
     pub event: Event,
 }
 
+/// One event that only the host of a session has, with the time at which this machine saw it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SessionSeen {
+    /// Our clock.
+    pub at: SystemTime,
+    /// What happened.
+    pub event: HostEvent,
+}
+
 /// The next thing in an event stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// An event.
     Event(Box<Seen>),
+    /// An event of the session that we host (see [`crate::Builder::host`]).
+    Session(Box<SessionSeen>),
     /// Something keeps stations from finding each other; each is told once, in words. Those already found stay.
     DiscoveryProblem {
         /// What.
@@ -37,6 +50,7 @@ pub enum Heard {
 #[derive(Debug, Clone)]
 pub(crate) enum Told {
     Seen(Seen),
+    Session(SessionSeen),
     DiscoveryProblem { what: String },
 }
 
@@ -44,6 +58,7 @@ impl From<Told> for Heard {
     fn from(told: Told) -> Self {
         match told {
             Told::Seen(seen) => Self::Event(Box::new(seen)),
+            Told::Session(seen) => Self::Session(Box::new(seen)),
             Told::DiscoveryProblem { what } => Self::DiscoveryProblem { what },
         }
     }

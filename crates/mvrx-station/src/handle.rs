@@ -248,6 +248,22 @@ impl StationInfo {
     }
 }
 
+impl StationInfo {
+    /// A station of the session that we host.
+    pub(crate) fn of_session(view: &mvrx_core::host::StationView<'_>) -> Self {
+        Self {
+            station: view.station,
+            name: view.name.to_owned(),
+            provider: view.provider.to_owned(),
+            product: view.product,
+            version: view.version,
+            membership: Membership::Member,
+            reachable: true,
+            addresses: view.address.into_iter().collect(),
+        }
+    }
+}
+
 impl CommitInfo {
     /// Its place in what this station told, `None` when it does not list it: of two commits, the one with the higher place is later by
     /// that station's own order, whatever the order in which they reached us.

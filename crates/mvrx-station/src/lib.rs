@@ -32,15 +32,18 @@ mod events;
 mod export;
 mod files;
 mod handle;
+mod host;
 mod identity;
 mod transfer;
 
 pub use builder::{Builder, StartError};
 pub use commit::CommitError;
-pub use events::{Events, Heard, Seen};
+pub use events::{Events, Heard, Seen, SessionSeen};
 pub use export::{CommitDraft, Exporter};
 pub use handle::{CommitInfo, Station, StationInfo, Stopped};
+pub use host::HostOptions;
 pub use identity::{IdentityError, load_or_create, random_bytes};
+pub use mvrx_core::host::Event as HostEvent;
 pub use mvrx_core::{
     CommitSource, Event, ExchangeFailure, Limits, Membership, RequestFailure, RequestId, Source, Timers,
 };

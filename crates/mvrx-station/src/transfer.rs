@@ -38,6 +38,12 @@ impl Progress {
         Some(self.inner.total.load(Ordering::Relaxed)).filter(|total| *total != 0)
     }
 
+    /// Counts what somebody else moves.
+    pub(crate) fn follow(&self, total: Option<u64>, moved: &mvrx_transport::Progress) {
+        *self.inner.moved.lock().unwrap_or_else(PoisonError::into_inner) = moved.clone();
+        self.inner.total.store(total.unwrap_or(0), Ordering::Relaxed);
+    }
+
     pub(crate) fn begin(&self, total: Option<u64>) -> mvrx_transport::Progress {
         let fresh = mvrx_transport::Progress::new();
         *self.inner.moved.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();

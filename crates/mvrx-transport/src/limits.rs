@@ -31,6 +31,9 @@ pub struct Limits {
     /// Within every such time a file moves by [`Limits::file_idle_bytes`] or ends; there is no limit on the whole.
     /// Default 30 s.
     pub file_idle: Duration,
+    /// A file that still grows while it is sent may stand still this long; a host's next owner may have to be asked first.
+    /// Default 30 s.
+    pub source_idle: Duration,
     /// See [`Limits::file_idle`]. Default 30 KiB, so that a peer that trickles does not hold a thread for ever.
     pub file_idle_bytes: u64,
 
@@ -72,6 +75,7 @@ impl Default for Limits {
             idle: Some(Duration::from_secs(600)),
             write_idle: Duration::from_secs(30),
             file_idle: Duration::from_secs(30),
+            source_idle: Duration::from_secs(30),
             file_idle_bytes: 30 << 10,
             handshake_bytes: 16 << 10,
             handshake: Duration::from_secs(10),

@@ -80,7 +80,7 @@ impl Collect {
         let seen = match heard {
             Heard::Event(seen) => seen,
             Heard::Lagged { .. } => return true,
-            Heard::DiscoveryProblem { .. } => return false,
+            Heard::Session(_) | Heard::DiscoveryProblem { .. } => return false,
         };
         match &seen.event {
             Event::CommitSeen { .. } | Event::RequestDone { .. } => true,

@@ -134,6 +134,7 @@ fn is_news(heard: &Heard) -> bool {
             matches!(seen.event, Event::StationJoined { .. } | Event::CommitSeen { .. })
         }
         Heard::Lagged { .. } => true,
+        Heard::Session(_) => false,
         Heard::DiscoveryProblem { what } => {
             show::note(&format!("mvrx: finding others: {what}"));
             false

@@ -35,6 +35,7 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
                 false
             }
             Heard::Lagged { .. } => true,
+            Heard::Session(_) => false,
         };
         if joined && !args.json {
             show_new(&looking, &mut shown).await?;

@@ -109,7 +109,7 @@ fn is_published(heard: &Heard, wanted: FileUuid) -> bool {
     match heard {
         Heard::Event(seen) => matches!(seen.event, Event::CommitPublished { file, .. } if file == wanted),
         Heard::Lagged { .. } => true,
-        Heard::DiscoveryProblem { .. } => false,
+        Heard::Session(_) | Heard::DiscoveryProblem { .. } => false,
     }
 }
 

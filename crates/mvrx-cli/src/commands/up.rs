@@ -89,7 +89,7 @@ fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {
 }
 
 /// Commits the files given at the start, but not again what was committed from here before.
-async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)]) -> Result<(), Failure> {
+pub(crate) async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)]) -> Result<(), Failure> {
     for (path, odd) in files {
         let hash = hash_of(path).await?;
         let ours = Some(desk.running.uuid());

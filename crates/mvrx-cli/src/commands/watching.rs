@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::events::{self, Names};
 use crate::failure::Failure;
-use crate::{event_json, show};
+use crate::{event_json, session_events, show};
 
 /// Shows events as they come, with the names that people know.
 #[derive(Debug)]
@@ -54,6 +54,17 @@ impl Watching {
     pub(crate) async fn heard(&mut self, heard: &Heard, station: &Station) -> Result<(), Failure> {
         let seen = match heard {
             Heard::Event(seen) => seen,
+            Heard::Session(seen) => {
+                let words = session_events::words(&seen.event, self);
+                if self.json {
+                    let (kind, mut fields) = session_events::fields(&seen.event);
+                    self.name_ids(&mut fields);
+                    self.document(seen.at, kind, words.as_deref(), fields);
+                } else if let Some(words) = words {
+                    line(seen.at, &words);
+                }
+                return Ok(());
+            }
             Heard::DiscoveryProblem { what } => {
                 let words = format!("finding others: {what}");
                 self.say("discovery_problem", &words, json!({ "reason": what }));
@@ -136,6 +147,10 @@ impl Watching {
         {
             fields.insert("file".to_owned(), file.to_string().into());
         }
+        self.name_ids(fields);
+    }
+
+    fn name_ids(&self, fields: &mut Map<String, Value>) {
         let id = |fields: &Map<String, Value>, key: &str| {
             fields.get(key).and_then(Value::as_str).map(ToOwned::to_owned)
         };

@@ -182,6 +182,12 @@ impl Host {
         self.links.get(&conn).map(|link| link.standing)
     }
 
+    /// What we take the application on a connection for; [`Product::Other`] before its JOIN.
+    #[must_use]
+    pub fn product(&self, conn: ConnId) -> Product {
+        self.links.get(&conn).map(|link| link.product).unwrap_or_default()
+    }
+
     /// The identity and limits given at the start, with the present name.
     #[must_use]
     pub fn config(&self) -> &Config {

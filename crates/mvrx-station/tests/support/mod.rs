@@ -50,6 +50,7 @@ pub async fn until<T>(events: &mut Events, wanted: impl Fn(&Event) -> Option<T>)
                 None => heard.push(seen.event),
             },
             Ok(Some(Heard::DiscoveryProblem { what })) => panic!("finding others: {what}"),
+            Ok(Some(Heard::Session(seen))) => panic!("this is no host: {seen:?}"),
             Ok(Some(Heard::Lagged { missed })) => panic!("{missed} events missed"),
             Ok(None) => panic!("the station stopped; heard {heard:#?}"),
             Err(_) => panic!("waited too long; heard {heard:#?}"),

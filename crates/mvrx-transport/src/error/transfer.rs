@@ -275,9 +275,9 @@ pub enum SendFileError {
     SourceStalled {
         /// File bytes that the system took. 0: the peer knows nothing of the file.
         sent: u64,
-        /// [`crate::Limits::file_idle_bytes`].
+        /// Bytes that had to come: one.
         at_least: u64,
-        /// [`crate::Limits::file_idle`].
+        /// [`crate::Limits::source_idle`].
         allowed: Duration,
     },
     /// The peer does not read, or trickles.

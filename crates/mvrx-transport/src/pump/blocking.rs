@@ -72,7 +72,7 @@ impl<L: Link, F: Framing> Sending<'_, L, F> {
     }
 
     fn fill(&mut self) -> Result<(), SendFileError> {
-        let pace = Pace::new(&self.shared.limits, now());
+        let pace = Pace::of_source(&self.shared.limits, now());
         loop {
             let interlude = self.feed.interlude();
             self.write(Some(&interlude))?;

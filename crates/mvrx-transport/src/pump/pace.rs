@@ -24,6 +24,12 @@ impl Pace {
         Self { idle, at_least, moved: 0, until: now.checked_add(idle) }
     }
 
+    /// For a source that grows: any byte ends the wait.
+    pub(super) fn of_source(limits: &Limits, now: Instant) -> Self {
+        let idle = limits.source_idle;
+        Self { idle, at_least: 1, moved: 0, until: now.checked_add(idle) }
+    }
+
     /// A new window, whatever became of this one.
     pub(super) fn restart(&mut self, now: Instant) {
         self.moved = 0;

@@ -42,7 +42,7 @@ async fn fill<L: Link, F: Framing>(
     mut feed: Feed<F>,
     progress: &Progress,
 ) -> Result<Feed<F>, SendFileError> {
-    let pace = Pace::new(&shared.limits, Instant::now());
+    let pace = Pace::of_source(&shared.limits, Instant::now());
     loop {
         let interlude = feed.interlude();
         let sent = feed.sent(0);

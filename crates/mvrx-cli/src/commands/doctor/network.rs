@@ -132,7 +132,7 @@ async fn join(common: &Common, wait: f64) -> Result<Seen, Failure> {
         match heard {
             Heard::Event(event) => note(&event.event, &mut seen.why),
             Heard::DiscoveryProblem { what } => drop(seen.problems.insert(what)),
-            Heard::Lagged { .. } => {}
+            Heard::Session(_) | Heard::Lagged { .. } => {}
         }
     }
     seen.stations = looking.stations().await?;

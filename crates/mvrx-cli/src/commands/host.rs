@@ -1,0 +1,243 @@
+//! `mvrx host`: the host of a session in WebSocket mode, long-running.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use mvrx_discovery::Merged;
+use mvrx_station::{Events, HostOptions, Station};
+use mvrx_store::Limits;
+use serde_json::json;
+
+use crate::args::Common;
+use crate::commands::collect::Collect;
+use crate::commands::offer::{self, Desk};
+use crate::commands::up;
+use crate::commands::watching::Watching;
+use crate::failure::Failure;
+use crate::{data, show, station};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Host {
+    /// Files to share from the start
+    #[arg(value_name = "FILE.mvr")]
+    files: Vec<PathBuf>,
+    /// Where to listen; by default on all addresses, at port 42480
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+    /// The URL that stations are told to use, where our addresses are not what they reach (a name in the DNS, a router, a proxy for wss)
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// What the session is called; files of other sessions in the same data directory stay out of it
+    #[arg(short, long, default_value = "Default", env = "MVRX_GROUP")]
+    group: String,
+    /// Our name as the others see it
+    #[arg(short, long, env = "MVRX_NAME")]
+    name: Option<String>,
+    /// Also save every commit of the others in this folder
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The data directory, with the files that are kept; by default one of this user's
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    data: Option<PathBuf>,
+    /// So much of the files of others is kept, the newest, as 500M or 20G
+    #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = bytes)]
+    keep: u64,
+    /// Keep only what somebody asked for, rather than every file as soon as it is committed
+    #[arg(long)]
+    only_asked: bool,
+    /// Do not show the session to the local network: stations have to be told its URL
+    #[arg(long)]
+    hidden: bool,
+    /// Use only these addresses or interfaces for showing it (may be repeated); `lo` stays on this machine
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    interface: Vec<String>,
+    /// The UDP port of discovery, for tests
+    #[arg(long, hide = true, default_value_t = 5353)]
+    mdns_port: u16,
+    /// One JSON document per event instead of lines for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) async fn run(args: Host) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    for file in &args.files {
+        files.push((file.as_path(), offer::look(file)?));
+    }
+    if let Some(dir) = args.dir.as_ref().filter(|dir| !dir.is_dir()) {
+        return Err(Failure::usage(format!("the folder {} is not there", dir.display())));
+    }
+    let common = Common {
+        group: args.group.clone(),
+        name: args.name.clone(),
+        interface: args.interface.clone(),
+        peer: Vec::new(),
+        mdns_port: args.mdns_port,
+    };
+    let name = station::name(&common);
+    // The quota is the host's: what is on its way beside it has room, too.
+    let limits = Limits {
+        total_bytes: args.keep.saturating_mul(4).max(1 << 40),
+        commits: COMMITS,
+        ..Limits::default()
+    };
+    let data = data::open_with(args.data.as_deref(), &name, limits)?;
+    let kept_at = data.path.clone();
+    let mut watching = Watching::new(args.json);
+    let discovery = if args.hidden { None } else { showing(&common, &watching) };
+    let hosting = HostOptions::default()
+        .kept_bytes(args.keep)
+        .gather(!args.only_asked)
+        .announce(discovery.is_some())
+        .url(args.url.clone());
+    let mut describe = Station::builder(name.as_str())
+        .provider("mvrx")
+        .group(args.group.as_str())
+        .identity(data.station)
+        .store(data.store)
+        .host(hosting);
+    if let Some(listen) = args.listen {
+        describe = describe.listen(listen);
+    }
+    if let Some(discovery) = discovery {
+        describe = describe.discovery(discovery);
+    }
+    let (running, mut events) = station::spawn(describe).await?;
+    say_up(&running, &args, (&name, &kept_at), &watching);
+    watching.refresh(&running).await?;
+    let ended = async {
+        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
+        up::share(desk, &files).await?;
+        watch(&running, &mut events, &mut watching, args.dir.as_deref(), &kept_at).await
+    };
+    let result = tokio::select! {
+        result = ended => result,
+        () = station::interrupted() => Ok(()),
+    };
+    running.stop().await;
+    result
+}
+
+/// What shows the session to the network. Without it, it is a session all the same.
+fn showing(common: &Common, watching: &Watching) -> Option<Merged> {
+    match station::discovery(common) {
+        Ok(discovery) => Some(discovery),
+        Err(failure) => {
+            let words = format!("{}; stations have to be told the URL", failure.words());
+            watching.say("discovery_problem", &words, json!({ "reason": failure.words() }));
+            None
+        }
+    }
+}
+
+fn say_up(running: &Station, args: &Host, (name, kept_at): (&str, &Path), watching: &Watching) {
+    let urls = urls(running.address(), args.url.as_deref());
+    let words = format!(
+        "{} hosts the session {}; stations reach it at {}, it keeps up to {} in {}; times are UTC, when this machine saw it",
+        show::name(name),
+        args.group,
+        urls.join(" or "),
+        show::size(args.keep),
+        kept_at.display()
+    );
+    let fields = json!({
+        "station": running.uuid().to_string(), "name": name, "group": args.group, "urls": urls,
+        "address": running.address().to_string(), "data": kept_at.display().to_string(),
+    });
+    watching.say("host", &words, fields);
+}
+
+/// What stations can be told to connect to.
+fn urls(address: SocketAddr, wanted: Option<&str>) -> Vec<String> {
+    if let Some(wanted) = wanted {
+        return vec![wanted.to_owned()];
+    }
+    let at = |ip: IpAddr| format!("ws://{}/", SocketAddr::new(ip, address.port()));
+    if !address.ip().is_unspecified() {
+        return vec![at(address.ip())];
+    }
+    let found = if_addrs::get_if_addrs().unwrap_or_default();
+    let usable = |ip: &IpAddr| !ip.is_loopback() && ip.is_ipv4();
+    let mut all: Vec<String> = found.iter().map(if_addrs::Interface::ip).filter(usable).map(at).collect();
+    all.sort();
+    all.dedup();
+    if all.is_empty() {
+        all.push(at(IpAddr::from([127, 0, 0, 1])));
+    }
+    all
+}
+
+async fn watch(
+    running: &Station,
+    events: &mut Events,
+    watching: &mut Watching,
+    dir: Option<&Path>,
+    kept_at: &Path,
+) -> Result<(), Failure> {
+    let stopped = || Failure::local("the host has stopped");
+    let Some(dir) = dir else {
+        loop {
+            let heard = events.next().await.ok_or_else(stopped)?;
+            watching.heard(&heard, running).await?;
+        }
+    };
+    let mut collect = Collect::begin(dir, kept_at);
+    let mut due = true;
+    loop {
+        if due {
+            collect.review(running, watching).await?;
+        }
+        tokio::select! {
+            heard = events.next() => {
+                let heard = heard.ok_or_else(stopped)?;
+                watching.heard(&heard, running).await?;
+                due = collect.heard(&heard);
+            }
+            () = collect.wait() => {
+                collect.take_ended(watching);
+                due = true;
+            }
+        }
+    }
+}
+
+/// `500M`, `20G`: decimal units, as the rest of what we show.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor: u64 = match unit.trim().to_ascii_uppercase().trim_end_matches('B') {
+        "" => 1,
+        "K" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        _ => return Err("a number of bytes, as 500M or 20G".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a number of bytes, as 500M or 20G".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "more than there is".to_owned())
+}
+
+/// More than a host keeps of others, so that what its own user commits has room.
+const COMMITS: usize = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!(bytes("64G"), Ok(64_000_000_000));
+        assert_eq!(bytes("500mb"), Ok(500_000_000));
+        assert_eq!(bytes("7"), Ok(7));
+        for wrong in ["", "G", "1X", "-1", "99999999T"] {
+            bytes(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn the_url_that_is_wished_for_is_the_one_that_is_told() {
+        let address = "127.0.0.1:42480".parse().unwrap();
+        assert_eq!(urls(address, None), ["ws://127.0.0.1:42480/"]);
+        assert_eq!(urls(address, Some("ws://rack.show/")), ["ws://rack.show/"]);
+        assert!(!urls("[::]:42480".parse().unwrap(), None).is_empty());
+    }
+}

@@ -1,0 +1,188 @@
+//! What the host wants done, as jobs for connections, the store and the application.
+
+use std::sync::Arc;
+
+use mvrx_core::ConnId;
+use mvrx_core::host::{AskId, Bytes, Input, Output, RelayId, Take};
+use mvrx_message::{FileUuid, Message};
+use mvrx_transport::Progress;
+
+use super::driver::{Done, HostDriver, Parked, Sending, Work};
+use super::growing::Growing;
+use super::link::Receive;
+use super::sending::{FileJob, From, Stop};
+use crate::commit;
+
+impl HostDriver {
+    pub(super) fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { conn, message, dialect } => {
+                if let Message::Request(request) = message.as_ref()
+                    && let Some(file) = request.file
+                {
+                    self.asked.insert(conn, file);
+                }
+                let sent = self.links.get(&conn).map(|link| link.send(message, dialect));
+                if let Some(Err(much)) = sent {
+                    let what =
+                        format!("{} bytes of messages wait, {} are allowed", much.waiting, much.allowed);
+                    self.not_reading(conn, &what);
+                }
+            }
+            Output::SendFile { conn, ask, file, bytes, shared } => {
+                self.send_file(conn, ask, file, bytes, shared);
+            }
+            Output::StopSend { ask } => self.stop_send(ask),
+            Output::ReceiveFile { conn, take, expected, again } => {
+                self.receive(conn, take, expected, again);
+            }
+            Output::KeepFile { relay, commit } => {
+                let arrived = self.growing.get(&relay).and_then(|growing| growing.take_arrived());
+                match arrived {
+                    Some(pending) => self.work.push_back(Work::Keep(relay, pending, commit)),
+                    None => {
+                        let what = "its bytes are gone".to_owned();
+                        self.next.push_back(Input::KeepFailed { relay, what });
+                    }
+                }
+                self.go_on_working();
+            }
+            Output::DropFile { relay } => self.drop_file(relay),
+            Output::ForgetFile { file } => {
+                self.work.push_back(Work::Forget(file));
+                self.go_on_working();
+            }
+            Output::Export { ask } => self.export(ask),
+            Output::Close { conn, why } => {
+                tracing::debug!(?conn, why, "closing");
+                self.unlink(conn);
+            }
+            Output::Event(event) => self.on_event(event),
+            _ => {}
+        }
+    }
+
+    // req: HDR-01
+    fn send_file(&mut self, conn: ConnId, ask: AskId, file: FileUuid, bytes: Bytes, shared: bool) {
+        let gone = |what: &str| Input::SendFailed { ask, what: what.to_owned(), begun: false };
+        if !self.links.contains_key(&conn) {
+            return self.next.push_back(gone("its connection is gone"));
+        }
+        let stop = Stop::default();
+        let from = match bytes {
+            Bytes::Stored => From::Stored(file),
+            Bytes::Growing(relay) => match self.growing.get(&relay) {
+                Some(growing) => From::Growing(Arc::clone(growing)),
+                None => return self.next.push_back(gone("its bytes are gone")),
+            },
+        };
+        let sized = self.host.commits().any(|view| view.commit.file == file && view.commit.file_size != 0);
+        let style = self.options.style(self.host.product(conn), shared, sized);
+        self.sending.insert(ask, Sending { conn, stop: stop.clone() });
+        let unknown = matches!(&from, From::Growing(growing) if !growing.has_length());
+        let job = FileJob { ask, from, style, stop };
+        match (bytes, unknown) {
+            (Bytes::Growing(relay), true) => self.parked.push(Parked { conn, relay, job }),
+            _ => {
+                if let Some(link) = self.links.get(&conn) {
+                    link.send_file(job);
+                }
+            }
+        }
+    }
+
+    /// The length is known now.
+    pub(super) fn unpark(&mut self, relay: RelayId) {
+        let (now, later) = std::mem::take(&mut self.parked).into_iter().partition(|p| p.relay == relay);
+        self.parked = later;
+        let now: Vec<Parked> = now;
+        for Parked { conn, job, .. } in now {
+            if let Some(link) = self.links.get(&conn) {
+                link.send_file(job);
+            }
+        }
+    }
+
+    fn stop_send(&mut self, ask: AskId) {
+        let why = "the rest of it does not come";
+        if let Some(at) = self.parked.iter().position(|parked| parked.job.ask == ask) {
+            self.parked.remove(at);
+            self.sending.remove(&ask);
+            self.next.push_back(Input::SendFailed { ask, what: why.to_owned(), begun: false });
+        } else if let Some(sending) = self.sending.get(&ask) {
+            sending.stop.stop(why);
+        }
+    }
+
+    // req: HDR-02
+    fn receive(&mut self, conn: ConnId, take: Take, expected: Option<u64>, again: bool) {
+        let into = match take {
+            Take::Discard => None,
+            Take::Keep(relay) | Take::Relay(relay) => {
+                let fresh = || Growing::new(expected);
+                let growing = match self.growing.get(&relay).filter(|_| again) {
+                    Some(growing) => Arc::clone(growing),
+                    None => fresh(),
+                };
+                self.growing.insert(relay, Arc::clone(&growing));
+                Some((relay, growing))
+            }
+        };
+        let progress = Progress::new();
+        if let Some(file) = self.asked.remove(&conn).filter(|_| into.is_some()) {
+            for requested in self.requests.values().filter(|requested| requested.file == file) {
+                requested.progress.follow(expected, &progress);
+            }
+        }
+        if let Some(link) = self.links.get(&conn) {
+            link.receive(Receive { into, expected, progress });
+        }
+    }
+
+    fn drop_file(&mut self, relay: RelayId) {
+        if let Some(growing) = self.growing.remove(&relay) {
+            let parts = growing.give_up("the rest of it does not come");
+            // Removing a file takes its time.
+            tokio::task::spawn_blocking(move || drop(parts));
+        }
+    }
+
+    /// Gives the store the next thing to do.
+    pub(super) fn go_on_working(&mut self) {
+        if self.working {
+            return;
+        }
+        let Some(work) = self.work.pop_front() else { return };
+        self.working = true;
+        let (store, done, group) = (Arc::clone(&self.store), self.done.clone(), self.group.clone());
+        tokio::spawn(async move {
+            let told = match work {
+                Work::Keep(relay, pending, commit) => {
+                    let kept = commit::publish(pending, *commit, group).await;
+                    Done::Kept(relay, kept.map(drop).map_err(|error| error.to_string()))
+                }
+                Work::Forget(file) => {
+                    let removed = tokio::task::spawn_blocking(move || store.remove(file)).await;
+                    if let Ok(Err(error)) = removed {
+                        tracing::warn!(%file, %error, "a file was not removed");
+                    }
+                    Done::Forgotten
+                }
+            };
+            // The driver is gone: nobody needs it any more.
+            let _ = done.send(told).await;
+        });
+    }
+
+    fn export(&mut self, ask: AskId) {
+        let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
+        let (station, group) = (self.host.config().station, self.group.clone());
+        tokio::spawn(async move {
+            let commit = match exporter {
+                Some(exporter) => commit::export(exporter, store, station, group).await,
+                None => None,
+            };
+            let _ = done.send(Done::Exported(ask, commit)).await;
+        });
+    }
+}

@@ -1,0 +1,435 @@
+//! The loop that runs the host: whatever happens becomes an [`Input`], each [`mvrx_core::host::Output`] becomes a task, a job or an event.
+//!
+//! It decides nothing. It owns one thread with a current-thread runtime; files move on blocking threads of that runtime.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId};
+use mvrx_core::{ConnId, RequestFailure, RequestId};
+use mvrx_discovery::{Discovery, DiscoveryEvent};
+use mvrx_message::{Commit, FileUuid};
+use mvrx_store::{Pending, Store, StoredCommit};
+use mvrx_transport::{Connection, Listener};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::growing::Growing;
+use super::link::{Link, Report};
+use super::options::HostOptions;
+use super::outbox::Bounds;
+use super::sending::{FileJob, Stop};
+use crate::commit::{self, CommitError};
+use crate::driver::{Order, sleep_until};
+use crate::events::Told;
+use crate::handle::{CommitInfo, StationInfo};
+use crate::transfer::{Fetched, Progress};
+use crate::{CommitDraft, Exporter};
+
+/// What the driver's own tasks tell it.
+#[derive(Debug)]
+pub(crate) enum Done {
+    Accepted(Connection),
+    Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
+    Exported(AskId, Option<Commit>),
+    Kept(RelayId, Result<(), String>),
+    Forgotten,
+}
+
+/// What the store does, one thing after another: a file that is thrown away and kept anew must not change places.
+#[derive(Debug)]
+pub(super) enum Work {
+    Keep(RelayId, Box<dyn Pending>, Box<Commit>),
+    Forget(FileUuid),
+}
+
+/// A sending that waits until the length of its file is known.
+#[derive(Debug)]
+pub(super) struct Parked {
+    pub(super) conn: ConnId,
+    pub(super) relay: RelayId,
+    pub(super) job: FileJob,
+}
+
+/// A sending under way.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) conn: ConnId,
+    pub(super) stop: Stop,
+}
+
+pub(crate) struct HostDriver {
+    pub(super) host: Host,
+    pub(super) options: HostOptions,
+    pub(super) started: Instant,
+    pub(super) group: String,
+    pub(super) port: u16,
+    pub(super) discovery: Option<Box<dyn Discovery>>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) exporter: Option<Arc<dyn Exporter>>,
+    pub(super) events: broadcast::Sender<Told>,
+    pub(super) problems: HashSet<String>,
+    pub(super) seen: HashMap<FileUuid, SystemTime>,
+    pub(super) links: HashMap<ConnId, Link>,
+    pub(super) writers: JoinSet<()>,
+    pub(super) bounds: Bounds,
+    pub(super) growing: HashMap<RelayId, Arc<Growing>>,
+    pub(super) parked: Vec<Parked>,
+    pub(super) sending: HashMap<AskId, Sending>,
+    /// What each owner was asked for last.
+    pub(super) asked: HashMap<ConnId, FileUuid>,
+    pub(super) requests: HashMap<RequestId, Requested>,
+    pub(super) work: VecDeque<Work>,
+    pub(super) working: bool,
+    /// What follows from an output, to be told to the host when all outputs are carried out.
+    pub(super) next: VecDeque<Input>,
+    pub(super) reports: mpsc::Sender<Report>,
+    pub(super) done: mpsc::Sender<Done>,
+    pub(super) next_accepted: u64,
+    pub(super) stopping: Vec<oneshot::Sender<()>>,
+    pub(super) stopped: bool,
+}
+
+/// A request of our application.
+#[derive(Debug)]
+pub(super) struct Requested {
+    pub(super) file: FileUuid,
+    pub(super) progress: Progress,
+    pub(super) end: oneshot::Sender<Result<Fetched, RequestFailure>>,
+}
+
+impl HostDriver {
+    /// Runs until the host is stopped or its last handle is gone, then ends the session. Gives those who wait for that; they are told when
+    /// everything is released.
+    pub(crate) async fn run(
+        mut self,
+        listener: Box<dyn Listener>,
+        mut orders: mpsc::Receiver<Order>,
+        mut reports: mpsc::Receiver<Report>,
+        mut done: mpsc::Receiver<Done>,
+    ) -> Vec<oneshot::Sender<()>> {
+        let accepting = tokio::spawn(accept(listener, self.done.clone()));
+        self.announce();
+        self.tell_start();
+        while !self.stopped {
+            let deadline = self.host.deadline().map(|at| self.started + at);
+            tokio::select! {
+                Some(report) = reports.recv() => self.on_report(report),
+                Some(done) = done.recv() => self.on_done(done),
+                event = found(&mut self.discovery) => self.on_discovery(event),
+                order = orders.recv(), if self.stopping.is_empty() => self.on_order(order),
+                () = sleep_until(deadline) => self.step(Input::Tick),
+                Some(_) = self.writers.join_next() => {}
+            }
+        }
+        accepting.abort();
+        let Self { discovery, links, mut writers, stopping, growing, .. } = self;
+        drop(links);
+        for growing in growing.into_values() {
+            drop(growing.give_up("the host has stopped"));
+        }
+        // The last words of each connection, as far as its peer listens.
+        let _ =
+            tokio::time::timeout(LAST_WORDS, async { while writers.join_next().await.is_some() {} }).await;
+        if let Some(discovery) = discovery {
+            discovery.shutdown().await;
+        }
+        stopping
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(super) fn step(&mut self, input: Input) {
+        self.next.push_back(input);
+        while let Some(input) = self.next.pop_front() {
+            let now = self.now();
+            // The outputs are few; carrying them out needs the whole driver.
+            let outputs: Vec<Output> = self.host.step(now, input).collect();
+            for output in outputs {
+                self.carry_out(output);
+            }
+        }
+    }
+
+    fn on_order(&mut self, order: Option<Order>) {
+        match order {
+            Some(Order::Command(command)) => self.on_command(command),
+            Some(Order::Commit { draft, done }) => self.import(draft, done),
+            Some(Order::Request { request, command, progress, end }) => {
+                self.request(request, &command, progress, end);
+            }
+            Some(Order::Cancel(request)) => {
+                if let Some(requested) = self.requests.remove(&request) {
+                    // The transfer may be dropped.
+                    let _ = requested.end.send(Err(RequestFailure::Cancelled));
+                }
+                self.step(Input::Command(Command::Cancel(request)));
+            }
+            Some(Order::Stations(reply)) => {
+                let stations = self.host.stations().map(|view| StationInfo::of_session(&view)).collect();
+                let _ = reply.send(stations);
+            }
+            Some(Order::Commits(reply)) => {
+                let _ = reply.send(self.commits());
+            }
+            Some(Order::Stop(told)) => self.stop(told),
+            // The last handle is gone: nobody waits, but the stations are told.
+            None => self.stop(oneshot::channel().0),
+        }
+    }
+
+    fn stop(&mut self, told: oneshot::Sender<()>) {
+        self.stopping.push(told);
+        self.step(Input::Command(Command::End));
+        self.stopped = true;
+    }
+
+    /// What makes no sense for a host is nothing: it has nobody to join.
+    fn on_command(&mut self, command: mvrx_core::Command) {
+        match command {
+            mvrx_core::Command::Rename(name) => {
+                self.step(Input::Command(Command::Rename(name)));
+                self.announce();
+            }
+            mvrx_core::Command::Leave => self.step(Input::Command(Command::End)),
+            other => tracing::debug!(?other, "nothing to do for a host"),
+        }
+    }
+
+    fn request(
+        &mut self,
+        request: RequestId,
+        command: &mvrx_core::Command,
+        progress: Progress,
+        end: oneshot::Sender<Result<Fetched, RequestFailure>>,
+    ) {
+        let newest = || self.commits().last().map(|info| info.commit.file);
+        let wanted = match command {
+            mvrx_core::Command::Request { requested: mvrx_core::Requested::File(file), .. } => Ok(*file),
+            mvrx_core::Command::Request { requested: mvrx_core::Requested::Latest { .. }, .. } => {
+                newest().ok_or(RequestFailure::NothingCommitted)
+            }
+            mvrx_core::Command::Request { source: mvrx_core::Source::Station(station), .. } => {
+                Err(RequestFailure::StationCannotExport { station: *station })
+            }
+            _ => Err(RequestFailure::NothingCommitted),
+        };
+        match wanted {
+            Ok(file) => {
+                self.requests.insert(request, Requested { file, progress, end });
+                self.step(Input::Command(Command::Request { request, file }));
+            }
+            Err(failure) => {
+                let _ = end.send(Err(failure.clone()));
+                self.tell(mvrx_core::Event::RequestFailed { request, failure });
+            }
+        }
+    }
+
+    /// The commits that are for everybody or for us.
+    fn commits(&self) -> Vec<CommitInfo> {
+        let us = self.host.config().station;
+        let ours = |commit: &Commit| {
+            commit.for_stations.is_empty() || commit.for_stations.contains(&us) || commit.station == Some(us)
+        };
+        let seen = |file| self.seen.get(&file).copied();
+        let views = self.host.commits().filter(|view| ours(view.commit));
+        views.map(|view| CommitInfo::of(&view, seen(view.commit.file))).collect()
+    }
+
+    fn on_report(&mut self, report: Report) {
+        match report {
+            Report::Input(input) => {
+                match &input {
+                    Input::Closed { conn, .. } | Input::ReceiveFailed { conn, .. } => self.unlink(*conn),
+                    Input::FileSent { ask, .. } | Input::SendFailed { ask, .. } => {
+                        self.sending.remove(ask);
+                    }
+                    _ => {}
+                }
+                self.step(input);
+            }
+            Report::Arrived { conn, relay } => self.on_arrived(conn, relay),
+            Report::NotReading { conn, what } => {
+                self.not_reading(conn, &what);
+                self.step(Input::Tick);
+            }
+        }
+    }
+
+    fn on_arrived(&mut self, conn: ConnId, relay: Option<RelayId>) {
+        let growing = relay.and_then(|relay| self.growing.get(&relay)).map(Arc::clone);
+        let measured = growing.as_ref().and_then(|growing| growing.measure());
+        let (length, hash) = measured.unwrap_or_default();
+        self.step(Input::FileArrived { conn, length, hash });
+        // The host would have had it dropped if it were another file than the announced one.
+        if let (Some(relay), Some(growing)) = (relay, growing)
+            && self.growing.get(&relay).is_some_and(|now| Arc::ptr_eq(now, &growing))
+        {
+            growing.verify();
+            self.unpark(relay);
+        }
+    }
+
+    /// The peer does not read: its connection ends, by name, and the host hears of it next.
+    // req: HDR-05
+    pub(super) fn not_reading(&mut self, conn: ConnId, what: &str) {
+        if self.links.contains_key(&conn) {
+            self.unlink(conn);
+            let what = format!("it does not read: {what}");
+            self.next.push_back(Input::Closed { conn, what });
+        }
+    }
+
+    pub(super) fn unlink(&mut self, conn: ConnId) {
+        drop(self.links.remove(&conn));
+        self.asked.remove(&conn);
+        self.parked.retain(|parked| parked.conn != conn);
+        self.sending.retain(|_, sending| {
+            let other = sending.conn != conn;
+            if !other {
+                sending.stop.stop("its connection ended");
+            }
+            other
+        });
+    }
+
+    fn on_done(&mut self, done: Done) {
+        match done {
+            Done::Accepted(connection) => {
+                self.next_accepted += 1;
+                let conn = ConnId::Accepted(self.next_accepted);
+                let peer = connection.peer;
+                let with = (Arc::clone(&self.store), self.reports.clone());
+                let link = Link::start(conn, connection, self.bounds.clone(), with, &mut self.writers);
+                self.links.insert(conn, link);
+                self.step(Input::Accepted { conn, peer });
+            }
+            Done::Imported(result, told) => {
+                if let Ok(commit) = &result {
+                    self.seen.insert(commit.file, SystemTime::now());
+                    self.step(Input::Command(Command::Publish(commit.clone())));
+                }
+                let _ = told.send(result);
+            }
+            Done::Exported(ask, commit) => {
+                if let Some(commit) = &commit {
+                    self.seen.insert(commit.file, SystemTime::now());
+                }
+                self.step(Input::Exported { ask, commit });
+            }
+            Done::Kept(relay, kept) => {
+                self.working = false;
+                self.go_on_working();
+                match kept {
+                    Ok(()) => {
+                        // Who reads it goes on; who begins now reads the store.
+                        self.growing.remove(&relay);
+                        self.step(Input::Kept { relay });
+                    }
+                    Err(what) => self.step(Input::KeepFailed { relay, what }),
+                }
+            }
+            Done::Forgotten => {
+                self.working = false;
+                self.go_on_working();
+            }
+        }
+    }
+
+    fn on_discovery(&mut self, event: Option<DiscoveryEvent>) {
+        match event {
+            Some(DiscoveryEvent::Problem(problem)) => self.problem(problem.to_string()),
+            Some(_) => {}
+            None => self.discovery = None,
+        }
+    }
+
+    pub(super) fn problem(&mut self, what: String) {
+        tracing::warn!(problem = %what, "discovery");
+        if self.problems.len() < PROBLEMS && self.problems.insert(what.clone()) {
+            // Nobody listens: fine.
+            let _ = self.events.send(Told::DiscoveryProblem { what });
+        }
+    }
+
+    fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
+        let (store, done) = (Arc::clone(&self.store), self.done.clone());
+        let (station, group) = (self.host.config().station, self.group.clone());
+        tokio::spawn(async move {
+            let result = commit::import(store, draft, station, group).await;
+            let _ = done.send(Done::Imported(result, told)).await;
+        });
+    }
+
+    /// Tells the host of the files of its group that lie whole in the store, so that they are listed from the first JOIN on.
+    // req: HDR-07
+    pub(crate) fn restore(&mut self, stored: Vec<StoredCommit>) {
+        let mut known = HashSet::new();
+        for stored in stored {
+            if stored.group == self.group && known.insert(stored.commit.file) {
+                self.seen.insert(stored.commit.file, stored.seen);
+                let commit = Commit { file_size: stored.length, blake3: Some(stored.hash), ..stored.commit };
+                self.step(Input::Command(Command::Restore(commit)));
+            }
+        }
+    }
+
+    /// Where a station comes from.
+    pub(super) fn address_of(&self, station: mvrx_message::StationUuid) -> Option<std::net::SocketAddr> {
+        self.host.stations().find(|view| view.station == station).and_then(|view| view.address)
+    }
+
+    /// A request of ours has ended: who waits for it is told, and everybody as of any station.
+    pub(super) fn end_request(&mut self, event: &Event) -> Option<mvrx_core::Event> {
+        match event {
+            Event::RequestDone { request, file } => {
+                let commit = self.host.commits().find(|view| view.commit.file == *file);
+                let commit = commit.map(|view| view.commit.clone());
+                let from = commit.as_ref().and_then(|commit| commit.station);
+                if let (Some(requested), Some(commit)) = (self.requests.remove(request), commit) {
+                    let _ = requested.end.send(Ok(Fetched { file: *file, commit, from }));
+                }
+                Some(mvrx_core::Event::RequestDone { request: *request, file: *file, from })
+            }
+            Event::RequestFailed { request, why } => {
+                if let Some(requested) = self.requests.remove(request) {
+                    let _ = requested.end.send(Err(RequestFailure::NotGiven { why: why.clone() }));
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => {
+                if done.send(Done::Accepted(connection)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.is_final() => return,
+            // A flood of them must not fill a disk with words.
+            Err(error) => tracing::debug!(%error, "a connection was not accepted"),
+        }
+    }
+}
+
+async fn found(discovery: &mut Option<Box<dyn Discovery>>) -> Option<DiscoveryEvent> {
+    match discovery {
+        Some(discovery) => discovery.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// More different problems of discovery are not told.
+const PROBLEMS: usize = 64;
+/// How long a stopping host waits for its connections to close.
+const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -1,0 +1,312 @@
+//! A file on its way from its owner: one sink writes it, any number of sources read it from the disk while it grows.
+//!
+//! ```text
+//!  Begun ──sink opened──► Arriving ──finished──► Arrived ──verified──► Whole
+//!    │                      │  ▲ the next owner, compared with what is there
+//!    │                      └──┘ its owner is lost
+//!    └───────── given up ───┴──────── given up ─────┴──► Failed
+//! ```
+//! It knows no connection and no rule of the exchange. Whoever reads gets all bytes but the last one as they come, and that one only when
+//! the file has arrived whole with the length that was announced: what is not the file never looks like it.
+//!
+//! Everything here blocks and belongs on threads that may; the bytes are in the store, memory is one buffer of each transfer.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mvrx_store::{Expect, Pending, ReadError, Store, StoredFile, Wait, Writer};
+use mvrx_transport::{BoxError, FileSink, FileSource, SourceRead};
+
+use super::sending::Stop;
+
+/// The file of one read, shared by all who work on it.
+#[derive(Debug)]
+pub(super) struct Growing {
+    /// The FileSize announced, if any.
+    expected: Option<u64>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reader: Option<StoredFile>,
+    /// With nobody while a sink has it.
+    writer: Option<Box<dyn Writer>>,
+    /// A sink is at work.
+    taken: bool,
+    arrived: Option<Box<dyn Pending>>,
+    length: Option<u64>,
+    verified: bool,
+    failed: Option<String>,
+    fault: Option<Fault>,
+}
+
+/// Why a sink could not take what came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) what: String,
+    /// Whether our own disk is to blame, and not who sent it.
+    pub(super) local: bool,
+}
+
+impl Growing {
+    pub(super) fn new(expected: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { expected, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    /// Whether it can be sent already: its length is known.
+    pub(super) fn has_length(&self) -> bool {
+        self.expected.is_some() || self.lock().verified
+    }
+
+    /// The whole file, to be kept or thrown away. `None`: somebody took it, or it did not arrive.
+    pub(super) fn take_arrived(&self) -> Option<Box<dyn Pending>> {
+        self.lock().arrived.take()
+    }
+
+    /// Length and hash of what arrived.
+    pub(super) fn measure(&self) -> Option<(u64, [u8; 32])> {
+        self.lock().arrived.as_ref().map(|pending| (pending.length(), pending.hash()))
+    }
+
+    /// What arrived is the file: its last byte may go out.
+    pub(super) fn verify(&self) {
+        self.lock().verified = true;
+        self.changed.notify_all();
+    }
+
+    /// Nothing more will come. Gives what is to be dropped on a thread that may block.
+    pub(super) fn give_up(&self, why: &str) -> impl Send + 'static {
+        let mut state = self.lock();
+        state.failed.get_or_insert_with(|| why.to_owned());
+        let parts = (state.writer.take(), state.arrived.take());
+        drop(state);
+        self.changed.notify_all();
+        parts
+    }
+
+    /// Why the last sink failed, if it said so itself.
+    pub(super) fn take_fault(&self) -> Option<Fault> {
+        self.lock().fault.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// The owner's end of it.
+#[derive(Debug)]
+pub(super) struct GrowingSink {
+    growing: Arc<Growing>,
+    writer: Option<Box<dyn Writer>>,
+    /// What an earlier owner sent, to be compared.
+    before: Option<StoredFile>,
+    have: u64,
+    at: u64,
+    scratch: Vec<u8>,
+}
+
+impl GrowingSink {
+    /// Makes room for the file, or goes on where an earlier owner was lost. Blocks, also until that one's bytes are out of the way.
+    pub(super) fn open(growing: &Arc<Growing>, store: &dyn Store) -> Result<Self, Fault> {
+        let since = Instant::now();
+        let mut state = growing.lock();
+        while state.taken {
+            if since.elapsed() > HAND_OVER {
+                return Err(Fault { what: "an earlier transfer of it does not end".to_owned(), local: true });
+            }
+            state = growing.wait(state, PATIENCE);
+        }
+        if let Some(why) = &state.failed {
+            return Err(Fault { what: why.clone(), local: true });
+        }
+        if state.reader.is_none() {
+            let (writer, reader) =
+                begin(store, growing.expected).map_err(|what| Fault { what, local: true })?;
+            (state.writer, state.reader) = (Some(writer), Some(reader));
+        }
+        state.taken = true;
+        let arrived = state.arrived.as_ref().map(|pending| pending.length());
+        let writer = state.writer.take();
+        let have = arrived.or(writer.as_ref().map(|writer| writer.received())).unwrap_or(0);
+        let before = state.reader.clone().filter(|_| have > 0);
+        drop(state);
+        growing.changed.notify_all();
+        Ok(Self { growing: Arc::clone(growing), writer, before, have, at: 0, scratch: Vec::new() })
+    }
+
+    /// Bytes that are here already have to be the same.
+    // req: HDR-03
+    fn compare(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let Some(before) = &self.before else { return Ok(()) };
+        self.scratch.resize(bytes.len(), 0);
+        let mut done = 0;
+        while done < bytes.len() {
+            let room = self.scratch.get_mut(done..).unwrap_or_default();
+            let read = before.read_at(self.at + done as u64, room, &Wait::idle_at_most(Duration::ZERO));
+            match read {
+                Ok(count @ 1..) => done += count,
+                Ok(0) => return Err(Fault { what: "its beginning is gone".to_owned(), local: true }),
+                Err(error) => return Err(Fault { what: error.to_string(), local: true }),
+            }
+        }
+        if self.scratch.get(..bytes.len()) == Some(bytes) {
+            return Ok(());
+        }
+        let what = "it sent other bytes than the station that began to send this file".to_owned();
+        Err(Fault { what, local: false })
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let known = usize::try_from(self.have.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let (same, new) = bytes.split_at_checked(known).unwrap_or((bytes, &[]));
+        if !same.is_empty() {
+            self.compare(same)?;
+            self.at += same.len() as u64;
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        let longer = || "it sent more bytes than the station that sent this file before".to_owned();
+        let writer = self.writer.as_mut().ok_or_else(|| Fault { what: longer(), local: false })?;
+        writer.write(new).map_err(|error| Fault { what: error.to_string(), local: true })?;
+        self.at += new.len() as u64;
+        Ok(())
+    }
+
+    fn fail(&self, fault: Fault) -> BoxError {
+        let what = fault.what.clone();
+        self.growing.lock().fault = Some(fault);
+        what.into()
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        if self.at < self.have {
+            let what = "it sent fewer bytes than the station that began to send this file".to_owned();
+            return Err(Fault { what, local: false });
+        }
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let pending = writer.finish().map_err(|error| Fault { what: error.to_string(), local: true })?;
+        let mut state = self.growing.lock();
+        state.length = Some(pending.length());
+        if state.failed.is_none() {
+            state.arrived = Some(pending);
+        }
+        Ok(())
+    }
+}
+
+impl FileSink for GrowingSink {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), BoxError> {
+        self.take(bytes).map_err(|fault| self.fail(fault))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), BoxError> {
+        self.end().map_err(|fault| self.fail(fault))
+    }
+}
+
+impl Drop for GrowingSink {
+    fn drop(&mut self) {
+        let mut state = self.growing.lock();
+        state.taken = false;
+        // The next owner goes on with it, unless nobody wants it any more.
+        let left = self.writer.take();
+        if state.failed.is_none() {
+            state.writer = left.or(state.writer.take());
+        }
+        drop(state);
+        self.growing.changed.notify_all();
+    }
+}
+
+/// One reader's end of it.
+#[derive(Debug)]
+pub(super) struct GrowingSource {
+    growing: Arc<Growing>,
+    stop: Stop,
+    length: u64,
+    reader: Option<StoredFile>,
+}
+
+impl GrowingSource {
+    /// Call it when [`Growing::has_length`].
+    pub(super) fn new(growing: Arc<Growing>, stop: Stop) -> Self {
+        let length = growing.expected.or(growing.lock().length).unwrap_or(0);
+        Self { growing, stop, length, reader: None }
+    }
+
+    /// The file to read from, once there is one.
+    fn reader(&mut self) -> Option<StoredFile> {
+        if self.reader.is_none() {
+            let state = self.growing.lock();
+            let state = if state.reader.is_none() { self.growing.wait(state, PATIENCE) } else { state };
+            self.reader.clone_from(&state.reader);
+        }
+        self.reader.clone()
+    }
+
+    /// How far may be read: not the last byte before the whole file is known to be right.
+    // req: HDR-04
+    fn allowed(&self, offset: u64) -> Result<u64, BoxError> {
+        let mut state = self.growing.lock();
+        let waits = |state: &State| !state.verified && offset.saturating_add(1) >= self.length;
+        if waits(&state) && state.failed.is_none() {
+            state = self.growing.wait(state, PATIENCE);
+        }
+        match (&state.failed, state.verified, state.length) {
+            (Some(why), false, _) => Err(why.clone().into()),
+            (_, true, Some(length)) if length != self.length => {
+                Err(format!("it has {length} bytes and not the {} announced", self.length).into())
+            }
+            (_, true, _) => Ok(self.length),
+            (_, false, _) => Ok(self.length.saturating_sub(1)),
+        }
+    }
+}
+
+impl FileSource for GrowingSource {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<SourceRead, BoxError> {
+        if let Some(why) = self.stop.reason() {
+            return Err(why.into());
+        }
+        let end = self.allowed(offset)?;
+        let room = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(room) = buffer.get_mut(..room).filter(|room| !room.is_empty()) else {
+            return Ok(SourceRead::NotYet);
+        };
+        let Some(reader) = self.reader() else { return Ok(SourceRead::NotYet) };
+        match reader.read_at(offset, room, &Wait::idle_at_most(PATIENCE)) {
+            Ok(0) => Err(format!("it ends after {offset} of the {} bytes announced", self.length).into()),
+            Ok(count) => Ok(SourceRead::Bytes(count)),
+            Err(ReadError::NothingArrivedInTime { .. }) => Ok(SourceRead::NotYet),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn begin(store: &dyn Store, expected: Option<u64>) -> Result<(Box<dyn Writer>, StoredFile), String> {
+    let writer = store
+        .begin(expected.map_or(Expect::Unknown, Expect::Announced))
+        .map_err(|error| error.to_string())?;
+    let reader = writer.reader().map_err(|error| error.to_string())?;
+    Ok((writer, reader))
+}
+
+/// Whoever waits looks again after this whether it still has to.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The thread of a lost owner lets go within this.
+const HAND_OVER: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! One connection of the host as two tasks: a reader that reports what comes, a writer that sends what waits in its outbox.
+//!
+//! They decide nothing. A file that begins waits in the reader until the driver says where its bytes go. While a file goes out, messages
+//! pass it where the peer can read that ([`FileStyle::Messages`]), and wait where it cannot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mvrx_core::ConnId;
+use mvrx_core::host::{Input, RelayId};
+use mvrx_store::Store;
+use mvrx_transport::{
+    Blame, BoxFuture, Connection, DiscardSink, FileSink, FileStyle, Incoming, MessageReader, MessageWriter,
+    Progress,
+};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::growing::{Growing, GrowingSink};
+use super::outbox::{Bounds, Job, Outbox, TooMuch};
+use super::sending::FileJob;
+use mvrx_message::{Dialect, Message};
+
+/// What a connection's tasks tell the driver.
+#[derive(Debug)]
+pub(super) enum Report {
+    Input(Input),
+    /// The whole file of a read lies in its [`Growing`], to be kept or not.
+    Arrived {
+        conn: ConnId,
+        relay: Option<RelayId>,
+    },
+    /// A message could not pass a file: the peer does not read.
+    NotReading {
+        conn: ConnId,
+        what: String,
+    },
+}
+
+/// Where the file that begins goes.
+#[derive(Debug)]
+pub(super) struct Receive {
+    /// `None`: nowhere.
+    pub(super) into: Option<(RelayId, Arc<Growing>)>,
+    pub(super) expected: Option<u64>,
+    pub(super) progress: Progress,
+}
+
+/// The driver's end of a connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    outbox: Arc<Outbox>,
+    receive: mpsc::Sender<Receive>,
+    reader: AbortHandle,
+}
+
+impl Link {
+    pub(super) fn start(
+        conn: ConnId,
+        connection: Connection,
+        bounds: Bounds,
+        (store, reports): (Arc<dyn Store>, mpsc::Sender<Report>),
+        writers: &mut JoinSet<()>,
+    ) -> Self {
+        let Connection { reader, writer, .. } = connection;
+        let outbox = Arc::new(Outbox::new(bounds));
+        let (receive, receive_in) = mpsc::channel(1);
+        let reading = Reading { conn, store: Arc::clone(&store), reports: reports.clone() };
+        let reader = tokio::spawn(reading.run(reader, receive_in)).abort_handle();
+        writers.spawn(Writing { conn, outbox: Arc::clone(&outbox), store, reports }.run(writer));
+        Self { outbox, receive, reader }
+    }
+
+    pub(super) fn send(&self, message: Box<Message>, dialect: Dialect) -> Result<(), TooMuch> {
+        self.outbox.send(message, dialect)
+    }
+
+    pub(super) fn send_file(&self, job: FileJob) {
+        self.outbox.send_file(job);
+    }
+
+    pub(super) fn receive(&self, receive: Receive) {
+        // The reader waits for nothing else.
+        let _ = self.receive.try_send(receive);
+    }
+}
+
+impl Drop for Link {
+    /// Ends reading at once and any file under way; what else was ordered still goes out, then the connection closes.
+    fn drop(&mut self) {
+        self.reader.abort();
+        self.outbox.close();
+    }
+}
+
+struct Reading {
+    conn: ConnId,
+    store: Arc<dyn Store>,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Reading {
+    async fn run(self, mut reader: Box<dyn MessageReader>, mut receive: mpsc::Receiver<Receive>) {
+        let conn = self.conn;
+        loop {
+            let (input, more) = match reader.next().await {
+                Ok(Incoming::Closed) => (closed(conn, "it closed the connection"), false),
+                Ok(incoming) => match heard(conn, incoming) {
+                    Some(input) => (input, true),
+                    None => continue,
+                },
+                Err(error) => (closed(conn, &error.to_string()), false),
+            };
+            let begins = matches!(input, Input::FileBegins { .. });
+            if self.reports.send(Report::Input(input)).await.is_err() || !more {
+                return;
+            }
+            if begins {
+                // The driver answers with a place for it, or closes the connection, which ends this task.
+                let Some(order) = receive.recv().await else { return };
+                let report = self.receive(reader.as_mut(), order).await;
+                let failed = matches!(report, Report::Input(_));
+                if self.reports.send(report).await.is_err() || failed {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn receive(&self, reader: &mut dyn MessageReader, order: Receive) -> Report {
+        let conn = self.conn;
+        let failed = |what, local| Report::Input(Input::ReceiveFailed { conn, what, local });
+        let Receive { into, expected, progress } = order;
+        let sink: Box<dyn FileSink> = match &into {
+            None => Box::new(DiscardSink),
+            Some((_, growing)) => {
+                let (growing, store) = (Arc::clone(growing), Arc::clone(&self.store));
+                let opening =
+                    tokio::task::spawn_blocking(move || GrowingSink::open(&growing, store.as_ref()));
+                match opening.await {
+                    Ok(Ok(sink)) => Box::new(sink),
+                    Ok(Err(fault)) => return failed(fault.what, fault.local),
+                    Err(error) => return failed(error.to_string(), true),
+                }
+            }
+        };
+        // In WebSocket Mode messages may come between the pieces of a file.
+        let mut between = |incoming| {
+            let reports = self.reports.clone();
+            Box::pin(async move {
+                if let Some(input) = heard(conn, incoming) {
+                    // Nobody listens any more: the file ends with the driver, too.
+                    let _ = reports.send(Report::Input(input)).await;
+                }
+            }) as BoxFuture<'static, ()>
+        };
+        match reader.receive_file(sink, expected, &mut between, progress).await {
+            Ok(_) => Report::Arrived { conn, relay: into.map(|(relay, _)| relay) },
+            Err(error) => match into.and_then(|(_, growing)| growing.take_fault()) {
+                Some(fault) => failed(fault.what, fault.local),
+                None => failed(error.to_string(), error.blame() == Blame::Local),
+            },
+        }
+    }
+}
+
+/// What the host is told of something that came; the end it is told elsewhere.
+fn heard(conn: ConnId, incoming: Incoming) -> Option<Input> {
+    match incoming {
+        Incoming::Message { parsed, .. } => Some(Input::Received { conn, parsed: Arc::new(parsed) }),
+        Incoming::Malformed { error, .. } => Some(Input::Malformed { conn, what: error.to_string() }),
+        Incoming::File { .. } => Some(Input::FileBegins { conn }),
+        other => {
+            tracing::debug!(?conn, ?other, "tolerated");
+            None
+        }
+    }
+}
+
+fn closed(conn: ConnId, what: &str) -> Input {
+    Input::Closed { conn, what: what.to_owned() }
+}
+
+struct Writing {
+    conn: ConnId,
+    outbox: Arc<Outbox>,
+    store: Arc<dyn Store>,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Writing {
+    async fn run(self, mut writer: Box<dyn MessageWriter>) {
+        let conn = self.conn;
+        while let Some(job) = self.outbox.next().await {
+            let (report, more) = match job {
+                Job::Send(message, dialect) => match writer.send(&message, &dialect).await {
+                    Ok(_) => continue,
+                    Err(error) => (Report::Input(closed(conn, &error.to_string())), false),
+                },
+                Job::SendFile(job) => match self.send_file(writer.as_mut(), job).await {
+                    Some(told) => told,
+                    None => break,
+                },
+            };
+            if self.reports.send(report).await.is_err() || !more {
+                break;
+            }
+        }
+        // It may be closed already, or its peer may not read.
+        let _ = tokio::time::timeout(FAREWELL, writer.close()).await;
+    }
+
+    /// Sends a file, and messages past it; whether the connection can be used further. `None`: the driver has let it go.
+    async fn send_file(&self, writer: &mut dyn MessageWriter, job: FileJob) -> Option<(Report, bool)> {
+        let FileJob { ask, from, style, stop } = job;
+        let failed = |what: String, begun| Report::Input(Input::SendFailed { ask, what, begun });
+        let store = Arc::clone(&self.store);
+        let opening = tokio::task::spawn_blocking(move || FileJob::open(from, stop, store.as_ref()));
+        let source = match opening.await {
+            Ok(Ok(source)) => source,
+            Ok(Err(error)) => return Some((failed(error.to_string(), false), true)),
+            Err(error) => return Some((failed(error.to_string(), false), true)),
+        };
+        writer.set_file_style(style);
+        let aside = if style == FileStyle::OneMessage { None } else { writer.aside() };
+        let mut sending = writer.send_file(source, Progress::new());
+        loop {
+            let passing = async {
+                match &aside {
+                    Some(aside) => self.outbox.next_message().await.map(|message| (aside, message)),
+                    None => {
+                        self.outbox.closed().await;
+                        None
+                    }
+                }
+            };
+            tokio::select! {
+                sent = &mut sending => return Some(match sent {
+                    Ok(length) => (Report::Input(Input::FileSent { ask, length }), true),
+                    Err(error) => {
+                        let begun = error.scope() == mvrx_transport::Scope::Connection;
+                        (failed(error.to_string(), begun), !begun)
+                    }
+                }),
+                message = passing => {
+                    // The driver has closed: what is half out is broken off.
+                    let (aside, (message, dialect)) = message?;
+                    if let Err(error) = aside.send(&message, &dialect) {
+                        let (conn, what) = (self.conn, error.to_string());
+                        // Nobody listens: then it ends, too.
+                        let _ = self.reports.send(Report::NotReading { conn, what }).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How long a peer may take to be told the end.
+const FAREWELL: Duration = Duration::from_secs(5);

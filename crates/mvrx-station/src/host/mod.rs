@@ -1,0 +1,26 @@
+//! The host of a session (WebSocket mode) as an application runs it: [`crate::Builder::host`].
+//!
+//! ```text
+//!  stations ⇄ Link (reader, writer, Outbox) ─ Report ─► HostDriver ─ Input ─► mvrx_core::host::Host
+//!                   │  ▲                                   └──────── Output ◄──┘
+//!        GrowingSink ▼  │ GrowingSource, each reader at its own pace
+//!                  store: a file that grows, then a kept one
+//! ```
+//! It turns the decisions of [`mvrx_core::host`] into connections and files, and knows no rule of the exchange. One read of an owner serves all
+//! who ask: the owner's bytes go to the disk, and each asker's sending reads them from there ([`growing`]). Messages wait in an [`outbox`]
+//! bounded in bytes; files wait on the disk.
+//!
+//! [`HostOptions`] has every limit. Requirements are in `docs/spec/host-driver.toml`.
+
+mod carry;
+mod driver;
+mod growing;
+mod link;
+mod options;
+mod outbox;
+mod sending;
+mod start;
+mod tell;
+
+pub use options::HostOptions;
+pub(crate) use start::{Prepared, Starting, start};

@@ -1,0 +1,144 @@
+//! How a host is to behave, and how much it may hold.
+
+use std::time::Duration;
+
+use mvrx_core::host::{Limits, Timers};
+use mvrx_message::Product;
+use mvrx_transport::{FileStyle, Limits as TransportLimits};
+
+/// How a host of a session behaves. The defaults suit a show: every committed file is kept, within limits.
+///
+/// ```
+/// use mvrx_station::HostOptions;
+///
+/// let options = HostOptions::default().kept_bytes(20 << 30).gather(false);
+/// assert_eq!(options.limits.kept_bytes, 20 << 30);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HostOptions {
+    /// Whether every committed file is read as soon as it is announced, so that it outlives its author's stay; otherwise files are kept as
+    /// they are asked for.
+    pub gather: bool,
+    /// What the session may hold.
+    pub limits: Limits,
+    /// How long things may take.
+    pub timers: Timers,
+    /// What the connections may hold and how long they may take.
+    pub transport: TransportLimits,
+    /// Bytes of messages that may wait for one station that does not read; above it is dropped by name. Files do not count: their bytes
+    /// wait on the disk. Default 1 MiB.
+    pub outbox_bytes: usize,
+    /// The same for all stations together. Default 64 MiB.
+    pub outbox_bytes_in_all: usize,
+    /// Files for stations of unknown applications go in messages of so many bytes, with other messages between them; `None`: in one message,
+    /// which everybody reads, and behind which a COMMIT waits.
+    pub pieces_for_all: Option<usize>,
+    /// Whether the session is shown to the local network, so that nobody has to type its URL.
+    pub announce: bool,
+    /// The host name or URL that is shown to people in place of our addresses.
+    pub url: Option<String>,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        let transport = TransportLimits {
+            connections: CONNECTIONS,
+            connections_per_ip: CONNECTIONS_PER_IP,
+            // An asker waits while an owner is lost and the next one is asked.
+            source_idle: Duration::from_secs(300),
+            file_buffer: FILE_BUFFER,
+            ..TransportLimits::default()
+        };
+        Self {
+            gather: true,
+            limits: Limits { connections: CONNECTIONS, ..Limits::default() },
+            timers: Timers::default(),
+            transport,
+            outbox_bytes: 1 << 20,
+            outbox_bytes_in_all: 64 << 20,
+            pieces_for_all: None,
+            announce: true,
+            url: None,
+        }
+    }
+}
+
+impl HostOptions {
+    /// See [`HostOptions::gather`].
+    #[must_use]
+    pub fn gather(mut self, gather: bool) -> Self {
+        self.gather = gather;
+        self
+    }
+
+    /// Bytes of the files of others that are kept; the oldest go first.
+    #[must_use]
+    pub fn kept_bytes(mut self, bytes: u64) -> Self {
+        self.limits.kept_bytes = bytes;
+        self
+    }
+
+    /// See [`HostOptions::announce`].
+    #[must_use]
+    pub fn announce(mut self, announce: bool) -> Self {
+        self.announce = announce;
+        self
+    }
+
+    /// See [`HostOptions::url`].
+    #[must_use]
+    pub fn url(mut self, url: Option<String>) -> Self {
+        self.url = url;
+        self
+    }
+
+    /// How a file goes to a station. `shared`: its messages go on the same connection; `sized`: it knows the file's length.
+    // req: HDR-06
+    pub(super) fn style(&self, product: Product, shared: bool, sized: bool) -> FileStyle {
+        let pieces = match product {
+            // Who does not know the length can only tell the end of a file by the end of a message.
+            _ if !sized => None,
+            // Its frames and messages end at 64 KiB.
+            Product::Mvr4j => Some(SMALL_PIECES),
+            // It adds up messages until FileSize, but its library takes none above 1 MiB.
+            Product::BlenderDmx => Some(PIECES),
+            Product::Mvrx => shared.then_some(PIECES),
+            // It takes one message for the whole file.
+            Product::ThePult => None,
+            _ => self.pieces_for_all,
+        };
+        pieces.map_or(FileStyle::OneMessage, |most| FileStyle::Messages { most })
+    }
+}
+
+/// Connections at once. A station of ours has two.
+const CONNECTIONS: usize = 384;
+/// The same from one address: a venue may stand behind one.
+const CONNECTIONS_PER_IP: usize = 96;
+/// Many transfers at once share the memory.
+const FILE_BUFFER: usize = 512 << 10;
+const PIECES: usize = 256 << 10;
+const SMALL_PIECES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: HDR-06
+    #[test]
+    fn a_file_goes_to_each_product_in_the_form_that_it_reads() {
+        let options = HostOptions::default();
+        let of = |product, shared| options.style(product, shared, true);
+        assert_eq!(of(Product::Mvr4j, false), FileStyle::Messages { most: 65_536 });
+        assert_eq!(of(Product::BlenderDmx, true), FileStyle::Messages { most: 262_144 });
+        assert_eq!(of(Product::Mvrx, true), FileStyle::Messages { most: 262_144 });
+        assert_eq!(of(Product::Mvrx, false), FileStyle::OneMessage);
+        for product in [Product::ThePult, Product::Other] {
+            assert_eq!(of(product, true), FileStyle::OneMessage);
+        }
+        assert_eq!(options.style(Product::Mvr4j, true, false), FileStyle::OneMessage);
+        let all = HostOptions { pieces_for_all: Some(1 << 20), ..HostOptions::default() };
+        assert_eq!(all.style(Product::Other, true, true), FileStyle::Messages { most: 1 << 20 });
+    }
+}

@@ -1,0 +1,127 @@
+//! From a described station to a running host.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, atomic::AtomicUsize};
+
+use mvrx_core::host::{Config, Host};
+use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
+use mvrx_message::{MvrVersion, StationUuid};
+use mvrx_store::{Store, StoredCommit};
+use mvrx_transport::{Transport, WsTransport};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::driver::HostDriver;
+use super::options::HostOptions;
+use super::outbox::Bounds;
+use crate::builder::{Running, StartError};
+use crate::driver::Order;
+use crate::handle::{Shared, Station};
+use crate::{Events, Exporter};
+
+/// What the builder knows.
+pub(crate) struct Starting {
+    pub(crate) options: HostOptions,
+    pub(crate) name: String,
+    pub(crate) provider: String,
+    pub(crate) group: String,
+    pub(crate) station: StationUuid,
+    pub(crate) version: MvrVersion,
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) events: usize,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) stored: Vec<StoredCommit>,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
+    pub(crate) discovery: Option<Box<dyn Discovery>>,
+    pub(crate) exporter: Option<Arc<dyn Exporter>>,
+}
+
+/// A host about to run.
+pub(crate) struct Prepared {
+    pub(crate) station: Station,
+    pub(crate) events: Events,
+    pub(crate) run: Running,
+}
+
+/// Listens and reads the store.
+pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
+    let Starting { options, name, provider, group, station, version, store, exporter, .. } = starting;
+    let mut config = Config::new(station, &name, &provider);
+    config.version = version;
+    config.exporter = exporter.is_some();
+    config.gather = options.gather;
+    config.limits = options.limits.clone();
+    config.timers = options.timers.clone();
+
+    let web_socket = || Arc::new(WsTransport::default().with_limits(options.transport));
+    let transport = starting.transport.unwrap_or_else(|| web_socket());
+    let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, HOST_PORT));
+    let listener = transport.listen(starting.listen.unwrap_or(anywhere)).await?;
+    let address = listener.local_addr();
+    let (discovery, problem) = match starting.discovery {
+        Some(discovery) => (Some(discovery), None),
+        None if !options.announce => (None, None),
+        // A session is a session without being found.
+        None => match LanDiscovery::start(MdnsOptions::default()) {
+            Ok(discovery) => (Some(Box::new(discovery) as Box<dyn Discovery>), None),
+            Err(error) => (None, Some(format!("this session is not announced: {error}"))),
+        },
+    };
+
+    let (events, first) = broadcast::channel(starting.events);
+    let (orders, orders_in) = mpsc::channel::<Order>(ORDERS);
+    let (reports, reports_in) = mpsc::channel(REPORTS);
+    let (done, done_in) = mpsc::channel(ORDERS);
+    let bounds = Bounds {
+        one: options.outbox_bytes,
+        all: options.outbox_bytes_in_all,
+        waiting: Arc::new(AtomicUsize::new(0)),
+    };
+    let mut driver = HostDriver {
+        host: Host::new(config),
+        options,
+        started: Instant::now(),
+        group,
+        port: address.port(),
+        discovery,
+        store: Arc::clone(&store),
+        exporter,
+        events: events.clone(),
+        problems: HashSet::new(),
+        seen: HashMap::new(),
+        links: HashMap::new(),
+        writers: JoinSet::new(),
+        bounds,
+        growing: HashMap::new(),
+        parked: Vec::new(),
+        sending: HashMap::new(),
+        asked: HashMap::new(),
+        requests: HashMap::new(),
+        work: VecDeque::new(),
+        working: false,
+        next: VecDeque::new(),
+        reports,
+        done,
+        next_accepted: 0,
+        stopping: Vec::new(),
+        stopped: false,
+    };
+    driver.restore(starting.stored);
+    if let Some(problem) = problem {
+        driver.problem(problem);
+    }
+    let shared = Shared { station, address, store, orders, events, next_request: AtomicU64::new(0) };
+    let station = Station { shared: Arc::new(shared) };
+    let run = Box::pin(driver.run(listener, orders_in, reports_in, done_in));
+    Ok(Prepared { station, events: Events::new(first), run })
+}
+
+/// Beside the port of TCP mode, so that one machine may have both.
+const HOST_PORT: u16 = 42_480;
+/// Orders that wait for the driver; their senders wait then.
+const ORDERS: usize = 256;
+/// Reports that wait for the driver; each may be a message of the greatest length.
+const REPORTS: usize = 32;
