@@ -81,6 +81,79 @@ async fn rooms_and_their_passwords_are_their_owners_alone() {
     .await;
 }
 
+/// The log of room `r`, with its password and thirty commands in ten records.
+async fn log_of_a_locked_room(directory: &Path) -> Vec<u8> {
+    let server = serve(directory, Fsync::Always);
+    let address = server.local_addresses()[0];
+    let writer = thread::spawn(move || {
+        let mut writer = PythonClient::connect(address);
+        writer.create_room("r", &[]);
+        let set = |text: &str| mixer_proto::message::ClientMessage::SetRoomCustomAttributes {
+            room: "r".into(),
+            attributes: mixer_proto::json::Json::parse(text).unwrap().as_object().unwrap().clone(),
+        };
+        writer.request(&set(r#"{"mvrx_password": "secret"}"#));
+        for record in 0..10 {
+            let commands: Vec<_> = (0..3).map(|n| command(101, &format!("{record} {n}"), 50)).collect();
+            writer.send(&commands.concat());
+            // One after the other, so that each is a record of its own.
+            writer.request(&set(&format!("{{\"seen\": {record}}}")));
+        }
+        writer.request(&mixer_proto::message::ClientMessage::SetRoomKeepOpen {
+            room: "r".into(),
+            keep_open: true,
+        });
+        writer.leave_room("r");
+    });
+    writer.join().unwrap();
+    server.shutdown().await;
+    std::fs::read(directory.join("room-0.log")).unwrap()
+}
+
+// proves: MIX-KEEP-10
+#[tokio::test]
+async fn damage_in_the_middle_of_a_log_costs_only_what_is_damaged_and_the_file_is_set_aside() {
+    within(async {
+        let log = log_of_a_locked_room(tempfile::tempdir().unwrap().path()).await;
+        let at = |part: &str| log.windows(part.len()).position(|found| found == part.as_bytes()).unwrap();
+        // Where the record of a command begins: two headers and a length before its name.
+        let record = at("4 0") - 4 - 14 - 9;
+        for (damaged, lost, what) in [
+            (at("4 1"), 3, "a payload"),
+            (record, 3, "a length, now too small"),
+            (record + 2, 3, "a length, now beyond the end"),
+            (record + 5, 3, "a checksum"),
+            (record + 8, 3, "a kind"),
+            (9, 0, "the name"),
+            (at("\"seen\": 9"), 0, "the last attributes"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut broken = log.clone();
+            broken[damaged] ^= 0x15;
+            std::fs::write(directory.path().join("room-0.log"), &broken).unwrap();
+            for start in 0..2 {
+                let server = serve(directory.path(), Fsync::Always);
+                let mut options = ClientOptions::default();
+                options.password = Some("secret".into());
+                let mut client = Client::connect(server.local_addresses()[0], options).await.unwrap();
+                let saved = client.save_room("r").await.unwrap();
+                assert_eq!(saved.command_count(), 30 - lost, "{what}, start {start}");
+                let lock = saved.attributes.find("mvrx_locked").and_then(mixer_proto::json::Json::as_bool);
+                assert_eq!(lock, Some(true), "{what}");
+                server.shutdown().await;
+            }
+            let mut names: Vec<_> = std::fs::read_dir(directory.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            assert_eq!(names, ["lock", "room-0.damaged", "room-0.log"], "{what}");
+            assert_eq!(std::fs::read(directory.path().join("room-0.damaged")).unwrap(), broken, "{what}");
+        }
+    })
+    .await;
+}
+
 // proves: MIX-KEEP-4
 #[tokio::test]
 async fn two_servers_cannot_keep_rooms_in_one_directory() {

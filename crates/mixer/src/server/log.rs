@@ -8,13 +8,18 @@
 //! | n | payload |
 //!
 //! The first record names the room. What follows is whole frames of commands, which are stored again by the rule of accumulation, and attributes,
-//! of which the last count. A torn tail, anything after the last record that is whole, is cut off when the file is opened. Files are written by this
-//! machine for this machine; still, nothing in them is trusted further than its checksum.
+//! of which the last count. A torn tail, a last record that was not written to its end, is cut off when the file is opened. What is damaged before
+//! costs what it held: reading goes on behind it. Files are written by this machine for this machine; still, nothing in them is trusted further than
+//! its checksum.
+
+use std::ops::Range;
 
 use bytes::{Buf, BufMut, Bytes};
+use mixer_proto::frame::Frames;
 use mixer_proto::json::{Json, Object};
 use mixer_proto::primitive::{Reader, put_string};
 use mixer_proto::server::RoomContent;
+use thiserror::Error;
 
 /// Bytes before a record's payload.
 pub(super) const RECORD_HEADER: usize = 9;
@@ -54,24 +59,113 @@ fn header(kind: u8, payload: &[u8]) -> [u8; RECORD_HEADER] {
     bytes
 }
 
-/// A room read back, and how many bytes of its file are whole records. `None` when there is no room in it.
-// req: MIX-KEEP-3
-pub(super) fn read(file: &Bytes) -> Option<(RoomContent, usize)> {
-    let mut rest = file.clone();
+/// What a file holds.
+#[derive(Debug)]
+pub(super) struct ReadBack {
+    pub(super) room: RoomContent,
+    /// Where its last whole record ends. What is behind, and not damaged, is a record that was not written to its end.
+    pub(super) whole: usize,
+    /// What was written and is no record any more, in order.
+    pub(super) damaged: Vec<Range<usize>>,
+    /// Whether attributes, of which the last count, may have been in what is damaged.
+    pub(super) attributes_older: bool,
+}
+
+/// Why a file gives no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(super) enum NoRoom {
+    #[error("its room was never completely made, and it can be deleted")]
+    NeverMade,
+    #[error("its beginning is damaged, and nothing else in it says the room's name")]
+    NameDamaged,
+    #[error("a record of it is of a kind that this edition does not know")]
+    UnknownRecord,
+}
+
+/// Reads a room back. A record whose checksum is wrong costs what it held and no more: reading goes on where the next whole record begins.
+// req: MIX-KEEP-3, MIX-KEEP-10
+pub(super) fn read(file: &Bytes) -> Result<ReadBack, NoRoom> {
+    let (mut at, mut whole, mut last_attributes) = (0, 0, 0);
+    let mut damaged: Vec<Range<usize>> = Vec::new();
     let mut room: Option<RoomContent> = None;
-    while let Some((kind, payload)) = record(&mut rest) {
+    let mut commands = Vec::new();
+    while at < file.len() {
+        let Some((kind, payload)) = record(file, at) else {
+            match next_record(file, at) {
+                Some(next) => damaged.push(at..next),
+                None if is_torn(file, at) => break,
+                None => damaged.push(at..file.len()),
+            }
+            at = damaged.last().map_or(file.len(), |range| range.end);
+            continue;
+        };
+        at += RECORD_HEADER + payload.len();
+        whole = at;
         match (kind, &mut room) {
-            (NAME, None) => room = Some(named(&payload)?),
-            (COMMANDS, Some(room)) => room.commands.push(payload),
-            (ATTRIBUTES, Some(room)) => {
-                if let Some(attributes) = std::str::from_utf8(&payload).ok().and_then(object) {
-                    room.attributes = attributes;
+            (NAME, None) => room = Some(named(&payload).ok_or(NoRoom::UnknownRecord)?),
+            (COMMANDS, _) => commands.push(payload),
+            (ATTRIBUTES, known) => {
+                let attributes = std::str::from_utf8(&payload).ok().and_then(object);
+                let attributes = attributes.ok_or(NoRoom::UnknownRecord)?;
+                match known {
+                    Some(room) => room.attributes = attributes,
+                    None => room = Some(named_in(attributes).ok_or(NoRoom::NameDamaged)?),
                 }
             }
-            _ => return None,
+            _ => return Err(NoRoom::UnknownRecord),
+        }
+        if kind != COMMANDS {
+            last_attributes = at;
         }
     }
-    Some((room?, file.len() - rest.len()))
+    let Some(mut room) = room else {
+        return Err(if damaged.is_empty() { NoRoom::NeverMade } else { NoRoom::NameDamaged });
+    };
+    room.commands = commands;
+    let attributes_older = damaged.iter().any(|range| range.start >= last_attributes);
+    Ok(ReadBack { room, whole, damaged, attributes_older })
+}
+
+/// What was not written to its end: a header or a payload that the file ends in, or room that the system had set aside and not filled.
+fn is_torn(file: &[u8], at: usize) -> bool {
+    let rest = file.get(at..).unwrap_or_default();
+    bounds(file, at).is_none() || rest.iter().all(|byte| *byte == 0)
+}
+
+/// Where the next whole record begins behind a damaged one. Mostly its length is right, and then it says so; else every place is tried, but
+/// not with more checksums than a bound allows, whatever the file holds.
+fn next_record(file: &Bytes, damaged: usize) -> Option<usize> {
+    if let Some((_, payload)) = bounds(file, damaged)
+        && record(file, payload.end).is_some()
+    {
+        return Some(payload.end);
+    }
+    let mut budget = file.len().saturating_mul(SEARCHED_TIMES);
+    (damaged + 1..file.len()).find(|at| {
+        let Some((kind, payload)) = bounds(file, *at).filter(|(_, payload)| payload.len() <= budget) else {
+            return false;
+        };
+        if !is_plausible(kind, file.get(payload.clone()).unwrap_or_default()) {
+            return false;
+        }
+        budget -= payload.len();
+        record(file, *at).is_some()
+    })
+}
+
+/// Whether a payload begins and ends as one of its kind does; cheaper than its checksum.
+fn is_plausible(kind: u8, payload: &[u8]) -> bool {
+    match kind {
+        ATTRIBUTES => payload.starts_with(b"{") && payload.ends_with(b"}"),
+        COMMANDS => !payload.is_empty() && (Frames::new(payload).next().is_some()),
+        _ => false,
+    }
+}
+
+/// A room whose first record is damaged: its attributes have its name as well.
+fn named_in(attributes: Object) -> Option<RoomContent> {
+    let name = attributes.find("name").and_then(Json::as_str)?.to_owned();
+    Some(RoomContent { name, attributes, commands: Vec::new() })
 }
 
 fn named(payload: &[u8]) -> Option<RoomContent> {
@@ -88,19 +182,22 @@ fn object(text: &str) -> Option<Object> {
     }
 }
 
-/// Takes the next whole record; leaves `rest` alone when there is none.
-fn record(rest: &mut Bytes) -> Option<(u8, Bytes)> {
-    let mut header = rest.get(..RECORD_HEADER)?;
+/// The whole record that begins there, if one does.
+fn record(file: &Bytes, at: usize) -> Option<(u8, Bytes)> {
+    let (kind, payload) = bounds(file, at)?;
+    let mut expected = file.get(at + 4..)?;
+    let payload = file.slice(payload);
+    (checksum(kind, &payload) == expected.try_get_u32_le().ok()?).then_some((kind, payload))
+}
+
+/// The kind and the place of the payload of what would be a record there; `None` when it does not fit into the file.
+fn bounds(file: &[u8], at: usize) -> Option<(u8, Range<usize>)> {
+    let mut header = file.get(at..)?.get(..RECORD_HEADER)?;
     let length = usize::try_from(header.get_u32_le()).ok()?;
-    let expected = header.get_u32_le();
-    let kind = header.get_u8();
-    let end = RECORD_HEADER.checked_add(length).filter(|end| *end <= rest.len())?;
-    let payload = rest.slice(RECORD_HEADER..end);
-    if checksum(kind, &payload) != expected {
-        return None;
-    }
-    rest.advance(end);
-    Some((kind, payload))
+    let kind = *header.get(4)?;
+    let start = at + RECORD_HEADER;
+    let end = start.checked_add(length).filter(|end| *end <= file.len())?;
+    Some((kind, start..end))
 }
 
 fn checksum(kind: u8, payload: &[u8]) -> u32 {
@@ -118,6 +215,8 @@ fn update(crc: u32, byte: u8) -> u32 {
     (crc >> 8) ^ TABLE.get(usize::from(low)).copied().unwrap_or_default()
 }
 
+/// In search of a record, checksums are made of at most so many times the bytes of the file.
+const SEARCHED_TIMES: usize = 4;
 const TABLE: [u32; 256] = table();
 
 #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)] // evaluated by the compiler, which checks it
@@ -142,7 +241,7 @@ mod tests {
     use bytes::Bytes;
     use mixer_proto::frame;
 
-    use super::{attributes_record, checksum, commands_header, name_record, read};
+    use super::{ATTRIBUTES, NoRoom, attributes_record, checksum, commands_header, name_record, read};
 
     #[test]
     fn checksum_is_crc32() {
@@ -170,17 +269,86 @@ mod tests {
         for cut in 0..=file.len() {
             let whole = ends.iter().rev().find(|end| **end <= cut).copied().unwrap_or(0);
             let found = read(&file.slice(..cut));
-            assert_eq!(found.as_ref().map_or(0, |(_, whole)| *whole), whole, "{cut}");
-            if let Some((room, _)) = found {
-                assert_eq!(room.commands.len(), usize::from(cut >= ends[1]) + usize::from(cut >= ends[3]));
+            assert_eq!(found.as_ref().map_or(0, |found| found.whole), whole, "{cut}");
+            match found {
+                Ok(found) => {
+                    assert!(found.damaged.is_empty());
+                    let commands = usize::from(cut >= ends[1]) + usize::from(cut >= ends[3]);
+                    assert_eq!(found.room.commands.len(), commands, "{cut}");
+                }
+                Err(error) => assert_eq!(error, NoRoom::NeverMade),
             }
         }
-        // A flipped bit ends the file where it stands.
-        for at in ends[0]..file.len() {
-            let mut broken = file.to_vec();
-            broken[at] ^= 1;
-            let (_, whole) = read(&broken.into()).unwrap();
-            assert!(whole <= at && ends.contains(&whole), "{at}");
+        // Room that the system had set aside for what never came.
+        let found = read(&[&file[..], &[0; 1000]].concat().into()).unwrap();
+        assert_eq!((found.whole, found.damaged), (file.len(), vec![]));
+    }
+
+    // proves: MIX-KEEP-10
+    #[test]
+    fn byte_that_is_damaged_costs_its_record_and_no_other() {
+        let frame = |number: u8| frame::encode(101, 7, &[number; 40]);
+        let commands = |number: u8| [&commands_header(&frame(number))[..], &frame(number)].concat();
+        let records = [
+            name_record("r", "{}"),
+            commands(1),
+            attributes_record("{\"name\": \"r\"}"),
+            commands(2),
+            commands(3),
+        ];
+        let file = records.concat();
+        let mut start = 0;
+        for (number, record) in records.iter().enumerate() {
+            for at in start..start + record.len() {
+                for flip in [1, 0x80, 0xFF] {
+                    let mut broken = file.clone();
+                    broken[at] ^= flip;
+                    let found = read(&broken.into()).unwrap();
+                    let kept: Vec<u8> = found.room.commands.iter().map(|frames| frames[20]).collect();
+                    let lost = match number {
+                        1 => Some(1),
+                        3 => Some(2),
+                        4 => Some(3),
+                        _ => None,
+                    };
+                    let expected: Vec<u8> = (1..=3).filter(|number| Some(*number) != lost).collect();
+                    assert_eq!((found.room.name.as_str(), kept), ("r", expected), "{at} {flip}");
+                    // A last record that seems longer than the file looks as if it had not been written to its end.
+                    let torn = number == 4 && found.damaged.is_empty() && (start..start + 4).contains(&at);
+                    assert!(torn || found.damaged == only(start..start + record.len()), "{at} {flip}");
+                    assert_eq!(found.attributes_older, !torn && number >= 2, "{at} {flip}");
+                }
+            }
+            start += record.len();
         }
+    }
+
+    fn only<T>(one: T) -> Vec<T> {
+        std::iter::once(one).collect()
+    }
+
+    #[test]
+    fn file_without_its_name_gives_no_room() {
+        let frames = frame::encode(101, 7, b"abc");
+        let mut file = [&name_record("r", "{}")[..], &commands_header(&frames), &frames].concat();
+        file[9] ^= 1;
+        assert_eq!(read(&file.into()).unwrap_err(), NoRoom::NameDamaged);
+        assert_eq!(read(&Bytes::new()).unwrap_err(), NoRoom::NeverMade);
+    }
+
+    #[test]
+    fn file_made_to_be_searched_in_vain_is_given_up() {
+        let mut file = name_record("r", "{}");
+        let whole = file.len();
+        // Every few bytes what could be the header of a record up to the end.
+        let size = 1 << 20;
+        while file.len() < size {
+            let left = u32::try_from(size * 2 - file.len()).unwrap() - 9;
+            file.extend_from_slice(&left.to_le_bytes());
+            file.extend_from_slice(&[0, 0, 0, 0, ATTRIBUTES, b'{']);
+        }
+        file.resize(size * 2, b'}');
+        let found = read(&file.clone().into()).unwrap();
+        assert_eq!((found.whole, found.damaged), (whole, only(whole..file.len())));
     }
 }

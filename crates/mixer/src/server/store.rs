@@ -22,7 +22,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use mixer_proto::json::Json;
 use mixer_proto::server::{RestoreError, RoomContent, RoomKey, RoomServer, StoreOp};
 use thiserror::Error;
@@ -30,6 +29,8 @@ use tokio::sync::mpsc;
 
 use super::disk::{Disk, LogFile, Open, Syncer};
 use super::{Fsync, log};
+
+mod back;
 
 /// Why the rooms on disk cannot be opened.
 #[derive(Debug, Error)]
@@ -216,52 +217,6 @@ struct Log {
 }
 
 impl Writer {
-    // req: MIX-KEEP-2, MIX-KEEP-3
-    fn take_rooms_back(&mut self, rooms: &mut RoomServer) -> Result<(), OpenStoreError> {
-        let directory = self.directory.clone();
-        let refuses = |path: &Path| {
-            let path = path.to_owned();
-            move |error| OpenStoreError::SystemRefuses { path, error }
-        };
-        let mut numbered: Vec<(u64, PathBuf)> = Vec::new();
-        for entry in fs::read_dir(&directory).map_err(refuses(&directory))? {
-            let path = entry.map_err(refuses(&directory))?.path();
-            match path.file_name().and_then(|name| name.to_str()).and_then(number_in) {
-                Some(number) => numbered.push((number, path)),
-                // A rewrite that was cut off; the old file is whole.
-                None if path.extension().is_some_and(|extension| extension == "new") => {
-                    fs::remove_file(&path).map_err(refuses(&path))?;
-                }
-                None => {}
-            }
-        }
-        numbered.sort();
-        for (number, path) in numbered {
-            self.next_number = self.next_number.max(number + 1);
-            let bytes = Bytes::from(fs::read(&path).map_err(refuses(&path))?);
-            let Some((content, whole)) = log::read(&bytes) else {
-                tracing::warn!("{} holds no room", path.display());
-                continue;
-            };
-            let length = whole as u64;
-            let file = self.disk.open(&path, Open::Kept { length }).map_err(refuses(&path))?;
-            if whole < bytes.len() {
-                tracing::warn!("cut {} torn bytes off {}", bytes.len() - whole, path.display());
-            }
-            let key = match rooms.restore(content) {
-                Ok(key) => key,
-                // Its deletion was cut off when a room of the same name had come; the first is the older one.
-                Err(error @ RestoreError::RoomExists { .. }) => {
-                    tracing::warn!("{}: {error}", path.display());
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            self.logs.insert(key, Log { path, file, length, base: length, dirty: false, rewriting: false });
-        }
-        Ok(())
-    }
-
     fn run(mut self, tasks: &Receiver<Vec<Task>>) {
         loop {
             let received = match self.until_due() {
@@ -537,10 +492,6 @@ impl Task {
             _ => None,
         }
     }
-}
-
-fn number_in(name: &str) -> Option<u64> {
-    name.strip_prefix("room-")?.strip_suffix(".log")?.parse().ok()
 }
 
 const BACKLOG: usize = 64 << 20;

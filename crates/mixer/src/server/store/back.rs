@@ -1,0 +1,132 @@
+//! Takes rooms back from their files when the server starts.
+//!
+//! Nothing is lost without a word: a tail that was not written to its end is cut off and told, a file with damage elsewhere is set aside as it is
+//! before its room is written anew, and a file that gives no room stays untouched.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use mixer_proto::server::{RestoreError, RoomKey, RoomServer};
+
+use super::super::log::{self, ReadBack};
+use super::{Log, Open, OpenStoreError, Writer};
+
+impl Writer {
+    // req: MIX-KEEP-2
+    pub(super) fn take_rooms_back(&mut self, rooms: &mut RoomServer) -> Result<(), OpenStoreError> {
+        let directory = self.directory.clone();
+        let mut numbered: Vec<(u64, PathBuf)> = Vec::new();
+        for entry in fs::read_dir(&directory).map_err(refuses(&directory))? {
+            let path = entry.map_err(refuses(&directory))?.path();
+            match path.file_name().and_then(|name| name.to_str()).and_then(number_in) {
+                Some(number) => numbered.push((number, path)),
+                // A rewrite that was cut off; the old file is whole.
+                None if path.extension().is_some_and(|extension| extension == "new") => {
+                    fs::remove_file(&path).map_err(refuses(&path))?;
+                }
+                None => {}
+            }
+        }
+        numbered.sort();
+        for (number, path) in numbered {
+            self.next_number = self.next_number.max(number + 1);
+            self.take_room_back(path, rooms)?;
+        }
+        Ok(())
+    }
+
+    fn take_room_back(&mut self, path: PathBuf, rooms: &mut RoomServer) -> Result<(), OpenStoreError> {
+        let bytes = Bytes::from(fs::read(&path).map_err(refuses(&path))?);
+        let found = match log::read(&bytes) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!("{} gives no room and is left as it is: {error}", path.display());
+                return Ok(());
+            }
+        };
+        let ReadBack { room, whole, damaged, attributes_older } = found;
+        let name = room.name.clone();
+        let key = match rooms.restore(room) {
+            Ok(key) => key,
+            // Its deletion was cut off when a room of the same name had come; the first is the older one.
+            Err(error @ RestoreError::RoomExists { .. }) => {
+                tracing::warn!("{} is left as it is: {error}", path.display());
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(first) = damaged.first() {
+            let bad: usize = damaged.iter().map(ExactSizeIterator::len).sum();
+            let aside = self.replace_damaged(key, rooms, &path, &bytes)?;
+            let shown = aside.display();
+            let size = bytes.len();
+            tracing::warn!(
+                "the log of room {name:?} was damaged: {bad} of its {size} bytes, the first at {}; what they held is missing, everything else is \
+                 back{}. The file as it was is kept at {shown}",
+                first.start,
+                if attributes_older {
+                    ", its attributes, password and list of networks perhaps as they were earlier"
+                } else {
+                    ""
+                },
+            );
+            return Ok(());
+        }
+        let length = whole as u64;
+        let file = self.disk.open(&path, Open::Kept { length }).map_err(refuses(&path))?;
+        if whole < bytes.len() {
+            tracing::warn!(
+                "the log of room {name:?} ends in a record that was not written to its end: {} bytes cut off {}",
+                bytes.len() - whole,
+                path.display()
+            );
+        }
+        self.logs.insert(key, Log { path, file, length, base: length, dirty: false, rewriting: false });
+        Ok(())
+    }
+
+    /// Gives a damaged log a further name, then writes the room anew in its place. Tells the name.
+    // req: MIX-KEEP-10
+    fn replace_damaged(
+        &mut self,
+        key: RoomKey,
+        rooms: &mut RoomServer,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<PathBuf, OpenStoreError> {
+        let aside = set_aside(path, bytes).map_err(refuses(path))?;
+        if let Some(content) = rooms.content(key) {
+            self.write_anew(key, &content, path.to_owned()).map_err(refuses(path))?;
+        }
+        Ok(aside)
+    }
+}
+
+/// Keeps the file under a name of its own, beside its own one. A start that was cut off may have done it before.
+fn set_aside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let mut aside = path.with_extension("damaged");
+    for number in 2_u64.. {
+        match fs::read(&aside) {
+            Ok(known) if known == bytes => return Ok(aside),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            _ => aside = path.with_extension(format!("damaged-{number}")),
+        }
+    }
+    // Some file systems know no second name.
+    if fs::hard_link(path, &aside).is_err() {
+        fs::copy(path, &aside)?;
+        File::options().append(true).open(&aside)?.sync_all()?;
+    }
+    Ok(aside)
+}
+
+fn refuses(path: &Path) -> impl Fn(io::Error) -> OpenStoreError {
+    let path = path.to_owned();
+    move |error| OpenStoreError::SystemRefuses { path: path.clone(), error }
+}
+
+fn number_in(name: &str) -> Option<u64> {
+    name.strip_prefix("room-")?.strip_suffix(".log")?.parse().ok()
+}
