@@ -21,7 +21,7 @@ use crate::archive::Archive;
 use crate::error::{ArchiveError, MemberError, OpenError, SceneError};
 use crate::limits::Limits;
 use crate::mvr::MvrFile;
-use crate::rule::{Rule, Severity};
+use crate::rule::{Rule, SEVERITIES, Severity};
 use crate::scene::{Kind, Object, Scene};
 
 mod content;
@@ -285,5 +285,7 @@ fn add_oddities(scene: &Scene, findings: &mut Findings) {
             None => findings.line(oddity.rule, oddity.line, oddity.detail.clone()),
         }
     }
-    findings.omit(Rule::ElementUnknown, scene.oddities_omitted);
+    for (severity, omitted) in SEVERITIES.into_iter().zip(scene.oddities_omitted) {
+        findings.count(severity, omitted);
+    }
 }

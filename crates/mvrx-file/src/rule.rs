@@ -14,6 +14,9 @@ pub enum Severity {
     Error,
 }
 
+/// All severities in their order.
+pub(crate) const SEVERITIES: [Severity; 3] = [Severity::Note, Severity::Warning, Severity::Error];
+
 macro_rules! rules {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $severity:ident;)*) => {
         /// What a finding is about. New rules may be added; names stay.
@@ -96,7 +99,15 @@ rules! {
     /// An element is given twice where one is allowed.
     ElementRepeated, "element-repeated", Error;
     /// An element that the format does not know at this place.
-    ElementUnknown, "element-unknown", Warning;
+    ElementUnknown, "element-unknown", Error;
+    /// An attribute that the format does not know at this place.
+    AttributeUnknown, "attribute-unknown", Error;
+    /// An attribute that the format demands is missing.
+    AttributeMissing, "attribute-missing", Error;
+    /// There is text where only elements belong.
+    TextUnexpected, "text-unexpected", Error;
+    /// The official schema refuses it; the text of the format or every reader does not.
+    SchemaStricter, "schema-stricter", Note;
     /// A number or other value is malformed.
     ValueMalformed, "value-malformed", Error;
     /// A UUID is missing.

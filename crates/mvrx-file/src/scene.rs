@@ -14,11 +14,15 @@ pub use self::matrix::Matrix;
 use crate::rule::Rule;
 use crate::version::Version;
 
+mod digest;
 mod fields;
+mod grammar;
 pub(crate) mod matrix;
 pub(crate) mod parse;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod values;
 
 /// A scene, as the root file describes it.
@@ -45,10 +49,14 @@ pub struct Scene {
     pub layers: Vec<Layer>,
     /// All objects in the order of the file, parents before children.
     pub objects: Vec<Object>,
+    /// Digest of everything that does not belong where it stands.
+    #[serde(skip)]
+    pub(crate) rest: u64,
     #[serde(skip)]
     pub(crate) oddities: Vec<Oddity>,
+    /// Those beyond the limit, by severity.
     #[serde(skip)]
-    pub(crate) oddities_omitted: u64,
+    pub(crate) oddities_omitted: [u64; 3],
     /// Lines of the root file.
     #[serde(skip)]
     pub(crate) lines: u32,
@@ -61,6 +69,9 @@ pub struct UserData {
     pub provider: String,
     /// Version of the data.
     pub version: String,
+    /// Digest of its content, for comparison only.
+    #[serde(skip)]
+    pub(crate) digest: u64,
 }
 
 /// A class or a hanging position.
@@ -90,8 +101,15 @@ pub struct MappingDefinition {
     /// Its identity and name.
     #[serde(flatten)]
     pub named: Named,
+    /// Width and height in pixels.
+    pub size: [Option<i64>; 2],
+    /// Kind of source, and what it is called there: a file, a stream.
+    pub source: String,
     /// Member that holds the video, when the source is a file.
     pub file: Option<String>,
+    /// Digest of its sources and its scaling, for comparison only.
+    #[serde(skip)]
+    pub(crate) digest: u64,
 }
 
 /// A layer.
@@ -163,6 +181,8 @@ pub struct Object {
     pub custom_id_type: Option<i64>,
     /// Start addresses, one per DMX break.
     pub addresses: Vec<Address>,
+    /// Addresses of its network interfaces.
+    pub networks: Vec<Network>,
     /// Focus point that it points to.
     pub focus: Option<Uuid>,
     /// Hanging position that it belongs to.
@@ -197,6 +217,15 @@ pub struct Address {
     pub dmx_break: u32,
     /// (universe − 1) · 512 + slot, from 1; 0 means not patched.
     pub absolute: u32,
+}
+
+/// What a network interface of a device is set to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Network {
+    /// Interface, by the name of its geometry in the GDTF.
+    pub interface: String,
+    /// Its addresses, mask, DHCP and host name, as they are shown.
+    pub settings: String,
 }
 
 /// A piece of shape.

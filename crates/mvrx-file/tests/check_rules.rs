@@ -52,11 +52,15 @@ fn references_must_lead_somewhere() {
         format!("<Position>{nowhere}</Position>"),
         format!(r#"<Mappings><Mapping linkedDef="{nowhere}"/></Mappings>"#),
         format!(r#"<Connections><Connection own="1" other="2" toObject="{nowhere}"/></Connections>"#),
+        r#"<Mappings><Mapping linkedDef="oops"/></Mappings>"#.to_owned(),
+        r#"<Connections><Connection own="1" other="2" toObject="oops"/></Connections>"#.to_owned(),
         "<Focus>00000000-0000-4000-8000-000000000001</Focus>".to_owned(),
         "<Classing>oops</Classing>".to_owned(),
     ] {
         assert_eq!(of_children(&fixture(1, &inside)), [Rule::ReferenceBroken], "{inside}");
     }
+    let multipatch = fixture(1, "").replace("<Fixture ", "<Fixture multipatch=\"oops\" ");
+    assert_eq!(of_children(&multipatch), [Rule::ReferenceBroken]);
     for inside in
         ["<Classing/>", "<Focus> </Focus>", "<Classing>00000000-0000-0000-0000-000000000000</Classing>"]
     {
@@ -82,7 +86,10 @@ fn demanded_elements_must_be_there() {
         let found = of_children(&node);
         assert!(found.contains(&Rule::ElementMissing), "{node}: {found:?}");
     }
-    assert_eq!(of_children(&format!("<Truss {uuid}><Geometries/></Truss>")), []);
+    // Files older than MVR 1.6 have trusses without it, and importers get along.
+    let truss = scene("", &format!("<Truss {uuid}><Geometries/></Truss>"));
+    assert_eq!(rules(mvr(&truss)), [Rule::ElementMissing]);
+    assert_eq!(rules(mvr(&truss.replace("verMinor=\"6\"", "verMinor=\"4\""))), [Rule::SchemaStricter]);
 }
 
 #[test]
@@ -92,7 +99,18 @@ fn unknown_and_repeated_elements_are_told_apart() {
         of_children(&fixture(1, "<Matrix>{1,0,0}{0,1,0}{0,0,1}{0,0,0}</Matrix>".repeat(2).as_str())),
         [Rule::ElementRepeated]
     );
-    assert_eq!(Rule::ElementUnknown.severity(), Severity::Warning);
+    assert_eq!(of_children("stray text"), [Rule::TextUnexpected]);
+    assert_eq!(
+        of_children(&fixture(1, "").replace("<Fixture ", "<Fixture size=\"1\" ")),
+        [Rule::AttributeUnknown]
+    );
+    assert_eq!(of_children(&fixture(1, "<Overwrites><Overwrite/></Overwrites>")), [Rule::AttributeMissing]);
+    let newer = scene("", &fixture(1, "<Nonsense/>")).replace("verMinor=\"6\"", "verMinor=\"7\"");
+    assert_eq!(rules(mvr(&newer)), [Rule::SchemaStricter, Rule::VersionUnknown]);
+    // Products leave device elements behind in layers.
+    let layer = scene("", "").replace("<ChildList>", "<GDTFSpec/><ChildList>");
+    assert_eq!(rules(mvr(&layer)), [Rule::SchemaStricter]);
+    assert_eq!(Rule::SchemaStricter.severity(), Severity::Note);
 }
 
 #[test]
@@ -114,7 +132,9 @@ fn values_must_be_what_their_type_says() {
             "{matrix}"
         );
     }
-    assert_eq!(of_children(&fixture(1, "<Matrix> {1,0,0}{0,1,0} {0,0,1}{1e3,-8.5e-08,0} </Matrix>")), []);
+    assert_eq!(of_children(&fixture(1, "<Matrix>{1,0,0}{0,1,0}{0,0,1}{1e3,-8.5e-08,0}</Matrix>")), []);
+    let spaced = "<Matrix> {1,0,0}{0,1,0} {0,0,1}{1e3,-8.5e-08,0} </Matrix>";
+    assert_eq!(of_children(&fixture(1, spaced)), [Rule::SchemaStricter]);
 }
 
 // proves: MVR-ADDRESS-FORMS, MVR-BREAK-UNIQUE
@@ -273,16 +293,17 @@ fn identifiers_that_occur_twice_or_not_at_all_are_told() {
 
 #[test]
 fn findings_beyond_the_limit_are_counted_but_not_kept() {
-    let many: String = (1..=50).map(|number| fixture(number, "<Nonsense/>")).collect();
+    let many: String = (1..=50).map(|number| fixture(number, "<CIEColor/>")).collect();
     let limits = mvrx_file::Limits { findings: 10, ..Default::default() };
     let report = mvrx_file::check::reader(std::io::Cursor::new(mvr(&scene("", &many))), &limits);
-    assert_eq!((report.findings.len(), report.omitted, report.counts.warnings), (10, 40, 50));
-    assert!(report.to_string().contains("and 40 findings not shown"));
+    assert_eq!((report.findings.len(), report.omitted, report.counts.notes), (10, 40, 50));
+    assert!(report.to_string().contains("and 7 more like this"), "{report}");
+    assert!(report.to_string().contains("and 40 findings not shown"), "{report}");
 }
 
 #[test]
 fn no_number_of_warnings_keeps_an_error_out() {
-    let many: String = (1..=50).map(|number| fixture(number, "<Nonsense/>")).collect();
+    let many: String = (1..=50).map(|number| fixture(number, "<CIEColor/>")).collect();
     let twice = many + &fixture(7, "");
     let limits = mvrx_file::Limits { findings: 10, ..Default::default() };
     let report = mvrx_file::check::reader(std::io::Cursor::new(mvr(&scene("", &twice))), &limits);

@@ -1,15 +1,30 @@
 //! The report for people.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::{Counts, Finding, ObjectName, Report};
-use crate::rule::Severity;
+use crate::rule::{Rule, Severity};
 use crate::text::{Clean, counted};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut alike: HashMap<(Rule, &str), usize> = HashMap::new();
         for finding in &self.findings {
-            writeln!(f, "{finding}")?;
+            *alike.entry((finding.rule, &finding.detail)).or_default() += 1;
+        }
+        let mut shown: HashMap<(Rule, &str), usize> = HashMap::new();
+        for finding in &self.findings {
+            let key = (finding.rule, finding.detail.as_str());
+            let before = shown.entry(key).or_default();
+            *before += 1;
+            if *before <= ALIKE {
+                writeln!(f, "{finding}")?;
+            }
+            let more = alike.get(&key).copied().unwrap_or(0).saturating_sub(ALIKE);
+            if *before == ALIKE && more > 0 {
+                writeln!(f, "{:<7} and {more} more like this [{}]", finding.severity, finding.rule.name())?;
+            }
         }
         if self.omitted > 0 {
             writeln!(
@@ -74,3 +89,6 @@ impl fmt::Display for Severity {
         })
     }
 }
+
+/// Findings that say the same are shown so often; all of them are in the structure.
+const ALIKE: usize = 3;

@@ -1,9 +1,10 @@
-//! What each child element of an object means: its value read, kept, or judged unreadable (MVR tables 12 to 31).
+//! What each child element of an object means: its value read and kept; what is unreadable counts as missing (MVR tables 12 to 31).
 
 use super::parse::Builder;
 use super::values::{self, UuidText};
-use super::{Address, Kind, Matrix, Named, Object};
+use super::{Address, Kind, MappingDefinition, Matrix, Named, Network, Object};
 use crate::rule::Rule;
+use crate::xml::Tag;
 
 /// An element whose text is a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +27,8 @@ pub(super) enum Field {
     ChainLength,
     Color,
     Address,
-    Media,
-    DefinitionSize,
-    DefinitionFile,
+    SizeX,
+    SizeY,
 }
 
 impl Field {
@@ -52,11 +52,6 @@ impl Field {
             _ => return None,
         })
     }
-}
-
-/// Elements that are digested as they are.
-pub(super) fn is_part(name: &str) -> bool {
-    PARTS.contains(&name)
 }
 
 /// The bit that remembers an element in [`Object::seen`], for every element that is allowed once.
@@ -85,6 +80,7 @@ impl Object {
             custom_id: None,
             custom_id_type: None,
             addresses: Vec::new(),
+            networks: Vec::new(),
             focus: None,
             position: None,
             function: String::new(),
@@ -98,54 +94,67 @@ impl Object {
             seen: 0,
         }
     }
+}
 
-    fn has(&self, element: &str) -> bool {
-        seen_bit(element).is_some_and(|bit| self.seen & bit != 0)
+impl MappingDefinition {
+    pub(super) fn new(named: Named) -> Self {
+        Self { named, size: [None; 2], source: String::new(), file: None, digest: 0 }
+    }
+}
+
+impl Network {
+    pub(super) fn of(tag: &Tag<'_>) -> Self {
+        let mut settings: Vec<String> = NETWORK
+            .iter()
+            .filter_map(|name| Some((*name, tag.attribute(name)?)))
+            .filter(|(_, value)| !value.trim().is_empty())
+            .map(|(name, value)| match name {
+                "ipv4" | "ipv6" => value.trim().to_owned(),
+                "subnetmask" => format!("mask {}", value.trim()),
+                _ => format!("{name} {}", value.trim()),
+            })
+            .collect();
+        if settings.is_empty() {
+            settings.push("no address".to_owned());
+        }
+        Self { interface: tag.attribute("geometry").unwrap_or_default(), settings: settings.join(", ") }
     }
 }
 
 impl Builder {
-    /// Takes the text of an element whose end tag was read on `line`.
-    pub(super) fn apply(&mut self, field: Field, text: &str, line: u32) {
+    /// Takes the text of an element.
+    pub(super) fn apply(&mut self, field: Field, text: &str) {
         match field {
-            Field::Matrix | Field::LayerMatrix | Field::GeometryMatrix => {
-                self.apply_matrix(field, text, line);
-            }
-            Field::Class | Field::Focus | Field::Position => self.apply_reference(field, text, line),
-            Field::Address => self.apply_address(text, line),
-            Field::Media => self.media(text),
-            Field::DefinitionFile => {
-                self.spend(text.len());
-                if let Some(definition) = self.scene.mapping_definitions.last_mut() {
-                    definition.file = (!text.is_empty()).then(|| text.to_owned());
-                }
-            }
-            Field::GdtfSpec | Field::GdtfMode | Field::Function | Field::FixtureId => {
+            Field::Matrix | Field::LayerMatrix | Field::GeometryMatrix => self.apply_matrix(field, text),
+            Field::Class | Field::Focus | Field::Position => self.apply_reference(field, text),
+            Field::Address => self.apply_address(text),
+            Field::GdtfSpec | Field::GdtfMode | Field::Function | Field::FixtureId | Field::Color => {
                 self.apply_text(field, text);
             }
-            Field::Color => self.apply_color(text, line),
-            Field::ChainLength => {
-                if !text.parse::<f64>().is_ok_and(f64::is_finite) {
-                    self.odd(Rule::ValueMalformed, line, self.current(), "ChainLength is not a number");
+            Field::ChainLength => self.keep_part("ChainLength", text),
+            Field::FixtureTypeId => self.keep_part("FixtureTypeId", text),
+            Field::SizeX | Field::SizeY => {
+                let number = text.parse().ok();
+                if let Some(definition) = self.scene.mapping_definitions.last_mut() {
+                    let [x, y] = &mut definition.size;
+                    *(if field == Field::SizeX { x } else { y }) = number;
                 }
-                self.keep_part("ChainLength", text);
             }
-            Field::FixtureIdNumeric
-            | Field::UnitNumber
-            | Field::CustomId
-            | Field::CustomIdType
-            | Field::FixtureTypeId
-            | Field::DefinitionSize => self.apply_number(field, text, line),
+            Field::FixtureIdNumeric | Field::UnitNumber | Field::CustomId | Field::CustomIdType => {
+                let number = text.parse::<i64>().ok();
+                let Some(object) = self.current_object() else { return };
+                match field {
+                    Field::FixtureIdNumeric => object.fixture_id_numeric = number,
+                    Field::UnitNumber => object.unit_number = number,
+                    Field::CustomId => object.custom_id = number,
+                    _ => object.custom_id_type = number,
+                }
+            }
         }
     }
 
-    fn apply_matrix(&mut self, field: Field, text: &str, line: u32) {
-        let matrix = Matrix::parse(text);
-        if matrix.is_none() {
-            let detail = "a matrix is not four groups of three numbers; it counts as identity";
-            self.odd(Rule::MatrixMalformed, line, self.current(), detail);
-        }
-        let matrix = matrix.unwrap_or(Matrix::IDENTITY);
+    fn apply_matrix(&mut self, field: Field, text: &str) {
+        let matrix = Matrix::parse(text).unwrap_or(Matrix::IDENTITY);
         let slot = match field {
             Field::LayerMatrix => self.scene.layers.last_mut().map(|layer| &mut layer.matrix),
             Field::GeometryMatrix => {
@@ -158,18 +167,10 @@ impl Builder {
         }
     }
 
-    fn apply_reference(&mut self, field: Field, text: &str, line: u32) {
-        let read = UuidText::read(text);
-        if read == UuidText::Unreadable {
-            let detail = "a reference is not a UUID and leads nowhere";
-            self.odd(Rule::ReferenceBroken, line, self.current(), detail);
-        }
-        if let UuidText::Loose(_) = read {
-            self.odd(Rule::UuidForm, line, self.current(), "a reference is not in the form 8-4-4-4-12");
-        }
+    fn apply_reference(&mut self, field: Field, text: &str) {
         let Some(object) = self.current_object() else { return };
         // The nil UUID is what some applications write for "none".
-        let uuid = read.uuid().filter(|uuid| !uuid.is_nil());
+        let uuid = UuidText::read(text).uuid().filter(|uuid| !uuid.is_nil());
         match field {
             Field::Class => object.class = uuid,
             Field::Focus => object.focus = uuid,
@@ -177,22 +178,11 @@ impl Builder {
         }
     }
 
-    fn apply_address(&mut self, text: &str, line: u32) {
+    fn apply_address(&mut self, text: &str) {
         let dmx_break = self.address_break;
         self.spend(size_of::<Address>());
-        match values::address(text) {
-            Ok(absolute) => {
-                let Some(object) = self.current_object() else { return };
-                object.addresses.push(Address { dmx_break, absolute });
-            }
-            Err(reason) => {
-                self.odd(
-                    Rule::AddressMalformed,
-                    line,
-                    self.current(),
-                    format!("an address is refused: {reason}"),
-                );
-            }
+        if let (Ok(absolute), Some(object)) = (values::address(text), self.current_object()) {
+            object.addresses.push(Address { dmx_break, absolute });
         }
     }
 
@@ -203,48 +193,10 @@ impl Builder {
             Field::GdtfSpec => &mut object.gdtf_spec,
             Field::GdtfMode => &mut object.gdtf_mode,
             Field::Function => &mut object.function,
+            Field::Color => &mut object.color,
             _ => &mut object.fixture_id,
         };
         text.clone_into(slot);
-    }
-
-    fn apply_color(&mut self, text: &str, line: u32) {
-        if !text.is_empty() && !values::is_color(text) {
-            self.odd(Rule::ValueMalformed, line, self.current(), "the colour is not three numbers x,y,Y");
-        }
-        self.spend(text.len());
-        if let Some(object) = self.current_object() {
-            text.clone_into(&mut object.color);
-        }
-    }
-
-    fn apply_number(&mut self, field: Field, text: &str, line: u32) {
-        let number = text.parse::<i64>().ok();
-        let positive = matches!(field, Field::FixtureIdNumeric | Field::UnitNumber | Field::FixtureTypeId);
-        if number.is_none_or(|number| positive && number < 0) {
-            let detail = match field {
-                Field::FixtureIdNumeric => "FixtureIDNumeric is not a number from 0",
-                Field::UnitNumber => "UnitNumber is not a number from 0",
-                Field::CustomId => "CustomId is not a number",
-                Field::CustomIdType => "CustomIdType is not a number",
-                Field::FixtureTypeId => "FixtureTypeId is not a number from 0",
-                _ => "the size of a mapping definition is not a number",
-            };
-            self.odd(Rule::ValueMalformed, line, self.current(), detail);
-        }
-        if field == Field::FixtureTypeId {
-            return self.keep_part("FixtureTypeId", text);
-        }
-        if field == Field::DefinitionSize {
-            return;
-        }
-        let Some(object) = self.current_object() else { return };
-        match field {
-            Field::FixtureIdNumeric => object.fixture_id_numeric = number,
-            Field::UnitNumber => object.unit_number = number,
-            Field::CustomId => object.custom_id = number,
-            _ => object.custom_id_type = number,
-        }
     }
 
     /// Remembers a value for comparison only.
@@ -263,29 +215,17 @@ impl Builder {
         let Some(object) = self.scene.objects.get_mut(index as usize) else { return };
         object.parts.sort_unstable();
         object.addresses.sort_unstable();
+        object.networks.sort_unstable();
         // req: MVR-BREAK-UNIQUE
         let repeated = object.addresses.windows(2).find_map(|pair| match pair {
             [one, two] if one.dmx_break == two.dmx_break => Some(one.dmx_break),
             _ => None,
         });
-        let (kind, line) = (object.kind, object.line);
-        let demanded: &[&str] = match kind {
-            // req: MVR-REQUIRED-CHILDREN
-            Kind::Fixture => &["FixtureID", "UnitNumber"],
-            Kind::GroupObject => &["ChildList"],
-            Kind::Support => &["Geometries", "ChainLength"],
-            Kind::Projector => &["Geometries", "Projections"],
-            Kind::SceneObject | Kind::FocusPoint | Kind::Truss | Kind::VideoScreen => &["Geometries"],
-        };
-        let missing: Vec<&str> = demanded.iter().copied().filter(|name| !object.has(name)).collect();
+        let line = object.line;
         let no_mode = !object.gdtf_spec.is_empty() && object.gdtf_mode.is_empty();
         if let Some(dmx_break) = repeated {
             let detail = format!("break {dmx_break} has more than one address");
             self.odd(Rule::BreakRepeated, line, Some(index), detail);
-        }
-        for name in missing {
-            let detail = format!("{} has no {name}", kind.node_name());
-            self.odd(Rule::ElementMissing, line, Some(index), detail);
         }
         if no_mode {
             let detail = "it has a GDTF but no mode, so its footprint is unknown";
@@ -329,19 +269,5 @@ const ONCE: [&str; 31] = [
     "Projections",
 ];
 
-/// Elements that only a comparison looks into.
-const PARTS: [&str; 13] = [
-    "CastShadow",
-    "Alignments",
-    "CustomCommands",
-    "Overwrites",
-    "Connections",
-    "DMXInvertPan",
-    "DMXInvertTilt",
-    "ChildPosition",
-    "Protocols",
-    "Mappings",
-    "Gobo",
-    "Sources",
-    "Projections",
-];
+/// Attributes of `Network` in the order in which they are shown.
+const NETWORK: [&str; 5] = ["ipv4", "subnetmask", "ipv6", "dhcp", "hostname"];

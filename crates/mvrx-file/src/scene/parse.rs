@@ -11,18 +11,18 @@
 //!                                                                                                      ╰─ parts (digested)
 //! ```
 //! Each element on the way is one [`At`] on a stack that the depth limit bounds. An element that does not belong where it
-//! stands is skipped with everything in it and remembered as an oddity.
+//! stands is digested with everything in it, so that a comparison notices it ([`super::digest`]). What is wrong is told by
+//! [`super::grammar`], which sees the same elements.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 
-use uuid::Uuid;
-
+use super::digest::{Digest, Owner};
 use super::fields::Field;
+use super::grammar::{Grammar, Told};
 use super::values::UuidText;
 use super::{
-    Geometry, GeometrySource, Kind, Layer, MappingDefinition, Matrix, Named, Object, Oddity, Scene, Symdef,
-    UserData,
+    Geometry, GeometrySource, Kind, Layer, MappingDefinition, Matrix, Named, Network, Object, Oddity, Scene,
+    Symdef, UserData,
 };
 use crate::error::SceneError;
 use crate::limits::Limits;
@@ -32,7 +32,7 @@ use crate::xml::{Node, Tag, XmlReader};
 
 /// Where the reader stands: one element on the way from the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+pub(super) enum At {
     Root,
     UserData,
     Scene,
@@ -49,28 +49,31 @@ enum At {
     Geometry,
     /// An element whose text is a value.
     Value(Field),
-    /// Part of an object that is only digested.
-    Part,
-    /// Anything that is skipped.
-    Skipped,
+    /// Part of something that is only digested; whether its text names a file or a stream.
+    Part {
+        wanted: bool,
+    },
+    /// An element in which nothing is known.
+    Closed,
 }
 
 /// A scene under construction.
 pub(crate) struct Builder {
     pub(super) scene: Scene,
-    stack: Vec<At>,
+    pub(super) stack: Vec<At>,
     /// The value being read.
-    text: String,
-    text_wanted: bool,
-    digest: DefaultHasher,
+    pub(super) text: String,
+    pub(super) digest: Digest,
+    grammar: Grammar,
+    told: Told,
+    /// Oddities kept, by severity.
+    oddities: [usize; 3],
     /// Where the innermost geometry goes: an object or the last symdef.
     geometry_owner: Option<u32>,
     pub(super) address_break: u32,
     layer_seen_matrix: bool,
     seen_scene: bool,
     seen_layers: bool,
-    symdef_lists: usize,
-    definition_parts: u8,
     spent: usize,
     limits: Limits,
 }
@@ -83,7 +86,7 @@ pub(crate) fn read_scene<R: Read>(content: R, limits: &Limits) -> Result<Scene, 
     loop {
         match xml.next(&mut buffer)? {
             Node::Start(tag) => builder.start(&tag)?,
-            Node::End => builder.end(xml.line())?,
+            Node::End => builder.end(xml.line()),
             Node::Text(text) => builder.take_text(&text, xml.line())?,
             Node::Nothing => {}
             Node::Done => break,
@@ -107,15 +110,15 @@ impl Builder {
             scene: Scene::empty(),
             stack: Vec::with_capacity(32),
             text: String::new(),
-            text_wanted: false,
-            digest: DefaultHasher::new(),
+            digest: Digest::default(),
+            grammar: Grammar::default(),
+            told: Told::new(),
+            oddities: [0; 3],
             geometry_owner: None,
             address_break: 0,
             layer_seen_matrix: false,
             seen_scene: false,
             seen_layers: false,
-            symdef_lists: 0,
-            definition_parts: 0,
             spent: 0,
             limits: *limits,
         }
@@ -137,53 +140,60 @@ impl Builder {
             Some(At::Addresses) => self.below_addresses(tag),
             Some(At::Geometries) => self.below_geometries(tag),
             Some(At::Geometry) if tag.name() == "Matrix" => At::Value(Field::GeometryMatrix),
-            // Some products put empty device elements everywhere.
-            Some(At::Geometry) if matches!(tag.name(), "GDTFSpec" | "GDTFMode") => At::Skipped,
-            Some(At::Part) => self.below_part(tag),
-            Some(At::Skipped) => At::Skipped,
-            Some(At::Layers | At::Geometry | At::Value(_)) => self.unknown(tag),
+            Some(At::Part { .. }) => self.below_part(tag),
+            Some(At::Layers | At::Geometry | At::Value(_) | At::Closed) => self.unknown(tag),
         };
-        if matches!(next, At::Value(_)) {
+        if matches!(next, At::Value(_) | At::Part { wanted: true }) {
             self.text.clear();
-            self.text_wanted = true;
         }
         self.stack.push(next);
+        self.grammar.start(tag, self.scene.version, &mut self.told);
+        self.tell(tag.line);
         Ok(())
     }
 
-    fn end(&mut self, line: u32) -> Result<(), SceneError> {
-        let Some(left) = self.stack.pop() else { return Ok(()) };
+    /// Remembers what the grammar said about the innermost element.
+    fn tell(&mut self, line: u32) {
+        if self.told.is_empty() {
+            return;
+        }
+        let object = self.current();
+        for (rule, detail) in std::mem::take(&mut self.told) {
+            self.odd(rule, line, object, detail);
+        }
+    }
+
+    fn end(&mut self, line: u32) {
+        self.grammar.end(&mut self.told);
+        self.tell(line);
+        let Some(left) = self.stack.pop() else { return };
         match left {
             At::Value(field) => {
-                self.text_wanted = false;
                 let text = std::mem::take(&mut self.text);
-                self.apply(field, text.trim(), line);
+                self.apply(field, text.trim());
                 self.text = text;
             }
-            At::Part => self.end_part(),
+            At::Part { wanted } => self.end_part(wanted),
             At::Object(object) => self.end_object(object),
-            At::Symdef => self.end_symdef(line),
-            At::Definition => self.end_definition(line),
-            At::Scene if !self.seen_layers => {
-                self.odd(Rule::ElementMissing, line, None, "Scene has no Layers");
-            }
-            At::Root if !self.seen_scene => {
-                self.odd(Rule::ElementMissing, line, None, "GeneralSceneDescription has no Scene");
-            }
             _ => {}
         }
-        Ok(())
     }
 
     fn take_text(&mut self, text: &str, line: u32) -> Result<(), SceneError> {
-        // Blanks between elements are a matter of taste.
-        if self.stack.last() == Some(&At::Part) && !text.trim().is_empty() {
-            text.trim().hash(&mut self.digest);
-        }
-        if !self.text_wanted {
+        self.grammar.text(text, &mut self.told);
+        self.tell(line);
+        let wanted = match self.stack.last() {
+            Some(At::Value(_)) => true,
+            Some(At::Part { wanted }) => {
+                self.digest.text(text);
+                *wanted
+            }
+            _ => false,
+        };
+        if !wanted {
             return Ok(());
         }
-        if self.text.len() + text.len() > self.limits.xml_token_bytes {
+        if self.text.len() + text.len() > self.limits.xml_token_bytes + SHORT {
             return Err(SceneError::TokenAboveLimit { line, allowed: self.limits.xml_token_bytes });
         }
         self.text.push_str(text);
@@ -216,8 +226,8 @@ impl Builder {
         let provider = tag.attribute("provider").unwrap_or_default();
         let version = tag.attribute("ver").unwrap_or_else(|| "1".to_owned());
         self.spend(size_of::<UserData>() + provider.len() + version.len());
-        self.scene.user_data.push(UserData { provider, version });
-        At::Skipped
+        self.scene.user_data.push(UserData { provider, version, digest: 0 });
+        self.begin_part(tag, Owner::Data)
     }
 
     fn below_scene(&mut self, tag: &Tag<'_>) -> At {
@@ -237,23 +247,21 @@ impl Builder {
             "Class" => {
                 let named = self.named(tag);
                 self.scene.classes.push(named);
-                At::Skipped
+                At::Closed
             }
             "Position" => {
                 let named = self.named(tag);
                 self.scene.positions.push(named);
-                At::Skipped
+                At::Closed
             }
             "Symdef" => {
                 let named = self.named(tag);
                 self.scene.symdefs.push(Symdef { named, geometries: Vec::new() });
-                self.symdef_lists = 0;
                 At::Symdef
             }
             "MappingDefinition" => {
                 let named = self.named(tag);
-                self.scene.mapping_definitions.push(MappingDefinition { named, file: None });
-                self.definition_parts = 0;
+                self.scene.mapping_definitions.push(MappingDefinition::new(named));
                 At::Definition
             }
             _ => self.unknown(tag),
@@ -263,31 +271,18 @@ impl Builder {
     fn below_symdef(&mut self, tag: &Tag<'_>) -> At {
         match tag.name() {
             "ChildList" => {
-                self.symdef_lists += 1;
                 self.geometry_owner = None;
                 At::Geometries
             }
-            "GDTFSpec" | "GDTFMode" => At::Skipped,
             _ => self.unknown(tag),
         }
     }
 
     fn below_definition(&mut self, tag: &Tag<'_>) -> At {
         match tag.name() {
-            "SizeX" => {
-                self.definition_parts |= 1;
-                At::Value(Field::DefinitionSize)
-            }
-            "SizeY" => {
-                self.definition_parts |= 2;
-                At::Value(Field::DefinitionSize)
-            }
-            "Source" => {
-                self.definition_parts |= 4;
-                if is_file_source(tag) { At::Value(Field::DefinitionFile) } else { At::Skipped }
-            }
-            "ScaleHandeling" => At::Skipped,
-            _ => self.unknown(tag),
+            "SizeX" => At::Value(Field::SizeX),
+            "SizeY" => At::Value(Field::SizeY),
+            _ => self.begin_part(tag, Owner::Definition),
         }
     }
 
@@ -307,7 +302,6 @@ impl Builder {
                 At::Value(Field::LayerMatrix)
             }
             "ChildList" => At::Children(None),
-            "GDTFSpec" | "GDTFMode" => At::Skipped,
             _ => self.unknown(tag),
         }
     }
@@ -323,7 +317,9 @@ impl Builder {
         let multipatch = tag.attribute("multipatch").and_then(|text| UuidText::read(&text).uuid());
         let layer = u32::try_from(self.scene.layers.len().saturating_sub(1)).unwrap_or(u32::MAX);
         self.spend(size_of::<Object>());
-        self.scene.objects.push(Object { multipatch, layer, parent, ..Object::new(kind, named) });
+        let mut object = Object { multipatch, layer, parent, ..Object::new(kind, named) };
+        super::digest::attributes(tag, &mut object.parts);
+        self.scene.objects.push(object);
         Ok(At::Object(u32::try_from(index).unwrap_or(u32::MAX)))
     }
 
@@ -348,8 +344,7 @@ impl Builder {
             }
             _ => match Field::of_element(name) {
                 Some(field) => At::Value(field),
-                None if super::fields::is_part(name) => self.begin_part(tag),
-                None => self.unknown(tag),
+                None => self.begin_part(tag, Owner::Object(index)),
             },
         }
     }
@@ -359,13 +354,16 @@ impl Builder {
             "Address" => {
                 let text = tag.attribute("break").unwrap_or_default();
                 self.address_break = text.trim().parse().unwrap_or(0);
-                if !text.trim().is_empty() && text.trim().parse::<u32>().is_err() {
-                    let detail = "the break of an address is not a number from 0";
-                    self.odd(Rule::AddressMalformed, tag.line, self.current(), detail);
-                }
                 At::Value(Field::Address)
             }
-            "Network" => At::Skipped,
+            "Network" => {
+                let network = Network::of(tag);
+                self.spend(size_of::<Network>() + network.interface.len() + network.settings.len());
+                if let Some(object) = self.current_object() {
+                    object.networks.push(network);
+                }
+                At::Closed
+            }
             _ => self.unknown(tag),
         }
     }
@@ -397,84 +395,6 @@ impl Builder {
         }
     }
 
-    fn begin_part(&mut self, tag: &Tag<'_>) -> At {
-        self.digest = DefaultHasher::new();
-        if let Some(object) = self.current_object() {
-            object.parts.push((tag.name().to_owned(), 0));
-        }
-        self.spend(size_of::<(String, u64)>() + tag.name().len());
-        self.below_part(tag)
-    }
-
-    /// Digests one element of a part and picks up the references in it.
-    fn below_part(&mut self, tag: &Tag<'_>) -> At {
-        tag.name().hash(&mut self.digest);
-        for (key, value) in tag.attributes() {
-            (key, value.as_ref()).hash(&mut self.digest);
-        }
-        self.spend(size_of::<Uuid>());
-        let uuid = |name: &str| tag.attribute(name).and_then(|text| UuidText::read(&text).uuid());
-        match tag.name() {
-            "Connection" => {
-                let to = uuid("toObject").filter(|to| !to.is_nil());
-                if let (Some(to), Some(object)) = (to, self.current_object()) {
-                    object.connections.push(to);
-                }
-            }
-            "Mapping" => {
-                if let (Some(to), Some(object)) = (uuid("linkedDef"), self.current_object()) {
-                    object.mappings.push(to);
-                }
-            }
-            "Source" if is_file_source(tag) => return At::Value(Field::Media),
-            "Gobo" => return At::Value(Field::Media),
-            _ => {}
-        }
-        At::Part
-    }
-
-    fn end_part(&mut self) {
-        if self.stack.last() == Some(&At::Part) {
-            // Structure counts: <a><b/></a> is not <a/><b/>.
-            1_u8.hash(&mut self.digest);
-            return;
-        }
-        let digest = self.digest.finish();
-        if let Some((_, slot)) = self.current_object().and_then(|object| object.parts.last_mut()) {
-            *slot = digest;
-        }
-    }
-
-    /// A file that a gobo or a video source names; it counts as part of what surrounds it, too.
-    pub(super) fn media(&mut self, text: &str) {
-        text.hash(&mut self.digest);
-        let digest = self.digest.finish();
-        let outermost = matches!(self.stack.last(), Some(At::Object(_)));
-        self.spend(size_of::<String>() + text.len());
-        if let Some(object) = self.current_object() {
-            if !text.is_empty() {
-                object.media.push(text.to_owned());
-            }
-            if let (true, Some((_, slot))) = (outermost, object.parts.last_mut()) {
-                *slot = digest;
-            }
-        }
-    }
-
-    fn end_symdef(&mut self, line: u32) {
-        if self.symdef_lists == 0 {
-            self.odd(Rule::ElementMissing, line, None, "Symdef has no ChildList");
-        }
-    }
-
-    fn end_definition(&mut self, line: u32) {
-        for (bit, name) in [(1, "SizeX"), (2, "SizeY"), (4, "Source")] {
-            if self.definition_parts & bit == 0 {
-                self.odd(Rule::ElementMissing, line, None, format!("MappingDefinition has no {name}"));
-            }
-        }
-    }
-
     /// Reads name and UUID, which everything in a scene has.
     fn named(&mut self, tag: &Tag<'_>) -> Named {
         let name = tag.attribute("name").unwrap_or_default();
@@ -484,22 +404,6 @@ impl Builder {
         // The object itself is pushed after this; its index is the present length.
         let object =
             Kind::from_node_name(what).map(|_| u32::try_from(self.scene.objects.len()).unwrap_or(u32::MAX));
-        match read {
-            UuidText::Empty => self.odd(Rule::UuidMissing, tag.line, object, format!("{what} has no UUID")),
-            UuidText::Unreadable => {
-                self.odd(
-                    Rule::UuidUnreadable,
-                    tag.line,
-                    object,
-                    format!("{what} has a UUID that cannot be read"),
-                );
-            }
-            UuidText::Loose(_) => {
-                let detail = format!("{what} has a UUID that is not in the form 8-4-4-4-12");
-                self.odd(Rule::UuidForm, tag.line, object, detail);
-            }
-            UuidText::Proper(_) => {}
-        }
         if read.uuid().is_some_and(|uuid| uuid.is_nil()) {
             self.odd(Rule::UuidNil, tag.line, object, format!("{what} has the nil UUID"));
         }
@@ -507,16 +411,15 @@ impl Builder {
         Named { uuid: read.uuid(), name, line: tag.line }
     }
 
+    /// What does not belong here is compared as a whole.
     fn unknown(&mut self, tag: &Tag<'_>) -> At {
-        let detail = format!("element {} does not belong here and is ignored", tag.name());
-        self.odd(Rule::ElementUnknown, tag.line, self.current(), detail);
-        At::Skipped
+        let owner = self.current().map_or(Owner::Rest, Owner::Object);
+        self.begin_part(tag, owner)
     }
 
+    /// What is given again does not count, but a comparison notices it.
     fn repeated(&mut self, tag: &Tag<'_>) -> At {
-        let detail = format!("element {} is given again; the first one counts", tag.name());
-        self.odd(Rule::ElementRepeated, tag.line, self.current(), detail);
-        At::Skipped
+        self.unknown(tag)
     }
 
     /// The innermost object that is open.
@@ -530,9 +433,13 @@ impl Builder {
     }
 
     pub(super) fn odd(&mut self, rule: Rule, line: u32, object: Option<u32>, detail: impl Into<String>) {
-        if self.scene.oddities.len() >= self.limits.findings {
-            self.scene.oddities_omitted += 1;
-            return;
+        // Of each severity as many as are allowed in all, so that no number of warnings keeps an error out.
+        let severity = rule.severity() as usize;
+        let kept = self.oddities.get_mut(severity);
+        match (kept, self.scene.oddities_omitted.get_mut(severity)) {
+            (Some(kept), _) if *kept < self.limits.findings => *kept += 1,
+            (_, Some(omitted)) => return *omitted += 1,
+            _ => return,
         }
         let detail = detail.into();
         self.spend(size_of::<Oddity>() + detail.len());
@@ -566,14 +473,13 @@ impl Scene {
             mapping_definitions: Vec::new(),
             layers: Vec::new(),
             objects: Vec::new(),
+            rest: 0,
             oddities: Vec::new(),
-            oddities_omitted: 0,
+            oddities_omitted: [0; 3],
             lines: 0,
         }
     }
 }
 
-/// Whether a `Source` names a member of the archive (MVR table 35).
-fn is_file_source(tag: &Tag<'_>) -> bool {
-    tag.attribute("type").is_some_and(|kind| kind == "File")
-}
+/// What a text that was cut may be longer than the limit by.
+const SHORT: usize = 64;
