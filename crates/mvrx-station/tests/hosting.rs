@@ -6,13 +6,13 @@ mod ws_support;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mvrx_message::{Message, Reply, Request};
+use mvrx_message::{FilesConnection, Join, JoinRet, Message, Ours, Reply, Request, Ticket};
 use mvrx_station::{CommitDraft, Event, Heard, HostOptions, RequestFailure, Source, Station};
 use mvrx_store::{FsStore, Wait};
-use mvrx_transport::{FileStyle, Incoming, Progress};
+use mvrx_transport::{Connection, FileStyle, Incoming, Progress};
 use ws_support::{
-    Bytes, Client, LIMIT, commit, content, file, hear, host, hosting, join, kept, lost, receive, say,
-    station, take_file, until,
+    Bytes, Client, LIMIT, commit, content, dial, file, hear, host, hosting, join, join_as, kept, lost,
+    receive, say, station, take_file, until,
 };
 
 const STATIONS: u8 = 10;
@@ -219,6 +219,49 @@ async fn the_host_is_a_station_too_it_commits_and_requests_and_ends_cleanly() {
     let end = tokio::time::timeout(LIMIT, other.reader.next()).await.unwrap();
     assert!(matches!(end, Ok(Incoming::Closed)), "{end:?}");
     assert!(rack.stations().await.is_err());
+}
+
+async fn join_ours(conn: &mut Connection, n: u8, files: Option<FilesConnection>) -> JoinRet {
+    let Message::Join(join) = join_as(n, "Desk", vec![]) else { unreachable!() };
+    say(conn, &Message::Join(Join { ours: Some(Ours::CURRENT), files, ..join })).await;
+    match hear(conn).await {
+        Message::JoinRet(ret) => ret,
+        other => panic!("{other:?}"),
+    }
+}
+
+// proves: HDR-08
+#[tokio::test]
+async fn a_second_connection_needs_its_stations_ticket_and_then_moves_the_files() {
+    let (rack, mut events) = hosting(HostOptions::default()).identity(station(0)).spawn().await.unwrap();
+    let author = Client::join(rack.address(), 1, "MVRApplication", FileStyle::OneMessage).await;
+    author.commit(commit(1, 1, 900_000), content(1, 900_000));
+    until(&mut events, kept).await;
+    let mut main = dial(rack.address()).await;
+    let ret = join_ours(&mut main, 2, Some(FilesConnection::Offered)).await;
+    let ticket = ret.ticket.expect("no ticket");
+    assert_eq!(ret.roster.unwrap().stations.len(), 1);
+    // Neither a made-up ticket nor another station's opens anything, and the station stays.
+    let wrong = FilesConnection::Of(Ticket::from_random_bytes([9; 16]));
+    for (n, files) in [(2, wrong), (1, FilesConnection::Of(ticket.clone()))] {
+        let mut conn = dial(rack.address()).await;
+        assert!(!join_ours(&mut conn, n, Some(files)).await.reply.ok);
+        assert!(matches!(conn.reader.next().await, Ok(Incoming::Closed)));
+    }
+    assert_eq!(rack.stations().await.unwrap().len(), 2);
+    let mut files = dial(rack.address()).await;
+    assert!(join_ours(&mut files, 2, Some(FilesConnection::Of(ticket.clone()))).await.reply.ok);
+    say(&mut files, &Message::Request(Request::new(Some(file(1)), vec![station(0)]))).await;
+    assert!(take_file(&mut files, Some(900_000)).await.unwrap() == content(1, 900_000));
+    // Its own file is asked for there, too.
+    say(&mut main, &Message::Commit(commit(2, 2, 5))).await;
+    assert!(matches!(hear(&mut main).await, Message::CommitRet(_)));
+    assert!(matches!(hear(&mut files).await, Message::Request(request) if request.file == Some(file(2))));
+    // The ticket ends with the main connection.
+    drop(main);
+    until(&mut events, lost).await;
+    let mut late = dial(rack.address()).await;
+    assert!(!join_ours(&mut late, 2, Some(FilesConnection::Of(ticket))).await.reply.ok);
 }
 
 // proves: HDR-07

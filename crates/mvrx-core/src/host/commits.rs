@@ -1,6 +1,6 @@
 //! Commits: from each station to all others (Figure 7), and from us to all (Figure 8).
 
-use mvrx_message::{Commit, FileUuid, Message, Reply, StationUuid};
+use mvrx_message::{Author, Commit, FileUuid, Message, Reply, StationUuid};
 
 use super::{
     Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, Output, StandingAction, StandingEvent, refuse,
@@ -51,7 +51,7 @@ impl Host {
     }
 
     fn note(&mut self, from: StationUuid, commit: &Commit, source: CommitSource) -> Noted {
-        let noted = self.history.note(commit, from, source);
+        let noted = self.history.note(&self.with_author(commit, from), from, source);
         if noted == Noted::New {
             if is_for(commit, Some(self.config.station)) {
                 self.event(Event::CommitSeen { file: commit.file, from, source });
@@ -72,6 +72,7 @@ impl Host {
     // req: HST-10
     pub(super) fn publish(&mut self, mut commit: Commit, but: Option<StationUuid>) {
         commit.station = Some(self.config.station);
+        commit.author = Some(Author::new(&self.config.station_name, &self.config.provider));
         let file = commit.file;
         self.history.hold(commit);
         let stations = self.announce(file, but);

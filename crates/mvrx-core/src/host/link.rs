@@ -64,6 +64,8 @@ pub(super) struct Member {
     pub(super) product: Product,
     pub(super) version: MvrVersion,
     pub(super) quirks: QuirkSet,
+    /// Its JOIN had our own object.
+    pub(super) ours: bool,
 }
 
 impl Member {

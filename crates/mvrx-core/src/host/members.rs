@@ -106,6 +106,7 @@ impl Host {
         }
         self.learn(conn, join, to);
         self.answer_join(conn, station, Reply::ok());
+        self.tell_rest_of_roster(station);
         self.note_commits(station, &join.commits, CommitSource::Listed);
         self.push_newest(conn, station);
     }
@@ -118,9 +119,11 @@ impl Host {
             member.provider = provider;
             member.product = product;
             member.version = join.version;
+            member.ours = join.ours.is_some();
             // req: HST-04
             if from != name {
                 self.event(Event::StationRenamed { station, from, to: name });
+                self.tell_of(station);
             }
             return;
         }
@@ -132,9 +135,11 @@ impl Host {
             product,
             version: join.version,
             quirks: QuirkSet::EMPTY,
+            ours: join.ours.is_some(),
         };
         self.members.insert(station, member);
         self.event(Event::StationJoined { station, name, provider, product, address });
+        self.tell_of(station);
     }
 
     fn refuse_join(&mut self, conn: ConnId, join: &Join, why: &str) {
@@ -151,6 +156,7 @@ impl Host {
         let product = self.links.get(&conn).map(|link| link.product).unwrap_or_default();
         let most = Dialect::towards(product).most_commits();
         let commits = if reply.ok { self.history.newest_listed_to(to, most) } else { Vec::new() };
+        let ok = reply.ok;
         let ret = JoinRet {
             reply,
             provider: self.config.provider.clone(),
@@ -159,8 +165,9 @@ impl Host {
             station: Some(self.config.station),
             commits,
             ours: Some(Ours::CURRENT),
+            // The driver's: it needs randomness.
             ticket: None,
-            roster: None,
+            roster: self.roster_for(to).filter(|_| ok),
         };
         self.send(conn, Message::JoinRet(ret));
     }
@@ -190,6 +197,7 @@ impl Host {
     fn depart(&mut self, station: StationUuid) {
         let Some(member) = self.members.remove(&station) else { return };
         self.history.forget_holder(station);
+        self.tell_gone(station);
         self.end_waiting_asks(member.conn, "the station that asked has left");
         self.leave_queue(member.conn);
         if let Some(files) = member.files

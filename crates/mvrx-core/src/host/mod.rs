@@ -49,6 +49,7 @@ mod members;
 mod reads;
 mod relay;
 mod requests;
+mod roster;
 mod standing;
 mod timer;
 

@@ -16,7 +16,8 @@ use crate::commit;
 impl HostDriver {
     pub(super) fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send { conn, message, dialect } => {
+            Output::Send { conn, mut message, dialect } => {
+                self.with_ticket(conn, &mut message);
                 if let Message::Request(request) = message.as_ref()
                     && let Some(file) = request.file
                 {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId};
 use mvrx_core::{ConnId, RequestFailure, RequestId};
 use mvrx_discovery::{Discovery, DiscoveryEvent};
-use mvrx_message::{Commit, FileUuid};
+use mvrx_message::{Commit, FileUuid, Message};
 use mvrx_store::{Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, Listener};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -21,6 +21,7 @@ use super::link::{Link, Report};
 use super::options::HostOptions;
 use super::outbox::Bounds;
 use super::sending::{FileJob, Stop};
+use super::tickets::Tickets;
 use crate::commit::{self, CommitError};
 use crate::driver::{Order, sleep_until};
 use crate::events::Told;
@@ -75,6 +76,7 @@ pub(crate) struct HostDriver {
     pub(super) links: HashMap<ConnId, Link>,
     pub(super) writers: JoinSet<()>,
     pub(super) bounds: Bounds,
+    pub(super) tickets: Tickets,
     pub(super) growing: HashMap<RelayId, Arc<Growing>>,
     pub(super) parked: Vec<Parked>,
     pub(super) sending: HashMap<AskId, Sending>,
@@ -249,6 +251,13 @@ impl HostDriver {
                     Input::FileSent { ask, .. } | Input::SendFailed { ask, .. } => {
                         self.sending.remove(ask);
                     }
+                    Input::Received { conn, parsed } => {
+                        if let Message::Join(join) = &parsed.message
+                            && self.is_second(*conn, join)
+                        {
+                            return;
+                        }
+                    }
                     _ => {}
                 }
                 self.step(input);
@@ -288,6 +297,7 @@ impl HostDriver {
     pub(super) fn unlink(&mut self, conn: ConnId) {
         drop(self.links.remove(&conn));
         self.asked.remove(&conn);
+        self.tickets.withdraw(conn);
         self.parked.retain(|parked| parked.conn != conn);
         self.sending.retain(|_, sending| {
             let other = sending.conn != conn;

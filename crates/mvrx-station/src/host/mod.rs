@@ -21,6 +21,7 @@ mod outbox;
 mod sending;
 mod start;
 mod tell;
+mod tickets;
 
 pub use options::HostOptions;
 pub(crate) use start::{Prepared, Starting, start};

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::driver::HostDriver;
 use super::options::HostOptions;
 use super::outbox::Bounds;
+use super::tickets::Tickets;
 use crate::builder::{Running, StartError};
 use crate::driver::Order;
 use crate::handle::{Shared, Station};
@@ -95,6 +96,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         links: HashMap::new(),
         writers: JoinSet::new(),
         bounds,
+        tickets: Tickets::default(),
         growing: HashMap::new(),
         parked: Vec::new(),
         sending: HashMap::new(),

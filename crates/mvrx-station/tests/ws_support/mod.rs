@@ -71,6 +71,7 @@ pub fn commit(n: u8, author: u8, length: usize) -> Commit {
         comment: format!("commit {n}"),
         file_name: format!("show{n}.mvr"),
         blake3: None,
+        author: None,
     }
 }
 
@@ -82,6 +83,7 @@ pub fn join_as(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         station: station(n),
         commits,
         ours: None,
+        files: None,
     })
 }
 

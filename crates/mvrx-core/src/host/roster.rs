@@ -1,0 +1,87 @@
+//! Who is one of the session, told to our own kind of station: the specification's messages name the others by StationUUID only.
+//!
+//! The answer to a JOIN begins the list; what does not fit it, and who comes, goes or is renamed later, follows as news. Each commit tells
+//! who its author is beside that, since it outlives the author's stay.
+
+use mvrx_message::{Author, Commit, JoinRet, Message, NamedStation, Ours, Reply, Roster, StationUuid};
+
+use super::Host;
+use super::link::Member;
+
+impl Member {
+    pub(super) fn author(&self) -> Author {
+        Author::new(&self.name, &self.provider)
+    }
+}
+
+impl Host {
+    /// The beginning of the list, for the answer to a JOIN; `None`: another product asks.
+    // req: HST-18
+    pub(super) fn roster_for(&self, to: StationUuid) -> Option<Roster> {
+        self.members.get(&to).filter(|member| member.ours)?;
+        let stations = self.others(to).take(Roster::MOST).collect();
+        Some(Roster { news: false, stations, gone: Vec::new() })
+    }
+
+    /// What did not fit it.
+    pub(super) fn tell_rest_of_roster(&mut self, to: StationUuid) {
+        if self.roster_for(to).is_none() {
+            return;
+        }
+        let rest: Vec<NamedStation> = self.others(to).skip(Roster::MOST).collect();
+        for stations in rest.chunks(Roster::MOST) {
+            self.tell_news(&[to], &Roster { news: true, stations: stations.to_vec(), gone: Vec::new() });
+        }
+    }
+
+    /// A station came or has another name.
+    pub(super) fn tell_of(&mut self, station: StationUuid) {
+        let Some(author) = self.members.get(&station).map(Member::author) else { return };
+        let stations = vec![NamedStation { station, author }];
+        self.tell_all_but(station, &Roster { news: true, stations, gone: Vec::new() });
+    }
+
+    /// A station is no longer.
+    pub(super) fn tell_gone(&mut self, station: StationUuid) {
+        self.tell_all_but(station, &Roster { news: true, stations: Vec::new(), gone: vec![station] });
+    }
+
+    /// A commit with its author's name, where we know it.
+    pub(super) fn with_author(&self, commit: &Commit, teller: StationUuid) -> Commit {
+        let station = commit.station.unwrap_or(teller);
+        let author = || self.members.get(&station).map(Member::author).filter(|author| !author.is_empty());
+        Commit { author: commit.author.clone().or_else(author), ..commit.clone() }
+    }
+
+    fn others(&self, than: StationUuid) -> impl Iterator<Item = NamedStation> {
+        let others = self.members.iter().filter(move |(station, _)| **station != than);
+        others.map(|(station, member)| NamedStation { station: *station, author: member.author() })
+    }
+
+    fn tell_all_but(&mut self, station: StationUuid, roster: &Roster) {
+        if self.ended {
+            return;
+        }
+        let ours = self.members.iter().filter(|(to, member)| member.ours && **to != station);
+        let to: Vec<StationUuid> = ours.map(|(to, _)| *to).collect();
+        self.tell_news(&to, roster);
+    }
+
+    fn tell_news(&mut self, to: &[StationUuid], roster: &Roster) {
+        for station in to {
+            let Some(conn) = self.members.get(station).map(|member| member.conn) else { continue };
+            let news = JoinRet {
+                reply: Reply::ok(),
+                provider: self.config.provider.clone(),
+                station_name: self.config.station_name.clone(),
+                version: self.config.version,
+                station: Some(self.config.station),
+                commits: Vec::new(),
+                ours: Some(Ours::CURRENT),
+                ticket: None,
+                roster: Some(roster.clone()),
+            };
+            self.send(conn, Message::JoinRet(news));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Aim: our own stations learn who the others are; other products are told nothing more than the specification has.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod host_support;
+
+use host_support::{Rack, commit, join_as, leave, station};
+use mvrx_core::ConnId;
+use mvrx_core::host::{Command, Output};
+use mvrx_message::{Author, Join, JoinRet, Message, NamedStation, Ours, Roster, StationUuid};
+
+fn join_ours(rack: &mut Rack, n: u8, name: &str) -> (ConnId, JoinRet) {
+    let conn = rack.accept(n);
+    rejoin(rack, conn, n, name);
+    match rack.take_sent(conn) {
+        Some(Message::JoinRet(ret)) => (conn, ret),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rejoin(rack: &mut Rack, conn: ConnId, n: u8, name: &str) {
+    let Message::Join(join) = join_as(n, "Desk", name, vec![]) else { unreachable!() };
+    rack.receive(conn, Message::Join(Join { ours: Some(Ours::CURRENT), ..join }));
+}
+
+fn named(n: u8, name: &str, provider: &str) -> NamedStation {
+    NamedStation { station: station(n), author: Author::new(name, provider) }
+}
+
+fn news(rack: &mut Rack, conn: ConnId) -> Option<Roster> {
+    match rack.take_sent(conn) {
+        Some(Message::JoinRet(ret)) => {
+            assert!(ret.reply.ok && ret.commits.is_empty() && !ret.answers_join());
+            ret.roster
+        }
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn came(stations: Vec<NamedStation>) -> Option<Roster> {
+    Some(Roster { news: true, stations, gone: vec![] })
+}
+
+fn gone(n: u8) -> Option<Roster> {
+    Some(Roster { news: true, stations: vec![], gone: vec![station(n)] })
+}
+
+// proves: HST-18
+#[test]
+fn our_stations_are_told_who_is_here_who_comes_who_is_renamed_and_who_goes() {
+    let mut rack = Rack::new();
+    let foreign = rack.join(1, vec![]);
+    let (two, ret) = join_ours(&mut rack, 2, "FOH");
+    assert_eq!(ret.roster.unwrap().stations, [named(1, "station 1", "MVRApplication")]);
+    let (three, ret) = join_ours(&mut rack, 3, "Dimmer");
+    assert!(ret.answers_join());
+    assert_eq!(ret.roster.unwrap().stations.len(), 2);
+    assert_eq!(news(&mut rack, two), came(vec![named(3, "Dimmer", "Desk")]));
+    rejoin(&mut rack, three, 3, "Dimmers");
+    rack.take_sent(three);
+    assert_eq!(news(&mut rack, two), came(vec![named(3, "Dimmers", "Desk")]));
+    rack.receive(three, leave(3));
+    assert_eq!(news(&mut rack, two), gone(3));
+    rack.close(foreign);
+    assert_eq!(news(&mut rack, two), gone(1));
+    assert!(!rack.out.iter().any(|o| matches!(o, Output::Send { conn, .. } if *conn == foreign)));
+    // When all is over nobody is told of each.
+    let (_, _) = join_ours(&mut rack, 4, "Last");
+    rack.out.clear();
+    rack.command(Command::End);
+    assert!(!rack.sent_anything_on(two));
+}
+
+// proves: HST-18
+#[test]
+fn a_list_that_does_not_fit_one_answer_goes_on_in_others() {
+    let mut rack = Rack::new();
+    for n in 1..=50 {
+        rack.join(n, vec![]);
+    }
+    let (conn, ret) = join_ours(&mut rack, 99, "FOH");
+    let mut all: Vec<StationUuid> = ret.roster.unwrap().stations.iter().map(|s| s.station).collect();
+    while let Some(more) = news(&mut rack, conn) {
+        assert!(more.stations.len() <= Roster::MOST);
+        all.extend(more.stations.iter().map(|s| s.station));
+    }
+    assert_eq!(all, (1..=50).map(station).collect::<Vec<_>>());
+}
+
+// proves: HST-18
+#[test]
+fn a_commit_tells_its_authors_name_also_after_the_author_left() {
+    let mut rack = Rack::new();
+    let one = rack.join(1, vec![]);
+    rack.receive(one, Message::Commit(commit(1, 1)));
+    rack.command(Command::Restore(commit(1, 1))).command(Command::Publish(commit(2, 0)));
+    rack.receive(one, leave(1));
+    let (_, ret) = rack.join_with(2, "MVRApplication", vec![]);
+    let authors: Vec<Author> = ret.commits.into_iter().map(|c| c.author.unwrap()).collect();
+    assert_eq!(authors, [Author::new("station 1", "MVRApplication"), Author::new("Rack", "mvrx")]);
+}
