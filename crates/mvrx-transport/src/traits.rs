@@ -84,6 +84,7 @@ pub type Between<'a> = &'a mut (dyn FnMut(Incoming) -> BoxFuture<'static, ()> + 
 /// What a connection brings.
 #[derive(Debug)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "one at a time, and nearly all of them are messages")]
 pub enum Incoming {
     /// A message.
     Message {

@@ -206,6 +206,7 @@ impl<L: Link> Reader<L> {
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "one at a time, and nearly all of them are messages")]
 enum Decoded {
     Incoming(Incoming),
     Incomplete { missing: usize },

@@ -367,6 +367,7 @@ impl<L: Link> Drop for Reader<L> {
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "one at a time, and nearly all of them are messages")]
 enum Decoded {
     Incoming(Incoming),
     Nothing,
