@@ -51,6 +51,7 @@ macro_rules! discovery_battery {
             a_withdrawn_station_vanishes
             a_station_that_shuts_down_vanishes
             another_advertisement_replaces_the_first
+            a_station_may_be_in_two_groups_and_then_in_either
             does_not_show_the_station_itself
             stations_of_one_name_in_one_group_are_separate
             shows_groups_of_any_utf8
@@ -134,6 +135,34 @@ pub async fn another_advertisement_replaces_the_first(rig: &mut impl Rig) {
         |s: &Sighting| s.group.as_deref() == Some("Stage") && s.addresses.iter().all(|a| a.port() == 50_001);
     let shown = Watched::new(rig, &mut hub).with(&mut desk).sighting(is_moved).await;
     assert_eq!(shown.key, SightingKey::Station(station(1)));
+}
+
+// proves: DIS-TWO-GROUPS
+/// One that changes its group is shown in both, then in one of the two alone, and is never gone meanwhile.
+pub async fn a_station_may_be_in_two_groups_and_then_in_either(rig: &mut impl Rig) {
+    let (mut hub, mut desk) = (rig.discovery(), rig.discovery());
+    let (old, new) = (advertisement(1, "Desk", "Default"), advertisement(1, "Desk", "Stage"));
+    assert_eq!(desk.advertise_also(&new), Err(DiscoveryError::NothingAdvertised));
+    let groups = |s: &Sighting| -> Vec<String> {
+        let mut groups: Vec<String> = s.group.iter().chain(&s.also_in).cloned().collect();
+        groups.sort_unstable();
+        groups
+    };
+    desk.advertise(&old).expect("it can be advertised");
+    Watched::new(rig, &mut hub).with(&mut desk).sighting(|s| groups(s) == ["Default"]).await;
+    for last in [&old, &new] {
+        desk.advertise_also(&new).expect("it can be advertised as well");
+        let mut watched = Watched::new(rig, &mut hub).with(&mut desk);
+        let both = watched.sighting(|s| groups(s) == ["Default", "Stage"]).await;
+        assert_eq!(both.key, SightingKey::Station(station(1)));
+        let mut seen = watched.seen;
+        desk.advertise(last).expect("it can be advertised");
+        let mut watched = Watched::new(rig, &mut hub).with(&mut desk);
+        watched.sighting(|s| groups(s) == [last.group.as_str()]).await;
+        seen.append(&mut watched.seen);
+        let gone = |event: &DiscoveryEvent| matches!(event, DiscoveryEvent::Vanished { .. });
+        assert!(!seen.iter().any(gone), "{seen:#?}");
+    }
 }
 
 /// Nobody is shown to itself, though its announcement reaches everybody.

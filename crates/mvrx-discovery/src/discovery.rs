@@ -28,6 +28,14 @@ pub trait Discovery: Send + fmt::Debug + 'static {
     /// When the advertisement cannot be said at all, or nobody is there to say it. What was advertised before stays then.
     fn advertise(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError>;
 
+    /// Shows this station in a second group as well, from now on until the next [`advertise`](Self::advertise) or
+    /// [`withdraw`](Self::withdraw): a station that changes its group is in both until it has joined the new one. Another
+    /// `advertise_also` takes its place. An `advertise` of what was also advertised ends the first one alone.
+    ///
+    /// # Errors
+    /// As those of [`advertise`](Self::advertise), and when nothing is advertised. What is advertised stays then.
+    fn advertise_also(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError>;
+
     /// Says goodbye: others stop seeing this station. Seeing others goes on. Nothing happens when nothing was advertised.
     fn withdraw(&mut self);
 
@@ -125,6 +133,9 @@ pub struct Sighting {
     pub station_name: Option<String>,
     /// The group, exactly as spelled. `None`: not known, as with a fixed list.
     pub group: Option<String>,
+    /// Other groups in which it is announced as well: one that is changing its group is in two for a while, and `group` is the one of
+    /// which was heard last.
+    pub also_in: Vec<String>,
     /// Where it may listen, best first. Never empty.
     pub addresses: Vec<SocketAddr>,
     /// The instance name without the service type, `Station.Group` or what the product made of it; for people, not for keys.

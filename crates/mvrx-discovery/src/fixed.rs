@@ -45,6 +45,10 @@ impl Discovery for FixedDiscovery {
         Ok(())
     }
 
+    fn advertise_also(&mut self, _: &Advertisement) -> Result<(), DiscoveryError> {
+        Ok(())
+    }
+
     fn withdraw(&mut self) {}
 
     fn next(&mut self) -> BoxFuture<'_, Option<DiscoveryEvent>> {
@@ -70,6 +74,7 @@ fn sighting(address: SocketAddr) -> Sighting {
         station: None,
         station_name: None,
         group: None,
+        also_in: Vec::new(),
         addresses: vec![address],
         instance: None,
         ours: None,

@@ -59,10 +59,21 @@ pub struct LanDiscovery {
     heard: Heard,
     /// Who said goodbye under a name that others have as well: believed only if nobody answers for it by then.
     doubted: Vec<(SeenId, Instant)>,
-    advertised: Option<Advertisement>,
-    group: Option<Name>,
+    /// What is announced: nothing, or one, and a second one while the group is changed.
+    own: Vec<Own>,
+    /// The types of the groups that are looked for, those of our own.
+    groups: Vec<Name>,
     buffer: Vec<u8>,
     stopped: bool,
+}
+
+/// A service of ours.
+#[derive(Debug)]
+struct Own {
+    id: ServiceId,
+    advertisement: Advertisement,
+    /// The instance name as it is now, without the type.
+    instance: String,
 }
 
 /// The machine's time, and the wall clock beside it: where they part, the host slept.
@@ -113,8 +124,8 @@ impl LanDiscovery {
             queue: EventQueue::new(options.limits.queued_events),
             heard: Heard::default(),
             doubted: Vec::new(),
-            advertised: None,
-            group: None,
+            own: Vec::new(),
+            groups: Vec::new(),
             buffer: vec![0; MESSAGE_BYTES + 1],
             stopped: false,
             options,
@@ -239,7 +250,7 @@ impl LanDiscovery {
                     self.settle_doubts(seen.id);
                 }
                 Output::Lost { id, why } => self.lost(id, why),
-                Output::Renamed { role, from, to, .. } => self.renamed(role, &from, &to),
+                Output::Renamed { service, role, from, to } => self.renamed(service, role, &from, &to),
                 _ => {}
             }
         }
@@ -287,17 +298,13 @@ impl LanDiscovery {
         }
     }
 
-    fn renamed(&mut self, role: Role, from: &Name, to: &Name) {
-        let Some(advertisement) = &self.advertised else { return };
+    fn renamed(&mut self, id: ServiceId, role: Role, from: &Name, to: &Name) {
+        let Some(own) = self.own.iter_mut().find(|own| own.id == id) else { return };
         match role {
             Role::Instance => {
-                let short = |name: &Name| {
-                    let flat = name.flat();
-                    flat.strip_suffix(&format!(".{SERVICE_TYPE}")).unwrap_or(&flat).to_owned()
-                };
-                let (taken, now) = (short(from), short(to));
-                let Advertisement { station, port, .. } = *advertisement;
-                self.table.set_own(station, &now, port, &mut self.queue);
+                let (taken, now) = (without_type(from), without_type(to));
+                own.instance.clone_from(&now);
+                self.note_own();
                 self.queue.problem(DiscoveryProblem::InstanceNameTaken { taken, now });
             }
             Role::Host => {
@@ -307,32 +314,40 @@ impl LanDiscovery {
         }
     }
 
+    /// Announces this in place of what `own` had, and `own` is what remains of it.
     // req: DIS-TWO-LABELS, DIS-SUBSERVICE
-    fn register(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
-        let announced = Announced::two_labels(advertisement)?;
-        let refused =
-            |error: lan_mdns::NameError| DiscoveryError::ResponderRefused { reason: error.to_string() };
-        let group =
-            base_type().and_then(|base| base.below(&[advertisement.group.as_str()])).map_err(refused)?;
-        let service = Service {
-            instance: vec![announced.station_label.clone(), advertisement.group.as_str().to_owned()],
-            service_type: base_type().map_err(refused)?,
-            also_under: vec![group.clone()],
-            host: announced.host.clone(),
-            port: announced.port,
-            txt: announced.txt.iter().map(|(key, value)| format!("{key}={value}").into_bytes()).collect(),
+    fn register(&mut self, id: ServiceId, advertisement: &Advertisement, service: Service) {
+        self.step(Input::Register(id, Box::new(service)));
+        // The name may be another one than asked for: taken in a conflict before.
+        let instance = self.mdns.names(id).map(|(instance, _)| without_type(instance)).unwrap_or_default();
+        self.own.retain(|own| own.id != id);
+        self.own.push(Own { id, advertisement: advertisement.clone(), instance });
+        self.note_own();
+        self.look_for_groups();
+    }
+
+    fn take_back(&mut self, id: ServiceId) {
+        self.own.retain(|own| own.id != id);
+        self.step(Input::Withdraw(id));
+    }
+
+    fn note_own(&mut self) {
+        let Some(Own { advertisement: Advertisement { station, port, .. }, .. }) = self.own.last() else {
+            return;
         };
-        Mdns::check(&service).map_err(refused)?;
-        self.advertised = Some(advertisement.clone());
-        self.table.set_own(advertisement.station, &announced.instance, announced.port, &mut self.queue);
-        self.step(Input::Register(OURS, Box::new(service)));
-        if self.group.as_ref() != Some(&group) {
-            if let Some(before) = self.group.replace(group.clone()) {
-                self.step(Input::StopBrowse(before));
-            }
+        let instances: Vec<&str> = self.own.iter().map(|own| own.instance.as_str()).collect();
+        self.table.set_own(*station, &instances, *port, &mut self.queue);
+    }
+
+    fn look_for_groups(&mut self) {
+        let groups = self.own.iter().filter_map(|own| group_type(&own.advertisement).ok());
+        let before = std::mem::replace(&mut self.groups, groups.collect());
+        for group in before.iter().filter(|group| !self.groups.contains(group)).cloned().collect::<Vec<_>>() {
+            self.step(Input::StopBrowse(group));
+        }
+        for group in self.groups.iter().filter(|group| !before.contains(group)).cloned().collect::<Vec<_>>() {
             self.step(Input::Browse(group));
         }
-        Ok(())
     }
 
     fn of_key(&self, key: &SightingKey) -> Vec<SeenId> {
@@ -372,6 +387,31 @@ fn is_shared_by_design(instance: &Name) -> bool {
     InstanceName::from_labels(instance.labels()).is_ok_and(|name| name.shape == InstanceShape::GroupOnly)
 }
 
+fn without_type(name: &Name) -> String {
+    let flat = name.flat();
+    flat.strip_suffix(&format!(".{SERVICE_TYPE}")).unwrap_or(&flat).to_owned()
+}
+
+/// The records of an advertisement.
+fn service_of(advertisement: &Advertisement) -> Result<Service, DiscoveryError> {
+    let announced = Announced::two_labels(advertisement)?;
+    let refused = |error: lan_mdns::NameError| DiscoveryError::ResponderRefused { reason: error.to_string() };
+    let service = Service {
+        instance: vec![announced.station_label, advertisement.group.as_str().to_owned()],
+        service_type: base_type().map_err(refused)?,
+        also_under: vec![group_type(advertisement).map_err(refused)?],
+        host: announced.host,
+        port: announced.port,
+        txt: announced.txt.iter().map(|(key, value)| format!("{key}={value}").into_bytes()).collect(),
+    };
+    Mdns::check(&service).map_err(refused)?;
+    Ok(service)
+}
+
+fn group_type(advertisement: &Advertisement) -> Result<Name, lan_mdns::NameError> {
+    base_type()?.below(&[advertisement.group.as_str()])
+}
+
 fn base_type() -> Result<Name, lan_mdns::NameError> {
     Name::from_dotted(SERVICE_TYPE)
 }
@@ -386,8 +426,8 @@ fn socket_address(ip: std::net::IpAddr, port: u16, index: u32) -> SocketAddr {
     }
 }
 
-/// There is one service of ours.
-const OURS: ServiceId = ServiceId(1);
+/// The services of ours: one, and another while the group is changed.
+const OURS: [ServiceId; 2] = [ServiceId(1), ServiceId(2)];
 
 /// What tells stations of one name apart.
 const IDENTITY: &str = "StationUUID";

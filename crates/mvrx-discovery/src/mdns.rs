@@ -59,6 +59,8 @@ pub struct MdnsDiscovery {
     base: Browser,
     group: Option<Browser>,
     registration: Option<Registration>,
+    /// The second one while the group is changed.
+    also: Option<Registration>,
     announce_again: Repeat,
     generation: u64,
     /// Who has not answered by then in this generation is gone.
@@ -113,6 +115,7 @@ impl MdnsDiscovery {
             base,
             group: None,
             registration: None,
+            also: None,
             announce_again: Repeat::Done,
             generation: 0,
             sweep: None,
@@ -288,7 +291,7 @@ impl MdnsDiscovery {
         }
         next.register(&self.daemon).map_err(refusal)?;
         let Advertisement { station, port, .. } = next.advertisement;
-        self.table.set_own(station, &next.announced.instance, port, &mut self.queue);
+        self.table.set_own(station, &[&next.announced.instance], port, &mut self.queue);
         self.registration = Some(next);
         self.announce_again = Repeat::AfterFirst;
         Ok(())

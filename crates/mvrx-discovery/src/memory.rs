@@ -57,7 +57,8 @@ struct Bus {
 #[derive(Debug)]
 struct Member {
     host: IpAddr,
-    own: Option<StationUuid>,
+    /// What it advertises: the first, and perhaps a second group.
+    own: Vec<Advertisement>,
     events: EventQueue,
     /// There is one who waits: the owner of the [`MemoryDiscovery`].
     news: Arc<Notify>,
@@ -84,7 +85,7 @@ impl MemoryBus {
         let member = bus.attached;
         let news = Arc::new(Notify::new());
         let events = EventQueue::new(bus.limits.queued_events);
-        bus.members.insert(member, Member { host, own: None, events, news: Arc::clone(&news) });
+        bus.members.insert(member, Member { host, own: Vec::new(), events, news: Arc::clone(&news) });
         let present: Vec<Sighting> = bus.present.iter().map(|(_, sighting)| sighting.clone()).collect();
         for sighting in present {
             bus.deliver(member, DiscoveryEvent::Sighted(sighting));
@@ -138,21 +139,43 @@ impl MemoryBus {
 
 impl Bus {
     fn advertise(&mut self, member: u64, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
-        let announced = Announced::of(advertisement)?;
-        let Some(of) = self.members.get_mut(&member) else { return Err(DiscoveryError::ResponderStopped) };
-        let address = SocketAddr::new(of.host, announced.port);
-        if of.own.is_some_and(|own| own != advertisement.station) {
+        Announced::of(advertisement)?;
+        let Some(of) = self.members.get(&member) else { return Err(DiscoveryError::ResponderStopped) };
+        if of.own.iter().any(|own| own.station != advertisement.station) {
             self.withdraw(member);
         }
         if let Some(of) = self.members.get_mut(&member) {
-            of.own = Some(advertisement.station);
+            of.own = vec![advertisement.clone()];
         }
+        self.show(member)
+    }
+
+    fn advertise_also(&mut self, member: u64, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
+        Announced::of(advertisement)?;
+        let present = self.present.iter().any(|(from, _)| *from == member);
+        let own = self.members.get_mut(&member).filter(|_| present).map(|member| &mut member.own);
+        let Some(own) = own.filter(|own| !own.is_empty()) else {
+            return Err(DiscoveryError::NothingAdvertised);
+        };
+        own.truncate(1);
+        own.push(advertisement.clone());
+        self.show(member)
+    }
+
+    /// Shows everybody what a member advertises now, the newest of it first.
+    fn show(&mut self, member: u64) -> Result<(), DiscoveryError> {
+        let Some(of) = self.members.get(&member) else { return Err(DiscoveryError::ResponderStopped) };
+        let Some(newest) = of.own.last() else { return Ok(()) };
+        let announced = Announced::of(newest)?;
+        let others =
+            of.own.iter().map(|own| own.group.as_str()).filter(|group| *group != newest.group.as_str());
         let sighting = Sighting {
-            key: SightingKey::Station(advertisement.station),
-            station: Some(advertisement.station),
-            station_name: Some(advertisement.station_name.clone()),
-            group: Some(advertisement.group.as_str().to_owned()),
-            addresses: vec![address],
+            key: SightingKey::Station(newest.station),
+            station: Some(newest.station),
+            station_name: Some(newest.station_name.clone()),
+            group: Some(newest.group.as_str().to_owned()),
+            also_in: others.map(str::to_owned).collect(),
+            addresses: vec![SocketAddr::new(of.host, announced.port)],
             instance: Some(announced.instance),
             ours: Some(Ours::CURRENT),
         };
@@ -168,6 +191,9 @@ impl Bus {
     }
 
     fn withdraw(&mut self, member: u64) {
+        if let Some(of) = self.members.get_mut(&member) {
+            of.own.clear();
+        }
         let Some(at) = self.present.iter().position(|(from, _)| *from == member) else { return };
         let (_, gone) = self.present.remove(at);
         // Two members with one StationUUID: the other one is what is left to see.
@@ -220,6 +246,10 @@ pub struct MemoryDiscovery {
 impl Discovery for MemoryDiscovery {
     fn advertise(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
         self.bus.lock().advertise(self.member, advertisement)
+    }
+
+    fn advertise_also(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
+        self.bus.lock().advertise_also(self.member, advertisement)
     }
 
     fn withdraw(&mut self) {

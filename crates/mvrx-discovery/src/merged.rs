@@ -123,6 +123,14 @@ impl Seen {
                 other.addresses.iter().filter(|a| !whole.addresses.contains(a)).copied().collect();
             whole.addresses.extend(more);
             whole.station_name = whole.station_name.or_else(|| other.station_name.clone());
+            for group in other.group.iter().chain(&other.also_in) {
+                if whole.group.is_some()
+                    && whole.group.as_ref() != Some(group)
+                    && !whole.also_in.contains(group)
+                {
+                    whole.also_in.push(group.clone());
+                }
+            }
             whole.group = whole.group.or_else(|| other.group.clone());
             whole.ours = whole.ours.or(other.ours);
         }
@@ -151,6 +159,12 @@ impl Discovery for Merged {
         let results: Vec<_> =
             self.parts.iter_mut().map(|part| part.discovery.announce_session(session)).collect();
         if results.iter().any(Result::is_ok) { Ok(()) } else { results.into_iter().collect() }
+    }
+
+    fn advertise_also(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
+        let results: Vec<_> =
+            self.parts.iter_mut().map(|part| part.discovery.advertise_also(advertisement)).collect();
+        results.into_iter().collect()
     }
 
     fn withdraw(&mut self) {

@@ -27,6 +27,9 @@ pub enum DiscoveryError {
     /// Nobody can connect to port 0.
     #[error("port 0 cannot be advertised")]
     PortIsZero,
+    /// A second group is advertised beside a first one only.
+    #[error("nothing is advertised yet that a second group could stand beside")]
+    NothingAdvertised,
     /// The responder has ended; another one has to be made.
     #[error("the mDNS responder has stopped")]
     ResponderStopped,

@@ -100,7 +100,8 @@ pub(crate) struct Sightings {
 #[derive(Debug)]
 struct Own {
     station: StationUuid,
-    instance: Option<String>,
+    /// One, or two while the group is changed.
+    instances: Vec<String>,
     /// The ports of ours, newest last.
     ports: Vec<u16>,
 }
@@ -124,8 +125,14 @@ impl Sightings {
 
     /// From now on this is us: not a sighting, and whoever else has this instance name is a namesake.
     // req: DIS-NOT-OURSELVES
-    pub(crate) fn set_own(&mut self, station: StationUuid, instance: &str, port: u16, out: &mut EventQueue) {
-        let instance = instance.to_lowercase();
+    pub(crate) fn set_own(
+        &mut self,
+        station: StationUuid,
+        instances: &[&str],
+        port: u16,
+        out: &mut EventQueue,
+    ) {
+        let instances = instances.iter().map(|instance| instance.to_lowercase()).collect();
         let mut ports = match self.own.take() {
             Some(own) if own.station == station => own.ports,
             _ => Vec::new(),
@@ -134,14 +141,14 @@ impl Sightings {
         ports.push(port);
         let surplus = ports.len().saturating_sub(OWN_PORTS);
         ports.drain(..surplus);
-        self.own = Some(Own { station, instance: Some(instance), ports });
+        self.own = Some(Own { station, instances, ports });
         self.vanish(&SightingKey::Station(station), out);
     }
 
     /// Nothing of ours is announced any more; stragglers are still ours.
     pub(crate) fn withdraw_own(&mut self) {
         if let Some(own) = &mut self.own {
-            own.instance = None;
+            own.instances.clear();
         }
     }
 
@@ -348,8 +355,7 @@ impl Sightings {
     /// Whether it is an announcement already known, ours or another's, heard without its TXT record this time.
     fn is_known_in_part(&mut self, observation: &Observation, source: &Source, generation: u64) -> bool {
         let own = self.own.as_ref().is_some_and(|own| {
-            own.ports.contains(&observation.port)
-                && own.instance.as_deref() == Some(&lower_instance(&source.owner))
+            own.ports.contains(&observation.port) && own.instances.contains(&lower_instance(&source.owner))
         });
         if own && observation.same_host {
             return true;
@@ -365,9 +371,10 @@ impl Sightings {
     }
 
     fn is_namesake(&self, observation: &Observation, source: &Source) -> bool {
-        let own = self.own.as_ref().and_then(|own| own.instance.as_ref());
+        let instance = lower_instance(&source.owner);
+        let ours = self.own.as_ref().is_some_and(|own| own.instances.contains(&instance));
         // Without a TXT record it may be our own announcement, heard in part.
-        observation.txt.station.is_some() && own.is_some_and(|own| *own == lower_instance(&source.owner))
+        observation.txt.station.is_some() && ours
     }
 
     fn having<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a SightingKey> + 'a {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lan_mdns::{Input, SeenId};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{LanDiscovery, OURS};
+use super::{LanDiscovery, OURS, service_of};
 use crate::sightings::Suspicion;
 use crate::{Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, SightingKey};
 
@@ -15,14 +15,38 @@ impl Discovery for LanDiscovery {
         if self.stopped {
             return Err(DiscoveryError::ResponderStopped);
         }
-        self.register(advertisement)
+        let service = service_of(advertisement)?;
+        if let [first, second] = self.own.as_slice() {
+            // The second one stays as it is announced already, if it is meant.
+            let stays = second.advertisement.group == advertisement.group;
+            let gone = if stays { first.id } else { second.id };
+            self.take_back(gone);
+        }
+        let id = self.own.first().map_or(OURS[0], |own| own.id);
+        self.register(id, advertisement, service);
+        Ok(())
+    }
+
+    // req: DIS-TWO-GROUPS
+    fn advertise_also(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
+        if self.stopped {
+            return Err(DiscoveryError::ResponderStopped);
+        }
+        let Some(first) = self.own.first().map(|own| own.id) else {
+            return Err(DiscoveryError::NothingAdvertised);
+        };
+        let service = service_of(advertisement)?;
+        let id = OURS.into_iter().find(|id| *id != first).unwrap_or(first);
+        self.register(id, advertisement, service);
+        Ok(())
     }
 
     // req: DIS-GOODBYE
     fn withdraw(&mut self) {
         self.table.withdraw_own();
-        self.advertised = None;
-        self.step(Input::Withdraw(OURS));
+        for id in OURS {
+            self.take_back(id);
+        }
     }
 
     fn next(&mut self) -> BoxFuture<'_, Option<DiscoveryEvent>> {
@@ -74,7 +98,9 @@ impl Discovery for LanDiscovery {
 impl LanDiscovery {
     // req: DIS-GOODBYE
     async fn say_goodbye(&mut self) {
-        self.step(Input::Withdraw(OURS));
+        for id in OURS {
+            self.step(Input::Withdraw(id));
+        }
         while !self.mdns.said_goodbye() {
             let at = self.mdns.deadline().map_or_else(Instant::now, |at| self.clock.began + at);
             sleep_until(at).await;
@@ -87,7 +113,9 @@ impl LanDiscovery {
 impl Drop for LanDiscovery {
     fn drop(&mut self) {
         // What can be said without waiting: nothing if shutdown said it.
-        self.step(Input::Withdraw(OURS));
+        for id in OURS {
+            self.step(Input::Withdraw(id));
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::MdnsDiscovery;
-use super::Repeat;
 use super::registration::Registration;
+use super::{Repeat, refusal};
 use crate::instance::Announced;
 use crate::sightings::Suspicion;
 use crate::{Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, SightingKey};
@@ -19,6 +19,9 @@ impl Discovery for MdnsDiscovery {
         }
         let next = Registration::new(advertisement, Announced::of(advertisement)?)?;
         let before = self.registration.as_ref().map(|before| before.advertisement.group.clone());
+        if let Some(also) = self.also.take() {
+            also.unregister(&self.daemon, Some(&next)).map_err(refusal)?;
+        }
         self.replace(next)?;
         if before.as_ref() != Some(&advertisement.group) {
             self.look_for_group(advertisement);
@@ -26,11 +29,30 @@ impl Discovery for MdnsDiscovery {
         Ok(())
     }
 
+    // req: DIS-TWO-GROUPS
+    fn advertise_also(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
+        if self.stopped {
+            return Err(DiscoveryError::ResponderStopped);
+        }
+        let Some(first) = self.registration.as_ref().map(|first| first.announced.instance.clone()) else {
+            return Err(DiscoveryError::NothingAdvertised);
+        };
+        let next = Registration::new(advertisement, Announced::of(advertisement)?)?;
+        if let Some(before) = self.also.take() {
+            before.unregister(&self.daemon, Some(&next)).map_err(refusal)?;
+        }
+        next.register(&self.daemon).map_err(refusal)?;
+        let Advertisement { station, port, .. } = *advertisement;
+        self.table.set_own(station, &[&first, &next.announced.instance], port, &mut self.queue);
+        self.also = Some(next);
+        Ok(())
+    }
+
     // req: DIS-GOODBYE
     fn withdraw(&mut self) {
         self.table.withdraw_own();
         self.announce_again = Repeat::Done;
-        if let Some(registration) = self.registration.take() {
+        for registration in self.also.take().into_iter().chain(self.registration.take()) {
             let said = registration.unregister(&self.daemon, None).map(|_| ());
             self.check(said);
         }
@@ -84,10 +106,9 @@ impl Discovery for MdnsDiscovery {
 impl MdnsDiscovery {
     // req: DIS-GOODBYE
     async fn say_goodbye(&mut self) {
-        let said = match self.registration.take() {
-            Some(registration) => registration.unregister(&self.daemon, None).unwrap_or_default(),
-            None => Vec::new(),
-        };
+        let all = self.also.take().into_iter().chain(self.registration.take());
+        let said: Vec<_> =
+            all.flat_map(|one| one.unregister(&self.daemon, None).unwrap_or_default()).collect();
         for one in &said {
             let _ = one.recv_async().await;
         }

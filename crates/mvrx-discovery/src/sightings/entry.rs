@@ -47,6 +47,7 @@ impl Entry {
             station: None,
             station_name: None,
             group: None,
+            also_in: Vec::new(),
             addresses: Vec::new(),
             instance: None,
             ours: None,
@@ -81,6 +82,15 @@ impl Entry {
     /// What its names add up to.
     pub(super) fn sighting(&self, key: &SightingKey, limits: &Limits, networks: &[LocalNetwork]) -> Sighting {
         let told_by = self.sources.iter().find(|source| source.names_its_group()).or(self.sources.first());
+        let group = told_by.map(|source| source.name.group.clone());
+        let mut also_in: Vec<String> = Vec::new();
+        // A name that is the group alone may be that of a station, or outdated: where there is a better one it tells no further group.
+        for source in self.sources.iter().filter(|source| source.name.shape != InstanceShape::GroupOnly) {
+            if group.as_ref() != Some(&source.name.group) && !also_in.contains(&source.name.group) {
+                also_in.push(source.name.group.clone());
+            }
+        }
+        also_in.sort_unstable();
         let station_name = self.sources.iter().find_map(|source| source.txt.station_name.clone());
         // They were sorted out when they were heard; here they are only brought in order again.
         let all = self.sources.iter().flat_map(|source| source.addresses.iter().copied());
@@ -90,7 +100,8 @@ impl Entry {
             key: key.clone(),
             station: self.sources.first().and_then(|source| source.txt.station),
             station_name: station_name.or_else(|| told_by.and_then(|source| source.name.station.clone())),
-            group: told_by.map(|source| source.name.group.clone()),
+            group,
+            also_in,
             addresses,
             instance: told_by.map(|source| instance_of(&source.owner).to_owned()),
             ours: self.sources.first().and_then(|source| source.txt.ours),

@@ -229,7 +229,7 @@ fn our_own_announcements_are_no_sightings() {
     let mut own = heard(1, "Desk.Default");
     own.same_host = true;
     bench.sighted(&own);
-    bench.table.set_own(uuid(1), "Desk.Default", 42424, &mut bench.queue);
+    bench.table.set_own(uuid(1), &["Desk.Default"], 42424, &mut bench.queue);
     assert_eq!(bench.events(), [gone(1)], "seen before we knew that it is us");
     assert_eq!(bench.hear(&own), []);
     let mut in_part = nameless(1, "Desk.Default");
@@ -238,7 +238,7 @@ fn our_own_announcements_are_no_sightings() {
     let renamed = Observation { owner: owner("Desk (2).Default"), ..own.clone() };
     assert_eq!(bench.hear(&renamed), [], "by the responder, in a conflict");
     // A straggler of the name before this one.
-    bench.table.set_own(uuid(1), "Desk.Stage", 42424, &mut bench.queue);
+    bench.table.set_own(uuid(1), &["Desk.Stage"], 42424, &mut bench.queue);
     assert_eq!(bench.hear(&own), []);
     bench.table.withdraw_own();
     assert_eq!(bench.hear(&own), []);
@@ -250,7 +250,7 @@ fn our_uuid_on_another_host_or_port_is_told_once() {
     let here = Observation { same_host: true, ..another_host.clone() };
     for clone in [another_host, with_port(here, 1)] {
         let mut bench = bench();
-        bench.table.set_own(uuid(1), "Desk.Default", 42424, &mut bench.queue);
+        bench.table.set_own(uuid(1), &["Desk.Default"], 42424, &mut bench.queue);
         let told = bench.hear(&clone);
         let is_told = |p: &DiscoveryEvent| {
             matches!(p, DiscoveryEvent::Problem(DiscoveryProblem::OwnUuidElsewhere { .. }))
@@ -264,7 +264,7 @@ fn our_uuid_on_another_host_or_port_is_told_once() {
 #[test]
 fn another_station_under_our_name_is_a_namesake() {
     let mut bench = bench();
-    bench.table.set_own(uuid(1), "Desk.Default", 42424, &mut bench.queue);
+    bench.table.set_own(uuid(1), &["Desk.Default"], 42424, &mut bench.queue);
     let other = heard(2, "DESK.Default");
     assert_eq!(bench.table.observe(&other, 0, &mut bench.queue), Observed::Namesake);
     bench.table.withdraw_own();
@@ -376,7 +376,7 @@ proptest! {
                     let before = bench.generation - u64::from(n % 2);
                     bench.table.sweep(before, &mut bench.queue);
                 }
-                _ => bench.table.set_own(uuid(n), instance, 42424, &mut bench.queue),
+                _ => bench.table.set_own(uuid(n), &[instance], 42424, &mut bench.queue),
             }
             for event in bench.events() {
                 match event {
