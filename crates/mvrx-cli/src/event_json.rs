@@ -126,6 +126,12 @@ fn of_the_rest(event: &Event) -> (&'static str, Value) {
         Event::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),
         Event::JoinedGroup => ("joined_group", json!({})),
         Event::LeftGroup => ("left_group", json!({})),
+        Event::GroupChanged { from, to } => {
+            ("group_changed", json!({ "from": from.as_str(), "group": to.as_str() }))
+        }
+        Event::GroupNotChanged { to, why } => {
+            ("group_not_changed", json!({ "wanted": to.as_str(), "reason": why }))
+        }
         _ => ("other", json!({})),
     }
 }

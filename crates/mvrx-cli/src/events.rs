@@ -105,6 +105,12 @@ fn of_the_rest(event: &Event) -> Option<String> {
             tame(service_url)
         ),
         Event::LimitReached(limit) => format!("a limit is reached: {limit:?}"),
+        Event::GroupChanged { from, to } => {
+            format!("now in the group {}, no longer in {}", tame(to.as_str()), tame(from.as_str()))
+        }
+        Event::GroupNotChanged { to, why } => {
+            format!("the group was not changed to {}: {}", tame(to.as_str()), tame(why))
+        }
         _ => return None,
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use mvrx_message::{FileUuid, Product, Quirk, StationUuid};
+use mvrx_message::{FileUuid, GroupName, Product, Quirk, StationUuid};
 
 use crate::{ExchangeFailure, RequestId};
 
@@ -232,6 +232,20 @@ pub enum Event {
     LimitReached(LimitReached),
     /// We are in the group.
     JoinedGroup,
+    /// We are in another group, and out of the former one: stations and commits are those of the new group now.
+    GroupChanged {
+        /// The former group.
+        from: GroupName,
+        /// The new one.
+        to: GroupName,
+    },
+    /// The group was not changed; all is as it was.
+    GroupNotChanged {
+        /// Which group was wanted.
+        to: GroupName,
+        /// Why, in words.
+        why: String,
+    },
     /// We have left the group; every station that could be told was told.
     LeftGroup,
 }

@@ -149,7 +149,8 @@ impl Core {
         self.note_commits(station, &join.commits, CommitSource::Listed);
         // req: STA-10
         if product.wants_commit_after_join() {
-            let newest = self.history.visible_to(Some(station)).next_back().map(|c| c.file);
+            let history = self.history_of(Some(station));
+            let newest = history.and_then(|h| h.visible_to(Some(station)).next_back()).map(|c| c.file);
             if let Some(newest) = newest {
                 self.announce(station, newest);
             }
@@ -158,7 +159,8 @@ impl Core {
 
     fn answer_join(&mut self, conn: ConnId, to: Option<StationUuid>, product: Product, reply: Reply) {
         let most = Dialect::towards(product).most_commits();
-        let commits = if reply.ok { self.history.newest_visible_to(to, most) } else { Vec::new() };
+        let history = self.history_of(to).filter(|_| reply.ok);
+        let commits = history.map(|history| history.newest_visible_to(to, most)).unwrap_or_default();
         let ret = JoinRet {
             reply,
             provider: self.config.provider.clone(),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mvrx_message::{Commit, FileUuid, Message, Parsed, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Message, Parsed, StationUuid};
 
 use crate::{ConnId, PlaceId, RequestId};
 
@@ -33,6 +33,13 @@ pub enum Input {
     DialFailed {
         /// The connection that was not made.
         conn: ConnId,
+    },
+    /// A [`crate::Output::AdvertiseAlso`] is done.
+    AdvertisedAlso,
+    /// A [`crate::Output::AdvertiseAlso`] cannot be done.
+    NotAdvertisedAlso {
+        /// Why, in words.
+        what: String,
     },
     /// Somebody connected to us.
     Accepted {
@@ -158,6 +165,15 @@ pub enum Command {
     },
     /// A request is no longer wanted.
     Cancel(RequestId),
+    /// Another group is joined, and this one left then; [`crate::Event::GroupChanged`] or [`crate::Event::GroupNotChanged`] says how it ends.
+    ChangeGroup {
+        /// Which.
+        to: GroupName,
+        /// The commits of that group whose files lie in the store.
+        commits: Vec<Commit>,
+        /// What discovery shows of that group at the moment.
+        sightings: Vec<Sighting>,
+    },
     /// JOIN to every station again: tells our name and commits, brings theirs.
     Refresh,
     /// JOIN to one station, even one that left.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mvrx_message::{Commit, Dialect, FileUuid, Join, Leave, Message, Product, Request, StationUuid};
 
+use crate::change::Side;
 use crate::exchange::{Exchange, Purpose};
 use crate::history::is_for;
 use crate::peer::{Lane, Target};
@@ -20,6 +21,9 @@ impl Core {
         self.history.hold(commit.clone());
         if self.history.shrink_to(self.config.limits.commits) {
             self.limit(LimitReached::Commits);
+        }
+        if let Some(next) = self.next_history() {
+            next.hold(commit.clone());
         }
         // req: STA-07
         let told: Vec<StationUuid> = self
@@ -112,6 +116,7 @@ impl Core {
         match target {
             Target::Station(station) => self.peers.get_mut(&station).map(|p| &mut p.lane),
             Target::Place(place) => self.places.get_mut(&place).map(|p| &mut p.lane),
+            Target::Former(_) => None,
         }
     }
 
@@ -128,7 +133,7 @@ impl Core {
 
     /// Starts what may start: called at the end of each step.
     pub(crate) fn run_lanes(&mut self) {
-        if self.ready.is_empty() {
+        if self.ready.is_empty() && self.former.is_empty() {
             return;
         }
         let running = self.exchanges.values().filter(|e| !matches!(e.purpose, Purpose::Request(_))).count();
@@ -143,6 +148,7 @@ impl Core {
                 }
             }
         }
+        self.tell_former(free);
     }
 
     fn start_next(&mut self, target: Target) -> bool {
@@ -161,6 +167,7 @@ impl Core {
                 }
                 _ => return false,
             },
+            Target::Former(_) => return false,
         };
         if addresses.is_empty() {
             // Nowhere to send it; a sighting will bring an address, and LEAVE cannot wait for one.
@@ -276,10 +283,9 @@ impl Core {
             Purpose::Leave => {
                 (Some(Message::Leave(Leave { station: self.config.station })), self.config.timers.reply)
             }
-            Purpose::Commit(file) => (
-                self.history.entry(file).map(|e| Message::Commit(e.commit.clone())),
-                self.config.timers.reply,
-            ),
+            Purpose::Commit(file) => {
+                (self.commit_for(target, file).map(Message::Commit), self.config.timers.reply)
+            }
             Purpose::Request(request) => (self.request_message(request), self.config.timers.request_reply),
         };
         // One product reads only what its first read brings. As long as nothing tells which one this is, every other JOIN is short enough for it.
@@ -295,6 +301,11 @@ impl Core {
         }
     }
 
+    fn commit_for(&self, target: Target, file: FileUuid) -> Option<Commit> {
+        let station = if let Target::Station(station) = target { Some(station) } else { None };
+        self.history_of(station)?.entry(file).map(|e| e.commit.clone())
+    }
+
     fn send_on(&mut self, conn: ConnId, message: Message, product: Product, wait: Duration) {
         self.agenda.set(Timer::Exchange(conn), self.now + wait);
         let dialect = Dialect::towards(product);
@@ -304,6 +315,7 @@ impl Core {
     pub(crate) fn product_of(&self, target: Target) -> Product {
         match target {
             Target::Station(station) => self.peers.get(&station).map_or(Product::Other, |p| p.product),
+            Target::Former(station) => self.former.get(&station).map_or(Product::Other, |p| p.product),
             Target::Place(_) => Product::Other,
         }
     }
@@ -316,16 +328,20 @@ impl Core {
                 .get(&station)
                 .is_some_and(|peer| peer.provider.is_empty() && peer.lane.failures % 2 == 1),
             Target::Place(place) => self.places.get(&place).is_some_and(|p| p.lane.failures % 2 == 1),
+            Target::Former(_) => false,
         }
     }
 
     fn join_message(&mut self, target: Target) -> Message {
-        let station = match target {
-            Target::Station(station) => Some(station),
-            Target::Place(_) => None,
-        };
+        let station = if let Target::Station(station) = target { Some(station) } else { None };
         let most = Dialect::towards(self.product_of(target)).most_commits();
-        let commits = self.history.newest_visible_to(station, most);
+        let commits = match target {
+            // Of what is there nothing is known yet but the group.
+            Target::Place(place) if self.places.get(&place).is_some_and(|p| p.side == Side::Next) => None,
+            Target::Place(_) => Some(&self.history),
+            _ => self.history_of(station),
+        };
+        let commits = commits.map(|h| h.newest_visible_to(station, most)).unwrap_or_default();
         if let Some(peer) = station.and_then(|s| self.peers.get_mut(&s))
             && peer.membership != Membership::Member
         {
@@ -366,6 +382,7 @@ impl Core {
             lane.commits.retain(|(f, _)| *f != file);
         }
         self.queue(exchange.target);
+        self.former_told(exchange.target);
         self.check_departed();
     }
 
@@ -386,6 +403,7 @@ impl Core {
         }
         if let Target::Station(station) = exchange.target {
             self.note_failure(station, failure);
+            self.note_refusal(station, failure.to_string());
         }
         match exchange.purpose {
             Purpose::Join => self.join_failed(exchange.target),
@@ -397,6 +415,7 @@ impl Core {
         }
         self.give_up_if_gone(exchange.target);
         self.queue(exchange.target);
+        self.former_told(exchange.target);
         self.check_departed();
     }
 
@@ -419,6 +438,7 @@ impl Core {
         match target {
             Target::Station(station) => self.membership(station, MembershipEvent::JoinFailed),
             Target::Place(_) => self.pause_lane(target),
+            Target::Former(_) => {}
         }
     }
 
@@ -482,7 +502,7 @@ impl Core {
 
 fn retry_timer(target: Target) -> Timer {
     match target {
-        Target::Station(station) => Timer::RetryStation(station),
+        Target::Station(station) | Target::Former(station) => Timer::RetryStation(station),
         Target::Place(place) => Timer::RetryPlace(place),
     }
 }

@@ -36,6 +36,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod change;
 mod config;
 mod event;
 mod exchange;
@@ -55,6 +56,7 @@ mod sightings;
 mod step;
 mod timer;
 
+pub use change::{ChangeAction, ChangeEvent, ChangePhase};
 pub use config::{Config, Limits};
 pub use event::{CommitSource, Event, LimitReached, RequestFailure};
 pub use exchange::{ExchangeAction, ExchangeEvent, ExchangeFailure, ExchangePhase};

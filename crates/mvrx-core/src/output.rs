@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use mvrx_message::{Commit, Dialect, FileUuid, Message};
+use mvrx_message::{Commit, Dialect, FileUuid, GroupName, Message};
 
 use crate::Event;
 
@@ -83,10 +83,18 @@ pub enum Output {
         /// This connection.
         conn: ConnId,
     },
-    /// Announce us in discovery under this name; replaces what was announced before.
+    /// Announce us in discovery under this name, in [`crate::Config::group`] alone; replaces what was announced before.
     Advertise {
         /// Our StationName.
         station_name: String,
+    },
+    /// Announce us in discovery in a second group too, beside the first, until the next `Advertise` or `Withdraw`.
+    /// [`crate::Input::AdvertisedAlso`] or [`crate::Input::NotAdvertisedAlso`] answers.
+    AdvertiseAlso {
+        /// Our StationName.
+        station_name: String,
+        /// The second group.
+        group: GroupName,
     },
     /// Take back what is announced in discovery.
     Withdraw,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mvrx_message::{FileUuid, MvrVersion, Product, QuirkSet, StationUuid};
 
+use crate::change::Side;
 use crate::{ConnId, Membership, PlaceId};
 
 /// A station as the application sees it.
@@ -37,6 +38,8 @@ pub(crate) enum Target {
     Station(StationUuid),
     /// Somebody whose StationUUID the JOIN_RET will tell.
     Place(PlaceId),
+    /// A station of a group that we left.
+    Former(StationUuid),
 }
 
 /// What is to be said to a target, and what is being said.
@@ -69,6 +72,7 @@ pub(crate) struct Peer {
     pub(crate) product: Product,
     pub(crate) version: MvrVersion,
     pub(crate) membership: Membership,
+    pub(crate) side: Side,
     pub(crate) places: BTreeMap<PlaceId, Vec<SocketAddr>>,
     /// Discovery showed it once and no longer does.
     pub(crate) vanished: bool,
@@ -90,13 +94,14 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(membership: Membership) -> Self {
+    pub(crate) fn new(membership: Membership, side: Side) -> Self {
         Self {
             name: String::new(),
             provider: String::new(),
             product: Product::Other,
             version: MvrVersion { major: 0, minor: 0 },
             membership,
+            side,
             places: BTreeMap::new(),
             vanished: false,
             good: None,
@@ -159,6 +164,7 @@ impl Peer {
 /// A sighting without a StationUUID, or the station that one turned out to be.
 #[derive(Debug)]
 pub(crate) struct Place {
+    pub(crate) side: Side,
     pub(crate) station: Option<StationUuid>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) lane: Lane,

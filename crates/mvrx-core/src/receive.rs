@@ -58,7 +58,7 @@ impl Core {
         let fits = |target: Target, dialed: SocketAddr| match (said, target) {
             (Some(said), Target::Station(station)) => said == station,
             (None, Target::Station(station)) => self.peers.get(&station).is_some_and(|p| p.may_be_at(ip)),
-            (_, Target::Place(_)) => dialed.ip() == ip,
+            (_, Target::Place(_) | Target::Former(_)) => dialed.ip() == ip,
         };
         self.exchanges
             .iter()
@@ -103,7 +103,7 @@ impl Core {
 
     fn on_join_ret(&mut self, conn: ConnId, target: Target, address: SocketAddr, ret: &JoinRet, open: bool) {
         let expected = match target {
-            Target::Station(station) => Some(station),
+            Target::Station(station) | Target::Former(station) => Some(station),
             Target::Place(_) => None,
         };
         let Some(found) = ret.station.or(expected) else {
@@ -122,12 +122,12 @@ impl Core {
         if let Target::Place(place) = target {
             if let Some(known) = self.places.get_mut(&place) {
                 known.station = Some(found);
-                let addresses = known.addresses.clone();
-                if found != self.config.station
-                    && self.make_peer(found, &ret.station_name)
-                    && let Some(peer) = self.peers.get_mut(&found)
-                {
-                    peer.places.insert(place, addresses);
+                let (addresses, side) = (known.addresses.clone(), known.side);
+                if found != self.config.station && self.make_peer(found, &ret.station_name) {
+                    self.put_on(side, found);
+                    if let Some(peer) = self.peers.get_mut(&found) {
+                        peer.places.insert(place, addresses);
+                    }
                 }
             }
             self.answered(found, address);
@@ -171,6 +171,7 @@ impl Core {
         self.learn(station, (&ret.provider, ret.product()), &ret.station_name, ret.version);
         if !ret.reply.ok {
             self.event(Event::JoinRefused { station, message: ret.reply.message.clone() });
+            self.note_refusal(station, refusal(&ret.reply));
             if let Some(peer) = self.peers.get_mut(&station) {
                 // The exchange itself succeeded, so its own count of failures began anew; the pauses still grow.
                 peer.refusals = peer.refusals.saturating_add(1);
@@ -213,18 +214,19 @@ impl Core {
         for commit in commits {
             let ours = commit.station == Some(self.config.station);
             if !is_for(commit, Some(self.config.station))
-                || (ours && self.history.entry(commit.file).is_none())
+                || (ours && self.history_of(Some(from)).is_none_or(|h| h.entry(commit.file).is_none()))
             {
                 continue;
             }
-            match self.history.note(commit, from, source) {
+            let Some(history) = self.history_of_mut(from) else { return };
+            match history.note(commit, from, source) {
                 Noted::New => self.event(Event::CommitSeen { file: commit.file, from, source }),
                 Noted::Known | Noted::Contradicts => {}
             }
         }
-        if self.history.len() > self.config.limits.commits
-            && self.history.shrink_to(self.config.limits.commits)
-        {
+        let limit = self.config.limits.commits;
+        let shrunk = self.history_of_mut(from).is_some_and(|h| h.len() > limit && h.shrink_to(limit));
+        if shrunk {
             self.limit(LimitReached::Commits);
         }
     }

@@ -99,7 +99,7 @@ impl Core {
 
     fn send_newest(&mut self, conn: ConnId, address: SocketAddr) {
         let asker = self.inbound.get(&conn).and_then(|i| i.station).or(self.only_station_at(address.ip()));
-        let newest = self.history.visible_to(asker).next_back().map(|c| c.file);
+        let newest = self.history_of(asker).and_then(|h| h.visible_to(asker).next_back()).map(|c| c.file);
         match newest {
             Some(file) => self.send_file(conn, file),
             None => self.refuse_request(conn, None, address, "this station has committed nothing yet"),
@@ -111,7 +111,9 @@ impl Core {
     /// A REQUEST does not say who asks. Where no other message on the connection told, every station that may be at the source address
     /// counts: a file for one of them is given, since its FileUUID is random and was told to nobody else.
     fn may_have(&self, conn: ConnId, address: SocketAddr, file: FileUuid) -> bool {
-        let Some(entry) = self.history.entry(file).filter(|e| e.held) else { return false };
+        // A FileUUID is told to nobody but those of its group, so who names it is one of them.
+        let entry = self.histories().filter_map(|history| history.entry(file)).find(|e| e.held);
+        let Some(entry) = entry else { return false };
         if let Some(station) = self.inbound.get(&conn).and_then(|i| i.station) {
             return is_for(&entry.commit, Some(station));
         }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use mvrx_message::StationUuid;
 
+use crate::change::Side;
 use crate::peer::{Lane, Peer, Place, Target};
 use crate::{
     Core, Event, LimitReached, Membership, MembershipAction, MembershipEvent, Output, PlaceId, Presence,
@@ -15,14 +16,14 @@ use crate::{
 
 impl Core {
     pub(crate) fn on_sighted(&mut self, mut sighting: Sighting) {
-        let ours = sighting.group.as_deref().is_none_or(|group| group == self.config.group.as_str());
-        if ours && sighting.station == Some(self.config.station) {
+        let side = self.side_of(sighting.group.as_deref());
+        if side.is_some() && sighting.station == Some(self.config.station) {
             let name = sighting.station_name.as_deref().unwrap_or_default();
             self.note_own_uuid(name, sighting.addresses.first().copied());
         }
-        if !ours || sighting.station == Some(self.config.station) {
+        let Some(side) = side.filter(|_| sighting.station != Some(self.config.station)) else {
             return self.on_vanished(sighting.place);
-        }
+        };
         sighting.addresses.truncate(self.config.limits.addresses);
         let before = self.places.get(&sighting.place).and_then(|place| place.station);
         match sighting.station {
@@ -32,9 +33,9 @@ impl Core {
                 {
                     self.on_vanished(sighting.place);
                 }
-                self.sighted_station(station, sighting);
+                self.sighted_station(station, sighting, side);
             }
-            None => self.sighted_place(sighting),
+            None => self.sighted_place(sighting, side),
         }
     }
 
@@ -46,14 +47,15 @@ impl Core {
         }
     }
 
-    fn sighted_station(&mut self, station: StationUuid, sighting: Sighting) {
+    fn sighted_station(&mut self, station: StationUuid, sighting: Sighting, side: Side) {
         let Sighting { place, addresses, station_name, .. } = sighting;
         if !self.make_peer(station, station_name.as_deref().unwrap_or_default()) {
             return;
         }
-        if !self.make_place(place, Some(station), addresses.clone()) {
+        if !self.make_place(place, Some(station), addresses.clone(), side) {
             return;
         }
+        let told_anew = self.put_on(side, station);
         let Some(peer) = self.peers.get_mut(&station) else { return };
         if std::mem::take(&mut peer.vanished) && peer.membership == Membership::Left {
             // Its goodbye came before its LEAVE: it has started anew all the same.
@@ -67,7 +69,7 @@ impl Core {
             // It listens elsewhere now: probably a new process.
             peer.good = None;
         }
-        let news = before.as_ref() != Some(&addresses);
+        let news = before.as_ref() != Some(&addresses) || told_anew;
         self.agenda.clear(Timer::Unseen(station));
         if news {
             peer.lane.failures = 0;
@@ -76,18 +78,23 @@ impl Core {
         }
     }
 
-    fn sighted_place(&mut self, sighting: Sighting) {
+    fn sighted_place(&mut self, sighting: Sighting, side: Side) {
         let Sighting { place, addresses, .. } = sighting;
         if let Some(station) = self.places.get(&place).and_then(|p| p.station) {
             if let Some(known) = self.places.get_mut(&place) {
                 known.addresses.clone_from(&addresses);
+                known.side = side;
             }
+            let told_anew = self.put_on(side, station);
             if let Some(peer) = self.peers.get_mut(&station) {
                 peer.places.insert(place, addresses);
             }
+            if told_anew {
+                self.membership(station, MembershipEvent::Sighted);
+            }
             return;
         }
-        if self.make_place(place, None, addresses) {
+        if self.make_place(place, None, addresses, side) {
             self.want_join(Target::Place(place));
         }
     }
@@ -100,7 +107,8 @@ impl Core {
         if self.peers.len() >= self.config.limits.stations && !self.evict() {
             return false;
         }
-        let mut peer = Peer::new(Membership::Sighted);
+        self.is_no_longer_former(station);
+        let mut peer = Peer::new(Membership::Sighted, self.side_of_newcomers());
         name.clone_into(&mut peer.name);
         self.peers.insert(station, peer);
         self.event(Event::StationSighted { station, name: name.to_owned() });
@@ -144,8 +152,10 @@ impl Core {
         place: PlaceId,
         station: Option<StationUuid>,
         addresses: Vec<SocketAddr>,
+        side: Side,
     ) -> bool {
         if let Some(known) = self.places.get_mut(&place) {
+            known.side = side;
             known.addresses = addresses;
             known.station = station.or(known.station);
             return true;
@@ -155,7 +165,7 @@ impl Core {
             self.limit(LimitReached::Places);
             return false;
         }
-        self.places.insert(place, Place { station, addresses, lane: Lane::default() });
+        self.places.insert(place, Place { side, station, addresses, lane: Lane::default() });
         true
     }
 
@@ -231,6 +241,9 @@ impl Core {
         }
         self.agenda.clear(Timer::Unseen(station));
         self.history.forget_holder(station);
+        if let Some(next) = self.next_history() {
+            next.forget_holder(station);
+        }
         self.event(Event::StationLost { station });
     }
 

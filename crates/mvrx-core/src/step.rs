@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
 
+use crate::change::{Change, ChangeEvent, Former};
 use crate::exchange::Exchange;
 use crate::fetch::Fetch;
 use crate::history::History;
@@ -28,6 +29,9 @@ pub struct Core {
     pub(crate) inbound: BTreeMap<ConnId, Inbound>,
     pub(crate) fetches: BTreeMap<RequestId, Fetch>,
     pub(crate) history: History,
+    pub(crate) change: Option<Change>,
+    /// Stations of a group that we left, to be told so.
+    pub(crate) former: BTreeMap<StationUuid, Former>,
     pub(crate) ready: VecDeque<Target>,
     pub(crate) agenda: Agenda,
     pub(crate) limits_told: Vec<LimitReached>,
@@ -67,6 +71,8 @@ impl Core {
             inbound: BTreeMap::new(),
             fetches: BTreeMap::new(),
             history: History::default(),
+            change: None,
+            former: BTreeMap::new(),
             ready: VecDeque::new(),
             agenda: Agenda::default(),
             limits_told: Vec::new(),
@@ -85,6 +91,7 @@ impl Core {
             self.on_timer(timer);
         }
         self.on_input(input);
+        self.run_change();
         self.run_lanes();
         self.run_fetches();
         Outputs { queue: &mut self.out }
@@ -156,6 +163,8 @@ impl Core {
             Input::Vanished { place } => self.on_vanished(place),
             Input::Dialed { conn } => self.on_dialed(conn),
             Input::DialFailed { conn } => self.on_dial_failed(conn),
+            Input::AdvertisedAlso => self.on_advertised_also(),
+            Input::NotAdvertisedAlso { what } => self.on_not_advertised_also(&what),
             Input::Accepted { conn, peer } => self.on_accepted(conn, peer),
             Input::Received { conn, parsed } => self.on_received(conn, &parsed),
             Input::Malformed { conn, what } => self.on_malformed(conn, what),
@@ -179,6 +188,7 @@ impl Core {
             Command::Refresh => self.refresh(),
             Command::Join(station) => self.join_asked(station),
             Command::Rename(name) => self.rename(name),
+            Command::ChangeGroup { to, commits, sightings } => self.change_group(to, commits, sightings),
             Command::Leave => self.leave(),
             Command::Rejoin => self.start(),
             Command::Reannounce => self.reannounce(),
@@ -196,6 +206,7 @@ impl Core {
             Timer::Holder(_) => {}
             Timer::Refresh => self.refresh(),
             Timer::Departure => self.departed(),
+            Timer::Change => self.on_change_deadline(),
         }
     }
 
@@ -221,6 +232,7 @@ impl Core {
             }
             return;
         }
+        self.conclude(ChangeEvent::LeftGroup);
         self.presence = Presence::Leaving;
         self.agenda.clear(Timer::Refresh);
         if self.config.advertise {
@@ -247,7 +259,7 @@ impl Core {
     /// Ends the leaving once no LEAVE is under way or waiting.
     pub(crate) fn check_departed(&mut self) {
         let busy = |peer: &Peer| peer.lane.leave || peer.lane.running.is_some();
-        if self.presence == Presence::Leaving && !self.peers.values().any(busy) {
+        if self.presence == Presence::Leaving && self.former.is_empty() && !self.peers.values().any(busy) {
             self.departed();
         }
     }
@@ -255,6 +267,7 @@ impl Core {
     fn departed(&mut self) {
         self.agenda.clear(Timer::Departure);
         self.presence = Presence::Absent;
+        self.drop_former();
         let stations: Vec<StationUuid> = self.peers.keys().copied().collect();
         for station in stations {
             self.stop_lane(Target::Station(station));
@@ -270,7 +283,7 @@ impl Core {
     }
 
     /// Whether a station may believe us to be one of its group: it took our JOIN, sent us its own, or has one of ours to answer.
-    fn counts_us(&self, station: StationUuid) -> bool {
+    pub(crate) fn counts_us(&self, station: StationUuid) -> bool {
         self.peers.get(&station).is_some_and(|peer| {
             let asked = peer.lane.running.and_then(|conn| self.exchanges.get(&conn));
             peer.membership == Membership::Member
@@ -307,10 +320,13 @@ impl Core {
         }
     }
 
-    fn advertise(&mut self) {
+    pub(crate) fn advertise(&mut self) {
         if self.config.advertise {
             let station_name = self.config.station_name.clone();
             self.out.push_back(Output::Advertise { station_name });
+            if let Some(to) = self.changing_to().cloned() {
+                self.advertise_also(to);
+            }
         }
     }
 
@@ -335,7 +351,7 @@ impl Core {
     /// Whether our store has a file.
     #[must_use]
     pub fn holds(&self, file: FileUuid) -> bool {
-        self.history.entry(file).is_some_and(|e| e.held)
+        self.histories().filter_map(|history| history.entry(file)).any(|e| e.held)
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Timer {
     Refresh,
     /// Our leaving the group ends now, answered or not.
     Departure,
+    /// Our change of group is decided now, whoever has answered.
+    Change,
 }
 
 /// How long each thing may take. All times are from the moment the wait begins.
@@ -55,6 +57,8 @@ pub struct Timers {
     pub refresh: Option<Duration>,
     /// LEAVE to everybody ends after this, answered or not.
     pub departure: Duration,
+    /// A change of group is decided after this, whoever has answered our JOIN.
+    pub change: Duration,
     /// A COMMIT that a station did not take is tried this many times in all.
     pub commit_tries: u32,
     /// A station that discovery no longer sees is given up after this many failed exchanges.
@@ -76,6 +80,7 @@ impl Default for Timers {
             holder: Duration::from_secs(10),
             refresh: None,
             departure: Duration::from_secs(2),
+            change: Duration::from_secs(10),
             commit_tries: 4,
             lost_after: 2,
         }

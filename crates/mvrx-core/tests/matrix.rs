@@ -3,7 +3,10 @@
 
 use std::fmt::{Debug, Write};
 
-use mvrx_core::{ExchangeEvent, ExchangePhase, FetchEvent, FetchPhase, Membership, MembershipEvent};
+use mvrx_core::{
+    ChangeEvent, ChangePhase, ExchangeEvent, ExchangePhase, FetchEvent, FetchPhase, Membership,
+    MembershipEvent,
+};
 
 fn matrix<S: Copy + Debug, E: Copy + Debug, A: Debug>(
     states: &[S],
@@ -30,6 +33,11 @@ fn matrix<S: Copy + Debug, E: Copy + Debug, A: Debug>(
 #[test]
 fn membership_is_as_declared() {
     insta::assert_snapshot!(matrix(&Membership::ALL, &MembershipEvent::ALL, Membership::on));
+}
+
+#[test]
+fn a_change_of_group_is_as_declared() {
+    insta::assert_snapshot!(matrix(&ChangePhase::ALL, &ChangeEvent::ALL, ChangePhase::on));
 }
 
 #[test]

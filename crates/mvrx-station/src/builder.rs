@@ -322,6 +322,8 @@ impl Builder {
             problems: HashSet::new(),
             seen: HashMap::new(),
             places: HashMap::new(),
+            shown: HashMap::new(),
+            changing: None,
             links: HashMap::new(),
             dials: HashMap::new(),
             arrived: HashMap::new(),

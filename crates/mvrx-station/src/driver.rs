@@ -7,15 +7,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mvrx_core::{Command, ConnId, Core, Event, Input, Output, PlaceId, RequestFailure, RequestId, Sighting};
+use mvrx_core::{Command, ConnId, Core, Event, Input, Output, PlaceId, RequestFailure, RequestId};
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
-use mvrx_message::{Commit, FileUuid};
-use mvrx_store::{Pending, Store};
+use mvrx_message::{Commit, FileUuid, GroupName};
+use mvrx_store::{ListError, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, Transport};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::change::{self, Changing, Shown};
 use crate::commit::{self, CommitError};
 use crate::connection::{Job, Link, Receive, Report};
 use crate::events::Told;
@@ -38,6 +39,7 @@ pub(crate) enum Order {
         end: oneshot::Sender<Result<Fetched, RequestFailure>>,
     },
     Cancel(RequestId),
+    ChangeGroup(GroupName, change::Told),
     Stations(oneshot::Sender<Vec<StationInfo>>),
     Commits(oneshot::Sender<Vec<CommitInfo>>),
     Stop(oneshot::Sender<()>),
@@ -51,6 +53,7 @@ pub(crate) enum Done {
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Exported(ConnId, Option<Commit>),
     Kept(RequestId, Result<(), String>),
+    Listed(Result<Vec<StoredCommit>, ListError>),
 }
 
 pub(crate) struct Driver {
@@ -66,6 +69,9 @@ pub(crate) struct Driver {
     pub(crate) problems: HashSet<String>,
     pub(crate) seen: HashMap<FileUuid, SystemTime>,
     pub(crate) places: HashMap<SightingKey, PlaceId>,
+    /// Bounded by discovery's own limit.
+    pub(crate) shown: HashMap<PlaceId, Shown>,
+    pub(crate) changing: Option<Changing>,
     pub(crate) links: HashMap<ConnId, Link>,
     pub(crate) dials: HashMap<ConnId, AbortHandle>,
     pub(crate) arrived: HashMap<RequestId, Box<dyn Pending>>,
@@ -115,7 +121,7 @@ impl Driver {
         self.started.elapsed()
     }
 
-    fn step(&mut self, input: Input) {
+    pub(crate) fn step(&mut self, input: Input) {
         let now = self.now();
         // The outputs are few; carrying them out needs the whole driver.
         let outputs: Vec<Output> = self.core.step(now, input).collect();
@@ -133,6 +139,7 @@ impl Driver {
                 self.step(Input::Command(command));
             }
             Some(Order::Cancel(request)) => self.step(Input::Command(Command::Cancel(request))),
+            Some(Order::ChangeGroup(to, told)) => self.change_group(to, told),
             Some(Order::Stations(reply)) => {
                 let _ = reply.send(self.core.stations().map(|view| StationInfo::of(&view)).collect());
             }
@@ -208,6 +215,7 @@ impl Driver {
                 }
                 self.step(Input::Exported { conn, commit });
             }
+            Done::Listed(listed) => self.begin_change(listed),
             Done::Kept(request, Ok(())) => self.step(Input::Kept { request }),
             Done::Kept(request, Err(what)) => self.step(Input::KeepFailed { request, what }),
         }
@@ -215,18 +223,10 @@ impl Driver {
 
     fn on_discovery(&mut self, event: Option<DiscoveryEvent>) {
         match event {
-            Some(DiscoveryEvent::Sighted(sighting)) => {
-                let place = self.place(&sighting.key);
-                self.step(Input::Sighted(Sighting {
-                    place,
-                    station: sighting.station,
-                    station_name: sighting.station_name,
-                    group: sighting.group,
-                    addresses: sighting.addresses,
-                }));
-            }
+            Some(DiscoveryEvent::Sighted(sighting)) => self.sighted(sighting),
             Some(DiscoveryEvent::Vanished { key }) => {
                 if let Some(place) = self.places.remove(&key) {
+                    self.shown.remove(&place);
                     self.step(Input::Vanished { place });
                 }
             }
@@ -245,7 +245,7 @@ impl Driver {
         }
     }
 
-    fn place(&mut self, key: &SightingKey) -> PlaceId {
+    pub(crate) fn place(&mut self, key: &SightingKey) -> PlaceId {
         if let Some(place) = self.places.get(key) {
             return *place;
         }
@@ -307,6 +307,7 @@ impl Driver {
                 }
             }
             Output::Advertise { station_name } => self.advertise(station_name),
+            Output::AdvertiseAlso { station_name, group } => self.advertise_also(station_name, group),
             Output::Withdraw => self.discovery.withdraw(),
             Output::Suspect { place } => {
                 if let Some(key) = self.key(place) {
@@ -363,6 +364,7 @@ impl Driver {
             Event::LeftGroup if !self.stopping.is_empty() => self.stopped = true,
             _ => {}
         }
+        self.note_change(&event);
         tracing::debug!(?event);
         // Nobody listens: fine.
         let _ = self.events.send(Told::Seen(Seen { at, event }));
@@ -378,7 +380,7 @@ impl Driver {
 
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
-        let (station, group) = (self.core.config().station, self.group.clone());
+        let (station, group) = (self.core.config().station, self.group_of_commits());
         tokio::spawn(async move {
             let result = commit::import(store, draft, station, group).await;
             let _ = done.send(Done::Imported(result, told)).await;
@@ -411,14 +413,23 @@ impl Driver {
 
     /// Tells the core of the files of its group that lie in the store, so that they are listed from the first JOIN on. What
     /// belongs to another group stays there.
-    pub(crate) fn restore(&mut self, stored: Vec<mvrx_store::StoredCommit>) {
-        let mut known = HashSet::new();
+    pub(crate) fn restore(&mut self, stored: Vec<StoredCommit>) {
+        let group = self.group.clone();
+        for commit in self.of_group(&group, stored) {
+            self.step(Input::Command(Command::Restore(commit)));
+        }
+    }
+
+    /// The commits of one group.
+    pub(crate) fn of_group(&mut self, group: &str, stored: Vec<StoredCommit>) -> Vec<Commit> {
+        let (mut known, mut commits) = (HashSet::new(), Vec::new());
         for stored in stored {
-            if stored.group == self.group && known.insert(stored.commit.file) {
+            if stored.group == group && known.insert(stored.commit.file) {
                 self.seen.insert(stored.commit.file, stored.seen);
-                self.step(Input::Command(Command::Restore(stored.commit)));
+                commits.push(stored.commit);
             }
         }
+        commits
     }
 }
 

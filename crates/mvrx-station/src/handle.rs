@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use mvrx_core::{Command, CommitView, Membership, RequestId, Requested, Source, StationView};
-use mvrx_message::{Commit, FileUuid, MvrVersion, Product, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, MvrVersion, Product, StationUuid};
 use mvrx_store::Store;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::change::ChangeGroupError;
 use crate::commit::CommitError;
 use crate::driver::Order;
 use crate::events::Told;
@@ -179,6 +180,26 @@ impl Station {
     /// When the station has stopped.
     pub async fn rename(&self, name: impl Into<String>) -> Result<(), Stopped> {
         self.tell(Command::Rename(name.into())).await
+    }
+
+    /// Joins another group and leaves this one, in this order: the station is announced in both and has joined the stations of the new group
+    /// before it leaves those of the old one. Returns when the new group is joined (10 seconds at most, [`mvrx_core::Timers::change`]);
+    /// those of the old group are told after that. Stations and commits are those of the new group then; each group has its own.
+    /// Requests under way end with [`mvrx_core::RequestFailure::LeftGroup`]. Dropping the future does not stop it.
+    ///
+    /// A group in which nobody is seen is begun. Names are as [`Builder::group`] takes them.
+    ///
+    /// # Errors
+    /// When the new group cannot be announced, or stations are there and none took our JOIN: the station stays in the old group then,
+    /// nothing is changed there.
+    pub async fn change_group(&self, group: impl Into<String>) -> Result<(), ChangeGroupError> {
+        let group = group.into();
+        let to = GroupName::join(&group);
+        let to = to.map_err(|error| ChangeGroupError::GroupName { group, error })?;
+        let (told, ended) = oneshot::channel();
+        let order = Order::ChangeGroup(to, told);
+        self.shared.orders.send(order).await.map_err(|_| ChangeGroupError::Stopped)?;
+        ended.await.unwrap_or(Err(ChangeGroupError::Stopped))
     }
 
     /// Leaves the group; the station stays running and can [`Station::rejoin`].

@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod change;
 mod commit;
 mod connection;
 mod driver;
@@ -37,6 +38,7 @@ mod identity;
 mod transfer;
 
 pub use builder::{Builder, StartError};
+pub use change::ChangeGroupError;
 pub use commit::CommitError;
 pub use events::{Events, Heard, Seen, SessionSeen};
 pub use export::{CommitDraft, Exporter};

@@ -386,7 +386,7 @@ proptest! {
                         known.insert(sighting.key.clone(), sighting);
                     }
                     DiscoveryEvent::Vanished { key } => prop_assert!(known.remove(&key).is_some(), "{} was not there", key),
-                    DiscoveryEvent::Problem(_) => {}
+                    _ => {}
                 }
             }
             prop_assert!(known.len() <= 4);

@@ -27,7 +27,7 @@ use crate::driver::{Order, sleep_until};
 use crate::events::Told;
 use crate::handle::{CommitInfo, StationInfo};
 use crate::transfer::{Fetched, Progress};
-use crate::{CommitDraft, Exporter};
+use crate::{ChangeGroupError, CommitDraft, Exporter};
 
 /// What the driver's own tasks tell it.
 #[derive(Debug)]
@@ -170,6 +170,10 @@ impl HostDriver {
                     let _ = requested.end.send(Err(RequestFailure::Cancelled));
                 }
                 self.step(Input::Command(Command::Cancel(request)));
+            }
+            Some(Order::ChangeGroup(_, told)) => {
+                // Who asked may have stopped waiting.
+                let _ = told.send(Err(ChangeGroupError::NotInTcpMode));
             }
             Some(Order::Stations(reply)) => {
                 let stations = self.host.stations().map(|view| StationInfo::of_session(&view)).collect();
