@@ -22,20 +22,26 @@
 use std::io::{Read, Seek};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 pub use self::groups::Group;
 pub use self::members::{ChangedMember, MemberDiff, RenamedMember};
 pub use self::scene::SceneChange;
+use self::shape::Shapes;
 pub use self::text::Stat;
 use crate::check::ObjectName;
+use crate::gdtf::BreakFootprint;
 use crate::mvr::MvrFile;
 use crate::scene::{Address, Object, Scene};
 
 mod compare;
+mod device;
 mod groups;
 mod members;
 mod pairs;
+mod places;
 mod scene;
+mod shape;
 mod text;
 
 /// What changed from one revision to the next.
@@ -50,7 +56,8 @@ pub struct Diff {
     pub counts: Counts,
     /// Equal edits, most frequent first.
     pub groups: Vec<Group>,
-    /// Every object that was added, removed or changed: in the order of the new file, then the removed ones.
+    /// Every object that was added, removed or changed, the most dangerous first: removed, with a new UUID, another device, re-addressed,
+    /// added, renumbered, moved, turned, then the rest; each in the order of the file.
     pub objects: Vec<ObjectDiff>,
     /// What changed beside the objects.
     pub scene: Vec<SceneChange>,
@@ -69,12 +76,22 @@ pub struct Counts {
     pub moved: usize,
     /// Moved only because what they are part of was moved.
     pub moved_with_parent: usize,
-    /// Turned by themselves, or scaled.
+    /// Turned by themselves.
     pub rotated: usize,
-    /// With other addresses.
+    /// Turned only because what they are part of was turned.
+    pub rotated_with_parent: usize,
+    /// Mirrored, or no longer.
+    pub mirrored: usize,
+    /// With another size.
+    pub scaled: usize,
+    /// With other addresses, DMX or network.
     pub readdressed: usize,
     /// With another GDTF or mode.
     pub device_changed: usize,
+    /// With a GDTF of the same name and other content.
+    pub device_file_changed: usize,
+    /// That occupy another number of slots.
+    pub footprint_changed: usize,
     /// With another fixture ID, unit number or custom ID.
     pub renumbered: usize,
     /// With another name.
@@ -149,12 +166,49 @@ pub enum Change {
         /// Only because what it is part of moved.
         with_parent: bool,
     },
+    /// Its UUID is another one; see [`ObjectDiff::matched_by`]. A console that knows objects by UUID takes it for a new one.
+    Identity {
+        /// Before; `None` when there was none that can be read.
+        from: Option<Uuid>,
+        /// Now; `None` when there is none that can be read.
+        to: Option<Uuid>,
+    },
     /// It is turned in the world.
     Rotated {
-        /// By how much.
+        /// By how much, from 0 to 180.
         degrees: f64,
+        /// About which axis of the world, right-handed; its length is 1.
+        axis: [f64; 3],
         /// Only because what it is part of was turned.
         with_parent: bool,
+    },
+    /// It is a mirror image of what it was.
+    Mirrored {
+        /// Along which of its own axes; what remains is told as a turn.
+        along: Axis,
+        /// Only because what it is part of was mirrored.
+        with_parent: bool,
+    },
+    /// The GDTF of this name has other content.
+    DeviceFile {
+        /// Its `GDTFSpec`.
+        gdtf: String,
+    },
+    /// It occupies another number of slots.
+    Footprint {
+        /// Before; `None` when unknown.
+        from: Option<Vec<BreakFootprint>>,
+        /// Now; `None` when unknown.
+        to: Option<Vec<BreakFootprint>>,
+    },
+    /// A network interface has other addresses.
+    Network {
+        /// Which, by its geometry.
+        interface: String,
+        /// Before; `None` when it was not set.
+        from: Option<String>,
+        /// Now; `None` when it is not set.
+        to: Option<String>,
     },
     /// Its size changed.
     Scaled {
@@ -182,6 +236,18 @@ pub enum Change {
         /// Its name.
         element: String,
     },
+}
+
+/// An axis of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Axis {
+    /// The first.
+    X,
+    /// The second.
+    Y,
+    /// The third.
+    Z,
 }
 
 /// One break that starts elsewhere.
@@ -243,14 +309,15 @@ impl Diff {
     /// Compares two opened files.
     pub fn between<A: Read + Seek, B: Read + Seek>(old: &MvrFile<A>, new: &MvrFile<B>) -> Self {
         let pairs = pairs::Pairs::of(old.scene(), new.scene());
-        let objects = compare::objects(old, new, &pairs);
+        let (old_shapes, new_shapes) = (Shapes::of(old), Shapes::of(new));
+        let mut objects = compare::objects(old, new, &pairs, (&old_shapes, &new_shapes));
+        objects.sort_by_key(ObjectDiff::harmlessness);
         let mut counts = Counts::of(&objects);
         let both = pairs.old_of.iter().flatten().count();
         let changed = objects.iter().filter(|object| object.what == What::Changed).count();
         counts.unchanged = both - changed;
-        counts.identity_changed = pairs.renewed(old.scene(), new.scene());
         let members = MemberDiff::between(old.archive(), new.archive());
-        let scene = scene::changes(old.scene(), new.scene());
+        let scene = scene::changes(old.scene(), new.scene(), (&old_shapes, &new_shapes));
         let groups = groups::of(&objects, old.scene(), new.scene());
         let sentence = text::sentence(&counts, &scene, &members);
         Self { schema: 1, sentence, counts, groups, objects, scene, members }
@@ -258,10 +325,7 @@ impl Diff {
 
     /// Whether nothing differs: no object, nothing else in the scene, and no member but the way the root file is written.
     pub fn is_same(&self) -> bool {
-        self.objects.is_empty()
-            && self.scene.is_empty()
-            && self.counts.identity_changed == 0
-            && self.members.is_same()
+        self.objects.is_empty() && self.scene.is_empty() && self.members.is_same()
     }
 }
 
@@ -281,9 +345,18 @@ impl ObjectDiff {
         self.changes.iter().any(|change| matches!(change, Change::Moved { with_parent: false, .. }))
     }
 
-    /// Whether it has other addresses.
+    /// Whether it has other addresses, DMX or network.
     pub fn is_readdressed(&self) -> bool {
-        self.changes.iter().any(|change| matches!(change, Change::Readdressed { .. }))
+        self.changes.iter().any(Change::is_address)
+    }
+
+    /// What can hurt most in a show has the least number.
+    fn harmlessness(&self) -> u8 {
+        match self.what {
+            What::Removed => 0,
+            What::Added => 4,
+            What::Changed => self.changes.iter().map(Change::harmlessness).min().unwrap_or(u8::MAX),
+        }
     }
 }
 
@@ -305,17 +378,20 @@ impl Counts {
         let own_move = any(|change| matches!(change, Change::Moved { with_parent: false, .. }));
         self.moved += own_move;
         self.moved_with_parent += any(|change| matches!(change, Change::Moved { with_parent: true, .. }));
-        self.rotated += any(|change| {
-            matches!(change, Change::Rotated { with_parent: false, .. } | Change::Scaled { .. })
-        });
-        self.readdressed += any(|change| matches!(change, Change::Readdressed { .. }));
+        self.rotated += any(|change| matches!(change, Change::Rotated { with_parent: false, .. }));
+        self.rotated_with_parent += any(|change| matches!(change, Change::Rotated { with_parent: true, .. }));
+        self.mirrored += any(|change| matches!(change, Change::Mirrored { .. }));
+        self.scaled += any(|change| matches!(change, Change::Scaled { .. }));
+        self.readdressed += any(Change::is_address);
+        self.identity_changed += any(|change| matches!(change, Change::Identity { .. }));
+        self.device_file_changed += any(|change| matches!(change, Change::DeviceFile { .. }));
+        self.footprint_changed += any(|change| matches!(change, Change::Footprint { .. }));
         self.device_changed += any(|change| change.aspect().is_some_and(Aspect::is_device));
         self.renumbered += any(|change| change.aspect().is_some_and(Aspect::is_number));
         self.renamed += any(|change| change.aspect() == Some(Aspect::Name));
         self.regrouped += any(|change| change.aspect().is_some_and(Aspect::is_group));
         self.otherwise += any(|change| match change {
             Change::Element { .. } => true,
-            Change::Rotated { with_parent, .. } => *with_parent,
             other => other.aspect().is_some_and(Aspect::is_other),
         });
     }
@@ -324,6 +400,24 @@ impl Counts {
 impl Change {
     fn aspect(&self) -> Option<Aspect> {
         if let Self::Value { aspect, .. } = self { Some(*aspect) } else { None }
+    }
+
+    fn is_address(&self) -> bool {
+        matches!(self, Self::Readdressed { .. } | Self::Network { .. })
+    }
+
+    fn harmlessness(&self) -> u8 {
+        match self {
+            Self::Identity { .. } => 1,
+            Self::DeviceFile { .. } | Self::Footprint { .. } => 2,
+            Self::Readdressed { .. } | Self::Network { .. } => 3,
+            Self::Value { aspect, .. } if aspect.is_device() => 2,
+            Self::Value { aspect, .. } if aspect.is_number() => 5,
+            Self::Moved { with_parent: false, .. } => 6,
+            Self::Rotated { with_parent: false, .. } | Self::Mirrored { .. } | Self::Scaled { .. } => 7,
+            Self::Value { .. } | Self::Element { .. } => 8,
+            Self::Moved { .. } | Self::Rotated { .. } => 9,
+        }
     }
 }
 

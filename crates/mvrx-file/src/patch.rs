@@ -38,11 +38,16 @@ pub(crate) struct Run {
 impl Devices {
     /// Reads every GDTF that an object refers to.
     pub(crate) fn read<R: Read + Seek>(file: &MvrFile<R>) -> Self {
+        Self::read_some(file, |_| true)
+    }
+
+    /// Reads only those that are wanted.
+    pub(crate) fn read_some<R: Read + Seek>(file: &MvrFile<R>, wanted: impl Fn(&str) -> bool) -> Self {
         let mut types = HashMap::new();
         let mut left = file.limits().inflated_bytes;
         for object in &file.scene().objects {
             let spec = &object.gdtf_spec;
-            if spec.is_empty() || types.contains_key(spec) {
+            if spec.is_empty() || types.contains_key(spec) || !wanted(spec) {
                 continue;
             }
             let device = match file.device_member(spec) {

@@ -171,7 +171,9 @@ fn mark_of(change: &crate::diff::ObjectDiff) -> (Mark, Vec<String>) {
     for one in &change.changes {
         match one {
             Change::Moved { from, .. } => mark.moved_from = Some(from.map(|metres| metres * 1000.0)),
-            Change::Readdressed { .. } => mark.readdressed = true,
+            Change::Readdressed { .. } | Change::Network { .. } => mark.readdressed = true,
+            // Every object of an export that makes new UUIDs would be marked.
+            Change::Identity { .. } => {}
             _ => mark.otherwise = true,
         }
     }

@@ -5,31 +5,24 @@ use std::io::{Read, Seek};
 
 use uuid::Uuid;
 
+use super::device::DeviceTypes;
 use super::pairs::Pairs;
+use super::places::Places;
+use super::shape::{self, Shapes};
 use super::{Aspect, BreakChange, Change, MatchedBy, ObjectDiff, What};
 use crate::check::ObjectName;
 use crate::mvr::MvrFile;
-use crate::scene::matrix::{length, scale, subtract};
-use crate::scene::{Address, Geometry, GeometrySource, Matrix, Named, Object, Scene};
+use crate::scene::{Address, Kind, Named, Object, Scene};
 
 /// Everything that was added, removed or changed.
 pub(super) fn objects<A: Read + Seek, B: Read + Seek>(
     old: &MvrFile<A>,
     new: &MvrFile<B>,
     pairs: &Pairs,
+    (old_shapes, new_shapes): (&Shapes<'_, A>, &Shapes<'_, B>),
 ) -> Vec<ObjectDiff> {
-    let comparison = Comparison {
-        old: old.scene(),
-        new: new.scene(),
-        pairs,
-        new_layers: new.scene().layers.iter().filter_map(|layer| layer.named.uuid).collect(),
-        old_classes: names(&old.scene().classes),
-        new_classes: names(&new.scene().classes),
-        old_positions: names(&old.scene().positions),
-        new_positions: names(&new.scene().positions),
-        old_objects: uuids(old.scene()),
-        new_objects: uuids(new.scene()),
-    };
+    let comparison = Comparison::of(old.scene(), new.scene(), pairs);
+    let types = DeviceTypes::of(old, new, pairs);
     let mut found = Vec::new();
     for (new_index, (object, partner)) in new.scene().objects.iter().zip(&pairs.old_of).enumerate() {
         let new_index = u32::try_from(new_index).ok();
@@ -39,9 +32,8 @@ pub(super) fn objects<A: Read + Seek, B: Read + Seek>(
         };
         let Some(before) = old.scene().objects.get(old_index as usize) else { continue };
         let mut changes = comparison.values(before, object, by);
-        if shape(old, before) != shape(new, object) {
-            changes.push(value(Aspect::Shape, &describe_shape(before), &describe_shape(object)));
-        }
+        types.compare(before, object, &mut changes);
+        changes.extend(shape::change([&before.geometries, &object.geometries], old_shapes, new_shapes));
         comparison.places(old_index, new_index.unwrap_or(0), &mut changes);
         if !changes.is_empty() {
             found.push(ObjectDiff {
@@ -82,9 +74,28 @@ struct Comparison<'a> {
     new_objects: HashMap<Uuid, u32>,
 }
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
+    fn of(old: &'a Scene, new: &'a Scene, pairs: &'a Pairs) -> Self {
+        Self {
+            old,
+            new,
+            pairs,
+            new_layers: new.layers.iter().filter_map(|layer| layer.named.uuid).collect(),
+            old_classes: names(&old.classes),
+            new_classes: names(&new.classes),
+            old_positions: names(&old.positions),
+            new_positions: names(&new.positions),
+            old_objects: uuids(old),
+            new_objects: uuids(new),
+        }
+    }
+
     fn values(&self, old: &Object, new: &Object, by: MatchedBy) -> Vec<Change> {
         let mut changes = Vec::new();
+        // req: MVR-DIFF-REGENERATED
+        if old.uuid != new.uuid {
+            changes.push(Change::Identity { from: old.uuid, to: new.uuid });
+        }
         let mut text = |aspect, from: &str, to: &str| {
             if from != to {
                 changes.push(value(aspect, from, to));
@@ -107,6 +118,7 @@ impl Comparison<'_> {
         number(Aspect::CustomId, old.custom_id, new.custom_id);
         number(Aspect::CustomIdType, old.custom_id_type, new.custom_id_type);
         changes.extend(readdressed(&old.addresses, &new.addresses));
+        networks(old, new, &mut changes);
         self.groups(old, new, &mut changes);
         for element in changed_parts(old, new) {
             // Wiring names objects by UUID, which says nothing when the UUIDs are all new.
@@ -177,31 +189,7 @@ impl Comparison<'_> {
             return;
         };
         let same_parent = !changes.iter().any(|change| change.aspect() == Some(Aspect::Parent));
-        // req: MVR-DIFF-WORLD
-        let by = subtract(to.origin, from.origin);
-        if length(by) >= MOVED {
-            let still = length(subtract(new.matrix.origin, old.matrix.origin)) < MOVED;
-            changes.push(Change::Moved {
-                from: metres(from.origin),
-                to: metres(to.origin),
-                by: metres(by),
-                distance: length(by) / 1000.0,
-                with_parent: still && same_parent,
-            });
-        }
-        let degrees = from.angle_to(to);
-        if degrees >= TURNED {
-            let with_parent = same_parent && old.matrix.angle_to(&new.matrix) < TURNED;
-            changes.push(Change::Rotated { degrees, with_parent });
-        }
-        let (before, after) = (from.scales(), to.scales());
-        if before
-            .iter()
-            .zip(after)
-            .any(|(before, after)| (before - after).abs() > SCALED * before.abs().max(after.abs()))
-        {
-            changes.push(Change::Scaled { from: before, to: after });
-        }
+        Places { world: [from, to], local: [&old.matrix, &new.matrix], same_parent }.compare(changes);
     }
 }
 
@@ -209,19 +197,45 @@ fn readdressed(old: &[Address], new: &[Address]) -> Option<Change> {
     if old == new {
         return None;
     }
-    let mut sides: BTreeMap<u32, [Option<Address>; 2]> = BTreeMap::new();
-    for address in old.iter().filter(|address| address.absolute > 0) {
-        sides.entry(address.dmx_break).or_default()[0] = Some(*address);
-    }
-    for address in new.iter().filter(|address| address.absolute > 0) {
-        sides.entry(address.dmx_break).or_default()[1] = Some(*address);
+    // A break that is given twice, wrongly, is compared in its order.
+    let mut sides: BTreeMap<(u32, usize), [Option<Address>; 2]> = BTreeMap::new();
+    for (side, list) in [old, new].into_iter().enumerate() {
+        let mut before: Option<(u32, usize)> = None;
+        for address in list {
+            let again = before.filter(|(number, _)| *number == address.dmx_break);
+            let key = (address.dmx_break, again.map_or(0, |(_, count)| count + 1));
+            before = Some(key);
+            let slot = sides.entry(key).or_default().get_mut(side);
+            if let (Some(slot), true) = (slot, address.absolute > 0) {
+                *slot = Some(*address);
+            }
+        }
     }
     let breaks: Vec<BreakChange> = sides
         .into_iter()
         .filter(|(_, [from, to])| from != to)
-        .map(|(dmx_break, [from, to])| BreakChange { dmx_break, from, to })
+        .map(|((dmx_break, _), [from, to])| BreakChange { dmx_break, from, to })
         .collect();
     (!breaks.is_empty()).then_some(Change::Readdressed { breaks })
+}
+
+// req: MVR-DIFF-NETWORK
+fn networks(old: &Object, new: &Object, changes: &mut Vec<Change>) {
+    if old.networks == new.networks {
+        return;
+    }
+    let mut sides: BTreeMap<&str, [Vec<&str>; 2]> = BTreeMap::new();
+    for (side, object) in [old, new].into_iter().enumerate() {
+        for network in &object.networks {
+            if let Some(list) = sides.entry(&network.interface).or_default().get_mut(side) {
+                list.push(&network.settings);
+            }
+        }
+    }
+    for (interface, [from, to]) in sides.into_iter().filter(|(_, [from, to])| from != to) {
+        let join = |list: Vec<&str>| (!list.is_empty()).then(|| list.join(" and "));
+        changes.push(Change::Network { interface: interface.to_owned(), from: join(from), to: join(to) });
+    }
 }
 
 /// Names of the elements whose digests differ; both lists are sorted.
@@ -238,49 +252,6 @@ fn changed_parts<'a>(old: &'a Object, new: &'a Object) -> Vec<&'a str> {
     names
 }
 
-/// What a piece of shape is, for comparison: the content of a member rather than its name, which may be made anew.
-#[derive(PartialEq)]
-enum Piece<'a> {
-    Content(u32, u64),
-    Missing(&'a str),
-    Symbol(Option<Uuid>),
-}
-
-fn shape<'a, R: Read + Seek>(file: &'a MvrFile<R>, object: &'a Object) -> Vec<(Piece<'a>, [i64; 12])> {
-    let piece = |geometry: &'a Geometry| {
-        let piece = match &geometry.source {
-            GeometrySource::Symbol(symdef) => Piece::Symbol(*symdef),
-            GeometrySource::File(name) => {
-                let member = file.mesh_member(name).and_then(|place| file.archive().members().get(place));
-                member.map_or(Piece::Missing(name), |member| Piece::Content(member.crc32, member.size))
-            }
-        };
-        (piece, rounded(&geometry.matrix))
-    };
-    object.geometries.iter().map(piece).collect()
-}
-
-/// Rounded to the precision that single precision numbers keep, so that another way of writing them is no change.
-#[expect(clippy::cast_possible_truncation, reason = "saturating still compares equal to itself")]
-fn rounded(matrix: &Matrix) -> [i64; 12] {
-    let mut all = [0; 12];
-    let axes = matrix.axes.iter().flatten().map(|number| (number * 1e3).round() as i64);
-    let origin = matrix.origin.iter().map(|number| number.round() as i64);
-    for (slot, number) in all.iter_mut().zip(axes.chain(origin)) {
-        *slot = number;
-    }
-    all
-}
-
-fn describe_shape(object: &Object) -> String {
-    match object.geometries.as_slice() {
-        [] => String::new(),
-        [Geometry { source: GeometrySource::File(name), .. }] => name.clone(),
-        [Geometry { source: GeometrySource::Symbol(_), .. }] => "a symbol".to_owned(),
-        several => format!("{} pieces", several.len()),
-    }
-}
-
 fn names(list: &[Named]) -> Names<'_> {
     list.iter().filter_map(|named| Some((named.uuid?, named.name.as_str()))).collect()
 }
@@ -295,7 +266,14 @@ fn name_of(uuid: Option<Uuid>, names: &Names<'_>) -> String {
 }
 
 fn call(scene: &Scene, index: u32) -> String {
-    scene.objects.get(index as usize).map(|object| ObjectName::of(object).to_string()).unwrap_or_default()
+    let Some(object) = scene.objects.get(index as usize) else { return String::new() };
+    let name = ObjectName::of(object).to_string();
+    // The sentence says "focus" before it.
+    let kind = Kind::FocusPoint.noun(1);
+    if object.kind == Kind::FocusPoint {
+        return name.strip_prefix(kind).unwrap_or(&name).trim().to_owned();
+    }
+    name
 }
 
 fn value(aspect: Aspect, from: &str, to: &str) -> Change {
@@ -305,14 +283,3 @@ fn value(aspect: Aspect, from: &str, to: &str) -> Change {
 fn show(number: Option<i64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
-
-fn metres(millimetres: [f64; 3]) -> [f64; 3] {
-    scale(millimetres, 1e-3)
-}
-
-/// Millimetres below which nothing has moved.
-const MOVED: f64 = 1.0;
-/// Degrees below which nothing has turned.
-const TURNED: f64 = 0.1;
-/// Part of the size below which nothing is scaled.
-const SCALED: f64 = 1e-3;

@@ -49,12 +49,20 @@ pub(super) fn of(objects: &[ObjectDiff], old: &Scene, new: &Scene) -> Vec<Group>
 fn label(change: &Change) -> String {
     match change {
         Change::Moved { by, with_parent, .. } => {
-            let along = if *with_parent { "moved along " } else { "moved " };
+            let along = if *with_parent { "moved with the parent " } else { "moved " };
             along.to_owned() + &shift(*by)
         }
-        Change::Rotated { degrees, with_parent } => {
-            format!("turned {}{degrees:.1}°", if *with_parent { "along " } else { "" })
+        Change::Rotated { degrees, axis, with_parent } => {
+            format!("turned {}{}", if *with_parent { "with the parent " } else { "" }, turn(*degrees, *axis))
         }
+        Change::Mirrored { .. } => change.to_string(),
+        Change::Identity { .. } => "new UUID".to_owned(),
+        Change::DeviceFile { .. } | Change::Footprint { .. } => change.to_string(),
+        Change::Network { interface, from, to } => match (from, to) {
+            (None, _) => format!("network {interface} set"),
+            (_, None) => format!("network {interface} taken away"),
+            _ => format!("network {interface} changed"),
+        },
         Change::Scaled { .. } => "scaled".to_owned(),
         Change::Readdressed { breaks } => address_label(breaks),
         Change::Value { aspect, from, to } => value_label(*aspect, from, to),
@@ -71,6 +79,18 @@ pub(super) fn shift(by: [f64; 3]) -> String {
         .map(|(axis, metres)| format!("{axis} {metres:+.3} m"))
         .collect();
     if parts.is_empty() { "by less than 1 mm per axis".to_owned() } else { parts.join(", ") }
+}
+
+/// "+90.0° about z", or about a direction in the world when it is none of the axes; counted right-handed, so +90° about z takes x to y.
+pub(super) fn turn(degrees: f64, axis: [f64; 3]) -> String {
+    let main = ["x", "y", "z"].into_iter().zip(axis).find(|(_, part)| part.abs() > NEARLY);
+    match main {
+        Some((name, part)) => format!("{:+.1}° about {name}", degrees * part.signum()),
+        None => {
+            let [x, y, z] = axis;
+            format!("{degrees:.1}° about ({x:.2}, {y:.2}, {z:.2})")
+        }
+    }
 }
 
 fn address_label(breaks: &[BreakChange]) -> String {
@@ -130,3 +150,6 @@ impl Aspect {
         }
     }
 }
+
+/// A direction within two thirds of a degree of an axis is that axis.
+const NEARLY: f64 = 0.999_93;

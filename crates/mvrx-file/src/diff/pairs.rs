@@ -29,18 +29,9 @@ impl Pairs {
         };
         // req: MVR-DIFF-UUID
         pairs.join(old, new, MatchedBy::Uuid, |object, _| object.uuid);
-        // req: MVR-DIFF-REGENERATED
         pairs.join(old, new, MatchedBy::Place, |object, world| Some(Placed::of(object, world)));
         pairs.join_unique(old, new);
         pairs
-    }
-
-    /// How many pairs have different UUIDs; what never had a readable one has not changed it.
-    pub(super) fn renewed(&self, old: &Scene, new: &Scene) -> usize {
-        let uuid_before = |index: u32| old.objects.get(index as usize).and_then(|object| object.uuid);
-        let pairs =
-            self.old_of.iter().zip(&new.objects).filter_map(|(partner, object)| Some(((*partner)?, object)));
-        pairs.filter(|((index, _), object)| uuid_before(*index) != object.uuid).count()
     }
 
     /// Pairs what is not paired yet and has the same key, in the order of the files.

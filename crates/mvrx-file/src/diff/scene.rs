@@ -1,16 +1,19 @@
-//! What changed beside the objects: version, provider, layers, classes, positions, symdefs, mapping definitions.
+//! What changed beside the objects: version, provider, vendors' data, layers, classes, positions, symdefs, mapping definitions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek};
 
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::scene::Scene;
+use super::shape::Shapes;
+use crate::scene::{MappingDefinition, Scene};
 
 /// One change beside the objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SceneChange {
-    /// "version", "provider", "user data", "layer", "layer matrix", "class", "position", "symdef" or "mapping definition".
+    /// "version", "provider", "user data", "layer", "layer matrix", "class", "position", "symdef", "mapping definition" or
+    /// "content that MVR does not know".
     pub what: &'static str,
     /// Before; `None` when it is new.
     pub from: Option<String>,
@@ -18,7 +21,11 @@ pub struct SceneChange {
     pub to: Option<String>,
 }
 
-pub(super) fn changes(old: &Scene, new: &Scene) -> Vec<SceneChange> {
+pub(super) fn changes<A: Read + Seek, B: Read + Seek>(
+    old: &Scene,
+    new: &Scene,
+    (old_shapes, new_shapes): (&Shapes<'_, A>, &Shapes<'_, B>),
+) -> Vec<SceneChange> {
     let mut changes = Vec::new();
     let mut value = |what, from: Option<String>, to: Option<String>| {
         if from != to {
@@ -27,7 +34,7 @@ pub(super) fn changes(old: &Scene, new: &Scene) -> Vec<SceneChange> {
     };
     value("version", Some(old.version.to_string()), Some(new.version.to_string()));
     value("provider", provider(old), provider(new));
-    value("user data", user_data(old), user_data(new));
+    user_data(old, new, &mut changes);
     named("layer", &layers(old), &layers(new), &mut changes);
     elevations(old, new, &mut changes);
     named("class", &pairs(old, |scene| &scene.classes), &pairs(new, |scene| &scene.classes), &mut changes);
@@ -41,14 +48,22 @@ pub(super) fn changes(old: &Scene, new: &Scene) -> Vec<SceneChange> {
         scene.symdefs.iter().map(|one| (one.named.uuid, one.named.name.clone())).collect::<Vec<_>>()
     };
     named("symdef", &symdefs(old), &symdefs(new), &mut changes);
-    let definitions = |scene: &Scene| {
-        scene
-            .mapping_definitions
-            .iter()
-            .map(|one| (one.named.uuid, one.named.name.clone()))
-            .collect::<Vec<_>>()
-    };
-    named("mapping definition", &definitions(old), &definitions(new), &mut changes);
+    for one in &new.symdefs {
+        let sides =
+            one.named.uuid.and_then(|uuid| Some((old_shapes.symdef(uuid)?, new_shapes.symdef(uuid)?)));
+        // req: MVR-DIFF-SYMDEF
+        if sides.is_some_and(|(before, now)| before != now) {
+            changes.push(SceneChange {
+                what: "symdef",
+                from: Some(one.named.name.clone()),
+                to: Some(format!("{} with another shape", one.named.name)),
+            });
+        }
+    }
+    definitions(old, new, &mut changes);
+    if old.rest != new.rest {
+        changes.push(SceneChange { what: "content that MVR does not know", from: None, to: None });
+    }
     changes
 }
 
@@ -60,10 +75,53 @@ fn provider(scene: &Scene) -> Option<String> {
     })
 }
 
-fn user_data(scene: &Scene) -> Option<String> {
-    let names: Vec<String> =
-        scene.user_data.iter().map(|data| format!("{} {}", data.provider, data.version)).collect();
-    (!names.is_empty()).then(|| names.join(", "))
+// req: MVR-DIFF-REST
+fn user_data(old: &Scene, new: &Scene, changes: &mut Vec<SceneChange>) {
+    let mut sides: BTreeMap<&str, [Vec<(&str, u64)>; 2]> = BTreeMap::new();
+    for (side, scene) in [old, new].into_iter().enumerate() {
+        for data in &scene.user_data {
+            if let Some(list) = sides.entry(&data.provider).or_default().get_mut(side) {
+                list.push((&data.version, data.digest));
+            }
+        }
+    }
+    for (provider, [from, to]) in sides.into_iter().filter(|(_, [from, to])| from != to) {
+        let show = |list: &[(&str, u64)]| {
+            let versions: Vec<&str> = list.iter().map(|(version, _)| *version).collect();
+            (!list.is_empty()).then(|| format!("of {provider} {}", versions.join(", ")))
+        };
+        let (from, mut to) = (show(&from), show(&to));
+        if from == to {
+            to = to.map(|to| to + " with other content");
+        }
+        changes.push(SceneChange { what: "user data", from, to });
+    }
+}
+
+fn definitions(old: &Scene, new: &Scene, changes: &mut Vec<SceneChange>) {
+    let list = |scene: &Scene| {
+        let pairs = scene.mapping_definitions.iter().map(|one| (one.named.uuid, describe(one)));
+        pairs.collect::<Vec<_>>()
+    };
+    named("mapping definition", &list(old), &list(new), changes);
+    let before: HashMap<Uuid, &MappingDefinition> =
+        old.mapping_definitions.iter().filter_map(|one| Some((one.named.uuid?, one))).collect();
+    for one in &new.mapping_definitions {
+        let Some(earlier) = one.named.uuid.and_then(|uuid| before.get(&uuid)) else { continue };
+        if earlier.digest != one.digest && describe(earlier) == describe(one) {
+            changes.push(SceneChange {
+                what: "mapping definition",
+                from: Some(one.named.name.clone()),
+                to: Some(format!("{} with other settings", one.named.name)),
+            });
+        }
+    }
+}
+
+fn describe(definition: &MappingDefinition) -> String {
+    let pixels = |size: Option<i64>| size.map_or_else(|| "?".to_owned(), |size| size.to_string());
+    let [width, height] = definition.size.map(pixels);
+    format!("{} ({width} × {height}, {})", definition.named.name, definition.source)
 }
 
 fn layers(scene: &Scene) -> Vec<(Option<Uuid>, String)> {

@@ -3,24 +3,32 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::groups::shift;
-use super::{BreakChange, Change, Counts, Diff, MatchedBy, MemberDiff, ObjectDiff, SceneChange, What};
+use super::groups::{shift, turn};
+use super::{Axis, BreakChange, Change, Counts, Diff, MatchedBy, MemberDiff, ObjectDiff, SceneChange, What};
+use crate::gdtf::BreakFootprint;
 use crate::scene::Kind;
 use crate::text::{Bytes, Clean, Table, counted};
 
 /// The difference in one sentence.
 pub(super) fn sentence(counts: &Counts, scene: &[SceneChange], members: &MemberDiff) -> String {
-    let moved = match (counts.moved, counts.moved_with_parent) {
-        (own, 0) => (own > 0).then(|| format!("{own} moved")),
-        (own, along) => Some(format!("{own} moved and {along} more along with them")),
-    };
     let item = |count: usize, text: &str| (count > 0).then(|| format!("{count} {text}"));
+    let with_parent = |own: usize, along: usize, verb: &str| match (own, along) {
+        (0, 0) => None,
+        (own, 0) => Some(format!("{own} {verb}")),
+        (0, along) => Some(format!("{along} {verb} with their parents")),
+        (own, along) => Some(format!("{own} {verb} and {along} more with their parents")),
+    };
     let items = [
+        item(counts.identity_changed, "with a new UUID"),
+        item(counts.device_changed, "with another type or mode"),
+        item(counts.device_file_changed, "whose GDTF has other content"),
+        item(counts.footprint_changed, "with another footprint"),
         item(counts.added, "added"),
         item(counts.readdressed, "re-addressed"),
-        moved,
-        item(counts.rotated, "turned"),
-        item(counts.device_changed, "with another type or mode"),
+        with_parent(counts.moved, counts.moved_with_parent, "moved"),
+        with_parent(counts.rotated, counts.rotated_with_parent, "turned"),
+        item(counts.mirrored, "mirrored"),
+        item(counts.scaled, "scaled"),
         item(counts.renumbered, "renumbered"),
         item(counts.renamed, "renamed"),
         item(counts.regrouped, "regrouped"),
@@ -29,15 +37,11 @@ pub(super) fn sentence(counts: &Counts, scene: &[SceneChange], members: &MemberD
     ];
     let items: Vec<String> = items.into_iter().flatten().collect();
     let mut text = if items.is_empty() { "no object changed".to_owned() } else { items.join(", ") };
-    if !scene.is_empty() {
-        let only: Vec<&str> =
-            scene.iter().map(|change| change.what).filter(|what| *what != "provider").collect();
-        if !only.is_empty() {
-            text += &format!(", {}", counted(only.len(), "change") + " beside the objects");
-        }
-    }
-    if counts.identity_changed > 0 {
-        text += &format!(", {} recognized in spite of a new UUID", counts.identity_changed);
+    // A provider of another version is what every export has that comes with other changes.
+    let beside = scene.iter().filter(|change| change.what != "provider").count();
+    let beside = if items.is_empty() { scene.len() } else { beside };
+    if beside > 0 {
+        text += &format!(", {} beside the objects", counted(beside, "change"));
     }
     text + "; " + &member_sentence(members)
 }
@@ -59,6 +63,10 @@ fn member_sentence(members: &MemberDiff) -> String {
 impl fmt::Display for Diff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.sentence)?;
+        if self.is_same() && !self.members.changed.is_empty() {
+            writeln!(f, "{} is written in another way and says the same", crate::ROOT_FILE)?;
+            return Ok(());
+        }
         self.write_groups(f)?;
         if !self.objects.is_empty() {
             writeln!(f, "\nobjects")?;
@@ -113,7 +121,7 @@ impl ObjectDiff {
         match (name.fixture_id.is_empty(), name.name.is_empty(), name.uuid) {
             (false, _, _) => Clean(&name.fixture_id).to_string(),
             (true, false, _) => Clean(&name.name).to_string(),
-            (true, true, Some(uuid)) => uuid.to_string().chars().take(8).collect(),
+            (true, true, Some(uuid)) => short(uuid),
             (true, true, None) => name.kind.noun(1).to_owned(),
         }
     }
@@ -129,26 +137,33 @@ impl fmt::Display for Stat<'_> {
         for object in &self.0.objects {
             kinds.entry(object.object.kind).or_default().push(object.clone());
         }
-        let mut table = Table::new("lrrrrrrr");
+        let mut table = Table::new("lrrrrrrrr");
         if !kinds.is_empty() {
-            let titles = ["", "added", "removed", "re-addressed", "moved", "turned", "type/mode", "other"];
+            let titles =
+                ["", "added", "removed", "re-addressed", "moved", "turned", "type/mode", "new UUID", "other"];
             table.row(titles.map(str::to_owned));
         }
         for (kind, objects) in kinds {
             let counts = Counts::of(&objects);
-            let other = counts.renumbered + counts.renamed + counts.regrouped + counts.otherwise;
+            let other = counts.renumbered
+                + counts.renamed
+                + counts.regrouped
+                + counts.mirrored
+                + counts.scaled
+                + counts.otherwise;
             let numbers = [
                 counts.added,
                 counts.removed,
                 counts.readdressed,
                 counts.moved + counts.moved_with_parent,
-                counts.rotated,
-                counts.device_changed,
+                counts.rotated + counts.rotated_with_parent,
+                counts.device_changed + counts.device_file_changed,
+                counts.identity_changed,
                 other,
             ];
-            let [a, b, c, d, e, g, h] =
+            let [a, b, c, d, e, g, h, i] =
                 numbers.map(|count| if count == 0 { "·".to_owned() } else { count.to_string() });
-            table.row([kind.noun(2).to_owned(), a, b, c, d, e, g, h]);
+            table.row([kind.noun(2).to_owned(), a, b, c, d, e, g, h, i]);
         }
         write!(f, "{table}")?;
         writeln!(f, "{}", self.0.sentence)
@@ -179,10 +194,35 @@ impl fmt::Display for Change {
         match self {
             Self::Moved { by, distance, with_parent, .. } => {
                 write!(f, "moved {distance:.3} m ({})", shift(*by))?;
-                f.write_str(if *with_parent { " along with its parent" } else { "" })
+                f.write_str(if *with_parent { " with its parent" } else { "" })
             }
-            Self::Rotated { degrees, with_parent } => {
-                write!(f, "turned {degrees:.1}°{}", if *with_parent { " along with its parent" } else { "" })
+            Self::Rotated { degrees, axis, with_parent } => {
+                let along = if *with_parent { " with its parent" } else { "" };
+                write!(f, "turned {}{along}", turn(*degrees, *axis))
+            }
+            Self::Mirrored { along, with_parent } => {
+                let axis = match along {
+                    Axis::X => 'x',
+                    Axis::Y => 'y',
+                    Axis::Z => 'z',
+                };
+                write!(f, "mirrored along its {axis}{}", if *with_parent { " with its parent" } else { "" })
+            }
+            Self::Identity { from, to } => {
+                let show = |uuid: &Option<uuid::Uuid>| {
+                    uuid.map_or_else(|| "none".to_owned(), |uuid| short(uuid) + "…")
+                };
+                write!(f, "new UUID {} → {}", show(from), show(to))
+            }
+            Self::DeviceFile { gdtf } => write!(f, "type {} has other content", Clean(gdtf)),
+            Self::Footprint { from, to } => {
+                write!(f, "footprint {} → {}", slots(from.as_deref()), slots(to.as_deref()))
+            }
+            Self::Network { interface, from, to } => {
+                let show = |text: &Option<String>| {
+                    text.as_deref().map_or_else(|| "not set".to_owned(), |text| Clean(text).to_string())
+                };
+                write!(f, "network {} {} → {}", Clean(interface), show(from), show(to))
             }
             Self::Scaled { from: [a, b, c], to: [x, y, z] } => {
                 write!(f, "scaled {a:.3} × {b:.3} × {c:.3} → {x:.3} × {y:.3} × {z:.3}")
@@ -196,6 +236,21 @@ impl fmt::Display for Change {
             Self::Element { element } => write!(f, "{element} changed"),
         }
     }
+}
+
+fn slots(footprint: Option<&[BreakFootprint]>) -> String {
+    match footprint {
+        None => "unknown".to_owned(),
+        Some([]) => "no DMX".to_owned(),
+        Some(parts) => {
+            let parts: Vec<String> = parts.iter().map(|part| part.slots.to_string()).collect();
+            parts.join(" + ") + " slots"
+        }
+    }
+}
+
+fn short(uuid: uuid::Uuid) -> String {
+    uuid.to_string().chars().take(8).collect()
 }
 
 fn write_breaks(f: &mut fmt::Formatter<'_>, breaks: &[BreakChange]) -> fmt::Result {
@@ -220,7 +275,7 @@ impl fmt::Display for SceneChange {
             (Some(from), Some(to)) => write!(f, "~ {} {} → {}", self.what, Clean(from), Clean(to)),
             (None, Some(to)) => write!(f, "+ {} {}", self.what, Clean(to)),
             (Some(from), None) => write!(f, "- {} {}", self.what, Clean(from)),
-            (None, None) => f.write_str(self.what),
+            (None, None) => write!(f, "~ {}", self.what),
         }
     }
 }

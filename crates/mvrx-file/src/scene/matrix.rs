@@ -64,24 +64,58 @@ impl Matrix {
         self.axes.map(length)
     }
 
+    /// Whether the axes are left-handed: what hangs there is seen as in a mirror.
+    pub fn is_mirrored(&self) -> bool {
+        let [u, v, w] = self.axes;
+        dot(cross(u, v), w) < 0.0
+    }
+
+    /// The same with one of its axes reversed.
+    #[must_use]
+    pub(crate) fn mirrored(&self, axis: usize) -> Self {
+        let mut mirrored = *self;
+        if let Some(axis) = mirrored.axes.get_mut(axis) {
+            *axis = scale(*axis, -1.0);
+        }
+        mirrored
+    }
+
     /// Angle in degrees by which the axes of `other` are turned against these, scaling left aside.
     pub fn angle_to(&self, other: &Self) -> f64 {
+        self.turn_to(other).0
+    }
+
+    /// The same with the axis of the turn, of length 1, in the coordinates that both are given in; right-handed, so that a quarter turn about z
+    /// takes x to y. Without a turn it is z.
+    pub fn turn_to(&self, other: &Self) -> (f64, [f64; 3]) {
         // Axes without length have no direction; equal ones are not turned all the same.
         if self.axes == other.axes {
-            return 0.0;
+            return (0.0, Z);
         }
         let [a, b] = [self.axes.map(normalized), other.axes.map(normalized)];
-        // R = Aᵀ·B; its trace is 1 + 2 cos, its antisymmetric part has length 2 sin. Both, because near 0° and 180° one of
+        // R = B·Aᵀ; its trace is 1 + 2 cos, its antisymmetric part has length 2 sin. Both, because near 0° and 180° one of
         // them alone loses the digits that single precision files leave.
-        let entry = |i: usize, j: usize| -> f64 {
-            let pick = |axes: &[[f64; 3]; 3], row: usize, column: usize| {
-                axes.get(row).and_then(|axis| axis.get(column)).copied().unwrap_or(0.0)
-            };
-            (0..3).map(|row| pick(&a, row, i) * pick(&b, row, j)).sum()
+        let entry = |to: usize, from: usize| -> f64 {
+            let pick = |axis: &[f64; 3], place: usize| axis.get(place).copied().unwrap_or(0.0);
+            a.iter().zip(&b).map(|(a, b)| pick(a, from) * pick(b, to)).sum()
         };
         let cosine = (entry(0, 0) + entry(1, 1) + entry(2, 2) - 1.0) / 2.0;
-        let axis = [entry(1, 2) - entry(2, 1), entry(2, 0) - entry(0, 2), entry(0, 1) - entry(1, 0)];
-        (length(axis) / 2.0).atan2(cosine).to_degrees()
+        let twist = [entry(2, 1) - entry(1, 2), entry(0, 2) - entry(2, 0), entry(1, 0) - entry(0, 1)];
+        let degrees = (length(twist) / 2.0).atan2(cosine).to_degrees();
+        if degrees < HALF_TURN {
+            let axis = normalized(twist);
+            return (degrees, if length(axis) > 0.0 { axis } else { Z });
+        }
+        // Half a turn has no direction of its own; the column of R + 1 that is longest is its axis.
+        let columns = [0, 1, 2].map(|column: usize| {
+            [0, 1, 2].map(|row: usize| entry(row, column) + if row == column { 1.0 } else { 0.0 })
+        });
+        let [x, y, z] = columns;
+        let longest =
+            [x, y, z].into_iter().fold(Z, |best, one| if length(one) > length(best) { one } else { best });
+        let largest =
+            longest.iter().fold(0.0_f64, |best, one| if one.abs() > best.abs() { *one } else { best });
+        (degrees, scale(normalized(longest), if largest < 0.0 { -1.0 } else { 1.0 }))
     }
 }
 
@@ -102,7 +136,19 @@ pub(crate) fn length([x, y, z]: [f64; 3]) -> f64 {
     (x * x + y * y + z * z).sqrt()
 }
 
+fn cross([a, b, c]: [f64; 3], [x, y, z]: [f64; 3]) -> [f64; 3] {
+    [b * z - c * y, c * x - a * z, a * y - b * x]
+}
+
+fn dot([a, b, c]: [f64; 3], [x, y, z]: [f64; 3]) -> f64 {
+    a * x + b * y + c * z
+}
+
 fn normalized(axis: [f64; 3]) -> [f64; 3] {
     let size = length(axis);
     if size > 0.0 { scale(axis, 1.0 / size) } else { axis }
 }
+
+const Z: [f64; 3] = [0.0, 0.0, 1.0];
+/// Degrees from which on the twist is too small to give the axis.
+const HALF_TURN: f64 = 179.9;
