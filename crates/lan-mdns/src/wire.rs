@@ -1,7 +1,8 @@
 //! DNS messages as bytes and back, by `simple-dns`; nothing of that crate shows outside of this file.
 //!
-//! A message that cannot be read is refused as a whole: an answer of which half is missing would be believed to be whole. Records of
-//! other classes than IN are left out. It knows nothing of what the records mean.
+//! Of a message with a record that cannot be read, the others count (`salvage.rs`): each says something by itself, and reflectors put
+//! into one message what several machines said. A message of which nothing is left is refused. Records of other classes than IN are left
+//! out. It knows nothing of what the records mean.
 //!
 //! | limit | why |
 //! |---|---|
@@ -14,6 +15,8 @@ use thiserror::Error;
 
 use crate::Name;
 use crate::record::{Data, Question, Record, kind};
+
+mod salvage;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,7 +76,10 @@ impl Message {
             return Err(WireError::MessageTooLong { bytes: bytes.len(), max: MESSAGE_BYTES });
         }
         check_header(bytes)?;
-        let packet = Packet::parse(bytes).map_err(|_| WireError::Malformed)?;
+        let Ok(packet) = Packet::parse(bytes) else {
+            let left = salvage::salvage(bytes);
+            return if left.is_empty() { Err(WireError::Malformed) } else { Ok(left) };
+        };
         let questions = packet.questions.iter().filter_map(|q| {
             let in_class = matches!(q.qclass, QCLASS::CLASS(CLASS::IN) | QCLASS::ANY);
             let name = in_class.then(|| name_of(&q.qname)).flatten()?;
@@ -88,6 +94,11 @@ impl Message {
             authorities: packet.name_servers.iter().filter_map(record_of).collect(),
             additionals: packet.additional_records.iter().filter_map(record_of).collect(),
         })
+    }
+
+    fn is_empty(&self) -> bool {
+        let records = [&self.answers, &self.authorities, &self.additionals];
+        self.questions.is_empty() && records.into_iter().all(Vec::is_empty)
     }
 
     /// Writes it, names compressed. Empty when it cannot be written, which no [`Name`] and no string of a TXT record within 255 bytes
@@ -111,10 +122,7 @@ impl Message {
 }
 
 fn check_header(bytes: &[u8]) -> Result<(), WireError> {
-    let short = |at: usize| -> Result<u16, WireError> {
-        let two = bytes.get(at..at + 2).and_then(|b| <[u8; 2]>::try_from(b).ok());
-        two.map(u16::from_be_bytes).ok_or(WireError::Malformed)
-    };
+    let short = |at| short(bytes, at).ok_or(WireError::Malformed);
     let count = |at| short(at).map(usize::from);
     let (questions, records) = (count(4)?, count(6)? + count(8)? + count(10)?);
     // The shortest question is a root name with type and class, the shortest record has TTL and length as well.
@@ -123,6 +131,11 @@ fn check_header(bytes: &[u8]) -> Result<(), WireError> {
     }
     // RFC 6762, 18.3 and 18.11: messages with another opcode or response code are ignored.
     if short(2)? & 0x780f == 0 { Ok(()) } else { Err(WireError::NotAQuery) }
+}
+
+fn short(bytes: &[u8], at: usize) -> Option<u16> {
+    let two = bytes.get(at..at.checked_add(2)?).and_then(|b| <[u8; 2]>::try_from(b).ok());
+    two.map(u16::from_be_bytes)
 }
 
 fn name_of(name: &simple_dns::Name<'_>) -> Option<Name> {

@@ -592,6 +592,21 @@ fn a_flood_of_invented_stations_is_bounded_and_a_real_one_is_found_and_kept() {
     assert!(!lan.hosts[0].told.iter().any(lost), "the pinned one is never given up");
 }
 
+// proves: MDNS-SALVAGE
+#[test]
+fn a_station_is_found_beside_a_record_that_nobody_can_read() {
+    let mut lan = settled(22);
+    let mut bytes = station(&desk(), "a", 1, "a.local", address(3).into(), true).encode();
+    // One more record is counted: an address of three bytes, of a name that points to itself.
+    let at = u16::try_from(bytes.len()).unwrap() | 0xc000;
+    bytes[11] += 1;
+    bytes.extend(at.to_be_bytes());
+    bytes.extend([0, 1, 0, 1, 0, 0, 0, 9, 0, 3, 1, 2, 3]);
+    let input = Input::Datagram { link: common::LINK, source: from(3), unicast: false, bytes: &bytes };
+    let found = lan.hosts[0].mdns.step(lan.now, input).filter(|o| matches!(o, Output::Found(_))).count();
+    assert_eq!((found, lan.hosts[0].mdns.counts().malformed), (1, 0));
+}
+
 // proves: MDNS-MALFORMED
 #[test]
 fn malformed_messages_are_counted_and_nothing_else() {
@@ -599,7 +614,8 @@ fn malformed_messages_are_counted_and_nothing_else() {
     let whole = station(&desk(), "a", 1, "a.local", address(3).into(), true).encode();
     let looping = [&[0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0xc0, 12][..], &[0; 10]].concat();
     let counted = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-    let mut all: Vec<Vec<u8>> = (0..whole.len()).map(|n| whole[..n].to_vec()).collect();
+    // Cut off before its first record is whole; of a longer piece something is left.
+    let mut all: Vec<Vec<u8>> = (0..40).map(|n| whole[..n].to_vec()).collect();
     all.extend([looping, counted.to_vec(), vec![0; 9001]]);
     let count = all.len() as u64;
     let before = lan.hosts[0].mdns.counts().malformed;
