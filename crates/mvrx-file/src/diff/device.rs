@@ -53,6 +53,7 @@ impl DeviceTypes {
         }
     }
 
+    // req: MVR-DIFF-DEVICE
     /// What changed beside the names of type and mode.
     pub(super) fn compare(&self, old: &Object, new: &Object, changes: &mut Vec<Change>) {
         let same_name = old.gdtf_spec == new.gdtf_spec;
