@@ -28,14 +28,16 @@ mod client;
 mod describe;
 mod server;
 
-pub use client::{Client, ClientError, ClientInfo, ClientOptions, Progress, RoomInfo, Tail};
+pub use client::{
+    Client, ClientError, ClientInfo, ClientOptions, Progress, RoomInfo, Tail, takes_every_version,
+};
 pub use describe::describe;
 pub use mixer_proto::client::ClientEvent;
 pub use mixer_proto::code::name as command_name;
 pub use mixer_proto::json::{Integer, Json, Object, Text};
 pub use mixer_proto::saved::{SavedRoom, SavedRoomError};
 pub use mixer_proto::server::{Limits, Metrics, Network};
-pub use server::{Fsync, Server, ServerBuilder, StartError};
+pub use server::{Fsync, MetricsReader, Server, ServerBuilder, StartError};
 
 /// The port that clients expect a server at.
 pub const DEFAULT_PORT: u16 = 12800;

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a station: share files, show what happens, fetch what others commit
-    Up(Up),
+    Up(Box<Up>),
     /// Host a session that stations reach by its URL (WebSocket mode): pass on what they commit, keep it, serve it
     Host(crate::commands::host::Host),
     /// List the stations of the group and their files
@@ -60,6 +60,7 @@ impl Command {
             Self::Inspect(args) => args.json,
             Self::Check(args) => args.json,
             Self::Diff(args) => args.json,
+            Self::Mixer(args) => args.command.wants_json(),
             _ => false,
         }
     }
@@ -111,12 +112,11 @@ pub(crate) struct Up {
     /// Where fetched files are saved; with --get all it has every commit of the others
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
-    /// Serve Mixer's rooms too, at this address; without one at all of this machine, port 12800
-    #[arg(long, value_name = "IP:PORT", num_args = 0..=1, require_equals = true, default_missing_value = "[::]:12800")]
-    pub(crate) mixer: Option<SocketAddr>,
-    /// Keep Mixer's rooms in this folder, so that they come back after a restart
-    #[arg(long, value_name = "DIR", requires = "mixer")]
-    pub(crate) mixer_data: Option<PathBuf>,
+    /// Serve Mixer's rooms too, at this address or host name; without one at all addresses of this machine, and without a port at 12800
+    #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true)]
+    pub(crate) mixer: Option<Option<String>>,
+    #[command(flatten)]
+    pub(crate) rooms: crate::commands::mixer::args::BesideStation,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -261,6 +261,6 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// A text with anything in it: nothing at all would mean everybody.
-fn some_text(text: &str) -> Result<String, String> {
+pub(crate) fn some_text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<Verdict, Failure> {
     match args.command {
-        Command::Up(up) => commands::up::run(up).await?,
+        Command::Up(up) => commands::up::run(*up).await?,
         Command::Host(host) => commands::host::run(host).await?,
         Command::Ls(ls) => commands::ls::run(ls).await?,
         Command::Get(get) => commands::get::run(get).await?,
@@ -63,5 +63,7 @@ fn log_to_stderr(verbose: u8) {
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MVRX_LOG").unwrap_or_else(|_| default.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Colours are for eyes: a file or a journal gets none.
+    let colours = show::for_people() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }

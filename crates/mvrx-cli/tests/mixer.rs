@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use mixer::SavedRoom;
 use serde_json::Value;
@@ -114,6 +115,124 @@ fn failures_are_told_in_words_with_their_numbers() {
     assert_eq!(code(&policy), 2, "{}", stderr(&policy));
 }
 
+#[test]
+fn programs_are_told_of_failures_in_json() {
+    let server = Running::serve(&[]);
+    let (folder, file) = folder_with_room(3, 10);
+    let missing = folder.path().join("none").to_str().unwrap().to_owned();
+    let file = file.to_str().unwrap();
+    assert_eq!(code(&ask(&server, &["load", file])), 0);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for (arguments, number) in [
+        (&["rooms", "--server", &closed][..], 5),
+        (&["clients", "--server", &closed], 5),
+        (&["tail", "none"], 5),
+        (&["save", "none", "x"], 5),
+        (&["save", "stage", file], 2),
+        (&["load", &missing], 3),
+        (&["load", file], 4),
+        (&["keep-open", "none"], 5),
+        (&["delete", "none"], 5),
+        (&["serve", "--host", "127.0.0.1", "--port", "0", "--room-passwords", &missing], 3),
+    ] {
+        let mut command = mvrx(&["mixer"]);
+        command.args(arguments).arg("--json");
+        if !arguments.contains(&"--server") && arguments[0] != "serve" {
+            command.args(["--server", &server.address.to_string()]);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(code(&output), number, "{arguments:?}: {}", stderr(&output));
+        let last: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["exit_code"]), (&"error".into(), &number.into()), "{arguments:?}");
+        assert!(stderr(&output).contains(last["error"].as_str().unwrap()), "{arguments:?}");
+    }
+    let kept = document(&ask(&server, &["keep-open", "stage", "off", "--json"]));
+    assert_eq!((&kept["room"], &kept["keep_open"]), (&"stage".into(), &false.into()));
+    let deleted = document(&ask(&server, &["delete", "stage", "--json"]));
+    assert_eq!((&deleted["room"], &deleted["deleted"]), (&"stage".into(), &true.into()));
+}
+
+#[test]
+fn room_without_a_name_is_wrong_use() {
+    let (_folder, file) = folder_with_room(3, 10);
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["tail", ""][..],
+        &["save", "", "x"],
+        &["keep-open", " "],
+        &["delete", ""],
+        &["load", file, "--room", ""],
+    ] {
+        let output = mvrx(&["mixer"]).args(arguments).output().unwrap();
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("it is empty"), "{}", stderr(&output));
+    }
+}
+
+/// Whether a client with these versions is let in, and what it is told else.
+fn enters(server: &Running, room: &str, blender: &str, mixer: &str) -> Result<(), String> {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let flags = [0; 8];
+    let join = [&string(room)[..], &string(blender), &string(mixer), &flags].concat();
+    stream.write_all(&frame(1, &join)).unwrap();
+    loop {
+        let mut header = [0; 14];
+        stream.read_exact(&mut header).unwrap();
+        let mut payload =
+            vec![0; usize::try_from(u64::from_le_bytes(header[..8].try_into().unwrap())).unwrap()];
+        stream.read_exact(&mut payload).unwrap();
+        match header[12] {
+            6 => return Ok(()),
+            12 => return Err(String::from_utf8(payload[4..].to_vec()).unwrap()),
+            _ => {}
+        }
+    }
+}
+
+// proves: MIX-FILE-3
+#[test]
+fn loaded_room_takes_the_clients_it_is_meant_for() {
+    let server = Running::serve(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x").to_str().unwrap().to_owned();
+    let (ours, others) = (("2.93.5", "v1.0.1"), ("3.0.0", "v1.0.1"));
+    for (number, (saved, options, ours_enter, others_enter)) in [
+        ("{}", &[][..], true, true),
+        (r#"{"blender_version": "2.93.5"}"#, &[], true, true),
+        (r#"{"blender_version": "2.93.5", "mixer_version": "v1.0.1"}"#, &[], true, false),
+        (r#"{"blender_version": "2.93.5", "mixer_version": "v1.0.1"}"#, &["--ignore-versions"], true, true),
+        (
+            r#"{"blender_version": "2.93.5", "mixer_version": "v1.0.1"}"#,
+            &["--blender-version", "3.0.0"],
+            false,
+            true,
+        ),
+        ("{}", &["--blender-version", "2.93.5", "--mixer-version", "v1.0.1"], true, false),
+        (r#"{"ignore_version_check": true, "blender_version": "1", "mixer_version": "1"}"#, &[], true, true),
+        (
+            r#"{"ignore_version_check": true, "mixer_version": "v1.0.1"}"#,
+            &["--blender-version", "2.93.5"],
+            true,
+            false,
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        fs::write(&path, [string(saved), frame(101, b"x")].concat()).unwrap();
+        let room = format!("r{number}");
+        let loaded =
+            document(&ask(&server, &[&["load", &path, "--room", &room, "--json"], options].concat()));
+        assert_eq!(loaded["every_version"], ours_enter && others_enter, "{saved} {options:?}");
+        assert_eq!(enters(&server, &room, ours.0, ours.1).is_ok(), ours_enter, "{saved} {options:?}");
+        assert_eq!(enters(&server, &room, others.0, others.1).is_ok(), others_enter, "{saved} {options:?}");
+    }
+    fs::write(&path, [string("{}"), frame(101, b"x")].concat()).unwrap();
+    let told = stderr(&ask(&server, &["load", &path, "--room", "told"]));
+    assert!(told.contains("takes clients of every version; --blender-version"), "{told}");
+}
+
 /// A server that breaks off in the middle of a history.
 fn breaks_off() -> TcpListener {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -187,9 +306,12 @@ fn metrics_are_told_over_http_and_on_the_way() {
         stream.read_to_string(&mut answer).unwrap();
         answer
     };
-    // Somebody who connects and says nothing does not keep the next one from its answer.
-    let _silent = TcpStream::connect(&address).unwrap();
+    // Many who connect and say nothing, or a little at a time, do not keep the next one from its answer.
+    let silent: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    silent.iter().for_each(|mut stream| drop(stream.write(b"GET /me")));
+    let asked = Instant::now();
     let page = get("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("\nmixer_rooms 1\n"), "{page}");
     assert!(get("GET /other HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
     assert!(get("POST / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));

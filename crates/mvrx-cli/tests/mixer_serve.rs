@@ -280,6 +280,81 @@ fn one_process_serves_both_protocols() {
     again.ends_well();
 }
 
+/// Everything a room server can be told, it can be told beside a station, too.
+#[test]
+fn rooms_beside_a_station_have_the_options_of_those_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let passwords = folder.path().join("passwords");
+    fs::write(&passwords, "locked=sesame\r\n").unwrap();
+    let up = |arguments: &[&str]| {
+        let mut command = mvrx(&["up", "--name", "Both", "--interface", "lo", "--mdns-port", &port]);
+        command.args(arguments).env("HOME", folder.path());
+        command.env_remove("XDG_DATA_HOME").env_remove("MVRX_DATA");
+        command
+    };
+    let mut command = up(&["--mixer", "--mixer-host", "127.0.0.1", "--mixer-port", "0", "--mixer-data"]);
+    command.arg(folder.path().join("rooms")).args(["--mixer-policy", "always", "--mixer-room-passwords"]);
+    command.arg(&passwords).args(["--mixer-max-rooms", "1", "--mixer-metrics", "127.0.0.1:0"]);
+    let both = Running::run(command);
+    let (_folder, file) = folder_with_room(7, 100);
+    let file = file.to_str().unwrap();
+    assert_eq!(code(&ask(&both, &["load", file, "--room", "locked"])), 4);
+    assert_eq!(code(&ask(&both, &["load", file, "--room", "locked", "--password", "sesame"])), 0);
+    let second = ask(&both, &["load", file]);
+    assert!(stderr(&second).contains("1 exist and 1 are allowed"), "{}", stderr(&second));
+    assert!(folder.path().join("rooms/room-0.log").exists());
+    both.signal("-INT");
+    both.ends_well();
+
+    for (arguments, words) in [
+        (&["--mixer-max-rooms", "1"][..], "--mixer"),
+        (&["--mixer", "--mixer-policy", "always"], "--mixer-data"),
+        (&["--mixer=127.0.0.1:0", "--mixer-port", "1"], "says where already"),
+        (&["--mixer=127.0.0.1:x"], "no host"),
+    ] {
+        let output = up(arguments).output().unwrap();
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{arguments:?}: {}", stderr(&output));
+    }
+    // Without a port it is Mixer's own, which another server may have.
+    let _other = std::net::TcpListener::bind("127.0.0.1:12800");
+    let taken = up(&["--mixer=127.0.0.1"]).output().unwrap();
+    assert_eq!(code(&taken), 4, "{}", stderr(&taken));
+    assert!(stderr(&taken).contains("port 12800 is in use"), "{}", stderr(&taken));
+}
+
+/// What goes into a file or a journal has no colours, and what was damaged on the disk is told there.
+#[test]
+fn operator_reads_plain_words_of_what_was_damaged() {
+    let (folder, file) = folder_with_room(50, 100);
+    let data = folder.path().join("rooms");
+    let data = data.to_str().unwrap();
+    let server = Running::serve(&["--data", data]);
+    assert_eq!(code(&ask(&server, &["load", file.to_str().unwrap()])), 0);
+    server.signal("-TERM");
+    server.ends_well();
+    let log = folder.path().join("rooms/room-0.log");
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&log, &bytes).unwrap();
+    let told = folder.path().join("told");
+    let server = Running::run({
+        let mut command = mvrx(&["mixer", "serve", "--host", "127.0.0.1", "--port", "0", "--data", data]);
+        command.stderr(fs::File::create(&told).unwrap());
+        command
+    });
+    server.signal("-TERM");
+    server.ends_well();
+    let told = fs::read_to_string(&told).unwrap();
+    for words in ["the log of room \"stage\" was damaged", "room-0.damaged"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(!told.contains('\u{1b}'), "{told}");
+    assert_eq!(fs::read(folder.path().join("rooms/room-0.damaged")).unwrap(), bytes);
+}
+
 /// Systems start programs with room for few descriptors; the reference ended at 1024.
 #[test]
 fn more_clients_come_than_the_system_first_had_descriptors_for() {

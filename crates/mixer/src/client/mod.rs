@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
-pub use operations::{ClientInfo, Progress, RoomInfo, Tail};
+pub use operations::{ClientInfo, Progress, RoomInfo, Tail, takes_every_version};
 
 /// One connection to a server.
 #[derive(Debug)]

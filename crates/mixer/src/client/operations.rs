@@ -126,6 +126,9 @@ impl Client {
 
     /// Creates a room with the content of a saved one, keeps it open, and leaves it. The room exists before this returns, whole or not at all.
     ///
+    /// The room has the versions that the attributes `blender_version` and `mixer_version` name, and takes clients of no other, unless
+    /// `ignore_version_check` is true or one of them is missing, see [`takes_every_version`].
+    ///
     /// # Errors
     /// When there is such a room, or the server refuses.
     pub async fn load_room(&mut self, room: &str, saved: &SavedRoom) -> Result<(), ClientError> {
@@ -146,7 +149,9 @@ impl Client {
         if self.list_rooms().await?.iter().any(|known| known.name == room) {
             return Err(ClientError::RoomExists { room: room.to_owned() });
         }
-        self.session.join(join_with(room, &saved.attributes))?;
+        let mut join = join_with(room, &saved.attributes);
+        join.ignore_version_check = takes_every_version(&saved.attributes);
+        self.session.join(join)?;
         let created = self.wait_for(|event| match event {
             ClientEvent::ContentWanted { .. } => Some(Ok(())),
             ClientEvent::Refused { text } => Some(Err(ClientError::Refused { text: text.clone() })),
@@ -365,6 +370,14 @@ fn join_with(room: &str, attributes: &Object) -> JoinRoom {
         ignore_version_check: flag("ignore_version_check"),
         generic_protocol: flag("generic_protocol"),
     }
+}
+
+/// Whether a room made of these attributes of a saved one takes clients of every version: it says so, or names no version of Blender or of Mixer.
+/// Servers compare versions as texts, and nobody has an empty one, so such a room would take nobody at all.
+// req: MIX-FILE-3
+pub fn takes_every_version(attributes: &Object) -> bool {
+    let join = join_with("", attributes);
+    join.ignore_version_check || join.blender_version.is_empty() || join.mixer_version.is_empty()
 }
 
 fn without_server_attributes(attributes: &Object) -> Object {

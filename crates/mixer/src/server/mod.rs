@@ -42,6 +42,21 @@ pub struct Server {
     thread: JoinHandle<()>,
 }
 
+/// Asks a server how things stand, from wherever; does not keep it running.
+#[derive(Clone, Debug)]
+pub struct MetricsReader {
+    commands: mpsc::WeakUnboundedSender<Command>,
+}
+
+impl MetricsReader {
+    /// How things stand; `None` when the server has ended. May be dropped at any time.
+    pub async fn read(&self) -> Option<Metrics> {
+        let (answer, metrics) = oneshot::channel();
+        self.commands.upgrade()?.send(Command::Metrics(answer)).ok()?;
+        metrics.await.ok()
+    }
+}
+
 /// How to run a server.
 #[derive(Clone, Debug)]
 pub struct ServerBuilder {
@@ -229,9 +244,12 @@ impl Server {
 
     /// How things stand; `None` when the server has ended. May be dropped at any time.
     pub async fn metrics(&self) -> Option<Metrics> {
-        let (answer, metrics) = oneshot::channel();
-        self.commands.send(Command::Metrics(answer)).ok()?;
-        metrics.await.ok()
+        self.metrics_reader().read().await
+    }
+
+    /// What asks for the same without the server at hand.
+    pub fn metrics_reader(&self) -> MetricsReader {
+        MetricsReader { commands: self.commands.downgrade() }
     }
 
     /// Closes all connections and waits until everything stored is on the disk.

@@ -1,14 +1,13 @@
 //! `mvrx up`: the long-running station.
 
 use std::path::Path;
-use std::time::Duration;
 
 use mvrx_station::{CommitDraft, Station};
 use serde_json::json;
 
 use crate::args::{Fetch, Up};
 use crate::commands::collect::Collect;
-use crate::commands::mixer::serve as mixer_serve;
+use crate::commands::mixer::serve::Serving;
 use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
@@ -28,7 +27,7 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
-    let mixer = serve_mixer(&args)?;
+    let mixer = serve_mixer(&args).await?;
     let (running, mut events) = match station::spawn(describe).await {
         Ok(spawned) => spawned,
         Err(failure) => {
@@ -39,8 +38,7 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
     let mut watching = Watching::new(args.json);
     say_up(&running, &args, &kept_at, &watching);
     if let Some(mixer) = &mixer {
-        let at: Vec<String> = mixer.local_addresses().iter().map(ToString::to_string).collect();
-        watching.say("mixer", &format!("serving Mixer at {}", at.join(", ")), json!({ "addresses": at }));
+        say_mixer(mixer, &args, &watching);
     }
     watching.refresh(&running).await?;
     let ended = async {
@@ -58,19 +56,28 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
 }
 
 /// Mixer's rooms beside the station, when wished for.
-fn serve_mixer(args: &Up) -> Result<Option<mixer::Server>, Failure> {
-    let Some(address) = args.mixer else { return Ok(None) };
-    let mut builder = mixer::Server::builder().address(address);
-    if let Some(directory) = &args.mixer_data {
-        builder = builder.data(directory, mixer::Fsync::Interval(Duration::from_secs(1)));
+async fn serve_mixer(args: &Up) -> Result<Option<Serving>, Failure> {
+    match &args.mixer {
+        Some(at) => Serving::start(&args.rooms.0, at.as_deref()).await.map(Some),
+        None => Ok(None),
     }
-    mixer_serve::start(builder).map(Some)
 }
 
-async fn stop_mixer(server: Option<mixer::Server>, args: &Up) {
-    if let Some(server) = server {
-        mixer_serve::stop(server, args.json).await;
+async fn stop_mixer(serving: Option<Serving>, args: &Up) {
+    if let Some(serving) = serving {
+        serving.stop(args.json).await;
     }
+}
+
+fn say_mixer(mixer: &Serving, args: &Up, watching: &Watching) {
+    let (addresses, metrics, data) = (mixer.addresses(), mixer.metrics_at(), &args.rooms.0.data);
+    let mut words = format!("serving Mixer at {}", addresses.join(", "));
+    if let Some(at) = metrics {
+        words = format!("{words}; metrics at http://{at}/metrics");
+    }
+    let metrics = metrics.map(|at| at.to_string());
+    let data = data.as_ref().map(|data| data.display().to_string());
+    watching.say("mixer", &words, json!({ "addresses": addresses, "metrics": metrics, "data": data }));
 }
 
 fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {

@@ -67,7 +67,8 @@ impl Running {
         });
         let mut running = Self { child, address: "127.0.0.1:0".parse().unwrap(), lines };
         let line = running.until("serving Mixer at ");
-        running.address = line.rsplit(' ').next().unwrap().parse().unwrap();
+        let at = line.split("serving Mixer at ").nth(1).unwrap();
+        running.address = at.split([',', ';']).next().unwrap().parse().unwrap();
         running
     }
 

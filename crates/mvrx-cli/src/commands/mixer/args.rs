@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use mixer::{DEFAULT_PORT, Network};
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand, ValueEnum};
+use mixer::Network;
+
+use crate::args::some_text;
 
 /// Mixer's rooms, by which Blenders share a live scene.
 #[derive(Debug, Args)]
@@ -33,33 +35,84 @@ pub(crate) enum Command {
     Delete(Delete),
 }
 
+impl Command {
+    /// Whether failures are to be told as JSON as well.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Serve(args) => args.json,
+            Self::Rooms(args) | Self::Clients(args) => args.json,
+            Self::Tail(args) => args.json,
+            Self::Save(args) => args.json,
+            Self::Load(args) => args.json,
+            Self::KeepOpen(args) => args.json,
+            Self::Delete(args) => args.json,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) service: Service,
+    /// Print how things stand every so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) stats: Option<u64>,
+    /// One JSON document per line instead of lines for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a room server is told, whether it runs alone or beside a station.
+#[derive(Debug, Args)]
+pub(crate) struct Service {
     /// Listen at this address or host name only (may be repeated); without it at all of this machine, IPv4 and IPv6
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = some_text)]
     pub(crate) host: Vec<String>,
-    /// The TCP port; Mixer's add-on expects 12800
-    #[arg(long, default_value_t = DEFAULT_PORT)]
-    pub(crate) port: u16,
+    /// The TCP port; Mixer's add-on expects 12800, which is the default
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
     /// Keep rooms in this folder, so that they come back after a restart; without it they live in memory
-    #[arg(long, value_name = "DIR")]
+    #[arg(id = "rooms_data", long = "data", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// When kept rooms are forced to the disk: `always` before anybody is sent a change, `interval` every so many seconds [default: interval 1]
-    #[arg(long, num_args = 1..=2, value_names = ["always|interval", "SECONDS"], requires = "data")]
+    #[arg(long, num_args = 1..=2, value_names = ["always|interval", "SECONDS"], requires = "rooms_data")]
     pub(crate) policy: Vec<String>,
     #[command(flatten)]
     pub(crate) access: Access,
     #[command(flatten)]
     pub(crate) limits: ServeLimits,
-    /// Print how things stand every so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) stats: Option<u64>,
     /// Answer HTTP requests for metrics (Prometheus text) at this address
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
-    /// One JSON document per line instead of lines for people
-    #[arg(long)]
-    pub(crate) json: bool,
+}
+
+/// The same options with `mixer-` before their names, among those of a station.
+#[derive(Debug)]
+pub(crate) struct BesideStation(pub(crate) Service);
+
+impl FromArgMatches for BesideStation {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Service::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl Args for BesideStation {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let alone = Service::augment_args(clap::Command::new("alone"));
+        alone.get_arguments().fold(command, |command, option| {
+            let name = format!("mixer-{}", option.get_long().unwrap_or_default());
+            let heading = "Options of the rooms, with --mixer";
+            command.arg(option.clone().long(name).requires("mixer").help_heading(heading))
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
 }
 
 /// Who may come in. Everything crosses the network in the clear, passwords too.
@@ -71,13 +124,13 @@ pub(crate) struct Access {
     /// Ask for a password in rooms of this name (may be repeated); other users of this machine can read it in the list of processes
     #[arg(long, value_name = "ROOM=PASSWORD", value_parser = room_password)]
     pub(crate) room_password: Vec<(String, String)>,
-    /// The same from a file with one ROOM=PASSWORD per line
+    /// The same from a file with one ROOM=PASSWORD per line; blanks at the ends of a line do not count
     #[arg(long, value_name = "FILE")]
     pub(crate) room_passwords: Option<PathBuf>,
 }
 
 /// What the server lets grow. Sizes are bytes, or have a unit: 64k, 256M, 4G (of 1024).
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ServeLimits {
     /// Clients at a time [default: 10000]
     #[arg(long, value_name = "N")]
@@ -85,6 +138,9 @@ pub(crate) struct ServeLimits {
     /// Rooms at a time [default: 1000]
     #[arg(long, value_name = "N")]
     pub(crate) max_rooms: Option<usize>,
+    /// Bytes in the name of a room [default: 1k]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_room_name: Option<u64>,
     /// Bytes of one message [default: 256M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_message: Option<u64>,
@@ -100,6 +156,15 @@ pub(crate) struct ServeLimits {
     /// Bytes that the attributes of a client or room take [default: 1M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_attributes: Option<u64>,
+    /// Bytes that the attributes of all clients and rooms take together [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_all_attributes: Option<u64>,
+    /// Bytes of an error text that one client sends to everybody [default: 64k]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_error_text: Option<u64>,
+    /// Bytes kept of messages that have come in part, of all clients together [default: 1G, and not less than one message]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_unfinished: Option<u64>,
 }
 
 /// How to reach a server.
@@ -131,6 +196,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Tail {
     /// The room
+    #[arg(value_parser = some_text)]
     pub(crate) room: String,
     #[command(flatten)]
     pub(crate) reach: Reach,
@@ -145,6 +211,7 @@ pub(crate) struct Tail {
 #[derive(Debug, Args)]
 pub(crate) struct Save {
     /// The room
+    #[arg(value_parser = some_text)]
     pub(crate) room: String,
     /// The file to write
     #[arg(value_name = "FILE")]
@@ -165,8 +232,17 @@ pub(crate) struct Load {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The room's name; by default the saved one, else the file's without its ending
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = some_text)]
     pub(crate) room: Option<String>,
+    /// The version of Blender that clients must have, such as 2.93.5, instead of the saved one
+    #[arg(long, value_name = "VERSION", value_parser = some_text)]
+    pub(crate) blender_version: Option<String>,
+    /// The version of the Mixer add-on that clients must have, such as v1.0.1, instead of the saved one
+    #[arg(long, value_name = "VERSION", value_parser = some_text)]
+    pub(crate) mixer_version: Option<String>,
+    /// Take clients of every version; so it is, too, when a version is neither saved nor given
+    #[arg(long, conflicts_with_all = ["blender_version", "mixer_version"])]
+    pub(crate) ignore_versions: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
     /// One JSON document
@@ -177,12 +253,16 @@ pub(crate) struct Load {
 #[derive(Debug, Args)]
 pub(crate) struct KeepOpen {
     /// The room
+    #[arg(value_parser = some_text)]
     pub(crate) room: String,
     /// Whether it stays
     #[arg(value_enum, default_value_t = Switch::On)]
     pub(crate) keep: Switch,
     #[command(flatten)]
     pub(crate) reach: Reach,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -196,9 +276,13 @@ pub(crate) enum Switch {
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
     /// The room
+    #[arg(value_parser = some_text)]
     pub(crate) room: String,
     #[command(flatten)]
     pub(crate) reach: Reach,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 pub(super) fn room_password(text: &str) -> Result<(String, String), String> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use mixer::{Json, Progress, SavedRoom};
+use mixer::{Json, Object, Progress, SavedRoom, takes_every_version};
 use serde_json::json;
 
 use super::args::{Load, Save};
@@ -78,8 +78,10 @@ fn write(saved: &SavedRoom, folder: &Path, path: &Path, force: bool) -> std::io:
 pub(super) async fn load(args: Load) -> Result<(), Failure> {
     let path = args.file.clone();
     let read = tokio::task::spawn_blocking(move || read(&path)).await;
-    let saved = read.map_err(|error| Failure::local(error.to_string()))??;
+    let mut saved = read.map_err(|error| Failure::local(error.to_string()))??;
     let room = room_name(&args, &saved)?;
+    set_versions(&args, &mut saved.attributes);
+    let every_version = takes_every_version(&saved.attributes);
     let (commands, bytes) = (saved.command_count(), saved.commands.len() as u64);
     unless_stopped(async {
         let mut client = connect(&args.reach).await?;
@@ -90,10 +92,15 @@ pub(super) async fn load(args: Load) -> Result<(), Failure> {
     })
     .await?;
     if args.json {
-        show::document(
-            &json!({ "schema": show::SCHEMA, "room": room, "commands": commands, "bytes": bytes }),
-        );
+        show::document(&json!({
+            "schema": show::SCHEMA, "room": room, "commands": commands, "bytes": bytes, "every_version": every_version,
+        }));
     } else {
+        if every_version && !args.ignore_versions {
+            show::note(
+                "the room takes clients of every version; --blender-version and --mixer-version name the right ones",
+            );
+        }
         show::note(&format!("loaded {commands} commands, {}, into room", show::size(bytes)));
         show::line(&show::tame(&room));
     }
@@ -110,6 +117,18 @@ fn read(path: &PathBuf) -> Result<SavedRoom, Failure> {
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut file, &mut bytes).map_err(|error| bad(&error))?;
     SavedRoom::decode(&bytes.into()).map_err(|error| bad(&error))
+}
+
+/// Which clients the room takes: as wished, else as saved.
+fn set_versions(args: &Load, attributes: &mut Object) {
+    let wished = [("blender_version", &args.blender_version), ("mixer_version", &args.mixer_version)];
+    for (key, version) in wished.into_iter().filter_map(|(key, version)| Some((key, version.as_deref()?))) {
+        attributes.insert(key.into(), version.into());
+        attributes.insert("ignore_version_check".into(), false.into());
+    }
+    if args.ignore_versions {
+        attributes.insert("ignore_version_check".into(), true.into());
+    }
 }
 
 /// As wished, else as saved, else the file's name.

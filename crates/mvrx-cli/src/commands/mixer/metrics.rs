@@ -1,16 +1,19 @@
 //! How a Mixer server stands: a line for people, a JSON document, and Prometheus text over HTTP.
 //!
-//! The HTTP here is the least that a scraper or a browser needs: one request per connection, its head bounded in bytes and time, answered and closed.
+//! The HTTP here is the least that a scraper or a browser needs: one request per connection, its head bounded in bytes and time, answered and closed;
+//! connections are bounded in number, and one that says nothing keeps no other waiting.
 //! Whoever can reach the address can read the metrics; nothing else can be asked or changed.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mixer::{Metrics, Server};
+use mixer::{Metrics, MetricsReader};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::failure::Failure;
 use crate::show;
@@ -83,26 +86,37 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
     listener.map_err(|error| Failure::peer(format!("cannot answer for metrics at {address}: {error}")))
 }
 
-/// Answers requests one after the other, for as long as it is polled.
-pub(super) async fn answer(page: Option<TcpListener>, server: &Server) {
-    let Some(page) = page else { return std::future::pending().await };
+/// Answers requests for as long as it is polled. Whoever connects has its turn at once: when as many are open as may be, the oldest is closed, which had
+/// the time that a request takes and did not use it.
+pub(super) async fn answer(page: TcpListener, metrics: MetricsReader) {
+    let mut answering = JoinSet::new();
+    let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        match page.accept().await {
-            // One that is slow is not waited for longer than this, and the next one has its turn.
-            Ok((stream, _)) => drop(tokio::time::timeout(PATIENCE, respond(stream, server)).await),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        tokio::select! {
+            accepted = page.accept() => match accepted {
+                Ok((stream, _)) => {
+                    oldest_first.retain(|answering| !answering.is_finished());
+                    if oldest_first.len() >= AT_A_TIME && let Some(oldest) = oldest_first.pop_front() {
+                        oldest.abort();
+                    }
+                    let respond = respond(stream, metrics.clone());
+                    oldest_first.push_back(answering.spawn(tokio::time::timeout(PATIENCE, respond)));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            },
+            Some(_) = answering.join_next() => {}
         }
     }
 }
 
-async fn respond(mut stream: TcpStream, server: &Server) -> std::io::Result<()> {
+async fn respond(mut stream: TcpStream, metrics: MetricsReader) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if head.len() >= LONGEST_HEAD || stream.read_buf(&mut head).await? == 0 {
             return Ok(());
         }
     }
-    let metrics = server.metrics().await.unwrap_or_default();
+    let metrics = metrics.read().await.unwrap_or_default();
     let path = head.strip_prefix(b"GET ").and_then(|rest| rest.split(|byte| *byte == b' ').next());
     let (status, body) = match path {
         Some(b"/metrics" | b"/") => ("200 OK", prometheus(&metrics)),
@@ -117,7 +131,8 @@ async fn respond(mut stream: TcpStream, server: &Server) -> std::io::Result<()> 
     stream.shutdown().await
 }
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
+const AT_A_TIME: usize = 32;
 const LONGEST_HEAD: usize = 8 << 10;
 
 #[cfg(test)]

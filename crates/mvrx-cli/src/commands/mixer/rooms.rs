@@ -125,6 +125,10 @@ pub(super) async fn keep_open(args: KeepOpen) -> Result<(), Failure> {
     let mut client = connect(&args.reach).await?;
     let keep = args.keep == Switch::On;
     unless_stopped(async { Ok(client.keep_open(&args.room, keep).await?) }).await?;
+    if args.json {
+        show::document(&json!({ "schema": show::SCHEMA, "room": args.room, "keep_open": keep }));
+        return Ok(());
+    }
     let room = show::tame(&args.room);
     show::note(&if keep {
         format!("{room} stays when nobody is in it")
@@ -137,6 +141,10 @@ pub(super) async fn keep_open(args: KeepOpen) -> Result<(), Failure> {
 pub(super) async fn delete(args: Delete) -> Result<(), Failure> {
     let mut client = connect(&args.reach).await?;
     unless_stopped(async { Ok(client.delete_room(&args.room).await?) }).await?;
-    show::note(&format!("{} is deleted", show::tame(&args.room)));
+    if args.json {
+        show::document(&json!({ "schema": show::SCHEMA, "room": args.room, "deleted": true }));
+    } else {
+        show::note(&format!("{} is deleted", show::tame(&args.room)));
+    }
     Ok(())
 }

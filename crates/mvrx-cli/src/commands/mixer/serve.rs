@@ -4,76 +4,105 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use mixer::{Fsync, Limits, Server, ServerBuilder, StartError};
+use mixer::{DEFAULT_PORT, Fsync, Limits, Server, ServerBuilder, StartError};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
-use super::args::{Access, Serve, ServeLimits, room_password};
-use super::metrics;
+use super::args::{Access, Serve, ServeLimits, Service, room_password};
+use super::{host_and_port, metrics};
 use crate::failure::Failure;
 use crate::{show, station};
 
 pub(super) async fn run(args: Serve) -> Result<(), Failure> {
-    let mut builder = Server::builder().limits(limits(&args.limits)).port(args.port);
-    for address in addresses(&args).await? {
-        builder = builder.address(address);
-    }
-    builder = admit(builder, &args.access)?;
-    let policy = policy(&args.policy)?;
-    if let Some(directory) = &args.data {
-        builder = builder.data(directory, policy);
-    }
-    let server = start(builder)?;
-    let result = match announce(&args, &server, policy).await {
-        Ok(page) => {
-            tokio::select! {
-                result = tell(&server, &args) => result,
-                () = metrics::answer(page, &server) => Ok(()),
-                () = station::interrupted() => Ok(()),
-            }
-        }
-        Err(failure) => Err(failure),
+    let serving = Serving::start(&args.service, None).await?;
+    announce(&args, &serving).await;
+    let result = tokio::select! {
+        result = tell(&serving.server, &args) => result,
+        () = station::interrupted() => Ok(()),
     };
-    stop(server, args.json).await;
+    serving.stop(args.json).await;
     result
 }
 
-/// Starts a server; what stands in the way is told in words.
-pub(crate) fn start(builder: ServerBuilder) -> Result<Server, Failure> {
-    builder.spawn().map_err(|error| match error {
-        StartError::AddressUnusable(_) => Failure::peer(format!(
-            "Mixer: {error}; does a server run there already? Choose another address or port"
-        )),
-        _ => Failure::local(format!("Mixer: {error}")),
-    })
+/// A running server and its page of metrics.
+pub(crate) struct Serving {
+    server: Server,
+    page: Option<(SocketAddr, JoinHandle<()>)>,
+    policy: Fsync,
 }
 
-/// Says where the server is, and opens the page of metrics.
-async fn announce(
-    args: &Serve,
-    server: &Server,
-    policy: Fsync,
-) -> Result<Option<tokio::net::TcpListener>, Failure> {
-    let page = match args.metrics {
-        Some(address) => Some(metrics::listen(address).await?),
-        None => None,
-    };
-    let metrics = page.as_ref().and_then(|page| page.local_addr().ok());
-    let addresses: Vec<String> = server.local_addresses().iter().map(ToString::to_string).collect();
-    let rooms = server.metrics().await.map_or(0, |metrics| metrics.rooms);
+impl Serving {
+    /// Starts a server; what stands in the way is told in words. `at` is one more way to say where, in one word with the port.
+    pub(crate) async fn start(service: &Service, at: Option<&str>) -> Result<Self, Failure> {
+        let policy = policy(&service.policy)?;
+        let mut builder = Server::builder().limits(limits(&service.limits));
+        builder = admit(builder, &service.access)?;
+        builder = listen(builder, service, at).await?;
+        if let Some(directory) = &service.data {
+            builder = builder.data(directory, policy);
+        }
+        let page = match service.metrics {
+            Some(address) => Some(metrics::listen(address).await?),
+            None => None,
+        };
+        let server = builder.spawn().map_err(|error| match error {
+            StartError::AddressUnusable(_) => Failure::peer(format!(
+                "Mixer: {error}; does a server run there already? Choose another address or port"
+            )),
+            _ => Failure::local(format!("Mixer: {error}")),
+        })?;
+        let page = page.and_then(|page| {
+            let address = page.local_addr().ok()?;
+            Some((address, tokio::spawn(metrics::answer(page, server.metrics_reader()))))
+        });
+        Ok(Self { server, page, policy })
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.server.local_addresses().iter().map(ToString::to_string).collect()
+    }
+
+    /// Where the page of metrics is.
+    pub(crate) fn metrics_at(&self) -> Option<SocketAddr> {
+        self.page.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Closes all connections, and waits for the disk.
+    pub(crate) async fn stop(self, json: bool) {
+        let metrics = self.server.metrics().await;
+        self.server.shutdown().await;
+        if let Some((_, page)) = self.page {
+            page.abort();
+        }
+        if let Some(metrics) = metrics {
+            if json {
+                show::document(&metrics::document("stopped", &metrics));
+            } else {
+                show::line(&format!("stopped; {}", metrics::line(&metrics)));
+            }
+        }
+    }
+}
+
+/// Says where the server is.
+async fn announce(args: &Serve, serving: &Serving) {
+    let rooms = serving.server.metrics().await.map_or(0, |metrics| metrics.rooms);
+    let addresses = serving.addresses();
     if args.json {
         show::document(&json!({
             "schema": show::SCHEMA, "event": "serving", "addresses": addresses, "rooms": rooms,
-            "metrics": metrics.map(|address| address.to_string()),
+            "metrics": serving.metrics_at().map(|address| address.to_string()),
+            "data": args.service.data.as_ref().map(|data| data.display().to_string()),
         }));
-        return Ok(page);
+        return;
     }
     show::line(&format!("serving Mixer at {}", addresses.join(", ")));
-    if let Some(address) = metrics {
+    if let Some(address) = serving.metrics_at() {
         show::line(&format!("metrics at http://{address}/metrics"));
     }
-    match &args.data {
+    match &args.service.data {
         Some(directory) => {
-            let when = match policy {
+            let when = match serving.policy {
                 Fsync::Always => "before anybody is sent a change".to_owned(),
                 Fsync::Interval(interval) => format!("every {interval:?}"),
             };
@@ -85,7 +114,6 @@ async fn announce(
         }
         None => show::line("rooms live in memory and end with this program; --data DIR keeps them"),
     }
-    Ok(page)
 }
 
 /// Tells how things stand for as long as the server runs.
@@ -106,29 +134,34 @@ async fn tell(server: &Server, args: &Serve) -> Result<(), Failure> {
     }
 }
 
-/// Closes all connections, and waits for the disk.
-pub(crate) async fn stop(server: Server, json: bool) {
-    let metrics = server.metrics().await;
-    server.shutdown().await;
-    if let Some(metrics) = metrics {
-        if json {
-            show::document(&metrics::document("stopped", &metrics));
-        } else {
-            show::line(&format!("stopped; {}", metrics::line(&metrics)));
+/// Where to listen: at the hosts that are named, else at every address of the machine.
+async fn listen(
+    mut builder: ServerBuilder,
+    service: &Service,
+    at: Option<&str>,
+) -> Result<ServerBuilder, Failure> {
+    let port = service.port.unwrap_or(DEFAULT_PORT);
+    let mut hosts: Vec<(&str, u16)> = service.host.iter().map(|host| (host.as_str(), port)).collect();
+    if let Some(at) = at {
+        if service.port.is_some() || !hosts.is_empty() {
+            return Err(Failure::usage(format!(
+                "--mixer={at} says where already; leave --mixer-host and --mixer-port away"
+            )));
         }
+        hosts.push(host_and_port(at)?);
     }
-}
-
-async fn addresses(args: &Serve) -> Result<Vec<SocketAddr>, Failure> {
-    let mut found = Vec::new();
-    for host in &args.host {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for (host, port) in hosts {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let looked_up = tokio::net::lookup_host((bare, args.port)).await;
-        found.extend(looked_up.map_err(|error| Failure::usage(format!("--host {host}: {error}")))?);
+        let found = tokio::net::lookup_host((bare, port)).await;
+        addresses.extend(found.map_err(|error| Failure::usage(format!("cannot listen at {host}: {error}")))?);
     }
-    found.sort();
-    found.dedup();
-    Ok(found)
+    addresses.sort();
+    addresses.dedup();
+    for address in addresses {
+        builder = builder.address(address);
+    }
+    Ok(builder.port(port))
 }
 
 fn policy(words: &[String]) -> Result<Fsync, Failure> {
@@ -168,11 +201,20 @@ fn admit(mut builder: ServerBuilder, access: &Access) -> Result<ServerBuilder, F
 
 fn passwords_in(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let bad = |words: &dyn std::fmt::Display| Failure::bad_file(format!("{}: {words}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| bad(&error))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(at, line)| room_password(line).map_err(|words| bad(&format!("line {}: {words}", at + 1))))
-        .collect()
+    let bytes = std::fs::read(path).map_err(|error| bad(&error))?;
+    passwords_among(&bytes).map_err(|words| bad(&words))
+}
+
+/// As editors of all systems write it: with a byte order mark or none, any line ends, blanks where nobody sees them.
+fn passwords_among(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err("it is UTF-16; save it as UTF-8".to_owned());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let lines = text.split(['\n', '\r']).map(str::trim);
+    let lines = lines.enumerate().filter(|(_, line)| !line.is_empty());
+    lines.map(|(at, line)| room_password(line).map_err(|words| format!("line {}: {words}", at + 1))).collect()
 }
 
 fn limits(wished: &ServeLimits) -> Limits {
@@ -180,11 +222,17 @@ fn limits(wished: &ServeLimits) -> Limits {
     let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     limits.clients = wished.max_clients.unwrap_or(limits.clients);
     limits.rooms = wished.max_rooms.unwrap_or(limits.rooms);
+    limits.name_bytes = wished.max_room_name.map_or(limits.name_bytes, bytes);
     limits.frame_bytes = wished.max_message.unwrap_or(limits.frame_bytes);
     limits.room_bytes = wished.max_room.unwrap_or(limits.room_bytes);
     limits.stored_bytes = wished.max_stored.unwrap_or(limits.stored_bytes);
     limits.attribute_bytes = wished.max_attributes.map_or(limits.attribute_bytes, bytes);
+    limits.all_attribute_bytes = wished.max_all_attributes.map_or(limits.all_attribute_bytes, bytes);
+    limits.error_bytes = wished.max_error_text.map_or(limits.error_bytes, bytes);
     limits.outbox_bytes = wished.max_waiting.map_or(limits.outbox_bytes, bytes);
+    // A message that is allowed must be able to come.
+    let unfinished = wished.max_unfinished.map_or(limits.unfinished_bytes, bytes);
+    limits.unfinished_bytes = unfinished.max(bytes(limits.frame_bytes.saturating_add(HEADER)));
     // What is done before a client is dropped happens well before.
     let quarter = (limits.outbox_bytes / 4).max(1);
     limits.hold_bytes = limits.hold_bytes.min(quarter);
@@ -192,6 +240,9 @@ fn limits(wished: &ServeLimits) -> Limits {
     limits.history_chunk_bytes = limits.history_chunk_bytes.min(quarter);
     limits
 }
+
+/// What comes before a message.
+const HEADER: u64 = 14;
 
 /// How often we look whether the server still runs when nobody wants to be told anything, in seconds.
 const LOOK: u64 = 5;
@@ -202,7 +253,7 @@ mod tests {
 
     use mixer::Fsync;
 
-    use super::{limits, policy};
+    use super::{limits, passwords_among, policy};
     use crate::commands::mixer::args::ServeLimits;
 
     #[test]
@@ -219,17 +270,39 @@ mod tests {
 
     #[test]
     fn small_outbox_brings_what_comes_before_it_down_with_it() {
-        let none = ServeLimits {
-            max_clients: None,
-            max_rooms: None,
-            max_message: None,
-            max_room: None,
-            max_stored: None,
-            max_waiting: None,
-            max_attributes: None,
-        };
+        let none = ServeLimits::default();
         assert_eq!(limits(&none), mixer::Limits::default());
         let small = limits(&ServeLimits { max_waiting: Some(4000), ..none });
         assert_eq!((small.outbox_bytes, small.hold_bytes, small.history_chunk_bytes), (4000, 1000, 1000));
+    }
+
+    #[test]
+    fn message_that_is_allowed_is_able_to_come() {
+        let wished =
+            ServeLimits { max_message: Some(5 << 30), max_unfinished: Some(1), ..ServeLimits::default() };
+        assert_eq!(limits(&wished).unfinished_bytes, (5 << 30) + 14);
+    }
+
+    #[test]
+    fn passwords_are_read_as_editors_of_all_systems_write_them() {
+        let expected =
+            Ok(vec![("stage".to_owned(), "open sesame".to_owned()), ("other".to_owned(), "x=y".to_owned())]);
+        for text in [
+            "stage=open sesame\nother=x=y",
+            "\u{feff}stage=open sesame\r\nother=x=y\r\n",
+            "stage=open sesame  \r\n\t\r\n  other=x=y\t\n\n",
+            "stage=open sesame\rother=x=y\r",
+        ] {
+            assert_eq!(passwords_among(text.as_bytes()), expected, "{text:?}");
+        }
+        assert_eq!(passwords_among(b""), Ok(Vec::new()));
+        let utf16: Vec<u8> = "\u{feff}stage=x".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (bytes, words) in [
+            (&utf16[..], "UTF-16"),
+            (b"stage=\xFF", "not UTF-8"),
+            (b"stage=x\n\nother", "line 3: a room, an equals sign"),
+        ] {
+            assert!(passwords_among(bytes).unwrap_err().contains(words), "{words}");
+        }
     }
 }
