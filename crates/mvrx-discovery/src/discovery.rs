@@ -48,6 +48,14 @@ pub trait Discovery: Send + fmt::Debug + 'static {
         Err(DiscoveryError::ResponderRefused { reason: "sessions cannot be announced this way".to_owned() })
     }
 
+    /// Tells of sessions, too, from now on ([`DiscoveryEvent::Session`]).
+    ///
+    /// # Errors
+    /// When this way of discovery has no sessions.
+    fn look_for_sessions(&mut self) -> Result<(), DiscoveryError> {
+        Err(DiscoveryError::ResponderRefused { reason: "sessions cannot be seen this way".to_owned() })
+    }
+
     /// Waits for what is to be told next: stations of all groups, except this station itself.
     ///
     /// `None`, and `None` again ever after: nothing will come any more. Cancel-safe: a future dropped before it is ready has taken nothing.

@@ -35,6 +35,7 @@ use crate::{Advertisement, DiscoveryError, DiscoveryProblem, InstanceName, Insta
 
 mod discovery;
 mod heard;
+mod session;
 mod sockets;
 mod ways;
 
@@ -55,6 +56,7 @@ pub struct LanDiscovery {
     /// The system is being asked for its interfaces, on a thread of its own: it may take seconds while networks come and go.
     looking: Option<JoinHandle<Option<Vec<if_addrs::Interface>>>>,
     table: Sightings,
+    sessions: session::Sessions,
     queue: EventQueue,
     heard: Heard,
     /// Who said goodbye under a name that others have as well: believed only if nobody answers for it by then.
@@ -121,6 +123,7 @@ impl LanDiscovery {
             look_at: now,
             looking: None,
             table: Sightings::new(options.limits.clone()),
+            sessions: session::Sessions::default(),
             queue: EventQueue::new(options.limits.queued_events),
             heard: Heard::default(),
             doubted: Vec::new(),
@@ -241,6 +244,7 @@ impl LanDiscovery {
                         self.sockets.send(way, to, &bytes);
                     }
                 }
+                Output::Found(seen) if Self::is_session(&seen.instance) => self.session_found(&seen),
                 Output::Found(seen) => {
                     self.doubted.retain(|(id, _)| *id != seen.id);
                     let Some(way) = self.ways.get(&seen.link) else { continue };
@@ -249,6 +253,7 @@ impl LanDiscovery {
                     self.table.observe(&observation, 0, &mut self.queue);
                     self.settle_doubts(seen.id);
                 }
+                Output::Lost { id, .. } if self.session_lost(id) => {}
                 Output::Lost { id, why } => self.lost(id, why),
                 Output::Renamed { service, role, from, to } => self.renamed(service, role, &from, &to),
                 _ => {}

@@ -56,4 +56,4 @@ pub use mdns::{Interface, Interfaces, MdnsDiscovery, MdnsOptions, Requery};
 pub use memory::{MemoryBus, MemoryDiscovery};
 pub use merged::Merged;
 pub use problem::{DiscoveryError, DiscoveryProblem, UnusableReason};
-pub use session::{SessionAdvertisement, SessionSighting};
+pub use session::{SESSION_TYPE, SessionAdvertisement, SessionSighting, find_sessions};

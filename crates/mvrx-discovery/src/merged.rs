@@ -161,6 +161,11 @@ impl Discovery for Merged {
         if results.iter().any(Result::is_ok) { Ok(()) } else { results.into_iter().collect() }
     }
 
+    fn look_for_sessions(&mut self) -> Result<(), DiscoveryError> {
+        let results: Vec<_> = self.parts.iter_mut().map(|part| part.discovery.look_for_sessions()).collect();
+        if results.iter().any(Result::is_ok) { Ok(()) } else { results.into_iter().collect() }
+    }
+
     fn advertise_also(&mut self, advertisement: &Advertisement) -> Result<(), DiscoveryError> {
         let results: Vec<_> =
             self.parts.iter_mut().map(|part| part.discovery.advertise_also(advertisement)).collect();

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use mvrx_discovery::{Discovery, SessionSighting, find_sessions};
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{Event, Heard, Membership, Station};
 use serde_json::json;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::args::Ls;
@@ -13,6 +15,7 @@ use crate::{show, station};
 
 pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
     let (looking, mut events) = station::spawn(station::describe_looking(&args.common)?).await?;
+    let sessions = look_for_sessions(&args)?;
     let end = Instant::now() + station::duration(args.wait);
     let mut shown = BTreeSet::new();
     let mut stopped = None;
@@ -44,12 +47,18 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
     let stations = looking.stations().await?;
     let commits = looking.commits().await?;
     looking.stop().await;
-    let failure =
-        stopped.or_else(|| stations.is_empty().then(|| station::nobody(&args.common, args.wait, &stations)));
+    let sessions = match &stopped {
+        Some(_) => Vec::new(),
+        None => sessions.await.unwrap_or_default(),
+    };
+    let nobody = stations.is_empty() && sessions.is_empty();
+    let failure = stopped.or_else(|| nobody.then(|| station::nobody(&args.common, args.wait, &stations)));
     if args.json {
         let stations: Vec<_> = stations.iter().map(|s| show::station_json(s, &commits)).collect();
-        let mut document =
-            json!({ "schema": show::SCHEMA, "group": args.common.group, "stations": stations });
+        let sessions: Vec<_> = sessions.iter().map(session_json).collect();
+        let mut document = json!({
+            "schema": show::SCHEMA, "group": args.common.group, "stations": stations, "sessions": sessions,
+        });
         if let (Some(failure), Some(fields)) = (&failure, document.as_object_mut()) {
             fields.insert("error".to_owned(), failure.words().into());
             fields.insert("exit_code".to_owned(), failure.code().into());
@@ -58,8 +67,40 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
     } else {
         let others = stations.iter().filter(|s| !shown.contains(&Shown::Station(s.station)));
         others.for_each(|station| show::line(&show::station_line(station)));
+        sessions.iter().for_each(|session| show::line(&session_line(session)));
     }
     failure.map_or(Ok(()), |failure| Err(failure.after_document()))
+}
+
+/// Hosts of sessions (WebSocket mode) that the network shows, of all groups.
+fn look_for_sessions(args: &Ls) -> Result<JoinHandle<Vec<SessionSighting>>, Failure> {
+    let mut discovery = station::discovery(&args.common)?;
+    let wait = station::duration(args.wait);
+    Ok(tokio::spawn(async move {
+        let found = find_sessions(&mut discovery, wait, usize::MAX).await;
+        Box::new(discovery).shutdown().await;
+        found.unwrap_or_default()
+    }))
+}
+
+fn session_line(session: &SessionSighting) -> String {
+    let urls = session.urls();
+    let more = match urls.len() {
+        0 | 1 => String::new(),
+        several => format!(" (and {} more)", several - 1),
+    };
+    let url = urls.first().map(|url| show::tame(url)).unwrap_or_default();
+    format!(
+        "{}  hosts the session {} at {url}{more}",
+        show::name(&session.station_name),
+        show::name(&session.group)
+    )
+}
+
+fn session_json(session: &SessionSighting) -> serde_json::Value {
+    json!({
+        "station": session.station.to_string(), "name": session.station_name, "group": session.group, "urls": session.urls(),
+    })
 }
 
 /// What a person has read already.

@@ -5,9 +5,12 @@ use std::time::Duration;
 use lan_mdns::{Input, SeenId};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::session::SESSION;
 use super::{LanDiscovery, OURS, service_of};
 use crate::sightings::Suspicion;
-use crate::{Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, SightingKey};
+use crate::{
+    Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, SessionAdvertisement, SightingKey,
+};
 
 impl Discovery for LanDiscovery {
     // req: DIS-JOIN-GROUP
@@ -47,6 +50,17 @@ impl Discovery for LanDiscovery {
         for id in OURS {
             self.take_back(id);
         }
+    }
+
+    fn announce_session(&mut self, session: &SessionAdvertisement) -> Result<(), DiscoveryError> {
+        if self.stopped {
+            return Err(DiscoveryError::ResponderStopped);
+        }
+        self.register_session(session)
+    }
+
+    fn look_for_sessions(&mut self) -> Result<(), DiscoveryError> {
+        self.browse_sessions()
     }
 
     fn next(&mut self) -> BoxFuture<'_, Option<DiscoveryEvent>> {
@@ -98,7 +112,7 @@ impl Discovery for LanDiscovery {
 impl LanDiscovery {
     // req: DIS-GOODBYE
     async fn say_goodbye(&mut self) {
-        for id in OURS {
+        for id in OURS.into_iter().chain([SESSION]) {
             self.step(Input::Withdraw(id));
         }
         while !self.mdns.said_goodbye() {
@@ -113,7 +127,7 @@ impl LanDiscovery {
 impl Drop for LanDiscovery {
     fn drop(&mut self) {
         // What can be said without waiting: nothing if shutdown said it.
-        for id in OURS {
+        for id in OURS.into_iter().chain([SESSION]) {
             self.step(Input::Withdraw(id));
         }
     }

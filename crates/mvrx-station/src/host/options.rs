@@ -40,6 +40,7 @@ pub struct HostOptions {
     pub url: Option<String>,
 }
 
+// req: HDR-09
 impl Default for HostOptions {
     fn default() -> Self {
         let transport = TransportLimits {
