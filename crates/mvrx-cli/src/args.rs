@@ -47,6 +47,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether exit code 1 is what the command found, so that no failure may end with it.
+    pub(crate) fn judges(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Diff(_) | Self::Groups(_) | Self::Doctor(_))
+    }
+
     /// Whether failures are to be told as JSON as well.
     pub(crate) fn wants_json(&self) -> bool {
         match self {
@@ -204,9 +209,12 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
-    /// The file
-    #[arg(value_name = "FILE")]
+    /// The file; or of a stored revision the beginning of its id, or `latest`
+    #[arg(value_name = "FILE|ID")]
     pub(crate) file: PathBuf,
+    /// The data directory that has the revision
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    pub(crate) data: Option<PathBuf>,
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -239,7 +247,7 @@ pub(crate) struct PlanArgs {
     /// A newer file or revision: what changed is marked
     #[arg(value_name = "NEW")]
     pub(crate) new: Option<PathBuf>,
-    /// Where the drawing goes
+    /// Where the drawing goes; `-` is standard output
     #[arg(short, long, value_name = "PLAN.svg")]
     pub(crate) output: PathBuf,
     /// Light on dark

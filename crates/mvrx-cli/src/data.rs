@@ -6,7 +6,7 @@ use mvrx_message::StationUuid;
 use mvrx_store::{FsOptions, FsStore, FsView, Limits, OpenStoreError, StoredCommit, StoredReader};
 
 use crate::failure::Failure;
-use crate::pick;
+use crate::{pick, show};
 
 /// An opened data directory, locked for as long as its store lives.
 #[derive(Debug)]
@@ -61,9 +61,15 @@ fn open_at(path: &Path, limits: Limits) -> Result<Option<Data>, Failure> {
     Ok(Some(Data { station, store, path: path.to_owned() }))
 }
 
-/// A revision that a station keeps, running or not: `latest`, or the beginning of an id. Without a directory, those of all the
-/// user's own are meant.
-pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<StoredReader>, Failure> {
+/// A revision that a station keeps, running or not, and its file's name: `latest`, or the beginning of an id. Without a directory, those of all
+/// the user's own are meant.
+pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<(StoredReader, String)>, Failure> {
+    if let Some(path) = given.filter(|path| !path.is_dir()) {
+        return Err(Failure::bad_file(format!(
+            "{} is no folder, so no revision is kept there",
+            path.display()
+        )));
+    }
     let failed = |error: &dyn std::fmt::Display| Failure::local(error.to_string());
     let mut found: Vec<(FsView, StoredCommit)> = Vec::new();
     for directory in directories(given)? {
@@ -84,10 +90,19 @@ pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<Stored
         [] => Ok(None),
         [(view, one)] => {
             let file = view.open_file(one.commit.file).map_err(|error| failed(&error))?;
-            Ok(Some(StoredReader::new(file, one.length)))
+            Ok(Some((StoredReader::new(file, one.length), one.commit.file_name.clone())))
         }
         several => {
-            let ids: Vec<String> = several.iter().map(|(_, s)| s.commit.file.to_string()).collect();
+            let line = |(_, stored): &(FsView, StoredCommit)| {
+                let commit = &stored.commit;
+                let comment = if commit.comment.is_empty() {
+                    String::new()
+                } else {
+                    format!("  {}", show::name(&commit.comment))
+                };
+                format!("{}  {}{comment}", commit.file, show::name(&commit.file_name))
+            };
+            let ids: Vec<String> = several.iter().map(line).collect();
             Err(Failure::usage(format!(
                 "{text} can mean more than one revision; say which:\n  {}",
                 ids.join("\n  ")
@@ -135,6 +150,45 @@ mod tests {
         assert_eq!(folder_name("../../x"), "x");
         assert_eq!(folder_name("***"), "station");
         assert!(folder_name(&"a".repeat(500)).len() <= 48);
+    }
+
+    #[test]
+    fn ids_that_begin_alike_are_all_told_with_their_names() {
+        use mvrx_message::{Commit, FileUuid, MvrVersion};
+        use mvrx_store::{Expect, Store as _};
+        let directory = tempfile::tempdir().unwrap();
+        let store = FsStore::open(directory.path()).unwrap();
+        for (last, name) in [(1, "monday.mvr"), (2, "tuesday.mvr")] {
+            let mut id = [0xab; 16];
+            id[15] = last;
+            let mut writer = store.begin(Expect::Unknown).unwrap();
+            writer.write(name.as_bytes()).unwrap();
+            let commit = Commit {
+                file: FileUuid::from_random_bytes(id),
+                station: None,
+                version: MvrVersion { major: 1, minor: 6 },
+                file_size: name.len() as u64,
+                for_stations: Vec::new(),
+                comment: format!("rig of {name}"),
+                file_name: name.to_owned(),
+                blake3: None,
+                author: None,
+            };
+            writer.finish().unwrap().publish(&commit, "Default").unwrap();
+        }
+        let given = Some(directory.path());
+        let failure = revision(given, "abab").unwrap_err();
+        for text in ["monday.mvr", "tuesday.mvr", "rig of monday.mvr"] {
+            assert!(failure.words().contains(text), "{}", failure.words());
+        }
+        assert_eq!(failure.code(), 2);
+        let whole = FileUuid::from_random_bytes([0xab; 16]).to_string();
+        assert!(revision(given, &whole).unwrap().is_none(), "begins alike and is none of them");
+        let first = format!("{}01", &whole[..34]);
+        assert_eq!(revision(given, &first.to_uppercase()).unwrap().unwrap().1, "monday.mvr");
+        assert_eq!(revision(given, "latest").unwrap().unwrap().1, "tuesday.mvr");
+        let missing = revision(Some(&directory.path().join("nowhere")), "latest").unwrap_err();
+        assert!(missing.words().contains("is no folder") && missing.code() == 3, "{}", missing.words());
     }
 
     #[test]

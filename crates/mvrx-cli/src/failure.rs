@@ -24,7 +24,7 @@ pub(crate) struct Failure {
     told: bool,
 }
 
-/// This machine: a disk, a port, a directory in use. The same number as findings of `check` and `diff`, which never fail so.
+/// This machine: a disk, a port, a directory in use.
 const LOCAL: u8 = 1;
 /// The command was not used rightly.
 const USAGE: u8 = 2;
@@ -34,6 +34,8 @@ const BAD_FILE: u8 = 3;
 const PEER: u8 = 4;
 /// Nobody is there, or nobody has it.
 const NOBODY: u8 = 5;
+/// This machine, where 1 means findings or a difference.
+const LOCAL_BESIDE_VERDICT: u8 = 70;
 /// A signal ended it, as shells count: 128 and the signal's number.
 const SIGNALLED: u8 = 128;
 
@@ -65,6 +67,12 @@ impl Failure {
 
     fn new(code: u8, words: impl Into<String>) -> Self {
         Self { code, words: words.into(), told: false }
+    }
+
+    /// For a command whose exit code 1 is a verdict: no failure may be taken for it.
+    pub(crate) fn beside_verdict(self) -> Self {
+        let code = if self.code == LOCAL { LOCAL_BESIDE_VERDICT } else { self.code };
+        Self { code, ..self }
     }
 
     /// For a command that has written its JSON document already.

@@ -1,7 +1,7 @@
 //! `mvrx`: exchange .mvr files with the other stations of a lighting crew.
 //!
 //! Data goes to standard output, progress and complaints to standard error; with `--json` complaints go to both. Exit codes: 0 done, 1 this
-//! machine failed, 2 wrong use, 3 bad file, 4 a peer or the network failed, 5 nobody there, 130 stopped by ctrl-c.
+//! machine failed or, where a command judges, findings or a difference (it ends with 70 when the machine failed), 2 wrong use, 3 bad file, 4 a peer or the network failed, 5 nobody there, 130 stopped by ctrl-c.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -30,7 +30,15 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failure::local(format!("cannot start: {error}")).report(json),
     };
-    match runtime.block_on(run(args)) {
+    let judges = args.command.judges();
+    let done = runtime.block_on(run(args));
+    let done = match (done, show::unwritten()) {
+        (Ok(_), Some(error)) => {
+            Err(Failure::local(format!("cannot write the output: {error}")).after_document())
+        }
+        (done, _) => done,
+    };
+    match done.map_err(|failure| if judges { failure.beside_verdict() } else { failure }) {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,
         Ok(Verdict::Findings) => ExitCode::from(1),
         Err(failure) => failure.report(json),

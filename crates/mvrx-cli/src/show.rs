@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use mvrx_station::{CommitInfo, Membership, StationInfo};
@@ -12,15 +13,33 @@ use serde_json::{Value, json};
 /// Written into every JSON document; grows when a field changes its meaning, not when one is added.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// A line of data on standard output. A reader that went away (`| head`) is no failure of ours.
+/// A line of data on standard output. A reader that went away (`| head`) is no failure of ours; a full disk is, see [`unwritten`].
 pub(crate) fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    print(format_args!("{text}\n"));
 }
 
 /// A text that has its own line ends.
 pub(crate) fn text(text: &impl std::fmt::Display) {
-    let _ = write!(io::stdout().lock(), "{text}");
+    print(format_args!("{text}"));
 }
+
+/// Why something could not be written to standard output, if that happened.
+pub(crate) fn unwritten() -> Option<String> {
+    UNWRITTEN.get().cloned()
+}
+
+fn print(text: std::fmt::Arguments<'_>) {
+    let mut out = io::stdout().lock();
+    let written = out.write_fmt(text).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = UNWRITTEN.set(error.to_string());
+    }
+}
+
+/// The first failure to write data.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
 /// A line of progress or explanation on standard error.
 pub(crate) fn note(text: &str) {

@@ -91,6 +91,32 @@ fn plan_draws_and_does_not_write_over_a_file_unasked() {
         assert_eq!(code(&refused), 2, "{refused:?}");
     }
     assert!(fs::read(folder.path().join("new.mvr")).unwrap() == show, "the show is as it was");
+    let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().contains("part")), "nothing half is left");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_written_is_a_failure_and_no_verdict() {
+    let folder = revisions();
+    let full = || std::process::Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    for (arguments, expected) in [
+        (["inspect", "old.mvr"].as_slice(), 1),
+        (&["inspect", "old.mvr", "--json"], 1),
+        (&["plan", "old.mvr", "-o", "-"], 1),
+        (&["check", "old.mvr"], 70),
+        (&["diff", "old.mvr", "new.mvr"], 70),
+        (&["diff", "old.mvr", "old.mvr", "--stat"], 70),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+        let output = command.current_dir(folder.path()).args(arguments).stdout(full()).output().unwrap();
+        assert_eq!(code(&output), expected, "{arguments:?}");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(words.contains("cannot write the output: No space left"), "{words}");
+    }
+    assert_eq!(code(&mvrx(folder.path(), &["plan", "old.mvr", "-o", "/dev/full", "--force"])), 1);
+    std::os::unix::fs::symlink("nowhere.svg", folder.path().join("link.svg")).unwrap();
+    assert_eq!(code(&mvrx(folder.path(), &["plan", "old.mvr", "-o", "link.svg"])), 2);
 }
 
 #[test]
@@ -107,6 +133,14 @@ fn a_stored_revision_is_named_by_latest_or_the_beginning_of_its_id() {
     let changed = mvrx(folder.path(), &["diff", "old.mvr", "latest", "--data", "data"]);
     assert!(said(&changed).contains("20 re-addressed, 12 moved, 3 removed"), "{changed:?}");
     assert_eq!(code(&mvrx(folder.path(), &["inspect", "0000", "--data", "data"])), 3);
+    let checked = mvrx(folder.path(), &["check", "latest", "--data", "data"]);
+    assert_eq!((code(&checked), said(&checked).as_str()), (0, "nothing found\n"));
+    // The plan is titled by the file's name, not by how it was asked for.
+    let drawn = mvrx(folder.path(), &["plan", "latest", "--data", "data", "-o", "-"]);
+    assert!(said(&drawn).contains(">new</text>") && said(&drawn).ends_with("</svg>\n"), "{drawn:?}");
+    let nowhere = mvrx(folder.path(), &["diff", "latest", "old.mvr", "--data", "nowhere"]);
+    assert_eq!(code(&nowhere), 3);
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("nowhere is no folder"), "{nowhere:?}");
 }
 
 #[test]
