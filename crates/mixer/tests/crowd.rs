@@ -1,4 +1,4 @@
-//! A thousand clients in fifty rooms, one in ten of which never reads.
+//! A thousand clients in fifty rooms, one in ten of which reads nothing once it has joined.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -13,16 +13,19 @@ use mixer_proto::primitive::put_string;
 use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 const ROOMS: usize = 50;
 const MEMBERS: usize = 20;
 const PAYLOAD: usize = 3000;
 const OUTBOX: usize = 1 << 20;
 
-/// In every fifth room so much is sent that no buffer of a system hides who does not read.
+/// How many members of a room write.
+const WRITERS: usize = 2;
+
+/// How many commands each of them writes. In every fifth room it is so much that no buffer of a system hides who does not read.
 const fn commands(room: usize) -> u32 {
-    if is_busy(room) { 1600 } else { 40 }
+    if is_busy(room) { 800 } else { 20 }
 }
 
 const fn is_busy(room: usize) -> bool {
@@ -31,7 +34,8 @@ const fn is_busy(room: usize) -> bool {
 
 struct Member {
     reader: OwnedReadHalf,
-    writer: tokio::net::tcp::OwnedWriteHalf,
+    /// Taken by whoever writes.
+    writer: Option<OwnedWriteHalf>,
     deaf: bool,
     buffer: BytesMut,
 }
@@ -80,10 +84,10 @@ async fn every_member_gets_every_command_once_and_in_order_while_one_in_ten_does
                     let (reader, mut writer) = socket.connect(address).await.unwrap().into_split();
                     let join = JoinRoom { room: format!("room {room}"), ..JoinRoom::default() };
                     writer.write_all(&ClientMessage::JoinRoom(join).encode(1)).await.unwrap();
-                    let mut member_ = Member { reader, writer, deaf, buffer: BytesMut::new() };
+                    let mut member_ = Member { reader, writer: None, deaf, buffer: BytesMut::new() };
                     member_.wait(1).await;
                     if member == 0 {
-                        member_.writer.write_all(&ClientMessage::Content.encode(1)).await.unwrap();
+                        writer.write_all(&ClientMessage::Content.encode(1)).await.unwrap();
                         loop {
                             let (code, payload) = member_.frame().await;
                             if code == 20 && String::from_utf8_lossy(&payload).contains("\"joinable\": true")
@@ -92,6 +96,7 @@ async fn every_member_gets_every_command_once_and_in_order_while_one_in_ten_does
                             }
                         }
                     }
+                    member_.writer = Some(writer);
                     members.push(member_);
                 }
                 rooms.push(members);
@@ -118,48 +123,52 @@ async fn every_member_gets_every_command_once_and_in_order_while_one_in_ten_does
     let deaf = deaf_each * (ROOMS as u64 - busy);
     assert!(metrics.queued_bytes <= deaf * (OUTBOX as u64 + (256 << 10)), "{metrics:?}");
     let sent: u64 = (0..ROOMS).map(|room| u64::from(commands(room))).sum();
-    assert_eq!(metrics.stored_bytes, sent * (14 + 8 + PAYLOAD as u64));
+    assert_eq!(metrics.stored_bytes, sent * WRITERS as u64 * (14 + 8 + PAYLOAD as u64));
     within(server.shutdown()).await;
 }
 
-/// Two members of each room write in turn; every member that reads checks what it gets.
+/// The first two members of a room write in turn; every member that reads, those two as well, checks what it gets.
 async fn play(room: usize, mut members: Vec<Member>) -> Vec<Member> {
-    let mut creator = members.remove(0);
+    let mut writers: Vec<OwnedWriteHalf> =
+        members[..WRITERS].iter_mut().map(|member| member.writer.take().unwrap()).collect();
     let readers: Vec<_> = members
         .into_iter()
-        .map(|member| {
-            tokio::spawn(async move {
-                if member.deaf {
-                    return Some(member);
-                }
-                let mut member = member;
-                let mut expected = 0;
-                while expected < commands(room) {
-                    let (code, payload) = member.frame().await;
-                    if code > 100 {
-                        let number = u32::from_le_bytes(payload[4..8].try_into().unwrap());
-                        assert_eq!((number, payload.len()), (expected, PAYLOAD + 8), "room {room}");
-                        expected += 1;
-                    }
-                }
-                Some(member)
-            })
+        .enumerate()
+        .map(|(at, member)| {
+            tokio::spawn(async move { if member.deaf { member } else { check(room, at, member).await } })
         })
         .collect();
     for number in 0..commands(room) {
-        let mut payload = Vec::new();
-        put_string(&mut payload, "");
-        payload.extend_from_slice(&number.to_le_bytes());
-        payload.resize(PAYLOAD + 8, 7);
-        creator.writer.write_all(&frame::encode(101, 1, &payload)).await.unwrap();
-        // The creator reads what is there, so that it is not dropped for its own deafness.
-        let _ = creator.reader.try_read_buf(&mut creator.buffer);
-        creator.buffer.clear();
+        for (writer, stream) in writers.iter_mut().enumerate() {
+            let mut payload = Vec::new();
+            put_string(&mut payload, &writer.to_string());
+            payload.extend_from_slice(&number.to_le_bytes());
+            payload.resize(PAYLOAD + 8, 7);
+            stream.write_all(&frame::encode(101, 1, &payload)).await.unwrap();
+        }
     }
     let mut kept = Vec::new();
     for reader in readers {
-        kept.extend(reader.await.unwrap());
+        kept.push(reader.await.unwrap());
     }
-    kept.push(creator);
+    for (member, writer) in kept.iter_mut().zip(writers) {
+        member.writer = Some(writer);
+    }
     kept
+}
+
+/// Reads until it has every command of the others: each once, and those of one writer in order.
+async fn check(room: usize, at: usize, mut member: Member) -> Member {
+    let mut expected = [0; WRITERS];
+    while expected.iter().enumerate().any(|(writer, number)| writer != at && *number < commands(room)) {
+        let (code, payload) = member.frame().await;
+        if code > 100 {
+            let writer = usize::from(payload[4] - b'0');
+            assert_ne!(writer, at, "room {room}: its own");
+            let number = u32::from_le_bytes(payload[5..9].try_into().unwrap());
+            assert_eq!((number, payload.len()), (expected[writer], PAYLOAD + 8), "room {room}, {writer}");
+            expected[writer] += 1;
+        }
+    }
+    member
 }

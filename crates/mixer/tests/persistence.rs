@@ -203,7 +203,7 @@ async fn log_full_of_replaced_commands_is_written_anew() {
     .await;
 }
 
-/// Not a test of its own: the process that the next tests kill. It serves when told so by the environment.
+/// No test of its own, though it counts as one that passes at once: the process that the tests below run, and kill. It serves when told so by the environment.
 #[test]
 fn serve_until_killed() {
     let Ok(serving) = std::env::var(SERVE) else { return };
@@ -254,7 +254,7 @@ fn kill_while_writing(policy: &str, slack: Duration) {
             thread::spawn(move || write_and_note(address, writer, &received, &over))
         })
         .collect();
-    // Long enough for much to be on its way, and counted in commands rather than in time.
+    // Until much is on its way: so many commands, or on a very slow machine as many as come in this time, which the end of the test looks at.
     let started = Instant::now();
     while received.lock().unwrap().len() < 20_000 && started.elapsed() < Duration::from_secs(20) {
         thread::yield_now();
