@@ -120,8 +120,8 @@ async fn damage_in_the_middle_of_a_log_costs_only_what_is_damaged_and_the_file_i
         let record = at("4 0") - 4 - 14 - 9;
         for (damaged, lost, what) in [
             (at("4 1"), 3, "a payload"),
-            (record, 3, "a length, now too small"),
-            (record + 2, 3, "a length, now beyond the end"),
+            (record, 0, "a length, now too small"),
+            (record + 2, 0, "a length, now beyond the end"),
             (record + 5, 3, "a checksum"),
             (record + 8, 3, "a kind"),
             (9, 0, "the name"),

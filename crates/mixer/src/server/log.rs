@@ -23,6 +23,10 @@ use thiserror::Error;
 
 /// Bytes before a record's payload.
 pub(super) const RECORD_HEADER: usize = 9;
+/// Bytes of a record's length.
+const LENGTH: usize = 4;
+/// A record of commands ends with the first command that fills so much: what is damaged costs its record, and the record its header.
+const RECORD_BYTES: usize = 1 << 10;
 
 const NAME: u8 = 1;
 const COMMANDS: u8 = 2;
@@ -44,9 +48,19 @@ pub(super) fn attributes_record(attributes: &str) -> Vec<u8> {
     record
 }
 
-/// What goes before frames of commands; they need not be copied to be written.
-pub(super) fn commands_header(frames: &[u8]) -> [u8; RECORD_HEADER] {
-    header(COMMANDS, frames)
+/// The payloads of the records that whole frames of commands make.
+pub(super) fn commands_payloads(frames: &Bytes) -> impl Iterator<Item = Bytes> {
+    let mut begun = 0;
+    let ends = Frames::new(frames).map(|frame| frame.range.end);
+    ends.filter_map(move |end| {
+        let full = end - begun >= RECORD_BYTES || end == frames.len();
+        full.then(|| frames.slice(std::mem::replace(&mut begun, end)..end))
+    })
+}
+
+/// What goes before such a payload, which need not be copied to be written.
+pub(super) fn commands_header(payload: &[u8]) -> [u8; RECORD_HEADER] {
+    header(COMMANDS, payload)
 }
 
 fn header(kind: u8, payload: &[u8]) -> [u8; RECORD_HEADER] {
@@ -90,17 +104,30 @@ pub(super) fn read(file: &Bytes) -> Result<ReadBack, NoRoom> {
     let mut room: Option<RoomContent> = None;
     let mut commands = Vec::new();
     while at < file.len() {
-        let Some((kind, payload)) = record(file, at) else {
-            match next_record(file, at) {
-                Some(next) => damaged.push(at..next),
-                None if is_torn(file, at) => break,
-                None => damaged.push(at..file.len()),
+        let (kind, payload, end) = match record(file, at) {
+            Some((kind, payload)) => {
+                let end = at + RECORD_HEADER + payload.len();
+                (kind, payload, end)
             }
-            at = damaged.last().map_or(file.len(), |range| range.end);
-            continue;
+            None => {
+                let next = next_record(file, at);
+                let end = next.unwrap_or(file.len());
+                match record_until(file, at, end) {
+                    // Nothing but its length is wrong.
+                    Some((kind, payload)) => {
+                        damaged.push(at..at + LENGTH);
+                        (kind, payload, end)
+                    }
+                    None if next.is_none() && is_torn(file, at) => break,
+                    None => {
+                        damaged.push(at..end);
+                        at = end;
+                        continue;
+                    }
+                }
+            }
         };
-        at += RECORD_HEADER + payload.len();
-        whole = at;
+        (at, whole) = (end, end);
         match (kind, &mut room) {
             (NAME, None) => room = Some(named(&payload).ok_or(NoRoom::UnknownRecord)?),
             (COMMANDS, _) => commands.push(payload),
@@ -122,7 +149,7 @@ pub(super) fn read(file: &Bytes) -> Result<ReadBack, NoRoom> {
         return Err(if damaged.is_empty() { NoRoom::NeverMade } else { NoRoom::NameDamaged });
     };
     room.commands = commands;
-    let attributes_older = damaged.iter().any(|range| range.start >= last_attributes);
+    let attributes_older = damaged.iter().any(|range| range.start >= last_attributes && range.len() > LENGTH);
     Ok(ReadBack { room, whole, damaged, attributes_older })
 }
 
@@ -184,10 +211,17 @@ fn object(text: &str) -> Option<Object> {
 
 /// The whole record that begins there, if one does.
 fn record(file: &Bytes, at: usize) -> Option<(u8, Bytes)> {
-    let (kind, payload) = bounds(file, at)?;
-    let mut expected = file.get(at + 4..)?;
-    let payload = file.slice(payload);
-    (checksum(kind, &payload) == expected.try_get_u32_le().ok()?).then_some((kind, payload))
+    let (_, payload) = bounds(file, at)?;
+    record_until(file, at, payload.end)
+}
+
+/// The same for one whose length is not what it says: it would end at `end`.
+fn record_until(file: &Bytes, at: usize, end: usize) -> Option<(u8, Bytes)> {
+    let start = at.checked_add(RECORD_HEADER).filter(|start| *start <= end)?;
+    let mut expected = file.get(at + LENGTH..start)?;
+    let (expected, kind) = (expected.try_get_u32_le().ok()?, expected.try_get_u8().ok()?);
+    let payload = file.slice(start..end);
+    (checksum(kind, &payload) == expected).then_some((kind, payload))
 }
 
 /// The kind and the place of the payload of what would be a record there; `None` when it does not fit into the file.
@@ -241,7 +275,10 @@ mod tests {
     use bytes::Bytes;
     use mixer_proto::frame;
 
-    use super::{ATTRIBUTES, NoRoom, attributes_record, checksum, commands_header, name_record, read};
+    use super::{
+        ATTRIBUTES, LENGTH, NoRoom, attributes_record, checksum, commands_header, commands_payloads,
+        name_record, read,
+    };
 
     #[test]
     fn checksum_is_crc32() {
@@ -311,12 +348,14 @@ mod tests {
                         4 => Some(3),
                         _ => None,
                     };
-                    let expected: Vec<u8> = (1..=3).filter(|number| Some(*number) != lost).collect();
+                    // A wrong length alone costs nothing.
+                    let of_length = (start..start + LENGTH).contains(&at);
+                    let expected: Vec<u8> =
+                        (1..=3).filter(|number| of_length || Some(*number) != lost).collect();
                     assert_eq!((found.room.name.as_str(), kept), ("r", expected), "{at} {flip}");
-                    // A last record that seems longer than the file looks as if it had not been written to its end.
-                    let torn = number == 4 && found.damaged.is_empty() && (start..start + 4).contains(&at);
-                    assert!(torn || found.damaged == only(start..start + record.len()), "{at} {flip}");
-                    assert_eq!(found.attributes_older, !torn && number >= 2, "{at} {flip}");
+                    let length = if of_length { LENGTH } else { record.len() };
+                    assert_eq!(found.damaged, only(start..start + length), "{at} {flip}");
+                    assert_eq!(found.attributes_older, !of_length && number >= 2, "{at} {flip}");
                 }
             }
             start += record.len();
@@ -325,6 +364,19 @@ mod tests {
 
     fn only<T>(one: T) -> Vec<T> {
         std::iter::once(one).collect()
+    }
+
+    #[test]
+    fn records_of_commands_are_small_and_together_what_came() {
+        let small: Vec<Bytes> = (0..200).map(|number| frame::encode(101, number, &[7; 86])).collect();
+        let large = frame::encode(102, 1, &vec![7; 100_000]);
+        let run = Bytes::from([&small.concat()[..], &large, &small.concat()].concat());
+        let payloads: Vec<Bytes> = commands_payloads(&run).collect();
+        assert_eq!(payloads.concat(), run);
+        let (largest, others): (Vec<usize>, Vec<usize>) =
+            payloads.iter().map(Bytes::len).partition(|length| *length > 1124);
+        assert_eq!((largest.len(), others.len()), (1, 37));
+        assert_eq!(commands_payloads(&Bytes::new()).count(), 0);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use mixer_proto::json::Json;
 use mixer_proto::server::{RestoreError, RoomContent, RoomKey, RoomServer, StoreOp};
 use thiserror::Error;
@@ -307,11 +308,10 @@ impl Writer {
     fn keep(&mut self, operation: &StoreOp) -> io::Result<()> {
         match operation {
             StoreOp::Create { room, name, attributes } => self.create(*room, name, attributes),
-            StoreOp::Commands { room, frames, .. } => {
-                self.append(*room, &log::commands_header(frames), frames)
-            }
+            StoreOp::Commands { room, frames, .. } => self.append(*room, |file| write_commands(file, frames)),
             StoreOp::Attributes { room, attributes } => {
-                self.append(*room, &log::attributes_record(attributes), &[])
+                let record = log::attributes_record(attributes);
+                self.append(*room, |file| file.append(&record, &[]).map(|()| record.len()))
             }
             StoreOp::Delete { room } => self.delete(*room),
             _ => Ok(()),
@@ -339,10 +339,14 @@ impl Writer {
         path
     }
 
-    fn append(&mut self, room: RoomKey, first: &[u8], second: &[u8]) -> io::Result<()> {
+    /// What is written tells how many bytes it was.
+    fn append(
+        &mut self,
+        room: RoomKey,
+        write: impl FnOnce(&mut dyn LogFile) -> io::Result<usize>,
+    ) -> io::Result<()> {
         let Some(log) = self.logs.get_mut(&room) else { return Ok(()) };
-        log.file.append(first, second)?;
-        log.length += (first.len() + second.len()) as u64;
+        log.length += write(log.file.as_mut())? as u64;
         log.dirty = true;
         if log.length > 2 * log.base + REWRITE_FROM && !log.rewriting {
             log.rewriting = true;
@@ -376,9 +380,7 @@ impl Writer {
         file.append(&name, &[])?;
         let mut length = name.len();
         for commands in &content.commands {
-            let header = log::commands_header(commands);
-            file.append(&header, commands)?;
-            length += header.len() + commands.len();
+            length += write_commands(file.as_mut(), commands)?;
         }
         file.sync()?;
         self.disk.rename(&beside, &path)?;
@@ -477,6 +479,26 @@ impl Writer {
     }
 }
 
+/// Writes frames of commands as records, small ones gathered and large ones as they lie in memory.
+fn write_commands(file: &mut dyn LogFile, frames: &Bytes) -> io::Result<usize> {
+    let mut gathered = Vec::new();
+    let mut written = 0;
+    for payload in log::commands_payloads(frames) {
+        gathered.extend_from_slice(&log::commands_header(&payload));
+        if payload.len() < COPIED_BELOW {
+            gathered.extend_from_slice(&payload);
+            continue;
+        }
+        file.append(&gathered, &payload)?;
+        written += gathered.len() + payload.len();
+        gathered.clear();
+    }
+    if !gathered.is_empty() {
+        file.append(&gathered, &[])?;
+    }
+    Ok(written + gathered.len())
+}
+
 impl Task {
     /// What it adds to the backlog.
     fn bytes(&self) -> usize {
@@ -499,6 +521,7 @@ const BACKLOG: usize = 64 << 20;
 const BACKLOG_ALWAYS: usize = 8 << 20;
 /// How often the writer looks whether a sync beside has ended.
 const LOOK: Duration = Duration::from_millis(5);
+const COPIED_BELOW: usize = 16 << 10;
 const REWRITE_FROM: u64 = 16 << 20;
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Writer {
             let shown = aside.display();
             let size = bytes.len();
             tracing::warn!(
-                "the log of room {name:?} was damaged: {bad} of its {size} bytes, the first at {}; what they held is missing, everything else is \
+                "the log of room {name:?} was damaged: {bad} of its {size} bytes, the first at {}; what could not be made out is missing, everything else is \
                  back{}. The file as it was is kept at {shown}",
                 first.start,
                 if attributes_older {
