@@ -152,6 +152,10 @@ impl Core {
             let why = "this station is leaving its group".to_owned();
             return self.event(Event::GroupNotChanged { to, why });
         }
+        if self.in_session() {
+            let why = "this station is one of a session".to_owned();
+            return self.event(Event::GroupNotChanged { to, why });
+        }
         if self.change.is_none() && to == self.config.group {
             return self.event(Event::GroupChanged { from: to.clone(), to });
         }

@@ -2,7 +2,7 @@
 
 use mvrx_message::{GroupName, MvrVersion, StationUuid};
 
-use crate::Timers;
+use crate::{SessionConfig, Timers};
 
 /// Who this station is and how it behaves; given once, at the start.
 #[derive(Debug, Clone)]
@@ -17,6 +17,9 @@ pub struct Config {
     pub version: MvrVersion,
     /// The group we belong to; sightings of other groups are ignored.
     pub group: GroupName,
+    /// The session of WebSocket mode to be one of; `None`: TCP mode. In a session discovery is not used, and `group` only says under which name
+    /// files are kept.
+    pub session: Option<SessionConfig>,
     /// Whether we register in discovery. A station that only looks (`ls`, `get`) does not.
     pub advertise: bool,
     /// Whether a REQUEST without FileUUID is answered by [`crate::Output::Export`]; otherwise by our newest file.
@@ -43,6 +46,7 @@ impl Config {
             provider: provider.to_owned(),
             version: MvrVersion { major: 1, minor: 6 },
             group,
+            session: None,
             advertise: true,
             exporter: false,
             refuse_size_mismatch: false,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mvrx_message::{FileUuid, GroupName, Product, Quirk, StationUuid};
 
@@ -228,9 +229,25 @@ pub enum Event {
         /// The proposed ServiceURL, may be empty.
         service_url: String,
     },
+    /// The host of our session cannot be reached, or was lost; it is tried again. Told when the reason is another than before.
+    SessionUnreachable {
+        /// Which, where it is known.
+        host: Option<StationUuid>,
+        /// Why, in words.
+        why: String,
+        /// When it is tried again.
+        next_try: Duration,
+    },
+    /// The host of our session answered JOIN with OK:false; it is tried again. Told when the reason is another than before.
+    SessionRefused {
+        /// Which, where it is known.
+        host: Option<StationUuid>,
+        /// Its reason; may be empty.
+        message: String,
+    },
     /// A limit keeps something out.
     LimitReached(LimitReached),
-    /// We are in the group.
+    /// We are in the group; in a session told each time its host let us in again.
     JoinedGroup,
     /// We are in another group, and out of the former one: stations and commits are those of the new group now.
     GroupChanged {
@@ -295,6 +312,8 @@ pub enum RequestFailure {
         /// Which.
         station: StationUuid,
     },
+    /// The host of our session was not there to be asked.
+    HostUnreachable,
     /// Everybody who lists it was asked and none gave it.
     EveryoneFailed {
         /// Whom, and why not, in words.
@@ -330,6 +349,7 @@ impl fmt::Display for RequestFailure {
             Self::StationCannotExport { station } => {
                 write!(f, "station {station} does not understand a request for its current state")
             }
+            Self::HostUnreachable => f.write_str("the session's host cannot be reached"),
             Self::EveryoneFailed { attempts } => {
                 f.write_str("every station that lists it was asked and none gave it")?;
                 attempts.iter().try_for_each(|(station, why)| write!(f, "; {station}: {why}"))

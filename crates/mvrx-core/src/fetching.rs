@@ -58,7 +58,7 @@ impl Core {
         self.fetches.insert(id, fetch);
     }
 
-    fn latest_of(&self, source: Source) -> Option<FileUuid> {
+    pub(crate) fn latest_of(&self, source: Source) -> Option<FileUuid> {
         match source {
             Source::Any => self.history.latest().map(|e| e.commit.file),
             Source::Station(station) => {
@@ -83,7 +83,7 @@ impl Core {
     }
 
     /// Moves a fetch along its table and does what it says.
-    fn fetch(&mut self, id: RequestId, event: FetchEvent) {
+    pub(crate) fn fetch(&mut self, id: RequestId, event: FetchEvent) {
         let Some(fetch) = self.fetches.get_mut(&id) else { return };
         let (phase, action) = fetch.phase.on(event);
         fetch.phase = phase;
@@ -106,6 +106,9 @@ impl Core {
 
     /// Looks for a holder that was not asked yet: the author first, then those that answered last.
     fn choose(&mut self, id: RequestId) {
+        if self.in_session() {
+            return self.choose_by_host(id);
+        }
         let Some(fetch) = self.fetches.get_mut(&id) else { return };
         fetch.asking = None;
         fetch.conn = None;
@@ -143,7 +146,8 @@ impl Core {
     }
 
     fn park(&mut self, id: RequestId) {
-        let until = self.now + self.config.timers.holder;
+        let timers = &self.config.timers;
+        let until = self.now + if self.in_session() { timers.rejoin } else { timers.holder };
         if let Some(fetch) = self.fetches.get_mut(&id)
             && fetch.patience.is_none()
         {
@@ -153,6 +157,9 @@ impl Core {
     }
 
     fn ask(&mut self, id: RequestId) {
+        if self.in_session() {
+            return self.ask_host(id);
+        }
         let limit = self.config.limits.addresses;
         let Some((station, file)) = self.fetches.get(&id).and_then(|f| Some((f.asking?, f.file))) else {
             return;
@@ -189,6 +196,7 @@ impl Core {
     }
 
     pub(crate) fn on_file_arrived(&mut self, id: RequestId, length: u64, hash: [u8; 32]) {
+        self.host_answered(id);
         let Some(fetch) = self.fetches.get(&id).filter(|f| f.phase == FetchPhase::Receiving) else {
             // Cancelled while the last bytes came.
             return self.out.push_back(Output::DropFile { request: id });
@@ -310,6 +318,7 @@ impl Core {
             RequestFailure::EveryoneFailed { attempts }
         } else {
             match (fetch.source, fetch.file) {
+                (source, file) if self.in_session() => self.why_not_by_host(source, file.is_some()),
                 (Source::Station(station), file) => match self.peers.get(&station) {
                     Some(peer)
                         if peer.membership == Membership::Member && file.is_none() && peer.has_address() =>
@@ -363,6 +372,7 @@ impl Core {
         if let Some(conn) = conn {
             self.drop_exchange(conn);
         }
+        self.abandon_at_host(id);
         if phase == FetchPhase::Keeping {
             self.out.push_back(Output::DropFile { request: id });
         }

@@ -149,6 +149,14 @@ impl History {
         newest
     }
 
+    /// The newest commits whose files we hold, whoever they are for, oldest first: more than `most` would not fit a message.
+    pub(crate) fn newest_held(&self, most: usize) -> Vec<Commit> {
+        let held = self.entries().rev().filter(|e| e.held);
+        let mut newest: Vec<Commit> = held.take(most).map(|e| e.commit.clone()).collect();
+        newest.reverse();
+        newest
+    }
+
     /// The newest commits that `station` may know of and somebody can give, oldest first: more than `most` would not fit a message.
     pub(crate) fn newest_listed_to(&self, station: StationUuid, most: usize) -> Vec<Commit> {
         let listed = self.entries().rev().filter(|e| e.is_available() && is_for(&e.commit, Some(station)));

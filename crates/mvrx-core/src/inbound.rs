@@ -31,6 +31,29 @@ pub(crate) struct Inbound {
     pub(crate) waiting: VecDeque<Request>,
     /// The peer has ended its direction; the file under way may still reach it whole.
     pub(crate) ended: bool,
+    /// It is one of ours to the host of our session: pings watch it, and the host may have every file.
+    pub(crate) to_host: bool,
+}
+
+impl Inbound {
+    fn from(peer: SocketAddr, order: u64) -> Self {
+        Self {
+            peer,
+            order,
+            messages: 0,
+            station: None,
+            sending: None,
+            exporting: false,
+            waiting: VecDeque::new(),
+            ended: false,
+            to_host: false,
+        }
+    }
+
+    /// A connection that we made to the host of our session: requests come on it as on any other.
+    pub(crate) fn to_host(peer: SocketAddr) -> Self {
+        Self { to_host: true, ..Self::from(peer, 0) }
+    }
 }
 
 impl Core {
@@ -41,24 +64,15 @@ impl Core {
             return;
         }
         self.accepted += 1;
-        self.inbound.insert(
-            conn,
-            Inbound {
-                peer,
-                order: self.accepted,
-                messages: 0,
-                station: None,
-                sending: None,
-                exporting: false,
-                waiting: VecDeque::new(),
-                ended: false,
-            },
-        );
+        self.inbound.insert(conn, Inbound::from(peer, self.accepted));
         self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.first_message);
     }
 
     /// A sign of life: the connection may be silent for `Timers::idle` from now on.
     pub(crate) fn touch_inbound(&mut self, conn: ConnId) {
+        if self.is_host_conn(conn) {
+            return;
+        }
         self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.idle);
     }
 
@@ -157,7 +171,13 @@ impl Core {
         }
     }
 
-    fn answer_join(&mut self, conn: ConnId, to: Option<StationUuid>, product: Product, reply: Reply) {
+    pub(crate) fn answer_join(
+        &mut self,
+        conn: ConnId,
+        to: Option<StationUuid>,
+        product: Product,
+        reply: Reply,
+    ) {
         let most = Dialect::towards(product).most_commits();
         let history = self.history_of(to).filter(|_| reply.ok);
         let commits = history.map(|history| history.newest_visible_to(to, most)).unwrap_or_default();
@@ -240,7 +260,12 @@ impl Core {
         ok()
     }
 
-    fn on_new_session_host(&mut self, conn: ConnId, address: SocketAddr, proposal: &NewSessionHost) {
+    pub(crate) fn on_new_session_host(
+        &mut self,
+        conn: ConnId,
+        address: SocketAddr,
+        proposal: &NewSessionHost,
+    ) {
         let NewSessionHost { service_name, service_url, .. } = proposal;
         // req: STA-15
         let reply = match (service_name.is_empty(), service_url.is_empty()) {

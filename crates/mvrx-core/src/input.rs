@@ -41,6 +41,27 @@ pub enum Input {
         /// Why, in words.
         what: String,
     },
+    /// A [`crate::Output::DialHost`] succeeded.
+    HostReached {
+        /// The connection.
+        conn: ConnId,
+        /// Where the host is.
+        address: SocketAddr,
+    },
+    /// A [`crate::Output::DialHost`] did not succeed.
+    HostUnreachable {
+        /// The connection that was not made.
+        conn: ConnId,
+        /// Why, in words.
+        what: String,
+    },
+    /// A connection to the host ended by itself.
+    HostLost {
+        /// The connection.
+        conn: ConnId,
+        /// How, in words.
+        what: String,
+    },
     /// Somebody connected to us.
     Accepted {
         /// The connection.
@@ -93,6 +114,13 @@ pub enum Input {
         what: String,
         /// Whether our own side failed (a full disk): asking another station would not help.
         local: bool,
+    },
+    /// A [`crate::Output::SendFile`] could not begin, because our store does not give the file. The connection is in order.
+    FileUnreadable {
+        /// On this connection.
+        conn: ConnId,
+        /// Why, in words.
+        what: String,
     },
     /// A [`crate::Output::KeepFile`] is done: the file is in the store for good.
     Kept {

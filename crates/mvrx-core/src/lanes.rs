@@ -22,6 +22,10 @@ impl Core {
         if self.history.shrink_to(self.config.limits.commits) {
             self.limit(LimitReached::Commits);
         }
+        if self.in_session() {
+            let stations = self.announce_to_host(file);
+            return self.event(Event::CommitPublished { file, stations });
+        }
         if let Some(next) = self.next_history() {
             next.hold(commit.clone());
         }
@@ -359,7 +363,7 @@ impl Core {
         })
     }
 
-    fn request_message(&self, request: crate::RequestId) -> Option<Message> {
+    pub(crate) fn request_message(&self, request: crate::RequestId) -> Option<Message> {
         let fetch = self.fetches.get(&request)?;
         // The strict form names the station asked, and never us: one product does not answer a REQUEST that says who asks.
         let from = fetch.asking.into_iter().collect();

@@ -1,5 +1,7 @@
-//! The sans-IO state machine of an MVR-xchange station in TCP mode: typed [`Input`]s and the time go in, ordered
-//! [`Output`]s come out.
+//! The sans-IO state machine of an MVR-xchange station: typed [`Input`]s and the time go in, ordered [`Output`]s come out.
+//!
+//! It is one station in both modes: in TCP mode it talks to every station of its group, in WebSocket mode ([`Config::session`]) to the host
+//! of a session, by whom it reaches the others. Its commits, requests, events and what it serves are the same.
 //!
 //! ```text
 //!  discovery ─ Sighted ─►┌──────┐─ Dial, Send, SendFile, ReceiveFile, Close ─► connections
@@ -15,9 +17,9 @@
 //! Rules the caller keeps:
 //! * drain every [`Outputs`] in order before the next [`Core::step`] (the borrow enforces it);
 //! * call `step(now, Input::Tick)` when [`Core::deadline`] has come; `now` never goes backwards;
-//! * answer each `Dial` with `Dialed` or `DialFailed`, each `ReceiveFile` with `FileArrived` or `FileFailed`, each `KeepFile` with
-//!   `Kept` or `KeepFailed`, each `SendFile` with `FileSent` or `FileFailed`, each `Export` with `Exported`;
-//! * tell `Closed` once for a connection that ended by itself; after an `Output::Close` the core has forgotten it.
+//! * answer each `Dial` with `Dialed` or `DialFailed`, each `DialHost` with `HostReached` or `HostUnreachable`, each `ReceiveFile` with `FileArrived` or `FileFailed`, each `KeepFile` with
+//!   `Kept` or `KeepFailed`, each `SendFile` with `FileSent`, `FileFailed` or `FileUnreadable`, each `Export` with `Exported`;
+//! * tell `Closed`, or `HostLost` of one made by `DialHost`, once for a connection that ended by itself; after an `Output::Close` the core has forgotten it.
 //!
 //! Everything held is bounded by [`Limits`]; everything waited for by a [`Timer`] with a default in [`Timers`].
 //!
@@ -52,6 +54,7 @@ mod output;
 mod peer;
 mod receive;
 mod serving;
+mod session;
 mod sightings;
 mod step;
 mod timer;
@@ -66,5 +69,8 @@ pub use input::{Command, Ending, Input, Requested, Sighting, Source};
 pub use membership::{Membership, MembershipAction, MembershipEvent};
 pub use output::{ConnId, Output, Outputs, PlaceId, RequestId};
 pub use peer::StationView;
+pub use session::{
+    FilesLink, FilesLinkAction, FilesLinkEvent, SessionConfig, SessionView, Stay, StayAction, StayEvent,
+};
 pub use step::{Core, Presence};
 pub use timer::{Timer, Timers};

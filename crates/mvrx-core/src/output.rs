@@ -35,7 +35,14 @@ pub enum Output {
         /// Where to.
         address: SocketAddr,
     },
-    /// Write a message.
+    /// Connect to the host of our session, or connect to it once more.
+    DialHost {
+        /// The name of the connection to be.
+        conn: ConnId,
+        /// The session's URL, as [`crate::SessionConfig`] has it.
+        url: String,
+    },
+    /// Write a message. If a file is on its way out on this connection, the message goes between two parts of it where the wire allows that.
     Send {
         /// On this connection.
         conn: ConnId,
@@ -44,8 +51,9 @@ pub enum Output {
         /// In the form that this peer reads best.
         dialect: Dialect,
     },
-    /// Write a file of the store. Messages for this connection wait until it is out; other connections do not.
-    /// [`crate::Input::FileSent`] or [`crate::Input::FileFailed`] answers each, also where the connection is closed meanwhile.
+    /// Write a file of the store. Messages for this connection wait until it is out, where the wire has no room for them between its parts
+    /// ([`crate::Core::leaves_room`]); other connections do not.
+    /// [`crate::Input::FileSent`], [`crate::Input::FileFailed`] or [`crate::Input::FileUnreadable`] answers each, also where the connection is closed meanwhile.
     SendFile {
         /// On this connection.
         conn: ConnId,

@@ -15,6 +15,9 @@ use crate::{
 
 impl Core {
     pub(crate) fn on_received(&mut self, conn: ConnId, parsed: &Parsed) {
+        if self.is_host_conn(conn) {
+            return self.on_host_message(conn, parsed);
+        }
         if self.exchanges.contains_key(&conn) {
             return self.on_reply(conn, parsed, true);
         }
@@ -244,6 +247,9 @@ impl Core {
     }
 
     pub(crate) fn on_malformed(&mut self, conn: ConnId, what: String) {
+        if self.is_host_conn(conn) {
+            return self.on_host_malformed(conn, &what);
+        }
         let address =
             self.exchanges.get(&conn).map(|e| e.address).or(self.inbound.get(&conn).map(|i| i.peer));
         let Some(address) = address else { return };
@@ -260,6 +266,9 @@ impl Core {
     }
 
     pub(crate) fn on_file_begins(&mut self, conn: ConnId, length: Option<u64>) {
+        if self.is_host_conn(conn) {
+            return self.on_host_file_begins(conn);
+        }
         let purpose = self.exchanges.get(&conn).map(|e| (e.purpose, e.address));
         match purpose {
             Some((Purpose::Request(request), _)) => self.file_begins(conn, request, length),
@@ -280,6 +289,9 @@ impl Core {
     }
 
     pub(crate) fn on_file_failed(&mut self, conn: ConnId, what: String, local: bool) {
+        if self.is_host_conn(conn) {
+            return self.on_host_file_failed(conn, &what, local);
+        }
         let Some(exchange) = self.exchanges.get(&conn) else { return self.serve_failed(conn, what) };
         if let Purpose::Request(request) = exchange.purpose {
             self.drop_exchange_closed(conn);
@@ -294,6 +306,9 @@ impl Core {
     }
 
     pub(crate) fn on_closed(&mut self, conn: ConnId, ending: Ending) {
+        if self.is_host_conn(conn) {
+            return self.on_host_lost(conn, "the connection ended");
+        }
         if self.exchanges.contains_key(&conn) {
             self.exchange(conn, ExchangeEvent::of_ending(ending), false);
         } else {
@@ -306,7 +321,7 @@ impl Core {
     }
 }
 
-fn refusal(reply: &Reply) -> String {
+pub(crate) fn refusal(reply: &Reply) -> String {
     if reply.ok {
         "it answered that all is well, without a file".to_owned()
     } else if reply.message.is_empty() {

@@ -114,6 +114,11 @@ impl Core {
         // A FileUUID is told to nobody but those of its group, so who names it is one of them.
         let entry = self.histories().filter_map(|history| history.entry(file)).find(|e| e.held);
         let Some(entry) = entry else { return false };
+        // The host asks for others, and for itself in order to serve them later.
+        // req: SES-11
+        if self.inbound.get(&conn).is_some_and(|i| i.to_host) {
+            return true;
+        }
         if let Some(station) = self.inbound.get(&conn).and_then(|i| i.station) {
             return is_for(&entry.commit, Some(station));
         }
@@ -157,6 +162,19 @@ impl Core {
         if let Some(file) = file {
             self.event(Event::ServeFailed { file, station, why });
         }
+    }
+
+    /// Our store does not give a file that it should have.
+    pub(crate) fn on_file_unreadable(&mut self, conn: ConnId, why: String) {
+        let Some(inbound) = self.inbound.get_mut(&conn) else { return };
+        let (file, station, address) = (inbound.sending.take(), inbound.station, inbound.peer);
+        let Some(file) = file else { return };
+        self.event(Event::ServeFailed { file, station, why });
+        if self.inbound.get(&conn).is_some_and(|i| i.ended) {
+            return self.forget_inbound(conn);
+        }
+        self.refuse_request(conn, Some(file), address, NOT_HERE);
+        self.next_request(conn, address);
     }
 
     fn refuse_request(&mut self, conn: ConnId, file: Option<FileUuid>, address: SocketAddr, why: &str) {

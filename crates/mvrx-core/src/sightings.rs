@@ -16,6 +16,9 @@ use crate::{
 
 impl Core {
     pub(crate) fn on_sighted(&mut self, mut sighting: Sighting) {
+        if self.in_session() {
+            return;
+        }
         let side = self.side_of(sighting.group.as_deref());
         if side.is_some() && sighting.station == Some(self.config.station) {
             let name = sighting.station_name.as_deref().unwrap_or_default();
@@ -189,7 +192,9 @@ impl Core {
     }
 
     pub(crate) fn join_asked(&mut self, station: StationUuid) {
-        if self.peers.contains_key(&station) {
+        if self.in_session() {
+            self.refresh_session();
+        } else if self.peers.contains_key(&station) {
             self.membership(station, MembershipEvent::Asked);
         }
     }

@@ -11,6 +11,7 @@ use crate::fetch::Fetch;
 use crate::history::History;
 use crate::inbound::Inbound;
 use crate::peer::{Peer, Place, Target};
+use crate::session::Session;
 use crate::timer::Agenda;
 use crate::{
     Command, CommitView, Config, ConnId, Event, ExchangePhase, Input, LimitReached, Membership, Output,
@@ -32,6 +33,7 @@ pub struct Core {
     pub(crate) change: Option<Change>,
     /// Stations of a group that we left, to be told so.
     pub(crate) former: BTreeMap<StationUuid, Former>,
+    pub(crate) session: Option<Session>,
     pub(crate) ready: VecDeque<Target>,
     pub(crate) agenda: Agenda,
     pub(crate) limits_told: Vec<LimitReached>,
@@ -62,6 +64,7 @@ impl Core {
         Self {
             own_names: VecDeque::from([config.station_name.clone()]),
             own_uuid_told: false,
+            session: config.session.clone().map(Session::new),
             config,
             presence: Presence::Absent,
             now: Duration::ZERO,
@@ -91,9 +94,13 @@ impl Core {
             self.on_timer(timer);
         }
         self.on_input(input);
-        self.run_change();
-        self.run_lanes();
-        self.run_fetches();
+        if self.in_session() {
+            self.run_session_fetches();
+        } else {
+            self.run_change();
+            self.run_lanes();
+            self.run_fetches();
+        }
         Outputs { queue: &mut self.out }
     }
 
@@ -165,6 +172,9 @@ impl Core {
             Input::DialFailed { conn } => self.on_dial_failed(conn),
             Input::AdvertisedAlso => self.on_advertised_also(),
             Input::NotAdvertisedAlso { what } => self.on_not_advertised_also(&what),
+            Input::HostReached { conn, address } => self.on_host_reached(conn, address),
+            Input::HostUnreachable { conn, what } => self.on_host_unreachable(conn, &what),
+            Input::HostLost { conn, what } => self.on_host_lost(conn, &what),
             Input::Accepted { conn, peer } => self.on_accepted(conn, peer),
             Input::Received { conn, parsed } => self.on_received(conn, &parsed),
             Input::Malformed { conn, what } => self.on_malformed(conn, what),
@@ -172,6 +182,7 @@ impl Core {
             Input::FileArrived { request, length, hash } => self.on_file_arrived(request, length, hash),
             Input::FileSent { conn, length } => self.on_file_sent(conn, length),
             Input::FileFailed { conn, what, local } => self.on_file_failed(conn, what, local),
+            Input::FileUnreadable { conn, what } => self.on_file_unreadable(conn, what),
             Input::Kept { request } => self.on_kept(request),
             Input::KeepFailed { request, what } => self.on_keep_failed(request, what),
             Input::Exported { conn, commit } => self.on_exported(conn, commit),
@@ -207,12 +218,18 @@ impl Core {
             Timer::Refresh => self.refresh(),
             Timer::Departure => self.departed(),
             Timer::Change => self.on_change_deadline(),
+            Timer::Host => self.on_host_deadline(),
+            Timer::HostFiles => self.on_files_deadline(),
+            Timer::HostAnswer => self.on_host_answer_deadline(),
         }
     }
 
     fn start(&mut self) {
         if self.presence == Presence::Present {
             return;
+        }
+        if self.in_session() {
+            return self.start_session();
         }
         self.agenda.clear(Timer::Departure);
         self.presence = Presence::Present;
@@ -226,6 +243,9 @@ impl Core {
     }
 
     fn leave(&mut self) {
+        if self.in_session() {
+            return self.leave_session();
+        }
         if self.presence != Presence::Present {
             if self.presence == Presence::Absent {
                 self.event(Event::LeftGroup);
@@ -292,6 +312,9 @@ impl Core {
     }
 
     fn refresh(&mut self) {
+        if self.in_session() {
+            return self.refresh_session();
+        }
         if self.presence != Presence::Present {
             return;
         }
@@ -321,7 +344,7 @@ impl Core {
     }
 
     pub(crate) fn advertise(&mut self) {
-        if self.config.advertise {
+        if self.config.advertise && !self.in_session() {
             let station_name = self.config.station_name.clone();
             self.out.push_back(Output::Advertise { station_name });
             if let Some(to) = self.changing_to().cloned() {

@@ -28,6 +28,12 @@ pub enum Timer {
     Departure,
     /// Our change of group is decided now, whoever has answered.
     Change,
+    /// The connection to our session's host waits: to be made, for the reply to JOIN or LEAVE, for the next try.
+    Host,
+    /// The second connection to it waits.
+    HostFiles,
+    /// The host is to answer our REQUEST.
+    HostAnswer,
 }
 
 /// How long each thing may take. All times are from the moment the wait begins.
@@ -61,6 +67,14 @@ pub struct Timers {
     pub change: Duration,
     /// A COMMIT that a station did not take is tried this many times in all.
     pub commit_tries: u32,
+    /// The host of our session may take this long to accept a connection, the look-up of its name and the handshake included.
+    pub host_dial: Duration,
+    /// The first byte of the host's answer to REQUEST: it may have to wait for its turn with a station, and to ask several.
+    pub host_answer: Duration,
+    /// A request waits this long for the connection to the host to come back.
+    pub rejoin: Duration,
+    /// After so long in a session the pauses between tries begin anew.
+    pub settled: Duration,
     /// A station that discovery no longer sees is given up after this many failed exchanges.
     pub lost_after: u32,
 }
@@ -82,6 +96,10 @@ impl Default for Timers {
             departure: Duration::from_secs(2),
             change: Duration::from_secs(10),
             commit_tries: 4,
+            host_dial: Duration::from_secs(20),
+            host_answer: Duration::from_secs(900),
+            rejoin: Duration::from_secs(60),
+            settled: Duration::from_secs(30),
             lost_after: 2,
         }
     }

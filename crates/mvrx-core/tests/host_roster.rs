@@ -38,11 +38,11 @@ fn news(rack: &mut Rack, conn: ConnId) -> Option<Roster> {
 }
 
 fn came(stations: Vec<NamedStation>) -> Option<Roster> {
-    Some(Roster { news: true, stations, gone: vec![] })
+    Some(Roster { news: true, stations, ..Roster::default() })
 }
 
 fn gone(n: u8) -> Option<Roster> {
-    Some(Roster { news: true, stations: vec![], gone: vec![station(n)] })
+    Some(Roster { news: true, gone: vec![station(n)], ..Roster::default() })
 }
 
 // proves: HST-18
@@ -79,11 +79,14 @@ fn a_list_that_does_not_fit_one_answer_goes_on_in_others() {
         rack.join(n, vec![]);
     }
     let (conn, ret) = join_ours(&mut rack, 99, "FOH");
+    let mut goes_on = ret.roster.as_ref().unwrap().more;
     let mut all: Vec<StationUuid> = ret.roster.unwrap().stations.iter().map(|s| s.station).collect();
     while let Some(more) = news(&mut rack, conn) {
-        assert!(more.stations.len() <= Roster::MOST);
+        assert!(goes_on && more.stations.len() <= Roster::MOST);
+        goes_on = more.more;
         all.extend(more.stations.iter().map(|s| s.station));
     }
+    assert!(!goes_on, "the last part says that it is the last");
     assert_eq!(all, (1..=50).map(station).collect::<Vec<_>>());
 }
 

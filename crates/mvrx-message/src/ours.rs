@@ -13,7 +13,7 @@
 //! | COMMIT | `StationName`, `Provider` | [`Author`], of the station whose StationUUID the commit has |
 //! | JOIN | `files`, `ticket` | [`FilesConnection`]: a second connection is offered (`true`), or this is it |
 //! | JOIN_RET | `ticket` | the [`Ticket`] of that second connection |
-//! | JOIN_RET | `stations`, `gone`, `news` | [`Roster`]: who is one of the session |
+//! | JOIN_RET | `stations`, `gone`, `news`, `more` | [`Roster`]: who is one of the session |
 //!
 //! Its strings are short: at most [`Author::STRING_BYTES`] each.
 
@@ -123,6 +123,8 @@ impl fmt::Debug for Ticket {
 pub struct Roster {
     /// Whether this changes the list, and answers no JOIN; otherwise it is the beginning of a list.
     pub news: bool,
+    /// The list goes on in the next message; until one without this nobody is missing from it.
+    pub more: bool,
     /// Stations that are in the session. Writing lists the first [`Roster::MOST`].
     pub stations: Vec<NamedStation>,
     /// Stations that are no longer. Writing lists the first [`Roster::MOST`].

@@ -83,11 +83,11 @@ fn files() -> impl Strategy<Value = Option<FilesConnection>> {
 fn roster() -> impl Strategy<Value = Option<Roster>> {
     let named = (station(), author()).prop_map(|(station, author)| NamedStation { station, author });
     let lists = (
-        any::<bool>(),
+        any::<(bool, bool)>(),
         prop::collection::vec(named, 0..Roster::MOST),
         prop::collection::vec(station(), 0..4),
     );
-    prop::option::of(lists.prop_map(|(news, stations, gone)| Roster { news, stations, gone }))
+    prop::option::of(lists.prop_map(|((news, more), stations, gone)| Roster { news, more, stations, gone }))
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
@@ -230,6 +230,7 @@ fn key() -> impl Strategy<Value = &'static str> {
         "stations",
         "gone",
         "news",
+        "more",
     ])
 }
 

@@ -37,7 +37,15 @@ impl Host {
     pub(super) fn note_commits(&mut self, from: StationUuid, commits: &[Commit], source: CommitSource) {
         let news: Vec<FileUuid> = commits
             .iter()
-            .filter(|commit| self.note(from, commit, source) == Noted::New)
+            .filter(|commit| {
+                // Who joined while nobody could give it was not told of it.
+                let missing = self.history.entry(commit.file).is_some_and(|entry| !entry.is_available());
+                match self.note(from, commit, source) {
+                    Noted::New => true,
+                    Noted::Known => missing,
+                    Noted::Contradicts => false,
+                }
+            })
             .map(|commit| commit.file)
             .collect();
         let most = self.config.limits.announced_at_join;

@@ -20,7 +20,8 @@ impl Host {
     pub(super) fn roster_for(&self, to: StationUuid) -> Option<Roster> {
         self.members.get(&to).filter(|member| member.ours)?;
         let stations = self.others(to).take(Roster::MOST).collect();
-        Some(Roster { news: false, stations, gone: Vec::new() })
+        let more = self.others(to).nth(Roster::MOST).is_some();
+        Some(Roster { more, stations, ..Roster::default() })
     }
 
     /// What did not fit it.
@@ -29,8 +30,10 @@ impl Host {
             return;
         }
         let rest: Vec<NamedStation> = self.others(to).skip(Roster::MOST).collect();
-        for stations in rest.chunks(Roster::MOST) {
-            self.tell_news(&[to], &Roster { news: true, stations: stations.to_vec(), gone: Vec::new() });
+        let mut parts = rest.chunks(Roster::MOST).peekable();
+        while let Some(stations) = parts.next() {
+            let (stations, more) = (stations.to_vec(), parts.peek().is_some());
+            self.tell_news(&[to], &Roster { news: true, more, stations, ..Roster::default() });
         }
     }
 
@@ -38,12 +41,12 @@ impl Host {
     pub(super) fn tell_of(&mut self, station: StationUuid) {
         let Some(author) = self.members.get(&station).map(Member::author) else { return };
         let stations = vec![NamedStation { station, author }];
-        self.tell_all_but(station, &Roster { news: true, stations, gone: Vec::new() });
+        self.tell_all_but(station, &Roster { news: true, stations, ..Roster::default() });
     }
 
     /// A station is no longer.
     pub(super) fn tell_gone(&mut self, station: StationUuid) {
-        self.tell_all_but(station, &Roster { news: true, stations: Vec::new(), gone: vec![station] });
+        self.tell_all_but(station, &Roster { news: true, gone: vec![station], ..Roster::default() });
     }
 
     /// A commit with its author's name, where we know it.

@@ -41,6 +41,8 @@ struct Object<'a> {
     gone: Raw<'a>,
     #[serde(borrow, default)]
     news: Raw<'a>,
+    #[serde(borrow, default)]
+    more: Raw<'a>,
 }
 
 /// Reads it; without a version nothing of it counts, otherwise each key by itself.
@@ -56,6 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
     };
     let (blake3, mvr) = (text(reader, object.blake3), text(reader, object.mvr));
     let ticket = text(reader, object.ticket).map(|text| Ticket::read(&text));
+    // req: MSG-MVRX-FILES
     let offered = truth(reader, object.files).then_some(FilesConnection::Offered);
     let extra = Extra {
         ours: Ours { version: object.v },
@@ -97,7 +100,8 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
     if object.stations.is_none() && object.gone.is_none() {
         return None;
     }
-    let mut roster = Roster { news: truth(reader, object.news), ..Roster::default() };
+    let (news, more) = (truth(reader, object.news), truth(reader, object.more));
+    let mut roster = Roster { news, more, ..Roster::default() };
     let mut readable = each(reader, object.stations, |reader, raw| {
         let fields = fields::of_object(raw)?;
         let station = reader.station(fields.station_uuid)?;

@@ -617,7 +617,8 @@ fn takes_of_a_malformed_mvrx_object_what_can_be_read() {
     let entry = format!(r#"{{"StationUUID":"{A}","StationName":"N"}}"#);
     let named = NamedStation { station: A.parse().unwrap(), author: Author::new("N", "") };
     let (read, unreadable) = roster(&format!(r#""stations":[0,{entry},{{}}],"gone":["{A}","x"]"#), &limits);
-    let expected = Roster { news: false, stations: vec![named.clone()], gone: vec![A.parse().unwrap()] };
+    let expected =
+        Roster { news: false, more: false, stations: vec![named.clone()], gone: vec![A.parse().unwrap()] };
     assert_eq!((read, unreadable), (Some(expected), true));
     let few = Limits { stations: 2, ..limits };
     let (read, unreadable) = roster(&format!(r#""stations":[{entry},{entry},{entry}]"#), &few);

@@ -21,6 +21,8 @@ pub(super) struct MvrxShape<'a> {
     pub(super) ticket: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) news: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) more: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stations: Option<Vec<NamedShape<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +58,7 @@ impl<'a> MvrxShape<'a> {
         let stations = roster.stations.iter().take(Roster::MOST).map(NamedShape::of).collect();
         let gone = roster.gone.get(..Roster::MOST).unwrap_or(&roster.gone);
         let gone = (!gone.is_empty()).then_some(gone);
-        Self { news: roster.news, stations: Some(stations), gone, ..self }
+        Self { news: roster.news, more: roster.more, stations: Some(stations), gone, ..self }
     }
 
     /// The object, for readers that get one.
