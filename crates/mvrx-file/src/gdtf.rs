@@ -1,15 +1,15 @@
 //! Reads from a GDTF what a patch needs to know: its modes and how many DMX slots each occupies per break.
 //!
 //! It deliberately knows nothing of attributes, wheels or meshes. A channel of a geometry that `GeometryReference`s repeat counts
-//! once per repetition, at the offsets of each reference. Limits: [`Limits::member_bytes`], and 4,096 repetitions per
-//! mode. Mirrors GDTF 1.2 `Geometries`, `DMXModes`.
+//! once per repetition, at the offsets of each reference. Limits: [`Limits::member_bytes`], [`Limits::gdtf_bytes`], and 262,144
+//! repetitions in all modes together, 8 deep; references in a circle make the GDTF unreadable. Mirrors GDTF 1.2 `Geometries`, `DMXModes`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Cursor, Read, Seek};
 
 use serde::Serialize;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, MemberReader};
 use crate::error::SceneError;
 use crate::limits::Limits;
 use crate::xml::{Node, Tag, XmlReader};
@@ -53,20 +53,34 @@ impl Gdtf {
     /// # Errors
     /// A clause that says why it cannot be read.
     pub fn read<R: Read + Seek>(archive: &Archive<R>, place: usize, limits: &Limits) -> Result<Self, String> {
-        if let Some(inner) = archive.open_stored(place, limits) {
-            return Self::of_archive(&inner.map_err(|error| error.to_string())?, limits);
-        }
-        let packed = archive.unpack(place, limits.member_bytes).map_err(|error| error.to_string())?;
-        let content = packed.read_all().map_err(|error| error.to_string())?;
-        let inner = Archive::open(Cursor::new(content), limits).map_err(|error| error.to_string())?;
-        Self::of_archive(&inner, limits)
+        Self::read_within(archive, place, limits, &mut limits.gdtf_bytes.clone())
     }
 
-    fn of_archive<R: Read + Seek>(archive: &Archive<R>, limits: &Limits) -> Result<Self, String> {
+    /// The same, unpacking at most `left` bytes and taking what was unpacked off it.
+    // req: MVR-LIMIT-GDTF
+    pub(crate) fn read_within<R: Read + Seek>(
+        archive: &Archive<R>,
+        place: usize,
+        limits: &Limits,
+        left: &mut u64,
+    ) -> Result<Self, String> {
+        if let Some(inner) = archive.open_stored(place, limits) {
+            return Self::of_archive(&inner.map_err(|error| error.to_string())?, limits, left);
+        }
+        let packed = unpack(archive, place, limits, left)?;
+        let content = packed.read_all().map_err(|error| error.to_string())?;
+        let inner = Archive::open(Cursor::new(content), limits).map_err(|error| error.to_string())?;
+        Self::of_archive(&inner, limits, left)
+    }
+
+    fn of_archive<R: Read + Seek>(
+        archive: &Archive<R>,
+        limits: &Limits,
+        left: &mut u64,
+    ) -> Result<Self, String> {
         let place = archive.members().iter().position(|member| member.name == DESCRIPTION);
         let place = place.ok_or_else(|| format!("it has no {DESCRIPTION}"))?;
-        let content = archive.unpack(place, limits.member_bytes).map_err(|error| error.to_string())?;
-        Self::of_description(content, limits).map_err(|error| error.to_string())
+        Self::of_description(unpack(archive, place, limits, left)?, limits)
     }
 
     /// The mode of this name.
@@ -74,7 +88,27 @@ impl Gdtf {
         self.modes.iter().find(|mode| mode.name == name)
     }
 
-    fn of_description<R: Read>(content: R, limits: &Limits) -> Result<Self, SceneError> {
+    fn of_description<R: Read>(content: R, limits: &Limits) -> Result<Self, String> {
+        let description = Description::read(content, limits).map_err(|error| error.to_string())?;
+        description.finish().ok_or_else(|| "its geometries refer to themselves, or too deeply".to_owned())
+    }
+}
+
+/// Starts to unpack a member of a GDTF, or one that is a GDTF.
+fn unpack<'a, R: Read + Seek>(
+    archive: &'a Archive<R>,
+    place: usize,
+    limits: &Limits,
+    left: &mut u64,
+) -> Result<MemberReader<'a, R>, String> {
+    let size = archive.members().get(place).map_or(0, |member| member.size);
+    let rest = left.checked_sub(size);
+    *left = rest.ok_or("all GDTFs together are larger than this reader unpacks")?;
+    archive.unpack(place, limits.member_bytes).map_err(|error| error.to_string())
+}
+
+impl Description {
+    fn read<R: Read>(content: R, limits: &Limits) -> Result<Self, SceneError> {
         let mut xml = XmlReader::new(content, limits);
         let mut buffer = Vec::new();
         let mut description = Description::default();
@@ -90,7 +124,7 @@ impl Gdtf {
                 return Err(SceneError::ObjectsAboveLimit { line: xml.line(), allowed });
             }
         }
-        Ok(description.finish())
+        Ok(description)
     }
 }
 
@@ -192,14 +226,19 @@ impl Description {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    fn finish(self) -> Gdtf {
-        let modes =
-            self.modes.iter().map(|mode| Mode { name: mode.name.clone(), footprint: self.footprint(mode) });
-        Gdtf { modes: modes.collect(), name: self.name.clone(), manufacturer: self.manufacturer.clone() }
+    /// `None` when the references between geometries do not end.
+    fn finish(self) -> Option<Gdtf> {
+        let mut left = INSTANCES;
+        let modes = self
+            .modes
+            .iter()
+            .map(|mode| Some(Mode { name: mode.name.clone(), footprint: self.footprint(mode, &mut left)? }))
+            .collect::<Option<Vec<Mode>>>()?;
+        Some(Gdtf { modes, name: self.name, manufacturer: self.manufacturer })
     }
 
-    fn footprint(&self, mode: &RawMode) -> Vec<BreakFootprint> {
-        let instances = self.instances(&mode.geometry);
+    fn footprint(&self, mode: &RawMode, left: &mut usize) -> Option<Vec<BreakFootprint>> {
+        let instances = self.instances(&mode.geometry, left)?;
         let once = vec![Instance::default()];
         // Channels are many and geometries few: only the largest offset per geometry and break counts.
         let mut largest: BTreeMap<(&str, Option<u32>), u32> = BTreeMap::new();
@@ -220,30 +259,33 @@ impl Description {
                 *end = offset.saturating_add(last).min(LARGEST_FOOTPRINT).max(*end);
             }
         }
-        slots.into_iter().map(|(dmx_break, slots)| BreakFootprint { dmx_break, slots }).collect()
+        Some(slots.into_iter().map(|(dmx_break, slots)| BreakFootprint { dmx_break, slots }).collect())
     }
 
     /// How often, and at which offsets, each top-level geometry appears in a mode with this root.
-    fn instances<'a>(&'a self, root: &'a str) -> HashMap<&'a str, Vec<Instance>> {
+    fn instances<'a>(&'a self, root: &'a str, left: &mut usize) -> Option<HashMap<&'a str, Vec<Instance>>> {
+        let mut within: HashMap<&str, Vec<&Reference>> = HashMap::new();
+        for reference in &self.references {
+            within.entry(&reference.within).or_default().push(reference);
+        }
         let mut instances: HashMap<&str, Vec<Instance>> = HashMap::new();
         let mut open = vec![(root, Instance::default(), 0)];
-        let mut count = 0;
         while let Some((top, instance, depth)) = open.pop() {
-            count += 1;
             // A cycle of references ends at the depth, a flood of them at the number.
-            if count > INSTANCES || depth > REFERENCE_DEPTH {
-                continue;
+            *left = left.checked_sub(1)?;
+            if depth > REFERENCE_DEPTH {
+                return None;
             }
-            for reference in self.references.iter().filter(|reference| reference.within == top) {
+            for reference in within.get(top).into_iter().flatten() {
                 let of = self.tops.get(&reference.of).map_or(reference.of.as_str(), String::as_str);
                 open.push((of, instance.inner(&reference.breaks), depth + 1));
-                if open.len() > INSTANCES {
-                    break;
+                if open.len() > *left {
+                    return None;
                 }
             }
             instances.entry(top).or_default().push(instance);
         }
-        instances
+        Some(instances)
     }
 }
 
@@ -267,8 +309,8 @@ impl Instance {
 }
 
 const DESCRIPTION: &str = "description.xml";
-/// Repetitions of geometries that one mode may have.
-const INSTANCES: usize = 4_096;
+/// Repetitions of geometries that all modes of a device may have together.
+const INSTANCES: usize = 262_144;
 const REFERENCE_DEPTH: usize = 8;
 const BREAKS: usize = 64;
 /// Sixteen universes; the largest real device has fewer.

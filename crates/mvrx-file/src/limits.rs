@@ -15,7 +15,7 @@ pub struct Limits {
     pub xml_bytes: u64,
     /// Depth of nested XML elements (256).
     pub xml_depth: usize,
-    /// Bytes of one XML token: a tag with its attributes, a text, a comment (1 MiB).
+    /// Bytes of one XML token (1 MiB): a longer tag is refused, a longer text or comment is cut and told.
     pub xml_token_bytes: usize,
     /// Objects in the scene, that is nodes in all `ChildList`s (1,000,000).
     pub objects: usize,
@@ -25,6 +25,8 @@ pub struct Limits {
     pub member_bytes: u64,
     /// Inflated bytes of all members that one operation unpacks (8 GiB).
     pub inflated_bytes: u64,
+    /// Inflated bytes of all GDTFs that are looked into, with what is in them (256 MiB).
+    pub gdtf_bytes: u64,
     /// How many times larger than its packed form a member may be, if it is larger than 4 MiB (250).
     pub compression_ratio: u64,
     /// Findings that one check keeps; further ones are only counted (10,000).
@@ -43,6 +45,7 @@ impl Default for Limits {
             scene_bytes: 256 << 20,
             member_bytes: 64 * MIB,
             inflated_bytes: 8 * 1024 * MIB,
+            gdtf_bytes: 256 * MIB,
             compression_ratio: 250,
             findings: 10_000,
         }

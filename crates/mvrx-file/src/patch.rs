@@ -44,7 +44,7 @@ impl Devices {
     /// Reads only those that are wanted.
     pub(crate) fn read_some<R: Read + Seek>(file: &MvrFile<R>, wanted: impl Fn(&str) -> bool) -> Self {
         let mut types = HashMap::new();
-        let mut left = file.limits().inflated_bytes;
+        let mut left = file.limits().gdtf_bytes;
         for object in &file.scene().objects {
             let spec = &object.gdtf_spec;
             if spec.is_empty() || types.contains_key(spec) || !wanted(spec) {
@@ -52,17 +52,8 @@ impl Devices {
             }
             let device = match file.device_member(spec) {
                 DeviceMember::Exact(place) | DeviceMember::EndingAdded(place) => {
-                    let size = file.archive().members().get(place).map_or(0, |member| member.size);
-                    match left.checked_sub(size) {
-                        None => Device::Unreadable(
-                            "all GDTFs together are larger than this reader unpacks".to_owned(),
-                        ),
-                        Some(rest) => {
-                            left = rest;
-                            Gdtf::read(file.archive(), place, file.limits())
-                                .map_or_else(Device::Unreadable, Device::Read)
-                        }
-                    }
+                    Gdtf::read_within(file.archive(), place, file.limits(), &mut left)
+                        .map_or_else(Device::Unreadable, Device::Read)
                 }
                 DeviceMember::Missing => Device::Missing,
             };

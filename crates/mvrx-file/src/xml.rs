@@ -1,7 +1,7 @@
 //! Turns bytes into XML elements and texts, one at a time, with the line each one starts on.
 //!
-//! It knows nothing of MVR or GDTF. What it adds to the parser underneath: a bound for the length of one token, for its
-//! attributes and for the depth; lines instead of byte offsets; the parts of well-formedness that the parser leaves to its user
+//! It knows nothing of MVR or GDTF. What it adds to the parser underneath: a bound for the length of one token (a longer tag is
+//! refused, a longer text cut), for its attributes and for the depth; lines instead of byte offsets; the parts of well-formedness that the parser leaves to its user
 //! (one document element, names, characters, attributes given twice); and the refusal of what is legal XML but has no place in
 //! these files: a DOCTYPE (so no entity can be defined, let alone expand) and references to unknown entities.
 //! A caller passes the same buffer to every call of [`XmlReader::next`] and ignores [`Node::Nothing`].
@@ -80,6 +80,19 @@ impl<R: Read> XmlReader<R> {
         self.reader.get_ref().line()
     }
 
+    /// Whether the last token was a text too long to be read as a whole; what is behind the cut became a digest.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.reader.get_ref().cut().is_some()
+    }
+
+    // req: MVR-LIMIT-TEXT
+    fn marked<'b>(&self, text: Cow<'b, str>) -> Cow<'b, str> {
+        match self.reader.get_ref().cut() {
+            Some(digest) => Cow::Owned(format!("{text}…{digest:016x}")),
+            None => text,
+        }
+    }
+
     /// Reads one token.
     pub(crate) fn next<'b>(&mut self, buffer: &'b mut Vec<u8>) -> Result<Node<'b>, SceneError> {
         buffer.clear();
@@ -95,8 +108,8 @@ impl<R: Read> XmlReader<R> {
                 self.depth = self.depth.saturating_sub(1);
                 Ok(Node::End)
             }
-            Event::Text(text) => self.text(text.into_inner(), line),
-            Event::CData(data) => self.text(data.into_inner(), line),
+            Event::Text(text) => self.text(self.marked(text.into_inner()), line),
+            Event::CData(data) => self.text(self.marked(data.into_inner()), line),
             Event::GeneralRef(reference) => self.text(Cow::Owned(resolve(&reference, line)?), line),
             Event::Decl(declaration) => {
                 self.prolog.declared = true;

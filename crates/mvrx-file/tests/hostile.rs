@@ -7,7 +7,9 @@ use std::io::Cursor;
 
 use common::{archive, check, fixture, mvr, open, rules, scene};
 use mvrx_file::generate::{MemberOptions, Recipe, ZipWriter};
-use mvrx_file::{ArchiveError, Limits, MemberError, MvrFile, OpenError, Rule, SceneError, version_of_reader};
+use mvrx_file::{
+    ArchiveError, Diff, Limits, MemberError, MvrFile, OpenError, Rule, SceneError, version_of_reader,
+};
 
 const ROOT: &[u8] = b"GeneralSceneDescription.xml";
 
@@ -26,6 +28,7 @@ fn every_hostile_file_gets_its_error_in_bounded_memory() {
     entity_without_doctype_is_refused();
     deep_nesting_is_refused();
     endless_token_is_refused();
+    long_text_is_cut_and_the_rest_is_read();
     endless_attributes_are_refused();
     too_many_objects_are_refused();
     #[cfg(target_os = "linux")]
@@ -133,17 +136,67 @@ fn deep_nesting_is_refused() {
 }
 
 fn endless_token_is_refused() {
-    for xml in [
-        format!("<{}", "x".repeat(3 << 20)),
-        format!("<!--{}", "x".repeat(3 << 20)),
-        format!("<GeneralSceneDescription verMajor=\"1\" verMinor=\"6\">{}", "x".repeat(3 << 20)),
+    let xml = format!("<{}", "x".repeat(3 << 20));
+    let error = open(mvr(&xml)).unwrap_err();
+    assert!(matches!(error, OpenError::Scene(SceneError::TokenAboveLimit { line: 1, .. })), "{error}");
+    for (xml, open_elements) in [
+        (
+            format!("<GeneralSceneDescription verMajor=\"1\" verMinor=\"6\"><!--{}", "x".repeat(3 << 20)),
+            false,
+        ),
+        (format!("<GeneralSceneDescription verMajor=\"1\" verMinor=\"6\">{}", "x".repeat(3 << 20)), true),
     ] {
         let error = open(mvr(&xml)).unwrap_err();
-        assert!(matches!(error, OpenError::Scene(SceneError::TokenAboveLimit { line: 1, .. })), "{error}");
+        let expected = match error {
+            OpenError::Scene(SceneError::ElementsLeftOpen { .. }) => open_elements,
+            OpenError::Scene(SceneError::NotWellFormed { .. }) => !open_elements,
+            _ => false,
+        };
+        assert!(expected, "{error}");
     }
-    let pieces = "<![CDATA[xxxxxxxxxxxxxxxx]]>".repeat(100_000);
-    let error = open(mvr(&scene("", &fixture(1, &format!("<Function>{pieces}</Function>"))))).unwrap_err();
-    assert!(matches!(error, OpenError::Scene(SceneError::TokenAboveLimit { .. })), "{error}");
+}
+
+// proves: MVR-LIMIT-TEXT
+fn long_text_is_cut_and_the_rest_is_read() {
+    let blob = |last: char| "ä\n".repeat(400_000) + &"]".repeat(3) + &last.to_string();
+    let plain = |text: String| text;
+    let section = |text: String| format!("<![CDATA[{text}]]>");
+    let pieces = |text: String| text.replace('\n', "&#10;");
+    let wraps: [fn(String) -> String; 3] = [plain, section, pieces];
+    let show =
+        |text: &str| scene("", &(fixture(1, &format!("<Function>{text}</Function>")) + &fixture(2, "")));
+    for wrap in wraps {
+        let xml = show(&wrap(blob('a')));
+        let report = check(mvr(&xml));
+        let found: Vec<Rule> = report.findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(found, [Rule::AboveLimit], "{report}");
+        let old = open(mvr(&xml)).unwrap();
+        assert_eq!((old.scene().objects.len(), old.scene().objects[1].fixture_id.as_str()), (2, "2"));
+        assert!(old.scene().objects[0].function.len() < (1 << 20) + 100);
+        assert!(Diff::between(&old, &old).is_same());
+    }
+    // What is behind the cut is still compared, and no finding when nobody reads it.
+    let data = |last: char| {
+        let all = format!(
+            "<UserData><Data provider=\"p\">{}<!--{}--></Data></UserData><Scene>",
+            blob(last),
+            "-x".repeat(600_000)
+        );
+        scene("", &fixture(1, "")).replace("<Scene>", &all)
+    };
+    let (old, new) = (open(mvr(&data('a'))).unwrap(), open(mvr(&data('b'))).unwrap());
+    assert!(!Diff::between(&old, &new).is_same() && Diff::between(&old, &old).is_same());
+    assert_eq!(rules(mvr(&data('a'))), []);
+    // Where the cut falls must not matter.
+    let limits = Limits { xml_token_bytes: 1000, ..Limits::default() };
+    for length in 990..1010 {
+        for (before, after) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("", "")] {
+            let text = format!("{before}{}]]{after}", "x".repeat(length - before.len()));
+            let text = if before == "<!--" { text.replace("]]", "x") } else { text };
+            let file = MvrFile::read(Cursor::new(mvr(&show(&text))), &limits).unwrap();
+            assert_eq!(file.scene().objects.len(), 2, "{length} {before}");
+        }
+    }
 }
 
 fn endless_attributes_are_refused() {

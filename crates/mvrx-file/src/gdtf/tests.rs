@@ -42,14 +42,43 @@ fn overwritten_breaks_take_the_last_break_of_the_reference() {
     assert_eq!(modes(geometries, overwritten), footprint(&[(1, 12)]));
 }
 
+// proves: MVR-LIMIT-GDTF
 #[test]
-fn geometries_that_contain_themselves_end() {
-    let inner = r#"<GeometryReference Name="A" Geometry="Base"><Break DMXBreak="1" DMXOffset="9"/></GeometryReference>"#;
-    let geometries = format!(r#"<Geometry Name="Base">{}</Geometry>"#, inner.repeat(50));
-    let channel = r#"<DMXChannel DMXBreak="1" Offset="1" Geometry="Base"/>"#;
-    assert!(modes(&geometries, channel)[0].slots <= LARGEST_FOOTPRINT);
-    let huge = r#"<DMXChannel DMXBreak="1" Offset="4294967295" Geometry="Base"/>"#;
-    assert_eq!(modes(&geometries, huge), footprint(&[(0, LARGEST_FOOTPRINT)]));
+fn geometries_that_contain_themselves_are_refused() {
+    let read = |geometries: &str, modes: usize| {
+        let mode = r#"<DMXMode Name="One" Geometry="Base"><DMXChannels><DMXChannel DMXBreak="1" Offset="1" Geometry="Base"/></DMXChannels></DMXMode>"#.repeat(modes);
+        let xml = format!(
+            "<GDTF><FixtureType Name=\"T\"><Geometries>{geometries}</Geometries><DMXModes>{mode}</DMXModes></FixtureType></GDTF>"
+        );
+        Gdtf::of_description(xml.as_bytes(), &Limits::default())
+    };
+    let refer = |to: &str| {
+        format!(
+            r#"<GeometryReference Name="to {to}" Geometry="{to}"><Break DMXBreak="1" DMXOffset="9"/></GeometryReference>"#
+        )
+    };
+    for cyclic in [
+        format!(r#"<Geometry Name="Base">{}</Geometry>"#, refer("Base").repeat(50)),
+        format!(
+            r#"<Geometry Name="Base">{}</Geometry><Geometry Name="Other">{}</Geometry>"#,
+            refer("Other"),
+            refer("Base")
+        ),
+    ] {
+        assert_eq!(read(&cyclic, 1).unwrap_err(), "its geometries refer to themselves, or too deeply");
+    }
+    // Not a circle, but every level eight times as many, and many modes.
+    let level = |name: u32, next: u32| {
+        format!(r#"<Geometry Name="{name}">{}</Geometry>"#, refer(&next.to_string()).repeat(8))
+    };
+    let flood: String =
+        (0..8).map(|name| level(name, name + 1)).collect::<String>().replace("Name=\"0\"", "Name=\"Base\"");
+    assert!(read(&flood, 1000).is_err());
+    let wall = format!(
+        r#"<Geometry Name="Base">{}</Geometry><Geometry Name="Pixel"/>"#,
+        refer("Pixel").repeat(5000)
+    );
+    assert!(read(&wall, 3).is_ok());
 }
 
 #[test]

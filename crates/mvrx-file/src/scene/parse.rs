@@ -63,6 +63,8 @@ pub(crate) struct Builder {
     pub(super) stack: Vec<At>,
     /// The value being read.
     pub(super) text: String,
+    /// It is as long as allowed, and was told to be.
+    text_full: bool,
     pub(super) digest: Digest,
     grammar: Grammar,
     told: Told,
@@ -87,7 +89,7 @@ pub(crate) fn read_scene<R: Read>(content: R, limits: &Limits) -> Result<Scene, 
         match xml.next(&mut buffer)? {
             Node::Start(tag) => builder.start(&tag)?,
             Node::End => builder.end(xml.line()),
-            Node::Text(text) => builder.take_text(&text, xml.line())?,
+            Node::Text(text) => builder.take_text(&text, xml.line(), xml.was_cut()),
             Node::Nothing => {}
             Node::Done => break,
         }
@@ -110,6 +112,7 @@ impl Builder {
             scene: Scene::empty(),
             stack: Vec::with_capacity(32),
             text: String::new(),
+            text_full: false,
             digest: Digest::default(),
             grammar: Grammar::default(),
             told: Told::new(),
@@ -145,6 +148,7 @@ impl Builder {
         };
         if matches!(next, At::Value(_) | At::Part { wanted: true }) {
             self.text.clear();
+            self.text_full = false;
         }
         self.stack.push(next);
         self.grammar.start(tag, self.scene.version, &mut self.told);
@@ -179,7 +183,7 @@ impl Builder {
         }
     }
 
-    fn take_text(&mut self, text: &str, line: u32) -> Result<(), SceneError> {
+    fn take_text(&mut self, text: &str, line: u32, was_cut: bool) {
         self.grammar.text(text, &mut self.told);
         self.tell(line);
         let wanted = match self.stack.last() {
@@ -190,14 +194,18 @@ impl Builder {
             }
             _ => false,
         };
-        if !wanted {
-            return Ok(());
+        if !wanted || self.text_full {
+            return;
         }
-        if self.text.len() + text.len() > self.limits.xml_token_bytes + SHORT {
-            return Err(SceneError::TokenAboveLimit { line, allowed: self.limits.xml_token_bytes });
+        let allowed = self.limits.xml_token_bytes;
+        self.text_full = was_cut || self.text.len() + text.len() > allowed + SHORT;
+        if self.text_full {
+            let detail = format!("a text is longer than {allowed} bytes; the rest of it is not read");
+            self.odd(Rule::AboveLimit, line, self.current(), detail);
         }
-        self.text.push_str(text);
-        Ok(())
+        if self.text.len() + text.len() <= allowed + SHORT {
+            self.text.push_str(text);
+        }
     }
 
     fn root(&mut self, tag: &Tag<'_>) -> Result<At, SceneError> {
