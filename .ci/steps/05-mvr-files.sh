@@ -10,3 +10,5 @@ if [ ${#need[@]} -gt 0 ]; then
 fi
 bash crates/mvrx-file/tests/pymvr.sh
 cargo test --locked -p mvrx-file --test schema --test samples
+# 10,000 fixtures are read, compared and drawn once; how fast is a matter of `cargo bench`.
+cargo bench --locked -p mvrx-file --bench revisions -- --test

@@ -279,7 +279,7 @@ fn direction(world: &Matrix) -> Option<[f64; 3]> {
 }
 
 /// Boxes of the meshes of one file, read when first needed.
-struct Meshes<'a, R> {
+pub(crate) struct Meshes<'a, R> {
     file: &'a MvrFile<R>,
     symdefs: HashMap<Uuid, &'a [Geometry]>,
     known: HashMap<usize, Option<Extent>>,
@@ -288,7 +288,7 @@ struct Meshes<'a, R> {
 }
 
 impl<'a, R: Read + Seek> Meshes<'a, R> {
-    fn of(file: &'a MvrFile<R>) -> Self {
+    pub(crate) fn of(file: &'a MvrFile<R>) -> Self {
         let symdefs =
             file.scene().symdefs.iter().filter_map(|one| Some((one.named.uuid?, one.geometries.as_slice())));
         let mut meshes =
@@ -300,7 +300,12 @@ impl<'a, R: Read + Seek> Meshes<'a, R> {
         meshes
     }
 
-    fn boxes(&mut self, geometries: &[Geometry], world: &Matrix, kind: Kind) -> Vec<[[f64; 3]; 8]> {
+    pub(crate) fn boxes(
+        &mut self,
+        geometries: &[Geometry],
+        world: &Matrix,
+        kind: Kind,
+    ) -> Vec<[[f64; 3]; 8]> {
         let mut boxes = Vec::new();
         if kind == Kind::FocusPoint {
             return boxes;

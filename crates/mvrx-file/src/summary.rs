@@ -1,6 +1,6 @@
 //! Turns an opened .mvr into the facts that somebody wants to see before importing it.
 //!
-//! It does not judge; see [`crate::check`] for that. Only members that are GDTFs of used devices are unpacked. Show it with
+//! It does not judge; see [`crate::check`] for that. Only members are unpacked that are GDTFs of used devices, or meshes: 512 MiB of those at most. Show it with
 //! [`std::fmt::Display`] for people, or serialize it.
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::gdtf::BreakFootprint;
 use crate::mvr::MvrFile;
 use crate::patch::{Devices, Universes};
+use crate::plan::Meshes;
 use crate::scene::{Kind, Scene, UserData};
 use crate::version::Version;
 
@@ -49,9 +50,9 @@ pub struct Summary {
     pub unpatched: usize,
     /// Patched devices whose footprint is unknown, so that only their start slot counts as occupied.
     pub footprint_unknown: usize,
-    /// Box around the origins of all fixtures, trusses, supports, screens and projectors, in metres.
+    /// Box around all fixtures, trusses, supports, screens and projectors with their shapes, in metres.
     pub rig: Option<Extents>,
-    /// Box around the origins of all objects, in metres.
+    /// Box around all objects with their shapes, in metres.
     pub extents: Option<Extents>,
     /// Members of the archive by kind.
     pub members: Vec<MemberKind>,
@@ -135,7 +136,7 @@ impl Summary {
         let scene = file.scene();
         let devices = Devices::read(file);
         let (universes, footprint_unknown) = universes(scene, &devices);
-        let world = scene.world();
+        let (rig, extents) = extents(file);
         let unpatched = |object: &&crate::scene::Object| {
             object.kind == Kind::Fixture && object.patched().next().is_none()
         };
@@ -160,10 +161,8 @@ impl Summary {
             universes,
             unpatched: scene.objects.iter().filter(unpatched).count(),
             footprint_unknown,
-            rig: extents(scene, &world, |kind| {
-                !matches!(kind, Kind::SceneObject | Kind::GroupObject | Kind::FocusPoint)
-            }),
-            extents: extents(scene, &world, |kind| kind != Kind::GroupObject),
+            rig,
+            extents,
             members: member_kinds(file),
         }
     }
@@ -269,18 +268,38 @@ fn universes(scene: &Scene, devices: &Devices) -> (Vec<Universe>, usize) {
     (universes.collect(), unknown)
 }
 
-fn extents(scene: &Scene, world: &[crate::scene::Matrix], wanted: impl Fn(Kind) -> bool) -> Option<Extents> {
-    let mut found: Option<Extents> = None;
-    for (object, place) in scene.objects.iter().zip(world).filter(|(object, _)| wanted(object.kind)) {
-        let _ = object;
-        let at = place.origin.map(|millimetres| millimetres / 1000.0);
-        let extents = found.get_or_insert(Extents { min: at, max: at });
+/// Boxes around the rig and around everything. What a device looks like is in its GDTF, so of it only the origin counts.
+fn extents<R: Read + Seek>(file: &MvrFile<R>) -> (Option<Extents>, Option<Extents>) {
+    let scene = file.scene();
+    let mut meshes = Meshes::of(file);
+    let (mut rig, mut all) = (None, None);
+    for (object, place) in scene.objects.iter().zip(scene.world()) {
+        if object.kind == Kind::GroupObject {
+            continue;
+        }
+        let boxes = meshes.boxes(&object.geometries, &place, object.kind);
+        for at in boxes.iter().flatten().copied().chain([place.origin]) {
+            if !matches!(object.kind, Kind::SceneObject | Kind::FocusPoint) {
+                Extents::include(&mut rig, at);
+            }
+            Extents::include(&mut all, at);
+        }
+    }
+    (rig, all)
+}
+
+impl Extents {
+    fn include(extents: &mut Option<Self>, millimetres: [f64; 3]) {
+        let at = millimetres.map(|millimetres| millimetres / 1000.0);
+        if !at.iter().all(|metres| metres.is_finite()) {
+            return;
+        }
+        let extents = extents.get_or_insert(Self { min: at, max: at });
         for ((low, high), value) in extents.min.iter_mut().zip(&mut extents.max).zip(at) {
             *low = low.min(value);
             *high = high.max(value);
         }
     }
-    found
 }
 
 fn member_kinds<R: Read + Seek>(file: &MvrFile<R>) -> Vec<MemberKind> {

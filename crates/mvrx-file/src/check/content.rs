@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Findings, add_oddities};
 use crate::rule::Rule;
 use crate::scene::{Kind, Layer, Matrix, Object, Scene};
+use crate::text::counted;
 use crate::version::Version;
 
 pub(super) fn check(scene: &Scene, findings: &mut Findings) {
@@ -22,8 +23,13 @@ fn check_version(scene: &Scene, findings: &mut Findings) {
     let Version { major, minor } = scene.version;
     // req: MVR-VERSION
     if major != 1 || minor > NEWEST_MINOR {
-        let detail =
-            format!("version {major}.{minor} does not exist, the newest known one is 1.{NEWEST_MINOR}");
+        let detail = if major == 1 {
+            format!(
+                "version 1.{minor} is newer than 1.{NEWEST_MINOR}, so not everything in it may be understood"
+            )
+        } else {
+            format!("version {major}.{minor} is not known, the newest known one is 1.{NEWEST_MINOR}")
+        };
         findings.line(Rule::VersionUnknown, 1, detail);
     }
     // req: MVR-PROVIDER
@@ -96,7 +102,8 @@ fn check_fixture_ids(scene: &Scene, findings: &mut Findings) {
     let fixtures = || scene.objects.iter().filter(|object| object.kind == Kind::Fixture);
     let empty = fixtures().filter(|object| object.fixture_id.is_empty()).count();
     if empty > 0 {
-        let detail = format!("{empty} of {} fixtures have no FixtureID", fixtures().count());
+        let verb = if empty == 1 { "has" } else { "have" };
+        let detail = format!("{empty} of {} {verb} no FixtureID", counted(fixtures().count(), "fixture"));
         findings.add(Rule::FixtureIdEmpty, detail);
     }
     let mut first: HashMap<&str, &Object> = HashMap::new();

@@ -5,10 +5,12 @@ use std::io::{Read, Seek};
 
 use super::Findings;
 use super::content::share_a_patch;
+use super::references::used_by;
 use crate::mvr::MvrFile;
 use crate::patch::{Device, Devices, Run};
 use crate::rule::Rule;
 use crate::scene::{Address, Object, SLOTS};
+use crate::text::counted;
 
 pub(super) fn check<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
     let devices = Devices::read(file);
@@ -20,7 +22,8 @@ pub(super) fn check<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) 
     let unknown = runs.iter().filter(|run| !run.known).count();
     if unknown > 0 {
         let detail = format!(
-            "the footprint of {unknown} patched breaks is unknown, only their start addresses were compared"
+            "the footprint of {} is unknown, only start addresses were compared there",
+            counted(unknown, "patched break")
         );
         findings.add(Rule::FootprintUnknown, detail);
     }
@@ -40,7 +43,7 @@ fn check_modes(objects: &[Object], devices: &Devices, findings: &mut Findings) {
             }
             // req: MVR-GDTFMODE-EXISTS
             Some(Device::Read(gdtf)) if !mode.is_empty() && gdtf.mode(mode).is_none() => {
-                let detail = format!("{spec} has no mode {mode}; {count} objects use it");
+                let detail = format!("{spec} has no mode {mode}; {}", used_by(count, "object", "use"));
                 findings.line(Rule::GdtfModeUnknown, object.line, detail);
             }
             _ => {}

@@ -9,6 +9,7 @@ use super::Findings;
 use crate::mvr::{DeviceMember, MvrFile};
 use crate::rule::Rule;
 use crate::scene::{Geometry, GeometrySource, Kind, Object, Scene};
+use crate::text::counted;
 
 pub(super) fn check<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
     let scene = file.scene();
@@ -192,15 +193,18 @@ fn check_files<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
             }
             DeviceMember::EndingAdded(place) => {
                 used.insert(place);
-                let detail = format!("GDTFSpec {name} lacks the ending .gdtf; {count} objects use it");
+                let detail =
+                    format!("GDTFSpec {name} lacks the ending .gdtf; {}", used_by(*count, "object", "use"));
                 findings.line(Rule::GdtfEnding, *line, detail);
             }
             // req: MVR-MEMBERS-PRESENT
             DeviceMember::Missing => {
                 let rule =
                     if folded.contains(&name.to_lowercase()) { Rule::MemberCase } else { Rule::GdtfMissing };
-                let detail =
-                    format!("there is no member {name} with exactly this name; {count} objects need it");
+                let detail = format!(
+                    "there is no member {name} with exactly this name; {}",
+                    used_by(*count, "object", "need")
+                );
                 findings.line(rule, *line, detail);
             }
         }
@@ -214,7 +218,7 @@ fn check_files<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
                 findings.line(
                     Rule::ValueMalformed,
                     *line,
-                    format!("{count} references to a member have no name"),
+                    format!("{} to a member without a name", counted(*count, "reference")),
                 );
             }
             None => {
@@ -223,8 +227,10 @@ fn check_files<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
                 } else {
                     Rule::MemberMissing
                 };
-                let detail =
-                    format!("there is no member {name} with exactly this name; {count} references need it");
+                let detail = format!(
+                    "there is no member {name} with exactly this name; {}",
+                    used_by(*count, "reference", "need")
+                );
                 findings.line(rule, *line, detail);
             }
         }
@@ -234,6 +240,12 @@ fn check_files<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
             findings.member(Rule::MemberUnused, &member.name, "nothing in the scene refers to it");
         }
     }
+}
+
+/// "1 object needs it", "2 objects need it".
+pub(super) fn used_by(count: usize, noun: &str, verb: &str) -> String {
+    let ending = if count == 1 { "s" } else { "" };
+    format!("{} {verb}{ending} it", counted(count, noun))
 }
 
 /// Textures and buffers are referred to from inside of meshes, templates from inside of overwrites.

@@ -27,6 +27,8 @@ pub(super) struct Grammar {
 
 struct Place {
     name: &'static str,
+    /// Line of the start tag.
+    line: u32,
     children: &'static [&'static [Child]],
     ordered: bool,
     text: Text,
@@ -61,7 +63,7 @@ impl Grammar {
             check_attributes(place.name, ROOT.attributes, tag, version > NEWEST, told);
         }
         self.text.clear();
-        self.open.push(place);
+        self.open.push(Place { line: tag.line, ..place });
     }
 
     pub(super) fn text(&mut self, text: &str, told: &mut Told) {
@@ -84,8 +86,9 @@ impl Grammar {
         }
     }
 
-    pub(super) fn end(&mut self, told: &mut Told) {
-        let Some(place) = self.open.pop() else { return };
+    /// Ends the innermost element and gives the line of its start.
+    pub(super) fn end(&mut self, told: &mut Told) -> u32 {
+        let Some(place) = self.open.pop() else { return 0 };
         let text = std::mem::take(&mut self.text);
         if !matches!(place.text, Text::Anything | Text::Free | Text::Nothing) {
             judge(place.name, place.text, &text, told);
@@ -104,12 +107,14 @@ impl Grammar {
                 told.push((Rule::ElementMissing, format!("{} has no {}", place.name, child.name)));
             }
         }
+        place.line
     }
 }
 
 impl Place {
     const ANYTHING: Self = Self {
         name: "",
+        line: 0,
         children: &[],
         ordered: false,
         text: Text::Anything,

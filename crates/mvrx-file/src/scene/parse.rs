@@ -88,7 +88,7 @@ pub(crate) fn read_scene<R: Read>(content: R, limits: &Limits) -> Result<Scene, 
     loop {
         match xml.next(&mut buffer)? {
             Node::Start(tag) => builder.start(&tag)?,
-            Node::End => builder.end(xml.line()),
+            Node::End => builder.end(),
             Node::Text(text) => builder.take_text(&text, xml.line(), xml.was_cut()),
             Node::Nothing => {}
             Node::Done => break,
@@ -167,8 +167,8 @@ impl Builder {
         }
     }
 
-    fn end(&mut self, line: u32) {
-        self.grammar.end(&mut self.told);
+    fn end(&mut self) {
+        let line = self.grammar.end(&mut self.told);
         self.tell(line);
         let Some(left) = self.stack.pop() else { return };
         match left {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{DeviceType, GroupCount, Summary};
+use super::{DeviceType, Extents, GroupCount, Summary};
 use crate::text::{Bytes, Clean, Table, counted};
 
 impl fmt::Display for Summary {
@@ -24,11 +24,15 @@ impl fmt::Display for Summary {
             .map(|entry| format!("{} {}", entry.count, entry.kind.noun(entry.count)))
             .collect();
         writeln!(f, "{}", if objects.is_empty() { "no objects".to_owned() } else { objects.join(", ") })?;
-        if let Some(rig) = self.rig {
+        for (what, extents) in [("rig", self.rig), ("everything", self.extents)] {
+            let Some(Extents { min, max }) = extents.filter(|_| what == "rig" || self.extents != self.rig)
+            else {
+                continue;
+            };
             let size: Vec<String> =
-                rig.min.iter().zip(rig.max).map(|(low, high)| format!("{:.1}", high - low)).collect();
-            let [low, high] = [rig.min, rig.max].map(|[x, y, z]| format!("({x:.2}, {y:.2}, {z:.2})"));
-            writeln!(f, "rig {} m (x × y × z), from {low} to {high}", size.join(" × "))?;
+                min.iter().zip(max).map(|(low, high)| format!("{:.1}", high - low)).collect();
+            let [low, high] = [min, max].map(|[x, y, z]| format!("({x:.2}, {y:.2}, {z:.2})"));
+            writeln!(f, "{what} {} m (x × y × z), from {low} to {high}", size.join(" × "))?;
         }
         self.write_devices(f)?;
         self.write_universes(f)?;
