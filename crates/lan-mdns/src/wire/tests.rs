@@ -86,7 +86,7 @@ fn one_bad_record_does_not_hide_the_others() {
     assert!(read.additionals.is_empty(), "{read:?}");
     // The SRV record's target is a pointer to itself.
     let srv = position(&bytes, &[0, 1, 0, 2, 0, 3]);
-    let mut looping = bytes.clone();
+    let mut looping = bytes;
     let target = u16::try_from(srv + 6).unwrap() | 0xc000;
     looping[srv + 6..srv + 8].copy_from_slice(&target.to_be_bytes());
     let read = Message::parse(&looping);
