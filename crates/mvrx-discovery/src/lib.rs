@@ -7,6 +7,8 @@
 //! | [`MemoryBus`] | stations of one process, tests |
 //! | [`Merged`] | several of them as one |
 //!
+//! Sessions of WebSocket mode in the ordinary DNS are [`unicast`]'s.
+//!
 //! It mirrors the specification's "TCP Mode of protocol" with the TXT record of Table 65. It deliberately does not know messages,
 //! connections or membership: it shows the stations of all groups, and whether one is really there, and who it is, tells only JOIN_RET.
 //!
@@ -46,6 +48,7 @@ mod problem;
 mod queue;
 mod session;
 mod sightings;
+pub mod unicast;
 
 pub use discovery::{Advertisement, BoxFuture, Discovery, DiscoveryEvent, Sighting, SightingKey};
 pub use fixed::FixedDiscovery;

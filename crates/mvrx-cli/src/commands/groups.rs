@@ -24,6 +24,10 @@ pub(crate) struct Groups {
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,
+    /// Instead: the sessions of WebSocket mode that the DNS knows under this domain, service name or URL, and where they are
+    #[cfg(feature = "dns")]
+    #[arg(long, value_name = "NAME|URL", conflicts_with = "new")]
+    domain: Option<String>,
     /// How long to look, in seconds; some products answer after three
     #[arg(long, value_name = "SECONDS", default_value_t = 4.0, value_parser = seconds)]
     wait: f64,
@@ -36,6 +40,10 @@ pub(crate) struct Groups {
 pub(crate) type InUse = BTreeMap<String, Vec<Sighting>>;
 
 pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
+    #[cfg(feature = "dns")]
+    if let Some(domain) = &args.domain {
+        return sessions(domain, args.json).await;
+    }
     let wanted = args.new.as_deref().map(GroupName::create).transpose();
     let wanted = wanted.map_err(|error| Failure::usage(error.to_string()))?;
     let common = Common {
@@ -59,6 +67,46 @@ pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
         None if in_use.is_empty() => Err(Failure::nobody("no group is in use here; is it another network?")),
         None => Ok(Verdict::Fine),
     }
+}
+
+/// What the DNS knows of a name.
+#[cfg(feature = "dns")]
+async fn sessions(wanted: &str, as_json: bool) -> Result<Verdict, Failure> {
+    use std::hash::{BuildHasher, RandomState};
+
+    use mvrx_discovery::unicast::{ResolveError, ServiceName, SystemDns, UnicastLimits, resolve};
+
+    let service: ServiceName =
+        wanted.parse().map_err(|error| Failure::usage(format!("{}: {error}", show::tame(wanted))))?;
+    let dns = SystemDns::new().map_err(|error| Failure::local(error.to_string()))?;
+    let chance = |most: u32| {
+        let any = RandomState::new().hash_one(()) % (u64::from(most) + 1);
+        u32::try_from(any).unwrap_or(most)
+    };
+    let places =
+        resolve(&dns, &service, &UnicastLimits::default(), chance).await.map_err(|error| match error {
+            ResolveError::NotAnswered { .. } | ResolveError::TookTooLong { .. } => {
+                Failure::peer(show::tame(&error.to_string()))
+            }
+            error => Failure::nobody(show::tame(&error.to_string())),
+        })?;
+    if as_json {
+        let place = |place: &mvrx_discovery::unicast::ServicePlace| {
+            let addresses: Vec<String> = place.addresses.iter().map(ToString::to_string).collect();
+            let station = place.station.map(|station| station.to_string());
+            json!({ "name": place.name, "url": place.url(), "station": station, "addresses": addresses })
+        };
+        let places: Vec<Value> = places.iter().map(place).collect();
+        show::document(&json!({ "schema": show::SCHEMA, "sessions": places }));
+    } else {
+        for place in &places {
+            let name =
+                place.name.as_deref().map(|name| format!("{}  ", show::tame(name))).unwrap_or_default();
+            let addresses: Vec<String> = place.addresses.iter().map(ToString::to_string).collect();
+            show::line(&format!("{name}{}  at {}", show::tame(&place.url()), addresses.join(", ")));
+        }
+    }
+    Ok(Verdict::Fine)
 }
 
 async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> InUse {
