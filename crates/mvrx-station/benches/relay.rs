@@ -1,0 +1,178 @@
+//! How fast a file goes through a host, compared with straight from its owner; both ends store it as a station does.
+//!
+//! `MVRX_BENCH_MIB` (256) is the file's size, `MVRX_BENCH_ROUNDS` (3) how often each way is taken; the best counts.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mvrx_message::{Commit, Dialect, FileUuid, Join, Message, MvrVersion, Ours, Request, StationUuid};
+use mvrx_station::{HostOptions, Station};
+use mvrx_store::{Expect, FsStore, Store, Writer};
+use mvrx_transport::{
+    BoxError, BoxFuture, Connection, Endpoint, FileSink, FileSource, Incoming, Progress, SourceRead,
+    Transport, WsTransport,
+};
+
+fn main() {
+    let number = |name: &str, default: u64| {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let (length, rounds) = (number("MVRX_BENCH_MIB", 256) << 20, number("MVRX_BENCH_ROUNDS", 3));
+    let folder = tempfile::tempdir().unwrap();
+    let show = folder.path().join("show.mvr");
+    let mut file = File::create(&show).unwrap();
+    let piece: Vec<u8> = (0_u32..1 << 18).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    (0..length >> 20).for_each(|_| file.write_all(&piece).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (mut direct, mut relayed) = (Duration::MAX, Duration::MAX);
+    for round in 0..rounds {
+        let folder = folder.path().join(round.to_string());
+        direct = direct.min(runtime.block_on(go_directly(&show, length, &folder.join("direct"))));
+        relayed = relayed.min(runtime.block_on(go_through_host(&show, length, &folder.join("relayed"))));
+    }
+    let rate =
+        |took: Duration| f64::from(u32::try_from(length >> 20).unwrap()) * 1.048_576 / took.as_secs_f64();
+    println!("{} MiB straight from its owner: {:.0} MB/s", length >> 20, rate(direct));
+    println!("{} MiB through a host:          {:.0} MB/s", length >> 20, rate(relayed));
+    println!("relayed to direct: {:.2} (goal: at least 0.5)", direct.as_secs_f64() / relayed.as_secs_f64());
+}
+
+async fn go_directly(show: &Path, length: u64, folder: &Path) -> Duration {
+    let transport = WsTransport::default();
+    let mut listener = transport.listen(loopback()).await.unwrap();
+    let at = Endpoint::Address(listener.local_addr());
+    let (from, to) = tokio::join!(transport.dial(at), listener.accept());
+    let (mut from, mut to) = (from.unwrap(), to.unwrap());
+    let began = Instant::now();
+    let sending = from.writer.send_file(Box::new(Show::open(show, length)), Progress::new());
+    let receiving = async {
+        assert!(matches!(to.reader.next().await, Ok(Incoming::File { .. })));
+        receive(&mut to, length, folder).await;
+    };
+    let (sent, ()) = tokio::join!(sending, receiving);
+    sent.unwrap();
+    began.elapsed()
+}
+
+async fn go_through_host(show: &Path, length: u64, folder: &Path) -> Duration {
+    let store = FsStore::open(folder.join("host")).unwrap();
+    let options = HostOptions::default().announce(false).gather(false);
+    let (rack, _events) =
+        Station::builder("Rack").listen(loopback()).store(store).host(options).spawn().await.unwrap();
+    let commit = Commit {
+        file: FileUuid::from_random_bytes([9; 16]),
+        station: None,
+        version: MvrVersion { major: 1, minor: 6 },
+        file_size: length,
+        for_stations: vec![],
+        comment: String::new(),
+        file_name: String::new(),
+        blake3: None,
+        author: None,
+    };
+    let mut owner = join(rack.address(), 1, vec![commit.clone()]).await;
+    let mut asker = join(rack.address(), 2, vec![]).await;
+    let began = Instant::now();
+    say(&mut asker, &Message::Request(Request::new(Some(commit.file), vec![]))).await;
+    let giving = async {
+        loop {
+            if let Message::Request(_) = hear(&mut owner).await {
+                break;
+            }
+        }
+        owner.writer.send_file(Box::new(Show::open(show, length)), Progress::new()).await.unwrap()
+    };
+    let receiving = async {
+        while !matches!(asker.reader.next().await.unwrap(), Incoming::File { .. }) {}
+        receive(&mut asker, length, &folder.join("asker")).await;
+        began.elapsed()
+    };
+    let (_, took) = tokio::join!(giving, receiving);
+    rack.stop().await;
+    took
+}
+
+async fn join(address: SocketAddr, n: u8, commits: Vec<Commit>) -> Connection {
+    let mut conn = WsTransport::default().dial(Endpoint::Address(address)).await.unwrap();
+    let join = Join {
+        provider: "bench".to_owned(),
+        station_name: format!("station {n}"),
+        version: MvrVersion { major: 1, minor: 6 },
+        station: StationUuid::from_random_bytes([n; 16]),
+        commits,
+        ours: Some(Ours::CURRENT),
+        files: None,
+    };
+    say(&mut conn, &Message::Join(join)).await;
+    assert!(matches!(hear(&mut conn).await, Message::JoinRet(ret) if ret.reply.ok));
+    conn
+}
+
+async fn say(conn: &mut Connection, message: &Message) {
+    conn.writer.send(message, &Dialect::strict()).await.unwrap();
+}
+
+async fn hear(conn: &mut Connection) -> Message {
+    match conn.reader.next().await {
+        Ok(Incoming::Message { parsed, .. }) => parsed.message,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn receive(conn: &mut Connection, length: u64, folder: &Path) {
+    let store = FsStore::open(folder).unwrap();
+    let sink = Box::new(Stored(Some(store.begin(Expect::Announced(length)).unwrap())));
+    let mut between = |_| Box::pin(async {}) as BoxFuture<'static, ()>;
+    let received = conn.reader.receive_file(sink, Some(length), &mut between, Progress::new()).await;
+    assert_eq!(received.unwrap(), length);
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+#[derive(Debug)]
+struct Show(File, u64);
+
+impl Show {
+    fn open(path: &Path, length: u64) -> Self {
+        Self(File::open(path).unwrap(), length)
+    }
+}
+
+impl FileSource for Show {
+    fn length(&self) -> u64 {
+        self.1
+    }
+
+    fn read_at(&mut self, _offset: u64, buffer: &mut [u8]) -> Result<SourceRead, BoxError> {
+        // It is read once, from the start.
+        Ok(SourceRead::Bytes(self.0.read(buffer)?))
+    }
+}
+
+/// Into a store, hashed, not published.
+#[derive(Debug)]
+struct Stored(Option<Box<dyn Writer>>);
+
+impl FileSink for Stored {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), BoxError> {
+        self.0.as_mut().unwrap().write(bytes).map_err(Into::into)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), BoxError> {
+        self.0.take().unwrap().finish()?;
+        Ok(())
+    }
+}
