@@ -14,6 +14,7 @@ fn commit(number: u8) -> Commit {
         comment: "re-hung LX2, moved the followspots".to_owned(),
         file_name: "Festival main stage.mvr".to_owned(),
         blake3: Some([number; 32]),
+        author: None,
     }
 }
 
@@ -26,6 +27,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         station: Some(StationUuid::from_random_bytes([7; 16])),
         commits: (0..=255).map(commit).collect(),
         ours: Some(Ours::default()),
+        ticket: None,
+        roster: None,
     };
     vec![
         ("commit_ret", Message::CommitRet(Reply::ok())),

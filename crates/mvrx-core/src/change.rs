@@ -10,7 +10,7 @@
 //! | state | what is true | waited for | bounded by | then |
 //! |---|---|---|---|---|
 //! | `InOne` | all stations are those of `Config::group` | - | - | - |
-//! | `InBoth` | announced in both groups, joined in the old one, joining in the new one | the announcement, an answer of each station seen in the new group | `Timers::change` | one of the two |
+//! | `InBoth` | announced in both groups, joined in the old one, joining in the new one | the announcement, an answer of each station seen in the new group; while nobody is seen there, `Timers::look_around` | `Timers::change` | one of the two |
 //!
 //! Messages carry no group, so it is known of each station on which [`Side`] it is, by where discovery shows it. Commits belong to a
 //! group: each side is told its own, and of a station whose side is not known yet nothing is told or taken. What is committed meanwhile
@@ -20,6 +20,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mvrx_message::{Commit, GroupName, Product, StationUuid};
 
@@ -116,6 +117,10 @@ pub(crate) struct Change {
     history: History,
     /// Discovery announces us there.
     announced: bool,
+    /// Discovery has had its time to show who is there, so that nobody seen means nobody there.
+    looked: bool,
+    /// Decided then at the latest.
+    deadline: Duration,
     /// The reason of the last one that did not take our JOIN.
     refusal: Option<String>,
 }
@@ -173,14 +178,17 @@ impl Core {
         commits.into_iter().for_each(|commit| history.hold(commit));
         let present = self.presence == Presence::Present;
         let announced = !(present && self.config.advertise);
-        self.change = Some(Change { to: to.clone(), history, announced, refusal: None });
+        let deadline = self.now + self.config.timers.change;
+        let look = deadline.min(self.now + self.config.timers.look_around);
+        self.change =
+            Some(Change { to: to.clone(), history, announced, looked: false, deadline, refusal: None });
         if !present {
             return self.conclude(ChangeEvent::Joined);
         }
         if !announced {
             self.advertise_also(to);
         }
-        self.agenda.set(Timer::Change, self.now + self.config.timers.change);
+        self.agenda.set(Timer::Change, look);
         for sighting in sightings {
             self.on_sighted(sighting);
         }
@@ -213,10 +221,8 @@ impl Core {
 
     /// Goes on as soon as everybody in the new group has answered; called at the end of each step.
     pub(crate) fn run_change(&mut self) {
-        if self.change.as_ref().is_none_or(|change| !change.announced) {
-            return;
-        }
-        let mut undecided = false;
+        let Some(change) = self.change.as_ref().filter(|change| change.announced) else { return };
+        let mut undecided = !change.looked && self.sees_nobody_there();
         for peer in self.peers.values().filter(|peer| peer.side == Side::Next) {
             let answered = peer.membership != Membership::Sighted || peer.lane.failures > 0;
             undecided |= !answered && peer.has_address();
@@ -230,6 +236,10 @@ impl Core {
 
     pub(crate) fn on_change_deadline(&mut self) {
         match self.change.as_mut() {
+            Some(change) if !change.looked && self.now < change.deadline => {
+                change.looked = true;
+                self.agenda.set(Timer::Change, change.deadline);
+            }
             Some(change) if !change.announced => {
                 change.refusal = Some("it was not announced there in time".to_owned());
                 self.conclude(ChangeEvent::NotAnnounced);
@@ -239,9 +249,15 @@ impl Core {
         }
     }
 
+    fn sees_nobody_there(&self) -> bool {
+        let stations = self.peers.values().map(|peer| peer.side);
+        let places = self.places.values().map(|place| place.side);
+        stations.chain(places).all(|side| side != Side::Next)
+    }
+
     fn decide(&mut self) {
-        let mut there = self.peers.values().filter(|peer| peer.side == Side::Next).peekable();
-        let nobody = there.peek().is_none();
+        let nobody = self.sees_nobody_there();
+        let mut there = self.peers.values().filter(|peer| peer.side == Side::Next);
         let joined = there.any(|peer| peer.membership == Membership::Member);
         self.conclude(if nobody || joined { ChangeEvent::Joined } else { ChangeEvent::NotJoined });
     }

@@ -65,6 +65,9 @@ pub struct Timers {
     pub departure: Duration,
     /// A change of group is decided after this, whoever has answered our JOIN.
     pub change: Duration,
+    /// While nobody is seen in the group that a change leads to, it counts as empty after this and not before: discovery
+    /// may not have shown yet who is there. At most [`change`](Self::change) counts.
+    pub look_around: Duration,
     /// A COMMIT that a station did not take is tried this many times in all.
     pub commit_tries: u32,
     /// The host of our session may take this long to accept a connection, the look-up of its name and the handshake included.
@@ -95,6 +98,7 @@ impl Default for Timers {
             refresh: None,
             departure: Duration::from_secs(2),
             change: Duration::from_secs(10),
+            look_around: Duration::from_secs(1),
             commit_tries: 4,
             host_dial: Duration::from_secs(20),
             host_answer: Duration::from_secs(900),

@@ -37,6 +37,11 @@ fn announced(desk: &mut Desk) {
     desk.step(Input::AdvertisedAlso);
 }
 
+/// Nobody was shown, so nobody is there.
+fn looked_around(desk: &mut Desk) {
+    desk.pass(Duration::from_secs(1));
+}
+
 fn changed(desk: &Desk) -> bool {
     desk.saw(|e| matches!(e, Event::GroupChanged { to, .. } if *to == stage()))
 }
@@ -98,14 +103,53 @@ fn the_new_group_is_joined_before_the_old_one_is_left() {
 
 // proves: STA-17
 #[test]
-fn an_empty_group_is_begun_as_soon_as_we_are_announced_there() {
+fn an_empty_group_is_begun_when_we_are_announced_there_and_have_looked_around() {
+    for late in [false, true] {
+        let mut desk = Desk::new();
+        desk.join(1);
+        asked(&mut desk, &[], vec![]);
+        if late {
+            looked_around(&mut desk);
+            assert!(!changed(&desk), "not announced yet");
+            announced(&mut desk);
+        } else {
+            announced(&mut desk);
+            desk.pass(Duration::from_millis(999));
+            assert!(!changed(&desk), "somebody may be shown still");
+            looked_around(&mut desk);
+        }
+        assert!(changed(&desk));
+        assert_eq!(farewells(&mut desk), [1]);
+    }
+}
+
+// proves: STA-17
+#[test]
+fn one_that_is_shown_in_the_new_group_only_after_we_asked_is_joined_before_the_old_one_is_left() {
     let mut desk = Desk::new();
     desk.join(1);
     asked(&mut desk, &[], vec![]);
-    assert!(!changed(&desk), "not before");
     announced(&mut desk);
+    desk.pass(Duration::from_millis(500));
+    desk.step(Input::Sighted(shown(3, Some("Stage"))));
+    let (three, _, _) = desk.connect();
+    desk.pass(Duration::from_secs(3));
+    assert!(!changed(&desk), "it has not answered");
+    desk.receive(three, join_ret_from(3, "MVRApplication", ok(), vec![]));
     assert!(changed(&desk));
-    assert_eq!(farewells(&mut desk), [1]);
+    assert_eq!((members(&desk), farewells(&mut desk)), (vec![station(3)], vec![1]));
+}
+
+#[test]
+fn looking_around_takes_no_longer_than_the_whole_change_may() {
+    let mut desk = Desk::with(|config| config.timers.look_around = Duration::from_secs(60));
+    desk.join(1);
+    asked(&mut desk, &[], vec![]);
+    announced(&mut desk);
+    desk.pass(Duration::from_millis(9_999));
+    assert!(!changed(&desk));
+    desk.pass(Duration::from_millis(1));
+    assert!(changed(&desk));
 }
 
 // proves: STA-17
@@ -197,6 +241,7 @@ fn one_that_comes_back_before_it_was_told_is_not_told() {
     desk.join(1);
     asked(&mut desk, &[], vec![]);
     announced(&mut desk);
+    looked_around(&mut desk);
     let (conn, _) = desk.take_dial().unwrap();
     desk.step(Input::Sighted(shown(1, Some("Stage"))));
     assert!(desk.closed(conn));
@@ -277,6 +322,7 @@ fn requests_in_the_old_group_end_with_it() {
     desk.request(1, 1);
     asked(&mut desk, &[], vec![]);
     announced(&mut desk);
+    looked_around(&mut desk);
     let ended = Event::RequestFailed { request: RequestId(1), failure: RequestFailure::LeftGroup };
     assert!(desk.saw(|e| *e == ended));
 }
@@ -289,6 +335,7 @@ fn one_of_a_fixed_list_is_of_our_group_whichever_that_is() {
     desk.receive(conn, join_ret_from(1, "MVRApplication", ok(), vec![]));
     asked(&mut desk, &[], vec![commit(5, 0)]);
     announced(&mut desk);
+    looked_around(&mut desk);
     assert!(changed(&desk));
     let (_, to, message) = desk.connect();
     assert!(matches!(message, Message::Join(join) if join.commits.len() == 1) && to == address(1));
@@ -306,6 +353,7 @@ fn a_second_change_is_refused_and_the_same_group_is_no_change() {
     desk.command(Command::ChangeGroup { to: other, commits: vec![], sightings: vec![] });
     assert_eq!(not_changed(&desk).as_deref(), Some("another change of group is under way"));
     announced(&mut desk);
+    looked_around(&mut desk);
     assert!(changed(&desk), "the first one goes on");
 }
 

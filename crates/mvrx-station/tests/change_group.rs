@@ -13,7 +13,7 @@ use mvrx_discovery::{
     MemoryBus, MemoryDiscovery, SightingKey,
 };
 use mvrx_message::FileUuid;
-use mvrx_station::{ChangeGroupError, CommitDraft, Event, Events, Heard, Source, Station};
+use mvrx_station::{ChangeGroupError, CommitDraft, Event, Events, Heard, Source, Station, Timers};
 use mvrx_store::FsStore;
 use socket2::SockRef;
 use support::{HERE, LIMIT, loopback, until};
@@ -27,11 +27,23 @@ fn network() -> (UdpSocket, u16) {
     (socket, port)
 }
 
+/// Looks for others as long as a busy machine may need to show them.
 async fn station(name: &str, group: &str, folder: &Path, port: u16) -> (Station, Events) {
+    let timers = Timers { look_around: LIMIT, change: 2 * LIMIT, ..Timers::default() };
+    station_with(timers, name, group, folder, port).await
+}
+
+async fn station_with(
+    timers: Timers,
+    name: &str,
+    group: &str,
+    folder: &Path,
+    port: u16,
+) -> (Station, Events) {
     let store = FsStore::open(folder.join(name)).unwrap();
     let discovery = LanDiscovery::start(MdnsOptions::loopback(port)).unwrap();
-    let builder = Station::builder(name).group(group).listen(loopback()).discovery(discovery).store(store);
-    builder.spawn().await.unwrap()
+    let builder = Station::builder(name).group(group).listen(loopback()).timers(timers);
+    builder.discovery(discovery).store(store).spawn().await.unwrap()
 }
 
 /// When this happened.
@@ -130,7 +142,7 @@ async fn two_stations_that_change_together_stay_together() {
 async fn a_group_with_nobody_in_it_is_begun_and_a_name_that_cannot_be_one_is_refused() {
     let (_held, port) = network();
     let folder = tempfile::tempdir().unwrap();
-    let (one, _) = station("One", "Default", folder.path(), port).await;
+    let (one, _) = station_with(Timers::default(), "One", "Default", folder.path(), port).await;
     one.change_group("Tour 2026").await.unwrap();
     let (two, mut told) = station("Two", "Tour 2026", folder.path(), port).await;
     when(&mut told, |e| joined(e, &one)).await;
