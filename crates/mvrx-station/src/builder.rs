@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use mvrx_core::{Config, Core, Limits, Timers};
-use mvrx_discovery::{Discovery, DiscoveryError, LanDiscovery, MdnsOptions};
+use mvrx_core::{Config, Core, Limits, SessionConfig, Timers};
+use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store, StoredCommit};
-use mvrx_transport::{ListenError, Listener, TcpTransport, Transport};
+use mvrx_transport::{
+    FileStyle, ListenError, Listener, TcpTransport, Transport, WsTransport, WsUrl, WsUrlError,
+};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -43,6 +45,8 @@ pub struct Builder {
     discovery: Option<Box<dyn Discovery>>,
     exporter: Option<Arc<dyn Exporter>>,
     host: Option<HostOptions>,
+    session: Option<String>,
+    file_style: FileStyle,
 }
 
 /// Why a station did not start. Nothing of it is left running.
@@ -56,6 +60,14 @@ pub enum StartError {
         group: String,
         /// Why.
         error: GroupNameError,
+    },
+    /// The session's URL cannot be one.
+    #[error("{url:?} cannot be the URL of a session: {error}")]
+    SessionUrl {
+        /// The text.
+        url: String,
+        /// Why.
+        error: WsUrlError,
     },
     /// No port to listen on.
     #[error("cannot listen for other stations: {0}")]
@@ -90,6 +102,8 @@ impl Builder {
             discovery: None,
             exporter: None,
             host: None,
+            session: None,
+            file_style: FileStyle::OneMessage,
         }
     }
 
@@ -200,6 +214,23 @@ impl Builder {
         self
     }
 
+    /// Is one of the session of WebSocket mode at this URL (`ws://host[:port][/path]`), instead of being a station of TCP mode: everybody is
+    /// reached by its host, with the same commits, requests and events. [`Builder::listen`], [`Builder::discovery`] and
+    /// [`Builder::advertise`] mean nothing then; [`Builder::group`] only says under which name files are kept.
+    #[must_use]
+    pub fn session(mut self, url: impl Into<String>) -> Self {
+        self.session = Some(url.into());
+        self
+    }
+
+    /// How files go to the host of a session that is another product; without it, one binary message each. Messages wait behind such a file,
+    /// unless it goes in pieces, which not every host puts together.
+    #[must_use]
+    pub fn file_style(mut self, style: FileStyle) -> Self {
+        self.file_style = style;
+        self
+    }
+
     /// Starts the station on a thread of its own.
     ///
     /// # Errors
@@ -292,29 +323,25 @@ impl Builder {
         config.refuse_size_mismatch = self.refuse_size_mismatch;
         config.limits = self.limits;
         config.timers = self.timers;
-        // A port that was asked for is that port or none; the default one gives way to the next free one.
-        let attempts = if self.listen.is_some() { 1 } else { PORTS };
-        let transport =
-            self.transport.unwrap_or_else(|| Arc::new(TcpTransport::default().with_port_attempts(attempts)));
-        let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT));
-        let listener = transport.listen(self.listen.unwrap_or(anywhere)).await?;
-        let address = listener.local_addr();
-        let discovery = match self.discovery {
-            Some(discovery) => discovery,
-            None => Box::new(LanDiscovery::start(MdnsOptions::default())?),
-        };
+        config.session = self.session.as_deref().map(session).transpose()?;
+        let ways = Ways::find(config.session.is_some(), self.transport, self.listen, self.discovery).await?;
+        let Ways { transport, listener, discovery } = ways;
+        let address = listener.as_ref().map_or_else(nowhere, |listener| listener.local_addr());
 
         let (events, first) = broadcast::channel(self.events);
         let (orders, orders_in) = mpsc::channel::<Order>(QUEUE);
         let (reports, reports_in) = mpsc::channel(QUEUE);
         let (done, done_in) = mpsc::channel(QUEUE);
-        tokio::spawn(accept(listener, done.clone()));
+        if let Some(listener) = listener {
+            tokio::spawn(accept(listener, done.clone()));
+        }
         let mut driver = Driver {
             core: Core::new(config),
             started: Instant::now(),
             group: self.group,
             port: address.port(),
             transport,
+            file_style: self.file_style,
             discovery,
             store: Arc::clone(&store),
             exporter: self.exporter,
@@ -370,6 +397,53 @@ struct Prepared {
     orders: mpsc::Receiver<Order>,
     reports: mpsc::Receiver<crate::connection::Report>,
     done: mpsc::Receiver<Done>,
+}
+
+/// How others are reached, and reach us.
+struct Ways {
+    transport: Arc<dyn Transport>,
+    /// In a session nobody connects to us.
+    listener: Option<Box<dyn Listener>>,
+    discovery: Box<dyn Discovery>,
+}
+
+impl Ways {
+    async fn find(
+        in_session: bool,
+        transport: Option<Arc<dyn Transport>>,
+        listen: Option<SocketAddr>,
+        discovery: Option<Box<dyn Discovery>>,
+    ) -> Result<Self, StartError> {
+        // req: SEC-01
+        if in_session {
+            let transport = transport.unwrap_or_else(|| Arc::new(WsTransport::default()));
+            return Ok(Self { transport, listener: None, discovery: Box::new(FixedDiscovery::new([])) });
+        }
+        // A port that was asked for is that port or none; the default one gives way to the next free one.
+        let attempts = if listen.is_some() { 1 } else { PORTS };
+        let transport =
+            transport.unwrap_or_else(|| Arc::new(TcpTransport::default().with_port_attempts(attempts)));
+        let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT));
+        let listener = transport.listen(listen.unwrap_or(anywhere)).await?;
+        let discovery = match discovery {
+            Some(discovery) => discovery,
+            None => Box::new(LanDiscovery::start(MdnsOptions::default())?),
+        };
+        Ok(Self { transport, listener: Some(listener), discovery })
+    }
+}
+
+fn session(url: &str) -> Result<SessionConfig, StartError> {
+    // req: SEC-05
+    let parsed = url.parse::<WsUrl>();
+    let parsed = parsed.map_err(|error| StartError::SessionUrl { url: url.to_owned(), error })?;
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 16] = random_bytes();
+    Ok(SessionConfig::new(&parsed.to_string(), u64::from_be_bytes([a, b, c, d, e, f, g, h])))
+}
+
+/// Where a station of a session listens.
+fn nowhere() -> SocketAddr {
+    SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
 }
 
 async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {

@@ -1,15 +1,18 @@
 //! One connection as two tasks: a reader that reports what comes, a writer that sends what is ordered, in order.
 //!
 //! They decide nothing. A file that begins waits in the reader until the driver says where its bytes go; a file that is sent occupies
-//! this writer only, so that a COMMIT on another connection never waits behind it.
+//! this writer only, so that a COMMIT on another connection never waits behind it. Where the wire has room for messages between the pieces
+//! of a file, those of the same connection go there.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mvrx_core::{ConnId, Ending, Input, RequestId};
 use mvrx_message::{Dialect, FileUuid, Message};
 use mvrx_store::{Pending, Store};
 use mvrx_transport::{
-    Blame, BoxFuture, Connection, Incoming, MessageReader, MessageWriter, Progress, ReadError,
+    Aside, Blame, BoxFuture, Connection, FileStyle, Incoming, MessageReader, MessageWriter, Progress,
+    ReadError, Scope,
 };
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -29,7 +32,7 @@ pub(crate) enum Report {
 /// What the writer is to do.
 pub(crate) enum Job {
     Send(Box<Message>, Dialect),
-    SendFile(FileUuid),
+    SendFile(FileUuid, FileStyle),
     Close,
 }
 
@@ -40,8 +43,27 @@ pub(crate) struct Receive {
     pub(crate) progress: Progress,
 }
 
+/// Whose a connection is, and how its end is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Of a station of TCP mode.
+    Station,
+    /// Of the host of our session: everything that we say goes there.
+    Host,
+}
+
+impl Kind {
+    fn lost(self, conn: ConnId, what: String) -> Input {
+        match self {
+            Self::Station => Input::Closed { conn, ending: Ending::Broken },
+            Self::Host => Input::HostLost { conn, what },
+        }
+    }
+}
+
 /// The driver's end of a connection.
 pub(crate) struct Link {
+    kind: Kind,
     jobs: mpsc::Sender<Job>,
     receive: mpsc::Sender<Receive>,
     reader: AbortHandle,
@@ -49,18 +71,24 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn start(
-        conn: ConnId,
+        (conn, kind): (ConnId, Kind),
         connection: Connection,
         store: Arc<dyn Store>,
         reports: mpsc::Sender<Report>,
     ) -> Self {
         let Connection { reader, writer, .. } = connection;
-        let (jobs, jobs_in) = mpsc::channel(JOBS);
+        let (jobs, jobs_in) = mpsc::channel(if kind == Kind::Host { HOST_JOBS } else { JOBS });
         let (receive, receive_in) = mpsc::channel(1);
-        let reading = read(conn, reader, receive_in, Arc::clone(&store), reports.clone());
+        let reading = read((conn, kind), reader, receive_in, Arc::clone(&store), reports.clone());
         let reader = tokio::spawn(reading).abort_handle();
-        tokio::spawn(write(conn, writer, jobs_in, store, reports));
-        Self { jobs, receive, reader }
+        let writing = Writing { conn, kind, writer, jobs: jobs_in, later: VecDeque::new(), store, reports };
+        tokio::spawn(writing.run());
+        Self { kind, jobs, receive, reader }
+    }
+
+    /// Whether it leads to the host of our session.
+    pub(crate) fn is_to_host(&self) -> bool {
+        self.kind == Kind::Host
     }
 
     /// Orders a job; `false` when the writer has too many already or is gone.
@@ -87,7 +115,7 @@ impl std::fmt::Debug for Link {
 }
 
 async fn read(
-    conn: ConnId,
+    (conn, kind): (ConnId, Kind),
     mut reader: Box<dyn MessageReader>,
     mut receive: mpsc::Receiver<Receive>,
     store: Arc<dyn Store>,
@@ -95,12 +123,15 @@ async fn read(
 ) {
     loop {
         let (input, more) = match reader.next().await {
+            Ok(Incoming::Closed) if kind == Kind::Host => {
+                (kind.lost(conn, "the host closed the connection".to_owned()), false)
+            }
             Ok(Incoming::Closed) => (Input::Closed { conn, ending: Ending::Clean }, false),
             Ok(incoming) => match heard(conn, incoming) {
                 Some(input) => (input, true),
                 None => continue,
             },
-            Err(error) => (ended(conn, &error), false),
+            Err(error) => (ended(conn, kind, &error), false),
         };
         let begun = if let Input::FileBegins { length, .. } = input { Some(length) } else { None };
         if reports.send(Report::Input(input)).await.is_err() || !more {
@@ -132,9 +163,11 @@ fn heard(conn: ConnId, incoming: Incoming) -> Option<Input> {
 }
 
 /// What the core is told of a connection that cannot be read on: what the peer did wrong has a name, what the network did has none.
-fn ended(conn: ConnId, error: &ReadError) -> Input {
+fn ended(conn: ConnId, kind: Kind, error: &ReadError) -> Input {
     tracing::debug!(?conn, %error, "the connection ended");
-    if matches!(error, ReadError::Framing(_)) || error.blame() == Blame::Peer {
+    if kind == Kind::Host {
+        kind.lost(conn, error.to_string())
+    } else if matches!(error, ReadError::Framing(_)) || error.blame() == Blame::Peer {
         Input::Malformed { conn, what: error.to_string() }
     } else {
         Input::Closed { conn, ending: Ending::Broken }
@@ -178,60 +211,118 @@ async fn receive_file(
     }
 }
 
-async fn write(
+/// The writing half of a connection.
+struct Writing {
     conn: ConnId,
-    mut writer: Box<dyn MessageWriter>,
-    mut jobs: mpsc::Receiver<Job>,
+    kind: Kind,
+    writer: Box<dyn MessageWriter>,
+    jobs: mpsc::Receiver<Job>,
+    /// Jobs that came while a file went out and could not be done beside it, in order.
+    later: VecDeque<Job>,
     store: Arc<dyn Store>,
     reports: mpsc::Sender<Report>,
-) {
-    while let Some(job) = jobs.recv().await {
-        let report = match job {
-            Job::Send(message, dialect) => match writer.send(&message, &dialect).await {
-                Ok(_) => continue,
-                Err(error) => {
-                    tracing::debug!(?conn, %error, "a message was not sent");
-                    Input::Closed { conn, ending: Ending::Broken }
-                }
-            },
-            Job::SendFile(file) => match send_file(writer.as_mut(), file, &store).await {
-                Ok(length) => Input::FileSent { conn, length },
-                Err((what, local)) => Input::FileFailed { conn, what, local },
-            },
-            Job::Close => break,
-        };
-        let failed = !matches!(report, Input::FileSent { .. });
-        if reports.send(Report::Input(report)).await.is_err() || failed {
-            break;
+}
+
+impl Writing {
+    async fn run(mut self) {
+        while let Some(job) = self.next().await {
+            let conn = self.conn;
+            let report = match job {
+                Job::Send(message, dialect) => match self.writer.send(&message, &dialect).await {
+                    Ok(_) => continue,
+                    Err(error) => {
+                        tracing::debug!(?conn, %error, "a message was not sent");
+                        self.kind.lost(conn, error.to_string())
+                    }
+                },
+                Job::SendFile(file, style) => match self.send_file(file, style).await {
+                    Ok(length) => Input::FileSent { conn, length },
+                    Err(Unsent::Unreadable(what)) => Input::FileUnreadable { conn, what },
+                    Err(Unsent::Broken { what, local }) => Input::FileFailed { conn, what, local },
+                },
+                Job::Close => break,
+            };
+            let goes_on = matches!(report, Input::FileSent { .. } | Input::FileUnreadable { .. });
+            if self.reports.send(Report::Input(report)).await.is_err() || !goes_on {
+                break;
+            }
+        }
+        self.end().await;
+    }
+
+    async fn next(&mut self) -> Option<Job> {
+        match self.later.pop_front() {
+            Some(job) => Some(job),
+            None => self.jobs.recv().await,
         }
     }
-    // It may be closed already.
-    let _ = writer.close().await;
-    // Whatever was still ordered does not happen, and the core waits to hear how a file went.
-    jobs.close();
-    while let Some(job) = jobs.recv().await {
-        if let Job::SendFile(_) = job {
-            let what = "the connection ended before".to_owned();
-            // The driver is gone: nobody waits.
-            let _ = reports.send(Report::Input(Input::FileFailed { conn, what, local: false })).await;
+
+    async fn send_file(&mut self, file: FileUuid, style: FileStyle) -> Result<u64, Unsent> {
+        let opening = Arc::clone(&self.store);
+        let opened = tokio::task::spawn_blocking(move || StoreSource::open(opening.as_ref(), file)).await;
+        let source = match opened {
+            Ok(Ok(source)) => source,
+            Ok(Err(error)) => return Err(Unsent::Unreadable(error.to_string())),
+            Err(error) => return Err(Unsent::Unreadable(error.to_string())),
+        };
+        self.writer.set_file_style(style);
+        let aside = self.writer.aside();
+        let sending = self.writer.send_file(Box::new(source), Progress::new());
+        tokio::pin!(sending);
+        let mut ended = false;
+        let sent = loop {
+            let takes = aside.is_some() && self.later.is_empty() && !ended;
+            tokio::select! {
+                sent = &mut sending => break sent,
+                job = self.jobs.recv(), if takes => match job {
+                    Some(job) => self.later.extend(beside(aside.as_deref(), job)),
+                    None => ended = true,
+                },
+            }
+        };
+        sent.map_err(|error| match error.scope() {
+            Scope::Message => Unsent::Unreadable(error.to_string()),
+            _ => Unsent::Broken { what: error.to_string(), local: error.blame() == Blame::Local },
+        })
+    }
+
+    async fn end(mut self) {
+        // It may be closed already.
+        let _ = self.writer.close().await;
+        // Whatever was still ordered does not happen, and the core waits to hear how a file went.
+        self.jobs.close();
+        while let Some(job) = self.next().await {
+            if let Job::SendFile(..) = job {
+                let (conn, what) = (self.conn, "the connection ended before".to_owned());
+                let report = Report::Input(Input::FileFailed { conn, what, local: false });
+                // The driver is gone: nobody waits.
+                let _ = self.reports.send(report).await;
+            }
         }
     }
 }
 
-async fn send_file(
-    writer: &mut dyn MessageWriter,
-    file: FileUuid,
-    store: &Arc<dyn Store>,
-) -> Result<u64, (String, bool)> {
-    let opening = Arc::clone(store);
-    let source = match tokio::task::spawn_blocking(move || StoreSource::open(opening.as_ref(), file)).await {
-        Ok(Ok(source)) => source,
-        Ok(Err(error)) => return Err((error.to_string(), true)),
-        Err(error) => return Err((error.to_string(), true)),
-    };
-    let sent = writer.send_file(Box::new(source), Progress::new()).await;
-    sent.map_err(|error| (error.to_string(), error.blame() == Blame::Local))
+/// Does a job beside the file that goes out; gives it back if that cannot be.
+fn beside(aside: Option<&dyn Aside>, job: Job) -> Option<Job> {
+    match (aside, job) {
+        (Some(aside), Job::Send(message, dialect)) => {
+            let sent = aside.send(&message, &dialect);
+            sent.is_err().then_some(Job::Send(message, dialect))
+        }
+        (_, job) => Some(job),
+    }
+}
+
+/// Why a file did not go out.
+enum Unsent {
+    /// Nothing of it did; the connection is in order.
+    Unreadable(String),
+    /// The connection is over.
+    Broken { what: String, local: bool },
 }
 
 /// Messages that may wait for one connection's writer; its peer does not read when they do not go out.
 const JOBS: usize = 64;
+
+/// The same for the host of a session, to whom everything goes that is said.
+const HOST_JOBS: usize = 1_024;

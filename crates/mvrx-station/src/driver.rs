@@ -11,14 +11,14 @@ use mvrx_core::{Command, ConnId, Core, Event, Input, Output, PlaceId, RequestFai
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
 use mvrx_message::{Commit, FileUuid, GroupName};
 use mvrx_store::{ListError, Pending, Store, StoredCommit};
-use mvrx_transport::{Connection, Transport};
+use mvrx_transport::{Connection, FileStyle, Transport, WsUrl};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::change::{self, Changing, Shown};
 use crate::commit::{self, CommitError};
-use crate::connection::{Job, Link, Receive, Report};
+use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
 use crate::handle::{CommitInfo, StationInfo};
 use crate::transfer::{Fetched, Progress};
@@ -50,6 +50,8 @@ pub(crate) enum Done {
     Accepted(Connection),
     Dialed(ConnId, Connection),
     DialFailed(ConnId),
+    HostReached(ConnId, Connection),
+    HostUnreachable(ConnId, String),
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Exported(ConnId, Option<Commit>),
     Kept(RequestId, Result<(), String>),
@@ -62,6 +64,8 @@ pub(crate) struct Driver {
     pub(crate) group: String,
     pub(crate) port: u16,
     pub(crate) transport: Arc<dyn Transport>,
+    /// How files go to hosts of other products.
+    pub(crate) file_style: FileStyle,
     pub(crate) discovery: Box<dyn Discovery>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) exporter: Option<Arc<dyn Exporter>>,
@@ -165,7 +169,10 @@ impl Driver {
     fn on_report(&mut self, report: Report) {
         match report {
             Report::Input(input) => {
-                if let Input::Closed { conn, .. } | Input::FileFailed { conn, .. } = &input {
+                if let Input::Closed { conn, .. }
+                | Input::HostLost { conn, .. }
+                | Input::FileFailed { conn, .. } = &input
+                {
                     // Its writer lets out what it has, then closes.
                     if let Some(link) = self.links.remove(conn) {
                         link.close();
@@ -187,14 +194,26 @@ impl Driver {
                 let conn = ConnId::Accepted(self.next_accepted);
                 self.next_accepted += 1;
                 let peer = connection.peer;
-                self.link(conn, connection);
+                self.link((conn, Kind::Station), connection);
                 self.step(Input::Accepted { conn, peer });
             }
             Done::Dialed(conn, connection) => {
                 // A dial that was aborted in the same moment is no longer among them.
                 if self.dials.remove(&conn).is_some() {
-                    self.link(conn, connection);
+                    self.link((conn, Kind::Station), connection);
                     self.step(Input::Dialed { conn });
+                }
+            }
+            Done::HostReached(conn, connection) => {
+                if self.dials.remove(&conn).is_some() {
+                    let address = connection.peer;
+                    self.link((conn, Kind::Host), connection);
+                    self.step(Input::HostReached { conn, address });
+                }
+            }
+            Done::HostUnreachable(conn, what) => {
+                if self.dials.remove(&conn).is_some() {
+                    self.step(Input::HostUnreachable { conn, what });
                 }
             }
             Done::DialFailed(conn) => {
@@ -259,8 +278,8 @@ impl Driver {
         self.places.iter().find(|(_, p)| **p == place).map(|(key, _)| key.clone())
     }
 
-    fn link(&mut self, conn: ConnId, connection: Connection) {
-        let link = Link::start(conn, connection, Arc::clone(&self.store), self.reports.clone());
+    fn link(&mut self, (conn, kind): (ConnId, Kind), connection: Connection) {
+        let link = Link::start((conn, kind), connection, Arc::clone(&self.store), self.reports.clone());
         self.links.insert(conn, link);
     }
 
@@ -282,6 +301,7 @@ impl Driver {
                 });
                 self.dials.insert(conn, task.abort_handle());
             }
+            Output::DialHost { conn, url } => self.dial_host(conn, url),
             Output::Send { conn, message, dialect } => self.order(conn, Job::Send(message, dialect)),
             Output::SendFile { conn, file } => self.send_file(conn, file),
             Output::ReceiveFile { conn, request, expected } => {
@@ -324,8 +344,27 @@ impl Driver {
         }
     }
 
+    // req: SEC-02, SEC-05
+    fn dial_host(&mut self, conn: ConnId, url: String) {
+        let (transport, done) = (Arc::clone(&self.transport), self.done.clone());
+        let task = tokio::spawn(async move {
+            let told = match url.parse::<WsUrl>() {
+                Ok(url) => match transport.dial(url.into()).await {
+                    Ok(connection) => Done::HostReached(conn, connection),
+                    Err(error) => Done::HostUnreachable(conn, error.to_string()),
+                },
+                Err(error) => Done::HostUnreachable(conn, error.to_string()),
+            };
+            // The driver is gone: nobody needs it any more.
+            let _ = done.send(told).await;
+        });
+        self.dials.insert(conn, task.abort_handle());
+    }
+
     fn send_file(&mut self, conn: ConnId, file: FileUuid) {
-        if !self.links.get(&conn).is_some_and(|link| link.order(Job::SendFile(file))) {
+        // req: SEC-03, SEC-04
+        let style = if self.core.leaves_room(conn) { PIECES } else { self.file_style };
+        if !self.links.get(&conn).is_some_and(|link| link.order(Job::SendFile(file, style))) {
             let what = "the connection is gone, or too much waits on it".to_owned();
             self.step(Input::FileFailed { conn, what, local: false });
         }
@@ -333,10 +372,18 @@ impl Driver {
 
     fn order(&mut self, conn: ConnId, job: Job) {
         // A writer that takes no more jobs has a peer that does not read; its own timeout ends it and is reported.
-        if let Some(link) = self.links.get(&conn)
-            && !link.order(job)
-        {
-            tracing::debug!(?conn, "the peer does not read; a message to it is dropped");
+        let Some(link) = self.links.get(&conn) else { return };
+        if link.order(job) {
+            return;
+        }
+        tracing::debug!(?conn, "the peer does not read; a message to it is dropped");
+        if link.is_to_host() {
+            // What is not said to the host is said to nobody, but the JOIN after a new connection makes up for it.
+            if let Some(link) = self.links.remove(&conn) {
+                link.close();
+            }
+            let what = "it does not read what we say".to_owned();
+            self.step(Input::HostLost { conn, what });
         }
     }
 
@@ -439,6 +486,9 @@ pub(crate) async fn sleep_until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+/// How files go on a connection that carries messages, too, to a host that reads that.
+const PIECES: FileStyle = FileStyle::Messages { most: 1 << 20 };
 
 /// More different problems of discovery are not told.
 const PROBLEMS: usize = 64;

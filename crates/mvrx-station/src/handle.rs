@@ -94,7 +94,7 @@ impl Station {
         self.shared.station
     }
 
-    /// Where we listen; the port is the one announced.
+    /// Where we listen; the port is the one announced. A station of a session listens nowhere: port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.shared.address
