@@ -113,6 +113,7 @@ fn check_archive<R: Read + Seek>(archive: Archive<R>, bytes: u64, limits: &Limit
         Err(refused) => {
             let (archive, error) = *refused;
             findings.add(open_rule(&error), error.to_string());
+            members::suggest_root_file(&archive, &error, findings);
             members::check_content(&archive, limits, findings);
         }
         Ok(file) => {

@@ -26,7 +26,16 @@ pub enum OpenError {
     RootFile(#[source] MemberError),
     /// The root file is not the XML that it has to be.
     #[error("GeneralSceneDescription.xml cannot be understood: {0}")]
-    Scene(#[from] SceneError),
+    Scene(#[source] SceneError),
+}
+
+impl From<SceneError> for OpenError {
+    fn from(error: SceneError) -> Self {
+        match error {
+            SceneError::Member(error) => Self::RootFile(error),
+            other => Self::Scene(other),
+        }
+    }
 }
 
 /// Why the directory of a zip archive could not be used.

@@ -99,11 +99,15 @@ impl Devices {
     }
 }
 
-/// Slots of the break that an address starts: `None` when the mode is known not to have that break.
+/// Slots of the break that an address starts: `None` when the mode is known to need no DMX. A break that the mode does not
+/// have is patched all the same, nobody knows for how many slots.
 fn slots_of(mode: Option<&Mode>, address: Address) -> Option<Option<u32>> {
     let Some(mode) = mode else { return Some(None) };
+    if mode.footprint.is_empty() {
+        return None;
+    }
     let found = mode.footprint.iter().find(|part| part.dmx_break == address.dmx_break);
-    found.filter(|part| part.slots > 0).map(|part| Some(part.slots))
+    Some(found.map(|part| part.slots.max(1)))
 }
 
 /// Occupied slots per universe, as bits.

@@ -27,6 +27,7 @@ use crate::check::ObjectName;
 use crate::diff::{Diff, What};
 use crate::mesh::{self, Bounds, Extent};
 use crate::mvr::MvrFile;
+use crate::scene::matrix::is_near;
 use crate::scene::{Geometry, GeometrySource, Kind, Matrix, Object};
 
 mod labels;
@@ -55,6 +56,8 @@ pub struct Plan {
     pub list: Vec<ListEntry>,
     /// Meshes whose size could not be read, or that were left out to bound the work.
     pub meshes_unread: usize,
+    /// Things more than 100,000 km away, which are left out.
+    pub too_far: usize,
 }
 
 /// One thing on the plan.
@@ -170,7 +173,9 @@ fn mark_of(change: &crate::diff::ObjectDiff) -> (Mark, Vec<String>) {
     let mut mark = Mark { added: change.what == What::Added, ..Mark::default() };
     for one in &change.changes {
         match one {
-            Change::Moved { from, .. } => mark.moved_from = Some(from.map(|metres| metres * 1000.0)),
+            Change::Moved { from, .. } if is_near(from.map(|metres| metres * 1000.0)) => {
+                mark.moved_from = Some(from.map(|metres| metres * 1000.0));
+            }
             Change::Readdressed { .. } | Change::Network { .. } => mark.readdressed = true,
             // Every object of an export that makes new UUIDs would be marked.
             Change::Identity { .. } => {}
@@ -215,6 +220,7 @@ fn device_types(scene: &crate::scene::Scene) -> Vec<ListEntry> {
 struct Drawing {
     items: Vec<Item>,
     unread: usize,
+    too_far: usize,
 }
 
 impl Drawing {
@@ -229,6 +235,11 @@ impl Drawing {
         if object.kind == Kind::GroupObject || (object.kind == Kind::FocusPoint && !mark.any()) {
             return;
         }
+        // One thing that far away would make a point of all others.
+        if !is_near(world.origin) {
+            self.too_far += 1;
+            return;
+        }
         let points = (object.kind == Kind::Fixture).then(|| direction(world)).flatten();
         self.items.push(Item {
             object: ObjectName::of(object),
@@ -236,7 +247,11 @@ impl Drawing {
             addresses: object.patched().map(|address| address.to_string()).collect(),
             at: world.origin,
             points,
-            boxes: meshes.boxes(&object.geometries, world, object.kind),
+            boxes: meshes
+                .boxes(&object.geometries, world, object.kind)
+                .into_iter()
+                .filter(|corners| corners.iter().all(|corner| is_near(*corner)))
+                .collect(),
             mark,
             changes,
         });
@@ -250,7 +265,16 @@ impl Drawing {
             self.items.iter().filter(|item| !any_rig || is_rig(item)).flat_map(Item::points_of_interest);
         let bounds = Bounds::around(points).unwrap_or(Bounds { min: [0.0; 3], max: [0.0; 3] });
         let Bounds { min, max } = bounds;
-        Plan { schema: 1, items: self.items, min, max, sentence, list, meshes_unread: self.unread }
+        Plan {
+            schema: 1,
+            items: self.items,
+            min,
+            max,
+            sentence,
+            list,
+            meshes_unread: self.unread,
+            too_far: self.too_far,
+        }
     }
 }
 

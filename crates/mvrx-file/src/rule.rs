@@ -122,6 +122,8 @@ rules! {
     UuidDuplicate, "uuid-duplicate", Error;
     /// A matrix cannot be read.
     MatrixMalformed, "matrix-malformed", Error;
+    /// A thing lies so far away that no show can reach there.
+    PlaceTooFar, "place-too-far", Warning;
     /// A layer is turned, scaled or moved sideways.
     LayerMatrix, "layer-matrix", Warning;
     /// A reference to a class, position, focus point, symbol, mapping or object that does not exist.
@@ -132,6 +134,8 @@ rules! {
     MappingRepeated, "mapping-repeated", Error;
     /// A break is given twice in one device.
     BreakRepeated, "break-repeated", Error;
+    /// A device is patched at a break that its mode does not have.
+    BreakUnknown, "break-unknown", Warning;
     /// An address is malformed or out of range.
     AddressMalformed, "address-malformed", Error;
     /// Two devices share DMX slots.

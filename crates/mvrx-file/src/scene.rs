@@ -325,6 +325,11 @@ impl fmt::Display for Address {
 }
 
 impl Object {
+    /// [`gdtf_spec`](Self::gdtf_spec) without the ending `.gdtf`, which one product leaves out: two that agree in it mean the same member.
+    pub fn device_name(&self) -> &str {
+        self.gdtf_spec.strip_suffix(".gdtf").unwrap_or(&self.gdtf_spec)
+    }
+
     /// Start addresses that are patched.
     pub fn patched(&self) -> impl Iterator<Item = Address> {
         self.addresses.iter().copied().filter(|address| address.absolute > 0)

@@ -13,6 +13,7 @@ use crate::gdtf::BreakFootprint;
 use crate::mvr::MvrFile;
 use crate::patch::{Devices, Universes};
 use crate::plan::Meshes;
+use crate::scene::matrix::is_near;
 use crate::scene::{Kind, Scene, UserData};
 use crate::version::Version;
 
@@ -290,10 +291,10 @@ fn extents<R: Read + Seek>(file: &MvrFile<R>) -> (Option<Extents>, Option<Extent
 
 impl Extents {
     fn include(extents: &mut Option<Self>, millimetres: [f64; 3]) {
-        let at = millimetres.map(|millimetres| millimetres / 1000.0);
-        if !at.iter().all(|metres| metres.is_finite()) {
+        if !is_near(millimetres) {
             return;
         }
+        let at = millimetres.map(|millimetres| millimetres / 1000.0);
         let extents = extents.get_or_insert(Self { min: at, max: at });
         for ((low, high), value) in extents.min.iter_mut().zip(&mut extents.max).zip(at) {
             *low = low.min(value);

@@ -16,7 +16,7 @@ impl fmt::Display for Clean<'_> {
 }
 
 /// Control characters and the marks that turn the direction of writing are not shown.
-fn harmless(character: char) -> char {
+pub(crate) fn harmless(character: char) -> char {
     let turns = matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
     if character.is_control() || turns { ' ' } else { character }
 }

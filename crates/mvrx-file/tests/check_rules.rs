@@ -162,7 +162,7 @@ fn devices_that_share_slots_are_told_with_the_slots() {
     let report = check(mvr(&scene("", &(patched(1, "1.5") + &patched(2, "5") + &patched(3, "6")))));
     let collisions: Vec<String> = report.of(Rule::AddressCollision).map(ToString::to_string).collect();
     assert_eq!(collisions.len(), 1, "{report}");
-    assert!(collisions[0].contains("shares slots 1.5 to 1.5 with Fixture 1 on line 5"), "{}", collisions[0]);
+    assert!(collisions[0].contains("shares slot 1.5 with fixture 1 “F1” on line 5"), "{}", collisions[0]);
     let child =
         patched(2, "5").replace("<Fixture ", "<Fixture multipatch=\"00000000-0000-4000-8000-000000000001\" ");
     assert_eq!(of_children(&(patched(1, "5") + &child)), [Rule::FootprintUnknown]);

@@ -61,13 +61,7 @@ fn zip_bomb_is_refused_by_its_ratio() {
 fn bomb_that_lies_about_its_size_is_stopped_at_the_declared_byte() {
     let options = MemberOptions { claim_size: Some(1000), ..MemberOptions::deflate() };
     let error = open(root_member(&vec![b' '; 64 << 20], &options)).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            OpenError::Scene(SceneError::Member(MemberError::SizeDiffers { declared: 1000, .. }))
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, OpenError::RootFile(MemberError::SizeDiffers { declared: 1000, .. })), "{error}");
 }
 
 fn declared_4_gib_are_not_believed() {

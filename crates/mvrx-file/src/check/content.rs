@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Findings, add_oddities};
 use crate::rule::Rule;
+use crate::scene::matrix::is_near;
 use crate::scene::{Kind, Layer, Matrix, Object, Scene};
 use crate::text::counted;
 use crate::version::Version;
@@ -14,6 +15,7 @@ pub(super) fn check(scene: &Scene, findings: &mut Findings) {
     check_version(scene, findings);
     add_oddities(scene, findings);
     scene.layers.iter().for_each(|layer| check_layer(layer, findings));
+    check_places(scene, findings);
     check_uuids(scene, findings);
     check_fixture_ids(scene, findings);
     check_mappings(scene, findings);
@@ -48,6 +50,15 @@ fn check_layer(layer: &Layer, findings: &mut Findings) {
     if turned || x.abs() > 1.0 || y.abs() > 1.0 {
         let detail = "a layer may only be lifted, not turned, scaled or moved sideways";
         findings.line(Rule::LayerMatrix, layer.named.line, detail);
+    }
+}
+
+fn check_places(scene: &Scene, findings: &mut Findings) {
+    // req: MVR-LIMIT-PLACES
+    let far = scene.objects.iter().zip(scene.world()).filter(|(_, world)| !is_near(world.origin));
+    for (object, _) in far {
+        let detail = "it lies more than 100,000 km away, so extents and plans leave it out";
+        findings.object(Rule::PlaceTooFar, object, detail);
     }
 }
 

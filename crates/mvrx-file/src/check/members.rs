@@ -5,6 +5,7 @@ use std::io::{Read, Seek};
 
 use super::{Findings, member_rule};
 use crate::archive::{Archive, Member};
+use crate::error::OpenError;
 use crate::limits::Limits;
 use crate::rule::Rule;
 
@@ -71,6 +72,23 @@ fn reserved(name: &str) -> Option<&'static str> {
         return Some("the name is that of a device on Windows");
     }
     None
+}
+
+/// What may have been meant, when there is no root file.
+pub(super) fn suggest_root_file<R>(archive: &Archive<R>, error: &OpenError, findings: &mut Findings)
+where
+    R: Read + Seek,
+{
+    let is_it = |name: &str| {
+        let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+        last.eq_ignore_ascii_case(crate::ROOT_FILE)
+    };
+    let meant = archive.members().iter().find(|member| is_it(&member.name));
+    if let (OpenError::RootFileMissing, Some(meant)) = (error, meant) {
+        let detail =
+            format!("this may be the scene; it has to be named {} and lie in no folder", crate::ROOT_FILE);
+        findings.member(Rule::NotAnMvr, &meant.name, detail);
+    }
 }
 
 /// Unpacks every member once, to see whether it is what the directory says.

@@ -3,27 +3,27 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
-use super::Findings;
 use super::content::share_a_patch;
 use super::references::used_by;
+use super::{Findings, ObjectName};
 use crate::mvr::MvrFile;
 use crate::patch::{Device, Devices, Run};
 use crate::rule::Rule;
 use crate::scene::{Address, Object, SLOTS};
-use crate::text::counted;
 
 pub(super) fn check<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
     let devices = Devices::read(file);
     let objects = &file.scene().objects;
     check_modes(objects, &devices, findings);
+    check_breaks(objects, &devices, findings);
     let runs = devices.runs(objects);
     check_ends(objects, &runs, findings);
     check_collisions(objects, &runs, findings);
     let unknown = runs.iter().filter(|run| !run.known).count();
     if unknown > 0 {
         let detail = format!(
-            "the footprint of {} is unknown, only start addresses were compared there",
-            counted(unknown, "patched break")
+            "the footprint behind {unknown} start {} is not known, so only where it starts was compared",
+            if unknown == 1 { "address" } else { "addresses" }
         );
         findings.add(Rule::FootprintUnknown, detail);
     }
@@ -47,6 +47,19 @@ fn check_modes(objects: &[Object], devices: &Devices, findings: &mut Findings) {
                 findings.line(Rule::GdtfModeUnknown, object.line, detail);
             }
             _ => {}
+        }
+    }
+}
+
+// req: MVR-BREAK-EXISTS
+fn check_breaks(objects: &[Object], devices: &Devices, findings: &mut Findings) {
+    for object in objects {
+        let Some(mode) = devices.mode(object).filter(|mode| !mode.footprint.is_empty()) else { continue };
+        let known = |number| mode.footprint.iter().any(|part| part.dmx_break == number);
+        for address in object.patched().filter(|address| !known(address.dmx_break)) {
+            let detail =
+                format!("it is patched at break {}, which its mode does not have", address.dmx_break);
+            findings.object(Rule::BreakUnknown, object, detail);
         }
     }
 }
@@ -79,20 +92,20 @@ fn check_collisions(objects: &[Object], runs: &[Run], findings: &mut Findings) {
             // req: MVR-ADDRESS-COLLISION
             if earlier.object == run.object {
                 let detail = format!(
-                    "its breaks {} and {} share slots from {}",
+                    "its breaks {} and {} share slots from {} on",
                     earlier.dmx_break,
                     run.dmx_break,
                     show(run.first)
                 );
                 findings.object(Rule::AddressCollision, other, detail);
             } else if !share_a_patch(one, other) {
-                let shared = show(run.first) + " to " + &show(run.last.min(earlier.last));
-                let who = format!("{} {} on line {}", one.kind.node_name(), one.fixture_id, one.line);
-                findings.object(
-                    Rule::AddressCollision,
-                    other,
-                    format!("it shares slots {shared} with {who}"),
-                );
+                let last = run.last.min(earlier.last);
+                let shared = match last == run.first {
+                    true => format!("slot {}", show(run.first)),
+                    false => format!("slots {} to {}", show(run.first), show(last)),
+                };
+                let detail = format!("it shares {shared} with {} on line {}", ObjectName::of(one), one.line);
+                findings.object(Rule::AddressCollision, other, detail);
             }
         }
         if furthest.is_none_or(|earlier| run.last > earlier.last) {

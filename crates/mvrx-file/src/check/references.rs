@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Findings;
 use crate::mvr::{DeviceMember, MvrFile};
 use crate::rule::Rule;
-use crate::scene::{Geometry, GeometrySource, Kind, Object, Scene};
-use crate::text::counted;
+use crate::scene::{Geometry, GeometrySource, Kind, Object, Scene, Symdef};
+use crate::text::{Clean, counted};
 
 pub(super) fn check<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) {
     let scene = file.scene();
@@ -45,7 +45,7 @@ fn check_uuids(scene: &Scene, findings: &mut Findings) {
     }
     for symdef in &scene.symdefs {
         if symdef.geometries.iter().any(|geometry| leads_nowhere(geometry, &targets)) {
-            let detail = "a symbol in a symdef leads to no symdef";
+            let detail = format!("a symbol in {} leads to no symdef", call(symdef));
             findings.line(Rule::ReferenceBroken, symdef.named.line, detail);
         }
     }
@@ -86,6 +86,13 @@ fn leads_nowhere(geometry: &Geometry, targets: &Targets) -> bool {
     }
 }
 
+fn call(symdef: &Symdef) -> String {
+    match symdef.named.name.as_str() {
+        "" => "a symdef".to_owned(),
+        name => format!("symdef “{}”", Clean(name)),
+    }
+}
+
 /// Symdefs that contain themselves. Takes away, again and again, what contains nothing; a cycle stays.
 fn check_symdef_cycles(scene: &Scene, findings: &mut Findings) {
     let places: HashMap<Uuid, usize> = scene
@@ -119,7 +126,7 @@ fn check_symdef_cycles(scene: &Scene, findings: &mut Findings) {
     }
     // req: MVR-NO-CYCLES
     for (symdef, _) in scene.symdefs.iter().zip(open).filter(|(_, count)| *count > 0) {
-        let detail = "a symdef contains itself, directly or through others";
+        let detail = format!("{} contains itself, directly or through others", call(symdef));
         findings.line(Rule::ReferenceCyclic, symdef.named.line, detail);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Counts, Finding, ObjectName, Report};
 use crate::rule::{Rule, Severity};
-use crate::text::{Clean, counted};
+use crate::text::{Clean, counted, harmless};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +61,7 @@ impl fmt::Display for Finding {
             write!(f, "{object}: ")?;
         }
         // A detail may quote names of the file, so it is made harmless as a whole, but not cut.
-        let detail: String = self.detail.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let detail: String = self.detail.chars().map(harmless).collect();
         write!(f, "{detail} [{}]", self.rule.name())
     }
 }

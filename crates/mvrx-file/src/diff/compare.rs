@@ -102,12 +102,17 @@ impl<'a> Comparison<'a> {
             }
         };
         text(Aspect::Kind, old.kind.node_name(), new.kind.node_name());
-        text(Aspect::Gdtf, &old.gdtf_spec, &new.gdtf_spec);
+        // req: MVR-DIFF-SPELLING
+        if old.device_name() != new.device_name() {
+            text(Aspect::Gdtf, &old.gdtf_spec, &new.gdtf_spec);
+        }
         text(Aspect::Mode, &old.gdtf_mode, &new.gdtf_mode);
         text(Aspect::Name, &old.name, &new.name);
         text(Aspect::FixtureId, &old.fixture_id, &new.fixture_id);
         text(Aspect::Function, &old.function, &new.function);
-        text(Aspect::Color, &old.color, &new.color);
+        if !same_color(&old.color, &new.color) {
+            text(Aspect::Color, &old.color, &new.color);
+        }
         let mut number = |aspect, from: Option<i64>, to: Option<i64>| {
             if from != to {
                 changes.push(value(aspect, &show(from), &show(to)));
@@ -250,6 +255,18 @@ fn changed_parts<'a>(old: &'a Object, new: &'a Object) -> Vec<&'a str> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Whether two texts are the same numbers, to more digits than anybody sees.
+fn same_color(one: &str, other: &str) -> bool {
+    let numbers =
+        |text: &str| text.split(',').map(|part| part.trim().parse::<f64>().ok()).collect::<Option<Vec<_>>>();
+    match (numbers(one), numbers(other)) {
+        (Some(one), Some(other)) if one.len() == other.len() => {
+            one.iter().zip(&other).all(|(a, b)| (a - b).abs() <= 1e-5 * a.abs().max(1.0))
+        }
+        _ => false,
+    }
 }
 
 fn names(list: &[Named]) -> Names<'_> {

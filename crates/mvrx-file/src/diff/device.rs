@@ -32,9 +32,10 @@ impl DeviceTypes {
                 continue;
             };
             let spec = object.gdtf_spec.as_str();
-            let other_type = (&before.gdtf_spec, &before.gdtf_mode) != (&object.gdtf_spec, &object.gdtf_mode);
+            let other_type =
+                (before.device_name(), &before.gdtf_mode) != (object.device_name(), &object.gdtf_mode);
             if !other_type && !spec.is_empty() && !same.contains(spec) && !changed.contains(spec) {
-                match (content(old, spec), content(new, spec)) {
+                match (content(old, &before.gdtf_spec), content(new, spec)) {
                     (Some(one), Some(other)) if one != other => drop(changed.insert(spec.to_owned())),
                     _ => drop(same.insert(spec)),
                 }
@@ -56,7 +57,7 @@ impl DeviceTypes {
     // req: MVR-DIFF-DEVICE
     /// What changed beside the names of type and mode.
     pub(super) fn compare(&self, old: &Object, new: &Object, changes: &mut Vec<Change>) {
-        let same_name = old.gdtf_spec == new.gdtf_spec;
+        let same_name = old.device_name() == new.device_name();
         let content = same_name && self.changed.contains(&new.gdtf_spec);
         if content {
             changes.push(Change::DeviceFile { gdtf: new.gdtf_spec.clone() });

@@ -76,7 +76,13 @@ pub(super) fn shift(by: [f64; 3]) -> String {
         .into_iter()
         .zip(by)
         .filter(|(_, metres)| metres.abs() >= 0.000_5)
-        .map(|(axis, metres)| format!("{axis} {metres:+.3} m"))
+        .map(|(axis, metres)| {
+            if metres.abs() < FAR {
+                format!("{axis} {metres:+.3} m")
+            } else {
+                format!("{axis} {metres:+.1e} m")
+            }
+        })
         .collect();
     if parts.is_empty() { "by less than 1 mm per axis".to_owned() } else { parts.join(", ") }
 }
@@ -151,5 +157,7 @@ impl Aspect {
     }
 }
 
+/// Metres from which on only their magnitude is shown.
+pub(super) const FAR: f64 = 1e9;
 /// A direction within two thirds of a degree of an axis is that axis.
 const NEARLY: f64 = 0.999_93;

@@ -1,6 +1,6 @@
 //! Finds each object of the old scene in the new one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use uuid::Uuid;
@@ -27,6 +27,14 @@ impl Pairs {
             old_world: old.world(),
             new_world: new.world(),
         };
+        let repeated: HashSet<Uuid> = [old, new].into_iter().flat_map(repeated).collect();
+        // UUIDs that several objects have do not tell them apart; their places do first.
+        if !repeated.is_empty() {
+            pairs.join(old, new, MatchedBy::Uuid, |object, world| {
+                let uuid = object.uuid.filter(|uuid| repeated.contains(uuid))?;
+                Some((uuid, Placed::of(object, world)))
+            });
+        }
         // req: MVR-DIFF-UUID
         pairs.join(old, new, MatchedBy::Uuid, |object, _| object.uuid);
         pairs.join(old, new, MatchedBy::Place, |object, world| Some(Placed::of(object, world)));
@@ -67,7 +75,7 @@ impl Pairs {
         let key = |object: &Object| {
             let meant =
                 object.kind == Kind::Fixture && !object.fixture_id.is_empty() && object.fixture_id != "0";
-            meant.then(|| (object.fixture_id.clone(), object.gdtf_spec.clone()))
+            meant.then(|| (object.fixture_id.clone(), object.device_name().to_owned()))
         };
         let mut left: HashMap<(String, String), [Vec<usize>; 2]> = HashMap::new();
         let old_left =
@@ -96,12 +104,18 @@ impl Pairs {
     }
 }
 
+/// UUIDs that more than one object has.
+fn repeated(scene: &Scene) -> Vec<Uuid> {
+    let mut seen = HashSet::with_capacity(scene.objects.len());
+    scene.objects.iter().filter_map(|object| object.uuid).filter(|uuid| !seen.insert(*uuid)).collect()
+}
+
 /// What an object without a lasting UUID is recognized by.
 #[derive(PartialEq, Eq, Hash)]
 struct Placed<'a> {
     kind: Kind,
     fixture_id: &'a str,
-    gdtf_spec: &'a str,
+    device: &'a str,
     /// Fixtures are known by identifier and type; other things often have neither.
     name: &'a str,
     class: Option<Uuid>,
@@ -114,7 +128,7 @@ impl<'a> Placed<'a> {
         Self {
             kind: object.kind,
             fixture_id: &object.fixture_id,
-            gdtf_spec: &object.gdtf_spec,
+            device: object.device_name(),
             name: if is_fixture { "" } else { &object.name },
             class: if is_fixture { None } else { object.class },
             at: world.origin.map(whole_millimetres),

@@ -19,14 +19,15 @@ impl Places<'_> {
     pub(super) fn compare(&self, changes: &mut Vec<Change>) {
         let [from, to] = self.world;
         let [old, new] = self.local;
-        let by = subtract(to.origin, from.origin);
+        // What overflows is as far as numbers go.
+        let by = subtract(to.origin, from.origin).map(|part| part.clamp(f64::MIN, f64::MAX));
         if length(by) >= MOVED {
             let still = length(subtract(new.origin, old.origin)) < MOVED;
             changes.push(Change::Moved {
                 from: metres(from.origin),
                 to: metres(to.origin),
                 by: metres(by),
-                distance: length(by) / 1000.0,
+                distance: length(by).min(f64::MAX) / 1000.0,
                 with_parent: still && self.same_parent,
             });
         }

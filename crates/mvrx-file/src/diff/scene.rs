@@ -6,13 +6,13 @@ use std::io::{Read, Seek};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::shape::Shapes;
-use crate::scene::{MappingDefinition, Scene};
+use super::shape::{Shapes, rounded};
+use crate::scene::{MappingDefinition, Matrix, Scene};
 
 /// One change beside the objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SceneChange {
-    /// "version", "provider", "user data", "layer", "layer matrix", "class", "position", "symdef", "mapping definition" or
+    /// "version", "provider", "user data", "layer", "layer height", "class", "position", "symdef", "mapping definition" or
     /// "content that MVR does not know".
     pub what: &'static str,
     /// Before; `None` when it is new.
@@ -141,47 +141,68 @@ fn named(
 ) {
     let mut left: HashMap<Uuid, &str> =
         old.iter().filter_map(|(uuid, name)| Some(((*uuid)?, name.as_str()))).collect();
-    let mut fresh: Vec<&str> = Vec::new();
+    let mut fresh: Vec<(Option<Uuid>, &str)> = Vec::new();
     for (uuid, name) in new {
         match uuid.and_then(|uuid| left.remove(&uuid)) {
             Some(before) if before == name => {}
             Some(before) => {
                 changes.push(SceneChange { what, from: Some(before.to_owned()), to: Some(name.clone()) });
             }
-            None => fresh.push(name),
+            None => fresh.push((*uuid, name)),
         }
     }
-    let nameless = old.iter().filter(|(uuid, _)| uuid.is_none()).map(|(_, name)| name.as_str());
-    let mut gone: HashMap<&str, usize> = HashMap::new();
-    for name in left.into_values().chain(nameless) {
-        *gone.entry(name).or_default() += 1;
+    let nameless = old.iter().filter(|(uuid, _)| uuid.is_none()).map(|(_, name)| (false, name.as_str()));
+    let mut gone: HashMap<&str, Vec<bool>> = HashMap::new();
+    for (had_uuid, name) in left.into_values().map(|name| (true, name)).chain(nameless) {
+        gone.entry(name).or_default().push(had_uuid);
     }
-    for name in fresh {
-        match gone.get_mut(name) {
-            Some(count) if *count > 0 => *count -= 1,
-            _ => changes.push(SceneChange { what, from: None, to: Some(name.to_owned()) }),
+    let mut renewed: Vec<&str> = Vec::new();
+    for (uuid, name) in fresh {
+        match gone.get_mut(name).and_then(Vec::pop) {
+            Some(had_uuid) if had_uuid || uuid.is_some() => renewed.push(name),
+            Some(_) => {}
+            None => changes.push(SceneChange { what, from: None, to: Some(name.to_owned()) }),
         }
     }
+    changes.extend(with_new_uuids(what, &renewed));
     let mut gone: Vec<&str> =
-        gone.into_iter().flat_map(|(name, count)| std::iter::repeat_n(name, count)).collect();
+        gone.into_iter().flat_map(|(name, left)| std::iter::repeat_n(name, left.len())).collect();
     gone.sort_unstable();
     changes.extend(gone.into_iter().map(|name| SceneChange { what, from: Some(name.to_owned()), to: None }));
 }
 
+// req: MVR-DIFF-SCENE-UUID
+/// What a console that knows things by their UUIDs takes for new: one change for all of a kind.
+fn with_new_uuids(what: &'static str, names: &[&str]) -> Option<SceneChange> {
+    let show = |name: &&str| if name.is_empty() { "(no name)".to_owned() } else { (*name).to_owned() };
+    let mut list = names.iter().take(NAMED).map(show).collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED {
+        list += &format!(" and {} more", names.len() - NAMED);
+    }
+    let to = if names.len() == 1 { "the same with a new UUID" } else { "the same with new UUIDs" };
+    (!names.is_empty()).then(|| SceneChange { what, from: Some(list), to: Some(to.to_owned()) })
+}
+
 fn elevations(old: &Scene, new: &Scene, changes: &mut Vec<SceneChange>) {
-    let before: HashMap<Uuid, f64> =
-        old.layers.iter().filter_map(|layer| Some((layer.named.uuid?, height(layer)))).collect();
+    let before: HashMap<Uuid, &Matrix> =
+        old.layers.iter().filter_map(|layer| Some((layer.named.uuid?, &layer.matrix))).collect();
     for layer in &new.layers {
-        let earlier = layer.named.uuid.and_then(|uuid| before.get(&uuid)).copied();
-        if let Some(earlier) = earlier.filter(|earlier| (earlier - height(layer)).abs() >= 1.0) {
-            let show =
-                |millimetres: f64| Some(format!("{} at {:.3} m", layer.named.name, millimetres / 1000.0));
-            changes.push(SceneChange { what: "layer matrix", from: show(earlier), to: show(height(layer)) });
+        let Some(earlier) = layer.named.uuid.and_then(|uuid| before.get(&uuid)) else { continue };
+        let name = layer.named.name.as_str();
+        let ([x, y, z], [to_x, to_y, to_z]) = (earlier.origin, layer.matrix.origin);
+        if (z - to_z).abs() >= 1.0 {
+            let from = Some(format!("{name} {:.3} m", z / 1000.0));
+            let to = Some(format!("{:.3} m", to_z / 1000.0));
+            changes.push(SceneChange { what: "layer height", from, to });
+        }
+        let level = |matrix: &Matrix| rounded(&Matrix { origin: [0.0; 3], ..*matrix });
+        let aside = (x - to_x).abs() >= 1.0 || (y - to_y).abs() >= 1.0;
+        if aside || level(earlier) != level(&layer.matrix) {
+            let to = Some(format!("{name} turned, scaled or moved sideways"));
+            changes.push(SceneChange { what: "layer", from: Some(name.to_owned()), to });
         }
     }
 }
 
-fn height(layer: &crate::scene::Layer) -> f64 {
-    let [_, _, z] = layer.matrix.origin;
-    z
-}
+/// So many names are told of things that only have new UUIDs.
+const NAMED: usize = 3;

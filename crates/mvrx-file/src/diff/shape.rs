@@ -118,7 +118,7 @@ pub(super) fn change<A: Read + Seek, B: Read + Seek>(
 
 /// Rounded to the precision that single precision numbers keep, so that another way of writing them is no change.
 #[expect(clippy::cast_possible_truncation, reason = "saturating still compares equal to itself")]
-fn rounded(matrix: &Matrix) -> [i64; 12] {
+pub(super) fn rounded(matrix: &Matrix) -> [i64; 12] {
     let mut all = [0; 12];
     let axes = matrix.axes.iter().flatten().map(|number| (number * 1e3).round() as i64);
     let origin = matrix.origin.iter().map(|number| number.round() as i64);

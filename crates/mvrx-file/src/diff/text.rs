@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::groups::{shift, turn};
+use super::groups::{FAR, shift, turn};
 use super::{Axis, BreakChange, Change, Counts, Diff, MatchedBy, MemberDiff, ObjectDiff, SceneChange, What};
 use crate::gdtf::BreakFootprint;
 use crate::scene::Kind;
@@ -193,7 +193,11 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Moved { by, distance, with_parent, .. } => {
-                write!(f, "moved {distance:.3} m ({})", shift(*by))?;
+                if *distance < FAR {
+                    write!(f, "moved {distance:.3} m ({})", shift(*by))?;
+                } else {
+                    write!(f, "moved {distance:.1e} m ({})", shift(*by))?;
+                }
                 f.write_str(if *with_parent { " with its parent" } else { "" })
             }
             Self::Rotated { degrees, axis, with_parent } => {

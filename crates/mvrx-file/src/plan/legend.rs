@@ -49,6 +49,20 @@ pub(super) fn draw(plan: &Plan, corner: [f64; 2], [width, bottom]: [f64; 2], svg
     if plan.items.iter().any(|item| item.points.is_some()) {
         row(r#"<path class="ray" d="M-6 0H8"/>"#.to_owned(), "points this way at rest".to_owned());
     }
+    for (count, one, many) in [
+        (
+            plan.meshes_unread,
+            "mesh that cannot be read is not drawn",
+            "meshes that cannot be read are not drawn",
+        ),
+        (plan.too_far, "thing is too far away to be drawn", "things are too far away to be drawn"),
+    ] {
+        if count > 0 {
+            y += 20.0;
+            let text = if count == 1 { one } else { many };
+            let _ = write!(svg, r#"<text class="m" x="{x:.1}" y="{y:.1}">{count} {text}</text>"#);
+        }
+    }
     list(plan, [x, y + 36.0], [width, bottom], svg);
 }
 

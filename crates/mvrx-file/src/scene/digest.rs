@@ -37,8 +37,13 @@ impl Default for Digest {
 
 impl Digest {
     pub(super) fn text(&mut self, text: &str) {
-        // Blanks between elements are a matter of taste.
-        self.hasher.write(text.trim().as_bytes());
+        // Blanks between elements are a matter of taste, and so is how an object's switch is written.
+        let text = match (text.trim(), self.owner) {
+            ("1", Owner::Object(_)) => "true",
+            ("0", Owner::Object(_)) => "false",
+            (text, _) => text,
+        };
+        self.hasher.write(text.as_bytes());
     }
 }
 

@@ -203,7 +203,8 @@ impl Builder {
     fn keep_part(&mut self, name: &str, text: &str) {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut digest = DefaultHasher::new();
-        text.hash(&mut digest);
+        // Numbers that are written otherwise are the same.
+        text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| number.to_string()).hash(&mut digest);
         self.spend(size_of::<(String, u64)>() + name.len());
         if let Some(object) = self.current_object() {
             object.parts.push((name.to_owned(), digest.finish()));

@@ -133,7 +133,13 @@ pub(crate) fn scale([x, y, z]: [f64; 3], by: f64) -> [f64; 3] {
 }
 
 pub(crate) fn length([x, y, z]: [f64; 3]) -> f64 {
-    (x * x + y * y + z * z).sqrt()
+    // Not by squares, which overflow for places that only a damaged file has.
+    x.hypot(y).hypot(z)
+}
+
+/// Whether a place in millimetres is one where a show may be.
+pub(crate) fn is_near(at: [f64; 3]) -> bool {
+    at.iter().all(|number| number.abs() <= FARTHEST)
 }
 
 fn cross([a, b, c]: [f64; 3], [x, y, z]: [f64; 3]) -> [f64; 3] {
@@ -149,6 +155,8 @@ fn normalized(axis: [f64; 3]) -> [f64; 3] {
     if size > 0.0 { scale(axis, 1.0 / size) } else { axis }
 }
 
+/// Millimetres from the origin, along each axis, beyond which nothing is drawn or measured: 100,000 km, more than geographic coordinates have.
+const FARTHEST: f64 = 1e11;
 const Z: [f64; 3] = [0.0, 0.0, 1.0];
 /// Degrees from which on the twist is too small to give the axis.
 const HALF_TURN: f64 = 179.9;
