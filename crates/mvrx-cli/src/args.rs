@@ -91,6 +91,15 @@ pub(crate) struct Common {
     pub(crate) mdns_port: u16,
 }
 
+/// A session in place of a group.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InSession {
+    /// Be one of the session at this URL, instead of a group of the local network; `auto` takes the one that the local network shows
+    /// under the name of --group
+    #[arg(id = "session", long = "host", value_name = "URL|auto", conflicts_with = "peer", value_parser = some_text)]
+    pub(crate) host: Option<String>,
+}
+
 /// Where a running station keeps its identity and files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Kept {
@@ -98,7 +107,7 @@ pub(crate) struct Kept {
     #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Where to listen; by default on all addresses, at port 42424 or the next free one
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "session")]
     pub(crate) listen: Option<SocketAddr>,
 }
 
@@ -109,6 +118,8 @@ pub(crate) struct Up {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) session: InSession,
     #[command(flatten)]
     pub(crate) kept: Kept,
     /// What to fetch by itself
@@ -139,6 +150,8 @@ pub(crate) enum Fetch {
 pub(crate) struct Ls {
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) session: InSession,
     /// How long to look, in seconds; some products answer after three
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
     pub(crate) wait: f64,
@@ -154,6 +167,8 @@ pub(crate) struct Get {
     pub(crate) what: String,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) session: InSession,
     /// Ask this station only: its name, or the beginning of its id
     #[arg(long, value_name = "STATION", value_parser = some_text)]
     pub(crate) from: Option<String>,
@@ -178,6 +193,8 @@ pub(crate) struct Commit {
     pub(crate) message: String,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) session: InSession,
     #[command(flatten)]
     pub(crate) kept: Kept,
     /// Only for this station (may be repeated): its name, or the beginning of its id

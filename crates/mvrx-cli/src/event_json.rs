@@ -123,6 +123,16 @@ fn of_the_rest(event: &Event) -> (&'static str, Value) {
             "move_proposed",
             json!({ "address": id(address), "service_name": service_name, "service_url": service_url }),
         ),
+        Event::SessionUnreachable { host, why, next_try } => (
+            "session_unreachable",
+            json!({
+                "station": host.as_ref().map(id), "reason": why,
+                "again_after_ms": u64::try_from(next_try.as_millis()).unwrap_or(u64::MAX),
+            }),
+        ),
+        Event::SessionRefused { host, message } => {
+            ("session_refused", json!({ "station": host.as_ref().map(id), "reason": message }))
+        }
         Event::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),
         Event::JoinedGroup => ("joined_group", json!({})),
         Event::LeftGroup => ("left_group", json!({})),

@@ -104,6 +104,14 @@ fn of_the_rest(event: &Event) -> Option<String> {
             tame(service_name),
             tame(service_url)
         ),
+        Event::SessionUnreachable { why, next_try, .. } => format!(
+            "the host of the session cannot be reached: {}; tried again after {} s, and on",
+            tame(why),
+            next_try.as_secs_f64().ceil()
+        ),
+        Event::SessionRefused { message, .. } => {
+            format!("the host of the session does not let us in: {}; asked again and again", tame(message))
+        }
         Event::LimitReached(limit) => format!("a limit is reached: {limit:?}"),
         Event::GroupChanged { from, to } => {
             format!("now in the group {}, no longer in {}", tame(to.as_str()), tame(from.as_str()))

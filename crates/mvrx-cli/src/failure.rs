@@ -80,6 +80,11 @@ impl Failure {
         Self { told: true, ..self }
     }
 
+    /// Whether it may be another matter a moment later: somebody has to come first.
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.code == NOBODY
+    }
+
     pub(crate) fn words(&self) -> &str {
         &self.words
     }

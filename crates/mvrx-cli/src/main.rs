@@ -11,6 +11,7 @@ mod event_json;
 mod events;
 mod failure;
 mod pick;
+mod session;
 mod session_events;
 mod show;
 mod station;

@@ -8,18 +8,21 @@ use mvrx_station::{Builder, Events, StartError, Station, StationInfo, Timers};
 use crate::args::Common;
 use crate::failure::Failure;
 
-/// Describes a station of the wanted group with the wanted discovery.
-pub(crate) fn describe(common: &Common) -> Result<Builder, Failure> {
-    Ok(Station::builder(name(common))
-        .provider("mvrx")
-        .group(common.group.as_str())
-        .discovery(discovery(common)?))
+/// Describes a station of the wanted group with the wanted discovery, or of the session at a URL.
+pub(crate) fn describe(common: &Common, session: Option<&str>) -> Result<Builder, Failure> {
+    let station = Station::builder(name(common)).provider("mvrx").group(common.group.as_str());
+    Ok(match session {
+        Some(url) => station.session(url),
+        None => station.discovery(discovery(common)?),
+    })
 }
 
 /// A station that only looks: it is not announced, so nobody can tell it news, and it asks for them instead.
-pub(crate) fn describe_looking(common: &Common) -> Result<Builder, Failure> {
-    let timers = Timers { refresh: Some(Duration::from_secs(2)), ..Timers::default() };
-    Ok(describe(common)?.advertise(false).timers(timers))
+/// In a session the host tells news.
+pub(crate) fn describe_looking(common: &Common, session: Option<&str>) -> Result<Builder, Failure> {
+    let refresh = session.is_none().then_some(Duration::from_secs(2));
+    let timers = Timers { refresh, ..Timers::default() };
+    Ok(describe(common, session)?.advertise(false).timers(timers))
 }
 
 /// Our name: as wished, else the machine's.
@@ -49,7 +52,7 @@ fn interface(text: &str) -> Interface {
 
 pub(crate) async fn spawn(builder: Builder) -> Result<(Station, Events), Failure> {
     builder.spawn().await.map_err(|error| match error {
-        StartError::GroupName { .. } => Failure::usage(error.to_string()),
+        StartError::GroupName { .. } | StartError::SessionUrl { .. } => Failure::usage(error.to_string()),
         StartError::Discovery(_) => Failure::peer(error.to_string()),
         _ => Failure::local(error.to_string()),
     })

@@ -1,16 +1,26 @@
 //! Aim: a station of a session comes back by itself, has a connection for files where the host can, and lives with hosts of other products.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 mod crew;
 mod ws_support;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crew::{Mode, commit, content, read, until, until_joined, until_seen, url};
 use mvrx_message::{FilesConnection, JoinRet, Message, MvrVersion, Reply, Request};
-use mvrx_station::{Event, HostOptions, Source, StartError, Station, Timers};
+use mvrx_station::{Event, Heard, HostEvent, HostOptions, Source, StartError, Station, Timers};
 use mvrx_store::FsStore;
 use mvrx_transport::{Connection, Listener, Progress, Transport, WsTransport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use ws_support::{Bytes, hear, loopback, say, station, take_file};
 
 /// Pauses that a test can wait for.
@@ -169,12 +179,9 @@ async fn what_is_no_host_is_told_in_words() {
     tokio::spawn(async move {
         loop {
             let (mut socket, _) = listener.accept().await.unwrap();
-            tokio::io::AsyncWriteExt::write_all(
-                &mut socket,
-                b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-            )
-            .await
-            .ok();
+            AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                .await
+                .ok();
         }
     });
     let (desk, mut events) = Station::builder("desk").timers(brisk()).session(at).spawn().await.unwrap();
@@ -217,13 +224,185 @@ async fn files_have_a_connection_of_their_own_with_our_own_host() {
     let (desk, _events) = mode.start("desk", folder.path()).await;
     let id = desk.uuid();
     ws_support::until(&mut at_rack, |heard| match heard {
-        mvrx_station::Heard::Session(seen) => {
-            matches!(seen.event, mvrx_station::HostEvent::FilesAttached { station } if station == id)
-                .then_some(())
+        Heard::Session(seen) => {
+            matches!(seen.event, HostEvent::FilesAttached { station } if station == id).then_some(())
         }
         _ => None,
     })
     .await;
     desk.stop().await;
     mode.end().await;
+}
+
+// proves: SEC-01
+#[tokio::test]
+async fn ten_stations_commit_all_fetch_all_and_a_late_one_gets_what_the_authors_left() {
+    const STATIONS: u64 = 10;
+    let length = |n: u64| 40_000 + 77_777 * usize::try_from(n).unwrap();
+    let mode = Mode::session().await;
+    let Mode::Session(rack) = &mode else { unreachable!() };
+    let mut at_rack = rack.events();
+    let folder = tempfile::tempdir().unwrap();
+    let mut crew = Vec::new();
+    for n in 0..STATIONS {
+        crew.push(mode.start(&format!("station {n}"), folder.path()).await);
+    }
+    let mut made = Vec::new();
+    for (n, (station, _)) in (0..).zip(&crew) {
+        made.push(commit(station, folder.path(), n, length(n)).await.file);
+    }
+    let fetching = crew.into_iter().enumerate().map(|(own, (station, mut events))| {
+        let made = made.clone();
+        tokio::spawn(async move {
+            for (n, file) in made.into_iter().enumerate().filter(|(n, _)| *n != own) {
+                if station.commits().await.unwrap().iter().all(|known| known.commit.file != file) {
+                    until_seen(&mut events, file).await;
+                }
+                station.request(file, Source::Any).await.unwrap().await.unwrap();
+                assert!(
+                    read(&station, file) == content(n as u64, length(n as u64)),
+                    "{own} got file {n} wrong"
+                );
+            }
+            station
+        })
+    });
+    let mut crew = Vec::new();
+    for fetched in fetching.collect::<Vec<_>>() {
+        crew.push(fetched.await.unwrap());
+    }
+    let (mut kept, mut reads) = (0, 0);
+    while kept < made.len() {
+        let told = ws_support::until(&mut at_rack, |heard| match heard {
+            Heard::Session(seen) => match seen.event {
+                HostEvent::ReadStarted { .. } => Some(false),
+                HostEvent::FileKept { .. } => Some(true),
+                _ => None,
+            },
+            _ => None,
+        });
+        if told.await { kept += 1 } else { reads += 1 }
+    }
+    assert_eq!(reads, made.len(), "one read of its owner for each file");
+    for station in crew {
+        station.stop().await;
+    }
+    let (late, mut events) = mode.start("late", folder.path()).await;
+    for (n, file) in (0..).zip(made) {
+        until_seen(&mut events, file).await;
+        late.request(file, Source::Any).await.unwrap().await.unwrap();
+        assert!(read(&late, file) == content(n, length(n)), "file {n}");
+    }
+    late.stop().await;
+    mode.end().await;
+}
+
+// proves: SEC-02
+#[tokio::test]
+async fn a_commit_that_was_away_with_its_author_is_told_to_who_joined_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    // It keeps nothing: with the author goes the file.
+    let options = HostOptions::default().announce(false).gather(false);
+    let (rack, _events) = Station::builder("Rack").listen(loopback()).host(options).spawn().await.unwrap();
+    let mode = Mode::Session(rack);
+    let start = || {
+        let store = FsStore::open(folder.path().join("desk")).unwrap();
+        mode.describe("desk").identity(station(1)).store(store).spawn()
+    };
+    let (desk, mut events) = start().await.unwrap();
+    until(&mut events, |e| matches!(e, Event::JoinedGroup).then_some(())).await;
+    let made = commit(&desk, folder.path(), 1, 70_000).await;
+    until(&mut events, |e| matches!(e, Event::CommitAcknowledged { .. }).then_some(())).await;
+    desk.stop().await;
+    drop((desk, events));
+    let (plan, mut at_plan) = mode.start("plan", folder.path()).await;
+    until(&mut at_plan, |e| matches!(e, Event::JoinedGroup).then_some(())).await;
+    assert!(plan.commits().await.unwrap().is_empty(), "nobody can give it");
+    let (desk, _events) = start().await.unwrap();
+    until_seen(&mut at_plan, made.file).await;
+    plan.request(made.file, Source::Any).await.unwrap().await.unwrap();
+    assert!(read(&plan, made.file) == content(1, 70_000));
+    desk.stop().await;
+    plan.stop().await;
+    mode.end().await;
+}
+
+/// Passes bytes on to `host`, each connection's to its client at 10 MB/s at most; gives where it listens.
+async fn held_to_10_megabytes(host: SocketAddr) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let host = tokio::net::TcpStream::connect(host).await.unwrap();
+            let ((from_client, to_client), (from_host, to_host)) = (client.into_split(), host.into_split());
+            tokio::spawn(hold(from_client, to_host));
+            tokio::spawn(hold(from_host, to_client));
+        }
+    });
+    at
+}
+
+async fn hold(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    let mut buffer = vec![0; 64 << 10];
+    let mut due = tokio::time::Instant::now();
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        due = due.max(tokio::time::Instant::now()) + Duration::from_nanos(100 * count as u64);
+        tokio::time::sleep_until(due).await;
+        if to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// While a file goes from one station to the other at 10 MB/s each way, both commit; the longest that a commit took.
+async fn commits_beside_a_held_file(up: bool) -> Duration {
+    let mode = Mode::session().await;
+    let Mode::Session(rack) = &mode else { unreachable!() };
+    let held = held_to_10_megabytes(rack.address()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path().join("far")).unwrap();
+    let (far, mut at_far) = Station::builder("far").store(store).session(url(held)).spawn().await.unwrap();
+    let (near, mut at_near) = mode.start("near", folder.path()).await;
+    until_joined(&mut at_far, "near").await;
+    until_joined(&mut at_near, "far").await;
+    let (giver, taker, at_taker) = if up { (&far, &near, &mut at_near) } else { (&near, &far, &mut at_far) };
+    let large = commit(giver, folder.path(), 1, 300_000_000).await;
+    until_seen(at_taker, large.file).await;
+    let transfer = taker.request(large.file, Source::Any).await.unwrap();
+    let progress = transfer.progress();
+    while progress.received() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut longest = Duration::ZERO;
+    for n in 2..6 {
+        for (from, events) in [(&near, &mut at_far), (&far, &mut at_near)] {
+            let began = Instant::now();
+            let small = commit(from, folder.path(), n, 1_000).await;
+            until_seen(events, small.file).await;
+            longest = longest.max(began.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let moved = progress.received();
+    assert!(0 < moved && moved < 290_000_000, "the file did not go beside them: {moved}");
+    transfer.cancel().await;
+    println!("up {up}: the longest of 8 commits took {longest:?}");
+    near.stop().await;
+    far.stop().await;
+    mode.end().await;
+    longest
+}
+
+// proves: SEC-03
+#[tokio::test]
+async fn commits_do_not_wait_behind_a_file_on_its_way_to_us() {
+    let longest = commits_beside_a_held_file(false).await;
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+}
+
+// proves: SEC-03
+#[tokio::test]
+async fn commits_do_not_wait_behind_a_file_on_its_way_from_us() {
+    let longest = commits_beside_a_held_file(true).await;
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
 }

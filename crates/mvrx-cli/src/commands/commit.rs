@@ -13,18 +13,24 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
-use crate::{data, station};
+use crate::{data, session, station};
 
-pub(crate) async fn run(args: Commit) -> Result<(), Failure> {
+pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
     let odd = offer::look(&args.file)?;
+    let wait = station::duration(args.wait);
+    args.session.host = session::url(&args.session, &args.common, wait).await?;
+    let url = args.session.host.as_deref();
     let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
     let kept_at = data.path.clone();
-    let mut describe = station::describe(&args.common)?.identity(data.station).store(data.store);
+    let mut describe = station::describe(&args.common, url)?.identity(data.station).store(data.store);
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
     let (running, mut events) = station::spawn(describe).await?;
     let mut watching = Watching::new(args.json);
+    if url.is_some() {
+        watching.in_session();
+    }
     let result = tokio::select! {
         result = serve(&running, &mut events, &mut watching, &args, &kept_at, odd) => result,
         // Serving until stopped is what it was to do.
@@ -42,6 +48,11 @@ async fn serve(
     kept_at: &Path,
     odd: Option<String>,
 ) -> Result<(), Failure> {
+    if let Some(url) = args.session.host.as_deref() {
+        for heard in session::joined(events, url, station::duration(args.wait)).await? {
+            watching.heard(&heard, running).await?;
+        }
+    }
     let to = find_all(running, events, watching, args).await?;
     let draft = CommitDraft::from_path(&args.file).comment(args.message.as_str()).for_stations(to);
     let mut desk = Desk { running, data: kept_at, events, watching };
@@ -98,8 +109,8 @@ async fn find_all(
         }
         if Instant::now() >= end {
             return Err(Failure::nobody(format!(
-                "not seen in the group {} within {} s: {}; nothing was committed",
-                args.common.group,
+                "not seen in {} within {} s: {}; nothing was committed",
+                session::place(args.session.host.as_deref(), &args.common),
                 args.wait,
                 missing.join(", ")
             )));

@@ -14,14 +14,14 @@ use tokio::time::Instant;
 use crate::args::Get;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
-use crate::{events, show, station};
+use crate::{events, session, show, station};
 
 mod destination;
 mod words;
 
 use destination::Destination;
 
-pub(crate) async fn run(args: Get) -> Result<(), Failure> {
+pub(crate) async fn run(mut args: Get) -> Result<(), Failure> {
     let destination = Destination::parse(&args.output)?;
     destination::clear_leftovers(&destination.folder);
     // Beside its final place, so that the last step is a rename and not a copy.
@@ -30,7 +30,10 @@ pub(crate) async fn run(args: Get) -> Result<(), Failure> {
         Failure::local(format!("cannot write into {}: {error}", destination.folder.display()))
     })?;
     let store = FsStore::open(beside.path()).map_err(|error| Failure::local(error.to_string()))?;
-    let describe = station::describe_looking(&args.common)?.store(store.clone());
+    let wait = station::duration(args.wait);
+    args.session.host = session::url(&args.session, &args.common, wait).await?;
+    let describe =
+        station::describe_looking(&args.common, args.session.host.as_deref())?.store(store.clone());
     let (asking, mut events) = station::spawn(describe).await?;
 
     let fetched = tokio::select! {
@@ -66,6 +69,9 @@ struct Got {
 }
 
 async fn fetch(asking: &Station, events: &mut Events, args: &Get) -> Result<Got, Failure> {
+    if let Some(url) = args.session.host.as_deref() {
+        session::joined(events, url, station::duration(args.wait)).await?;
+    }
     let (file, source) = find(asking, events, args).await?;
     let transfer = match (file, source) {
         (Some(file), source) => asking.request(file, source).await?,

@@ -1,6 +1,7 @@
 //! `mvrx ls`: who is there and what they have. Looks with an identity of its own, is not announced, and leaves when done.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use mvrx_discovery::{Discovery, SessionSighting, find_sessions};
 use mvrx_message::{FileUuid, StationUuid};
@@ -11,15 +12,28 @@ use tokio::time::Instant;
 
 use crate::args::Ls;
 use crate::failure::Failure;
-use crate::{show, station};
+use crate::{session, show, station};
 
-pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
-    let (looking, mut events) = station::spawn(station::describe_looking(&args.common)?).await?;
-    let sessions = look_for_sessions(&args)?;
-    let end = Instant::now() + station::duration(args.wait);
+pub(crate) async fn run(mut args: Ls) -> Result<(), Failure> {
+    let wait = station::duration(args.wait);
+    args.session.host = session::url(&args.session, &args.common, wait).await?;
+    let url = args.session.host.as_deref();
+    let (looking, mut events) = station::spawn(station::describe_looking(&args.common, url)?).await?;
+    let sessions = if url.is_none() { Some(look_for_sessions(&args)?) } else { None };
     let mut shown = BTreeSet::new();
-    let mut stopped = None;
-    loop {
+    let mut stopped = match url {
+        Some(url) => tokio::select! {
+            joined = session::joined(&mut events, url, wait) => joined.err(),
+            failure = station::stopped() => Some(failure),
+        },
+        None => None,
+    };
+    // A host tells everything at once.
+    let end = Instant::now() + if url.is_some() { wait.min(TOLD) } else { wait };
+    if url.is_some() && stopped.is_none() && !args.json {
+        show_new(&looking, &mut shown).await?;
+    }
+    while stopped.is_none() {
         let heard = tokio::select! {
             heard = events.next() => heard,
             () = tokio::time::sleep_until(end) => break,
@@ -47,9 +61,9 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
     let stations = looking.stations().await?;
     let commits = looking.commits().await?;
     looking.stop().await;
-    let sessions = match &stopped {
-        Some(_) => Vec::new(),
-        None => sessions.await.unwrap_or_default(),
+    let sessions = match sessions.filter(|_| stopped.is_none()) {
+        Some(sessions) => sessions.await.unwrap_or_default(),
+        None => Vec::new(),
     };
     let nobody = stations.is_empty() && sessions.is_empty();
     let failure = stopped.or_else(|| nobody.then(|| station::nobody(&args.common, args.wait, &stations)));
@@ -57,7 +71,7 @@ pub(crate) async fn run(args: Ls) -> Result<(), Failure> {
         let stations: Vec<_> = stations.iter().map(|s| show::station_json(s, &commits)).collect();
         let sessions: Vec<_> = sessions.iter().map(session_json).collect();
         let mut document = json!({
-            "schema": show::SCHEMA, "group": args.common.group, "stations": stations, "sessions": sessions,
+            "schema": show::SCHEMA, "group": args.common.group, "session": args.session.host, "stations": stations, "sessions": sessions,
         });
         if let (Some(failure), Some(fields)) = (&failure, document.as_object_mut()) {
             fields.insert("error".to_owned(), failure.words().into());
@@ -102,6 +116,9 @@ fn session_json(session: &SessionSighting) -> serde_json::Value {
         "station": session.station.to_string(), "name": session.station_name, "group": session.group, "urls": session.urls(),
     })
 }
+
+/// What a host has to tell is there within this time.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// What a person has read already.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

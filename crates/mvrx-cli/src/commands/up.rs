@@ -11,9 +11,9 @@ use crate::commands::mixer::serve::Serving;
 use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
-use crate::{data, show, station};
+use crate::{data, session, show, station};
 
-pub(crate) async fn run(args: Up) -> Result<(), Failure> {
+pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
     for file in &args.files {
         files.push((file.as_path(), offer::look(file)?));
@@ -23,7 +23,11 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
     }
     let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
     let kept_at = data.path.clone();
-    let mut describe = station::describe(&args.common)?.identity(data.station).store(data.store);
+    let mut watching = Watching::new(args.json);
+    let Some(session) = which_session(&args, &watching).await? else { return Ok(()) };
+    args.session.host = session;
+    let session = args.session.host.as_deref();
+    let mut describe = station::describe(&args.common, session)?.identity(data.station).store(data.store);
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
@@ -35,7 +39,9 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    let mut watching = Watching::new(args.json);
+    if session.is_some() {
+        watching.in_session();
+    }
     say_up(&running, &args, &kept_at, &watching);
     if let Some(mixer) = &mixer {
         say_mixer(mixer, &args, &watching);
@@ -53,6 +59,15 @@ pub(crate) async fn run(args: Up) -> Result<(), Failure> {
     running.stop().await;
     stop_mixer(mixer, &args).await;
     result
+}
+
+/// The session to be one of, if any; `None` when it was ended while it looked for one.
+async fn which_session(args: &Up, watching: &Watching) -> Result<Option<Option<String>>, Failure> {
+    let say = |words: &str| watching.say("looking_for_session", words, json!({ "group": args.common.group }));
+    tokio::select! {
+        session = session::url_sometime(&args.session, &args.common, say) => session.map(Some),
+        () = station::interrupted() => Ok(None),
+    }
 }
 
 /// Mixer's rooms beside the station, when wished for.
@@ -82,14 +97,17 @@ fn say_mixer(mixer: &Serving, args: &Up, watching: &Watching) {
 
 fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {
     let name = station::name(&args.common);
-    let (group, address) = (&args.common.group, running.address());
+    let (group, url) = (&args.common.group, args.session.host.as_deref());
+    let address = url.is_none().then(|| running.address().to_string());
+    let listening = address.as_ref().map(|address| format!(", listening at {address}")).unwrap_or_default();
     let words = format!(
-        "{} is up in the group {group}, listening at {address}, data in {}; times are UTC, when this machine saw it",
+        "{} is up in {}{listening}, data in {}; times are UTC, when this machine saw it",
         show::name(&name),
+        session::place(url, &args.common),
         kept_at.display()
     );
     let fields = json!({
-        "station": running.uuid().to_string(), "name": name, "group": group, "address": address.to_string(),
+        "station": running.uuid().to_string(), "name": name, "group": group, "session": url, "address": address,
         "data": kept_at.display().to_string(),
     });
     watching.say("up", &words, fields);

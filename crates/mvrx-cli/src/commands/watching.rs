@@ -15,6 +15,7 @@ use crate::{event_json, session_events, show};
 #[derive(Debug)]
 pub(crate) struct Watching {
     json: bool,
+    in_session: bool,
     stations: BTreeMap<StationUuid, String>,
     files: BTreeMap<FileUuid, FileNames>,
     requests: BTreeMap<RequestId, FileUuid>,
@@ -32,11 +33,17 @@ impl Watching {
     pub(crate) fn new(json: bool) -> Self {
         Self {
             json,
+            in_session: false,
             stations: BTreeMap::new(),
             files: BTreeMap::new(),
             requests: BTreeMap::new(),
             quiet: BTreeSet::new(),
         }
+    }
+
+    /// From now on it is told when a session has us, or has us again.
+    pub(crate) fn in_session(&mut self) {
+        self.in_session = true;
     }
 
     /// Reads the present names. They are few, and events that need a new one are rare.
@@ -82,7 +89,10 @@ impl Watching {
         if let Event::RequestStarted { request, file: Some(file), .. } = &seen.event {
             self.requests.insert(*request, *file);
         }
-        let words = events::words(&seen.event, self);
+        let words = match &seen.event {
+            Event::JoinedGroup if self.in_session => Some("joined the session".to_owned()),
+            event => events::words(event, self),
+        };
         if self.json {
             let (kind, mut fields) = event_json::fields(&seen.event);
             self.add_names(&mut fields, &seen.event);

@@ -125,7 +125,7 @@ async fn watch(mut discovery: Box<dyn Discovery>, ourselves: StationUuid, wait: 
 
 /// Joins the group as `mvrx ls` does.
 async fn join(common: &Common, wait: f64) -> Result<Seen, Failure> {
-    let (looking, mut events) = station::spawn(station::describe_looking(common)?).await?;
+    let (looking, mut events) = station::spawn(station::describe_looking(common, None)?).await?;
     let end = Instant::now() + station::duration(wait);
     let mut seen = Seen::default();
     while let Ok(Some(heard)) = timeout_at(end, events.next()).await {

@@ -5,7 +5,7 @@ use mvrx_station::{CommitInfo, RequestFailure, StationInfo};
 
 use crate::args::Get;
 use crate::failure::Failure;
-use crate::{events, pick, show, station};
+use crate::{events, pick, session, show, station};
 
 pub(super) fn ambiguous_station(text: &str, which: &[String]) -> Failure {
     Failure::usage(format!("{text} can mean more than one station; say which:\n  {}", which.join("\n  ")))
@@ -31,10 +31,9 @@ pub(super) fn no_such_station(
     args: &Get,
 ) -> Failure {
     if members.is_empty() {
-        return station::nobody(&args.common, args.wait, all);
+        return nobody(args, all);
     }
-    let group = &args.common.group;
-    Failure::nobody(format!("no station called {text} is in the group {group}; there {}", are(members)))
+    Failure::nobody(format!("no station called {text} is in {}; there {}", place(args), are(members)))
 }
 
 pub(super) fn nothing(
@@ -44,7 +43,7 @@ pub(super) fn nothing(
     commits: &[CommitInfo],
 ) -> Failure {
     if members.is_empty() {
-        return station::nobody(&args.common, args.wait, all);
+        return nobody(args, all);
     }
     let what = &args.what;
     if pick::is_too_short(what, commits) {
@@ -52,18 +51,18 @@ pub(super) fn nothing(
             "{what} is too short for an id; give its first four characters or more"
         ));
     }
-    let group = &args.common.group;
+    let place = place(args);
     Failure::nobody(match (&args.from, members) {
         (Some(from), _) => format!("{from} lists no file whose name or id is {what}"),
         (None, [one]) => {
             format!(
-                "{}, the one station in the group {group}, lists no file whose name or id is {what}",
+                "{}, the one station in {place}, lists no file whose name or id is {what}",
                 show::name(&one.name)
             )
         }
         (None, several) => {
             format!(
-                "none of the {} stations in the group {group} lists a file whose name or id is {what}",
+                "none of the {} stations in {place} lists a file whose name or id is {what}",
                 several.len()
             )
         }
@@ -86,11 +85,11 @@ pub(super) fn not_fetched(
         }
         F::LeftGroup | F::Cancelled | F::TooManyRequests { .. } => Failure::local(why),
         _ if file.is_none() => {
-            let group = &args.common.group;
+            let place = place(args);
             let who = match &args.from {
                 Some(from) => format!("{from} has committed nothing yet"),
                 None => {
-                    format!("nobody in the group {group} has committed anything yet; there {}", are(stations))
+                    format!("nobody in {place} has committed anything yet; there {}", are(stations))
                 }
             };
             Failure::nobody(format!("{who} (asked for a current state: {why})"))
@@ -98,6 +97,18 @@ pub(super) fn not_fetched(
         F::NothingCommitted | F::NobodyHasIt | F::StationNotJoined { .. } => Failure::nobody(why),
         _ => Failure::peer(format!("not fetched: {why}")),
     }
+}
+
+/// Nobody is there.
+fn nobody(args: &Get, all: &[StationInfo]) -> Failure {
+    match args.session.host.as_deref() {
+        Some(_) => Failure::peer(format!("the host of {} is gone", place(args))),
+        None => station::nobody(&args.common, args.wait, all),
+    }
+}
+
+fn place(args: &Get) -> String {
+    session::place(args.session.host.as_deref(), &args.common)
 }
 
 pub(super) fn name_of(station: StationUuid, stations: &[StationInfo]) -> String {
