@@ -1,0 +1,60 @@
+"""A station of another product, as far as a test needs one: it announces any shape of instance, and answers JOIN as it is told."""
+import json
+import socket
+import struct
+import threading
+
+from dns import A, BASE, PTR, SRV, TXT, Wire, encode_name, message, record, srv
+
+HEADER = struct.Struct(">5IQ")
+
+
+class Peer:
+    """`instance` is its labels before the service type. `says`: how it answers a JOIN: "yes", "no", "another" (with another StationUUID)."""
+
+    def __init__(self, net, host, address, uuid, instance, says="yes", name=None, target=None):
+        self.address, self.uuid, self.instance, self.says, self.name = address, uuid, (*instance, *BASE), says, name or instance[0]
+        self.target = (target or f"peer-{uuid[:8]}", "local")
+        self.joins = 0
+        with net.within(host):
+            self.listener = socket.create_server((address, 0))
+            self.wire = Wire(address)
+        self.port = self.listener.getsockname()[1]
+        for work in (self.accept, self.answer):
+            threading.Thread(target=work, daemon=True).start()
+        self.announce()
+
+    def announce(self):
+        strings = [f"StationName={self.name}", f"StationUUID={self.uuid}"]
+        text = b"".join(bytes([len(s.encode())]) + s.encode() for s in strings)
+        self.wire.send(message(flags=0x8400, answers=[
+            record(BASE, PTR, 120, encode_name(self.instance)),
+            record(self.instance, SRV, 120, srv(self.port, self.target)),
+            record(self.instance, TXT, 120, text),
+            record(self.target, A, 120, socket.inet_aton(self.address)),
+        ]))
+
+    def answer(self):
+        for packet in self.wire.packets(600):
+            if not packet.response and any(name == BASE for name, _, _ in packet.questions):
+                self.announce()
+
+    def accept(self):
+        while True:
+            stream, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=(stream,), daemon=True).start()
+
+    def serve(self, stream):
+        with stream, stream.makefile("rb") as incoming:
+            while header := incoming.read(HEADER.size):
+                heard = json.loads(incoming.read(HEADER.unpack(header)[5]))
+                reply = json.dumps(self.reply(heard["Type"])).encode()
+                stream.sendall(HEADER.pack(778682, 1, 0, 1, 0, len(reply)) + reply)
+
+    def reply(self, kind):
+        if kind != "MVR_JOIN":
+            return {"Type": f"{kind}_RET", "OK": True, "Message": ""}
+        self.joins += 1
+        uuid = self.uuid if self.says != "another" else "dddddddd-dddd-4ddd-8ddd-dddddddddddd"
+        about = {"Provider": "A test", "StationName": self.name, "verMajor": 1, "verMinor": 6, "StationUUID": uuid, "Commits": []}
+        return {"Type": "MVR_JOIN_RET", "OK": self.says != "no", "Message": "no room" if self.says == "no" else "", **about}
