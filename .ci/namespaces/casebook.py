@@ -108,12 +108,12 @@ def malformed(wire):
     case("answers after malformed, looping and lying messages")
 
 
-def leaving(wire, station):
-    station.send_signal(signal.SIGTERM)
+def leaving(wire, station, by=signal.SIGTERM):
+    station.send_signal(by)
     gone = lambda p: of_station(p) and any(r.ttl == 0 and r.value == INSTANCE for r in p.answers)
     wire.until("goodbye", 5, gone)
     assert station.wait(10) is not None
-    case("says goodbye when it is terminated")
+    case(f"says goodbye on {by.name}")
 
 
 def denied(wire, command, log):
@@ -130,6 +130,51 @@ def denied(wire, command, log):
     station.wait(10)
 
 
+def ties(wire, command, log):
+    """Another host claims the name at the same moment (RFC 6762, 8.2)."""
+    for later, by in [(True, signal.SIGINT), (False, signal.SIGHUP)]:
+        station = start(command, log)
+        try:
+            wire.until("probe", 10, lambda p: of_station(p) and p.authorities)
+            text = record(INSTANCE, TXT, 120, b"\xff" + b"x" * 255 if later else b"\0")
+            rival = record(INSTANCE, SRV, 120, srv(65535 if later else 1, ("rival", "local")))
+            at = wire.send(message([question(INSTANCE, ANY, unicast=True)], authorities=[text, rival]))
+            probes, said = [], None
+            for packet in wire.packets(6):
+                if of_station(packet) and packet.authorities:
+                    probes.append(packet.at - at)
+                if of_station(packet) and packet.response and any(r.kind == SRV for r in packet.answers):
+                    said = packet
+                    break
+            assert said and any(r.kind == SRV and r.name == INSTANCE for r in said.answers), (said, probes)
+            if later:
+                assert len(probes) == 3 and 0.9 < probes[0] < 1.6, probes
+                case(f"a lost tie-break: silent for {probes[0]:.1f} s, then claims the name anew")
+            else:
+                assert len(probes) == 2 and probes[0] < 0.6 and said.at - at < 1.5, (probes, said.at - at)
+                case(f"a tie-break won: goes on, and announces {said.at - at:.1f} s later")
+                knows(wire)
+            leaving(wire, station, by)
+        finally:
+            station.kill()
+            station.wait()
+
+
+def knows(wire):
+    """What our own questions say."""
+    known, shared = ("Known", "Default", *BASE), ("Default", *BASE)
+    records = [record(BASE, PTR, 4500, encode_name(known)), record(BASE, PTR, 4500, encode_name(shared))]
+    wire.send(message(flags=0x8400, answers=records))
+    asks = lambda p: of_station(p) and not p.response and not p.authorities and any(name == BASE for name, _, _ in p.questions)
+    first = wire.until("question", 10, asks)
+    second = wire.until("question", 10, asks)
+    for asked in (first, second):
+        told = [r.value for r in asked.answers if r.kind == PTR and r.name == BASE]
+        assert known in told and shared not in told, asked
+    assert second.at - first.at > 0.9, second.at - first.at
+    case("asks with what it knows already, but never with names that several may have")
+
+
 def main():
     command = sys.argv[1:]
     wire = Wire(ADDRESS)
@@ -143,6 +188,7 @@ def main():
             leaving(wire, station)
         finally:
             station.kill()
+        ties(wire, command, log)
         denied(wire, command, log)
 
 

@@ -84,7 +84,7 @@ fn cards(found: &[Found], wished: &[String], attached: impl Fn(&Found) -> bool) 
             cards.push(Card {
                 name: one.name.clone(),
                 index: one.index,
-                up: one.is_oper_up() || one.is_loopback(),
+                up: one.is_oper_up(),
                 loopback: one.is_loopback(),
                 attached: attached(one),
                 addresses: Vec::new(),
@@ -126,6 +126,8 @@ fn judge(cards: &[Card], wished: &[String], report: &mut Report) {
         let words = card.words();
         if !card.is_chosen() {
             report.note(format!("{words}; not used, as --interface names others"));
+        } else if !card.up && card.loopback {
+            // Told below.
         } else if !card.up && wished.is_empty() {
             report.note(format!("{words}; not used"));
         } else if !card.up {
@@ -139,6 +141,14 @@ fn judge(cards: &[Card], wished: &[String], report: &mut Report) {
         } else {
             report.well(words);
         }
+    }
+    let loopback_wanted = wished.is_empty() || wished.iter().any(|text| is_loopback(text, cards));
+    if loopback_wanted && !cards.iter().any(|card| card.loopback && card.up) {
+        report.problem(
+            "loopback-down",
+            "the loopback interface is down or has no address: programs of this machine do not reach each other",
+            "switch it on (on Linux, as root: ip link set lo up); every system has it on unless somebody switched it off",
+        );
     }
     let outside = cards.iter().any(|card| card.up && card.is_chosen() && !card.loopback);
     if !outside && wished.iter().any(|text| is_loopback(text, cards)) {
@@ -213,10 +223,20 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_without_loopback_is_told_unless_nobody_asked_for_it() {
+        let down = card("lo", false, &["127.0.0.1"], true);
+        let eth = card("eth0", true, &["10.0.0.1"], true);
+        assert_eq!(findings(&[down.clone(), eth.clone()], &[]), ["loopback-down"]);
+        assert_eq!(findings(std::slice::from_ref(&eth), &[]), ["loopback-down"]);
+        assert_eq!(findings(std::slice::from_ref(&down), &["lo"]), ["loopback-down"]);
+        assert_eq!(findings(&[down, eth], &["eth0"]), Vec::<String>::new());
+    }
+
+    #[test]
     fn ports_of_a_bridge_need_no_address() {
         let mut veth = card("veth1", true, &["fe80::1"], true);
         veth.attached = true;
-        assert_eq!(findings(&[veth], &[]), Vec::<String>::new());
+        assert_eq!(findings(&[card("lo", true, &["127.0.0.1"], true), veth], &[]), Vec::<String>::new());
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod judge;
 pub(super) struct Seen {
     pub(super) sightings: Vec<Sighting>,
     stations: Vec<StationInfo>,
-    /// The last that was heard of why a station is not joined.
+    /// What was heard of why a station is not joined.
     why: BTreeMap<StationUuid, String>,
     problems: BTreeSet<String>,
     /// After how long our own announcement was seen.
@@ -140,22 +140,31 @@ async fn join(common: &Common, wait: f64) -> Result<Seen, Failure> {
     Ok(seen)
 }
 
-/// Why a station is not joined, in words that follow its name.
+/// Why a station is not joined, in words that follow its name: the last reason, but that another answers in its place says more than that
+/// nobody answers any more.
 fn note(event: &Event, why: &mut BTreeMap<StationUuid, String>) {
     match event {
+        Event::StationUnreachable { station, .. }
+            if why.get(station).is_some_and(|why| why.starts_with(ANOTHER)) =>
+        {
+            None
+        }
         Event::StationUnreachable { station, failure } => why.insert(*station, failure.to_string()),
         Event::JoinRefused { station, message } => {
             let words = format!("it refuses us: {}", show::name(message));
             why.insert(*station, words)
         }
         Event::StationMismatch { expected, found, address } => {
-            let words = format!("another station, {}, answers at {address}", show::short(found));
+            let words = format!("{ANOTHER} ({}) answers at {address}", show::short(found));
             why.insert(*expected, words)
         }
         Event::StationJoined { station, .. } | Event::StationReachable { station } => why.remove(station),
         _ => None,
     };
 }
+
+/// How the reason begins that outlasts others.
+const ANOTHER: &str = "another station";
 
 /// How a group begins that is made only to see whether we are seen.
 const THROW_AWAY: &str = "mvrx-doctor-";
@@ -165,6 +174,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 #[cfg(test)]
 mod tests {
+    use mvrx_station::ExchangeFailure;
+
     use super::*;
 
     #[test]
@@ -173,6 +184,8 @@ mod tests {
         let mut why = BTreeMap::new();
         let address = "10.0.0.1:42424".parse().unwrap();
         note(&Event::StationMismatch { expected: station, found, address }, &mut why);
+        assert!(why[&station].contains("answers at 10.0.0.1:42424"), "{why:?}");
+        note(&Event::StationUnreachable { station, failure: ExchangeFailure::NoAddressAnswered }, &mut why);
         assert!(why[&station].contains("answers at 10.0.0.1:42424"), "{why:?}");
         note(&Event::JoinRefused { station, message: "full\u{1b}".to_owned() }, &mut why);
         assert_eq!(why[&station], "it refuses us: full\u{fffd}");

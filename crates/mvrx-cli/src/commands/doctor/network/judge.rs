@@ -98,9 +98,13 @@ impl Look<'_> {
                 continue;
             }
             let reason = why.cloned().unwrap_or_else(|| reason(info));
+            let at = match info.addresses.as_slice() {
+                [] => String::new(),
+                all => format!(" (at {})", addresses(all)),
+            };
             report.problem(
                 "station-not-joined",
-                format!("{who} is seen but not joined: {reason} (at {})", addresses(&info.addresses)),
+                format!("{who} is seen but not joined: {reason}{at}"),
                 format!(
                     "see whether {who} still runs, and whether a firewall there keeps that TCP port closed"
                 ),
