@@ -1,7 +1,8 @@
-"""An independent WebSocket stack (Python's websockets) against `mvrx host`: stations join, commit and fetch; a large file goes through to two
-others; the host is killed in the middle of transfers and started again.
+"""Sessions of processes: `mvrx host`, `mvrx` itself as stations, and an independent WebSocket stack (Python's websockets) as others. They commit and
+fetch; a large file goes through to two others; commits pass a file that is held to 10 MB/s; the host is killed in the middle of transfers and
+started again.
 
-usage: host.py MVRX FOLDER MIB LIMIT_MIB
+usage: host.py MVRX FOLDER MIB LIMIT_MIB STATION_LIMIT_MIB [PART…]
 """
 
 import asyncio
@@ -9,25 +10,34 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
+import socket
+import subprocess
 import sys
 import time
 import uuid
 
 from websockets.asyncio.client import connect
 
-mvrx, folder, mib, limit = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+mvrx, folder, mib, limit, station_limit = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 seed = int(os.environ.get("MVRX_SEED", random.randrange(1 << 30)))
 dice = random.Random(seed)
 PIECE = 1 << 20
 
 
+def peak_mib(process):
+    """The peak of a process's resident memory so far; 0 when it is about to end."""
+    with open(f"/proc/{process}/status") as status:
+        return next((int(line.split()[1]) for line in status if line.startswith("VmHWM")), 0) / 1024
+
+
 class Host:
     """A running `mvrx host`, and what it told of files that it kept."""
 
-    async def start(self, data):
+    async def start(self, data, *more, port=0):
         self.process = await asyncio.create_subprocess_exec(
-            mvrx, "host", "--data", data, "--listen", "127.0.0.1:0", "--name", "Rack", "--hidden", "--json",
+            mvrx, "host", *more, "--data", data, "--listen", f"127.0.0.1:{port}", "--name", "Rack", "--hidden", "--json",
             stdout=asyncio.subprocess.PIPE, limit=1 << 20, env=dict(os.environ, HOME=folder),
         )
         self.kept = set()
@@ -57,12 +67,74 @@ class Host:
 
     async def stop(self):
         """Ends it as ctrl-c does, and gives its peak of resident memory in MiB."""
-        with open(f"/proc/{self.process.pid}/status") as status:
-            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        peak = peak_mib(self.process.pid)
         self.process.send_signal(signal.SIGINT)
         code = await asyncio.wait_for(self.process.wait(), 60)
         assert code == 0, f"the host ended with {code}"
-        return peak / 1024
+        return peak
+
+
+class Member:
+    """A running `mvrx` as a station of a session, and what it told."""
+
+    async def start(self, *arguments):
+        self.process = await asyncio.create_subprocess_exec(
+            mvrx, *arguments, "--json", stdout=asyncio.subprocess.PIPE, limit=1 << 20, env=dict(os.environ, HOME=folder),
+        )
+        self.heard, self.news = [], asyncio.Event()
+        self.reading = asyncio.create_task(self.read())
+        return self
+
+    async def read(self):
+        async for line in self.process.stdout:
+            self.heard.append((json.loads(line), time.monotonic()))
+            self.news.set()
+
+    async def until(self, wanted, seconds=120):
+        """When the first event came that is wanted."""
+        end, at = time.monotonic() + seconds, 0
+        while True:
+            for event, when in self.heard[at:]:
+                at += 1
+                if wanted(event):
+                    return when
+            assert self.process.returncode is None and time.monotonic() < end, self.heard[-20:]
+            self.news.clear()
+            try:
+                await asyncio.wait_for(self.news.wait(), 1)
+            except TimeoutError:
+                pass
+
+    def count(self, kind):
+        return sum(event["event"] == kind for event, _ in self.heard)
+
+    async def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(self.process.wait(), 60)
+
+
+class Held:
+    """Passes connections on to a host, each direction of each at 10 MB/s."""
+
+    async def start(self, port):
+        self.port = port
+        self.server = await asyncio.start_server(self.accept, "127.0.0.1", 0, limit=1 << 16)
+        return f"ws://127.0.0.1:{self.server.sockets[0].getsockname()[1]}/"
+
+    async def accept(self, reader, writer):
+        there = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 16)
+        await asyncio.gather(self.hold(reader, there[1]), self.hold(there[0], writer), return_exceptions=True)
+
+    async def hold(self, reader, writer):
+        due = time.monotonic()
+        try:
+            while data := await reader.read(1 << 16):
+                due = max(due, time.monotonic()) + len(data) / 10e6
+                await asyncio.sleep(max(0, due - time.monotonic()))
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()
 
 
 class Station:
@@ -231,10 +303,149 @@ async def killed():
     print(f"killed twice in the middle of transfers: all {len(kept)} of {len(contents)} files that were told as kept are whole")
 
 
+def sparse(name):
+    """A large file that takes no room; it begins as a zip archive does."""
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        file.truncate(mib << 20)
+        for at in range(0, mib << 20, 64 << 20):
+            file.seek(at)
+            file.write(at.to_bytes(8, "big"))
+        file.seek(0)
+        file.write(b"PK\x03\x04")
+    return path
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+async def crew_large():
+    """From `mvrx commit` through the host to two `mvrx get`, with the peak memory of all."""
+    path = sparse("crew.mvr")
+    host = await Host().start(os.path.join(folder, "crew-host"))
+
+    def run(*arguments):
+        process = subprocess.Popen([mvrx, *arguments, "--host", host.url], env=dict(os.environ, HOME=folder), stdout=subprocess.DEVNULL)
+        # Not what the system adds up at its end: that begins with what we had when we started it.
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, peak_mib(process.pid))
+            time.sleep(0.02)
+        assert process.returncode == 0, f"{arguments} ended with {process.returncode}"
+        return peak
+
+    fetched = [os.path.join(folder, f"crew{n}.mvr") for n in (1, 2)]
+    began = time.monotonic()
+    author, *takers = await asyncio.gather(
+        asyncio.to_thread(run, "commit", path, "-m", "large", "--name", "A", "--data", os.path.join(folder, "crew-a"), "--until-fetched", "1"),
+        *(asyncio.to_thread(run, "get", "latest", "--wait", "900", "-o", to) for to in fetched),
+    )
+    took = time.monotonic() - began
+    wanted = sha256(path)
+    assert all(sha256(to) == wanted for to in fetched), "the large file came differently"
+    peak = await host.stop()
+    print(
+        f"{mib} MiB from mvrx commit through the host to two mvrx get in {took:.0f} s, sha256 equal; peaks: host {peak:.1f} MiB, "
+        f"author {author:.1f} MiB, takers {' and '.join(f'{each:.1f}' for each in takers)} MiB"
+    )
+    assert peak < limit and max(author, *takers) < station_limit, f"more than {limit} or {station_limit} MiB"
+    for each in [path, *fetched]:
+        os.unlink(each)
+
+
+async def latencies(near, member, what):
+    """How long commits take from a station to another one that moves a large file at 10 MB/s meanwhile."""
+    small, took = made("small.mvr", 1000), []
+    for _ in range(12):
+        await asyncio.sleep(0.4)
+        began = time.monotonic()
+        file = await near.commit(small)
+        when = await member.until(lambda event: event["event"] == "commit_seen" and event["file"] == file, 30)
+        took.append(when - began)
+    print(f"{what}: 12 commits passed a file of {mib} MiB held to 10 MB/s in {sorted(took)[6] * 1000:.0f} ms (median), {max(took) * 1000:.0f} ms (longest)")
+    assert max(took) < 1, took
+
+
+async def crew_latency():
+    path = sparse("held.mvr")
+    port = free_port()
+    host = await Host().start(os.path.join(folder, "held-host"), path, port=port)
+    held = await Held().start(port)
+    near = await Station().join(host.url, "near")
+    while not near.listed:
+        await asyncio.sleep(0.05)
+    to = os.path.join(folder, "held")
+    os.mkdir(to)
+    taker = await Member().start("up", "--host", held, "--name", "taker", "--data", os.path.join(folder, "held-t"), "--get", "all", "--dir", to)
+    await taker.until(lambda event: event["event"] == "request_started")
+    await latencies(near, taker, "to one who fetches")
+    assert taker.count("request_done") <= 12, "the file was too short"
+    taker.process.kill()
+    # Another file of the same length, from the far side.
+    author = await Member().start("commit", path, "-m", "held", "--host", held, "--name", "author", "--data", os.path.join(folder, "held-a"))
+    await author.until(lambda event: event["event"] == "serving", 600)
+    await latencies(near, author, "to one whose file is being read")
+    assert author.count("served") == 0, "the file was too short"
+    author.process.kill()
+    peak = await host.stop()
+    assert peak < limit, f"host peak {peak:.1f} MiB"
+    os.unlink(path)
+
+
+async def crew_killed():
+    """The host is killed while files go through it; `mvrx up` comes back by itself, and everything arrives whole."""
+    data, port, members, folders, wanted = os.path.join(folder, "ck-host"), free_port(), [], [], {}
+    host = await Host().start(data, port=port)
+    for n in range(3):
+        to = os.path.join(folder, f"ck{n}")
+        os.mkdir(to)
+        folders.append(to)
+        mine = []
+        for number in range(3):
+            path = made(f"ck{n}-{number}.mvr", dice.randrange(30_000_000, 60_000_000))
+            with open(path, "r+b") as file:
+                file.write(b"PK\x03\x04")
+            wanted[os.path.basename(path)] = sha256(path)
+            mine.append(path)
+        members.append(await Member().start(
+            "up", *mine, "--host", host.url, "--name", f"M{n}", "--data", os.path.join(folder, f"ck-m{n}"), "--get", "all", "--dir", to,
+        ))
+    for kept in (2, 1):
+        await asyncio.wait_for(host.has_kept(kept), 120)
+        await asyncio.sleep(dice.random() * 0.2)
+        await host.kill()
+        for member in members:
+            await member.until(lambda event: event["event"] == "session_unreachable", 60)
+        host = await Host().start(data, port=port)
+    for n, to in enumerate(folders):
+        others = {name: digest for name, digest in wanted.items() if not name.startswith(f"ck{n}-")}
+        end = time.monotonic() + 300
+        while not set(others) <= set(os.listdir(to)):
+            assert time.monotonic() < end, f"M{n} lacks {set(others) - set(os.listdir(to))} (MVRX_SEED={seed}): {members[n].heard[-30:]}"
+            await asyncio.sleep(0.2)
+        for name in os.listdir(to):
+            if name.endswith(".mvr"):
+                assert sha256(os.path.join(to, name)) == others[name], f"{name} at M{n} is damaged (MVRX_SEED={seed})"
+    joined = [member.count("joined_group") for member in members]
+    for member in members:
+        await member.stop()
+    await host.stop()
+    assert min(joined) >= 3, joined
+    print(f"killed twice while {len(wanted)} files went between three mvrx up: all arrived whole, each joined again by itself {min(joined) - 1} times or more")
+
+
 async def main():
-    await exchange()
-    await killed()
-    await large()
+    parts = {part.__name__: part for part in (exchange, killed, large, crew_killed, crew_latency, crew_large)}
+    global folder
+    base = folder
+    for name in sys.argv[6:] or parts:
+        folder = os.path.join(base, name)
+        os.mkdir(folder)
+        await parts[name]()
+        shutil.rmtree(folder)
 
 
 asyncio.run(main())
