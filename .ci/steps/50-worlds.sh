@@ -5,6 +5,8 @@ cargo build --locked --release -p mvrx-worlds
 worlds="${CARGO_TARGET_DIR:-target}/release/mvrx-worlds"
 timeout 600 "$worlds" --seed 1 --seeds 900 --stations 20
 timeout 300 "$worlds" --seed 5001 --seeds 100 --stations 20 --minutes 1 --quirky --fault-every 20
+# Sessions of WebSocket Mode, each with a host of its own.
+timeout 300 "$worlds" --seed 1 --seeds 300 --stations 10 --session
 timeout 600 "$worlds" --seed 1 --seeds 50 --stations 100 --minutes 1 --fault-every 15
 # What a join, a commit and a leave cost as the group grows, to 1,000 stations.
 timeout 900 "$worlds" --seed 1 --stations 1000 --grow

@@ -1,6 +1,7 @@
 //! What the people of a world do, as steps that mean something in every run: hosts and commits are numbers taken modulo how many there are.
 
 use lan_sim::Simpler;
+use mvrx_message::StationUuid;
 
 /// One deed of a person at one station. At a host that is down, or that is no station of ours, it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,19 @@ pub enum Audience {
     All,
     /// To the stations of the hosts whose bits are set (the host's number modulo 64).
     Some(u64),
+}
+
+impl Audience {
+    /// The stations it means, of those of all hosts in order.
+    pub(crate) fn among(self, hosts: &[StationUuid]) -> Vec<StationUuid> {
+        match self {
+            Self::All => Vec::new(),
+            Self::Some(bits) => {
+                let wanted = (0_u32..).zip(hosts).filter(|(n, _)| bits >> (n % 64) & 1 == 1);
+                wanted.map(|(_, station)| *station).take(32).collect()
+            }
+        }
+    }
 }
 
 impl Act {

@@ -24,6 +24,7 @@ mod node;
 mod plan;
 mod quiet;
 mod quirky;
+mod session;
 mod shelf;
 mod station;
 
@@ -33,4 +34,5 @@ pub use ledger::{Ledger, Violation};
 pub use node::Node;
 pub use plan::{Plan, Planted, Report, act_in, play, report};
 pub use quirky::QuirkyHost;
+pub use session::SessionHost;
 pub use station::Station;

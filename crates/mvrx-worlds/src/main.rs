@@ -177,6 +177,7 @@ struct Options {
     go_on: bool,
     grow: bool,
     quirky: bool,
+    session: bool,
     lines: usize,
     tries: usize,
     planted: Planted,
@@ -195,6 +196,7 @@ impl Options {
             go_on: false,
             grow: false,
             quirky: false,
+            session: false,
             lines: 200,
             tries: 2_000,
             planted: Planted::Nothing,
@@ -214,6 +216,7 @@ impl Options {
                 "--tries" => options.tries = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--calm" => options.calm = true,
                 "--quirky" => options.quirky = true,
+                "--session" => options.session = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
                 "--grow" => options.grow = true,
@@ -222,6 +225,7 @@ impl Options {
                         1 => Planted::CommitToWhoLeft,
                         2 => Planted::RequestNeverEnds,
                         3 => Planted::ShortFile,
+                        4 => Planted::CommitNotRelayed,
                         _ => Planted::Nothing,
                     }
                 }
@@ -237,6 +241,7 @@ impl Options {
             .span(Duration::from_mins(self.minutes))
             .planted(self.planted)
             .quirky(if self.quirky { &Quirky::ALL } else { &[] });
+        let plan = if self.session { plan.session() } else { plan };
         if self.calm {
             return plan.calm();
         }
@@ -254,6 +259,9 @@ impl Options {
         }
         if self.quirky {
             words.push_str(" --quirky");
+        }
+        if self.session {
+            words.push_str(" --session");
         }
         if self.planted != Planted::Nothing {
             words.push_str(&format!(" --planted {}", self.planted as u8));
@@ -274,9 +282,10 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --fault-every S  each of the 17 kinds of faults once in S virtual seconds (30)
   --calm           no faults
   --quirky         one quirky peer of each product beside the stations
+  --session        WebSocket Mode: the stations are in a session, with a host of its own
   --trace          print everything that happens
   --go-on          go on after a failure
   --lines N        of the trace of a shrunk failure (200)
   --tries N        runs for shrinking (2000)
-  --planted N      with a bug: 1 LEAVE is forgotten, 2 a request never ends, 3 a byte is lost
+  --planted N      with a bug: 1 LEAVE is forgotten, 2 a request never ends, 3 a byte is lost, 4 a host keeps a COMMIT back
   --grow           the cost of join, commit and leave for 10, 100, ... M stations";

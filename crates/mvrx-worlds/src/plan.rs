@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use mvrx_message::{GroupName, StationUuid};
 
 use crate::doubles::Quirky;
 use crate::ledger::{Shared, Tally};
-use crate::station::Setup;
-use crate::{Act, Audience, Ledger, Node, QuirkyHost, Station, draw, quiet};
+use crate::station::{PORT, Setup};
+use crate::{Act, Audience, Ledger, Node, QuirkyHost, SessionHost, Station, draw, quiet};
 
 /// A world to be. Everything in it follows from this and the steps.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub struct Plan {
     quirky: Vec<Quirky>,
     moving_ports: bool,
     shared_instances: bool,
+    session: bool,
 }
 
 /// A bug planted on purpose into the node around the core, to test the checkers.
@@ -44,6 +46,8 @@ pub enum Planted {
     RequestNeverEnds,
     /// Of a file that comes in several pieces the last byte is lost on the way to the disk.
     ShortFile,
+    /// The host of a session keeps every fifth COMMIT to itself.
+    CommitNotRelayed,
 }
 
 /// What became of a world.
@@ -80,6 +84,7 @@ impl Plan {
             quirky: Vec::new(),
             moving_ports: false,
             shared_instances: false,
+            session: false,
         }
     }
 
@@ -133,6 +138,13 @@ impl Plan {
         self
     }
 
+    /// In WebSocket Mode: the stations are in a session, whose host is one more machine, the first.
+    #[must_use]
+    pub const fn session(mut self) -> Self {
+        self.session = true;
+        self
+    }
+
     /// With these quirky peers, beside the stations.
     #[must_use]
     pub fn quirky(mut self, products: &[Quirky]) -> Self {
@@ -142,7 +154,7 @@ impl Plan {
 
     /// How many hosts it has.
     pub fn hosts(&self) -> u32 {
-        self.stations + u32::try_from(self.quirky.len()).unwrap_or(0)
+        self.stations + u32::from(self.session) + u32::try_from(self.quirky.len()).unwrap_or(0)
     }
 
     /// With a bug.
@@ -175,6 +187,9 @@ impl Plan {
         let mut rng = Seed::new(self.seed).child("hosts").rng();
         let bus = if self.rough { BusProfile::rough() } else { BusProfile::calm() };
         let mut world = World::new(Settings { bus, keep: self.keep, ..Settings::new(self.seed) });
+        if self.session {
+            self.add_session_host(&mut world, &ledger);
+        }
         for number in 0..self.stations {
             self.add_station(&mut world, number, &mut rng, &ledger);
         }
@@ -187,6 +202,12 @@ impl Plan {
             });
         }
         (world, ledger)
+    }
+
+    fn add_session_host(&self, world: &mut World<Node>, ledger: &Shared) {
+        let setup = self.setup("rack".to_owned(), ledger);
+        let spec = HostSpec::new("rack").address(SESSION.ip()).profile(LinkProfile::lan());
+        world.add_host(spec, move |net| Node::Rack(Box::new(SessionHost::start(setup.clone(), net))));
     }
 
     fn add_station(&self, world: &mut World<Node>, number: u32, rng: &mut Rng, ledger: &Shared) {
@@ -206,16 +227,25 @@ impl Plan {
             spec = spec.boots_at(at);
         }
         let setup = Setup {
-            name,
-            group: group(),
             shares_instance: self.shared_instances || (self.rough && choose(rng, 8) == 0),
             moves_port: self.moving_ports || (self.rough && choose(rng, 2) == 0),
+            ..self.setup(name, ledger)
+        };
+        world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
+    }
+
+    fn setup(&self, name: String, ledger: &Shared) -> Setup {
+        Setup {
+            name,
+            group: group(),
+            shares_instance: false,
+            moves_port: false,
             planted: self.planted,
             limits: mvrx_core::Limits::default(),
             ttl: if self.rough { Duration::from_mins(2) } else { Duration::from_mins(75) },
+            session: self.session.then_some(SESSION),
             ledger: Rc::clone(ledger),
-        };
-        world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
+        }
     }
 
     /// Lets the steps happen, ends all faults, waits until everything is at rest, and looks.
@@ -280,6 +310,7 @@ pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
     };
     world.with(host, |node, net| match node {
         Node::Ours(station) => station.act(act, &hosts, net),
+        Node::Rack(rack) => rack.act(act, &hosts, net),
         Node::Quirky(quirky) => quirky.act(act, net),
     });
 }
@@ -294,6 +325,9 @@ fn check(ledger: &RefCell<Ledger>) -> Result<(), Outcome> {
 fn choose(rng: &mut Rng, limit: u64) -> usize {
     usize::try_from(rng.below(limit)).unwrap_or(0)
 }
+
+/// Where the host of a session is.
+const SESSION: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)), PORT);
 
 /// The group of everybody.
 pub(crate) fn group() -> GroupName {

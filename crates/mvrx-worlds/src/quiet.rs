@@ -1,12 +1,14 @@
 //! What must be true once the faults are over and everything had time to settle.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lan_sim::{HostId, World};
 use mvrx_core::{Membership, Timer};
+use mvrx_message::{FileUuid, StationUuid};
 
 use crate::station::is_present;
-use crate::{Ledger, Node, QuirkyHost, Station};
+use crate::{Ledger, Node, QuirkyHost, SessionHost, Station};
 
 /// Looks at a world at rest.
 pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
@@ -19,6 +21,55 @@ pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
             knows_everybody(*host, station, &stations, ledger);
             counts_nobody_else(*host, station, &stations, world, ledger);
             knows_the_sociable(*host, station, world, ledger);
+        }
+    }
+    for (host, rack) in world.nodes().filter_map(|(host, node)| Some((host, node.rack()?))) {
+        ledger.nothing_is_open(host);
+        session_is_at_rest(host, rack, &stations, ledger);
+    }
+}
+
+/// The host of a session waits for nothing, and knows who is there and what they have; they know what it knows.
+fn session_is_at_rest(
+    host: HostId,
+    rack: &SessionHost,
+    stations: &[(HostId, &Station)],
+    ledger: &mut Ledger,
+) {
+    let holds = rack.host().holdings();
+    if holds.asks + holds.relays > 0 || !rack.is_idle() {
+        ledger.violate(WAITED_FOR, format_args!("{host} still has something under way: {holds:?}"));
+    }
+    if let Some(timer) = rack.host().timers().find(|timer| !matches!(timer, mvrx_core::host::Timer::Left(_)))
+    {
+        ledger.violate(WAITED_FOR, format_args!("{host} still runs {timer:?}"));
+    }
+    let joined: BTreeSet<StationUuid> = rack.host().stations().map(|view| view.station).collect();
+    let present: BTreeSet<StationUuid> =
+        stations.iter().filter(|(_, station)| is_present(station)).map(|(_, station)| station.id()).collect();
+    if let Some(station) = present.difference(&joined).next() {
+        ledger.violate(EVERYBODY, format_args!("{host} does not have {station} in its session"));
+    }
+    if let Some(station) = joined.difference(&present).next() {
+        ledger.violate(NOBODY_ELSE, format_args!("{host} counts {station}, which left or is down"));
+    }
+    let listed: BTreeSet<FileUuid> = rack.host().commits().map(|view| view.commit.file).collect();
+    for (there, station) in stations.iter().filter(|(_, station)| is_present(station)) {
+        let known: BTreeSet<FileUuid> = station.core().commits().map(|view| view.commit.file).collect();
+        let own =
+            station.core().commits().filter(|view| view.held && view.commit.station == Some(station.id()));
+        for file in own.map(|view| view.commit.file).filter(|file| !listed.contains(file)) {
+            ledger
+                .violate(EVERY_COMMIT, format_args!("{host} does not know {file}, which {there} committed"));
+        }
+        // Its own that its disk did not give back it takes from nobody's word.
+        let kept =
+            rack.host().commits().filter(|view| view.held && view.commit.station != Some(station.id()));
+        let kept = kept.map(|view| view.commit.file);
+        for file in kept.filter(|file| !known.contains(file)) {
+            if ledger.is_public(file) {
+                ledger.violate(EVERY_COMMIT, format_args!("{there} does not know {file}, which {host} has"));
+            }
         }
     }
 }
@@ -58,7 +109,7 @@ fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledge
                 format_args!("{host} has {there} ({id}) as {membership:?} instead of a member"),
             );
         }
-        let known: std::collections::BTreeSet<_> = me.core().commits().map(|view| view.commit.file).collect();
+        let known: BTreeSet<_> = me.core().commits().map(|view| view.commit.file).collect();
         for view in other.core().commits().filter(|view| view.held && view.commit.station == Some(id)) {
             let file = view.commit.file;
             if ledger.is_public(file) && !known.contains(&file) {
@@ -81,6 +132,8 @@ fn counts_nobody_else(
     for view in me.core().stations().filter(|view| view.membership == Membership::Member) {
         let there = all.iter().any(|(_, other)| other.id() == view.station && is_present(other));
         let there = there || quirky(world).any(|quirky| quirky.id() == view.station);
+        let there =
+            there || world.nodes().any(|(_, node)| node.rack().is_some_and(|rack| rack.id() == view.station));
         if !there {
             let (id, home) = (view.station, ledger.home(view.station));
             ledger.violate(NOBODY_ELSE, format_args!("{host} counts {id} ({home:?}), which left or is down"));

@@ -85,6 +85,12 @@ impl Shelf {
         let _ = self.disk.remove(&incoming.path);
     }
 
+    /// Takes a file out; one that cannot be removed is found again at the next start.
+    pub(crate) fn remove(&self, file: FileUuid) {
+        let _ = self.disk.remove(&format!("{SHELF}/{file}.json"));
+        let _ = self.disk.remove(&format!("{SHELF}/{file}.mvr"));
+    }
+
     pub(crate) fn open(&self, file: FileUuid) -> Result<Content, DiskError> {
         self.disk.open(&format!("{SHELF}/{file}.mvr"))?.contents()
     }
@@ -108,6 +114,11 @@ impl Incoming {
             Payload::Bytes(bytes) => self.file.append(bytes),
             Payload::Bulk(bulk) => self.file.append_bulk(*bulk),
         }
+    }
+
+    /// What has arrived so far.
+    pub(crate) fn contents(&self) -> Result<Content, DiskError> {
+        self.file.contents()
     }
 
     /// What arrived, its length and its hash.

@@ -24,3 +24,22 @@ fn equal_seeds_give_equal_worlds() {
     assert_eq!(run(3), run(3));
     assert_ne!(run(3), run(4));
 }
+
+#[test]
+fn a_session_comes_to_know_everybody_and_every_commit() {
+    for seed in 0..20 {
+        let plan = Plan::new(seed).stations(5).session().calm().acts_every(Duration::from_secs(5));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+        assert!(report.tally.fetched > 0, "seed {seed}: {:?}", report.tally);
+    }
+}
+
+#[test]
+fn a_session_recovers_from_every_fault() {
+    for seed in 0..10 {
+        let plan = Plan::new(seed).stations(5).session().span(Duration::from_secs(60));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    }
+}

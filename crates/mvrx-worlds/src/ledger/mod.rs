@@ -61,6 +61,10 @@ pub struct Ledger {
     listens: BTreeMap<SocketAddr, StationUuid>,
     /// Every station that ever was at an address.
     at_ip: BTreeMap<IpAddr, BTreeSet<StationUuid>>,
+    /// Hosts of sessions: what is for others passes through them.
+    routers: BTreeSet<StationUuid>,
+    /// Which stations told a session's host of a commit.
+    told: BTreeMap<FileUuid, BTreeSet<StationUuid>>,
     /// What is counted for the report.
     pub(crate) tally: Tally,
 }
@@ -258,9 +262,25 @@ impl Ledger {
         }
         let ip = to.ip();
         let mut there = self.at_ip.get(&ip).into_iter().flatten();
-        if !there.any(|station| self.is_for(file, *station)) {
+        if !there.any(|station| self.is_for(file, *station) || self.routers.contains(station)) {
             self.violate(AUDIENCE, format_args!("{host} {what} {file} to {to}, whom it is not for"));
         }
+    }
+
+    /// A station is the host of a session, and is told of what it only passes on.
+    pub(crate) fn routes(&mut self, station: StationUuid) {
+        self.routers.insert(station);
+    }
+
+    /// A station told a session's host of a commit.
+    pub(crate) fn told_by(&mut self, file: FileUuid, station: Option<StationUuid>) {
+        self.told.entry(file).or_default().extend(station);
+    }
+
+    /// Whether a commit came from `to`, or was made by it.
+    pub(crate) fn is_echo(&self, file: FileUuid, to: StationUuid) -> bool {
+        self.sources.get(&file).is_some_and(|source| source.author == to)
+            || self.told.get(&file).is_some_and(|told| told.contains(&to))
     }
 
     /// `host` shows a commit of somebody else to its application.
@@ -285,6 +305,10 @@ pub(crate) const BYTES: &str = "bytes-are-the-source's";
 pub(crate) const LEFT: &str = "left-is-not-sent-to";
 /// Commits for some stay among them.
 pub(crate) const AUDIENCE: &str = "audience-is-kept";
+/// A session's host sends nobody what came from there.
+pub(crate) const ECHO: &str = "host-never-echoes";
+/// A session's host reads a file once.
+pub(crate) const ONE_READ: &str = "one-owner-read";
 /// Limits hold.
 pub(crate) const LIMIT: &str = "limit-is-kept";
 /// Nothing we send kills anybody.

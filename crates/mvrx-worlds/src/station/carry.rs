@@ -16,6 +16,14 @@ impl Station {
                 self.by_conn.insert(end, conn);
                 self.links.insert(conn, Link::new(end, address));
             }
+            Output::DialHost { conn, .. } => {
+                let Some(address) = self.setup.session else { return };
+                self.setup.ledger.borrow_mut().tally.dials += 1;
+                let end = net.dial(address);
+                self.by_conn.insert(end, conn);
+                self.to_host.insert(conn, address);
+                self.links.insert(conn, Link::new(end, address));
+            }
             Output::Send { conn, message, dialect } => {
                 let Some(link) = self.links.get_mut(&conn) else { return };
                 link.push_message(&message.to_json(&dialect));
@@ -105,6 +113,9 @@ impl Station {
             }
             Err(error) => {
                 let what = error.to_string();
+                if self.to_host.contains_key(&conn) {
+                    return self.step(Input::FileUnreadable { conn, what }, net);
+                }
                 self.let_go(conn, net);
                 self.step(Input::FileFailed { conn, what, local: true }, net);
             }
@@ -221,6 +232,7 @@ impl Station {
     pub(super) fn let_go(&mut self, id: ConnId, net: &mut HostCtx<'_>) {
         let Some(mut link) = self.links.remove(&id) else { return };
         self.by_conn.remove(&link.conn);
+        self.to_host.remove(&id);
         self.transfers.remove(&id);
         if let Some(receiving) = link.abandon() {
             self.shelf.drop_file(&receiving.incoming);

@@ -3,6 +3,8 @@
 //! It decides nothing, as the connection tasks of the real driver. A file that begins is left on the link until the station says where it goes. File bytes
 //! move as the runs they were written as and are never made, except for the first 16 KiB, which share a write with the header as on real sockets.
 
+use std::time::Duration;
+
 use lan_sim::{Bulk, Content, HostCtx, Payload, Read, SendQueue, Take, Time};
 use mvrx_core::{Ending, RequestId};
 use mvrx_message::{FileUuid, Message, Parsed, Scope};
@@ -15,6 +17,8 @@ use crate::shelf::Incoming;
 pub(crate) enum Found {
     Message(Box<Parsed>),
     Malformed(String),
+    /// A ping came; the answer waits to be sent.
+    Beat,
     FileBegins(Option<u64>),
     FileArrived(Receiving),
     /// The file that was under way did not arrive whole. `true`: our own disk failed.
@@ -46,6 +50,10 @@ pub(crate) struct Link {
     pub(crate) sending: Option<(FileUuid, u64)>,
     /// A message came on it.
     pub(crate) heard: bool,
+    /// When anything came last; nothing before the connection stands.
+    heard_at: Option<Time>,
+    /// A ping is out since something came.
+    pinged: bool,
     /// A transfer is given up when nothing moves until then.
     pub(crate) idle_at: Option<Time>,
 }
@@ -63,6 +71,8 @@ impl Link {
             out: SendQueue::new(),
             sending: None,
             heard: false,
+            heard_at: None,
+            pinged: false,
             idle_at: None,
         }
     }
@@ -93,13 +103,26 @@ impl Link {
         let mut bytes = file_header(length).to_vec();
         bytes.extend(content.part(0, first).to_bytes());
         self.out.push(bytes);
-        let rest = content.part(first, length - first);
-        match rest.as_bulk() {
+        self.push_part(&content.part(first, length - first));
+        self.sending = Some((file, length));
+    }
+
+    /// A file of so many bytes begins; they follow in parts.
+    pub(crate) fn push_header(&mut self, length: u64) {
+        self.out.push(file_header(length).to_vec());
+    }
+
+    pub(crate) fn push_part(&mut self, part: &Content) {
+        match part.as_bulk() {
             Some(bulk) => self.out.push_bulk(bulk),
-            None if !rest.is_empty() => self.out.push(rest.to_bytes()),
+            None if !part.is_empty() => self.out.push(part.to_bytes()),
             None => {}
         }
-        self.sending = Some((file, length));
+    }
+
+    /// What has come of the file that is under way.
+    pub(crate) fn arrived(&self) -> Option<Content> {
+        self.receiving.as_ref().and_then(|receiving| receiving.incoming.contents().ok())
     }
 
     /// The next thing that came, or `None` until more arrives.
@@ -141,6 +164,11 @@ impl Link {
         let found = match step {
             Step::Incomplete { .. } => Decoded::More,
             Step::Json(json) => match Message::parse(json) {
+                Ok(parsed) if is(&parsed.message, PING) => {
+                    self.push_message(&beat(PONG));
+                    Decoded::Found(Found::Beat)
+                }
+                Ok(parsed) if is(&parsed.message, PONG) => Decoded::Nothing,
                 Ok(parsed) => Decoded::Found(Found::Message(Box::new(parsed))),
                 Err(error) if error.scope() == Scope::Message => {
                     Decoded::Found(Found::Malformed(error.to_string()))
@@ -186,9 +214,37 @@ impl Link {
 
     /// Something moved: the idle limit begins anew.
     fn moved(&mut self, net: &HostCtx<'_>) {
+        self.heard_at = Some(net.now());
+        self.pinged = false;
         if self.receiving.is_some() {
             self.idle_at = Some(net.now() + super::IDLE);
         }
+    }
+
+    // ---- the life signs of a WebSocket, which packages do not have
+
+    /// When [`Link::keep_alive`] has something to do; nothing is asked while a file goes out, whose own limit holds.
+    pub(crate) fn beat_at(&self) -> Option<Time> {
+        let silence = if self.pinged { PING_AFTER + PONG_WITHIN } else { PING_AFTER };
+        self.heard_at.filter(|_| self.idle_at.is_none()).map(|heard| heard + silence)
+    }
+
+    /// The connection stands now: silence counts from here.
+    pub(crate) const fn stands_since(&mut self, now: Time) {
+        self.heard_at = Some(now);
+    }
+
+    /// Asks whether the peer still lives; `false`: it was asked and did not answer.
+    pub(crate) fn keep_alive(&mut self, now: Time) -> bool {
+        if self.beat_at().is_none_or(|at| at > now) {
+            return true;
+        }
+        if self.pinged {
+            return false;
+        }
+        self.pinged = true;
+        self.push_message(&beat(PING));
+        true
     }
 
     fn ended(&self) -> Found {
@@ -223,6 +279,19 @@ enum Moved {
     Found(Found),
 }
 
+fn is(message: &Message, wanted: &str) -> bool {
+    matches!(message, Message::Unknown { kind } if kind == wanted)
+}
+
+fn beat(kind: &str) -> Vec<u8> {
+    format!("{{\"Type\":\"{kind}\"}}").into_bytes()
+}
+
+const PING: &str = "WORLDS_PING";
+const PONG: &str = "WORLDS_PONG";
+/// As the transport's limits are.
+const PING_AFTER: Duration = Duration::from_secs(30);
+const PONG_WITHIN: Duration = Duration::from_secs(60);
 /// Of a file, so many bytes go out with its header.
 const FIRST_WRITE: u64 = 16 * 1024 - HEADER_LEN as u64;
 const READ: usize = 16 * 1024;

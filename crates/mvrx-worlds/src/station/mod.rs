@@ -4,7 +4,7 @@
 //! depends on is told to the ledger on the way, from the wire and not from what the core makes of it.
 
 mod carry;
-mod link;
+pub(crate) mod link;
 mod sights;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -12,9 +12,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lan_sim::{Announcement, Conn, Event, HostCtx, HostId, Time};
+use lan_sim::{Announcement, Bulk, Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::{
-    Command, Config, ConnId, Core, Ending, Input, PlaceId, Presence, RequestId, Requested, Sighting, Source,
+    Command, Config, ConnId, Core, Ending, Input, PlaceId, Presence, RequestId, Requested, SessionConfig,
+    Sighting, Source,
 };
 use mvrx_message::{Commit, FileUuid, GroupName, Message, MvrVersion, StationUuid};
 
@@ -38,16 +39,18 @@ pub(crate) struct Setup {
     pub(crate) limits: mvrx_core::Limits,
     /// How long discovery believes in it without a word.
     pub(crate) ttl: Duration,
+    /// Where the host of its session is; `None`: TCP mode.
+    pub(crate) session: Option<SocketAddr>,
     pub(crate) ledger: Shared,
 }
 
 /// A connection whose last bytes go out.
 #[derive(Debug)]
-struct Closing {
-    queue: lan_sim::SendQueue,
-    until: Time,
+pub(crate) struct Closing {
+    pub(crate) queue: lan_sim::SendQueue,
+    pub(crate) until: Time,
     /// The file among them.
-    sending: Option<(ConnId, u64)>,
+    pub(crate) sending: Option<(ConnId, u64)>,
 }
 
 /// A station of ours.
@@ -60,6 +63,8 @@ pub struct Station {
     announced: Option<String>,
     links: BTreeMap<ConnId, Link>,
     by_conn: HashMap<Conn, ConnId>,
+    /// Those that lead to the session's host, or are to.
+    to_host: BTreeMap<ConnId, SocketAddr>,
     /// Links with a file on its way: those whose silence is timed.
     transfers: BTreeSet<ConnId>,
     /// The core has forgotten these; what waits goes out, then they are closed.
@@ -82,12 +87,15 @@ impl Station {
         let me = shelf.identity(fresh);
         let moved = if setup.moves_port { u16::try_from(net.boot() % 100).unwrap_or(0) } else { 0 };
         let port = net.listen(PORT + moved).or_else(|_| net.listen(0)).unwrap_or(0);
-        net.browse();
+        if setup.session.is_none() {
+            net.browse();
+        }
         let addresses: Vec<SocketAddr> =
             net.addresses().into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         setup.ledger.borrow_mut().starts(net.host(), me, &addresses);
         let mut config = Config::new(me, &setup.name, "mvrx worlds", setup.group.clone());
         config.limits = setup.limits.clone();
+        config.session = setup.session.map(|at| SessionConfig::new(&format!("ws://{at}"), net.random()));
         let mut station = Self {
             core: Core::new(config),
             setup,
@@ -96,6 +104,7 @@ impl Station {
             announced: None,
             links: BTreeMap::new(),
             by_conn: HashMap::new(),
+            to_host: BTreeMap::new(),
             transfers: BTreeSet::new(),
             closing: BTreeMap::new(),
             sights: Sights::default(),
@@ -243,24 +252,7 @@ impl Station {
     ) {
         let file = FileUuid::from_random_bytes(random_bytes(net));
         let content = link::made(net.random() | 1, length);
-        let for_stations: Vec<StationUuid> = match audience {
-            Audience::All => Vec::new(),
-            Audience::Some(bits) => {
-                let wanted = (0_u32..).zip(hosts).filter(|(n, _)| bits >> (n % 64) & 1 == 1);
-                wanted.map(|(_, station)| *station).take(32).collect()
-            }
-        };
-        let commit = Commit {
-            file,
-            station: Some(self.id()),
-            version: MvrVersion { major: 1, minor: 6 },
-            file_size: length,
-            for_stations,
-            comment: "a made-up show".to_owned(),
-            file_name: "show.mvr".to_owned(),
-            blake3: hashed.then(|| lan_sim::Content::from(content).digest()),
-            author: None,
-        };
+        let commit = draft(file, self.id(), content, audience.among(hosts), hashed);
         self.next_request += 1;
         // The ledger first: should the disk fail half way, the file may still be found at the next start.
         self.setup.ledger.borrow_mut().committed(&commit, self.id(), content);
@@ -275,6 +267,7 @@ impl Station {
     pub(crate) fn handle(&mut self, event: Event, net: &mut HostCtx<'_>) {
         match event {
             Event::Wake => {
+                self.keep_alive(net);
                 self.end_idle(net);
                 while let Some(due) = self.sights.due(net.now()) {
                     match due {
@@ -286,13 +279,25 @@ impl Station {
             }
             Event::Connected { conn } => {
                 if let Some(id) = self.by_conn.get(&conn).copied() {
-                    self.step(Input::Dialed { conn: id }, net);
+                    if let Some(link) = self.links.get_mut(&id) {
+                        link.stands_since(net.now());
+                    }
+                    let input = match self.to_host.get(&id).copied() {
+                        Some(address) => Input::HostReached { conn: id, address },
+                        None => Input::Dialed { conn: id },
+                    };
+                    self.step(input, net);
                 }
             }
             Event::DialFailed { conn, .. } => {
                 if let Some(id) = self.by_conn.remove(&conn) {
                     self.links.remove(&id);
-                    self.step(Input::DialFailed { conn: id }, net);
+                    let what = "no connection".to_owned();
+                    let input = match self.to_host.remove(&id) {
+                        Some(_) => Input::HostUnreachable { conn: id, what },
+                        None => Input::DialFailed { conn: id },
+                    };
+                    self.step(input, net);
                 }
             }
             Event::Accepted { conn, peer, .. } => {
@@ -334,7 +339,8 @@ impl Station {
     pub(crate) fn deadline(&self) -> Option<Time> {
         let idle = self.transferring().filter_map(|(_, link)| link.idle_at).min();
         let closing = self.closing.values().map(|closing| closing.until).min();
-        [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline()]
+        let beat = self.to_host.keys().filter_map(|id| self.links.get(id)?.beat_at()).min();
+        [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline(), beat]
             .into_iter()
             .flatten()
             .min()
@@ -380,6 +386,7 @@ impl Station {
                     self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
                 }
             }
+            Found::Beat => self.flush(id, net),
             Found::Malformed(what) => self.step(Input::Malformed { conn: id, what }, net),
             Found::FileBegins(length) => self.step(Input::FileBegins { conn: id, length }, net),
             Found::FileArrived(receiving) => {
@@ -438,8 +445,14 @@ impl Station {
         if transfers || sends {
             return self.file_failed(id, "the connection broke".to_owned(), false, net);
         }
+        let is_host = self.to_host.contains_key(&id);
         self.let_go(id, net);
-        self.step(Input::Closed { conn: id, ending }, net);
+        let input = if is_host {
+            Input::HostLost { conn: id, what: "the connection ended".to_owned() }
+        } else {
+            Input::Closed { conn: id, ending }
+        };
+        self.step(input, net);
     }
 
     fn file_failed(&mut self, id: ConnId, what: String, local: bool, net: &mut HostCtx<'_>) {
@@ -456,6 +469,19 @@ impl Station {
             return;
         }
         self.step(Input::FileFailed { conn: id, what, local }, net);
+    }
+
+    fn keep_alive(&mut self, net: &mut HostCtx<'_>) {
+        let now = net.now();
+        let due = |id: &&ConnId| self.links.get(id).and_then(Link::beat_at).is_some_and(|at| at <= now);
+        let due: Vec<ConnId> = self.to_host.keys().filter(due).copied().collect();
+        for id in due {
+            if self.links.get_mut(&id).is_some_and(|link| link.keep_alive(now)) {
+                self.flush(id, net);
+            } else {
+                self.ended(id, Ending::Broken, net);
+            }
+        }
     }
 
     fn end_idle(&mut self, net: &mut HostCtx<'_>) {
@@ -482,12 +508,33 @@ impl Station {
     }
 }
 
+/// A commit as a station makes it.
+pub(crate) fn draft(
+    file: FileUuid,
+    author: StationUuid,
+    content: Bulk,
+    for_stations: Vec<StationUuid>,
+    hashed: bool,
+) -> Commit {
+    Commit {
+        file,
+        station: Some(author),
+        version: MvrVersion { major: 1, minor: 6 },
+        file_size: content.length,
+        for_stations,
+        comment: "a made-up show".to_owned(),
+        file_name: "show.mvr".to_owned(),
+        blake3: hashed.then(|| lan_sim::Content::from(content).digest()),
+        author: None,
+    }
+}
+
 /// The group that an instance name says: what stands behind the last dot or the `@`, or all of it.
 pub(crate) fn group_of(instance: &str) -> Option<&str> {
     instance.rsplit(['.', '@']).next().filter(|group| !group.is_empty())
 }
 
-fn nth_of<T: Copy>(items: &[T], nth: u32) -> Option<T> {
+pub(crate) fn nth_of<T: Copy>(items: &[T], nth: u32) -> Option<T> {
     let length = u32::try_from(items.len()).ok().filter(|length| *length > 0)?;
     items.get((nth % length) as usize).copied()
 }
@@ -508,4 +555,4 @@ pub(crate) fn is_present(station: &Station) -> bool {
 /// The port a station tries first.
 pub(crate) const PORT: u16 = 42_424;
 /// A transfer on which nothing moves is given up after this, as the transport does.
-const IDLE: Duration = Duration::from_secs(30);
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
