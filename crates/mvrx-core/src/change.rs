@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Commit, GroupName, Product, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Product, StationUuid};
 
 use crate::exchange::Purpose;
 use crate::history::History;
@@ -279,7 +279,8 @@ impl Core {
                 self.fail_all_fetches();
                 self.part_from(|side| matches!(side, Side::Ours | Side::Unknown));
                 self.config.group = to.clone();
-                self.history = history;
+                let left = std::mem::replace(&mut self.history, history);
+                self.left_files = left.views().map(|view| view.commit.file).collect();
                 self.all_are_ours();
                 if self.presence == Presence::Present {
                     self.advertise();
@@ -405,6 +406,16 @@ impl Core {
     /// The commits of the group that is being joined.
     pub(crate) fn next_history(&mut self) -> Option<&mut History> {
         self.change.as_mut().map(|change| &mut change.history)
+    }
+
+    /// A station that moves with us and does not see us in the new group yet lists what it has in the old one. Other products do not
+    /// keep their groups apart: what they list they offer.
+    pub(crate) fn lists_of_old_group(&self, station: StationUuid, file: FileUuid) -> bool {
+        let Some(peer) = self.peers.get(&station).filter(|peer| peer.product == Product::Mvrx) else {
+            return false;
+        };
+        self.left_files.contains(&file) && self.history.entry(file).is_none()
+            || peer.side == Side::Next && self.history.entry(file).is_some()
     }
 
     /// Both groups' commits.

@@ -216,7 +216,9 @@ impl Core {
     pub(crate) fn note_commits(&mut self, from: StationUuid, commits: &[Commit], source: CommitSource) {
         for commit in commits {
             let ours = commit.station == Some(self.config.station);
-            if !is_for(commit, Some(self.config.station))
+            let of_old_group = self.lists_of_old_group(from, commit.file);
+            if of_old_group
+                || !is_for(commit, Some(self.config.station))
                 || (ours && self.history_of(Some(from)).is_none_or(|h| h.entry(commit.file).is_none()))
             {
                 continue;

@@ -1,6 +1,6 @@
 //! The core itself: its state, and the one door through which everything comes in.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
@@ -30,6 +30,8 @@ pub struct Core {
     pub(crate) inbound: BTreeMap<ConnId, Inbound>,
     pub(crate) fetches: BTreeMap<RequestId, Fetch>,
     pub(crate) history: History,
+    /// What the group had that was left last.
+    pub(crate) left_files: BTreeSet<FileUuid>,
     pub(crate) change: Option<Change>,
     /// Stations of a group that we left, to be told so.
     pub(crate) former: BTreeMap<StationUuid, Former>,
@@ -74,6 +76,7 @@ impl Core {
             inbound: BTreeMap::new(),
             fetches: BTreeMap::new(),
             history: History::default(),
+            left_files: BTreeSet::new(),
             change: None,
             former: BTreeMap::new(),
             ready: VecDeque::new(),

@@ -140,6 +140,23 @@ fn one_that_is_shown_in_the_new_group_only_after_we_asked_is_joined_before_the_o
     assert_eq!((members(&desk), farewells(&mut desk)), (vec![station(3)], vec![1]));
 }
 
+// proves: STA-17
+#[test]
+fn what_one_that_moves_with_us_still_lists_of_the_old_group_is_not_taken_for_the_new_ones() {
+    for (provider, taken) in [("mvrx", vec![file(8)]), ("MVRApplication", vec![file(7), file(8)])] {
+        let mut desk = Desk::new();
+        desk.join_with(1, provider, vec![commit(7, 1)]);
+        desk.out.clear();
+        asked(&mut desk, &[1], vec![]);
+        announced(&mut desk);
+        let (conn, _, _) = desk.connect();
+        desk.receive(conn, join_ret_from(1, provider, ok(), vec![commit(7, 1), commit(8, 1)]));
+        assert!(changed(&desk));
+        let known: Vec<_> = desk.core.commits().map(|view| view.commit.file).collect();
+        assert_eq!(known, taken, "{provider}: other products do not keep their groups apart");
+    }
+}
+
 #[test]
 fn looking_around_takes_no_longer_than_the_whole_change_may() {
     let mut desk = Desk::with(|config| config.timers.look_around = Duration::from_secs(60));

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use mvrx_core::{Command, Event, Input, PlaceId, Sighting};
 use mvrx_discovery::Advertisement;
-use mvrx_message::{GroupName, GroupNameError};
+use mvrx_message::{Commit, GroupName, GroupNameError};
 use mvrx_store::{ListError, StoredCommit};
 use tokio::sync::oneshot;
 
+use crate::commit::{CommitError, Copied};
 use crate::driver::{Done, Driver};
+
+/// Who waits for the end of a commit.
+pub(crate) type Listing = oneshot::Sender<Result<Commit, CommitError>>;
 
 /// Who waits for the end of a change of group.
 pub(crate) type Told = oneshot::Sender<Result<(), ChangeGroupError>>;
@@ -53,6 +57,8 @@ pub enum ChangeGroupError {
 pub(crate) struct Changing {
     pub(crate) to: GroupName,
     told: Told,
+    /// What is committed meanwhile: only its end tells to which group it belongs.
+    commits: Vec<(Copied, Listing)>,
 }
 
 impl Driver {
@@ -63,7 +69,7 @@ impl Driver {
             let _ = told.send(Err(ChangeGroupError::AnotherChange));
             return;
         }
-        self.changing = Some(Changing { to, told });
+        self.changing = Some(Changing { to, told, commits: Vec::new() });
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
         tokio::spawn(async move {
             let listed = tokio::task::spawn_blocking(move || store.commits()).await;
@@ -89,6 +95,17 @@ impl Driver {
         if let Some(changing) = self.changing.take() {
             // Who asked may have stopped waiting.
             let _ = changing.told.send(result);
+            for (copied, told) in changing.commits {
+                self.list(copied, told);
+            }
+        }
+    }
+
+    /// A file of ours lies in the store: it is listed now, or when it is known in which group we stay.
+    pub(crate) fn copied(&mut self, copied: Copied, told: Listing) {
+        match &mut self.changing {
+            Some(changing) => changing.commits.push((copied, told)),
+            None => self.list(copied, told),
         }
     }
 
@@ -105,11 +122,6 @@ impl Driver {
             }
             _ => {}
         }
-    }
-
-    /// The group that a file committed now belongs to.
-    pub(crate) fn group_of_commits(&self) -> String {
-        self.core.changing_to().map_or_else(|| self.group.clone(), |to| to.as_str().to_owned())
     }
 
     pub(crate) fn advertise_also(&mut self, station_name: String, group: GroupName) {

@@ -24,6 +24,28 @@ pub enum CommitError {
     Stopped,
 }
 
+/// A file that lies in the store and is not listed yet, and what is to be said of it.
+#[derive(Debug)]
+pub(crate) struct Copied {
+    pending: Box<dyn Pending>,
+    commit: Commit,
+}
+
+pub(crate) async fn copy(
+    store: Arc<dyn Store>,
+    draft: CommitDraft,
+    station: StationUuid,
+) -> Result<Copied, CommitError> {
+    tokio::task::spawn_blocking(move || copy_now(store.as_ref(), draft, station))
+        .await
+        .unwrap_or(Err(CommitError::Stopped))
+}
+
+pub(crate) async fn list(copied: Copied, group: String) -> Result<Commit, CommitError> {
+    let Copied { pending, commit } = copied;
+    publish(pending, commit.clone(), group).await.map(|_| commit)
+}
+
 pub(crate) async fn import(
     store: Arc<dyn Store>,
     draft: CommitDraft,
@@ -41,6 +63,12 @@ fn import_now(
     station: StationUuid,
     group: &str,
 ) -> Result<Commit, CommitError> {
+    let Copied { pending, commit } = copy_now(store, draft, station)?;
+    pending.publish(&commit, group)?;
+    Ok(commit)
+}
+
+fn copy_now(store: &dyn Store, draft: CommitDraft, station: StationUuid) -> Result<Copied, CommitError> {
     let pending = store.import(&draft.path, &|_| {}, &never())?;
     let own_name = draft.path.file_name().map(|name| name.to_string_lossy().into_owned());
     let version = draft
@@ -58,8 +86,7 @@ fn import_now(
         blake3: Some(pending.hash()),
         author: None,
     };
-    pending.publish(&commit, group)?;
-    Ok(commit)
+    Ok(Copied { pending, commit })
 }
 
 pub(crate) async fn export(

@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::change::{self, Changing, Shown};
-use crate::commit::{self, CommitError};
+use crate::commit::{self, CommitError, Copied};
 use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
 use crate::handle::{CommitInfo, StationInfo};
@@ -52,6 +52,7 @@ pub(crate) enum Done {
     DialFailed(ConnId),
     HostReached(ConnId, Connection),
     HostUnreachable(ConnId, String),
+    Copied(Result<Copied, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Exported(ConnId, Option<Commit>),
     Kept(RequestId, Result<(), String>),
@@ -221,6 +222,8 @@ impl Driver {
                     self.step(Input::DialFailed { conn });
                 }
             }
+            Done::Copied(Ok(copied), told) => self.copied(copied, told),
+            Done::Copied(Err(error), told) => drop(told.send(Err(error))),
             Done::Imported(result, told) => {
                 if let Ok(commit) = &result {
                     self.seen.insert(commit.file, SystemTime::now());
@@ -427,9 +430,18 @@ impl Driver {
 
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
-        let (station, group) = (self.core.config().station, self.group_of_commits());
+        let station = self.core.config().station;
         tokio::spawn(async move {
-            let result = commit::import(store, draft, station, group).await;
+            let result = commit::copy(store, draft, station).await;
+            let _ = done.send(Done::Copied(result, told)).await;
+        });
+    }
+
+    /// Lists a file of ours in the group where we are.
+    pub(crate) fn list(&mut self, copied: Copied, told: oneshot::Sender<Result<Commit, CommitError>>) {
+        let (done, group) = (self.done.clone(), self.group.clone());
+        tokio::spawn(async move {
+            let result = commit::list(copied, group).await;
             let _ = done.send(Done::Imported(result, told)).await;
         });
     }

@@ -125,6 +125,8 @@ impl Station {
     /// Copies a file into the store and announces it. Returns when it is safely stored and being announced; who took it, events tell.
     /// Dropping the future does not undo it.
     ///
+    /// While the group is changed it waits for the end of the change, and is a commit of the group in which we are then.
+    ///
     /// # Errors
     /// When the file cannot be copied, or the station has stopped; then nothing is announced.
     pub async fn commit(&self, draft: CommitDraft) -> Result<Commit, CommitError> {

@@ -12,9 +12,9 @@ use mvrx_discovery::{
     Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, LanDiscovery, MdnsOptions,
     MemoryBus, MemoryDiscovery, SightingKey,
 };
-use mvrx_message::FileUuid;
+use mvrx_message::{FileUuid, GroupName, StationUuid};
 use mvrx_station::{ChangeGroupError, CommitDraft, Event, Events, Heard, Source, Station, Timers};
-use mvrx_store::FsStore;
+use mvrx_store::{FsStore, Store};
 use socket2::SockRef;
 use support::{HERE, LIMIT, loopback, until};
 
@@ -153,6 +153,37 @@ async fn a_group_with_nobody_in_it_is_begun_and_a_name_that_cannot_be_one_is_ref
     assert!(read_as_another.is_err(), "{read_as_another:?}");
     two.stop().await;
     assert!(matches!(two.change_group("Other").await, Err(ChangeGroupError::Stopped)));
+}
+
+/// In which group a file lies in the store of a station that has stopped.
+fn kept_in(folder: &Path, file: FileUuid) -> String {
+    FsStore::open(folder).unwrap().commit(file).unwrap().expect("it is kept").group
+}
+
+// proves: STA-17
+#[tokio::test]
+async fn what_is_committed_meanwhile_is_of_the_group_in_which_the_station_is_then() {
+    let bus = MemoryBus::new();
+    let folder = tempfile::tempdir().unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut there = bus.attach(HERE);
+    let somebody = StationUuid::from_random_bytes([7; 16]);
+    let group = GroupName::create("Stage").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    there.advertise(&Advertisement::new(group, somebody, "Silent", port)).unwrap();
+    for (group, joins) in [("Stage", false), ("Empty", true)] {
+        let data = folder.path().join(format!("data for {group}"));
+        let timers = Timers { change: std::time::Duration::from_secs(2), ..Timers::default() };
+        let builder = Station::builder("One").listen(loopback()).discovery(bus.attach(HERE)).timers(timers);
+        let (one, told) = builder.store(FsStore::open(&data).unwrap()).spawn().await.unwrap();
+        let name = format!("{group}.mvr");
+        let (changed, file) = tokio::join!(one.change_group(group), commit(&one, folder.path(), &name));
+        assert_eq!(changed.is_ok(), joins, "{changed:?}");
+        assert_eq!(commits(&one).await, [file]);
+        one.stop().await;
+        drop((one, told));
+        assert_eq!(kept_in(&data, file), if joins { group } else { "Default" });
+    }
 }
 
 /// A network on which one group is enough.
