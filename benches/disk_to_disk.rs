@@ -78,6 +78,7 @@ fn floor(source: &Path, target: &Path, sync: bool) -> Duration {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let mut from = File::open(source).unwrap();
+    settle(target.parent().unwrap(), from.metadata().unwrap().len());
     let begun = Instant::now();
     let sending = std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
@@ -109,6 +110,21 @@ fn floor(source: &Path, target: &Path, sync: bool) -> Duration {
     took
 }
 
+/// The same start for both: what was written before reaches the disk, and the pages that the new file will get have been used a moment ago
+/// (a virtual machine's page that its host has to find first takes several times as long to write as the whole rest of the way).
+fn settle(folder: &Path, length: u64) {
+    let path = folder.join("scratch");
+    let mut scratch = File::create(&path).unwrap();
+    let block = vec![1; 1 << 20];
+    for _ in 0..length.div_ceil(1 << 20) {
+        scratch.write_all(&block).unwrap();
+    }
+    drop(scratch);
+    // Files of before, too: their writing back would go on beside what is measured.
+    assert!(std::process::Command::new("sync").status().is_ok_and(|status| status.success()));
+    std::fs::remove_file(path).unwrap();
+}
+
 /// The request alone: connect, REQUEST, the bytes, their hash, the file published in the store.
 async fn ours(source: &Path, folder: &Path, sync: bool) -> Duration {
     let (desk, _events) = start("desk", folder, None, sync).await;
@@ -116,6 +132,7 @@ async fn ours(source: &Path, folder: &Path, sync: bool) -> Duration {
     let commit = desk.commit(draft).await.unwrap();
     let (visualizer, mut events) = start("visualizer", folder, Some(desk.address()), sync).await;
     until_seen(&mut events).await;
+    settle(folder, source.metadata().unwrap().len());
     let begun = Instant::now();
     visualizer.request(commit.file, Source::Any).await.unwrap().await.unwrap();
     let took = begun.elapsed();

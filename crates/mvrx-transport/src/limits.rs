@@ -51,8 +51,9 @@ pub struct Limits {
     /// Default 10 s.
     pub close_within: Duration,
 
-    /// The buffer of one transfer, the only memory it takes; at least 16 KiB are used, for receiving at most 256 KiB.
-    /// Default 1 MiB.
+    /// The buffer of one transfer, the only memory it takes, and in WebSocket Mode the frames of a file; at least 16 KiB are used.
+    /// Default 256 KiB: what was just read lies in the processor's cache still when it is written. Pieces of 1 MiB cost a fifth more
+    /// processor time.
     pub file_buffer: usize,
     /// Accepted connections that are open at a time. Default 256.
     pub connections: usize,
@@ -82,7 +83,7 @@ impl Default for Limits {
             ping_after: Some(Duration::from_secs(30)),
             pong_within: Duration::from_secs(60),
             close_within: Duration::from_secs(10),
-            file_buffer: 1 << 20,
+            file_buffer: 256 << 10,
             connections: 256,
             connections_per_ip: 32,
         }

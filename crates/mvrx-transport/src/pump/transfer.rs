@@ -36,7 +36,7 @@ impl Transfer {
         progress: Progress,
         limits: &Limits,
     ) -> Self {
-        let buffer = vec![0; limits.buffer_for(length).min(PIECE)];
+        let buffer = vec![0; limits.buffer_for(length)];
         let pace = Pace::new(limits, Instant::now());
         Self { sink, buffer, filled: 0, end: 0, taken: 0, progress, pace }
     }
@@ -148,7 +148,3 @@ impl Transfer {
         self.sink.finish().map_err(|error| ReceiveError::SinkFailed { received, error })
     }
 }
-
-/// The sink gets pieces of this size at most: what was just received is still in the processor's cache when the sink
-/// looks at it.
-const PIECE: usize = 256 << 10;

@@ -351,7 +351,7 @@ async fn header_and_what_follows_are_one_write() {
     assert_eq!(taken(), [28 + json]);
 
     for (length, writes) in
-        [(0, vec![28]), (5, vec![33]), (2_500_000, vec![28 + MIB, MIB, 2_500_000 - 2 * MIB])]
+        [(0, vec![28]), (5, vec![33]), (600_000, vec![28 + PIECE, PIECE, 600_000 - 2 * PIECE])]
     {
         let source = Zeros { length, stops_at: u64::MAX };
         connection.writer.send_file(Box::new(source), Progress::new()).await.unwrap();
@@ -359,7 +359,8 @@ async fn header_and_what_follows_are_one_write() {
     }
 }
 
-const MIB: usize = 1 << 20;
+/// As large as [`Limits::file_buffer`] without a setting.
+const PIECE: usize = 256 << 10;
 
 /// A source of nothing but zeros, which stops growing somewhere.
 #[derive(Debug)]
