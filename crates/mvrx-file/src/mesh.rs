@@ -3,9 +3,13 @@
 //! One box, or, for a long bent thing such as a piece of a truss circle, a row of boxes that follow it.
 //! 3DS (chunks of vertices, 1 unit is 1 mm) and glTF 2.0 as `.glb` or `.gltf` (the bounds that its accessors declare, 1 unit is 1 m,
 //! y up) are known; MVR table 40. It deliberately knows no triangles, textures or animations. Whatever it cannot read has
-//! no box. Limits: [`crate::Limits::member_bytes`] for the file, 16,384 nodes of a glTF.
+//! no box. Limits: [`crate::Limits::member_bytes`] for the file, 16,384 nodes and a million values of a glTF.
 
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::scene::Matrix;
 
@@ -58,13 +62,18 @@ pub(crate) struct Extent {
 }
 
 /// The extent of the mesh in this file.
-pub(crate) fn extent(name: &str, content: &[u8]) -> Option<Extent> {
+///
+/// Cutting bent shapes into slices takes their edges off `edges_left`; where those run out, one box has to do.
+pub(crate) fn extent(name: &str, content: &[u8], edges_left: &mut usize) -> Option<Extent> {
     let ending = name.rsplit_once('.').map_or("3ds", |(_, ending)| ending).to_ascii_lowercase();
     match ending.as_str() {
         "3ds" => {
             let mesh = Mesh3ds::read(content);
-            let whole = Bounds::around(mesh.vertices.iter().copied())?;
-            Some(Extent { whole, slices: slices(&whole, &mesh) })
+            let whole = mesh.whole?;
+            let rest = edges_left.checked_sub(mesh.edges.len()).filter(|_| mesh.is_complete());
+            let slices = rest.map_or_else(Vec::new, |_| slices(&whole, &mesh));
+            *edges_left = rest.unwrap_or(*edges_left);
+            Some(Extent { whole, slices })
         }
         "glb" => gltf_bounds(json_of_glb(content)?).map(Extent::one_box),
         "gltf" => gltf_bounds(content).map(Extent::one_box),
@@ -78,9 +87,11 @@ impl Extent {
     }
 }
 
-/// Vertices of a 3DS file, and the edges of its faces as indices of them.
+/// Vertices of a 3DS file, and the edges of its faces as indices of them: no more of either than are cut into slices.
 #[derive(Default)]
 struct Mesh3ds {
+    /// The box around all vertices, also those that are not kept.
+    whole: Option<Bounds>,
     vertices: Vec<[f64; 3]>,
     edges: Vec<[usize; 2]>,
 }
@@ -102,7 +113,13 @@ impl Mesh3ds {
                 }
                 VERTICES => {
                     first = mesh.vertices.len();
-                    mesh.vertices.extend(list.get(2..).unwrap_or_default().chunks_exact(12).map(vertex));
+                    for vertex in list.get(2..).unwrap_or_default().chunks_exact(12).map(vertex) {
+                        let corners = mesh.whole.map(|whole| [whole.min, whole.max]);
+                        mesh.whole = Bounds::around(corners.into_iter().flatten().chain([vertex]));
+                        if mesh.vertices.len() <= EDGES {
+                            mesh.vertices.push(vertex);
+                        }
+                    }
                     rest = after;
                 }
                 FACES => {
@@ -110,6 +127,9 @@ impl Mesh3ds {
                     let faces = list.get(2..).unwrap_or_default().chunks_exact(8).take(number(list.get(..2)));
                     for face in faces {
                         let [a, b, c] = [0, 2, 4].map(|at: usize| first + number(face.get(at..at + 2)));
+                        if mesh.edges.len() > EDGES {
+                            break;
+                        }
                         mesh.edges.extend([[a, b], [b, c], [c, a]]);
                     }
                     rest = after;
@@ -118,6 +138,11 @@ impl Mesh3ds {
             }
         }
         mesh
+    }
+
+    /// Whether all of it was kept.
+    fn is_complete(&self) -> bool {
+        self.edges.len() <= EDGES && self.vertices.len() <= EDGES
     }
 }
 
@@ -133,15 +158,15 @@ fn slices(whole: &Bounds, mesh: &Mesh3ds) -> Vec<Bounds> {
         2
     };
     let (start, step) = (pick(whole.min, axis), pick(sizes, axis) / SLICES as f64);
-    if step <= 0.0 || mesh.edges.len() > EDGES {
+    if step <= 0.0 {
         return Vec::new();
     }
-    let mut points: Vec<Vec<[f64; 3]>> = vec![Vec::new(); SLICES];
+    let mut slices: Vec<Option<Bounds>> = vec![None; SLICES];
     for [a, b] in &mesh.edges {
         let (Some(a), Some(b)) = (mesh.vertices.get(*a), mesh.vertices.get(*b)) else { continue };
         let (low, high) = if pick(*a, axis) <= pick(*b, axis) { (a, b) } else { (b, a) };
         let (from, to) = (pick(*low, axis), pick(*high, axis));
-        for (index, slice) in points.iter_mut().enumerate() {
+        for (index, slice) in slices.iter_mut().enumerate() {
             let (left, right) = (start + index as f64 * step, start + (index + 1) as f64 * step);
             if to < left || from > right {
                 continue;
@@ -152,11 +177,12 @@ fn slices(whole: &Bounds, mesh: &Mesh3ds) -> Vec<Bounds> {
                 for (slot, end) in point.iter_mut().zip(high) {
                     *slot += (end - *slot) * part;
                 }
-                slice.push(point);
+                let corners = slice.map(|slice| [slice.min, slice.max]);
+                *slice = Bounds::around(corners.into_iter().flatten().chain([point]));
             }
         }
     }
-    let slices: Vec<Bounds> = points.into_iter().filter_map(Bounds::around).collect();
+    let slices: Vec<Bounds> = slices.into_iter().flatten().collect();
     let area = |bounds: &Bounds| {
         let sizes = [0, 1, 2].map(|axis: usize| pick(bounds.max, axis) - pick(bounds.min, axis));
         sizes[0] * sizes[1] + sizes[1] * sizes[2] + sizes[0] * sizes[2]
@@ -193,14 +219,56 @@ fn json_of_glb(content: &[u8]) -> Option<&[u8]> {
 #[derive(Deserialize)]
 struct Gltf {
     scene: Option<usize>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     scenes: Vec<GltfScene>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     nodes: Vec<GltfNode>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     meshes: Vec<GltfMesh>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     accessors: Vec<GltfAccessor>,
+}
+
+// req: MVR-LIMIT-MESH
+/// A list of limited length: an empty node takes three bytes in a file and a hundred times as much in memory.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {NODES}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(one) = from.next_element()? {
+                if list.len() >= NODES {
+                    return Err(A::Error::invalid_length(list.len() + 1, &self));
+                }
+                list.push(one);
+            }
+            Ok(list)
+        }
+    }
+
+    from.deserialize_seq(Few(PhantomData))
+}
+
+/// Whether there are so few values in a JSON that all its lists together are small; texts, which may be buffers, do not count.
+fn has_few_values(json: &[u8]) -> bool {
+    let (mut commas, mut in_text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' if !in_text => commas += 1,
+            _ => {}
+        }
+    }
+    commas <= VALUES
 }
 
 #[derive(Deserialize)]
@@ -266,6 +334,9 @@ impl GltfNode {
 }
 
 fn gltf_bounds(json: &[u8]) -> Option<Bounds> {
+    if !has_few_values(json) {
+        return None;
+    }
     let gltf: Gltf = serde_json::from_slice(json).ok()?;
     let roots = gltf.scenes.get(gltf.scene.unwrap_or(0)).map(|scene| scene.nodes.clone());
     let roots = roots.unwrap_or_else(|| (0..gltf.nodes.len()).collect());
@@ -311,3 +382,5 @@ const SLICES: usize = 16;
 const EDGES: usize = 200_000;
 /// Nodes of one glTF that are looked at.
 const NODES: usize = 16_384;
+/// Values in the JSON of one glTF.
+const VALUES: usize = 1_000_000;

@@ -1,6 +1,6 @@
 //! Which DMX slots each device occupies: start addresses from the scene, footprints from the GDTFs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek};
 
 use crate::gdtf::{Gdtf, Mode};
@@ -16,6 +16,7 @@ pub(crate) struct Devices {
 
 #[derive(Debug)]
 pub(crate) enum Device {
+    /// With the modes that objects use.
     Read(Gdtf),
     Missing,
     Unreadable(String),
@@ -44,6 +45,11 @@ impl Devices {
     /// Reads only those that are wanted.
     pub(crate) fn read_some<R: Read + Seek>(file: &MvrFile<R>, wanted: impl Fn(&str) -> bool) -> Self {
         let mut types = HashMap::new();
+        // Only these modes are kept: a GDTF may have any number of them.
+        let mut modes: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for object in &file.scene().objects {
+            modes.entry(&object.gdtf_spec).or_default().insert(&object.gdtf_mode);
+        }
         let mut left = file.limits().gdtf_bytes;
         for object in &file.scene().objects {
             let spec = &object.gdtf_spec;
@@ -52,8 +58,13 @@ impl Devices {
             }
             let device = match file.device_member(spec) {
                 DeviceMember::Exact(place) | DeviceMember::EndingAdded(place) => {
-                    Gdtf::read_within(file.archive(), place, file.limits(), &mut left)
-                        .map_or_else(Device::Unreadable, Device::Read)
+                    let mut open = modes.remove(spec.as_str()).unwrap_or_default();
+                    let found = Gdtf::read_within(file.archive(), place, file.limits(), &mut left);
+                    found.map_or_else(Device::Unreadable, |mut gdtf| {
+                        gdtf.modes.retain(|mode| open.remove(mode.name.as_str()));
+                        gdtf.modes.shrink_to_fit();
+                        Device::Read(gdtf)
+                    })
                 }
                 DeviceMember::Missing => Device::Missing,
             };

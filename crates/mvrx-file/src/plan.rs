@@ -308,6 +308,8 @@ pub(crate) struct Meshes<'a, R> {
     symdefs: HashMap<Uuid, &'a [Geometry]>,
     known: HashMap<usize, Option<Extent>>,
     left: u64,
+    /// Edges of meshes that may still be cut into slices.
+    edges_left: usize,
     unread: usize,
 }
 
@@ -315,8 +317,14 @@ impl<'a, R: Read + Seek> Meshes<'a, R> {
     pub(crate) fn of(file: &'a MvrFile<R>) -> Self {
         let symdefs =
             file.scene().symdefs.iter().filter_map(|one| Some((one.named.uuid?, one.geometries.as_slice())));
-        let mut meshes =
-            Self { file, symdefs: symdefs.collect(), known: HashMap::new(), left: MESH_BYTES, unread: 0 };
+        let mut meshes = Self {
+            file,
+            symdefs: symdefs.collect(),
+            known: HashMap::new(),
+            left: MESH_BYTES,
+            edges_left: EDGES,
+            unread: 0,
+        };
         // What the plan is about gets its share before the scenery.
         for object in file.scene().objects.iter().filter(|object| object.kind != Kind::SceneObject) {
             meshes.boxes(&object.geometries, &Matrix::IDENTITY, object.kind);
@@ -336,7 +344,13 @@ impl<'a, R: Read + Seek> Meshes<'a, R> {
         }
         let mut open: Vec<(&Geometry, Matrix, usize)> =
             geometries.iter().rev().map(|piece| (piece, *world, 0)).collect();
+        let mut looked_at = 0;
         while let Some((piece, outer, depth)) = open.pop() {
+            // Symbols of symbols multiply, whether there is a mesh at their end or not.
+            looked_at += 1;
+            if looked_at > PIECES {
+                break;
+            }
             let place = piece.matrix.within(&outer);
             match &piece.source {
                 GeometrySource::File(name) => {
@@ -377,7 +391,7 @@ impl<'a, R: Read + Seek> Meshes<'a, R> {
         self.left = self.left.checked_sub(member.size)?;
         let content =
             self.file.archive().unpack(place, self.file.limits().member_bytes).ok()?.read_all().ok()?;
-        mesh::extent(&member.name, &content)
+        mesh::extent(&member.name, &content, &mut self.edges_left)
     }
 }
 
@@ -386,6 +400,10 @@ const MESH_BYTES: u64 = 512 * 1024 * 1024;
 /// Boxes of one thing.
 const BOXES: usize = 48;
 const SYMBOL_DEPTH: usize = 4;
+/// Edges of all meshes that are cut into slices together.
+const EDGES: usize = 4_000_000;
+/// Pieces of one object that are looked at for boxes.
+const PIECES: usize = 512;
 /// Lines of the list, and names in one of them.
 const LIST: usize = 40;
 const NAMES: usize = 40;

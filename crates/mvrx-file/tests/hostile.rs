@@ -31,6 +31,9 @@ fn every_hostile_file_gets_its_error_in_bounded_memory() {
     long_text_is_cut_and_the_rest_is_read();
     endless_attributes_are_refused();
     too_many_objects_are_refused();
+    nodes_of_a_gltf_are_not_all_kept();
+    modes_of_a_gdtf_are_not_all_kept();
+    symbols_that_multiply_are_given_up();
     #[cfg(target_os = "linux")]
     {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -38,6 +41,62 @@ fn every_hostile_file_gets_its_error_in_bounded_memory() {
         let peak: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         assert!(peak < PEAK_KIB, "peak memory was {peak} KiB, allowed are {PEAK_KIB}");
     }
+}
+
+// proves: MVR-LIMIT-MESH
+fn nodes_of_a_gltf_are_not_all_kept() {
+    let nodes = format!(r#"{{"nodes":[{}{{}}]}}"#, "{},".repeat(1_300_000));
+    let truss = r#"<Truss uuid="00000000-0000-4000-8000-000000000001" name="T"><FixtureID>1</FixtureID><Geometries><Geometry3D fileName="a.gltf"/></Geometries></Truss>"#;
+    let root = scene("", truss);
+    let file =
+        open(archive(&[("GeneralSceneDescription.xml", root.as_bytes()), ("a.gltf", nodes.as_bytes())]));
+    assert_eq!(mvrx_file::Plan::of(&file.unwrap()).meshes_unread, 1);
+}
+
+// proves: MVR-LIMIT-GDTF
+fn modes_of_a_gdtf_are_not_all_kept() {
+    let modes = "<DMXMode/>".repeat(100_000);
+    let description = format!(
+        r#"<GDTF><FixtureType Name="T"><DMXModes>{modes}<DMXMode Name="m"/></DMXModes></FixtureType></GDTF>"#
+    );
+    let gdtf = archive(&[("description.xml", description.as_bytes())]);
+    let names: Vec<String> = (0..60).map(|number| format!("{number}.gdtf")).collect();
+    let device = |(number, name): (u32, &String)| {
+        fixture(number + 1, &format!("<GDTFSpec>{name}</GDTFSpec><GDTFMode>m</GDTFMode>"))
+    };
+    let root = scene("", &(0..).zip(&names).map(device).collect::<String>());
+    let mut members = vec![("GeneralSceneDescription.xml", root.as_bytes())];
+    members.extend(names.iter().map(|name| (name.as_str(), gdtf.as_slice())));
+    let summary = mvrx_file::Summary::of(&open(archive(&members)).unwrap());
+    assert_eq!(summary.device_types.iter().filter(|device| device.footprint.is_some()).count(), 60);
+}
+
+// proves: MVR-LIMIT-MESH
+fn symbols_that_multiply_are_given_up() {
+    let uuid = |number: usize| format!("00000000-0000-4000-8000-{number:012x}");
+    let symbol =
+        |to: usize| format!(r#"<Symbol uuid="{}" symdef="{}"/>"#, uuid(0xa000 + to), uuid(0xb000 + to));
+    let symdefs: String = (0..5)
+        .map(|level| {
+            let inside = if level < 4 { symbol(level + 1).repeat(48) } else { String::new() };
+            format!(
+                r#"<Symdef uuid="{}" name="S"><ChildList>{inside}</ChildList></Symdef>"#,
+                uuid(0xb000 + level)
+            )
+        })
+        .collect();
+    let object = |number: usize| {
+        format!(
+            r#"<SceneObject uuid="{}" name="O"><Geometries>{}</Geometries></SceneObject>"#,
+            uuid(number),
+            symbol(0)
+        )
+    };
+    let file = open(mvr(&scene(&symdefs, &(1..200).map(object).collect::<String>()))).unwrap();
+    let begun = std::time::Instant::now();
+    assert!(mvrx_file::Summary::of(&file).extents.is_some());
+    // Unbounded it takes hours.
+    assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
 }
 
 fn root_member(data: &[u8], options: &MemberOptions) -> Vec<u8> {

@@ -22,7 +22,7 @@ pub(super) fn check<R: Read + Seek>(file: &MvrFile<R>, findings: &mut Findings) 
     let unknown = runs.iter().filter(|run| !run.known).count();
     if unknown > 0 {
         let detail = format!(
-            "the footprint behind {unknown} start {} is not known, so only where it starts was compared",
+            "the footprint behind {unknown} start {} is not known, so only the start itself was compared",
             if unknown == 1 { "address" } else { "addresses" }
         );
         findings.add(Rule::FootprintUnknown, detail);

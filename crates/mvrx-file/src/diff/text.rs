@@ -229,7 +229,8 @@ impl fmt::Display for Change {
                 write!(f, "network {} {} → {}", Clean(interface), show(from), show(to))
             }
             Self::Scaled { from: [a, b, c], to: [x, y, z] } => {
-                write!(f, "scaled {a:.3} × {b:.3} × {c:.3} → {x:.3} × {y:.3} × {z:.3}")
+                let show = |sizes: [f64; 3]| sizes.map(size).join(" × ");
+                write!(f, "scaled {} → {}", show([*a, *b, *c]), show([*x, *y, *z]))
             }
             Self::Readdressed { breaks } => write_breaks(f, breaks),
             Self::Value { aspect, from, to } => {
@@ -251,6 +252,11 @@ fn slots(footprint: Option<&[BreakFootprint]>) -> String {
             parts.join(" + ") + " slots"
         }
     }
+}
+
+/// A factor; of an absurd one only its magnitude.
+fn size(factor: f64) -> String {
+    if factor < FAR { format!("{factor:.3}") } else { format!("{factor:.1e}") }
 }
 
 fn short(uuid: uuid::Uuid) -> String {

@@ -14,6 +14,10 @@ fn mesh_3ds(vertices: &[[f32; 3]], faces: &[[u16; 3]]) -> Vec<u8> {
     chunk(0x4D4D, &[chunk(0x0002, &[3, 0, 0, 0]), chunk(0x3D3D, &object)].concat())
 }
 
+fn extent(name: &str, content: &[u8]) -> Option<Extent> {
+    super::extent(name, content, &mut EDGES.clone())
+}
+
 #[test]
 fn box_of_a_3ds_is_around_its_vertices() {
     let content = mesh_3ds(&[[1.0, 2.0, 3.0], [-1.0, 5.0, 0.5], [0.0, 0.0, 9.0]], &[[0, 1, 2]]);
@@ -77,4 +81,29 @@ fn meshes_that_contain_themselves_or_are_damaged_have_no_box() {
     for length in 0..glb.len() {
         let _ = extent("a.glb", &glb[..length]);
     }
+}
+
+#[test]
+fn a_mesh_is_not_cut_into_slices_when_no_edges_are_left_for_it() {
+    let mut left = 100;
+    let bent = ribbon(|t| [10_000.0 * t, 8_000.0 * t * t]);
+    let whole = super::extent("a.3ds", &bent, &mut left).unwrap();
+    assert_eq!((whole.slices.len(), left), (0, 100));
+}
+
+// proves: MVR-LIMIT-MESH
+#[test]
+fn lists_of_a_gltf_are_limited_and_texts_in_it_are_not() {
+    let list = |name: &str, item: &str, count: usize| {
+        format!(
+            r#"{{"accessors":[{{"min":[0,0,0],"max":[1,2,3]}}],"meshes":[{{"primitives":[{{"attributes":{{"POSITION":0}}}}]}}],"{name}":[{}{{"mesh":0}}]}}"#,
+            item.repeat(count)
+        )
+    };
+    assert!(extent("a.gltf", list("nodes", "{},", NODES - 1).as_bytes()).is_some());
+    assert_eq!(extent("a.gltf", list("nodes", "{},", NODES).as_bytes()), None);
+    let children = list("nodes", &format!(r#"{{"children":[{}0]}},"#, "0,".repeat(VALUES / 10)), 11);
+    assert_eq!(extent("a.gltf", children.as_bytes()), None);
+    let text = format!(r#"{{"buffers":["{},\\","\"{}"],"#, ",".repeat(VALUES), ",".repeat(VALUES));
+    assert!(extent("a.gltf", list("nodes", "", 0).replacen('{', &text, 1).as_bytes()).is_some());
 }
