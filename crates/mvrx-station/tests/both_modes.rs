@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crew::{Mode, commit, content, read, until, until_joined, until_seen};
-use mvrx_message::FileUuid;
+use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{CommitDraft, Event, Membership, RequestFailure, Source};
+use mvrx_store::FsStore;
 
 /// Runs one test in each mode.
 macro_rules! in_both_modes {
@@ -39,6 +40,8 @@ in_both_modes! {
     the_newest_is_fetched_by_that_word
     whoever_left_and_joins_again_hears_again
     many_files_at_once_arrive_whole
+    a_cancelled_request_ends_and_the_next_one_is_served
+    a_station_that_starts_again_still_shares_its_files
 }
 
 async fn a_committed_file_is_seen_fetched_and_whole(mode: Mode) {
@@ -116,7 +119,7 @@ async fn a_file_nobody_has_and_a_station_nobody_is_are_told_as_such(mode: Mode) 
         matches!(failure, RequestFailure::NobodyHasIt | RequestFailure::EveryoneFailed { .. }),
         "{failure:?}"
     );
-    let nobody = mvrx_message::StationUuid::from_random_bytes([2; 16]);
+    let nobody = StationUuid::from_random_bytes([2; 16]);
     let failure = plan.request(nothing, Source::Station(nobody)).await.unwrap().await.unwrap_err();
     assert_eq!(failure, RequestFailure::StationNotJoined { station: nobody });
     let given = plan.request(nothing, Source::Station(desk.uuid())).await.unwrap().await;
@@ -221,6 +224,54 @@ async fn many_files_at_once_arrive_whole(mode: Mode) {
         whole.fetch_add(1, Ordering::Relaxed);
     }
     assert_eq!(whole.load(Ordering::Relaxed), made.len());
+    plan.stop().await;
+    desk.stop().await;
+    mode.end().await;
+}
+
+async fn a_cancelled_request_ends_and_the_next_one_is_served(mode: Mode) {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _at_desk) = mode.start("desk", folder.path()).await;
+    let large = commit(&desk, folder.path(), 1, 80_000_000).await;
+    let small = commit(&desk, folder.path(), 2, 80_000).await;
+    let (plan, mut events) = mode.start("plan", folder.path()).await;
+    until_seen(&mut events, large.file).await;
+    until_seen(&mut events, small.file).await;
+    let transfer = plan.request(large.file, Source::Any).await.unwrap();
+    transfer.cancel().await;
+    assert_eq!(transfer.await.unwrap_err(), RequestFailure::Cancelled);
+    plan.request(small.file, Source::Any).await.unwrap().await.unwrap();
+    assert!(read(&plan, small.file) == content(2, 80_000));
+    plan.request(large.file, Source::Any).await.unwrap().await.unwrap();
+    assert!(read(&plan, large.file) == content(1, 80_000_000));
+    plan.stop().await;
+    desk.stop().await;
+    mode.end().await;
+}
+
+async fn a_station_that_starts_again_still_shares_its_files(mode: Mode) {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = StationUuid::from_random_bytes([1; 16]);
+    let start = || {
+        let store = FsStore::open(folder.path().join("desk")).unwrap();
+        mode.describe("desk").identity(identity).store(store).spawn()
+    };
+    let (desk, events) = start().await.unwrap();
+    let made = commit(&desk, folder.path(), 1, 90_000).await;
+    desk.stop().await;
+    // The handle has the store open.
+    drop((desk, events));
+    let (plan, mut events) = mode.start("plan", folder.path()).await;
+    let (desk, _at_desk) = start().await.unwrap();
+    until_joined(&mut events, "desk").await;
+    // A host may have told of it before.
+    while !plan.commits().await.unwrap().iter().any(|known| known.holders.contains(&identity)) {
+        until(&mut events, |_| Some(())).await;
+    }
+    let known = plan.commits().await.unwrap();
+    assert_eq!((known[0].commit.file, known[0].commit.station), (made.file, Some(identity)));
+    plan.request(made.file, Source::Station(identity)).await.unwrap().await.unwrap();
+    assert!(read(&plan, made.file) == content(1, 90_000));
     plan.stop().await;
     desk.stop().await;
     mode.end().await;
