@@ -141,8 +141,16 @@ impl Cache {
     }
 
     pub(crate) fn find(&self, link: LinkId, source: IpAddr, record: &Record) -> Option<EntryId> {
-        let same = |e: &Entry| e.source == source && e.data == record.data;
-        self.of(link, &record.name, record.data.kind()).find(|(_, e)| same(e)).map(|(id, _)| id)
+        let kind = record.data.kind();
+        let by_name = self.index.get(&(link, record.name.clone(), kind))?;
+        let target = target_of(&record.data).map(|target| (link, target.clone(), kind));
+        // A type has as many pointers as there are services, of which few point to this one.
+        let ids = match target.map(|target| self.by_target.get(&target)) {
+            Some(by_target) => by_target.filter(|ids| ids.len() < by_name.len()).unwrap_or(by_name),
+            None => by_name,
+        };
+        let same = |e: &Entry| e.source == source && e.name == record.name && e.data == record.data;
+        ids.iter().copied().find(|id| self.entries.get(id).is_some_and(same))
     }
 
     /// The entry has one more second.

@@ -26,6 +26,8 @@ pub(crate) struct LinkState {
     pub(crate) held: Vec<Held>,
     /// Questions to be asked.
     pub(crate) asks: BTreeMap<(Name, Kind), Ask>,
+    /// When we last asked for a type.
+    pub(crate) asked: BTreeMap<Name, Duration>,
     /// When somebody else last asked for a type that we look for, and knew no more than we do.
     pub(crate) overheard: BTreeMap<Name, Duration>,
 }

@@ -2,13 +2,14 @@
 //!
 //! Questions that are due at about the same time go in one message, with the answers that are known already.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::Name;
 use crate::cache::{Due, Entry, Watch};
 use crate::io::{LinkId, Lost, SeenId, To};
-use crate::links::{Ask, pack_questions};
+use crate::links::{Ask, SECOND, pack_questions};
 use crate::machine::Mdns;
 use crate::record::{Data, Kind, Question, Record, kind};
 use crate::respond::is_about_many;
@@ -101,6 +102,9 @@ impl Mdns {
         let limit = self.config.limits.questions;
         let Some(state) = self.links.get_mut(&link) else { return };
         let room = state.asks.len() < limit;
+        // RFC 6762, 5.2: once a second at most, however many doubts there are.
+        let last = state.asked.get(&name).filter(|_| kind == kind::PTR);
+        let due = last.map_or(due, |at| due.max(*at + SECOND));
         match state.asks.entry((name, kind)) {
             std::collections::btree_map::Entry::Occupied(mut known) => {
                 let known = known.get_mut();
@@ -172,6 +176,9 @@ impl Mdns {
         let mut questions = Vec::new();
         for key in due {
             if let Some(ask) = state.asks.remove(&key) {
+                if key.1 == kind::PTR {
+                    state.asked.insert(key.0.clone(), now);
+                }
                 questions.push(Question { name: key.0, kind: key.1, unicast: ask.unicast });
             }
         }
@@ -183,15 +190,23 @@ impl Mdns {
     /// The answers that need not be given again.
     fn known(&self, link: LinkId, question: &Question) -> Vec<Record> {
         let mut known: Vec<Record> = Vec::new();
+        let mut told: BTreeSet<&Name> = BTreeSet::new();
         for (_, entry) in self.cache.of(link, &question.name, question.kind) {
             let age = self.now.saturating_sub(entry.heard);
             let young = age < entry.ttl / 2 && matches!(entry.watch, Watch::Believed { .. });
             let Some(left) = entry.ttl.checked_sub(age).filter(|_| young) else { continue };
-            if self.is_shared(link, entry) || known.iter().any(|k| k.data == entry.data) {
+            let is_told = match &entry.data {
+                Data::Ptr(to) => !told.insert(to),
+                data => known.iter().any(|k| k.data == *data),
+            };
+            if is_told || self.is_shared(link, entry) {
                 continue;
             }
             let ttl = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
             known.push(Record { name: entry.name.clone(), data: entry.data.clone(), ttl, flush: false });
+            if known.len() == KNOWN {
+                break;
+            }
         }
         known
     }
@@ -270,6 +285,9 @@ impl Mdns {
         }
     }
 }
+
+/// What is known beyond this is not told, and answered again: better than questions of a hundred messages in a flood.
+const KNOWN: usize = 512;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 

@@ -478,7 +478,7 @@ fn a_shared_name_is_never_told_as_known() {
         lan.run_for(ms(10));
         let at = lan.now;
         lan.input(0, Input::Ask);
-        lan.run_for(ms(200));
+        lan.run_for(ms(1100)); // once a second
         let asked = lan.sent(0, at);
         assert_eq!(asked[0].message.answers.len(), known, "shared: {shared}");
     }
@@ -550,6 +550,32 @@ fn what_is_missing_of_a_service_is_asked_for() {
     );
     lan.run_for(ms(10_000));
     assert_eq!(shown(&lan), [(String::new(), 1, vec!["10.0.0.3".to_owned()])], "it has no TXT record");
+}
+
+// proves: MDNS-FLOOD
+#[test]
+fn a_thousand_doubts_ask_once_a_second_with_a_bounded_number_of_known_answers() {
+    let mut lan = watcher(21, |_| false);
+    for n in 0..1000_u32 {
+        let instance = service_type().below(&[format!("Flood {n}"), "Default".to_owned()]).unwrap();
+        let host = format!("h{n}.local");
+        let said = station(&instance, &n.to_string(), 9, &host, address(3).into(), true);
+        lan.inject(from(3), To::Multicast, &said);
+    }
+    lan.run_for(ms(100));
+    let at = lan.now;
+    let all: Vec<_> = lan.hosts[0].seen.keys().copied().collect();
+    for id in all.iter().take(300) {
+        lan.input(0, Input::Reconfirm(*id));
+        lan.run_for(ms(10));
+    }
+    let asks = |s: &&Sent| s.message.questions.iter().any(|q| q.name == service_type());
+    let asked: Vec<Duration> = lan.sent(0, at).into_iter().filter(|s| asks(&s)).map(|s| s.at).collect();
+    assert!((1..=5).contains(&asked.len()), "{} times in three seconds", asked.len());
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= ms(880)), "{asked:?}");
+    let told = |s: &Sent| s.message.answers.len();
+    let known: usize = lan.sent(0, at).into_iter().map(|s| told(&s)).sum();
+    assert!(known <= 512 * asked.len(), "{known}");
 }
 
 // proves: MDNS-FLOOD
