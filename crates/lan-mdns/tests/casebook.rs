@@ -570,11 +570,11 @@ fn a_thousand_doubts_ask_once_a_second_with_a_bounded_number_of_known_answers() 
         lan.run_for(ms(10));
     }
     let asks = |s: &&Sent| s.message.questions.iter().any(|q| q.name == service_type());
-    let asked: Vec<Duration> = lan.sent(0, at).into_iter().filter(|s| asks(&s)).map(|s| s.at).collect();
+    let asked: Vec<Duration> = lan.sent(0, at).into_iter().filter(asks).map(|s| s.at).collect();
     assert!((1..=5).contains(&asked.len()), "{} times in three seconds", asked.len());
     assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= ms(880)), "{asked:?}");
     let told = |s: &Sent| s.message.answers.len();
-    let known: usize = lan.sent(0, at).into_iter().map(|s| told(&s)).sum();
+    let known: usize = lan.sent(0, at).into_iter().map(told).sum();
     assert!(known <= 512 * asked.len(), "{known}");
 }
 
