@@ -3,9 +3,12 @@ import signal
 import subprocess
 import sys
 import time
+from statistics import median
 
 from dns import A, AAAA, ANY, BASE, NSEC, PTR, SRV, TXT, Wire, encode_name, message, question, record, srv
 
+# As in net.py.
+SLOW = 3
 ADDRESS, STATION = "10.77.0.100", "10.77.0.1"
 INSTANCE = ("Desk", "Default", *BASE)
 
@@ -32,7 +35,8 @@ def probing_and_announcing(wire, command, log):
             announcements.append(packet)
     assert len(probes) == 3, probes
     gaps = [b.at - a.at for a, b in zip(probes, probes[1:])] + [announcements[0].at - probes[-1].at]
-    assert all(0.2 < gap < 0.5 for gap in gaps), gaps
+    # A busy machine may hold up any one of them.
+    assert min(gaps) > 0.1 and median(gaps) > 0.2 and median(gaps) < 0.5 * SLOW, gaps
     assert all(kind == ANY and unicast for p in probes for _, kind, unicast in p.questions), probes
     assert not any(r.flush for p in probes for r in p.authorities), probes
     assert len(announcements) >= 2 and announcements[1].at - announcements[0].at > 0.9, announcements
@@ -54,13 +58,15 @@ def answers(wire, host):
         assert any(r.kind == PTR and r.name == name and r.value == INSTANCE for r in packet.answers), packet
         assert {SRV, TXT, A, AAAA} <= {r.kind for r in packet.additionals}, packet
         time.sleep(1.2)
-    assert all(0.015 < delay < 0.2 for delay in delays), delays
+    assert min(delays) > 0.015 and median(delays) < 0.2, delays
     case(f"answers for both types after {min(delays) * 1000:.0f} to {max(delays) * 1000:.0f} ms, with SRV, TXT, A and AAAA")
-    asked = wire.send(message([question(host, A)]))
-    delay = wire.until("address", 2, lambda p: of_station(p) and p.response).at - asked
-    assert delay < 0.05, delay
-    case(f"answers for what is its own alone after {delay * 1000:.0f} ms")
-    time.sleep(1.2)
+    delays = []
+    for _ in range(3):
+        asked = wire.send(message([question(host, A)]))
+        delays.append(wire.until("address", 2, lambda p: of_station(p) and p.response).at - asked)
+        time.sleep(1.2)
+    assert median(delays) < 0.05, delays
+    case(f"answers for what is its own alone after {median(delays) * 1000:.0f} ms")
     wire.send(message([question(INSTANCE, A)]))
     denied = wire.until("denial", 2, lambda p: of_station(p) and p.response)
     assert denied.answers[0].kind == NSEC and denied.answers[0].name == INSTANCE, denied
@@ -148,10 +154,10 @@ def ties(wire, command, log):
                     break
             assert said and any(r.kind == SRV and r.name == INSTANCE for r in said.answers), (said, probes)
             if later:
-                assert len(probes) == 3 and 0.9 < probes[0] < 1.6, probes
+                assert len(probes) == 3 and 0.9 < probes[0] < 1.6 * SLOW, probes
                 case(f"a lost tie-break: silent for {probes[0]:.1f} s, then claims the name anew")
             else:
-                assert len(probes) == 2 and probes[0] < 0.6 and said.at - at < 1.5, (probes, said.at - at)
+                assert len(probes) == 2 and probes[0] < 0.6 * SLOW and said.at - at < 1.5 * SLOW, (probes, said.at - at)
                 case(f"a tie-break won: goes on, and announces {said.at - at:.1f} s later")
                 knows(wire)
             leaving(wire, station, by)
