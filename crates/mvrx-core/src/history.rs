@@ -126,6 +126,11 @@ impl History {
         self.by_arrival.get(self.arrivals.get(&file)?)
     }
 
+    /// Counts up as commits come; `None` where nothing is known of it.
+    pub(crate) fn arrival(&self, file: FileUuid) -> Option<u64> {
+        self.arrivals.get(&file).copied()
+    }
+
     fn entry_mut(&mut self, file: FileUuid) -> Option<&mut Entry> {
         self.by_arrival.get_mut(self.arrivals.get(&file)?)
     }

@@ -284,7 +284,8 @@ impl Core {
     }
 
     pub(crate) fn answer(&mut self, conn: ConnId, message: Message, product: Product) {
-        let dialect = Dialect::towards(product);
+        let dialect =
+            if self.in_session() { Dialect::in_session(product) } else { Dialect::towards(product) };
         self.out.push_back(Output::Send { conn, message: Box::new(message), dialect });
     }
 

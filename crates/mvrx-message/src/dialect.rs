@@ -83,6 +83,22 @@ impl Dialect {
         }
     }
 
+    /// The form that one product reads best in WebSocket Mode, whose messages arrive whole, so that lists of commits may be longer: JOIN_RET
+    /// 512 KiB, JOIN 60 KiB as long as the host is not known as one of ours, and both 60 KiB towards MVR4J, which takes frames of 64 KiB and
+    /// puts none together (1.5).
+    #[must_use]
+    pub const fn in_session(product: Product) -> Self {
+        let (join, join_ret) = match product {
+            Product::Mvr4j => (ONE_FRAME_BYTES, ONE_FRAME_BYTES),
+            Product::Mvrx => (SESSION_BYTES, SESSION_BYTES),
+            _ => (ONE_FRAME_BYTES, SESSION_BYTES),
+        };
+        Self::towards(product)
+            .with_join_bytes(join)
+            .with_join_ret_bytes(join_ret)
+            .with_string_bytes(STRING_BYTES)
+    }
+
     /// Which keys name the station in LEAVE.
     #[must_use]
     pub const fn with_leave_keys(mut self, keys: LeaveKeys) -> Self {
@@ -190,6 +206,11 @@ impl Default for Dialect {
 
 /// The official library copies each string into 1,024 bytes without looking.
 const STRING_BYTES: usize = 1_000;
+
+/// JOIN_RET in a session.
+const SESSION_BYTES: usize = 512 * 1024;
+/// What goes into one frame of 64 KiB, with room to spare.
+const ONE_FRAME_BYTES: usize = 60 * 1024;
 
 /// A COMMIT without any text, station or size is longer than this.
 const LEAST_COMMIT_BYTES: usize = 160;

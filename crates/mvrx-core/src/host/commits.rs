@@ -60,10 +60,12 @@ impl Host {
 
     fn note(&mut self, from: StationUuid, commit: &Commit, source: CommitSource) -> Noted {
         let noted = self.history.note(&self.with_author(commit, from), from, source);
-        if noted == Noted::New {
-            if is_for(commit, Some(self.config.station)) {
-                self.event(Event::CommitSeen { file: commit.file, from, source });
-            }
+        if noted == Noted::New && is_for(commit, Some(self.config.station)) {
+            self.event(Event::CommitSeen { file: commit.file, from, source });
+        }
+        let missing = self.history.entry(commit.file).is_some_and(|entry| !entry.held);
+        if missing && noted != Noted::Contradicts {
+            // Also one that is known: an earlier read of it may have failed.
             self.want_kept(commit.file);
         }
         noted
@@ -92,9 +94,11 @@ impl Host {
         let (file, length) = (commit.file, commit.file_size);
         let own = commit.station.is_none_or(|station| station == self.config.station);
         if !self.holds(file) && !own {
-            self.kept.push_back((file, length));
+            self.history.hold(commit);
+            self.count_as_kept(file, length);
+        } else {
+            self.history.hold(commit);
         }
-        self.history.hold(commit);
         self.bound_commits();
     }
 

@@ -3,20 +3,51 @@
 
 use mvrx_message::FileUuid;
 
+use super::relay::Relay;
 use super::{Event, Host, LimitReached, Output, RelayId};
 use crate::RequestId;
 use crate::history::announced_size;
 
 impl Host {
-    /// A commit is new: its file is to be read for keeping, where that is the rule.
+    /// Somebody tells a commit whose file is not here: it is to be read for keeping, where that is the rule.
     pub(super) fn want_kept(&mut self, file: FileUuid) {
-        if !self.config.gather || self.ended {
+        let Some(arrival) = self.history.arrival(file).filter(|_| self.config.gather && !self.ended) else {
             return;
-        }
-        self.to_gather.push_back(file);
+        };
+        self.to_gather.insert(arrival, file);
         if self.to_gather.len() > self.config.limits.kept_files {
             // It would not be kept for long anyway.
-            self.to_gather.pop_front();
+            self.to_gather.pop_first();
+        }
+    }
+
+    /// Counts a file that is in our store now, in the order of the commits.
+    pub(super) fn count_as_kept(&mut self, file: FileUuid, length: u64) {
+        let at = self.newer_from(file);
+        self.kept.insert(at, (file, length));
+    }
+
+    /// Where in what is kept the commits begin that came after this one.
+    fn newer_from(&self, file: FileUuid) -> usize {
+        let arrival = self.history.arrival(file);
+        self.kept.partition_point(|(other, _)| self.history.arrival(*other) <= arrival)
+    }
+
+    /// Whether a file of this length would still be here after what is kept of newer ones.
+    fn would_stay(&self, file: FileUuid, length: u64) -> Stay {
+        let arrival = self.history.arrival(file);
+        let newer = self.kept.range(self.newer_from(file)..).map(|(_, length)| *length);
+        let coming = self.relays.values().filter(|relay| relay.gather);
+        let coming = coming.filter(|relay| self.history.arrival(relay.file) > arrival);
+        let announced = |relay: &Relay| relay.announced.as_ref().and_then(announced_size).unwrap_or(0);
+        let more = |(files, bytes): (usize, u64), length: u64| (files + 1, bytes.saturating_add(length));
+        let limits = &self.config.limits;
+        let fits = |(files, bytes)| files < limits.kept_files && bytes <= limits.kept_bytes;
+        let here = newer.fold((0, length), more);
+        match (fits(here), fits(coming.map(announced).fold(here, more))) {
+            (_, true) => Stay::Yes,
+            (true, false) => Stay::UnlessTheyCome,
+            (false, false) => Stay::No,
         }
     }
 
@@ -24,14 +55,16 @@ impl Host {
     // req: HST-16
     pub(super) fn run_gathering(&mut self) {
         while self.relays.values().filter(|relay| relay.gather).count() < self.config.limits.gathering {
-            let Some(file) = self.to_gather.pop_back() else { return };
+            let Some((arrival, file)) = self.to_gather.pop_last() else { return };
             let Some(entry) = self.history.entry(file) else { continue };
-            let fits = announced_size(&entry.commit).is_none_or(|size| size <= self.config.limits.kept_bytes);
-            if entry.held || !fits {
+            let length = announced_size(&entry.commit).unwrap_or(0);
+            let stay = if entry.held { Stay::No } else { self.would_stay(file, length) };
+            if stay == Stay::No {
                 continue;
             }
-            if self.relays.len() >= self.config.limits.relays {
-                self.to_gather.push_back(file);
+            if stay == Stay::UnlessTheyCome || self.relays.len() >= self.config.limits.relays {
+                // Looked at again when a read has ended.
+                self.to_gather.insert(arrival, file);
                 return;
             }
             if let Ok(id) = self.read_for(file, &[], None) {
@@ -91,7 +124,7 @@ impl Host {
         self.kept.iter().map(|(_, length)| *length).sum()
     }
 
-    /// The oldest relayed files make room for newer ones; one that somebody is being sent stays until it is out.
+    /// The files of the oldest commits make room for those of newer ones; one that somebody is being sent stays until it is out.
     pub(super) fn shrink_kept(&mut self) {
         let limits = &self.config.limits;
         let (most_bytes, most_files) = (limits.kept_bytes, limits.kept_files);
@@ -109,4 +142,13 @@ impl Host {
             self.event(Event::FileDropped { file });
         }
     }
+}
+
+/// Whether there is room for a file beside newer ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    Yes,
+    /// There is none as soon as those are here that are on their way.
+    UnlessTheyCome,
+    No,
 }

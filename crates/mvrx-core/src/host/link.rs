@@ -28,8 +28,10 @@ pub(super) struct Link {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owed {
     To(RelayId),
-    /// To nobody: it took too long.
-    Nobody,
+    /// To nobody: it took too long. What comes is read away, as far as the commit said that it goes.
+    Nobody {
+        expected: Option<u64>,
+    },
 }
 
 impl Link {

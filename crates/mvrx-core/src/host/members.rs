@@ -154,7 +154,7 @@ impl Host {
     // req: HST-01, HST-05
     fn answer_join(&mut self, conn: ConnId, to: StationUuid, reply: Reply) {
         let product = self.links.get(&conn).map(|link| link.product).unwrap_or_default();
-        let most = Dialect::towards(product).most_commits();
+        let most = Dialect::in_session(product).most_commits();
         let commits = if reply.ok { self.history.newest_listed_to(to, most) } else { Vec::new() };
         let ok = reply.ok;
         let ret = JoinRet {

@@ -87,7 +87,7 @@ pub struct Host {
     /// Relayed files in the store and their lengths, oldest first.
     kept: VecDeque<(FileUuid, u64)>,
     /// Files to be read for keeping, newest last.
-    to_gather: VecDeque<FileUuid>,
+    to_gather: BTreeMap<u64, FileUuid>,
     agenda: Agenda<Timer>,
     limits_told: Vec<LimitReached>,
     next: u64,
@@ -127,7 +127,7 @@ impl Host {
             relays: BTreeMap::new(),
             history: History::default(),
             kept: VecDeque::new(),
-            to_gather: VecDeque::new(),
+            to_gather: BTreeMap::new(),
             agenda: Agenda::default(),
             limits_told: Vec::new(),
             next: 0,
@@ -266,7 +266,7 @@ impl Host {
             Message::Request(request) => self.on_request(conn, request),
             Message::NewSessionHost(proposal) => self.on_new_session_host(conn, proposal),
             Message::CommitRet(reply) => self.on_commit_ret(conn, reply),
-            Message::RequestRet(reply) => self.on_request_ret(conn, &reply.message),
+            Message::RequestRet(reply) => self.on_request_ret(conn, reply),
             other => {
                 let what = format!("a message of the type {}, which nobody asked for", other.kind());
                 self.peer_error(conn, what);
@@ -289,7 +289,7 @@ impl Host {
 
     fn send(&mut self, conn: ConnId, message: Message) {
         let product = self.links.get(&conn).map_or(Product::Other, |link| link.product);
-        let dialect = Dialect::towards(product);
+        let dialect = Dialect::in_session(product);
         self.out.push_back(Output::Send { conn, message: Box::new(message), dialect });
     }
 

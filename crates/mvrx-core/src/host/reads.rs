@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mvrx_message::{Commit, FileUuid, Message, Request, StationUuid};
+use mvrx_message::{Commit, FileUuid, Message, Reply, Request, StationUuid};
 
 use super::link::Owed;
 use super::requests::NOT_HERE;
@@ -97,10 +97,11 @@ impl Host {
             RelayAction::Choose => self.choose_again(id, why),
             RelayAction::Abandon => {
                 // req: HST-14
-                if let Some((conn, _)) = self.relays.get(&id).and_then(|relay| relay.owner)
+                if let Some((file, (conn, _))) = self.relays.get(&id).and_then(|r| Some((r.file, r.owner?)))
                     && let Some(link) = self.links.get_mut(&conn)
                 {
-                    link.owes = Some(Owed::Nobody);
+                    let expected = self.history.entry(file).and_then(|entry| announced_size(&entry.commit));
+                    link.owes = Some(Owed::Nobody { expected });
                 }
                 self.choose_again(id, why);
             }
@@ -148,7 +149,9 @@ impl Host {
             self.asks.values().filter(|a| a.relay == Some(id)).map(|a| a.station).collect();
         let only =
             askers.first().copied().filter(|_| askers.len() == 1 && !relay.gather && relay.wanted.is_empty());
-        let author = self.history.entry(relay.file).and_then(|entry| entry.commit.station);
+        let entry = self.history.entry(relay.file);
+        let author = entry.and_then(|entry| entry.commit.station);
+        let is_hashed = entry.is_some_and(|entry| entry.commit.blake3.is_some());
         let best = self
             .holders(relay.file, &relay.from)
             .filter(|(station, conn)| {
@@ -158,11 +161,13 @@ impl Host {
             })
             .max_by_key(|(station, conn)| {
                 let link = self.links.get(conn);
+                let trusted = (relay.from.contains(station), Some(*station) == author);
                 (
-                    link.is_some_and(|link| link.owes != Some(Owed::Nobody)),
+                    link.is_some_and(|link| !matches!(link.owes, Some(Owed::Nobody { .. }))),
+                    // Where no hash tells one file from another, who is asked counts more than how soon it can answer.
+                    (!is_hashed).then_some(trusted),
                     link.is_some_and(|link| link.is_free()),
-                    relay.from.contains(station),
-                    Some(*station) == author,
+                    trusted,
                 )
             });
         let more = relay.attempts.len() < self.config.limits.attempts;
@@ -221,11 +226,17 @@ impl Host {
         self.read(id, RelayEvent::Deadline, why);
     }
 
-    pub(super) fn on_request_ret(&mut self, conn: ConnId, message: &str) {
+    pub(super) fn on_request_ret(&mut self, conn: ConnId, reply: &Reply) {
         let Some(link) = self.links.get_mut(&conn) else { return };
+        if reply.ok && link.owes.is_some() {
+            // Its yes; the file follows.
+            return;
+        }
         match link.owes.take() {
-            Some(Owed::To(id)) => self.read(id, RelayEvent::Refused, &format!("it refused: {message}")),
-            Some(Owed::Nobody) => {}
+            Some(Owed::To(id)) => {
+                self.read(id, RelayEvent::Refused, &format!("it refused: {}", reply.message));
+            }
+            Some(Owed::Nobody { .. }) => {}
             None => self.peer_error(conn, "an MVR_REQUEST_RET, though nothing was requested".to_owned()),
         }
     }
@@ -236,19 +247,19 @@ impl Host {
             return self.close(conn, "a file came before MVR_JOIN");
         }
         let owed = link.owes.take();
-        link.taking = Some(owed.unwrap_or(Owed::Nobody));
+        link.taking = Some(owed.unwrap_or(Owed::Nobody { expected: None }));
         match owed {
             Some(Owed::To(id)) => self.read(id, RelayEvent::Begins, ""),
-            Some(Owed::Nobody) => self.discard(conn),
+            Some(Owed::Nobody { expected }) => self.discard(conn, expected),
             None => {
-                self.discard(conn);
+                self.discard(conn, None);
                 self.peer_error(conn, "a file that nobody requested".to_owned());
             }
         }
     }
 
-    fn discard(&mut self, conn: ConnId) {
-        self.out.push_back(Output::ReceiveFile { conn, take: Take::Discard, expected: None, again: false });
+    fn discard(&mut self, conn: ConnId, expected: Option<u64>) {
+        self.out.push_back(Output::ReceiveFile { conn, take: Take::Discard, expected, again: false });
     }
 
     fn receive(&mut self, id: RelayId) {
@@ -341,8 +352,10 @@ impl Host {
         let Some(commit) = relay.keeping else { return };
         let (file, length) = (commit.file, commit.file_size);
         self.history.hold(commit);
-        if relay.wanted.is_empty() {
-            self.kept.push_back((file, length));
+        // Where everything is fetched, what our application wants too is no exception: its wish alone makes no room.
+        let counts = self.config.gather && length <= self.config.limits.kept_bytes;
+        if relay.wanted.is_empty() || counts {
+            self.count_as_kept(file, length);
         }
         self.event(Event::FileKept { file, length });
         for request in relay.wanted {

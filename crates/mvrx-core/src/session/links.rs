@@ -152,7 +152,7 @@ impl Core {
     fn join_of_session(&self, ticket: Option<FilesConnection>) -> Message {
         let second = ticket.is_some();
         let product = self.session.as_ref().map(|s| s.product).unwrap_or_default();
-        let most = Dialect::towards(product).most_commits();
+        let most = Dialect::in_session(product).most_commits();
         let offers = self.session.as_ref().is_some_and(|s| s.config.files_connection);
         let offered = offers.then_some(FilesConnection::Offered);
         Message::Join(Join {

@@ -1,0 +1,163 @@
+//! Aim: what a session's host keeps: the files of the newest commits, whatever order they came in, and also those that failed at first.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod host_support;
+
+use std::time::Duration;
+
+use host_support::{Rack, commit, file, join_as, leave, not_here, request_for};
+use mvrx_core::RequestId;
+use mvrx_core::host::{Command, Event, Input, Output, Take};
+use mvrx_message::{Commit, FileUuid, Message, Reply};
+
+fn gathering(kept_bytes: u64) -> Rack {
+    Rack::with(|c| {
+        c.gather = true;
+        c.limits.kept_bytes = kept_bytes;
+    })
+}
+
+// proves: HST-16
+#[test]
+fn a_file_whose_first_read_failed_is_read_when_its_owner_joins_again() {
+    let mut rack = gathering(1 << 20);
+    let author = rack.join(1, vec![]);
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    rack.take_reply(author);
+    assert_eq!(rack.asked(author), Some(file(1)));
+    rack.close(author);
+    assert!(rack.saw(|e| matches!(e, Event::ReadFailed { .. })));
+    let (again, _) = rack.join_with(1, "MVRApplication", vec![commit(1, 1)]);
+    assert_eq!(rack.asked(again), Some(file(1)), "as if it were new");
+    rack.deliver(again, 1001);
+    rack.receive(again, leave(1)).close(again);
+    assert!(rack.host.holds(file(1)));
+}
+
+// proves: HST-16
+#[test]
+fn a_file_that_its_owner_refused_is_asked_for_when_it_tells_the_commit_again() {
+    let mut rack = gathering(1 << 20);
+    let author = rack.join(1, vec![]);
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    rack.take_reply(author);
+    assert_eq!(rack.asked(author), Some(file(1)));
+    rack.receive(author, not_here());
+    assert_eq!(rack.asked(author), None, "not again and again");
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    assert!(rack.take_reply(author).ok);
+    assert_eq!(rack.asked(author), Some(file(1)));
+    rack.deliver(author, 1001);
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    assert!(rack.take_reply(author).ok);
+    assert_eq!(rack.asked(author), None, "it is here");
+}
+
+// proves: HST-16
+#[test]
+fn the_newest_of_a_list_stay_and_what_would_not_stay_is_not_read() {
+    let mut rack = gathering(3_500);
+    let author = rack.accept(1);
+    rack.receive(author, join_as(1, "MVRApplication", "one", (0..10).map(|n| commit(n, 1)).collect()));
+    rack.take_sent(author);
+    for n in [9, 8, 7] {
+        assert_eq!(rack.asked(author), Some(file(n)));
+        rack.deliver(author, 1000 + u64::from(n));
+    }
+    assert_eq!(rack.asked(author), None, "the next one would be dropped at once");
+    let held: Vec<_> = (0..10).filter(|n| rack.host.holds(file(*n))).collect();
+    assert_eq!(held, [7, 8, 9]);
+    let next = rack.join(2, vec![]);
+    rack.receive(next, Message::Commit(commit(20, 2)));
+    rack.take_reply(next);
+    assert_eq!(rack.asked(next), Some(file(20)));
+    rack.deliver(next, 1020);
+    assert!(!rack.host.holds(file(7)) && rack.host.holds(file(20)), "the oldest commit makes room");
+}
+
+#[test]
+fn where_everything_is_kept_the_applications_own_wish_makes_no_room() {
+    let mut rack = gathering(2_500);
+    let author = rack.join(1, vec![]);
+    for n in 1..=4 {
+        rack.receive(author, Message::Commit(commit(n, 1)));
+        rack.command(Command::Request { request: RequestId(u64::from(n)), file: file(n) });
+        rack.deliver(author, 1000 + u64::from(n));
+        assert!(rack.saw(|e| *e == Event::RequestDone { request: RequestId(u64::from(n)), file: file(n) }));
+    }
+    assert_eq!(rack.host.holdings().kept_files, 2);
+    assert!(rack.host.holds(file(3)) && rack.host.holds(file(4)));
+}
+
+// proves: HST-14
+#[test]
+fn a_file_that_comes_too_late_is_read_away_as_far_as_it_was_announced() {
+    let mut rack = Rack::new();
+    let (owner, asker) = (rack.join(1, vec![commit(1, 1)]), rack.join(2, vec![]));
+    rack.receive(asker, request_for(1));
+    assert_eq!(rack.asked(owner), Some(file(1)));
+    rack.pass(Duration::from_secs(61));
+    rack.out.clear();
+    rack.step(Input::FileBegins { conn: owner });
+    let received = rack.out.iter().find_map(|o| match o {
+        Output::ReceiveFile { take, expected, .. } => Some((*take, *expected)),
+        _ => None,
+    });
+    assert_eq!(received, Some((Take::Discard, Some(commit(1, 1).file_size))), "or its rest is the next file");
+}
+
+#[test]
+fn a_yes_before_the_file_is_no_refusal() {
+    let mut rack = Rack::new();
+    let (owner, asker) = (rack.join(1, vec![commit(1, 1)]), rack.join(2, vec![]));
+    rack.receive(asker, request_for(1));
+    assert_eq!(rack.asked(owner), Some(file(1)));
+    rack.receive(owner, Message::RequestRet(Reply::ok()));
+    assert!(!rack.saw(|e| matches!(e, Event::AttemptFailed { .. })), "{:?}", rack.events());
+    assert!(matches!(rack.begin(owner).0, Take::Relay(_) | Take::Keep(_)));
+}
+
+#[test]
+fn who_is_named_or_made_a_file_without_a_hash_is_asked_before_one_that_is_free() {
+    let mut rack = Rack::new();
+    let author = rack.join(1, vec![commit(1, 1), commit(2, 1)]);
+    let other = rack.join(3, vec![commit(1, 1)]);
+    let asker = rack.join(2, vec![]);
+    rack.receive(asker, request_for(2));
+    assert_eq!(rack.asked(author), Some(file(2)), "now it is busy");
+    rack.receive(asker, request_for(1));
+    assert_eq!(rack.asked(other), None, "nothing would show that its bytes are others");
+}
+
+// proves: HST-05
+#[test]
+fn a_late_joiner_is_told_of_every_commit_of_a_large_group() {
+    for (product, least) in [("MVRApplication", 1_000), ("MVR4J", 100)] {
+        let mut rack = Rack::new();
+        let commits: Vec<_> = (0..1_000_u16)
+            .map(|n| {
+                let mut bytes = [7; 16];
+                bytes[..2].copy_from_slice(&n.to_be_bytes());
+                Commit { file: FileUuid::from_random_bytes(bytes), ..commit(1, 1) }
+            })
+            .collect();
+        let author = rack.join(1, commits[..500].to_vec());
+        rack.receive(author, join_as(1, "mvrx", "one", commits[500..].to_vec()));
+        rack.out.clear();
+        let late = rack.accept(2);
+        rack.receive(late, join_as(2, product, "late", vec![]));
+        let sent = rack.out.iter().find_map(|o| match o {
+            Output::Send { conn, message, dialect } if *conn == late => Some(message.to_json(dialect)),
+            _ => None,
+        });
+        let json = sent.expect("it is answered");
+        let Message::JoinRet(ret) = Message::parse(&json).unwrap().message else { panic!() };
+        assert!(
+            ret.commits.len() >= least,
+            "{product}: {} of 1,000 in {} bytes",
+            ret.commits.len(),
+            json.len()
+        );
+        assert!(json.len() <= if product == "MVR4J" { 64 << 10 } else { 512 << 10 });
+    }
+}
