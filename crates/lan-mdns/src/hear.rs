@@ -264,26 +264,39 @@ impl Mdns {
 
     /// Removes an entry, and tells what that ends.
     pub(crate) fn drop_entry(&mut self, id: EntryId, why: Lost) {
-        let Some(entry) = self.cache.remove(id) else { return };
-        if entry.told.is_some() {
-            self.out.push_back(Output::Lost { id: SeenId(id), why });
+        self.drop_entries([(id, why)]);
+    }
+
+    /// Removes entries, and then tells what that ends: each service is looked at once, however many of its records went. Of a crowd with
+    /// one name that expires together, looking after each record would take for ever.
+    pub(crate) fn drop_entries(&mut self, going: impl IntoIterator<Item = (EntryId, Lost)>) {
+        let mut instances: BTreeMap<(LinkId, Name), Lost> = BTreeMap::new();
+        let mut hosts: BTreeMap<(LinkId, Name), Lost> = BTreeMap::new();
+        for (id, why) in going {
+            let Some(entry) = self.cache.remove(id) else { continue };
+            if entry.told.is_some() {
+                self.out.push_back(Output::Lost { id: SeenId(id), why });
+            }
+            match entry.data {
+                Data::Ptr(instance) => instances.insert((entry.link, instance), why),
+                Data::Srv { .. } | Data::Txt(_) => instances.insert((entry.link, entry.name), why),
+                _ => hosts.insert((entry.link, entry.name), why),
+            };
         }
-        let touched: Vec<Name> = match &entry.data {
-            Data::Ptr(instance) => vec![instance.clone()],
-            Data::Srv { .. } | Data::Txt(_) => vec![entry.name.clone()],
-            _ => self.cache.to(entry.link, &entry.name, kind::SRV).map(|(_, srv)| srv.name.clone()).collect(),
-        };
-        for instance in touched {
-            self.look_at(entry.link, &instance, why);
+        for ((link, host), why) in hosts {
+            for (_, service) in self.cache.to(link, &host, kind::SRV) {
+                instances.insert((link, service.name.clone()), why);
+            }
+        }
+        for ((link, instance), why) in instances {
+            self.look_at(link, &instance, why);
         }
     }
 
     pub(crate) fn forget_link(&mut self, link: LinkId) {
         let gone: Vec<EntryId> =
             self.cache.entries.iter().filter(|(_, e)| e.link == link).map(|(id, _)| *id).collect();
-        for id in gone {
-            self.drop_entry(id, Lost::NotWatched);
-        }
+        self.drop_entries(gone.into_iter().map(|id| (id, Lost::NotWatched)));
         self.wanted.retain(|(on, _, _), _| *on != link);
     }
 
@@ -296,9 +309,7 @@ impl Mdns {
             .filter(|(_, e)| matches!(e.data, Data::Ptr(_)) && e.name == *name)
             .map(|(id, _)| *id)
             .collect();
-        for id in gone {
-            self.drop_entry(id, Lost::NotWatched);
-        }
+        self.drop_entries(gone.into_iter().map(|id| (id, Lost::NotWatched)));
     }
 }
 

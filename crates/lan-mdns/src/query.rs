@@ -152,11 +152,17 @@ impl Mdns {
     }
 
     pub(crate) fn on_cache_due(&mut self) {
+        let (mut going, mut asked) = (Vec::new(), Vec::new());
         while let Some(due) = self.cache.due(self.now, &mut self.rng) {
             match due {
-                Due::Ask { link, name, kind } => self.ask(link, name, kind, self.now, false),
-                Due::Gone(id, why) => self.drop_entry(id, why),
+                Due::Ask { link, name, kind } => asked.push((link, name, kind)),
+                Due::Gone(id, why) => going.push((id, why)),
             }
+        }
+        // First what goes: a question does not name it as known.
+        self.drop_entries(going);
+        for (link, name, kind) in asked {
+            self.ask(link, name, kind, self.now, false);
         }
     }
 

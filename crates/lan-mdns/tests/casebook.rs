@@ -618,6 +618,33 @@ fn a_flood_of_invented_stations_is_bounded_and_a_real_one_is_found_and_kept() {
     assert!(!lan.hosts[0].told.iter().any(lost), "the pinned one is never given up");
 }
 
+// proves: MDNS-TOGETHER-HEARD
+#[test]
+fn a_crowd_of_one_name_that_goes_together_is_lost_one_by_one_and_never_found_anew() {
+    let mut lan = Lan::new(23);
+    lan.add_with(common::config(23));
+    lan.run_for(ms(500));
+    let shared = service_type().below(&["Default".to_owned()]).unwrap();
+    for n in 0..80_u16 {
+        let source = from(100 + (n % 2) as u8);
+        let here = format!("10.3.0.{n}").parse().unwrap();
+        let said = station(&shared, &n.to_string(), 1000 + n, "default.local", here, false);
+        lan.inject(source, To::Multicast, &said);
+    }
+    lan.run_for(ms(3000));
+    let crowd: Vec<SeenId> = lan.hosts[0].seen.keys().copied().collect();
+    assert_eq!(crowd.len(), 80);
+    lan.hosts[0].told.clear();
+    for id in &crowd {
+        lan.input(0, Input::Reconfirm(*id));
+    }
+    lan.run_for(ms(20_000));
+    let told = &lan.hosts[0].told;
+    let lost = told.iter().filter(|(_, t)| matches!(t, Output::Lost { .. })).count();
+    let found = told.iter().filter(|(_, t)| matches!(t, Output::Found(_))).count();
+    assert_eq!((lost, found, lan.hosts[0].seen.len()), (80, 0, 0));
+}
+
 // proves: MDNS-SALVAGE
 #[test]
 fn a_station_is_found_beside_a_record_that_nobody_can_read() {
