@@ -53,7 +53,12 @@ pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
         peer: Vec::new(),
         mdns_port: args.mdns_port,
     };
-    let in_use = look(Box::new(station::discovery(&common)?), args.wait).await;
+    let (in_use, stopped) = look(Box::new(station::discovery(&common)?), args.wait).await;
+    let stopped = match stopped {
+        // Half a look is no verdict.
+        Some(stopped) if wanted.is_some() => return Err(stopped),
+        other => other,
+    };
     if args.json {
         let free = wanted.as_ref().map(|wanted| !in_use.contains_key(wanted.as_str()));
         show::document(&document(&in_use, free));
@@ -61,6 +66,9 @@ pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
         for (group, stations) in &in_use {
             show::line(&line(group, stations, &alike(&in_use, group)));
         }
+    }
+    if let Some(stopped) = stopped {
+        return Err(stopped);
     }
     match wanted {
         Some(wanted) => Ok(judge(wanted.as_str(), &in_use)),
@@ -109,31 +117,33 @@ async fn sessions(wanted: &str, as_json: bool) -> Result<Verdict, Failure> {
     Ok(Verdict::Fine)
 }
 
-async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> InUse {
+/// What is seen until the time is over, or until somebody stops it.
+async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> (InUse, Option<Failure>) {
     let end = Instant::now() + station::duration(wait);
     let mut seen: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
-    loop {
+    let stopped = loop {
         let event = tokio::select! {
             event = timeout_at(end, discovery.next()) => event,
-            () = station::interrupted() => break,
+            failure = station::stopped() => break Some(failure),
         };
         match event {
             Ok(Some(DiscoveryEvent::Sighted(sighting))) => drop(seen.insert(sighting.key.clone(), sighting)),
             Ok(Some(DiscoveryEvent::Vanished { key })) => drop(seen.remove(&key)),
             Ok(Some(_)) => {}
-            Ok(None) | Err(_) => break,
+            Ok(None) | Err(_) => break None,
         }
-    }
+    };
     discovery.shutdown().await;
-    by_group(seen.into_values())
+    (by_group(seen.into_values()), stopped)
 }
 
-/// The stations by the group that each names.
+/// The stations by the groups that each is in: one that changes its group is in two. What a doctor shows of itself is no group.
 pub(crate) fn by_group(seen: impl IntoIterator<Item = Sighting>) -> InUse {
     let mut in_use = InUse::new();
     for sighting in seen {
-        if let Some(group) = sighting.group.clone() {
-            in_use.entry(group).or_default().push(sighting);
+        let groups = sighting.group.iter().chain(&sighting.also_in);
+        for group in groups.filter(|group| !group.starts_with(THROW_AWAY)) {
+            in_use.entry(group.clone()).or_default().push(sighting.clone());
         }
     }
     in_use
@@ -202,3 +212,6 @@ fn document(in_use: &InUse, free: Option<bool>) -> Value {
     }
     document
 }
+
+/// How the groups begin that a `mvrx doctor` shows for as long as it looks whether others see it.
+pub(crate) const THROW_AWAY: &str = "mvrx-doctor-";

@@ -16,7 +16,7 @@ use super::interfaces::Card;
 use super::own::Own;
 use super::report::Report;
 use crate::args::Common;
-use crate::commands::groups::by_group;
+use crate::commands::groups::{THROW_AWAY, by_group};
 use crate::failure::Failure;
 use crate::{show, station};
 
@@ -165,9 +165,6 @@ fn note(event: &Event, why: &mut BTreeMap<StationUuid, String>) {
 
 /// How the reason begins that outlasts others.
 const ANOTHER: &str = "another station";
-
-/// How a group begins that is made only to see whether we are seen.
-const THROW_AWAY: &str = "mvrx-doctor-";
 
 /// An announcement takes a second; a loaded machine needs more.
 const PATIENCE: Duration = Duration::from_secs(8);
