@@ -20,6 +20,8 @@ import uuid
 
 from websockets.asyncio.client import connect
 
+from sparse import sparse
+
 mvrx, folder, mib, limit, station_limit = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
 seed = int(os.environ.get("MVRX_SEED", random.randrange(1 << 30)))
 dice = random.Random(seed)
@@ -303,19 +305,6 @@ async def killed():
     print(f"killed twice in the middle of transfers: all {len(kept)} of {len(contents)} files that were told as kept are whole")
 
 
-def sparse(name):
-    """A large file that takes no room; it begins as a zip archive does."""
-    path = os.path.join(folder, name)
-    with open(path, "wb") as file:
-        file.truncate(mib << 20)
-        for at in range(0, mib << 20, 64 << 20):
-            file.seek(at)
-            file.write(at.to_bytes(8, "big"))
-        file.seek(0)
-        file.write(b"PK\x03\x04")
-    return path
-
-
 def free_port():
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -324,7 +313,7 @@ def free_port():
 
 async def crew_large():
     """From `mvrx commit` through the host to two `mvrx get`, with the peak memory of all."""
-    path = sparse("crew.mvr")
+    path = sparse(folder, "crew.mvr", mib)
     host = await Host().start(os.path.join(folder, "crew-host"))
 
     def run(*arguments):
@@ -370,7 +359,7 @@ async def latencies(near, member, what):
 
 
 async def crew_latency():
-    path = sparse("held.mvr")
+    path = sparse(folder, "held.mvr", mib)
     port = free_port()
     host = await Host().start(os.path.join(folder, "held-host"), path, port=port)
     held = await Held().start(port)

@@ -8,16 +8,10 @@ import os
 import subprocess
 import sys
 
+from sparse import sparse
+
 mvrx, folder, mib, limit = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-show = os.path.join(folder, "large.mvr")
-with open(show, "wb") as file:
-    file.truncate(mib << 20)
-    for at in range(0, mib << 20, 64 << 20):
-        file.seek(at)
-        file.write(at.to_bytes(8, "big"))
-    # It begins as a zip archive does; what is none at all is refused.
-    file.seek(0)
-    file.write(b"PK\x03\x04")
+show = sparse(folder, "large.mvr", mib)
 environment = dict(os.environ, HOME=folder)
 common = ["--interface", "lo", "--mdns-port", "15353"]
 

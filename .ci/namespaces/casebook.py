@@ -6,9 +6,8 @@ import time
 from statistics import median
 
 from dns import A, AAAA, ANY, BASE, NSEC, PTR, SRV, TXT, Wire, encode_name, message, question, record, srv
+from pace import SLOW
 
-# As in net.py.
-SLOW = 3
 ADDRESS, STATION = "10.77.0.100", "10.77.0.1"
 INSTANCE = ("Desk", "Default", *BASE)
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from net import MVRX, SLOW, Net, avahi, say, wait
+from net import MVRX, Net, avahi, say, wait
+from pace import SLOW
 from peer import Peer
 
 UUID = "a0000000-0000-4000-8000-000000000001"

@@ -8,7 +8,8 @@ import time
 import zipfile
 
 from dns import A, BASE, PTR, SRV, TXT, Wire, encode_name, message, record, srv
-from net import HERE, MVRX, SLOW, Net, avahi, run, say, wait
+from net import HERE, MVRX, Net, avahi, run, say, wait
+from pace import SLOW
 from peer import Peer
 
 ZEROCONF = sys.argv[2]

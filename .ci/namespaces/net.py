@@ -11,8 +11,6 @@ import time
 
 MVRX = sys.argv[1]
 HERE = os.path.dirname(os.path.abspath(__file__))
-# On a slow and busy machine everything may take three times as long as on a desk.
-SLOW = 3
 
 
 def run(*command, **options):

@@ -35,3 +35,20 @@ fn lists_the_groups_in_use_and_refuses_to_begin_one_of_them() {
     let unfit = crew.run(&["groups", "--new", "Tour 2027", "--wait", "0.1"]);
     assert_eq!(code(&unfit), 2, "a space may be joined but not created: {unfit:?}");
 }
+
+#[test]
+#[cfg(unix)]
+fn stopped_by_ctrl_c_it_gives_no_verdict() {
+    for wish in [&["--new", "Club"][..], &[]] {
+        let crew = Crew::new();
+        let network = crew.listener();
+        let mut looking = crew.start(&[&["groups", "--json", "--wait", "60"], wish].concat());
+        // With its second question it has long been listening for signals.
+        for _ in 0..2 {
+            network.recv(&mut [0; 9000]).unwrap();
+        }
+        let pid = looking.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert_eq!(looking.child.wait().unwrap().code(), Some(130), "{wish:?}");
+    }
+}

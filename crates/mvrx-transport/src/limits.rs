@@ -52,8 +52,7 @@ pub struct Limits {
     pub close_within: Duration,
 
     /// The buffer of one transfer, the only memory it takes, and in WebSocket Mode the frames of a file; at least 16 KiB are used.
-    /// Default 256 KiB: what was just read lies in the processor's cache still when it is written. Pieces of 1 MiB cost a fifth more
-    /// processor time.
+    /// Default 256 KiB: what was just read lies in the processor's cache still when it is written.
     pub file_buffer: usize,
     /// Accepted connections that are open at a time. Default 256.
     pub connections: usize,

@@ -215,3 +215,35 @@ fn document(in_use: &InUse, free: Option<bool>) -> Value {
 
 /// How the groups begin that a `mvrx doctor` shows for as long as it looks whether others see it.
 pub(crate) const THROW_AWAY: &str = "mvrx-doctor-";
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use mvrx_discovery::{Advertisement, MemoryBus};
+    use mvrx_message::StationUuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_changes_its_group_is_in_two_and_a_doctor_in_none() {
+        let bus = MemoryBus::new();
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let (mut mover, mut doctor, mut looking) = (bus.attach(here), bus.attach(here), bus.attach(here));
+        let shown = |group: &str, n| {
+            let group = GroupName::create(group).unwrap();
+            Advertisement::new(group, StationUuid::from_random_bytes([n; 16]), "Desk", 1)
+        };
+        mover.advertise(&shown("Default", 1)).unwrap();
+        mover.advertise_also(&shown("Stage", 1)).unwrap();
+        doctor.advertise(&shown(&format!("{THROW_AWAY}1"), 2)).unwrap();
+        let mut seen: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
+        while !(seen.len() == 2 && seen.values().any(|sighting| !sighting.also_in.is_empty())) {
+            if let Some(DiscoveryEvent::Sighted(sighting)) = looking.next().await {
+                seen.insert(sighting.key.clone(), sighting);
+            }
+        }
+        let in_use = by_group(seen.into_values());
+        assert_eq!(in_use.keys().collect::<Vec<_>>(), ["Default", "Stage"]);
+    }
+}

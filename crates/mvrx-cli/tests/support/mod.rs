@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -47,6 +47,18 @@ impl Crew {
         let held = held_port();
         let port = held.local_addr().unwrap().port().to_string();
         Self { folder: tempfile::tempdir().unwrap(), port, _held: held }
+    }
+
+    /// Hears what is asked and told by multicast DNS.
+    pub fn listener(&self) -> UdpSocket {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        let port: u16 = self.port.parse().unwrap();
+        socket.bind(&SocketAddr::from(([0, 0, 0, 0], port)).into()).unwrap();
+        let lo = Ipv4Addr::LOCALHOST;
+        socket.join_multicast_v4(&Ipv4Addr::new(224, 0, 0, 251), &lo).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        socket.into()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -93,11 +93,10 @@ impl Host {
     pub(super) fn restore(&mut self, commit: Commit) {
         let (file, length) = (commit.file, commit.file_size);
         let own = commit.station.is_none_or(|station| station == self.config.station);
-        if !self.holds(file) && !own {
-            self.history.hold(commit);
+        let counts = !self.holds(file) && !own;
+        self.history.hold(commit);
+        if counts {
             self.count_as_kept(file, length);
-        } else {
-            self.history.hold(commit);
         }
         self.bound_commits();
     }

@@ -1,6 +1,6 @@
 //! Who the host is, how it behaves, and how much it may hold.
 
-use mvrx_message::{MvrVersion, StationUuid};
+use mvrx_message::{JoinRet, MvrVersion, Ours, Reply, StationUuid};
 
 use super::Timers;
 
@@ -39,6 +39,23 @@ impl Config {
             gather: true,
             limits: Limits::default(),
             timers: Timers::default(),
+        }
+    }
+
+    /// Our JOIN_RET with nothing listed: a refusal, or the answer to a second connection, which is for files alone.
+    #[must_use]
+    pub fn join_ret(&self, reply: Reply) -> JoinRet {
+        JoinRet {
+            reply,
+            provider: self.provider.clone(),
+            station_name: self.station_name.clone(),
+            version: self.version,
+            station: Some(self.station),
+            commits: Vec::new(),
+            ours: Some(Ours::CURRENT),
+            // The driver's: it needs randomness.
+            ticket: None,
+            roster: None,
         }
     }
 }

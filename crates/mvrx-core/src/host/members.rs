@@ -2,9 +2,7 @@
 
 use std::net::SocketAddr;
 
-use mvrx_message::{
-    Dialect, Join, JoinRet, Leave, Message, NewSessionHost, Ours, QuirkSet, Reply, StationUuid,
-};
+use mvrx_message::{Dialect, Join, JoinRet, Leave, Message, NewSessionHost, QuirkSet, Reply, StationUuid};
 
 use super::link::Member;
 use super::{
@@ -156,19 +154,8 @@ impl Host {
         let product = self.links.get(&conn).map(|link| link.product).unwrap_or_default();
         let most = Dialect::in_session(product).most_commits();
         let commits = if reply.ok { self.history.newest_listed_to(to, most) } else { Vec::new() };
-        let ok = reply.ok;
-        let ret = JoinRet {
-            reply,
-            provider: self.config.provider.clone(),
-            station_name: self.config.station_name.clone(),
-            version: self.config.version,
-            station: Some(self.config.station),
-            commits,
-            ours: Some(Ours::CURRENT),
-            // The driver's: it needs randomness.
-            ticket: None,
-            roster: self.roster_for(to).filter(|_| ok),
-        };
+        let roster = self.roster_for(to).filter(|_| reply.ok);
+        let ret = JoinRet { commits, roster, ..self.config.join_ret(reply) };
         self.send(conn, Message::JoinRet(ret));
     }
 

@@ -19,8 +19,8 @@ use mvrx_core::{
     Source,
 };
 use mvrx_message::{
-    Commit, FileUuid, FilesConnection, GroupName, JoinRet, Message, MvrVersion, Ours, Parsed, QuirkSet,
-    Reply, StationUuid, Ticket,
+    Commit, FileUuid, FilesConnection, GroupName, Message, MvrVersion, Parsed, QuirkSet, Reply, StationUuid,
+    Ticket,
 };
 
 pub fn station(n: usize) -> StationUuid {
@@ -407,7 +407,7 @@ impl World {
                         self.host_step(None, host::Input::Attached { conn, station: join.station });
                     }
                     let reply = if good { Reply::ok() } else { Reply::refused("no such ticket") };
-                    let ret = self.attached_ret(reply);
+                    let ret = self.host.config().join_ret(reply);
                     if let Some(wire) = self.wires.get_mut(&conn) {
                         wire.down.push_back(Item::Message(Box::new(Message::JoinRet(ret))));
                     }
@@ -424,21 +424,6 @@ impl World {
         }
         let parsed = Arc::new(Parsed { message, quirks: QuirkSet::default() });
         self.host_step(Some(conn), host::Input::Received { conn, parsed });
-    }
-
-    fn attached_ret(&self, reply: Reply) -> JoinRet {
-        let config = self.host.config();
-        JoinRet {
-            reply,
-            provider: config.provider.clone(),
-            station_name: config.station_name.clone(),
-            version: config.version,
-            station: Some(config.station),
-            commits: Vec::new(),
-            ours: Some(Ours::CURRENT),
-            ticket: None,
-            roster: None,
-        }
     }
 
     fn deliver_down(&mut self, conn: ConnId) -> bool {

@@ -193,11 +193,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Moved { by, distance, with_parent, .. } => {
-                if *distance < FAR {
-                    write!(f, "moved {distance:.3} m ({})", shift(*by))?;
-                } else {
-                    write!(f, "moved {distance:.1e} m ({})", shift(*by))?;
-                }
+                write!(f, "moved {} m ({})", size(*distance), shift(*by))?;
                 f.write_str(if *with_parent { " with its parent" } else { "" })
             }
             Self::Rotated { degrees, axis, with_parent } => {
@@ -254,9 +250,9 @@ fn slots(footprint: Option<&[BreakFootprint]>) -> String {
     }
 }
 
-/// A factor; of an absurd one only its magnitude.
-fn size(factor: f64) -> String {
-    if factor < FAR { format!("{factor:.3}") } else { format!("{factor:.1e}") }
+/// A factor or metres; of an absurd number only its magnitude.
+fn size(number: f64) -> String {
+    if number < FAR { format!("{number:.3}") } else { format!("{number:.1e}") }
 }
 
 fn short(uuid: uuid::Uuid) -> String {

@@ -11,9 +11,7 @@ use std::collections::HashMap;
 
 use mvrx_core::ConnId;
 use mvrx_core::host::Input;
-use mvrx_message::{
-    Dialect, FilesConnection, Join, JoinRet, Message, Ours, Product, Reply, StationUuid, Ticket,
-};
+use mvrx_message::{Dialect, FilesConnection, Join, Message, Product, Reply, StationUuid, Ticket};
 
 use super::driver::HostDriver;
 use crate::identity::random_bytes;
@@ -90,18 +88,7 @@ impl HostDriver {
     }
 
     fn answer_second(&mut self, conn: ConnId, reply: Reply) {
-        let config = self.host.config();
-        let ret = JoinRet {
-            reply,
-            provider: config.provider.clone(),
-            station_name: config.station_name.clone(),
-            version: config.version,
-            station: Some(config.station),
-            commits: Vec::new(),
-            ours: Some(Ours::CURRENT),
-            ticket: None,
-            roster: None,
-        };
+        let ret = self.host.config().join_ret(reply);
         if let Some(link) = self.links.get(&conn) {
             // The first message on its connection always fits.
             let _ = link.send(Box::new(Message::JoinRet(ret)), Dialect::towards(Product::Mvrx));

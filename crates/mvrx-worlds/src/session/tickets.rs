@@ -3,7 +3,7 @@
 use lan_sim::HostCtx;
 use mvrx_core::ConnId;
 use mvrx_core::host::Input;
-use mvrx_message::{Dialect, FilesConnection, Join, JoinRet, Message, Ours, Product, Reply, Ticket};
+use mvrx_message::{Dialect, FilesConnection, Join, Message, Product, Reply, Ticket};
 
 use super::SessionHost;
 use crate::station::random_bytes;
@@ -49,18 +49,7 @@ impl SessionHost {
     }
 
     fn answer_second(&mut self, conn: ConnId, reply: Reply, net: &mut HostCtx<'_>) {
-        let config = self.host.config();
-        let ret = JoinRet {
-            reply,
-            provider: config.provider.clone(),
-            station_name: config.station_name.clone(),
-            version: config.version,
-            station: Some(config.station),
-            commits: Vec::new(),
-            ours: Some(Ours::CURRENT),
-            ticket: None,
-            roster: None,
-        };
+        let ret = self.host.config().join_ret(reply);
         if let Some(wire) = self.links.get_mut(&conn) {
             wire.link.push_message(&Message::JoinRet(ret).to_json(&Dialect::towards(Product::Mvrx)));
         }
