@@ -2,7 +2,8 @@
 //! file), from memory into nothing over loopback, in turn in one run: `cargo bench -p mvrx-transport --bench websocket`.
 //! The ratios are what counts; absolute figures of a shared machine mean little.
 //!
-//! `MVRX_BENCH_MIB` sets the size (128 without it), `MVRX_BENCH_ROUNDS` the rounds (3).
+//! `MVRX_BENCH_MIB` sets the size (128 without it), `MVRX_BENCH_ROUNDS` the rounds (3),
+//! `MVRX_BENCH_ROW` the one row that is run, for a profiler.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -60,6 +61,11 @@ const ROWS: [Row; 8] = [
 fn main() {
     let (mib, rounds) = (setting("MVRX_BENCH_MIB", 128), setting("MVRX_BENCH_ROUNDS", 3));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    if let Ok(only) = std::env::var("MVRX_BENCH_ROW") {
+        let (_, row) = ROWS.iter().find(|(name, _)| *name == only).expect("the name of a row");
+        (0..rounds).for_each(|_| println!("{only} {:.2?}", row(&runtime, mib)));
+        return;
+    }
     println!("{mib} MiB, {rounds} rounds; down: server to client, up: client to server (masked)");
     let mut rows = vec![(Vec::new(), Vec::new()); ROWS.len()];
     for round in 0..rounds {

@@ -115,7 +115,14 @@ impl FileStream {
 
 impl Unframing for FileStream {
     fn wants(&self) -> u64 {
-        if self.stop.is_some() { 0 } else { u64::MAX }
+        if self.stop.is_some() {
+            return 0;
+        }
+        match self.decoder.missing() {
+            // The next head comes last in its read, so that hardly a byte has to close up to what was before it.
+            frame if frame >= WORTH_A_READ => frame.saturating_add(LONGEST_HEAD as u64),
+            _ => u64::MAX,
+        }
     }
 
     // req: WSK-15
@@ -136,3 +143,6 @@ impl Unframing for FileStream {
 
 /// Smaller messages would be nothing but heads.
 const LEAST: usize = 1 << 10;
+
+/// So much of a frame is read by itself; small frames come many at a time.
+const WORTH_A_READ: u64 = 64 << 10;
