@@ -56,7 +56,7 @@ pub enum SourceRead {
 
 /// A file that arrives.
 pub trait FileSink: Send + fmt::Debug {
-    /// Takes the next bytes, from one to [`crate::Limits::file_buffer`] at a time. May block, and slows the sender
+    /// Takes the next bytes, from one to [`crate::Limits::receive_buffer`] at a time. May block, and slows the sender
     /// down if it does.
     ///
     /// # Errors

@@ -51,9 +51,12 @@ pub struct Limits {
     /// Default 10 s.
     pub close_within: Duration,
 
-    /// The buffer of one transfer, the only memory it takes, and in WebSocket Mode the frames of a file; at least 16 KiB are used.
-    /// Default 256 KiB: what was just read lies in the processor's cache still when it is written.
+    /// The buffer of one file that goes out, the only memory it takes, and in WebSocket Mode the frames of it; at least
+    /// 16 KiB are used. Default 256 KiB: what was just read lies in the processor's cache still when it is written.
     pub file_buffer: usize,
+    /// The buffer of one file that comes in, the only memory it takes; at least 16 KiB are used. Default 1 MiB: the
+    /// system keeps a file faster that is written in large pieces.
+    pub receive_buffer: usize,
     /// Accepted connections that are open at a time. Default 256.
     pub connections: usize,
     /// The same for one IP address. Default 32.
@@ -83,6 +86,7 @@ impl Default for Limits {
             pong_within: Duration::from_secs(60),
             close_within: Duration::from_secs(10),
             file_buffer: 256 << 10,
+            receive_buffer: 1 << 20,
             connections: 256,
             connections_per_ip: 32,
         }
@@ -105,12 +109,41 @@ impl Limits {
         crate::ws::FrameLimits { text_bytes: self.json_bytes, frames_per_text: self.packages_per_message }
     }
 
-    /// The buffer for a file of which so much is known to come.
-    pub(crate) fn buffer_for(&self, length: Option<u64>) -> usize {
-        let wanted = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
-        self.file_buffer.max(SMALLEST_BUFFER).min(wanted.max(SMALLEST_BUFFER))
+    /// The buffer for a file of so many bytes that goes out.
+    pub(crate) fn buffer_to_send(&self, length: u64) -> usize {
+        smallest_that_serves(self.file_buffer, Some(length))
     }
+
+    /// The buffer for a file that comes in, of which so much is known to come.
+    pub(crate) fn buffer_to_receive(&self, length: Option<u64>) -> usize {
+        smallest_that_serves(self.receive_buffer, length)
+    }
+}
+
+fn smallest_that_serves(limit: usize, length: Option<u64>) -> usize {
+    let wanted = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+    limit.max(SMALLEST_BUFFER).min(wanted.max(SMALLEST_BUFFER))
 }
 
 /// What goes out in one write with the header of a file must fit.
 pub(crate) const SMALLEST_BUFFER: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_as_large_as_its_limit_or_the_file_and_never_tiny() {
+        let limits = Limits { file_buffer: 64 << 10, receive_buffer: 128 << 10, ..Limits::default() };
+        assert_eq!(limits.buffer_to_send(64 << 20), 64 << 10);
+        assert_eq!(limits.buffer_to_send((64 << 10) - 1), (64 << 10) - 1);
+        assert_eq!(limits.buffer_to_receive(None), 128 << 10);
+        assert_eq!(limits.buffer_to_receive(Some(1 + (128 << 10))), 128 << 10);
+        assert_eq!(limits.buffer_to_receive(Some((128 << 10) - 1)), (128 << 10) - 1);
+        let none = Limits { file_buffer: 0, receive_buffer: 0, ..limits };
+        assert_eq!(
+            (none.buffer_to_send(0), none.buffer_to_receive(Some(1))),
+            (SMALLEST_BUFFER, SMALLEST_BUFFER)
+        );
+    }
+}

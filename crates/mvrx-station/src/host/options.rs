@@ -48,7 +48,7 @@ impl Default for HostOptions {
             connections_per_ip: CONNECTIONS_PER_IP,
             // An asker waits while an owner is lost and the next one is asked.
             source_idle: Duration::from_secs(300),
-            file_buffer: FILE_BUFFER,
+            receive_buffer: FILE_BUFFER,
             ..TransportLimits::default()
         };
         Self {

@@ -129,9 +129,12 @@ fn take<L: Link>(
     unframing: &mut impl Unframing,
 ) -> Result<Arrived, ReceiveError> {
     transfer.unframe(unframing, now());
+    // Since when the thread has waited for more to hand the disk in one piece.
+    let mut held = None;
     while unframing.wants() > 0 {
         if !transfer.has_room() {
             write_out(transfer)?;
+            held = None;
         }
         let read = socket.read(transfer.room(unframing.wants()));
         if shared.is_broken() {
@@ -148,9 +151,13 @@ fn take<L: Link>(
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // The disk gets what is here before the thread waits: whoever reads along sees it at once.
+            // The disk gets what is here before the thread waits for long: whoever reads along sees it soon.
             Err(error) if error.kind() == ErrorKind::WouldBlock && !transfer.is_empty() => {
-                write_out(transfer)?;
+                let since = *held.get_or_insert_with(now);
+                if now().saturating_duration_since(since) >= HELD || !more_comes_soon(socket) {
+                    write_out(transfer)?;
+                    held = None;
+                }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if !wait(socket, PollFlags::IN, &transfer.pace) {
@@ -188,6 +195,12 @@ fn wait(socket: &TcpStream, flags: PollFlags, pace: &Pace) -> bool {
     }
 }
 
+/// The disk takes one large piece faster than many small ones.
+fn more_comes_soon(socket: &TcpStream) -> bool {
+    let timeout = Timespec::try_from(SOON).ok();
+    matches!(poll(&mut [PollFd::new(socket, PollFlags::IN)], timeout.as_ref()), Ok(1..))
+}
+
 /// This thread waits on the system's clock, also where a test pauses tokio's.
 fn now() -> Instant {
     Instant::from_std(StdInstant::now())
@@ -195,3 +208,9 @@ fn now() -> Instant {
 
 /// How long to wait at least before a growing source is asked again.
 const NOT_YET: Duration = Duration::from_millis(5);
+
+/// How long bytes may wait for more of them at a time.
+const SOON: Duration = Duration::from_millis(2);
+
+/// How long they may wait in all.
+const HELD: Duration = Duration::from_millis(20);

@@ -32,7 +32,7 @@ pub(super) enum Dry {
 impl<F: Framing> Feed<F> {
     pub(super) fn new(source: Box<dyn FileSource>, framing: F, limits: &Limits) -> Self {
         let length = source.length();
-        let piece = limits.buffer_for(Some(length)).min(framing.most().max(1));
+        let piece = limits.buffer_to_send(length).min(framing.most().max(1));
         let buffer = vec![0; F::HEAD + piece];
         Self { source, framing, length, offset: 0, buffer, filled: 0, header: None, first: true }
     }

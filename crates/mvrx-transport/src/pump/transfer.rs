@@ -36,7 +36,7 @@ impl Transfer {
         progress: Progress,
         limits: &Limits,
     ) -> Self {
-        let buffer = vec![0; limits.buffer_for(length)];
+        let buffer = vec![0; limits.buffer_to_receive(length)];
         let pace = Pace::new(limits, Instant::now());
         Self { sink, buffer, filled: 0, end: 0, taken: 0, progress, pace }
     }
