@@ -1,9 +1,9 @@
-//! Files over WebSocket, ours beside fastwebsockets (frames of 1 MiB) and tokio-tungstenite (one message for the whole
-//! file), from memory into nothing over loopback, in turn in one run: `cargo bench -p mvrx-transport --bench websocket`.
-//! The ratios are what counts; absolute figures of a shared machine mean little.
+//! Files over WebSocket, in turn in one run: `cargo bench --bench websocket`. From memory into nothing over loopback, ours beside
+//! fastwebsockets (frames of 1 MiB) and tokio-tungstenite (one message for the whole file); then from disk to disk, through a host beside
+//! straight from its owner. The ratios are what counts; absolute figures of a shared machine mean little.
 //!
-//! `MVRX_BENCH_MIB` sets the size (128 without it), `MVRX_BENCH_ROUNDS` the rounds (3),
-//! `MVRX_BENCH_ROW` the one row that is run, for a profiler.
+//! `MVRX_BENCH_MIB` sets the size (128 without it), `MVRX_BENCH_ROUNDS` the rounds (7), `MVRX_BENCH_ROW` the one row that is run, for a
+//! profiler.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -13,14 +13,15 @@
     clippy::print_stdout
 )]
 
+mod relay;
+
 use std::time::{Duration, Instant};
 
 use fastwebsockets::{Frame, OpCode, Payload, Role as FastRole, WebSocket};
 use futures_util::{SinkExt, StreamExt};
-use mvrx_transport::battery::unexpected;
-use mvrx_transport::{
-    BoxError, Connection, DiscardSink, FileSource, FileStyle, Incoming, Progress, SourceRead, TcpTransport,
-    Transport, WsTransport,
+use mvrx::transport::{
+    BoxError, BoxFuture, Connection, DiscardSink, FileSource, FileStyle, Incoming, Progress, SourceRead,
+    TcpTransport, Transport, WsTransport,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -59,7 +60,7 @@ const ROWS: [Row; 8] = [
 ];
 
 fn main() {
-    let (mib, rounds) = (setting("MVRX_BENCH_MIB", 128), setting("MVRX_BENCH_ROUNDS", 3));
+    let (mib, rounds) = (setting("MVRX_BENCH_MIB", 128), setting("MVRX_BENCH_ROUNDS", 7));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     if let Ok(only) = std::env::var("MVRX_BENCH_ROW") {
         let (_, row) = ROWS.iter().find(|(name, _)| *name == only).expect("the name of a row");
@@ -91,6 +92,7 @@ fn main() {
             "{one} / {other}: {time:.2} by time (goal: {goal}), {processor:.2} by processor; medians of the rounds"
         );
     }
+    relay::compare(mib, rounds);
 }
 
 /// Seconds that this process has used, of all processors, where the system tells.
@@ -151,6 +153,7 @@ async fn ours(transport: &dyn Transport, mib: usize, way: Way) -> Duration {
         (writer, reader)
     });
     assert!(matches!(to.reader.next().await, Ok(Incoming::File { .. })));
+    let mut unexpected = |_| -> BoxFuture<'static, ()> { panic!("nothing but the file is sent") };
     let received =
         to.reader.receive_file(Box::new(DiscardSink), Some(length), &mut unexpected, Progress::new()).await;
     assert_eq!(received.unwrap(), length);
