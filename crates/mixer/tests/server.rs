@@ -151,6 +151,8 @@ fn frame_above_the_limit_is_answered_and_closes_the_connection() {
     let mut limits = Limits::default();
     limits.frame_bytes = 1000;
     let server = Server::builder().address("127.0.0.1:0".parse().unwrap()).limits(limits).spawn().unwrap();
+    let mut just_fits = PythonClient::connect(server.local_addresses()[0]);
+    just_fits.create_room("r", &[frame::encode(101, 1, &[0; 1000])]);
     let mut stream = TcpStream::connect(server.local_addresses()[0]).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(&frame::encode(101, 1, &[0; 1001])[..14]).unwrap();

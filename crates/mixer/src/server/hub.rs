@@ -338,3 +338,23 @@ fn write_some(rooms: &RoomServer, key: ClientKey, stream: &TcpStream) -> io::Res
 }
 
 const SLICES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: MIX-LIMIT-6
+    #[test]
+    fn unfinished_frames_of_all_may_come_to_the_limit_and_not_a_byte_beyond() {
+        let mut limits = Limits::default();
+        limits.unfinished_bytes = 100;
+        let hub = Hub::new(RoomServer::new(limits.clone()), limits, None);
+        let (mut one, mut other) = (hub.unfinished(), hub.unfinished());
+        assert_eq!((one.is(60), other.is(40)), (Ok(()), Ok(())));
+        assert_eq!(other.is(41), Err(101));
+        // Who needs less is not turned away for what others keep; what is gone no longer counts.
+        assert_eq!(one.is(59), Ok(()));
+        drop(one);
+        assert_eq!(other.is(100), Ok(()));
+    }
+}
