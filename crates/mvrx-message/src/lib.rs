@@ -52,7 +52,7 @@ pub use message::{
     Commit, Join, JoinRet, Leave, Message, MessageType, NewSessionHost, Parsed, Reply, Request,
     SessionTarget, SessionTargetError,
 };
-pub use ours::{Author, FilesConnection, NamedStation, Ours, Roster, Ticket};
+pub use ours::{Author, FetchedFile, FilesConnection, NamedStation, Ours, Roster, Ticket};
 pub use product::Product;
 pub use quirk::{Quirk, QuirkSet};
 pub use txt::Txt;

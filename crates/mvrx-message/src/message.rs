@@ -282,6 +282,13 @@ impl MessageType {
         Self::ALL.into_iter().find(|t| t.as_str() == name)
     }
 
+    /// The type that bytes which are no message were meant to have, for refusing them in the right kind: the first `Type` of the outermost
+    /// object, however broken the rest is. Takes time linear in the bytes.
+    #[must_use]
+    pub fn guess(broken: &[u8]) -> Option<Self> {
+        crate::read::guess_type(broken).and_then(|name| Self::from_wire(name.trim().trim_end_matches('-')))
+    }
+
     /// Whether it answers another message.
     #[must_use]
     pub const fn is_reply(self) -> bool {

@@ -14,12 +14,13 @@
 //! | JOIN | `files`, `ticket` | [`FilesConnection`]: a second connection is offered (`true`), or this is it |
 //! | JOIN_RET | `ticket` | the [`Ticket`] of that second connection |
 //! | JOIN_RET | `stations`, `gone`, `news`, `more` | [`Roster`]: who is one of the session |
+//! | JOIN_RET | `fetched` | [`Roster::fetched`]: who took a file of the asker's from the host |
 //!
 //! Its strings are short: at most [`Author::STRING_BYTES`] each.
 
 use std::fmt;
 
-use crate::StationUuid;
+use crate::{FileUuid, StationUuid};
 
 /// The mark of our own stations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,11 +130,22 @@ pub struct Roster {
     pub stations: Vec<NamedStation>,
     /// Stations that are no longer. Writing lists the first [`Roster::MOST`].
     pub gone: Vec<StationUuid>,
+    /// Files of the one that this is told to, and who has them from the host now. Writing lists the first [`Roster::MOST`].
+    pub fetched: Vec<FetchedFile>,
 }
 
 impl Roster {
     /// So many stations fit one message beside its commits.
     pub const MOST: usize = 24;
+}
+
+/// A file that a station got from its session's host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchedFile {
+    /// Which.
+    pub file: FileUuid,
+    /// Who has it now.
+    pub station: StationUuid,
 }
 
 /// A station and who it is.

@@ -87,7 +87,13 @@ fn roster() -> impl Strategy<Value = Option<Roster>> {
         prop::collection::vec(named, 0..Roster::MOST),
         prop::collection::vec(station(), 0..4),
     );
-    prop::option::of(lists.prop_map(|((news, more), stations, gone)| Roster { news, more, stations, gone }))
+    prop::option::of(lists.prop_map(|((news, more), stations, gone)| Roster {
+        news,
+        more,
+        stations,
+        gone,
+        ..Roster::default()
+    }))
 }
 
 fn reply() -> impl Strategy<Value = Reply> {

@@ -88,7 +88,7 @@ pub use fs::{FsOptions, FsStore, FsView, TakeOutName};
 pub use limits::Limits;
 pub use lock::DirLock;
 pub use mem::MemStore;
-pub use mvr_version::{StoredReader, mvr_version};
+pub use mvr_version::{StoredReader, is_whole_archive, mvr_version};
 pub use problem::{Problem, RecordDamage};
 pub use put_away::leftovers::clear_leftovers;
 pub use store::{Expect, Pending, PutAway, Store, StoredCommit, Writer};

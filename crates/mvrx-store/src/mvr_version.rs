@@ -15,6 +15,15 @@ pub fn mvr_version(pending: &dyn Pending) -> Option<MvrVersion> {
     read.ok().map(|version| MvrVersion { major: version.major, minor: version.minor })
 }
 
+/// Whether a file is a whole zip archive, by its directory: what is cut off or has something behind it is none. Blocks; reads a small part of
+/// the file.
+#[must_use]
+pub fn is_whole_archive(pending: &dyn Pending) -> bool {
+    let Ok(file) = pending.read() else { return false };
+    let reader = StoredReader::new(file, pending.length());
+    mvrx_file::Archive::open(reader, &mvrx_file::Limits::default()).is_ok()
+}
+
 /// A stored file that has a position, for what reads and seeks. Blocks where a file that still arrives has no bytes yet.
 #[derive(Debug)]
 pub struct StoredReader {
@@ -69,5 +78,14 @@ mod tests {
         assert!(mvr_version(pending(&show).as_ref()).is_some_and(|v| v.major == 1));
         assert_eq!(mvr_version(pending(b"not a zip").as_ref()), None);
         assert_eq!(mvr_version(pending(&show[..show.len() / 2]).as_ref()), None);
+    }
+
+    #[test]
+    fn knows_a_whole_archive_from_a_part_of_one() {
+        let show = mvrx_file::generate::Recipe::new(1).fixtures(2).to_bytes();
+        assert!(is_whole_archive(pending(&show).as_ref()));
+        for part in [&show[..show.len() - 1], &show[1..], &show[..0], b"not a zip"] {
+            assert!(!is_whole_archive(pending(part).as_ref()), "{}", part.len());
+        }
     }
 }

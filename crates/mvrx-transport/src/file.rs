@@ -34,6 +34,12 @@ pub trait FileSource: Send + fmt::Debug {
     /// while the file still grows.
     fn length(&self) -> u64;
 
+    /// The length that the file turned out to have, once that is known. Asked before each read where the wire does not
+    /// tell lengths; the file then ends there. Not below what was read already.
+    fn settled_length(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads bytes from `offset` on, as many as there are, at most as many as `buffer` holds. Offsets only ever
     /// grow. A file that still grows answers [`SourceRead::NotYet`] after a second at most, so that a transfer that
     /// nobody wants any more can end.

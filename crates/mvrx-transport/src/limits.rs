@@ -34,6 +34,9 @@ pub struct Limits {
     /// A file that still grows while it is sent may stand still this long; a host's next owner may have to be asked first.
     /// Default 30 s.
     pub source_idle: Duration,
+    /// WebSocket Mode: a file of a peer whose word on lengths is not enough ([`crate::FileEnding::WhenQuiet`]) ends when nothing more of it
+    /// came for so long. Default 1 s.
+    pub file_more: Duration,
     /// See [`Limits::file_idle`]. Default 30 KiB, so that a peer that trickles does not hold a thread for ever.
     pub file_idle_bytes: u64,
 
@@ -79,6 +82,7 @@ impl Default for Limits {
             write_idle: Duration::from_secs(30),
             file_idle: Duration::from_secs(30),
             source_idle: Duration::from_secs(30),
+            file_more: Duration::from_secs(1),
             file_idle_bytes: 30 << 10,
             handshake_bytes: 16 << 10,
             handshake: Duration::from_secs(10),

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use mvrx_message::{Dialect, Message, ParseError, Parsed};
+use mvrx_message::{Dialect, Message, MessageType, ParseError, Parsed};
 
 use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
@@ -61,7 +61,7 @@ pub trait MessageReader: Send + fmt::Debug {
     /// Takes the file that [`Incoming::File`] announced, and says how many bytes it had. `expected` is the FileSize
     /// that the commit announced, if any: it ends the file where the wire itself does not say how long a file is, and
     /// is ignored where it does, so the caller compares. In WebSocket Mode a file is one binary message, or as many
-    /// as it takes to reach `expected` bytes.
+    /// as it takes to reach `expected` bytes or the end of a zip archive: see [`FileEnding`].
     ///
     /// `between` is handed what comes between the file's messages, where the wire allows that, in its place in the
     /// stream; the file waits until its future is done.
@@ -76,6 +76,25 @@ pub trait MessageReader: Send + fmt::Debug {
         between: Between<'a>,
         progress: Progress,
     ) -> BoxFuture<'a, Result<u64, ReceiveError>>;
+
+    /// Where files end from now on; ignored where the wire tells.
+    fn set_file_ending(&mut self, ending: FileEnding) {
+        let _ = ending;
+    }
+}
+
+/// Where the files of a peer end in WebSocket Mode. TCP Mode tells each length beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum FileEnding {
+    /// With the message that reaches the expected length, or that ends a whole zip archive before: this peer's word on lengths holds.
+    #[default]
+    AtLength,
+    /// The same, but where the expected length is reached and no archive ends there, only after
+    /// [`crate::Limits::file_more`] of silence: what comes before that is the rest of the same file.
+    WhenQuiet,
+    /// With its first message, however long that is.
+    WithMessage,
 }
 
 /// Takes what comes between the messages of a file: never a file, and not the end.
@@ -97,6 +116,8 @@ pub enum Incoming {
     Malformed {
         /// What is wrong with it. Its own `scope()` says whether the connection should be kept.
         error: ParseError,
+        /// What it was meant to be, as far as that can be seen.
+        kind: Option<MessageType>,
         /// Bytes of its JSON.
         bytes: usize,
     },
@@ -170,6 +191,13 @@ pub trait MessageWriter: Send + fmt::Debug {
     /// A way to send messages while this half sends a file; `None` where the wire has no room for that.
     fn aside(&self) -> Option<Box<dyn Aside>> {
         None
+    }
+
+    /// The same as [`MessageWriter::close`], and says why where the wire has words for it: a code of RFC 6455 (7.4), and as much of
+    /// `reason` as fits.
+    fn close_with<'a>(&'a mut self, code: u16, reason: &'a str) -> BoxFuture<'a, Result<(), WriteError>> {
+        let _ = (code, reason);
+        self.close()
     }
 
     /// Tells the peer that nothing more will come, after everything that was sent. The reader goes on: a caller that

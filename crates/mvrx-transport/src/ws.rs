@@ -18,6 +18,7 @@ mod reader;
 mod timers;
 mod transport;
 mod writer;
+mod zip_end;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 pub use frame::{
     FrameDecoder, FrameError, FrameHead, FrameLimits, LONGEST_HEAD, Opcode, Place, Role, Step, append_close,
-    append_frame, mask,
+    append_close_with, append_frame, mask,
 };
 use lan_net::deadline::Deadline;
 pub use transport::{Check, Refusal, Upgrade, WsTransport};

@@ -157,7 +157,7 @@ async fn messages_that_cannot_be_understood_leave_the_connection_in_order() {
         bytes.extend(package(&leave(seed)));
         peer.write_all(&bytes).await.unwrap();
         match connection.reader.next().await {
-            Ok(Incoming::Malformed { error, bytes }) => {
+            Ok(Incoming::Malformed { error, bytes, .. }) => {
                 assert_eq!(bytes, json.len());
                 match seed {
                     3 => assert!(matches!(error, ParseError::NotUtf8 { .. }), "{error:?}"),

@@ -8,12 +8,14 @@
 
 mod commit;
 mod fields;
+mod guess;
 mod mvrx;
 mod value;
 
 use serde_json::value::RawValue;
 
 use self::fields::Fields;
+pub(crate) use self::guess::guess_type;
 use self::mvrx::Extra;
 use self::value::{Id, Reader};
 use crate::{

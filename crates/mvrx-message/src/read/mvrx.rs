@@ -4,8 +4,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields;
-use super::value::{Reader, each_element, first_byte};
-use crate::{Author, FilesConnection, MvrVersion, NamedStation, Ours, Quirk, Roster, Ticket};
+use super::value::{Id, Reader, each_element, first_byte};
+use crate::{
+    Author, FetchedFile, FileUuid, FilesConnection, MvrVersion, NamedStation, Ours, Quirk, Roster, Ticket,
+};
 
 /// What was said.
 pub(super) struct Extra {
@@ -39,6 +41,8 @@ struct Object<'a> {
     stations: Raw<'a>,
     #[serde(borrow, default)]
     gone: Raw<'a>,
+    #[serde(borrow, default)]
+    fetched: Raw<'a>,
     #[serde(borrow, default)]
     news: Raw<'a>,
     #[serde(borrow, default)]
@@ -97,7 +101,7 @@ fn author(reader: &mut Reader<'_>, name: Raw<'_>, provider: Raw<'_>) -> Option<A
 
 // req: MSG-MVRX-ROSTER
 fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
-    if object.stations.is_none() && object.gone.is_none() {
+    if object.stations.is_none() && object.gone.is_none() && object.fetched.is_none() {
         return None;
     }
     let (news, more) = (truth(reader, object.news), truth(reader, object.more));
@@ -111,6 +115,15 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
     });
     readable &= each(reader, object.gone, |reader, raw| {
         roster.gone.push(reader.station(Some(raw))?);
+        Some(())
+    });
+    readable &= each(reader, object.fetched, |reader, raw| {
+        let fields = fields::of_object(raw)?;
+        let file = match reader.id(fields.file_uuid) {
+            Id::Is(uuid) => FileUuid::from_uuid(uuid)?,
+            _ => return None,
+        };
+        roster.fetched.push(FetchedFile { file, station: reader.station(fields.station_uuid)? });
         Some(())
     });
     reader.note_if(!readable, Quirk::MvrxObjectUnreadable);

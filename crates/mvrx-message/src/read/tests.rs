@@ -618,8 +618,13 @@ fn takes_of_a_malformed_mvrx_object_what_can_be_read() {
     let named = NamedStation { station: A.parse().unwrap(), author: Author::new("N", "") };
     let (read, unreadable) = roster(&format!(r#""stations":[0,{entry},{{}}],"gone":["{A}","x"]"#), &limits);
     let expected =
-        Roster { news: false, more: false, stations: vec![named.clone()], gone: vec![A.parse().unwrap()] };
+        Roster { stations: vec![named.clone()], gone: vec![A.parse().unwrap()], ..Roster::default() };
     assert_eq!((read, unreadable), (Some(expected), true));
+    let fetched = format!(r#"{{"FileUUID":"{A}","StationUUID":"{A}"}}"#);
+    let (read, unreadable) =
+        roster(&format!(r#""news":true,"fetched":[{fetched},7,{{}},{fetched}]"#), &limits);
+    let known = crate::FetchedFile { file: A.parse().unwrap(), station: A.parse().unwrap() };
+    assert_eq!((read.unwrap().fetched, unreadable), (vec![known, known], true));
     let few = Limits { stations: 2, ..limits };
     let (read, unreadable) = roster(&format!(r#""stations":[{entry},{entry},{entry}]"#), &few);
     assert_eq!((read.unwrap().stations, unreadable), (vec![named.clone(), named], true));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::file_name::cut;
-use crate::{Author, Dialect, MvrVersion, NamedStation, Ours, Roster, StationUuid};
+use crate::{Author, Dialect, FetchedFile, FileUuid, MvrVersion, NamedStation, Ours, Roster, StationUuid};
 
 /// The object; what is not said has no key.
 #[derive(Serialize, Default)]
@@ -27,6 +27,8 @@ pub(super) struct MvrxShape<'a> {
     pub(super) stations: Option<Vec<NamedShape<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) gone: Option<&'a [StationUuid]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) fetched: Vec<FetchedShape>,
 }
 
 /// Who a station is.
@@ -46,6 +48,14 @@ pub(super) struct NamedShape<'a> {
     author: AuthorShape<'a>,
 }
 
+#[derive(Serialize)]
+pub(super) struct FetchedShape {
+    #[serde(rename = "FileUUID")]
+    file: FileUuid,
+    #[serde(rename = "StationUUID")]
+    station: StationUuid,
+}
+
 impl<'a> MvrxShape<'a> {
     // req: MSG-MVRX
     pub(super) fn of(ours: Ours, mvr: Option<MvrVersion>) -> Self {
@@ -58,7 +68,8 @@ impl<'a> MvrxShape<'a> {
         let stations = roster.stations.iter().take(Roster::MOST).map(NamedShape::of).collect();
         let gone = roster.gone.get(..Roster::MOST).unwrap_or(&roster.gone);
         let gone = (!gone.is_empty()).then_some(gone);
-        Self { news: roster.news, more: roster.more, stations: Some(stations), gone, ..self }
+        let fetched = roster.fetched.iter().take(Roster::MOST).map(FetchedShape::of).collect();
+        Self { news: roster.news, more: roster.more, stations: Some(stations), gone, fetched, ..self }
     }
 
     /// The object, for readers that get one.
@@ -77,6 +88,12 @@ impl<'a> AuthorShape<'a> {
 impl<'a> NamedShape<'a> {
     fn of(named: &'a NamedStation) -> Self {
         Self { station: named.station, author: AuthorShape::of(&named.author) }
+    }
+}
+
+impl FetchedShape {
+    fn of(fetched: &FetchedFile) -> Self {
+        Self { file: fetched.file, station: fetched.station }
     }
 }
 

@@ -415,16 +415,25 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
             more: false,
             stations: (0..100).map(named).collect(),
             gone: (0..100).map(id).collect(),
+            fetched: (0..100)
+                .map(|n| crate::FetchedFile {
+                    file: crate::FileUuid::from_random_bytes([7; 16]),
+                    station: id(n),
+                })
+                .collect(),
         }),
     };
     assert!(!ret.answers_join());
     let json = strict(&Message::JoinRet(ret.clone()));
-    assert!(json.len() < 10 * 1024, "{} bytes", json.len());
+    // Who fetched is never told beside commits.
+    assert!(json.len() < 13 * 1024, "{} bytes", json.len());
     let parsed = Message::parse(json.as_bytes()).unwrap();
     assert!(parsed.quirks.is_empty());
     let Message::JoinRet(read) = parsed.message else { panic!("{json}") };
     let roster = read.roster.as_ref().unwrap();
     assert_eq!((roster.stations.len(), roster.gone.len()), (crate::Roster::MOST, crate::Roster::MOST));
+    assert_eq!(roster.fetched.len(), crate::Roster::MOST);
+    assert_eq!(roster.fetched[3].station, id(3));
     assert!(!read.answers_join());
     ret.roster.as_mut().unwrap().news = false;
     assert!(ret.answers_join());

@@ -20,10 +20,12 @@ pub enum ReadError {
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// The peer closed because of something, by its own word.
-    #[error("the peer closed the connection with code {code}")]
+    #[error("the peer closed the connection with code {code}{}", said(reason))]
     ClosedByPeer {
         /// The code of its close frame.
         code: u16,
+        /// What it said, in its words; may be empty.
+        reason: String,
     },
     /// The peer does not answer pings, and sends nothing else.
     #[error("the peer did not answer a ping within {allowed:?}")]
@@ -334,6 +336,10 @@ impl SendFileError {
             _ => Scope::Connection,
         }
     }
+}
+
+fn said(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 fn blame_of(error: &DecodeError) -> Blame {

@@ -17,8 +17,8 @@ use crate::error::{
 };
 use crate::file::{FileSink, FileSource, Progress, SourceRead};
 use crate::traits::{
-    Aside, Between, BoxFuture, Connection, FileStyle, Incoming, Listener, MessageReader, MessageWriter,
-    Transport,
+    Aside, Between, BoxFuture, Connection, FileEnding, FileStyle, Incoming, Listener, MessageReader,
+    MessageWriter, Transport,
 };
 
 /// How often what fails: chances are in thousandths of the times it could happen.
@@ -136,6 +136,12 @@ impl MessageReader for FaultyReader {
         })
     }
 
+    fn set_file_ending(&mut self, ending: FileEnding) {
+        if let Some(inner) = &mut self.inner {
+            inner.set_file_ending(ending);
+        }
+    }
+
     fn receive_file<'a>(
         &'a mut self,
         sink: Box<dyn FileSink>,
@@ -236,6 +242,15 @@ impl MessageWriter for FaultyWriter {
             }
         })
     }
+
+    fn close_with<'a>(&'a mut self, code: u16, reason: &'a str) -> BoxFuture<'a, Result<(), WriteError>> {
+        Box::pin(async move {
+            match &mut self.inner {
+                Some(inner) => inner.close_with(code, reason).await,
+                None => Err(WriteError::ConnectionBroken),
+            }
+        })
+    }
 }
 
 /// A source that ends where the plan cuts the connection.
@@ -248,6 +263,10 @@ struct CutSource {
 impl FileSource for CutSource {
     fn length(&self) -> u64 {
         self.inner.length()
+    }
+
+    fn settled_length(&self) -> Option<u64> {
+        self.inner.settled_length()
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<SourceRead, BoxError> {

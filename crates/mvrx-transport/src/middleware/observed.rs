@@ -11,8 +11,8 @@ use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
 use crate::file::{FileSink, FileSource, Progress};
 use crate::traits::{
-    Aside, Between, BoxFuture, Connection, Deviation, FileStyle, Incoming, Listener, MessageReader,
-    MessageWriter, Transport,
+    Aside, Between, BoxFuture, Connection, Deviation, FileEnding, FileStyle, Incoming, Listener,
+    MessageReader, MessageWriter, Transport,
 };
 
 /// Is told of what passes, in the order in which it passes on each connection. Called on the runtime's thread: it
@@ -236,7 +236,7 @@ impl Teller {
                 let (message, quirks) = (&parsed.message, parsed.quirks);
                 What::Message { message, quirks, dialect: None, bytes: *bytes }
             }
-            Incoming::Malformed { error, bytes } => What::Malformed { error, bytes: *bytes },
+            Incoming::Malformed { error, bytes, .. } => What::Malformed { error, bytes: *bytes },
             Incoming::File { length } => What::FileBegins { length: *length },
             Incoming::Tolerated(deviation) => What::Tolerated { deviation: *deviation },
             Incoming::Closed => What::Closed,
@@ -280,6 +280,10 @@ impl MessageReader for ObservedReader {
         })
     }
 
+    fn set_file_ending(&mut self, ending: FileEnding) {
+        self.inner.set_file_ending(ending);
+    }
+
     fn receive_file<'a>(
         &'a mut self,
         sink: Box<dyn FileSink>,
@@ -308,6 +312,15 @@ impl MessageReader for ObservedReader {
 struct ObservedWriter {
     inner: Box<dyn MessageWriter>,
     teller: Teller,
+}
+
+impl ObservedWriter {
+    fn tell_closed(&self, outcome: &Result<(), WriteError>) {
+        match outcome {
+            Ok(()) => self.teller.tell(Direction::Out, What::Closed),
+            Err(error) => self.teller.failed(Direction::Out, error),
+        }
+    }
 }
 
 impl MessageWriter for ObservedWriter {
@@ -352,10 +365,15 @@ impl MessageWriter for ObservedWriter {
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move {
             let outcome = self.inner.close().await;
-            match &outcome {
-                Ok(()) => self.teller.tell(Direction::Out, What::Closed),
-                Err(error) => self.teller.failed(Direction::Out, error),
-            }
+            self.tell_closed(&outcome);
+            outcome
+        })
+    }
+
+    fn close_with<'a>(&'a mut self, code: u16, reason: &'a str) -> BoxFuture<'a, Result<(), WriteError>> {
+        Box::pin(async move {
+            let outcome = self.inner.close_with(code, reason).await;
+            self.tell_closed(&outcome);
             outcome
         })
     }

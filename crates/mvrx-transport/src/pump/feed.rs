@@ -72,6 +72,12 @@ impl<F: Framing> Feed<F> {
     /// least [`FIRST_WRITE`] bytes, later anything.
     // req: TRA-04
     pub(super) fn fill(&mut self) -> Result<bool, Dry> {
+        if self.header.is_none()
+            && !self.framing.tells_length()
+            && let Some(length) = self.source.settled_length()
+        {
+            self.length = length.max(self.offset);
+        }
         if self.is_enough() {
             return Ok(true);
         }
@@ -94,7 +100,7 @@ impl<F: Framing> Feed<F> {
         let room = (self.buffer.len() - F::HEAD) as u64;
         let enough = match self.first {
             true => self.offset >= self.length.min(FIRST_WRITE).min(room),
-            false => self.filled > 0,
+            false => self.filled > 0 || self.offset == self.length,
         };
         if enough && self.header.is_none() {
             let piece = Piece { first: self.first, last: self.offset == self.length, file: self.length };

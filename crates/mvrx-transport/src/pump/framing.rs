@@ -20,6 +20,11 @@ pub(crate) trait Framing: fmt::Debug + Send + 'static {
     /// without moving it.
     fn wrap(&mut self, piece: Piece, head: &mut [u8], payload: &mut [u8]) -> usize;
 
+    /// Whether whoever reads knows the length by now, from the wire or by counting.
+    fn tells_length(&self) -> bool {
+        true
+    }
+
     /// Bytes that others want to have written between two pieces.
     fn interlude(&mut self) -> Vec<u8> {
         Vec::new()

@@ -93,6 +93,13 @@ impl Transfer {
         self.buffer.get(self.filled..self.end).unwrap_or_default()
     }
 
+    /// Gives those bytes back.
+    pub(crate) fn take_unframed(&mut self) -> Vec<u8> {
+        let unframed = self.unframed().to_vec();
+        self.end = self.filled;
+        unframed
+    }
+
     /// Room for bytes, at most `most`.
     pub(super) fn room(&mut self, most: u64) -> &mut [u8] {
         let most = usize::try_from(most).unwrap_or(usize::MAX);

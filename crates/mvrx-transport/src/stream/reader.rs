@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use lan_net::deadline::Deadline;
-use mvrx_message::Message;
+use mvrx_message::{Message, MessageType};
 use mvrx_wire::{Decoder, Step};
 
 use super::buffer::ReadBuffer;
@@ -216,6 +216,9 @@ pub(crate) fn understand(json: &[u8], limits: &mvrx_message::Limits) -> Incoming
     let bytes = json.len();
     match Message::parse_with(json, limits) {
         Ok(parsed) => Incoming::Message { parsed, bytes },
-        Err(error) => Incoming::Malformed { error, bytes },
+        Err(error) => {
+            let kind = error.message_type().or_else(|| MessageType::guess(json));
+            Incoming::Malformed { error, kind, bytes }
+        }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::frame::{FrameDecoder, FrameError, FrameHead, LONGEST_HEAD, Opcode, Step, mask};
 use super::outbox::Outbox;
+use super::zip_end::ZipEnd;
 use crate::pump::{Framing, Piece, Unframing};
-use crate::traits::FileStyle;
+use crate::traits::{FileEnding, FileStyle};
 
 /// Going out.
 #[derive(Debug)]
@@ -50,6 +51,10 @@ impl Framing for FileFrames {
         length
     }
 
+    fn tells_length(&self) -> bool {
+        self.style != FileStyle::OneMessage
+    }
+
     fn interlude(&mut self) -> Vec<u8> {
         self.outbox.between(!self.open)
     }
@@ -64,6 +69,8 @@ pub(super) struct FileStream {
     pub(super) came: u64,
     /// Where the file ends, if that is known.
     pub(super) expected: Option<u64>,
+    pub(super) ending: FileEnding,
+    pub(super) zip: ZipEnd,
     pub(super) allowed: u64,
     pub(super) stop: Option<Stop>,
 }
@@ -73,6 +80,8 @@ pub(super) struct FileStream {
 pub(super) enum Stop {
     /// The file is whole.
     Whole,
+    /// It has the expected length. More of it may come, though.
+    Perhaps,
     /// A text came between two of its messages.
     Text(Vec<u8>),
     /// The peer closed in the middle.
@@ -83,6 +92,26 @@ pub(super) enum Stop {
 }
 
 impl FileStream {
+    /// These bytes came outside the stream.
+    pub(super) fn came_before(&mut self, bytes: &[u8], ended: bool) {
+        self.zip.pass(bytes);
+        self.came = self.came.saturating_add(bytes.len() as u64);
+        self.stop = if ended { self.at_message_end() } else { None };
+    }
+
+    /// A message has ended: whether the file has, too.
+    // req: WSK-15, WSK-20
+    fn at_message_end(&self) -> Option<Stop> {
+        let reached = self.expected.is_none_or(|expected| self.came >= expected);
+        match self.ending {
+            FileEnding::WithMessage => Some(Stop::Whole),
+            FileEnding::AtLength if reached => Some(Stop::Whole),
+            FileEnding::AtLength | FileEnding::WhenQuiet if self.zip.is_whole() => Some(Stop::Whole),
+            FileEnding::WhenQuiet if reached => Some(Stop::Perhaps),
+            FileEnding::AtLength | FileEnding::WhenQuiet => None,
+        }
+    }
+
     /// One step: how many bytes it took, how many of the last of them are file, and whether there may be more.
     fn step(&mut self, raw: &mut [u8]) -> (usize, usize, bool) {
         let (consumed, step) = match self.decoder.decode(raw) {
@@ -94,14 +123,14 @@ impl FileStream {
         };
         let (mut file, mut more) = (0, true);
         match step {
-            Step::Payload(count) => file = count,
+            Step::Payload(count) => {
+                file = count;
+                self.zip.pass(raw.get(consumed.saturating_sub(count)..consumed).unwrap_or_default());
+            }
             Step::Ping(payload) => self.outbox.pong(payload),
             Step::Text(text) => self.stop = Some(Stop::Text(text.as_bytes().to_vec())),
             Step::Close { code, .. } => self.stop = Some(Stop::Closed(code)),
-            Step::BinaryEnds => {
-                let whole = self.expected.is_none_or(|expected| self.came >= expected);
-                self.stop = whole.then_some(Stop::Whole);
-            }
+            Step::BinaryEnds => self.stop = self.at_message_end(),
             Step::BinaryBegins { .. } | Step::Pong(_) => {}
             Step::Incomplete => more = false,
         }

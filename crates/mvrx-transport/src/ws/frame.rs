@@ -24,7 +24,7 @@ mod head;
 
 pub use decoder::{FrameDecoder, Place, Step};
 pub use error::FrameError;
-pub use head::{FrameHead, LONGEST_HEAD, Opcode, append_close, append_frame, mask};
+pub use head::{FrameHead, LONGEST_HEAD, Opcode, append_close, append_close_with, append_frame, mask};
 
 /// Which end of a connection we are. A client masks what it sends; a server does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::time::Instant;
 
-use super::frame::{Opcode, Role, append_close, append_frame};
+use super::frame::{Opcode, Role, append_close_with, append_frame};
 use crate::error::WriteError;
 use crate::stream::Link;
 
@@ -91,8 +91,8 @@ impl Outbox {
     }
 
     /// Queues our close frame, once, with the peer's code if it closed before. Says whether it is queued now.
-    // req: WSK-11
-    pub(super) fn close(&self, code: u16) -> bool {
+    // req: WSK-11, WSK-21
+    pub(super) fn close(&self, code: u16, reason: &str) -> bool {
         let mut state = self.lock();
         if state.closing.is_some() {
             return false;
@@ -100,8 +100,8 @@ impl Outbox {
         let mut last = Vec::new();
         state.drain_late(true, self, &mut last);
         state.frames.append(&mut last);
-        let code = state.closed_by_peer.unwrap_or(Some(code));
-        append_close(code, self.key(), &mut state.frames);
+        let (code, reason) = state.closed_by_peer.map_or((Some(code), reason), |theirs| (theirs, ""));
+        append_close_with(code, reason, self.key(), &mut state.frames);
         state.closing = Some(Instant::now());
         state.wake();
         true

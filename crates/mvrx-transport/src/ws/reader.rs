@@ -15,18 +15,20 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 
+use lan_net::deadline::Deadline;
 use mvrx_wire::{HEADER_LEN, MAGIC, PackageHeader, PackageType};
 
 use super::files::{FileStream, Stop};
 use super::frame::{FrameDecoder, FrameError, Place, Role, Step};
 use super::outbox::Outbox;
 use super::timers::{Due, Timers};
+use super::zip_end::ZipEnd;
 use super::{linger, part};
 use crate::error::{ReadError, ReceiveError};
 use crate::file::{FileSink, Progress};
 use crate::pump::{self, Transfer};
 use crate::stream::{Link, ReadBuffer, Shared, understand};
-use crate::traits::{Between, BoxFuture, Deviation, Incoming, MessageReader};
+use crate::traits::{Between, BoxFuture, Deviation, FileEnding, Incoming, MessageReader};
 
 #[derive(Debug)]
 pub(super) struct Reader<L: Link> {
@@ -40,6 +42,7 @@ pub(super) struct Reader<L: Link> {
     /// What was found together with what was told before.
     next: Option<Incoming>,
     timers: Timers,
+    ending: FileEnding,
     state: State,
 }
 
@@ -69,6 +72,10 @@ impl<L: Link> MessageReader for Reader<L> {
     ) -> BoxFuture<'a, Result<u64, ReceiveError>> {
         Box::pin(self.receive(sink, expected, between, progress))
     }
+
+    fn set_file_ending(&mut self, ending: FileEnding) {
+        self.ending = ending;
+    }
 }
 
 impl<L: Link> Reader<L> {
@@ -77,8 +84,8 @@ impl<L: Link> Reader<L> {
         let decoder = FrameDecoder::new(role, shared.limits.frames());
         let mut raw = ReadBuffer::default();
         raw.append(early);
-        let (head, timers) = (Vec::new(), Timers::default());
-        Self { shared, outbox, role, decoder, raw, head, next: None, timers, state: State::Open }
+        let (head, timers, ending) = (Vec::new(), Timers::default(), FileEnding::default());
+        Self { shared, outbox, role, decoder, raw, head, next: None, timers, ending, state: State::Open }
     }
 
     async fn next_incoming(&mut self) -> Result<Incoming, ReadError> {
@@ -98,7 +105,7 @@ impl<L: Link> Reader<L> {
         match &outcome {
             Ok(Incoming::Closed) => self.state = State::Closed,
             Ok(_) => {}
-            Err(error) => self.fail(close_code(error)),
+            Err(error) => self.fail(close_code(error), &error.to_string()),
         }
         outcome
     }
@@ -151,9 +158,10 @@ impl<L: Link> Reader<L> {
                 self.raw.consume(consumed);
                 return self.peek(true);
             }
-            Step::Close { code, .. } => {
+            Step::Close { code, reason } => {
+                let reason = reason.to_owned();
                 self.raw.consume(consumed);
-                return self.closed(code).map(Decoded::Incoming);
+                return self.closed(code, reason).map(Decoded::Incoming);
             }
         };
         self.raw.consume(consumed);
@@ -195,7 +203,7 @@ impl<L: Link> Reader<L> {
     }
 
     // req: WSK-11
-    fn closed(&mut self, code: Option<u16>) -> Result<Incoming, ReadError> {
+    fn closed(&mut self, code: Option<u16>, reason: String) -> Result<Incoming, ReadError> {
         self.outbox.peer_closed(code);
         self.outbox.flush_now(&self.shared.link);
         if self.decoder.is_in_message() {
@@ -203,7 +211,7 @@ impl<L: Link> Reader<L> {
         }
         match code {
             None | Some(1000 | 1001 | 1012 | 1013) => Ok(Incoming::Closed),
-            Some(code) => Err(ReadError::ClosedByPeer { code }),
+            Some(code) => Err(ReadError::ClosedByPeer { code, reason }),
         }
     }
 
@@ -246,11 +254,11 @@ impl<L: Link> Reader<L> {
 
     /// Nothing more is read. The peer is told why, if there is a code for it and the link is ours to write.
     // req: WSK-09
-    fn fail(&mut self, code: Option<u16>) {
+    fn fail(&mut self, code: Option<u16>, why: &str) {
         self.state = State::Failed;
         match code {
             Some(code) if !self.outbox.is_busy() && !self.shared.is_broken() => {
-                self.outbox.close(code);
+                self.outbox.close(code, why);
                 self.shared.give_up();
                 tokio::spawn(linger(Arc::clone(&self.shared), Arc::clone(&self.outbox)));
             }
@@ -277,13 +285,12 @@ impl<L: Link> Reader<L> {
             Ok(length) => {
                 guard.all_went_well();
                 self.timers.read();
-                self.state = State::Open;
                 Ok(length)
             }
             Err(error) => {
                 if let Some(code) = receive_code(&error) {
                     guard.all_went_well();
-                    self.fail(Some(code));
+                    self.fail(Some(code), &error.to_string());
                 }
                 Err(error)
             }
@@ -297,21 +304,17 @@ impl<L: Link> Reader<L> {
         ended: bool,
         between: Between<'_>,
     ) -> Result<u64, ReceiveError> {
-        let head = std::mem::take(&mut self.head);
-        let mut transfer = pump::keep(transfer, &head).await?;
-        transfer.put_back(self.raw.filled());
-        self.raw.consume(usize::MAX);
-        let fresh = FrameDecoder::new(self.role, self.shared.limits.frames());
         let mut stream = FileStream {
-            decoder: std::mem::replace(&mut self.decoder, fresh),
+            decoder: FrameDecoder::new(self.role, self.shared.limits.frames()),
             outbox: Arc::clone(&self.outbox),
-            came: head.len() as u64,
+            came: 0,
             expected,
+            ending: self.ending,
+            zip: ZipEnd::new(),
             allowed: self.shared.limits.file_bytes,
             stop: None,
         };
-        let whole = ended && expected.is_none_or(|expected| stream.came >= expected);
-        stream.stop = whole.then_some(Stop::Whole);
+        let mut transfer = self.take_up(transfer, &mut stream, ended).await?;
         loop {
             if stream.stop.is_none() {
                 (transfer, stream) = self.move_on(transfer, stream).await?;
@@ -319,7 +322,18 @@ impl<L: Link> Reader<L> {
             let received = transfer.arrived();
             let broken = |error: ReadError| ReceiveError::Stream { received, error };
             match stream.stop.take() {
-                Some(Stop::Whole) => break,
+                Some(Stop::Whole) => {
+                    self.put_down(&mut transfer, stream.decoder);
+                    break;
+                }
+                Some(Stop::Perhaps) => {
+                    let fresh = FrameDecoder::new(self.role, self.shared.limits.frames());
+                    self.put_down(&mut transfer, std::mem::replace(&mut stream.decoder, fresh));
+                    let Some(ended) = self.more_of_it(between).await else { break };
+                    self.state = State::Failed;
+                    transfer.start_anew();
+                    transfer = self.take_up(transfer, &mut stream, ended).await?;
+                }
                 Some(Stop::Text(json)) => {
                     between(understand(&json, &self.shared.limits.message)).await;
                     transfer.start_anew();
@@ -339,10 +353,64 @@ impl<L: Link> Reader<L> {
                 }
             }
         }
-        self.raw.append(transfer.unframed());
-        self.decoder = stream.decoder;
         pump::finish(transfer).await?;
         Ok(stream.came)
+    }
+
+    /// The stream reads from now on, beginning with what this reader has of the file.
+    async fn take_up(
+        &mut self,
+        transfer: Transfer,
+        stream: &mut FileStream,
+        ended: bool,
+    ) -> Result<Transfer, ReceiveError> {
+        let head = std::mem::take(&mut self.head);
+        let mut transfer = pump::keep(transfer, &head).await?;
+        transfer.put_back(self.raw.filled());
+        self.raw.consume(usize::MAX);
+        std::mem::swap(&mut self.decoder, &mut stream.decoder);
+        stream.came_before(&head, ended);
+        Ok(transfer)
+    }
+
+    /// This reader reads again.
+    fn put_down(&mut self, transfer: &mut Transfer, decoder: FrameDecoder) {
+        self.raw.append(&transfer.take_unframed());
+        self.decoder = decoder;
+        self.state = State::Open;
+    }
+
+    /// A file has the length that was told for it, and may be longer. Waits a moment for the rest of it: whether the message has ended
+    /// that it begins with. `None`: nothing came, so that was all. Nobody asks this peer for another file meanwhile, so it is no other one.
+    // req: WSK-20
+    async fn more_of_it(&mut self, between: Between<'_>) -> Option<bool> {
+        let until = Deadline::after(self.shared.limits.file_more);
+        loop {
+            match until.limit(self.read_on()).await {
+                Err(_) => return None,
+                Ok(Ok(Incoming::File { .. })) => {
+                    return if let State::FileBegun { ended } = self.state { Some(ended) } else { None };
+                }
+                Ok(Ok(Incoming::Closed)) => {
+                    self.state = State::Closed;
+                    return None;
+                }
+                // A header of a package begins a file of its own, or holds a message.
+                Ok(Ok(Incoming::Tolerated(_))) => match self.next.take() {
+                    Some(next @ Incoming::File { .. }) => {
+                        self.next = Some(next);
+                        return None;
+                    }
+                    Some(message) => between(message).await,
+                    None => {}
+                },
+                Ok(Ok(message)) => between(message).await,
+                Ok(Err(error)) => {
+                    self.fail(close_code(&error), &error.to_string());
+                    return None;
+                }
+            }
+        }
     }
 
     /// Moves bytes until the stream stops; what waits to be written goes out meanwhile.

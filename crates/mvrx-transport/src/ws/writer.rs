@@ -70,7 +70,11 @@ impl<L: Link> MessageWriter for Writer<L> {
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {
-        Box::pin(self.write_close())
+        Box::pin(self.write_close(GOING_WELL, ""))
+    }
+
+    fn close_with<'a>(&'a mut self, code: u16, reason: &'a str) -> BoxFuture<'a, Result<(), WriteError>> {
+        Box::pin(self.write_close(code, reason))
     }
 }
 
@@ -152,9 +156,9 @@ impl<L: Link> Writer<L> {
     }
 
     // req: WSK-11
-    async fn write_close(&mut self) -> Result<(), WriteError> {
+    async fn write_close(&mut self, code: u16, reason: &str) -> Result<(), WriteError> {
         self.usable()?;
-        self.outbox.close(GOING_WELL);
+        self.outbox.close(code, reason);
         self.state = State::Broken;
         let mut last = Vec::new();
         self.outbox.begin(&mut last);
@@ -178,7 +182,7 @@ impl<L: Link> Drop for Writer<L> {
     fn drop(&mut self) {
         match self.state {
             State::Open if !self.shared.is_broken() => {
-                self.outbox.close(GOING_AWAY);
+                self.outbox.close(GOING_AWAY, "");
                 self.outbox.flush_now(&self.shared.link);
             }
             State::Broken => {

@@ -138,8 +138,18 @@ pub fn append_frame(opcode: Opcode, fin: bool, key: Option<[u8; 4]>, payload: &[
 
 /// Appends a close frame with a code and no reason, or with neither.
 pub fn append_close(code: Option<u16>, key: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    let code = code.map(u16::to_be_bytes);
-    append_frame(Opcode::Close, true, key, code.as_ref().map_or(&[], |code| code.as_slice()), out);
+    append_close_with(code, "", key, out);
+}
+
+/// Appends a close frame with a code and as much of a reason as fits a control frame, in whole characters. No code, no reason.
+pub fn append_close_with(code: Option<u16>, reason: &str, key: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    let mut payload = Vec::new();
+    if let Some(code) = code {
+        payload.extend_from_slice(&code.to_be_bytes());
+        let fits = reason.floor_char_boundary(LONGEST_REASON);
+        payload.extend_from_slice(reason.get(..fits).unwrap_or_default().as_bytes());
+    }
+    append_frame(Opcode::Close, true, key, &payload, out);
 }
 
 /// Masks or unmasks bytes, the first of them with the key's first byte, and returns the key as the byte behind the
@@ -158,6 +168,9 @@ pub fn mask(bytes: &mut [u8], key: [u8; 4]) -> [u8; 4] {
     next.rotate_left(rest.len() % 4);
     next
 }
+
+/// Bytes of the longest reason: a control frame has 125, and the code is before it.
+const LONGEST_REASON: usize = 123;
 
 /// Bytes of the longest head.
 pub const LONGEST_HEAD: usize = 14;
