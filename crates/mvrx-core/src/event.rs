@@ -188,6 +188,13 @@ pub enum Event {
         /// How many bytes.
         length: u64,
     },
+    /// A station of our session took a file of ours from the host, which has it from us. Told by hosts of our own kind.
+    FetchedFromHost {
+        /// Which.
+        file: FileUuid,
+        /// Who has it now.
+        station: StationUuid,
+    },
     /// A file could not be sent whole.
     ServeFailed {
         /// Which.
@@ -292,6 +299,19 @@ pub enum LimitReached {
     Inbound,
     /// `Limits::served`.
     Served,
+}
+
+impl fmt::Display for LimitReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stations => "as many stations as allowed are known; further ones are not noticed",
+            Self::Places => "as many places as allowed are seen that do not say whose they are; further ones are not noticed",
+            Self::Commits => "as many commits as allowed are remembered; the oldest are forgotten",
+            Self::PendingCommits => "more commits than allowed wait to be told to a station",
+            Self::Inbound => "as many connections as allowed are open; further ones are closed",
+            Self::Served => "as many files as allowed are being sent; further requests are refused",
+        })
+    }
 }
 
 /// Why a request ended without the file.

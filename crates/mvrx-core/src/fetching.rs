@@ -313,7 +313,10 @@ impl Core {
     /// Nobody is left to ask.
     fn exhausted(&mut self, id: RequestId) {
         let Some(fetch) = self.fetches.get(&id) else { return };
-        let failure = if !fetch.tried.is_empty() {
+        let failure = if self.in_session() && !self.is_joined() {
+            // Whoever was to be asked is not to blame.
+            RequestFailure::HostUnreachable
+        } else if !fetch.tried.is_empty() {
             let attempts = fetch.tried.iter().map(|a| (a.station, a.why.clone())).collect();
             RequestFailure::EveryoneFailed { attempts }
         } else {

@@ -45,6 +45,8 @@ pub(crate) struct History {
     next: u64,
     /// The place of the next commit that a station tells.
     next_told: u64,
+    /// What the commits take in memory, about.
+    bytes: usize,
 }
 
 /// What telling the history of a commit did.
@@ -82,16 +84,19 @@ impl History {
             {
                 return Noted::Contradicts;
             }
+            let before = cost(&entry.commit);
             if author && !entry.held {
                 // The author's own word corrects a second-hand one.
                 entry.commit = commit.clone();
                 entry.commit.station = Some(from);
             }
+            let now = cost(&entry.commit);
             // req: STA-09
             let place = entry.holders.entry(from).or_insert(told);
             if source == CommitSource::Listed {
                 *place = told;
             }
+            self.bytes = self.bytes.saturating_add(now).saturating_sub(before);
             return Noted::Known;
         }
         let mut commit = commit.clone();
@@ -102,13 +107,19 @@ impl History {
 
     /// Makes room: drops the oldest commits whose files we do not hold until at most `limit` are left. Tells whether any went.
     pub(crate) fn shrink_to(&mut self, limit: usize) -> bool {
+        self.shrink_within(limit, usize::MAX)
+    }
+
+    /// The same, and until what is left takes at most so many bytes.
+    pub(crate) fn shrink_within(&mut self, limit: usize, bytes: usize) -> bool {
         let mut dropped = false;
-        while self.by_arrival.len() > limit {
+        while self.by_arrival.len() > limit || self.bytes > bytes {
             let Some(oldest) = self.by_arrival.iter().find(|(_, e)| !e.held).map(|(a, _)| *a) else {
                 return dropped;
             };
             if let Some(entry) = self.by_arrival.remove(&oldest) {
                 self.arrivals.remove(&entry.commit.file);
+                self.bytes = self.bytes.saturating_sub(cost(&entry.commit));
             }
             dropped = true;
         }
@@ -184,8 +195,9 @@ impl History {
 
     /// Nothing is known of a commit any more.
     pub(crate) fn forget(&mut self, file: FileUuid) {
-        if let Some(arrival) = self.arrivals.remove(&file) {
-            self.by_arrival.remove(&arrival);
+        let arrival = self.arrivals.remove(&file);
+        if let Some(entry) = arrival.and_then(|arrival| self.by_arrival.remove(&arrival)) {
+            self.bytes = self.bytes.saturating_sub(cost(&entry.commit));
         }
     }
 
@@ -202,11 +214,24 @@ impl History {
         self.by_arrival.len()
     }
 
+    /// What the commits take in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn insert(&mut self, entry: Entry) {
+        self.bytes = self.bytes.saturating_add(cost(&entry.commit));
         self.arrivals.insert(entry.commit.file, self.next);
         self.by_arrival.insert(self.next, entry);
         self.next += 1;
     }
+}
+
+/// What a commit takes, about: what others choose the length of, and the rest as much as it is.
+fn cost(commit: &Commit) -> usize {
+    let author = commit.author.as_ref().map_or(0, |author| author.name.len() + author.provider.len());
+    let texts = commit.comment.len() + commit.file_name.len() + author;
+    size_of::<Entry>() + texts + commit.for_stations.len() * size_of::<StationUuid>()
 }
 
 /// The FileSize of a commit; 0 says nothing.

@@ -202,6 +202,8 @@ pub enum Command {
         /// What discovery shows of that group at the moment.
         sightings: Vec<Sighting>,
     },
+    /// The host of our session is found at another URL: the next connection goes there, at once if we are away. One that stands stays.
+    SessionAt(String),
     /// JOIN to every station again: tells our name and commits, brings theirs.
     Refresh,
     /// JOIN to one station, even one that left.

@@ -202,6 +202,7 @@ impl Core {
             Command::Refresh => self.refresh(),
             Command::Join(station) => self.join_asked(station),
             Command::Rename(name) => self.rename(name),
+            Command::SessionAt(url) => self.session_at(&url),
             Command::ChangeGroup { to, commits, sightings } => self.change_group(to, commits, sightings),
             Command::Leave => self.leave(),
             Command::Rejoin => self.start(),

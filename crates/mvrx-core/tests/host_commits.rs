@@ -3,10 +3,12 @@
 
 mod host_support;
 
+use std::time::Duration;
+
 use host_support::{Rack, commit, commit_for, file, station};
 use mvrx_core::CommitSource;
-use mvrx_core::host::{Command, Event, LimitReached};
-use mvrx_message::{Commit, Message, Reply};
+use mvrx_core::host::{Command, Event, LimitReached, Output};
+use mvrx_message::{Commit, FileUuid, Message, Reply, StationUuid};
 
 // proves: HST-07
 #[test]
@@ -78,17 +80,20 @@ fn the_host_commits_to_every_station_that_it_is_for() {
     assert!(rack.saw(|e| matches!(e, Event::CommitRefused { message, .. } if message == "no disk")));
 }
 
+// proves: HST-24
 #[test]
 fn what_a_join_brings_that_is_new_to_the_session_is_told_to_the_others() {
     let mut rack = Rack::with(|c| c.limits.announced_at_join = 2);
     let one = rack.join(1, vec![commit(1, 1)]);
     let listed = (1..=4).map(|n| commit(n, if n == 1 { 1 } else { 2 })).collect();
     rack.join_with(2, "MVRApplication", listed);
-    // Of three new ones, the newest two.
+    // Of three new ones two at once, and the last a little later: all of them in time.
+    assert_eq!(rack.take_sent(one), Some(Message::Commit(commit(2, 2))));
     assert_eq!(rack.take_sent(one), Some(Message::Commit(commit(3, 2))));
-    assert_eq!(rack.take_sent(one), Some(Message::Commit(commit(4, 2))));
     assert!(!rack.sent_anything_on(one));
-    assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::AnnouncedAtJoin)));
+    rack.pass(Duration::from_secs(1));
+    assert_eq!(rack.take_sent(one), Some(Message::Commit(commit(4, 2))));
+    assert!(!rack.sent_anything_on(one) && rack.host.deadline().is_none());
     let seen = Event::CommitSeen { file: file(2), from: station(2), source: CommitSource::Listed };
     assert!(rack.saw(|e| *e == seen));
 }
@@ -99,6 +104,64 @@ fn grandma3_is_pushed_the_newest_commit_after_its_join() {
     rack.join(1, vec![commit(1, 1), commit(2, 1)]);
     let (ma, _) = rack.join_with(2, "GrandMA3", vec![]);
     assert_eq!(rack.take_sent(ma), Some(Message::Commit(commit(2, 1))));
+}
+
+// proves: HST-24
+#[test]
+fn a_long_list_is_told_in_parts_and_what_is_gone_by_then_is_not() {
+    let mut rack = Rack::with(|c| c.limits.announced_at_join = 64);
+    let one = rack.join(1, vec![]);
+    let listed = |author: u8| -> Vec<Commit> {
+        (0..200)
+            .map(|n| Commit {
+                file: FileUuid::from_random_bytes([author, n, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+                ..commit(1, author)
+            })
+            .collect()
+    };
+    rack.join_with(2, "MVRApplication", listed(2));
+    let (three, _) = rack.join_with(3, "MVRApplication", listed(3));
+    let told = |rack: &mut Rack| {
+        let told = rack.out.iter().filter(|o| matches!(o, Output::Send { conn, message, .. } if *conn == one && matches!(**message, Message::Commit(_)))).count();
+        rack.out.clear();
+        told
+    };
+    assert_eq!(told(&mut rack), 64);
+    rack.close(three);
+    rack.pass(Duration::from_secs(5));
+    assert_eq!(told(&mut rack), 136, "all of the second station, none of the third");
+    assert_eq!(rack.host.deadline(), None);
+}
+
+#[test]
+fn commits_whose_words_take_too_much_room_push_out_the_oldest() {
+    let wordy = |n: u8| Commit { comment: "x".repeat(10_000), ..commit(n, 1) };
+    let fits = {
+        let mut rack = Rack::new();
+        let one = rack.join(1, vec![]);
+        for n in 1..=3 {
+            rack.receive(one, Message::Commit(wordy(n)));
+        }
+        rack.host.holdings().commit_bytes
+    };
+    assert!(fits > 30_000, "{fits}");
+    for (room, left) in [(fits, vec![file(1), file(2), file(3)]), (fits - 1, vec![file(2), file(3)])] {
+        let mut rack = Rack::with(|c| c.limits.commit_bytes = room);
+        let one = rack.join(1, vec![]);
+        for n in 1..=3 {
+            rack.receive(one, Message::Commit(wordy(n)));
+        }
+        let known: Vec<_> = rack.host.commits().map(|c| c.commit.file).collect();
+        assert_eq!(known, left);
+        let told = rack.saw(|e| *e == Event::LimitReached(LimitReached::CommitBytes));
+        assert_eq!(told, left.len() < 3);
+        // Names and lists of stations count as well, and the same commit told in other words is counted once.
+        let stations = (0..2_000_u16)
+            .map(|n| StationUuid::from_random_bytes([n.to_be_bytes(); 8].concat().try_into().unwrap()));
+        rack.receive(one, Message::Commit(Commit { for_stations: stations.collect(), ..commit(9, 1) }));
+        rack.receive(one, Message::Commit(Commit { file_name: "y".repeat(20_000), ..commit(10, 1) }));
+        assert!(rack.host.holdings().commit_bytes <= room);
+    }
 }
 
 #[test]

@@ -122,6 +122,49 @@ fn a_store_that_cannot_keep_a_file_does_not_take_it_from_those_who_read_it() {
     assert!(!rack.host.holds(file(1)));
 }
 
+// proves: HST-22
+#[test]
+fn a_disk_of_ours_that_fails_is_told_to_who_asks_and_costs_the_owner_nothing() {
+    let mut rack = Rack::new();
+    let author = rack.join(1, vec![commit(1, 1), commit(2, 1)]);
+    let (holder, asker) = (rack.join(2, vec![commit(1, 1)]), rack.join(3, vec![]));
+    rack.receive(asker, request_for(1)).receive(asker, request_for(2));
+    assert_eq!(rack.asked(author), Some(file(1)));
+    rack.begin(author);
+    let (ask, ..) = rack.take_send_file(asker).unwrap();
+    rack.out.clear();
+    rack.step(Input::NotStored { conn: author, what: "no space".into() });
+    assert!(rack.out.contains(&Output::StopSend { ask }));
+    rack.step(Input::SendFailed { ask, what: "stopped".into(), begun: false });
+    assert!(rack.take_reply(asker).message.contains("no space"));
+    assert!(rack.closed(author).is_none() && rack.asked(holder).is_none());
+    // The rest of it is read away before it is asked for the next one.
+    assert_eq!(rack.asked(author), None);
+    rack.arrive(author, 1001);
+    assert!(!rack.saw(|e| matches!(e, Event::PeerError { .. })));
+    assert_eq!(rack.asked(author), Some(file(2)));
+    rack.deliver(author, 1002);
+    assert_eq!(rack.take_send_file(asker).unwrap().1, file(2));
+}
+
+// proves: HST-21
+#[test]
+fn a_file_of_another_length_that_is_no_whole_archive_is_not_given_to_anybody() {
+    let mut rack = Rack::new();
+    let author = rack.join(1, vec![commit(1, 1)]);
+    let (holder, two) = (rack.join(2, vec![commit(1, 1)]), rack.join(3, vec![]));
+    rack.receive(two, request_for(1));
+    rack.command(Command::Request { request: RequestId(1), file: file(1) });
+    rack.begin(author);
+    let (ask, ..) = rack.take_send_file(two).unwrap();
+    rack.out.clear();
+    rack.step(Input::FileArrived { conn: author, length: 900, hash: [1; 32], archive: false });
+    assert!(rack.out.contains(&Output::StopSend { ask }) && rack.take_keep().is_none());
+    assert!(rack.saw(|e| matches!(e, Event::AttemptFailed { why, .. } if why.contains("no whole file"))));
+    assert!(rack.closed(author).is_none());
+    assert_eq!(rack.asked(holder), Some(file(1)));
+}
+
 #[test]
 fn a_full_disk_while_receiving_is_told_and_nobody_else_is_asked() {
     let mut rack = Rack::new();
@@ -152,7 +195,7 @@ fn another_file_than_the_announced_one_is_dropped_and_another_holder_asked() {
     let (Take::Keep(relay), _) = rack.begin(author) else { panic!() };
     let (ask, ..) = rack.take_send_file(two).unwrap();
     rack.out.clear();
-    rack.step(Input::FileArrived { conn: author, length: 1001, hash: [2; 32] });
+    rack.step(Input::FileArrived { conn: author, length: 1001, hash: [2; 32], archive: true });
     assert!(rack.out.contains(&Output::DropFile { relay }) && rack.out.contains(&Output::StopSend { ask }));
     assert!(rack.saw(|e| matches!(e, Event::AttemptFailed { why, .. } if why.contains("BLAKE3"))));
     // Whoever was being sent the wrong bytes is cut off; whoever was not gets the right ones.

@@ -6,9 +6,9 @@ mod host_support;
 use std::time::Duration;
 
 use host_support::{Rack, commit, file, leave, not_here, request_for, station};
-use mvrx_core::RequestId;
 use mvrx_core::host::{Bytes, Command, Event, Input, LimitReached, Output, Take};
-use mvrx_message::{Message, Request};
+use mvrx_core::{ConnId, RequestId};
+use mvrx_message::{Commit, Message, Request};
 
 // proves: HST-11
 #[test]
@@ -144,25 +144,129 @@ fn when_the_only_owner_is_lost_in_the_middle_the_asker_keeps_its_connection_if_n
     }
 }
 
-// proves: HST-14
-#[test]
-fn one_request_at_a_time_is_out_to_an_owner_and_a_late_answer_is_thrown_away() {
+/// An owner that let one REQUEST go by without an answer and was asked for the next file.
+fn behind(first: Commit, second: Commit) -> (Rack, ConnId, ConnId) {
     let mut rack = Rack::new();
-    let owner = rack.join(1, vec![commit(1, 1), commit(2, 1)]);
+    let owner = rack.join(1, vec![first, second]);
     let (two, three) = (rack.join(2, vec![]), rack.join(3, vec![]));
     rack.receive(two, request_for(1)).receive(three, request_for(2));
-    assert_eq!((rack.asked(owner), rack.asked(owner)), (Some(file(1)), None));
+    assert_eq!((rack.asked(owner), rack.asked(owner)), (Some(file(1)), None), "one at a time");
     rack.pass(Duration::from_secs(61));
     assert!(rack.take_reply(two).message.contains("in time"));
-    // It still owes the first answer, so the second is not asked yet.
-    assert_eq!(rack.asked(owner), None);
-    assert_eq!(rack.begin(owner), (Take::Discard, false));
-    assert_eq!(rack.asked(owner), None);
+    assert_eq!(rack.asked(owner), Some(file(2)), "one that never answers keeps nobody else waiting");
+    (rack, owner, three)
+}
+
+// proves: HST-14
+#[test]
+fn a_late_answer_is_not_taken_for_the_next_one() {
+    let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+    assert!(!rack.begin(owner).1);
+    assert!(rack.take_send_file(three).is_none(), "it may be the other file");
+    rack.out.clear();
     rack.arrive(owner, 1001);
-    assert_eq!(rack.asked(owner), Some(file(2)));
+    assert!(rack.out.iter().any(|o| matches!(o, Output::DropFile { .. })), "{:?}", rack.out);
+    assert!(rack.take_keep().is_none() && rack.take_send_file(three).is_none());
     rack.deliver(owner, 1002);
     assert_eq!(rack.take_send_file(three).unwrap().1, file(2));
     assert!(!rack.host.holds(file(1)));
+}
+
+// proves: HST-14
+#[test]
+fn an_answer_that_never_comes_is_not_waited_for_when_the_next_one_is_known_by_its_length_or_hash() {
+    let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+    rack.deliver(owner, 1002);
+    assert_eq!(rack.take_send_file(three).unwrap().1, file(2));
+    let hashed = Commit { file_size: 1001, blake3: Some([1; 32]), ..commit(2, 1) };
+    let (mut rack, owner, three) = behind(commit(1, 1), hashed);
+    rack.deliver(owner, 1001);
+    assert_eq!(rack.take_send_file(three).unwrap().1, file(2));
+}
+
+// proves: HST-14
+#[test]
+fn of_two_files_that_nothing_tells_apart_the_first_is_the_late_one() {
+    let same = Commit { file_size: 1001, ..commit(2, 1) };
+    let (mut rack, owner, three) = behind(commit(1, 1), same);
+    rack.begin(owner);
+    rack.arrive(owner, 1001);
+    assert!(rack.take_keep().is_none() && rack.take_send_file(three).is_none());
+    rack.deliver(owner, 1001);
+    assert_eq!(rack.take_send_file(three).unwrap().1, file(2));
+}
+
+// proves: HST-14
+#[test]
+fn a_refusal_of_who_is_behind_ends_the_request_and_a_file_that_follows_is_nobodys() {
+    let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+    rack.receive(owner, not_here());
+    assert!(!rack.take_reply(three).ok);
+    for length in [1002, 1001] {
+        assert_eq!(rack.begin(owner).0, Take::Discard);
+        rack.arrive(owner, length);
+    }
+    assert!(!rack.saw(|e| matches!(e, Event::PeerError { .. })), "{:?}", rack.events());
+    // From here on nothing is owed.
+    rack.begin(owner);
+    assert!(rack.saw(|e| matches!(e, Event::PeerError { .. })));
+}
+
+// proves: HST-19
+#[test]
+fn a_file_that_nobody_told_of_is_refused_at_once_with_the_reason() {
+    let mut rack = Rack::new();
+    let (one, asker) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    for from in [vec![], vec![station(0)], vec![station(2)], vec![station(77)]] {
+        rack.receive(asker, Message::Request(Request::new(Some(file(7)), from)));
+        let reply = rack.take_reply(asker);
+        assert!(
+            !reply.ok && reply.message.contains("no station of this session has told of it"),
+            "{reply:?}"
+        );
+    }
+    assert!(!rack.sent_anything_on(one));
+    // Who is named may have it, as long as it answers.
+    let named = |n| Message::Request(Request::new(Some(file(n)), vec![station(1)]));
+    rack.receive(asker, named(7));
+    assert_eq!(rack.asked(one), Some(file(7)));
+    rack.pass(Duration::from_secs(61));
+    assert!(!rack.take_reply(asker).ok);
+    rack.receive(asker, named(8));
+    assert!(rack.take_reply(asker).message.contains("told of it"));
+    assert!(!rack.sent_anything_on(one));
+    // A file whose stations are gone is another matter.
+    let gone = rack.join(3, vec![commit(3, 3)]);
+    rack.close(gone);
+    rack.receive(asker, request_for(3));
+    assert!(rack.take_reply(asker).message.contains("no station that has it is here now"));
+}
+
+// proves: HST-20
+#[test]
+fn one_request_too_many_for_an_owner_is_told_that_it_is_busy() {
+    for most in [1, 3] {
+        let mut rack = Rack::with(|c| c.limits.queued = most);
+        let count = u8::try_from(most).unwrap() + 2;
+        let owner = rack.join(1, (1..=count).map(|n| commit(n, 1)).collect());
+        let askers: Vec<_> = (1..=count).map(|n| rack.join(10 + n, vec![])).collect();
+        for (n, asker) in (1..count).zip(&askers) {
+            rack.receive(*asker, request_for(n));
+            assert!(n == 1 || !rack.sent_anything_on(*asker), "{n} waits");
+        }
+        assert_eq!(rack.asked(owner), Some(file(1)));
+        let last = *askers.last().unwrap();
+        rack.receive(last, request_for(count));
+        let reply = rack.take_reply(last);
+        assert!(
+            !reply.ok && reply.message.contains("busy") && reply.message.contains("try again"),
+            "{reply:?}"
+        );
+        assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::Queued)));
+        // One place is free again.
+        rack.receive(owner, not_here()).receive(last, request_for(count));
+        assert!(rack.take_sent(last).is_none());
+    }
 }
 
 #[test]

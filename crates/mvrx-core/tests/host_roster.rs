@@ -3,10 +3,10 @@
 
 mod host_support;
 
-use host_support::{Rack, commit, join_as, leave, station};
+use host_support::{Rack, commit, file, join_as, leave, station};
 use mvrx_core::ConnId;
 use mvrx_core::host::{Command, Output};
-use mvrx_message::{Author, Join, JoinRet, Message, NamedStation, Ours, Roster, StationUuid};
+use mvrx_message::{Author, FetchedFile, Join, JoinRet, Message, NamedStation, Ours, Roster, StationUuid};
 
 fn join_ours(rack: &mut Rack, n: u8, name: &str) -> (ConnId, JoinRet) {
     let conn = rack.accept(n);
@@ -101,4 +101,21 @@ fn a_commit_tells_its_authors_name_also_after_the_author_left() {
     let (_, ret) = rack.join_with(2, "MVRApplication", vec![]);
     let authors: Vec<Author> = ret.commits.into_iter().map(|c| c.author.unwrap()).collect();
     assert_eq!(authors, [Author::new("station 1", "MVRApplication"), Author::new("Rack", "mvrx")]);
+}
+
+// proves: HST-25
+#[test]
+fn the_author_is_told_who_got_its_file_from_the_host() {
+    let mut rack = Rack::new();
+    let (author, _) = join_ours(&mut rack, 1, "A");
+    let other = rack.join(2, vec![]);
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    rack.receive(other, host_support::request_for(1));
+    rack.out.clear();
+    rack.deliver(author, 1001);
+    let (ask, ..) = rack.take_send_file(other).unwrap();
+    rack.out.clear();
+    rack.sent(ask, 1001);
+    let fetched = vec![FetchedFile { file: file(1), station: station(2) }];
+    assert_eq!(news(&mut rack, author), Some(Roster { news: true, fetched, ..Roster::default() }));
 }

@@ -39,8 +39,10 @@ struct Conn {
     kind: Kind,
     /// REQUESTs it sent that are not answered, in order.
     asks: VecDeque<Option<FileUuid>>,
-    /// REQUESTs it got and has to answer.
+    /// REQUESTs it got and has to answer, some of them perhaps too late.
     owed: VecDeque<FileUuid>,
+    /// The one that the host waits for.
+    awaited: Option<FileUuid>,
     /// The file it is sending, unless nobody wants it.
     giving: Option<Option<FileUuid>>,
     getting: Option<AskId>,
@@ -64,6 +66,8 @@ struct World {
     reading: BTreeSet<FileUuid>,
     stored: BTreeSet<FileUuid>,
     keeping: Vec<(RelayId, FileUuid)>,
+    /// What came last.
+    arriving: Option<FileUuid>,
     exports: Vec<AskId>,
     stops: Vec<AskId>,
     next: u64,
@@ -90,6 +94,7 @@ impl World {
             reading: BTreeSet::new(),
             stored: BTreeSet::new(),
             keeping: Vec::new(),
+            arriving: None,
             exports: Vec::new(),
             stops: Vec::new(),
             next: 0,
@@ -149,7 +154,10 @@ impl World {
                     c.giving = Some(None);
                 }
             }
-            Output::KeepFile { relay, commit } => self.keeping.push((relay, commit.file)),
+            Output::KeepFile { relay, commit } => {
+                assert_eq!(Some(commit.file), self.arriving, "keeps another file than the one that came");
+                self.keeping.push((relay, commit.file));
+            }
             Output::ForgetFile { file } => assert!(self.stored.remove(&file), "forgets what it has not"),
             Output::Export { ask } => self.exports.push(ask),
             Output::StopSend { ask } => self.stops.push(ask),
@@ -185,9 +193,10 @@ impl World {
                 assert!(self.is_visible(commit.file, to), "announces what is for others");
             }
             Message::Request(request) => {
-                assert!(c.owed.is_empty() && c.giving.is_none(), "two requests at once on {conn:?}");
+                assert!(c.awaited.is_none() && c.giving.is_none(), "two requests at once on {conn:?}");
                 let file = request.file.unwrap();
                 c.owed.push_back(file);
+                c.awaited = Some(file);
                 assert!(self.reading.insert(file), "a file is read from two owners");
                 assert!(!self.stored.contains(&file), "asks for what it holds");
             }
@@ -203,6 +212,9 @@ impl World {
         match event {
             Event::AttemptFailed { file, .. } | Event::ReadFailed { file, .. } => {
                 self.reading.remove(file);
+                for c in self.conns.values_mut() {
+                    c.awaited = c.awaited.filter(|awaited| awaited != file);
+                }
             }
             Event::RequestRefused { .. } | Event::RequestAbandoned { .. } => self.ended += 1,
             Event::Served { .. } => {
@@ -277,6 +289,7 @@ impl World {
             kind: Kind::Unjoined,
             asks: VecDeque::new(),
             owed: VecDeque::new(),
+            awaited: None,
             giving: None,
             getting: None,
         };
@@ -360,11 +373,16 @@ impl World {
         }
         let giving = self.conns.get_mut(&conn).unwrap().giving.take().unwrap();
         let mut length = 1;
+        self.arriving = giving;
         if let Some(file) = giving {
-            self.reading.remove(&file);
+            let c = self.conns.get_mut(&conn).unwrap();
+            if c.awaited == Some(file) {
+                c.awaited = None;
+                self.reading.remove(&file);
+            }
             length = self.commits.iter().find(|c| c.file == file).unwrap().file_size;
         }
-        self.step(None, Input::FileArrived { conn, length, hash: [1; 32] });
+        self.step(None, Input::FileArrived { conn, length, hash: [1; 32], archive: true });
     }
 
     fn end_getting(&mut self, well: bool) {

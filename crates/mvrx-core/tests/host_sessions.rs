@@ -6,8 +6,8 @@ mod host_support;
 use std::time::Duration;
 
 use host_support::{Rack, commit, commit_for, join_as, leave, request_for, station};
-use mvrx_core::host::{Command, Event, Input, LimitReached, Standing};
-use mvrx_message::{Message, NewSessionHost};
+use mvrx_core::host::{Command, Event, Input, LimitReached, Output, Standing};
+use mvrx_message::{Message, MessageType, NewSessionHost};
 
 // proves: HST-01
 #[test]
@@ -187,12 +187,95 @@ fn more_connections_than_the_limit_are_closed_and_told_once() {
 fn senseless_messages_are_told_and_too_many_close_the_connection() {
     let mut rack = Rack::with(|c| c.limits.errors = 2);
     let conn = rack.join(1, vec![]);
-    rack.step(Input::Malformed { conn, what: "the message is not JSON".into() });
+    rack.step(Input::Malformed { conn, kind: None, what: "the message is not JSON".into() });
     rack.receive(conn, Message::Unknown { kind: "MVR_DANCE".into() });
     assert!(rack.closed(conn).is_none());
     assert!(rack.saw(|e| matches!(e, Event::PeerError { what, .. } if what.contains("MVR_DANCE"))));
     rack.receive(conn, host_support::not_here());
     assert!(rack.closed(conn).unwrap().contains("without sense"));
+}
+
+#[test]
+fn senseless_messages_are_forgiven_with_time() {
+    let mut rack = Rack::with(|c| {
+        c.limits.errors = 2;
+        c.timers.forgiven = Duration::from_secs(5);
+    });
+    let conn = rack.join(1, vec![]);
+    for _ in 0..100 {
+        rack.receive(conn, Message::Unknown { kind: "MVR_EXTENSION".into() });
+        rack.pass(Duration::from_secs(5));
+    }
+    assert!(rack.closed(conn).is_none(), "one each while can go on for ever");
+    for _ in 0..3 {
+        rack.receive(conn, Message::Unknown { kind: "MVR_EXTENSION".into() });
+    }
+    assert!(rack.closed(conn).unwrap().contains("MVR_EXTENSION"));
+}
+
+// proves: HST-23
+#[test]
+fn a_message_that_cannot_be_read_is_refused_in_its_own_kind() {
+    let mut rack = Rack::new();
+    let conn = rack.join(1, vec![]);
+    let malformed = |kind| Input::Malformed { conn, kind, what: "the message is not JSON".into() };
+    for (kind, what) in [
+        (MessageType::Join, "MVR_JOIN_RET"),
+        (MessageType::Leave, "MVR_LEAVE_RET"),
+        (MessageType::Commit, "MVR_COMMIT_RET"),
+        (MessageType::Request, "MVR_REQUEST_RET"),
+        (MessageType::NewSessionHost, "MVR_NEW_SESSION_HOST_RET"),
+    ] {
+        rack.step(malformed(Some(kind)));
+        let sent = rack.out.iter().find_map(|o| match o {
+            Output::Send { conn: on, message, .. } if *on == conn => Some(message.kind().to_owned()),
+            _ => None,
+        });
+        assert_eq!(sent.as_deref(), Some(what));
+        let reply = rack.take_reply(conn);
+        assert!(!reply.ok && reply.message.contains("not JSON"), "{reply:?}");
+    }
+    for kind in [None, Some(MessageType::CommitRet)] {
+        rack.out.clear();
+        rack.step(malformed(kind));
+        assert!(!rack.sent_anything_on(conn));
+    }
+    assert_eq!(rack.host.stations().count(), 1, "it is joined as before");
+}
+
+// proves: HST-23
+#[test]
+fn a_request_that_cannot_be_read_is_refused_in_its_turn() {
+    let mut rack = Rack::new();
+    let (owner, asker) = (rack.join(1, vec![commit(1, 1)]), rack.join(2, vec![]));
+    rack.receive(asker, request_for(1));
+    rack.step(Input::Malformed { conn: asker, kind: Some(MessageType::Request), what: "not JSON".into() });
+    assert!(!rack.sent_anything_on(asker), "it would be taken for the answer to the first one");
+    rack.deliver(owner, 1001);
+    let (ask, ..) = rack.take_send_file(asker).unwrap();
+    rack.sent(ask, 1001);
+    assert!(rack.take_reply(asker).message.contains("not JSON"));
+    assert_eq!(rack.host.holdings().asks, 0);
+}
+
+#[test]
+fn a_close_frame_tells_why_by_code_and_in_words() {
+    let mut rack = Rack::with(|c| c.limits.connections = 2);
+    let close = |rack: &mut Rack| {
+        let found = rack.out.iter().find_map(|o| match o {
+            Output::Close { code, why, .. } => Some((*code, why.clone())),
+            _ => None,
+        });
+        rack.out.clear();
+        found
+    };
+    rack.accept(1);
+    rack.pass(Duration::from_secs(16));
+    assert!(matches!(close(&mut rack), Some((1008, why)) if why.contains("in time")));
+    let _both = (rack.accept(1), rack.accept(2), rack.accept(3));
+    assert!(matches!(close(&mut rack), Some((1013, why)) if why.contains("too many")));
+    rack.command(Command::End);
+    assert!(matches!(close(&mut rack), Some((1001, why)) if why.contains("ended")));
 }
 
 #[test]

@@ -143,12 +143,7 @@ fn every_wait_for_the_host_ends() {
     desk.pass(Duration::from_secs(900));
     assert!(desk.closed(conn), "a REQUEST that is never answered");
     desk.pass(Duration::from_secs(100));
-    assert!(
-        desk.saw(|e| matches!(
-            e,
-            Event::RequestFailed { failure: RequestFailure::EveryoneFailed { .. }, .. }
-        ))
-    );
+    assert!(desk.saw(|e| matches!(e, Event::RequestFailed { failure: RequestFailure::HostUnreachable, .. })));
     desk.out.clear();
     desk.request(2, 1).pass(Duration::from_secs(60));
     assert!(desk.saw(|e| matches!(e, Event::RequestFailed { failure: RequestFailure::HostUnreachable, .. })));
@@ -210,7 +205,7 @@ fn with_our_own_host_stations_come_and_go_by_its_word() {
     let mut desk = desk();
     let (conn, _) = reach(&mut desk);
     let named = |n: u8, name: &str| NamedStation { station: station(n), author: Author::new(name, "Desk") };
-    let roster = |news, more, stations| Some(Roster { news, more, stations, gone: vec![] });
+    let roster = |news, more, stations| Some(Roster { news, more, stations, ..Roster::default() });
     desk.receive(
         conn,
         Message::JoinRet(JoinRet { roster: roster(false, true, vec![named(1, "A")]), ..ours(ret(vec![])) }),
@@ -352,4 +347,61 @@ fn the_host_answers_for_its_own_current_state_only() {
         e, Event::RequestFailed { failure: RequestFailure::StationNotJoined { station: s }, .. } if *s == station(8))));
     desk.command(current(3, 9));
     assert!(matches!(desk.take_sent(conn), Some(Message::Request(r)) if r.file.is_none()));
+}
+
+// proves: SES-13
+#[test]
+fn a_host_that_is_somewhere_else_now_is_dialed_there_at_once_when_we_are_away() {
+    let (mut desk, conn) = joined(vec![]);
+    desk.command(Command::SessionAt("ws://elsewhere/".to_owned()));
+    assert!(
+        !desk.out.iter().any(|o| matches!(o, Output::DialHost { .. })),
+        "we are joined: nothing is amiss"
+    );
+    desk.step(Input::HostLost { conn, what: "reset".to_owned() });
+    let later = |desk: &Desk| {
+        desk.out.iter().find_map(|o| match o {
+            Output::DialHost { conn, url } => Some((*conn, url.clone())),
+            _ => None,
+        })
+    };
+    desk.out.clear();
+    desk.command(Command::SessionAt("ws://third/".to_owned()));
+    let (conn, url) = later(&desk).unwrap();
+    assert_eq!(url, "ws://third/");
+    desk.step(Input::HostUnreachable { conn, what: "refused".to_owned() });
+    desk.out.clear();
+    desk.command(Command::SessionAt("ws://third/".to_owned()));
+    assert!(later(&desk).is_none(), "that is no news");
+}
+
+#[test]
+fn when_the_host_is_lost_in_the_middle_no_station_is_to_blame() {
+    let (mut desk, conn) = joined(vec![commit(1, 3)]);
+    desk.command(Command::Request {
+        request: RequestId(1),
+        requested: Requested::File(file(1)),
+        source: Source::Any,
+    });
+    desk.step(Input::HostLost { conn, what: "reset".to_owned() });
+    assert!(
+        !desk.saw(|e| matches!(e, Event::RequestAttemptFailed { from, .. } if *from == station(3))),
+        "{:?}",
+        desk.out
+    );
+    desk.pass(Duration::from_secs(3_600));
+    assert!(desk.saw(|e| matches!(e, Event::RequestFailed { failure: RequestFailure::HostUnreachable, .. })));
+}
+
+// proves: SES-12
+#[test]
+fn who_took_our_file_from_the_host_is_told() {
+    let (mut desk, conn) = joined(vec![]);
+    desk.command(Command::Publish(commit(1, 0)));
+    let fetched = |n| mvrx_message::FetchedFile { file: file(n), station: station(4) };
+    let roster = Roster { news: true, fetched: vec![fetched(1), fetched(2)], ..Roster::default() };
+    desk.receive(conn, Message::JoinRet(JoinRet { roster: Some(roster), ..ours(ret(vec![])) }));
+    let told: Vec<_> =
+        desk.out.iter().filter(|o| matches!(o, Output::Event(Event::FetchedFromHost { .. }))).collect();
+    assert_eq!(told, [&Output::Event(Event::FetchedFromHost { file: file(1), station: station(4) })]);
 }

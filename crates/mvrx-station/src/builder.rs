@@ -231,6 +231,12 @@ impl Builder {
         self
     }
 
+    /// The same by a number: files go in messages of at most so many bytes; `None`: in one message each.
+    #[must_use]
+    pub fn pieces(self, most: Option<usize>) -> Self {
+        self.file_style(most.map_or(FileStyle::OneMessage, |most| FileStyle::Messages { most }))
+    }
+
     /// Starts the station on a thread of its own.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use mvrx_core::{ConnId, Ending, Input, RequestId};
 use mvrx_message::{Dialect, FileUuid, Message};
 use mvrx_store::{Pending, Store};
 use mvrx_transport::{
-    Aside, Blame, BoxFuture, Connection, FileStyle, Incoming, MessageReader, MessageWriter, Progress,
-    ReadError, Scope,
+    Aside, Blame, BoxFuture, Connection, FileEnding, FileStyle, Incoming, MessageReader, MessageWriter,
+    Progress, ReadError, Scope,
 };
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -40,6 +40,7 @@ pub(crate) enum Job {
 pub(crate) struct Receive {
     pub(crate) request: RequestId,
     pub(crate) expected: Option<u64>,
+    pub(crate) ending: FileEnding,
     pub(crate) progress: Progress,
 }
 
@@ -200,6 +201,7 @@ async fn receive_file(
             }
         }) as BoxFuture<'static, ()>
     };
+    reader.set_file_ending(order.ending);
     let received = reader.receive_file(Box::new(sink), order.expected, &mut between, order.progress).await;
     if let Err(error) = received {
         let local = error.blame() == Blame::Local;

@@ -22,7 +22,7 @@ use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
 use crate::handle::{CommitInfo, StationInfo};
 use crate::transfer::{Fetched, Progress};
-use crate::{CommitDraft, Exporter, Seen};
+use crate::{CommitDraft, Exporter, HostOptions, Seen};
 
 /// What the application orders.
 #[derive(Debug)]
@@ -313,9 +313,11 @@ impl Driver {
                     .get(&request)
                     .map(|(progress, _)| progress.begin(expected))
                     .unwrap_or_default();
+                let product = self.core.session().map(|session| session.product);
+                let ending = HostOptions::ending(product.unwrap_or_default(), false);
                 if let Some(link) = self.links.get(&conn) {
                     // The reader waits for nothing else.
-                    let _ = link.receive(Receive { request, expected, progress });
+                    let _ = link.receive(Receive { request, expected, ending, progress });
                 }
             }
             Output::KeepFile { request, commit } => self.keep(request, *commit),

@@ -184,6 +184,15 @@ impl Station {
         self.tell(Command::Rename(name.into())).await
     }
 
+    /// Tells a station of a session that its host is found at another URL now, as after a restart at another port: the next connection
+    /// goes there, at once if the host cannot be reached at the moment. A URL that cannot be one is tried and told as unreachable.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn session_at(&self, url: impl Into<String>) -> Result<(), Stopped> {
+        self.tell(Command::SessionAt(url.into())).await
+    }
+
     /// Joins another group and leaves this one, in this order: the station is announced in both and has joined the stations of the new group
     /// before it leaves those of the old one. Returns when the new group is joined (10 seconds at most, [`mvrx_core::Timers::change`]);
     /// those of the old group are told after that. Stations and commits are those of the new group then; each group has its own.

@@ -35,6 +35,7 @@ mod files;
 mod handle;
 mod host;
 mod identity;
+mod session_url;
 mod transfer;
 
 pub use builder::{Builder, StartError};
@@ -49,4 +50,5 @@ pub use mvrx_core::host::Event as HostEvent;
 pub use mvrx_core::{
     CommitSource, Event, ExchangeFailure, Limits, Membership, RequestFailure, RequestId, Source, Timers,
 };
+pub use session_url::session_url;
 pub use transfer::{Fetched, Progress, Transfer};

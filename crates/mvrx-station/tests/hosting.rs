@@ -246,7 +246,8 @@ async fn a_second_connection_needs_its_stations_ticket_and_then_moves_the_files(
     for (n, files) in [(2, wrong), (1, FilesConnection::Of(ticket.clone()))] {
         let mut conn = dial(rack.address()).await;
         assert!(!join_ours(&mut conn, n, Some(files)).await.reply.ok);
-        assert!(matches!(conn.reader.next().await, Ok(Incoming::Closed)));
+        let end = conn.reader.next().await.unwrap_err().to_string();
+        assert!(end.contains("1008") && end.contains("ticket"), "{end}");
     }
     assert_eq!(rack.stations().await.unwrap().len(), 2);
     let mut files = dial(rack.address()).await;

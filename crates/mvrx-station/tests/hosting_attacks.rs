@@ -138,32 +138,36 @@ async fn senseless_messages_and_unasked_files_end_their_connection_after_a_while
     is_well(rack.address()).await;
 }
 
-// proves: HDR-09
+// proves: HDR-09, HDR-11
 #[tokio::test]
-async fn a_full_store_is_told_to_who_asks_and_smaller_files_go_on() {
-    let store = MemStore::with(Limits { total_bytes: 1_000_000, ..Limits::default() }, Clock::default());
-    let (rack, mut events) =
-        hosting(HostOptions::default().gather(false)).store(store).spawn().await.unwrap();
-    let large = Client::join(rack.address(), 1, "MVRApplication", FileStyle::OneMessage).await;
-    large.commit(commit(1, 1, 5_000_000), content(1, 5_000_000));
-    let seen = |heard: &Heard| match heard {
-        Heard::Event(seen) => matches!(seen.event, Event::CommitSeen { .. }).then_some(()),
-        _ => None,
-    };
-    until(&mut events, seen).await;
-    let (mut asker, _) = join(rack.address(), 2, "MVRApplication", vec![]).await;
-    say(&mut asker, &Message::Request(Request::new(Some(file(1)), vec![]))).await;
-    let refused = take_file(&mut asker, Some(5_000_000)).await.unwrap_err();
-    assert!(refused.contains("store"), "{refused}");
-    until(&mut events, |heard| match heard {
-        Heard::Session(seen) => matches!(seen.event, HostEvent::ReadFailed { .. }).then_some(()),
-        _ => None,
-    })
-    .await;
-    let small = Client::join(rack.address(), 3, "MVRApplication", FileStyle::OneMessage).await;
-    small.commit(commit(3, 3, 400_000), content(3, 400_000));
-    until(&mut events, seen).await;
-    say(&mut asker, &Message::Request(Request::new(Some(file(3)), vec![]))).await;
-    assert!(take_file(&mut asker, Some(400_000)).await.unwrap() == content(3, 400_000));
-    assert_eq!(until(&mut events, kept).await, file(3));
+async fn a_full_store_is_told_to_who_asks_and_smaller_files_of_the_same_owner_go_on() {
+    // What is announced shows at once that there is no room; what is not, only in the middle.
+    for told in [5_000_000, 0] {
+        let store = MemStore::with(Limits { total_bytes: 1_000_000, ..Limits::default() }, Clock::default());
+        let (rack, mut events) =
+            hosting(HostOptions::default().gather(false)).store(store).spawn().await.unwrap();
+        let owner = Client::join(rack.address(), 1, "MVRApplication", FileStyle::OneMessage).await;
+        owner.commit(commit(1, 1, told), content(1, 5_000_000));
+        owner.commit(commit(3, 1, 400_000), content(3, 400_000));
+        let seen = |heard: &Heard| match heard {
+            Heard::Event(seen) => matches!(seen.event, Event::CommitSeen { .. }).then_some(()),
+            _ => None,
+        };
+        for _ in 0..2 {
+            until(&mut events, seen).await;
+        }
+        let (mut asker, _) = join(rack.address(), 2, "MVRApplication", vec![]).await;
+        say(&mut asker, &Message::Request(Request::new(Some(file(1)), vec![]))).await;
+        let refused = take_file(&mut asker, Some(5_000_000)).await.unwrap_err();
+        assert!(refused.contains("store"), "{refused}");
+        until(&mut events, |heard| match heard {
+            Heard::Session(seen) => matches!(seen.event, HostEvent::ReadFailed { .. }).then_some(()),
+            _ => None,
+        })
+        .await;
+        say(&mut asker, &Message::Request(Request::new(Some(file(3)), vec![]))).await;
+        assert!(take_file(&mut asker, Some(400_000)).await.unwrap() == content(3, 400_000));
+        assert_eq!(until(&mut events, kept).await, file(3));
+        assert!(owner.fetch(file(9), 0).await.is_err(), "its connection is in order");
+    }
 }

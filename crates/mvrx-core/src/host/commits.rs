@@ -3,9 +3,9 @@
 use mvrx_message::{Author, Commit, FileUuid, Message, Reply, StationUuid};
 
 use super::{
-    Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, Output, StandingAction, StandingEvent, refuse,
+    Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, Output, StandingAction, StandingEvent, Timer, refuse,
 };
-use crate::history::{Noted, is_for};
+use crate::history::{Entry, Noted, is_for};
 use crate::{CommitSource, ConnId};
 
 impl Host {
@@ -48,14 +48,31 @@ impl Host {
             })
             .map(|commit| commit.file)
             .collect();
-        let most = self.config.limits.announced_at_join;
-        if news.len() > most {
-            self.limit(LimitReached::AnnouncedAtJoin);
-        }
-        for file in news.iter().skip(news.len().saturating_sub(most)) {
-            self.relay_commit(*file, from);
+        let idle = self.to_announce.is_empty();
+        for file in news {
+            if let Some(arrival) = self.history.arrival(file) {
+                self.to_announce.insert(arrival, (file, from));
+            }
         }
         self.bound_commits();
+        if idle {
+            self.announce_more();
+        }
+    }
+
+    /// Tells the others of the next part of what lists brought, the newest commits last: a long list all at once would fill the outboxes.
+    // req: HST-24
+    pub(super) fn announce_more(&mut self) {
+        for _ in 0..self.config.limits.announced_at_join.max(1) {
+            let Some((_, (file, from))) = self.to_announce.pop_first() else { return };
+            // Who told it may be gone, and its file with it.
+            if self.history.entry(file).is_some_and(Entry::is_available) {
+                self.relay_commit(file, from);
+            }
+        }
+        if !self.to_announce.is_empty() {
+            self.agenda.set(Timer::Announce, self.now + self.config.timers.announce);
+        }
     }
 
     fn note(&mut self, from: StationUuid, commit: &Commit, source: CommitSource) -> Noted {
@@ -141,14 +158,17 @@ impl Host {
 
     /// Makes room: first goes what we do not hold, then what was relayed and nobody is being sent.
     fn bound_commits(&mut self) {
-        let most = self.config.limits.commits;
-        if self.history.len() <= most {
+        let (most, bytes) = (self.config.limits.commits, self.config.limits.commit_bytes);
+        if self.history.len() > most {
+            self.limit(LimitReached::Commits);
+        } else if self.history.bytes() > bytes {
+            self.limit(LimitReached::CommitBytes);
+        } else {
             return;
         }
-        self.limit(LimitReached::Commits);
-        self.history.shrink_to(most);
+        self.history.shrink_within(most, bytes);
         let mut at = 0;
-        while self.history.len() > most {
+        while self.history.len() > most || self.history.bytes() > bytes {
             let Some((file, _)) = self.kept.get(at).copied() else { return };
             if self.is_in_use(file) {
                 at += 1;

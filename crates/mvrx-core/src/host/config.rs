@@ -70,7 +70,9 @@ pub struct Limits {
     /// Commits remembered; the oldest whose file we do not hold goes first, then the oldest that was relayed, with its file. Those of our
     /// own application stay, so it is a bound for what others cause.
     pub commits: usize,
-    /// Newly listed commits of one JOIN that are told to the others by COMMIT: the newest; JOIN lists the rest.
+    /// Bytes of the commits remembered, as [`Limits::commits`]: names, comments and lists of stations count.
+    pub commit_bytes: usize,
+    /// Newly listed commits of a JOIN that are told to the others by COMMIT at once; the next part follows after `Timers::announce`.
     pub announced_at_join: usize,
     /// REQUESTs of one connection that are not answered yet; at one more it is closed, since an answer out of order would be a wrong one.
     pub asks: usize,
@@ -78,8 +80,11 @@ pub struct Limits {
     pub relays: usize,
     /// Of these, reads that only we want.
     pub gathering: usize,
-    /// Reads that wait for one owner's connection; with more, the next holder is asked.
+    /// Reads that wait for one owner's connection; with more, the next holder is asked, and where there is none the REQUEST is answered with
+    /// OK:false: busy.
     pub queued: usize,
+    /// Answers that one connection owes and that did not come in time: so many are told from later ones.
+    pub late: usize,
     /// Owners asked for one file before it is given up.
     pub attempts: usize,
     /// Files sent at once; further ones wait for their turn.
@@ -90,7 +95,7 @@ pub struct Limits {
     pub kept_bytes: u64,
     /// Relayed files kept; the oldest go first.
     pub kept_files: usize,
-    /// Messages without sense on one connection, before it is closed.
+    /// Messages without sense on one connection that are not forgiven yet (`Timers::forgiven`), before it is closed.
     pub errors: u32,
 }
 
@@ -100,11 +105,13 @@ impl Default for Limits {
             connections: 1_024,
             stations: 512,
             commits: 16_384,
+            commit_bytes: 32 << 20,
             announced_at_join: 64,
             asks: 16,
             relays: 128,
             gathering: 4,
             queued: 32,
+            late: 8,
             attempts: 16,
             sending: 128,
             requests: 256,

@@ -247,12 +247,31 @@ pub enum LimitReached {
     Stations,
     /// `Limits::commits`.
     Commits,
-    /// `Limits::announced_at_join`.
-    AnnouncedAtJoin,
+    /// `Limits::commit_bytes`.
+    CommitBytes,
     /// `Limits::asks`.
     Asks,
     /// `Limits::relays`.
     Relays,
+    /// `Limits::queued`.
+    Queued,
     /// `Limits::kept_bytes` or `Limits::kept_files`.
     Kept,
+}
+
+impl std::fmt::Display for LimitReached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connections => "as many connections as allowed are open; further ones are closed",
+            Self::Stations => "as many stations as allowed have joined; further ones are refused",
+            Self::Commits => "as many commits as allowed are remembered; the oldest are forgotten",
+            Self::CommitBytes => {
+                "the names and comments of the commits take as much room as allowed; the oldest are forgotten"
+            }
+            Self::Asks => "a station had more requests waiting than allowed; its connection was closed",
+            Self::Relays => "as many files as allowed are being fetched; further requests are refused",
+            Self::Queued => "as many requests as allowed wait for one station; further ones are refused",
+            Self::Kept => "as many files of others as allowed are kept; the oldest make room",
+        })
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mvrx_message::{Commit, Dialect, FileUuid, Message, Parsed, StationUuid};
+use mvrx_message::{Commit, Dialect, FileUuid, Message, MessageType, Parsed, StationUuid};
 
 use super::Event;
 use crate::{ConnId, RequestId};
@@ -50,6 +50,8 @@ pub enum Input {
     Malformed {
         /// On this connection.
         conn: ConnId,
+        /// What it was meant to be, as far as that can be seen.
+        kind: Option<MessageType>,
         /// What is wrong with it, in words.
         what: String,
     },
@@ -66,6 +68,16 @@ pub enum Input {
         length: u64,
         /// Its BLAKE3.
         hash: [u8; 32],
+        /// Whether it is a whole archive; asked for where its length is not the announced one.
+        archive: bool,
+    },
+    /// What an [`Output::ReceiveFile`] takes cannot be stored here (a full disk). The connection is in order: the rest is read away, and
+    /// [`Input::FileArrived`] tells when that is done.
+    NotStored {
+        /// On this connection.
+        conn: ConnId,
+        /// Why, in words.
+        what: String,
     },
     /// An [`Output::ReceiveFile`] failed. The connection is over, as with [`Input::Closed`].
     ReceiveFailed {
@@ -236,7 +248,9 @@ pub enum Output {
     Close {
         /// This connection.
         conn: ConnId,
-        /// Why, in words for people; fits the reason of a close frame.
+        /// Why, as a code of RFC 6455 (7.4.1).
+        code: u16,
+        /// Why, in words for people; the reason of the close frame.
         why: String,
     },
     /// The application is told.

@@ -99,7 +99,7 @@ impl Host {
                 }
                 self.start_read(id);
             }
-            Err(why) => fail(self, why),
+            Err(why) => fail(self, &why),
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use mvrx_message::{MvrVersion, Product, QuirkSet, StationUuid};
+use mvrx_message::{Commit, MvrVersion, Product, QuirkSet, StationUuid};
 
 use super::{AskId, RelayId, Standing};
 use crate::ConnId;
+use crate::history::announced_size;
 
 #[derive(Debug)]
 pub(super) struct Link {
@@ -18,20 +20,65 @@ pub(super) struct Link {
     /// Its REQUESTs that are not answered yet, in order.
     pub(super) asks: VecDeque<AskId>,
     /// The REQUEST of ours that it has to answer.
-    pub(super) owes: Option<Owed>,
+    pub(super) owes: Option<RelayId>,
+    /// Answers that did not come in time, oldest first: each may still come.
+    pub(super) late: VecDeque<Late>,
     /// The file that comes in on it.
-    pub(super) taking: Option<Owed>,
-    pub(super) errors: u32,
+    pub(super) taking: Option<Taking>,
+    pub(super) errors: Errors,
 }
 
-/// What a REQUEST of ours or its file is for.
+/// What a file that comes in is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owed {
-    To(RelayId),
-    /// To nobody: it took too long. What comes is read away, as far as the commit said that it goes.
-    Nobody {
-        expected: Option<u64>,
-    },
+pub(super) enum Taking {
+    For(RelayId),
+    /// Nobody: it took too long, or was never asked for. It is read away.
+    Nobody,
+}
+
+/// A file that somebody was asked for and did not give in time, and how it would be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Late {
+    pub(super) expected: Option<u64>,
+    pub(super) hash: Option<[u8; 32]>,
+}
+
+impl Late {
+    /// The file of a commit; nothing is known of one that no commit tells of.
+    pub(super) fn of(commit: Option<&Commit>) -> Self {
+        Self { expected: commit.and_then(announced_size), hash: commit.and_then(|commit| commit.blake3) }
+    }
+
+    /// Whether a file could be this one.
+    pub(super) fn may_be(&self, length: u64, hash: [u8; 32]) -> bool {
+        match self.hash {
+            Some(known) => known == hash,
+            None => self.expected.is_none_or(|expected| expected == length),
+        }
+    }
+}
+
+/// Messages without sense, each forgiven after a while.
+#[derive(Debug, Default)]
+pub(super) struct Errors {
+    count: u32,
+    /// Until when forgiving is done.
+    since: Duration,
+}
+
+impl Errors {
+    /// One more; how many are not forgiven yet, one being forgiven in each `forgiven_in`.
+    pub(super) fn one_more(&mut self, now: Duration, forgiven_in: Duration) -> u32 {
+        while self.count > 0 && !forgiven_in.is_zero() && now.saturating_sub(self.since) >= forgiven_in {
+            self.count -= 1;
+            self.since += forgiven_in;
+        }
+        if self.count == 0 {
+            self.since = now;
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
 }
 
 impl Link {
@@ -43,8 +90,9 @@ impl Link {
             product: Product::Other,
             asks: VecDeque::new(),
             owes: None,
+            late: VecDeque::new(),
             taking: None,
-            errors: 0,
+            errors: Errors::default(),
         }
     }
 

@@ -6,8 +6,8 @@ use mvrx_message::{Dialect, Join, JoinRet, Leave, Message, NewSessionHost, Quirk
 
 use super::link::Member;
 use super::{
-    AskEvent, Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, Link, Output, Standing, StandingAction,
-    StandingEvent, Timer, refuse,
+    AskEvent, Event, FILES_ONLY, GOING_AWAY, Host, JOIN_FIRST, LimitReached, Link, Output, POLICY, Standing,
+    StandingAction, StandingEvent, TRY_LATER, Timer, refuse,
 };
 use crate::{CommitSource, ConnId};
 
@@ -18,7 +18,8 @@ impl Host {
             if !self.ended {
                 self.limit(LimitReached::Connections);
             }
-            return self.out.push_back(Output::Close { conn, why: why.to_owned() });
+            let code = if self.ended { GOING_AWAY } else { TRY_LATER };
+            return self.out.push_back(Output::Close { conn, code, why: why.to_owned() });
         }
         self.links.insert(conn, Link::new(peer));
         self.agenda.set(Timer::Join(conn), self.now + self.config.timers.join);
@@ -34,7 +35,7 @@ impl Host {
 
     pub(super) fn on_attached(&mut self, conn: ConnId, station: StationUuid) {
         let Some(member) = self.members.get(&station) else {
-            return self.close(conn, "the station that this connection is for has not joined");
+            return self.close(conn, POLICY, "the station that this connection is for has not joined");
         };
         let before = member.files;
         if self.stand(conn, StandingEvent::Attached) != StandingAction::Attach {
@@ -149,6 +150,11 @@ impl Host {
         self.answer_join(conn, join.station, refuse(why));
     }
 
+    /// A JOIN that cannot be read names nobody; who is joined stays joined.
+    pub(super) fn answer_unread_join(&mut self, conn: ConnId, reply: Reply) {
+        self.answer_join(conn, self.config.station, reply);
+    }
+
     // req: HST-01, HST-05
     fn answer_join(&mut self, conn: ConnId, to: StationUuid, reply: Reply) {
         let product = self.links.get(&conn).map(|link| link.product).unwrap_or_default();
@@ -207,20 +213,20 @@ impl Host {
             return self.retire(conn);
         }
         if self.stand(conn, StandingEvent::Silence) == StandingAction::Close {
-            self.close(conn, "nobody joined on this connection in time");
+            self.close(conn, POLICY, "nobody joined on this connection in time");
         }
     }
 
     fn replace(&mut self, conn: ConnId, why: &str) {
         if self.stand(conn, StandingEvent::Replaced) == StandingAction::Close {
-            self.close(conn, why);
+            self.close(conn, POLICY, why);
         }
     }
 
     /// Closes a connection by name.
-    pub(super) fn close(&mut self, conn: ConnId, why: &str) {
+    pub(super) fn close(&mut self, conn: ConnId, code: u16, why: &str) {
         if self.links.contains_key(&conn) {
-            self.out.push_back(Output::Close { conn, why: why.to_owned() });
+            self.out.push_back(Output::Close { conn, code, why: why.to_owned() });
             self.on_closed(conn, why);
         }
     }
@@ -246,7 +252,7 @@ impl Host {
             self.depart(station);
             self.event(Event::StationLost { station, name, why: why.to_owned() });
             if let Some(files) = files {
-                self.close(files, "the station's other connection is gone");
+                self.close(files, GOING_AWAY, "the station's other connection is gone");
             }
         }
         self.owner_gone(conn, why);
@@ -283,9 +289,11 @@ impl Host {
             return;
         }
         self.to_gather.clear();
+        self.to_announce.clear();
+        self.agenda.clear(Timer::Announce);
         let conns: Vec<ConnId> = self.links.keys().copied().collect();
         for conn in conns {
-            self.close(conn, "the session has ended");
+            self.close(conn, GOING_AWAY, "the session has ended");
         }
         self.fail_all_reads("the session has ended");
         self.event(Event::Ended);

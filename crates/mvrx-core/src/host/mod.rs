@@ -56,7 +56,7 @@ mod timer;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use mvrx_message::{Dialect, FileUuid, Message, Product, Reply, StationUuid};
+use mvrx_message::{Dialect, FileUuid, Message, MessageType, Product, Reply, StationUuid};
 
 pub use self::ask::{AskAction, AskEvent, AskPhase};
 pub use self::config::{Config, Limits};
@@ -88,6 +88,8 @@ pub struct Host {
     kept: VecDeque<(FileUuid, u64)>,
     /// Files to be read for keeping, newest last.
     to_gather: BTreeMap<u64, FileUuid>,
+    /// Commits of lists that the others are still to be told of, in the order of their arrival, and who told them.
+    to_announce: BTreeMap<u64, (FileUuid, StationUuid)>,
     agenda: Agenda<Timer>,
     limits_told: Vec<LimitReached>,
     next: u64,
@@ -104,6 +106,8 @@ pub struct Holdings {
     pub stations: usize,
     /// Commits known.
     pub commits: usize,
+    /// What they take in memory, about, in bytes.
+    pub commit_bytes: usize,
     /// REQUESTs not answered yet.
     pub asks: usize,
     /// Reads from owners, waiting ones included.
@@ -128,6 +132,7 @@ impl Host {
             history: History::default(),
             kept: VecDeque::new(),
             to_gather: BTreeMap::new(),
+            to_announce: BTreeMap::new(),
             agenda: Agenda::default(),
             limits_told: Vec::new(),
             next: 0,
@@ -201,6 +206,12 @@ impl Host {
         self.history.entry(file).is_some_and(|e| e.held)
     }
 
+    /// Whether a commit tells of a file, as far as it is remembered.
+    #[must_use]
+    pub fn knows(&self, file: FileUuid) -> bool {
+        self.history.entry(file).is_some()
+    }
+
     /// How much is held.
     #[must_use]
     pub fn holdings(&self) -> Holdings {
@@ -208,6 +219,7 @@ impl Host {
             connections: self.links.len(),
             stations: self.members.len(),
             commits: self.history.len(),
+            commit_bytes: self.history.bytes(),
             asks: self.asks.len(),
             relays: self.relays.len(),
             kept_files: self.kept.len(),
@@ -222,9 +234,12 @@ impl Host {
             Input::Accepted { conn, peer } => self.on_accepted(conn, peer),
             Input::Attached { conn, station } => self.on_attached(conn, station),
             Input::Received { conn, parsed } => self.on_received(conn, &parsed),
-            Input::Malformed { conn, what } => self.peer_error(conn, what),
+            Input::Malformed { conn, kind, what } => self.on_malformed(conn, kind, what),
             Input::FileBegins { conn } => self.on_file_begins(conn),
-            Input::FileArrived { conn, length, hash } => self.on_file_arrived(conn, length, hash),
+            Input::FileArrived { conn, length, hash, archive } => {
+                self.on_file_arrived(conn, length, hash, archive);
+            }
+            Input::NotStored { conn, what } => self.on_not_stored(conn, &what),
             Input::ReceiveFailed { conn, what, local } => self.on_receive_failed(conn, &what, local),
             Input::FileSent { ask, length } => self.on_file_sent(ask, length),
             Input::SendFailed { ask, what, begun } => self.on_send_failed(ask, &what, begun),
@@ -252,6 +267,7 @@ impl Host {
             Timer::Queue(relay) => self.on_read_deadline(relay, "its turn to be asked did not come in time"),
             Timer::Answer(relay) => self.on_read_deadline(relay, "it did not answer MVR_REQUEST in time"),
             Timer::Export(ask) => self.on_exported(ask, None),
+            Timer::Announce => self.announce_more(),
         }
     }
 
@@ -296,13 +312,39 @@ impl Host {
     /// Something senseless came on a connection; too much of it closes the connection.
     fn peer_error(&mut self, conn: ConnId, what: String) {
         let Some(link) = self.links.get_mut(&conn) else { return };
-        link.errors += 1;
+        let errors = link.errors.one_more(self.now, self.config.timers.forgiven);
         let (station, address) = (link.station, link.peer);
-        let too_many = link.errors > self.config.limits.errors;
+        let too_many = errors > self.config.limits.errors;
+        let last =
+            too_many.then(|| format!("too many messages without sense on this connection, the last: {what}"));
         self.event(Event::PeerError { station, address, what });
-        if too_many {
-            self.close(conn, "too many messages without sense on this connection");
+        if let Some(why) = last {
+            self.close(conn, POLICY, &why);
         }
+    }
+
+    /// A message that cannot be read is answered where it is clear what it was meant to be: its sender waits.
+    // req: HST-23
+    fn on_malformed(&mut self, conn: ConnId, kind: Option<MessageType>, what: String) {
+        if !self.links.contains_key(&conn) {
+            return;
+        }
+        let reply = || refuse(&format!("this message cannot be read: {what}"));
+        match kind {
+            Some(MessageType::Join) => self.answer_unread_join(conn, reply()),
+            Some(MessageType::Leave) => self.send(conn, Message::LeaveRet(reply())),
+            Some(MessageType::Commit) => self.send(conn, Message::CommitRet(reply())),
+            Some(MessageType::Request) => self.answer_unread_request(conn, reply()),
+            Some(MessageType::NewSessionHost) => self.send(conn, Message::NewSessionHostRet(reply())),
+            _ => {}
+        }
+        self.peer_error(conn, what);
+    }
+
+    /// What a station calls itself, for people.
+    fn name_of(&self, station: StationUuid) -> String {
+        let name = self.members.get(&station).map(|member| member.name.as_str()).unwrap_or_default();
+        if name.is_empty() { station.to_string() } else { name.to_owned() }
     }
 
     fn next_id(&mut self) -> u64 {
@@ -315,6 +357,11 @@ fn refuse(message: &str) -> Reply {
     Reply::refused(message)
 }
 
+/// Close codes of RFC 6455 (7.4.1): the session is over; a rule was broken; there is no room now; we failed in the middle of a file.
+const GOING_AWAY: u16 = 1001;
+const POLICY: u16 = 1008;
+const TRY_LATER: u16 = 1013;
+const FAILED: u16 = 1011;
 /// What a connection is told that has not joined.
 const JOIN_FIRST: &str = "send MVR_JOIN first: this connection has not joined the session";
 /// What is told on a connection that is for files.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use mvrx_message::{Commit, FileUuid, Message, Reply, Request, StationUuid};
 
-use super::link::Owed;
-use super::requests::NOT_HERE;
+use super::link::{Late, Taking};
+use super::requests::not_here;
 use super::{
-    AskEvent, AskId, Event, Host, LimitReached, Output, Relay, RelayAction, RelayEvent, RelayId, RelayPhase,
-    Standing, Take, Timer,
+    AskEvent, AskId, Event, Host, LimitReached, Output, POLICY, Relay, RelayAction, RelayEvent, RelayId,
+    RelayPhase, Standing, Take, Timer,
 };
 use crate::ConnId;
 use crate::history::announced_size;
@@ -27,18 +27,23 @@ impl Host {
         file: FileUuid,
         from: &[StationUuid],
         asker: Option<StationUuid>,
-    ) -> Result<RelayId, &'static str> {
+    ) -> Result<RelayId, String> {
         if let Some(relay) = self.relays.values_mut().find(|relay| relay.file == file) {
             relay.from.extend(from);
             return Ok(relay.id);
         }
         let nobody = self.holders(file, from).all(|(station, _)| Some(station) == asker);
         if nobody {
-            return Err(NOT_HERE);
+            // req: HST-19
+            let why = match self.history.entry(file) {
+                Some(_) => "no station that has it is here now",
+                None => NOBODY_TOLD,
+            };
+            return Err(not_here(why));
         }
         if self.relays.len() >= self.config.limits.relays {
             self.limit(LimitReached::Relays);
-            return Err("this host is fetching too many files already, try again");
+            return Err("busy: this host is fetching too many files already, try again".to_owned());
         }
         let id = RelayId(self.next_id());
         let relay = Relay {
@@ -53,6 +58,7 @@ impl Host {
             wanted: Vec::new(),
             gather: false,
             began: false,
+            doubted: false,
             keeping: None,
         };
         self.relays.insert(id, relay);
@@ -65,7 +71,8 @@ impl Host {
         }
     }
 
-    /// The joined stations that list a file; where nobody lists it, those that the REQUEST names.
+    /// The joined stations that list a file; where no commit tells of it, those that the REQUEST names, unless they are behind with an
+    /// answer already.
     fn holders<'a>(
         &'a self,
         file: FileUuid,
@@ -74,10 +81,12 @@ impl Host {
         let entry = self.history.entry(file);
         let listing: BTreeSet<StationUuid> =
             entry.map(|entry| entry.holders.keys().copied().collect()).unwrap_or_default();
+        let told = entry.is_some();
         let named = if listing.is_empty() { from.into_iter().copied().collect() } else { listing };
-        named.into_iter().filter_map(|station| {
-            let member = self.members.get(&station)?;
-            Some((station, member.file_conn()))
+        named.into_iter().filter_map(move |station| {
+            let conn = self.members.get(&station)?.file_conn();
+            let behind = self.links.get(&conn).is_none_or(|link| !link.late.is_empty());
+            (told || !behind).then_some((station, conn))
         })
     }
 
@@ -97,12 +106,7 @@ impl Host {
             RelayAction::Choose => self.choose_again(id, why),
             RelayAction::Abandon => {
                 // req: HST-14
-                if let Some((file, (conn, _))) = self.relays.get(&id).and_then(|r| Some((r.file, r.owner?)))
-                    && let Some(link) = self.links.get_mut(&conn)
-                {
-                    let expected = self.history.entry(file).and_then(|entry| announced_size(&entry.commit));
-                    link.owes = Some(Owed::Nobody { expected });
-                }
+                self.is_behind(id);
                 self.choose_again(id, why);
             }
             RelayAction::Receive => self.receive(id),
@@ -113,6 +117,10 @@ impl Host {
                 self.drop_bytes(id);
                 self.choose_again(id, why);
             }
+            RelayAction::DropAndWait => {
+                self.drop_bytes(id);
+                self.wait_on(id);
+            }
             RelayAction::Finish => self.finished(id),
             RelayAction::Fail => self.failed(id, why),
             RelayAction::Drop => {
@@ -120,6 +128,29 @@ impl Host {
                 self.remove_read(id);
             }
         }
+    }
+
+    /// The owner of a read answers too late, or with what may be another answer: its file may still come.
+    fn is_behind(&mut self, id: RelayId) {
+        let Some((conn, _)) = self.relays.get(&id).and_then(|relay| relay.owner) else { return };
+        let late = Late::of(self.relays.get(&id).and_then(|relay| relay.announced.as_ref()));
+        let most = self.config.limits.late;
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.owes = link.owes.filter(|owed| *owed != id);
+            link.late.push_back(late);
+            while link.late.len() > most.max(1) {
+                link.late.pop_front();
+            }
+        }
+    }
+
+    /// What came was an earlier answer: the owner still has to give this one.
+    fn wait_on(&mut self, id: RelayId) {
+        let Some((conn, _)) = self.relays.get(&id).and_then(|relay| relay.owner) else { return };
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.owes = Some(id);
+        }
+        self.agenda.set(Timer::Answer(id), self.now + self.config.timers.answer);
     }
 
     fn remove_read(&mut self, id: RelayId) -> Option<Relay> {
@@ -132,6 +163,7 @@ impl Host {
         let Some(relay) = self.relays.get_mut(&id) else { return };
         if let Some((conn, station)) = relay.owner.take() {
             relay.tried.insert(conn);
+            relay.doubted = false;
             relay.attempts.push((station, why.to_owned()));
             let file = relay.file;
             self.event(Event::AttemptFailed { file, from: station, why: why.to_owned() });
@@ -152,18 +184,18 @@ impl Host {
         let entry = self.history.entry(relay.file);
         let author = entry.and_then(|entry| entry.commit.station);
         let is_hashed = entry.is_some_and(|entry| entry.commit.blake3.is_some());
-        let best = self
-            .holders(relay.file, &relay.from)
-            .filter(|(station, conn)| {
-                Some(*station) != only
-                    && !relay.tried.contains(conn)
-                    && self.queue_of(*conn).count() < self.config.limits.queued
-            })
+        let left = || {
+            let holders = self.holders(relay.file, &relay.from);
+            holders.filter(|(station, conn)| Some(*station) != only && !relay.tried.contains(conn))
+        };
+        let busy = left().next().is_some();
+        let best = left()
+            .filter(|(_, conn)| self.queue_of(*conn).count() < self.config.limits.queued)
             .max_by_key(|(station, conn)| {
                 let link = self.links.get(conn);
                 let trusted = (relay.from.contains(station), Some(*station) == author);
                 (
-                    link.is_some_and(|link| !matches!(link.owes, Some(Owed::Nobody { .. }))),
+                    link.is_some_and(|link| link.late.is_empty()),
                     // Where no hash tells one file from another, who is asked counts more than how soon it can answer.
                     (!is_hashed).then_some(trusted),
                     link.is_some_and(|link| link.is_free()),
@@ -171,6 +203,7 @@ impl Host {
                 )
             });
         let more = relay.attempts.len() < self.config.limits.attempts;
+        let is_told = entry.is_some();
         match best.filter(|_| more) {
             Some((station, conn)) => {
                 if let Some(relay) = self.relays.get_mut(&id) {
@@ -179,9 +212,21 @@ impl Host {
                 self.read(id, RelayEvent::Found, "");
             }
             None => {
-                let why = relay.attempts.last().map_or(NOT_HERE.to_owned(), |(station, why)| {
-                    format!("nobody gives this file; the last one asked was {station}: {why}")
-                });
+                let last = relay.attempts.last().map(|(station, why)| (*station, why.clone()));
+                let why = match last {
+                    // req: HST-20
+                    _ if busy && more => {
+                        self.limit(LimitReached::Queued);
+                        let most = self.config.limits.queued;
+                        format!("busy: {most} requests wait for the station that has it already, try again")
+                    }
+                    Some((station, why)) => {
+                        let name = self.name_of(station);
+                        format!("nobody gives this file; the last one asked was {name}: {why}")
+                    }
+                    None if is_told => not_here("no station that has it is here now"),
+                    None => not_here(NOBODY_TOLD),
+                };
                 self.read(id, RelayEvent::NoneLeft, &why);
             }
         }
@@ -214,7 +259,7 @@ impl Host {
             return;
         };
         if let Some(link) = self.links.get_mut(&conn) {
-            link.owes = Some(Owed::To(id));
+            link.owes = Some(id);
         }
         self.agenda.set(Timer::Answer(id), self.now + self.config.timers.answer);
         let askers = self.asks_of(id).len();
@@ -228,15 +273,22 @@ impl Host {
 
     pub(super) fn on_request_ret(&mut self, conn: ConnId, reply: &Reply) {
         let Some(link) = self.links.get_mut(&conn) else { return };
-        if reply.ok && link.owes.is_some() {
+        if reply.ok && (link.owes.is_some() || !link.late.is_empty()) {
             // Its yes; the file follows.
             return;
         }
+        let behind = !link.late.is_empty();
         match link.owes.take() {
-            Some(Owed::To(id)) => {
+            Some(id) => {
+                if behind {
+                    // Which of both it refuses cannot be known, so the other one's file may still come.
+                    self.is_behind(id);
+                }
                 self.read(id, RelayEvent::Refused, &format!("it refused: {}", reply.message));
             }
-            Some(Owed::Nobody { .. }) => {}
+            None if behind => {
+                link.late.pop_front();
+            }
             None => self.peer_error(conn, "an MVR_REQUEST_RET, though nothing was requested".to_owned()),
         }
     }
@@ -244,14 +296,15 @@ impl Host {
     pub(super) fn on_file_begins(&mut self, conn: ConnId) {
         let Some(link) = self.links.get_mut(&conn) else { return };
         if link.standing == Standing::Unjoined {
-            return self.close(conn, "a file came before MVR_JOIN");
+            return self.close(conn, POLICY, "a file came before MVR_JOIN");
         }
         let owed = link.owes.take();
-        link.taking = Some(owed.unwrap_or(Owed::Nobody { expected: None }));
-        match owed {
-            Some(Owed::To(id)) => self.read(id, RelayEvent::Begins, ""),
-            Some(Owed::Nobody { expected }) => self.discard(conn, expected),
-            None => {
+        link.taking = Some(owed.map_or(Taking::Nobody, Taking::For));
+        let late = link.late.front().copied();
+        match (owed, late) {
+            (Some(id), _) => self.read(id, RelayEvent::Begins, ""),
+            (None, Some(late)) => self.discard(conn, late.expected),
+            (None, None) => {
                 self.discard(conn, None);
                 self.peer_error(conn, "a file that nobody requested".to_owned());
             }
@@ -265,20 +318,50 @@ impl Host {
     fn receive(&mut self, id: RelayId) {
         let Some(relay) = self.relays.get_mut(&id) else { return };
         let Some((conn, _)) = relay.owner else { return };
+        let late: Vec<Option<u64>> = self
+            .links
+            .get(&conn)
+            .map(|link| link.late.iter().map(|late| late.expected).collect())
+            .unwrap_or_default();
+        relay.doubted = !late.is_empty();
+        if relay.doubted {
+            // What may be another file is not written over a part of this one.
+            self.stop_readers(id, "its owner was lost");
+            self.drop_bytes(id);
+        }
+        let Some(relay) = self.relays.get_mut(&id) else { return };
         let again = std::mem::replace(&mut relay.began, true);
-        let expected = self.history.entry(relay.file).and_then(|entry| announced_size(&entry.commit));
+        let doubted = relay.doubted;
+        let announced = self.history.entry(relay.file).and_then(|entry| announced_size(&entry.commit));
+        // The shorter one of those that it may be: what comes beyond that without a pause is still the same file.
+        let expected = late.into_iter().fold(announced, |least, other| Some(least?.min(other?)));
         let take =
-            if self.is_to_be_kept(id, expected.unwrap_or(0)) { Take::Keep(id) } else { Take::Relay(id) };
+            if self.is_to_be_kept(id, announced.unwrap_or(0)) { Take::Keep(id) } else { Take::Relay(id) };
         self.out.push_back(Output::ReceiveFile { conn, take, expected, again });
+        if doubted {
+            return;
+        }
+        self.is_available(id);
+    }
+
+    fn is_available(&mut self, id: RelayId) {
         // req: HST-12
         for ask in self.asks_of(id) {
             self.ask(ask, AskEvent::Available, "");
         }
     }
 
-    pub(super) fn on_file_arrived(&mut self, conn: ConnId, length: u64, hash: [u8; 32]) {
-        let Some(taken) = self.links.get_mut(&conn).and_then(|link| link.taking.take()) else { return };
-        let Owed::To(id) = taken else { return };
+    pub(super) fn on_file_arrived(&mut self, conn: ConnId, length: u64, hash: [u8; 32], archive: bool) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        let Some(taken) = link.taking.take() else { return };
+        let Taking::For(id) = taken else {
+            let which = link.late.iter().position(|late| late.may_be(length, hash)).unwrap_or(0);
+            link.late.remove(which);
+            return;
+        };
+        if !self.is_its_answer(id, conn, length, hash) {
+            return self.read(id, RelayEvent::Other, "");
+        }
         let Some((file, (_, from))) = self.relays.get(&id).and_then(|r| Some((r.file, r.owner?))) else {
             return;
         };
@@ -291,6 +374,13 @@ impl Host {
             );
         }
         if let Some(told) = announced.as_ref().and_then(announced_size).filter(|told| *told != length) {
+            let is_told = announced.as_ref().is_some_and(|commit| commit.blake3.is_some());
+            if !archive && !is_told {
+                // req: HST-21
+                let why =
+                    format!("it sent {length} bytes that are no whole file, and not the {told} announced");
+                return self.read(id, RelayEvent::Unfit, &why);
+            }
             self.event(Event::FileSizeDiffers { file, from, announced: told, received: length });
         }
         if !self.is_to_be_kept(id, length) {
@@ -303,9 +393,38 @@ impl Host {
         self.read(id, RelayEvent::ArrivedToKeep, "");
     }
 
+    /// Whether a file that came is the answer to this REQUEST. Otherwise it is one to an earlier REQUEST of the same connection; where that
+    /// cannot be told, the answer to the earlier one comes first.
+    // req: HST-14
+    fn is_its_answer(&mut self, id: RelayId, conn: ConnId, length: u64, hash: [u8; 32]) -> bool {
+        let Some(relay) = self.relays.get_mut(&id) else { return true };
+        if !std::mem::take(&mut relay.doubted) {
+            return true;
+        }
+        let own = Late::of(relay.announced.as_ref());
+        let Some(link) = self.links.get_mut(&conn) else { return true };
+        let earlier = link.late.iter().position(|late| late.may_be(length, hash));
+        let is_own = own.may_be(length, hash) && (own.hash.is_some() || earlier.is_none());
+        if is_own {
+            self.is_available(id);
+        } else {
+            link.late.remove(earlier.unwrap_or(0));
+        }
+        is_own
+    }
+
+    /// Our own disk cannot take what comes: whoever waits for it is told, and its owner goes on.
+    // req: HST-22
+    pub(super) fn on_not_stored(&mut self, conn: ConnId, what: &str) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        if let Some(Taking::For(id)) = link.taking.replace(Taking::Nobody) {
+            self.read(id, RelayEvent::FailedHere, &format!("the host could not store it: {what}"));
+        }
+    }
+
     pub(super) fn on_receive_failed(&mut self, conn: ConnId, what: &str, local: bool) {
         let taken = self.links.get_mut(&conn).and_then(|link| link.taking.take());
-        if let Some(Owed::To(id)) = taken {
+        if let Some(Taking::For(id)) = taken {
             let event = if local { RelayEvent::FailedHere } else { RelayEvent::Failed };
             let why = if local { format!("the host could not store it: {what}") } else { what.to_owned() };
             // The lost connection is not to be chosen again.
@@ -434,3 +553,6 @@ impl Host {
         }
     }
 }
+
+/// Why a file that no commit tells of is not here.
+pub(super) const NOBODY_TOLD: &str = "no station of this session has told of it";

@@ -4,7 +4,7 @@
 //!   Choosing ─ Found ─► Queued ─ Turn ─► Asked ─ Begins ─► Receiving ─ ArrivedToKeep ─► Keeping ─ Kept ─► done
 //!    ▲ │  ▲               │                │                │  │ └ ArrivedToPass ┐         │ NotKept
 //!    │ │  └─ Failed ──────┴─ Refused ──────┴──── Failed ────┘  │                 ▼         │
-//!    │ └ NoneLeft: failed    Deadline                          └ Unfit       Lingering ◄───┘
+//!    │ └ NoneLeft: failed    Deadline ◄──── Other ───────────┤ └ Unfit       Lingering ◄───┘
 //!    └──────────────────────────────────────────────────────────┘                └ Unused: thrown away
 //! ```
 //!
@@ -17,8 +17,8 @@
 //! | `Keeping` | the file is whole and fits what was announced | the store | - (local) | lingers |
 //! | `Lingering` | it is whole and not kept; some still read it | their ends | the transport's idle timeouts | thrown away |
 //!
-//! An owner that did not answer in time still owes the answer: nothing else is asked on its connection until it came, or the next
-//! answer would be taken for this one.
+//! An owner that did not answer in time still owes the answer. It is asked for other files all the same, as the last choice; what it then
+//! sends is passed to nobody before its length or hash told which REQUEST it answers (`Other`: an earlier one, and the wait goes on).
 
 use std::collections::BTreeSet;
 
@@ -69,6 +69,8 @@ pub enum RelayEvent {
     ArrivedToPass,
     /// The whole file is here, but it is not the one that was announced.
     Unfit,
+    /// A whole file is here, and it is the late answer to an earlier REQUEST: this one's still comes.
+    Other,
     /// The store has it for good.
     Kept,
     /// The store could not keep it.
@@ -98,6 +100,8 @@ pub enum RelayAction {
     Linger,
     /// Throw the bytes away and look for another holder.
     DropAndChoose,
+    /// Throw the bytes away and wait on.
+    DropAndWait,
     /// It is done.
     Finish,
     /// It failed.
@@ -127,6 +131,7 @@ impl RelayPhase {
             (Receiving, E::ArrivedToKeep) => (Keeping, A::Keep),
             (Receiving, E::ArrivedToPass) | (Keeping, E::NotKept) => (Lingering, A::Linger),
             (Receiving, E::Unfit) => (Choosing, A::DropAndChoose),
+            (Receiving, E::Other) => (Asked, A::DropAndWait),
             (Keeping, E::Kept) => (Keeping, A::Finish),
             (Choosing | Queued | Asked | Receiving | Keeping | Lingering, _) => (self, A::Ignore),
         }
@@ -139,7 +144,7 @@ impl RelayPhase {
 
 impl RelayEvent {
     /// All events.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Found,
         Self::NoneLeft,
         Self::Turn,
@@ -151,6 +156,7 @@ impl RelayEvent {
         Self::ArrivedToKeep,
         Self::ArrivedToPass,
         Self::Unfit,
+        Self::Other,
         Self::Kept,
         Self::NotKept,
         Self::Unused,
@@ -179,6 +185,8 @@ pub(super) struct Relay {
     pub(super) gather: bool,
     /// Bytes of it lie on our disk.
     pub(super) began: bool,
+    /// What comes may be the late answer to an earlier REQUEST: nobody is sent any of it before that is known.
+    pub(super) doubted: bool,
     /// What the store is to publish the file as, decided when it has arrived.
     pub(super) keeping: Option<Commit>,
 }

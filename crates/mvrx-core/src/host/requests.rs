@@ -2,9 +2,10 @@
 
 use mvrx_message::{FileUuid, Message, Reply, Request, StationUuid};
 
+use super::reads::NOBODY_TOLD;
 use super::{
-    Ask, AskAction, AskEvent, AskId, AskPhase, Bytes, Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached,
-    Output, Standing, StandingAction, StandingEvent, Timer, refuse,
+    Ask, AskAction, AskEvent, AskId, AskPhase, Bytes, Event, FAILED, FILES_ONLY, Host, JOIN_FIRST,
+    LimitReached, Output, POLICY, Standing, StandingAction, StandingEvent, Timer, refuse,
 };
 use crate::ConnId;
 use crate::history::is_for;
@@ -23,7 +24,7 @@ impl Host {
         if self.links.get(&conn).is_some_and(|link| link.asks.len() >= most) {
             self.limit(LimitReached::Asks);
             let why = format!("more than {most} requests on this connection wait for their answers");
-            return self.close(conn, &why);
+            return self.close(conn, POLICY, &why);
         }
         let id = AskId(self.next_id());
         let ask = Ask {
@@ -42,6 +43,26 @@ impl Host {
         match request.file {
             Some(file) => self.seek(id, file, &request.from),
             None => self.seek_latest(id, &request.from),
+        }
+    }
+
+    /// A REQUEST that cannot be read is refused in its turn: the answers to those before it come first.
+    pub(super) fn answer_unread_request(&mut self, conn: ConnId, reply: Reply) {
+        let Some(link) = self.links.get(&conn) else { return };
+        let (waiting, station) = (link.asks.len(), link.station);
+        let Some(station) = station.filter(|_| waiting > 0) else {
+            return self.send(conn, Message::RequestRet(reply));
+        };
+        if waiting >= self.config.limits.asks {
+            let why = "more requests on this connection than allowed wait for their answers";
+            return self.close(conn, POLICY, why);
+        }
+        let id = AskId(self.next_id());
+        let ask =
+            Ask { id, conn, station, file: None, relay: None, phase: AskPhase::Hopeless, why: reply.message };
+        self.asks.insert(id, ask);
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.asks.push_back(id);
         }
     }
 
@@ -101,7 +122,8 @@ impl Host {
         let under_way = || self.relays.values().find(|relay| relay.file == file)?.announced.as_ref();
         // req: HST-08
         if entry.map(|entry| &entry.commit).or_else(under_way).is_some_and(|c| !is_for(c, Some(station))) {
-            return self.ask(id, AskEvent::Nobody, NOT_HERE);
+            // In the same words as one that nobody told of.
+            return self.ask(id, AskEvent::Nobody, &not_here(NOBODY_TOLD));
         }
         if entry.is_some_and(|entry| entry.held) {
             return self.ask(id, AskEvent::Available, "");
@@ -112,11 +134,11 @@ impl Host {
                     ask.relay = Some(relay);
                 }
                 self.start_read(relay);
-                if self.relays.get(&relay).is_some_and(|relay| relay.phase.can_be_read()) {
+                if self.relays.get(&relay).is_some_and(|relay| relay.phase.can_be_read() && !relay.doubted) {
                     self.ask(id, AskEvent::Available, "");
                 }
             }
-            Err(why) => self.ask(id, AskEvent::Nobody, why),
+            Err(why) => self.ask(id, AskEvent::Nobody, &why),
         }
     }
 
@@ -140,7 +162,7 @@ impl Host {
             }
             AskAction::CutOff => {
                 let why = format!("a file could not be sent whole: {why}");
-                self.close(conn, &why);
+                self.close(conn, FAILED, &why);
             }
             AskAction::Forget => {
                 if let Some(ask) = self.take_ask(id) {
@@ -206,6 +228,7 @@ impl Host {
         if let (true, Some(file)) = (out, ask.file) {
             let station = ask.station;
             self.event(Event::Served { file, station, length });
+            self.tell_fetched(file, station);
         }
         self.ask(id, AskEvent::Sent, "");
     }
@@ -248,5 +271,7 @@ impl Host {
     }
 }
 
-/// The specification's own words for it.
-pub(super) const NOT_HERE: &str = "The MVR is not available on this client";
+/// The specification's own words for it, and why.
+pub(super) fn not_here(why: &str) -> String {
+    format!("The MVR is not available on this client: {why}")
+}

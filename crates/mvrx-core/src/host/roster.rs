@@ -3,7 +3,9 @@
 //! The answer to a JOIN begins the list; what does not fit it, and who comes, goes or is renamed later, follows as news. Each commit tells
 //! who its author is beside that, since it outlives the author's stay.
 
-use mvrx_message::{Author, Commit, JoinRet, Message, NamedStation, Ours, Reply, Roster, StationUuid};
+use mvrx_message::{
+    Author, Commit, FetchedFile, FileUuid, JoinRet, Message, NamedStation, Ours, Reply, Roster, StationUuid,
+};
 
 use super::Host;
 use super::link::Member;
@@ -47,6 +49,17 @@ impl Host {
     /// A station is no longer.
     pub(super) fn tell_gone(&mut self, station: StationUuid) {
         self.tell_all_but(station, &Roster { news: true, gone: vec![station], ..Roster::default() });
+    }
+
+    /// A station has a file now: its author, who gave it to us at most once, is told.
+    // req: HST-25
+    pub(super) fn tell_fetched(&mut self, file: FileUuid, station: StationUuid) {
+        let author = self.history.entry(file).and_then(|entry| entry.commit.station);
+        let ours = |author: &StationUuid| self.members.get(author).is_some_and(|member| member.ours);
+        if let Some(author) = author.filter(|author| *author != station).filter(ours) {
+            let fetched = vec![FetchedFile { file, station }];
+            self.tell_news(&[author], &Roster { news: true, fetched, ..Roster::default() });
+        }
     }
 
     /// A commit with its author's name, where we know it.

@@ -18,6 +18,8 @@ pub enum Timer {
     Answer(RelayId),
     /// Our application is to make a file of its current state.
     Export(AskId),
+    /// More commits of a long list are to be told to the others.
+    Announce,
 }
 
 /// How long each thing may take. All times are from the moment the wait begins. What moves bytes is bounded by the transport.
@@ -33,6 +35,10 @@ pub struct Timers {
     pub answer: Duration,
     /// A file of our own application's current state.
     pub export: Duration,
+    /// Between two parts of a long list of new commits that the others are told of.
+    pub announce: Duration,
+    /// One message without sense is forgiven after so long; zero: never.
+    pub forgiven: Duration,
 }
 
 impl Default for Timers {
@@ -43,6 +49,8 @@ impl Default for Timers {
             queue: Duration::from_secs(600),
             answer: Duration::from_secs(60),
             export: Duration::from_secs(60),
+            announce: Duration::from_millis(200),
+            forgiven: Duration::from_secs(5),
         }
     }
 }

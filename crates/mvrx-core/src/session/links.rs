@@ -120,6 +120,20 @@ impl Core {
         }
     }
 
+    /// The host is somewhere else now.
+    // req: SES-13
+    pub(crate) fn session_at(&mut self, url: &str) {
+        let Some(session) = self.session.as_mut() else { return };
+        if session.config.url == url {
+            return;
+        }
+        url.clone_into(&mut session.config.url);
+        session.failures = 0;
+        if session.stay == Stay::Away {
+            self.stay(StayEvent::Start, "");
+        }
+    }
+
     fn dial_host(&mut self) {
         let conn = self.fresh_conn();
         let wait = self.config.timers.host_dial;
@@ -204,6 +218,11 @@ impl Core {
         }
         if let Some(asked) = asked {
             self.agenda.clear(Timer::HostAnswer);
+            let host = self.session.as_ref().and_then(|session| session.host);
+            if let (Some(fetch), Some(host)) = (self.fetches.get_mut(&asked.request), host) {
+                // The host's connection failed; the station that was named knows nothing of it.
+                fetch.asking = Some(host);
+            }
             self.attempt_failed(asked.request, FetchEvent::Failed, what.to_owned());
         }
     }

@@ -54,6 +54,8 @@ pub struct SessionView<'a> {
     pub files: FilesLink,
     /// The host's StationUUID, once JOIN_RET told it.
     pub host: Option<StationUuid>,
+    /// What we take the host's application for.
+    pub product: Product,
 }
 
 /// The session that a station is or wants to be one of.
@@ -156,6 +158,7 @@ impl Core {
     pub fn session(&self) -> Option<SessionView<'_>> {
         self.session.as_ref().map(|session| SessionView {
             url: &session.config.url,
+            product: session.product,
             stay: session.stay,
             files: session.files,
             host: session.host,
@@ -178,7 +181,7 @@ impl Core {
         self.session.as_ref().is_some_and(|session| session.is_ours(conn))
     }
 
-    fn is_joined(&self) -> bool {
+    pub(crate) fn is_joined(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.stay == Stay::Joined)
     }
 

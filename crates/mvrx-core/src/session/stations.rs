@@ -59,6 +59,12 @@ impl Core {
         for named in roster.stations.iter().filter(|named| named.station != us) {
             self.meet(named.station, Some(&named.author), None);
         }
+        // req: SES-12
+        for fetched in roster.fetched.iter().filter(|fetched| fetched.station != us) {
+            if self.holds(fetched.file) {
+                self.event(Event::FetchedFromHost { file: fetched.file, station: fetched.station });
+            }
+        }
         let host = self.host();
         for station in roster.gone.iter().filter(|station| Some(**station) != host) {
             self.station_gone(*station);

@@ -194,7 +194,7 @@ impl Rack {
     }
 
     pub fn arrive(&mut self, conn: ConnId, length: u64) -> &mut Self {
-        self.step(Input::FileArrived { conn, length, hash: [1; 32] })
+        self.step(Input::FileArrived { conn, length, hash: [1; 32], archive: true })
     }
 
     pub fn take_keep(&mut self) -> Option<(RelayId, Commit)> {
@@ -223,7 +223,7 @@ impl Rack {
 
     pub fn closed(&self, on: ConnId) -> Option<String> {
         self.out.iter().find_map(|o| match o {
-            Output::Close { conn, why } if *conn == on => Some(why.clone()),
+            Output::Close { conn, why, .. } if *conn == on => Some(why.clone()),
             _ => None,
         })
     }

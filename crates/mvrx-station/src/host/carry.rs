@@ -10,6 +10,7 @@ use mvrx_transport::Progress;
 use super::driver::{Done, HostDriver, Parked, Sending, Work};
 use super::growing::Growing;
 use super::link::Receive;
+use super::options::HostOptions;
 use super::sending::{FileJob, From, Stop};
 use crate::commit;
 
@@ -54,9 +55,9 @@ impl HostDriver {
                 self.go_on_working();
             }
             Output::Export { ask } => self.export(ask),
-            Output::Close { conn, why } => {
-                tracing::debug!(?conn, why, "closing");
-                self.unlink(conn);
+            Output::Close { conn, code, why } => {
+                tracing::debug!(?conn, code, why, "closing");
+                self.part(conn, code, &why);
             }
             Output::Event(event) => self.on_event(event),
             _ => {}
@@ -136,7 +137,10 @@ impl HostDriver {
             }
         }
         if let Some(link) = self.links.get(&conn) {
-            link.receive(Receive { into, expected, progress });
+            // What nobody asked for is counted by the message, or a flood of it would be one file.
+            let doubted = take != Take::Discard || expected.is_some();
+            let ending = HostOptions::ending(self.host.product(conn), doubted);
+            link.receive(Receive { into, expected, ending, progress });
         }
     }
 

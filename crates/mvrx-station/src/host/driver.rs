@@ -277,8 +277,8 @@ impl HostDriver {
     fn on_arrived(&mut self, conn: ConnId, relay: Option<RelayId>) {
         let growing = relay.and_then(|relay| self.growing.get(&relay)).map(Arc::clone);
         let measured = growing.as_ref().and_then(|growing| growing.measure());
-        let (length, hash) = measured.unwrap_or_default();
-        self.step(Input::FileArrived { conn, length, hash });
+        let (length, hash, archive) = measured.unwrap_or_default();
+        self.step(Input::FileArrived { conn, length, hash, archive });
         // The host would have had it dropped if it were another file than the announced one.
         if let (Some(relay), Some(growing)) = (relay, growing)
             && self.growing.get(&relay).is_some_and(|now| Arc::ptr_eq(now, &growing))
@@ -292,10 +292,18 @@ impl HostDriver {
     // req: HDR-05
     pub(super) fn not_reading(&mut self, conn: ConnId, what: &str) {
         if self.links.contains_key(&conn) {
-            self.unlink(conn);
             let what = format!("it does not read: {what}");
+            self.part(conn, POLICY, &what);
             self.next.push_back(Input::Closed { conn, what });
         }
+    }
+
+    /// Closes a connection, and says why.
+    pub(super) fn part(&mut self, conn: ConnId, code: u16, why: &str) {
+        if let Some(link) = self.links.remove(&conn) {
+            link.end(code, why);
+        }
+        self.unlink(conn);
     }
 
     pub(super) fn unlink(&mut self, conn: ConnId) {
@@ -443,6 +451,8 @@ async fn found(discovery: &mut Option<Box<dyn Discovery>>) -> Option<DiscoveryEv
     }
 }
 
+/// The close code of a peer that breaks a rule of ours.
+pub(super) const POLICY: u16 = 1008;
 /// More different problems of discovery are not told.
 const PROBLEMS: usize = 64;
 /// How long a stopping host waits for its connections to close.

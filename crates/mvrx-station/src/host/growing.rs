@@ -14,7 +14,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mvrx_store::{Expect, Pending, ReadError, Store, StoredFile, Wait, Writer};
+use mvrx_store::{Expect, Pending, ReadError, Store, StoredFile, Wait, Writer, is_whole_archive};
 use mvrx_transport::{BoxError, FileSink, FileSource, SourceRead};
 
 use super::sending::Stop;
@@ -37,6 +37,8 @@ struct State {
     taken: bool,
     arrived: Option<Box<dyn Pending>>,
     length: Option<u64>,
+    /// Whether what arrived is a whole archive; looked at where its length is not the announced one.
+    archive: bool,
     verified: bool,
     failed: Option<String>,
     fault: Option<Fault>,
@@ -60,14 +62,21 @@ impl Growing {
         self.expected.is_some() || self.lock().verified
     }
 
+    /// The length that it has, once that is sure.
+    fn settled_length(&self) -> Option<u64> {
+        let state = self.lock();
+        state.length.filter(|_| state.verified)
+    }
+
     /// The whole file, to be kept or thrown away. `None`: somebody took it, or it did not arrive.
     pub(super) fn take_arrived(&self) -> Option<Box<dyn Pending>> {
         self.lock().arrived.take()
     }
 
-    /// Length and hash of what arrived.
-    pub(super) fn measure(&self) -> Option<(u64, [u8; 32])> {
-        self.lock().arrived.as_ref().map(|pending| (pending.length(), pending.hash()))
+    /// Length and hash of what arrived, and whether it is a whole archive where that matters.
+    pub(super) fn measure(&self) -> Option<(u64, [u8; 32], bool)> {
+        let state = self.lock();
+        state.arrived.as_ref().map(|pending| (pending.length(), pending.hash(), state.archive))
     }
 
     /// What arrived is the file: its last byte may go out.
@@ -84,6 +93,11 @@ impl Growing {
         drop(state);
         self.changed.notify_all();
         parts
+    }
+
+    /// Whether the last sink failed because of our own disk.
+    pub(super) fn failed_here(&self) -> bool {
+        self.lock().fault.as_ref().is_some_and(|fault| fault.local)
     }
 
     /// Why the last sink failed, if it said so itself.
@@ -193,8 +207,11 @@ impl GrowingSink {
         }
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let pending = writer.finish().map_err(|error| Fault { what: error.to_string(), local: true })?;
+        // req: HDR-10
+        let archive = self.growing.expected != Some(pending.length()) && is_whole_archive(pending.as_ref());
         let mut state = self.growing.lock();
         state.length = Some(pending.length());
+        state.archive = archive;
         if state.failed.is_none() {
             state.arrived = Some(pending);
         }
@@ -231,15 +248,19 @@ impl Drop for GrowingSink {
 pub(super) struct GrowingSource {
     growing: Arc<Growing>,
     stop: Stop,
+    /// Of the whole file, by what is known.
     length: u64,
+    /// Whoever reads it takes a file of any length: nothing on the wire tells it.
+    any_length: bool,
     reader: Option<StoredFile>,
 }
 
 impl GrowingSource {
     /// Call it when [`Growing::has_length`].
-    pub(super) fn new(growing: Arc<Growing>, stop: Stop) -> Self {
-        let length = growing.expected.or(growing.lock().length).unwrap_or(0);
-        Self { growing, stop, length, reader: None }
+    pub(super) fn new(growing: Arc<Growing>, stop: Stop, any_length: bool) -> Self {
+        let settled = growing.settled_length();
+        let length = settled.or(growing.expected).unwrap_or(0);
+        Self { growing, stop, length, any_length, reader: None }
     }
 
     /// The file to read from, once there is one.
@@ -262,7 +283,7 @@ impl GrowingSource {
         }
         match (&state.failed, state.verified, state.length) {
             (Some(why), false, _) => Err(why.clone().into()),
-            (_, true, Some(length)) if length != self.length => {
+            (_, true, Some(length)) if length != self.length && !self.any_length => {
                 Err(format!("it has {length} bytes and not the {} announced", self.length).into())
             }
             (_, true, _) => Ok(self.length),
@@ -276,17 +297,36 @@ impl FileSource for GrowingSource {
         self.length
     }
 
+    fn settled_length(&self) -> Option<u64> {
+        self.growing.settled_length().filter(|_| self.any_length)
+    }
+
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<SourceRead, BoxError> {
         if let Some(why) = self.stop.reason() {
             return Err(why.into());
         }
+        if let Some(length) = self.growing.settled_length().filter(|settled| *settled != self.length)
+            && self.any_length
+        {
+            // Whoever sends it asks for the length again, before it takes the last byte for the last.
+            self.length = length;
+            return Ok(SourceRead::NotYet);
+        }
         let end = self.allowed(offset)?;
+        if self.any_length && self.growing.settled_length().is_some_and(|settled| settled != self.length) {
+            return Ok(SourceRead::NotYet);
+        }
         let room = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
         let Some(room) = buffer.get_mut(..room).filter(|room| !room.is_empty()) else {
             return Ok(SourceRead::NotYet);
         };
         let Some(reader) = self.reader() else { return Ok(SourceRead::NotYet) };
         match reader.read_at(offset, room, &Wait::idle_at_most(PATIENCE)) {
+            // Shorter than announced, and it is not known yet whether that is all.
+            Ok(0) if self.any_length && self.growing.settled_length() != Some(self.length) => {
+                drop(self.growing.wait(self.growing.lock(), PATIENCE));
+                Ok(SourceRead::NotYet)
+            }
             Ok(0) => Err(format!("it ends after {offset} of the {} bytes announced", self.length).into()),
             Ok(count) => Ok(SourceRead::Bytes(count)),
             Err(ReadError::NothingArrivedInTime { .. }) => Ok(SourceRead::NotYet),

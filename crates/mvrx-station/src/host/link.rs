@@ -10,12 +10,13 @@ use mvrx_core::ConnId;
 use mvrx_core::host::{Input, RelayId};
 use mvrx_store::Store;
 use mvrx_transport::{
-    Blame, BoxFuture, Connection, DiscardSink, FileSink, FileStyle, Incoming, MessageReader, MessageWriter,
+    Blame, BoxFuture, Connection, FileEnding, FileSink, FileStyle, Incoming, MessageReader, MessageWriter,
     Progress,
 };
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::draining::{DrainingSink, Trouble};
 use super::growing::{Growing, GrowingSink};
 use super::outbox::{Bounds, Job, Outbox, TooMuch};
 use super::sending::FileJob;
@@ -43,6 +44,7 @@ pub(super) struct Receive {
     /// `None`: nowhere.
     pub(super) into: Option<(RelayId, Arc<Growing>)>,
     pub(super) expected: Option<u64>,
+    pub(super) ending: FileEnding,
     pub(super) progress: Progress,
 }
 
@@ -77,6 +79,11 @@ impl Link {
 
     pub(super) fn send_file(&self, job: FileJob) {
         self.outbox.send_file(job);
+    }
+
+    /// Says why it ends; the first reason counts.
+    pub(super) fn end(self, code: u16, reason: &str) {
+        self.outbox.set_last_words(code, reason);
     }
 
     pub(super) fn receive(&self, receive: Receive) {
@@ -130,16 +137,23 @@ impl Reading {
     async fn receive(&self, reader: &mut dyn MessageReader, order: Receive) -> Report {
         let conn = self.conn;
         let failed = |what, local| Report::Input(Input::ReceiveFailed { conn, what, local });
-        let Receive { into, expected, progress } = order;
+        let Receive { into, expected, ending, progress } = order;
+        reader.set_file_ending(ending);
+        let trouble = Trouble::new(conn, self.reports.clone());
         let sink: Box<dyn FileSink> = match &into {
-            None => Box::new(DiscardSink),
+            None => Box::new(DrainingSink::nowhere()),
             Some((_, growing)) => {
                 let (growing, store) = (Arc::clone(growing), Arc::clone(&self.store));
-                let opening =
-                    tokio::task::spawn_blocking(move || GrowingSink::open(&growing, store.as_ref()));
+                let opening = tokio::task::spawn_blocking(move || {
+                    (GrowingSink::open(&growing, store.as_ref()), growing)
+                });
                 match opening.await {
-                    Ok(Ok(sink)) => Box::new(sink),
-                    Ok(Err(fault)) => return failed(fault.what, fault.local),
+                    Ok((Ok(sink), growing)) => Box::new(DrainingSink::into(sink, growing, trouble.clone())),
+                    Ok((Err(fault), _)) if fault.local => {
+                        trouble.tell(fault.what).await;
+                        Box::new(DrainingSink::nowhere())
+                    }
+                    Ok((Err(fault), _)) => return failed(fault.what, false),
                     Err(error) => return failed(error.to_string(), true),
                 }
             }
@@ -155,7 +169,9 @@ impl Reading {
             }) as BoxFuture<'static, ()>
         };
         match reader.receive_file(sink, expected, &mut between, progress).await {
-            Ok(_) => Report::Arrived { conn, relay: into.map(|(relay, _)| relay) },
+            Ok(_) => {
+                Report::Arrived { conn, relay: into.map(|(relay, _)| relay).filter(|_| !trouble.is_told()) }
+            }
             Err(error) => match into.and_then(|(_, growing)| growing.take_fault()) {
                 Some(fault) => failed(fault.what, fault.local),
                 None => failed(error.to_string(), error.blame() == Blame::Local),
@@ -168,7 +184,9 @@ impl Reading {
 fn heard(conn: ConnId, incoming: Incoming) -> Option<Input> {
     match incoming {
         Incoming::Message { parsed, .. } => Some(Input::Received { conn, parsed: Arc::new(parsed) }),
-        Incoming::Malformed { error, .. } => Some(Input::Malformed { conn, what: error.to_string() }),
+        Incoming::Malformed { error, kind, .. } => {
+            Some(Input::Malformed { conn, kind, what: error.to_string() })
+        }
         Incoming::File { .. } => Some(Input::FileBegins { conn }),
         other => {
             tracing::debug!(?conn, ?other, "tolerated");
@@ -207,7 +225,8 @@ impl Writing {
             }
         }
         // It may be closed already, or its peer may not read.
-        let _ = tokio::time::timeout(FAREWELL, writer.close()).await;
+        let (code, reason) = self.outbox.last_words();
+        let _ = tokio::time::timeout(FAREWELL, writer.close_with(code, &reason)).await;
     }
 
     /// Sends a file, and messages past it; whether the connection can be used further. `None`: the driver has let it go.
@@ -215,7 +234,7 @@ impl Writing {
         let FileJob { ask, from, style, stop } = job;
         let failed = |what: String, begun| Report::Input(Input::SendFailed { ask, what, begun });
         let store = Arc::clone(&self.store);
-        let opening = tokio::task::spawn_blocking(move || FileJob::open(from, stop, store.as_ref()));
+        let opening = tokio::task::spawn_blocking(move || FileJob::open(from, style, stop, store.as_ref()));
         let source = match opening.await {
             Ok(Ok(source)) => source,
             Ok(Err(error)) => return Some((failed(error.to_string(), false), true)),

@@ -13,6 +13,7 @@
 //! [`HostOptions`] has every limit. Requirements are in `docs/spec/host-driver.toml`.
 
 mod carry;
+mod draining;
 mod driver;
 mod growing;
 mod link;

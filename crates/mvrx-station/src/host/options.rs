@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mvrx_core::host::{Limits, Timers};
 use mvrx_message::Product;
-use mvrx_transport::{FileStyle, Limits as TransportLimits};
+use mvrx_transport::{FileEnding, FileStyle, Limits as TransportLimits};
 
 /// How a host of a session behaves. The defaults suit a show: every committed file is kept, within limits.
 ///
@@ -36,7 +36,7 @@ pub struct HostOptions {
     pub pieces_for_all: Option<usize>,
     /// Whether the session is shown to the local network, so that nobody has to type its URL.
     pub announce: bool,
-    /// The host name or URL that is shown to people in place of our addresses.
+    /// The host name or URL that is shown to people in place of our addresses; a bare name means `ws://` and our port.
     pub url: Option<String>,
 }
 
@@ -80,6 +80,13 @@ impl HostOptions {
         self
     }
 
+    /// See [`HostOptions::pieces_for_all`].
+    #[must_use]
+    pub fn pieces(mut self, most: Option<usize>) -> Self {
+        self.pieces_for_all = most;
+        self
+    }
+
     /// See [`HostOptions::announce`].
     #[must_use]
     pub fn announce(mut self, announce: bool) -> Self {
@@ -110,6 +117,20 @@ impl HostOptions {
             _ => self.pieces_for_all,
         };
         pieces.map_or(FileStyle::OneMessage, |most| FileStyle::Messages { most })
+    }
+
+    /// Where a product's files end. `doubted`: its FileSize may be of an application that got it wrong, and what follows the file may be the
+    /// rest of it.
+    // req: HDR-10
+    pub(crate) fn ending(product: Product, doubted: bool) -> FileEnding {
+        match product {
+            // Its FileSize is what its store measured, and a hash tells.
+            Product::Mvrx => FileEnding::AtLength,
+            // It writes one message for the whole file.
+            Product::ThePult => FileEnding::WithMessage,
+            _ if doubted => FileEnding::WhenQuiet,
+            _ => FileEnding::AtLength,
+        }
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) struct Outbox {
     changed: Notify,
     /// Nothing more will be ordered.
     closing: AtomicBool,
+    last_words: Mutex<Option<(u16, String)>>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +60,13 @@ struct Queue {
 
 impl Outbox {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, queue: Mutex::default(), changed: Notify::new(), closing: AtomicBool::new(false) }
+        Self {
+            bounds,
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            closing: AtomicBool::new(false),
+            last_words: Mutex::default(),
+        }
     }
 
     /// Queues a message. It is charged what it costs in memory while it waits.
@@ -87,6 +94,17 @@ impl Outbox {
     pub(super) fn send_file(&self, job: FileJob) {
         self.lock().jobs.push_back((Job::SendFile(job), 0));
         self.changed.notify_one();
+    }
+
+    /// Why the connection ends, for its close frame; the first reason counts.
+    pub(super) fn set_last_words(&self, code: u16, reason: &str) {
+        let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.get_or_insert_with(|| (code, reason.to_owned()));
+    }
+
+    pub(super) fn last_words(&self) -> (u16, String) {
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.clone().unwrap_or((GOING_WELL, String::new()))
     }
 
     /// Nothing more comes; what waits still goes out.
@@ -149,6 +167,8 @@ impl Drop for Outbox {
     }
 }
 
+/// The close code of an end that needs no reason.
+const GOING_WELL: u16 = 1000;
 /// What a message costs beside its text.
 const MESSAGE_COST: usize = 256;
 

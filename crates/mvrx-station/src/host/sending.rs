@@ -28,10 +28,17 @@ pub(super) enum From {
 
 impl FileJob {
     /// Opens it. Blocks.
-    pub(super) fn open(from: From, stop: Stop, store: &dyn Store) -> Result<Box<dyn FileSource>, BoxError> {
+    pub(super) fn open(
+        from: From,
+        style: FileStyle,
+        stop: Stop,
+        store: &dyn Store,
+    ) -> Result<Box<dyn FileSource>, BoxError> {
+        // The end of its only message tells how long a file is; who counts messages has FileSize alone.
+        let any_length = style == FileStyle::OneMessage;
         Ok(match from {
             From::Stored(file) => Box::new(StoreSource::open(store, file)?),
-            From::Growing(growing) => Box::new(GrowingSource::new(growing, stop)),
+            From::Growing(growing) => Box::new(GrowingSource::new(growing, stop, any_length)),
         })
     }
 }

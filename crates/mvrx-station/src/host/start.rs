@@ -9,7 +9,7 @@ use mvrx_core::host::{Config, Host};
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{MvrVersion, StationUuid};
 use mvrx_store::{Store, StoredCommit};
-use mvrx_transport::{Transport, WsTransport};
+use mvrx_transport::{Transport, WsTransport, WsUrl};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ use super::tickets::Tickets;
 use crate::builder::{Running, StartError};
 use crate::driver::Order;
 use crate::handle::{Shared, Station};
-use crate::{Events, Exporter};
+use crate::{Events, Exporter, session_url};
 
 /// What the builder knows.
 pub(crate) struct Starting {
@@ -49,6 +49,7 @@ pub(crate) struct Prepared {
 
 /// Listens and reads the store.
 pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
+    check_url(starting.options.url.as_deref())?;
     let Starting { options, name, provider, group, station, version, store, exporter, .. } = starting;
     let mut config = Config::new(station, &name, &provider);
     config.version = version;
@@ -119,6 +120,13 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     let station = Station { shared: Arc::new(shared) };
     let run = Box::pin(driver.run(listener, orders_in, reports_in, done_in));
     Ok(Prepared { station, events: Events::new(first), run })
+}
+
+/// What is shown to people has to lead somewhere.
+fn check_url(url: Option<&str>) -> Result<(), StartError> {
+    let Some(url) = url else { return Ok(()) };
+    let parsed = session_url(url, HOST_PORT).parse::<WsUrl>();
+    parsed.map(drop).map_err(|error| StartError::SessionUrl { url: url.to_owned(), error })
 }
 
 /// Beside the port of TCP mode, so that one machine may have both.

@@ -9,8 +9,8 @@ use mvrx_discovery::SessionAdvertisement;
 use mvrx_message::StationUuid;
 
 use super::driver::HostDriver;
-use crate::Seen;
 use crate::events::{SessionSeen, Told};
+use crate::{Seen, session_url};
 
 impl HostDriver {
     pub(super) fn tell_start(&self) {
@@ -26,6 +26,7 @@ impl HostDriver {
     pub(super) fn on_event(&mut self, event: HostEvent) {
         if let HostEvent::CommitSeen { file, .. } = &event {
             self.seen.entry(*file).or_insert_with(SystemTime::now);
+            self.forget_times();
         }
         let told = self.end_request(&event);
         match told.or_else(|| common(&event, &|station| self.address_of(station))) {
@@ -34,6 +35,14 @@ impl HostDriver {
                 tracing::debug!(?event);
                 let _ = self.events.send(Told::Session(SessionSeen { at: SystemTime::now(), event }));
             }
+        }
+    }
+
+    /// Commits that the host forgot have no time either. Done rarely, so that it costs little for each commit.
+    fn forget_times(&mut self) {
+        let known = self.host.holdings().commits;
+        if self.seen.len() > known.saturating_mul(2).saturating_add(SPARE_TIMES) {
+            self.seen.retain(|file, _| self.host.knows(*file));
         }
     }
 
@@ -46,12 +55,15 @@ impl HostDriver {
         let config = self.host.config();
         let mut shown = SessionAdvertisement::new(config.station, config.station_name.clone(), self.port);
         shown.group.clone_from(&self.group);
-        shown.url.clone_from(&self.options.url);
+        shown.url = self.options.url.as_deref().map(|url| session_url(url, self.port));
         if let Err(error) = discovery.announce_session(&shown) {
             self.problem(format!("this session is not announced: {error}"));
         }
     }
 }
+
+/// So many more times than commits are kept before they are looked through.
+const SPARE_TIMES: usize = 64;
 
 /// The same event as a station of TCP mode tells it; `None`: only a host has it.
 fn common(event: &HostEvent, address: &dyn Fn(StationUuid) -> Option<SocketAddr>) -> Option<Event> {

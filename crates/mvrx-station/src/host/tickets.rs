@@ -5,15 +5,15 @@
 //!  JOIN { ticket } on another connection ─► the same ticket of the same station, and its main connection stands: Attached
 //! ```
 //! A ticket ends with the main connection. A wrong one ends the connection that brought it, and touches nothing else: as a JOIN it would push
-//! the station out whose name it uses.
+//! the station out whose name it uses. One on a connection that has joined already is refused and changes nothing.
 
 use std::collections::HashMap;
 
 use mvrx_core::ConnId;
-use mvrx_core::host::Input;
+use mvrx_core::host::{Input, Standing};
 use mvrx_message::{Dialect, FilesConnection, Join, Message, Product, Reply, StationUuid, Ticket};
 
-use super::driver::HostDriver;
+use super::driver::{HostDriver, POLICY};
 use crate::identity::random_bytes;
 
 /// The tickets that are out: at most one for each connection.
@@ -55,12 +55,15 @@ impl HostDriver {
     pub(super) fn is_second(&mut self, conn: ConnId, join: &Join) -> bool {
         match &join.files {
             Some(FilesConnection::Of(ticket)) => {
-                if self.tickets.fits(join.station, ticket) {
+                if matches!(self.host.standing(conn), Some(Standing::Joined | Standing::Left)) {
+                    // It stays what it is: a ticket is for a connection that is nothing else yet.
+                    self.answer_second(conn, Reply::refused("a second connection is another one than this"));
+                } else if self.tickets.fits(join.station, ticket) {
                     self.step(Input::Attached { conn, station: join.station });
                     self.answer_second(conn, Reply::ok());
                 } else {
                     self.answer_second(conn, Reply::refused("this ticket is not of this station"));
-                    self.unlink(conn);
+                    self.part(conn, POLICY, "a wrong ticket for a second connection");
                     let what = "it came with a wrong ticket for a second connection".to_owned();
                     self.step(Input::Closed { conn, what });
                 }

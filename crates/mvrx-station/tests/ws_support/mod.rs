@@ -61,6 +61,27 @@ pub fn content(seed: u8, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// A zip archive with so many bytes in it, without a pattern.
+pub fn archive(seed: u8, length: usize) -> Vec<u8> {
+    let mut bytes = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0".to_vec();
+    let size = u32::try_from(length).unwrap().to_le_bytes();
+    let tail = [&[0; 4][..], &size, &size, &1_u16.to_le_bytes()].concat();
+    bytes.extend_from_slice(&tail);
+    bytes.extend_from_slice(b"\0\0a");
+    bytes.extend_from_slice(&content(seed, length));
+    let directory = u32::try_from(bytes.len()).unwrap();
+    bytes.extend_from_slice(b"PK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0");
+    bytes.extend_from_slice(&tail);
+    bytes.extend_from_slice(&[0; 16]);
+    bytes.extend_from_slice(b"a");
+    let ends = u32::try_from(bytes.len()).unwrap() - directory;
+    bytes.extend_from_slice(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    bytes.extend_from_slice(&ends.to_le_bytes());
+    bytes.extend_from_slice(&directory.to_le_bytes());
+    bytes.extend_from_slice(&[0, 0]);
+    bytes
+}
+
 pub fn commit(n: u8, author: u8, length: usize) -> Commit {
     Commit {
         file: file(n),

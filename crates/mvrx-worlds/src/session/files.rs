@@ -89,7 +89,7 @@ impl SessionHost {
                     None => self.shelf.drop_file(&receiving.incoming),
                 }
                 self.feed_readers(net);
-                self.step(Input::FileArrived { conn, length, hash }, net);
+                self.step(Input::FileArrived { conn, length, hash, archive: true }, net);
             }
             Err(error) => self.receive_failed(conn, error.to_string(), true, net),
         }

@@ -278,7 +278,7 @@ impl SessionHost {
                 self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
             }
             Found::Beat => self.flush(id, net),
-            Found::Malformed(what) => self.step(Input::Malformed { conn: id, what }, net),
+            Found::Malformed(what) => self.step(Input::Malformed { conn: id, kind: None, what }, net),
             Found::FileBegins(length) => {
                 if let Some(wire) = self.links.get_mut(&id) {
                     wire.begins = length;

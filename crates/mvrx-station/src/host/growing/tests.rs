@@ -14,9 +14,12 @@ fn content() -> Vec<u8> {
 
 /// Reads to the end or the first error, as a sending does; the bytes and how it ended.
 fn read_all(growing: &Arc<Growing>) -> (Vec<u8>, Result<(), String>) {
-    let mut source = GrowingSource::new(Arc::clone(growing), Stop::default());
+    read_from(GrowingSource::new(Arc::clone(growing), Stop::default(), false))
+}
+
+fn read_from(mut source: GrowingSource) -> (Vec<u8>, Result<(), String>) {
     let (mut got, mut buffer) = (Vec::new(), vec![0; 64_000]);
-    while (got.len() as u64) < source.length() {
+    while (got.len() as u64) < source.settled_length().unwrap_or(source.length()) {
         match source.read_at(got.len() as u64, &mut buffer) {
             Ok(SourceRead::Bytes(count)) => got.extend_from_slice(&buffer[..count]),
             Ok(SourceRead::NotYet) => {}
@@ -45,7 +48,7 @@ fn readers_get_all_but_the_last_byte_as_it_comes_and_that_one_when_the_file_is_v
     for piece in content.chunks(100_000) {
         sink.write(piece).unwrap();
     }
-    let mut source = GrowingSource::new(Arc::clone(&growing), Stop::default());
+    let mut source = GrowingSource::new(Arc::clone(&growing), Stop::default(), false);
     let mut buffer = vec![0; 400_000];
     let mut read = 0;
     while read < LENGTH - 1 {
@@ -127,12 +130,33 @@ fn a_file_of_another_length_than_announced_never_looks_whole() {
     let content = content();
     for length in [LENGTH - 1, LENGTH + 1] {
         let (store, growing) = (MemStore::new(), Growing::new(Some(length)));
+        let source = GrowingSource::new(Arc::clone(&growing), Stop::default(), false);
         let mut sink = Box::new(open(&growing, &store));
         sink.write(&content).unwrap();
         sink.finish().unwrap();
         growing.verify();
-        let (got, end) = read_all(&growing);
+        let (got, end) = read_from(source);
         assert!((got.len() as u64) < length && end.unwrap_err().contains("announced"));
+        // Who begins when its length is known has it.
+        assert_eq!(read_all(&growing), (content.clone(), Ok(())));
+    }
+}
+
+// proves: HDR-10
+#[test]
+fn who_takes_any_length_gets_the_one_that_came() {
+    let content = content();
+    for length in [1, 100_000, LENGTH - 1, LENGTH, LENGTH + 1, 3 * LENGTH] {
+        let (store, growing) = (MemStore::new(), Growing::new(Some(length)));
+        let source = GrowingSource::new(Arc::clone(&growing), Stop::default(), true);
+        let early = thread::spawn(move || read_from(source));
+        let mut sink = Box::new(open(&growing, &store));
+        for piece in content.chunks(70_000) {
+            sink.write(piece).unwrap();
+        }
+        sink.finish().unwrap();
+        growing.verify();
+        assert_eq!(early.join().unwrap(), (content.clone(), Ok(())), "{length}");
     }
 }
 
