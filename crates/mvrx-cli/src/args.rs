@@ -72,7 +72,7 @@ impl Command {
 }
 
 /// What every station needs.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Common {
     /// The group to join; upper and lower case differ
     #[arg(short, long, default_value = "Default", env = "MVRX_GROUP")]
@@ -122,6 +122,10 @@ pub(crate) struct Up {
     pub(crate) session: InSession,
     #[command(flatten)]
     pub(crate) kept: Kept,
+    /// Send files to a host that is no mvrx in messages of this size at most, from 1K to 1M, with other messages between them, rather than
+    /// in one message; not every host puts them together
+    #[arg(long, value_name = "SIZE", requires = "session", value_parser = crate::commands::host::piece)]
+    pub(crate) pieces: Option<usize>,
     /// What to fetch by itself
     #[arg(long, value_enum, default_value_t = Fetch::None)]
     pub(crate) get: Fetch,
@@ -200,7 +204,8 @@ pub(crate) struct Commit {
     /// Only for this station (may be repeated): its name, or the beginning of its id
     #[arg(long, value_name = "STATION", value_parser = some_text)]
     pub(crate) to: Vec<String>,
-    /// End when the file was fetched this many times; without it, serve until stopped
+    /// End when stations fetched the file this many times (the copy that a host of ours keeps does not count); without it, serve until
+    /// stopped
     #[arg(long, value_name = "N")]
     pub(crate) until_fetched: Option<u64>,
     /// How long to look for the stations of --to, in seconds

@@ -103,6 +103,9 @@ fn of_requests(event: &Event) -> Option<(&'static str, Value)> {
         Event::Served { file, station, length } => {
             ("served", json!({ "file": id(file), "station": station.as_ref().map(id), "bytes": length }))
         }
+        Event::FetchedFromHost { file, station } => {
+            ("fetched_from_host", json!({ "file": id(file), "station": id(station) }))
+        }
         Event::ServeFailed { file, station, why } => {
             ("serve_failed", json!({ "file": id(file), "station": station.as_ref().map(id), "reason": why }))
         }

@@ -9,13 +9,17 @@ use crate::show::{name as shown, plural, size, tame};
 pub(crate) trait Names {
     fn station(&self, station: StationUuid) -> String;
     fn file(&self, file: FileUuid) -> String;
+    /// Who comes from an address, where that is known; the address otherwise.
+    fn at(&self, address: std::net::SocketAddr) -> String;
+    /// Where we are: a group, or a session.
+    fn place(&self) -> &'static str;
     /// The file of a request, where it is known.
     fn requested(&self, request: mvrx_station::RequestId) -> Option<String>;
 }
 
 /// An event in words; `None` for what a person need not read.
 pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
-    of_stations(event, names).or_else(|| of_files(event, names)).or_else(|| of_the_rest(event))
+    of_stations(event, names).or_else(|| of_files(event, names)).or_else(|| of_the_rest(event, names))
 }
 
 fn of_stations(event: &Event, names: &dyn Names) -> Option<String> {
@@ -23,7 +27,7 @@ fn of_stations(event: &Event, names: &dyn Names) -> Option<String> {
     Some(match event {
         Event::StationJoined { station, provider, .. } => {
             let with = if provider.is_empty() { String::new() } else { format!(" ({})", shown(provider)) };
-            format!("{}{with} is in the group", name(station))
+            format!("{}{with} is in the {}", name(station), names.place())
         }
         Event::StationRenamed { from, to, .. } => format!("{} is called {} now", shown(from), shown(to)),
         Event::StationLeft { station } => format!("{} left", name(station)),
@@ -79,11 +83,14 @@ fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
             size_differs(&name(from), &file(f), *announced, *received)
         }
         Event::Serving { file: f, station, address } => {
-            format!("sending {} to {}", file(f), station.map_or_else(|| address.to_string(), |s| name(&s)))
+            format!("sending {} to {}", file(f), station.map_or_else(|| names.at(*address), |s| name(&s)))
         }
         Event::Served { file: f, station, length } => {
             let to = station.map(|s| format!(" to {}", name(&s))).unwrap_or_default();
             format!("sent {}{to}, {}", file(f), size(*length))
+        }
+        Event::FetchedFromHost { file: f, station } => {
+            format!("{} has {} from the host", name(station), file(f))
         }
         Event::ServeFailed { file: f, why, station } => {
             let to = station.map(|s| format!(" to {}", name(&s))).unwrap_or_default();
@@ -93,14 +100,15 @@ fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
     })
 }
 
-fn of_the_rest(event: &Event) -> Option<String> {
+fn of_the_rest(event: &Event, names: &dyn Names) -> Option<String> {
     Some(match event {
         Event::RequestRefused { address, message, .. } => {
-            format!("refused a request from {address}: {message}")
+            format!("refused a request from {}: {}", names.at(*address), tame(message))
         }
-        Event::PeerError { address, what } => format!("from {address}: {}", tame(what)),
+        Event::PeerError { address, what } => format!("from {}: {}", names.at(*address), tame(what)),
         Event::MoveProposed { address, service_name, service_url } => format!(
-            "{address} proposes to move the session to {}{}; nothing was changed",
+            "{} proposes to move the session to {}{}; nothing was changed",
+            names.at(*address),
             tame(service_name),
             tame(service_url)
         ),
@@ -112,7 +120,7 @@ fn of_the_rest(event: &Event) -> Option<String> {
         Event::SessionRefused { message, .. } => {
             format!("the host of the session does not let us in: {}; asked again and again", tame(message))
         }
-        Event::LimitReached(limit) => format!("a limit is reached: {limit:?}"),
+        Event::LimitReached(limit) => limit.to_string(),
         Event::GroupChanged { from, to } => {
             format!("now in the group {}, no longer in {}", tame(to.as_str()), tame(from.as_str()))
         }

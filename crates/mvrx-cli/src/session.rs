@@ -1,9 +1,12 @@
 //! Sessions as the commands need them: which one is meant by `--host`, and whether it has us.
 
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::time::Duration;
 
 use mvrx_discovery::{Discovery, DiscoveryEvent, SessionSighting};
-use mvrx_station::{Event, Events, Heard};
+use mvrx_message::StationUuid;
+use mvrx_station::{Event, Events, Heard, session_url};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -20,7 +23,7 @@ pub(crate) async fn url(
     match wish.host.as_deref() {
         None => Ok(None),
         Some(text) if is_auto(text) => found(common, within).await.map(Some),
-        Some(text) => Ok(Some(spelled_out(text))),
+        Some(text) => Ok(Some(session_url(text, PORT))),
     }
 }
 
@@ -48,26 +51,18 @@ fn is_auto(text: &str) -> bool {
     text.eq_ignore_ascii_case("auto")
 }
 
-/// A URL as it is; a bare name or address is a host of ours, at its port where none is told.
-fn spelled_out(text: &str) -> String {
-    if text.contains("://") {
-        return text.to_owned();
-    }
-    let (place, path) = text.find('/').map_or((text, "/"), |at| text.split_at(at));
-    let place = match place.parse::<std::net::Ipv6Addr>() {
-        Ok(bare) => format!("[{bare}]"),
-        Err(_) => place.to_owned(),
-    };
-    let has_port = place.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-    if has_port { format!("ws://{place}{path}") } else { format!("ws://{place}:{PORT}{path}") }
-}
-
 /// The one session of the group's name that the local network shows.
 async fn found(common: &Common, within: Duration) -> Result<String, Failure> {
     let seen = look(common, within).await?;
     let (wanted, others): (Vec<_>, Vec<_>) = seen.iter().partition(|session| session.group == common.group);
     let group = &common.group;
     match wanted.as_slice() {
+        [one] if one.doubles > 0 => Err(Failure::usage(format!(
+            "{} hosts have the same StationUUID, as a copied data directory has it, and one of them hosts the session {group}: give each a data \
+             directory of its own (--data), or say which by its URL (--host ws://…):\n  {}",
+            one.doubles + 1,
+            one.urls().iter().map(|url| show::tame(url)).collect::<Vec<_>>().join("\n  ")
+        ))),
         [one] => best_url(one).await,
         [] if others.is_empty() => Err(Failure::nobody(format!(
             "nobody hosts a session here, as far as was seen within {} s; `mvrx host` hosts one, and a session elsewhere is joined by its \
@@ -178,6 +173,77 @@ pub(crate) async fn joined(events: &mut Events, url: &str, within: Duration) -> 
     }
 }
 
+/// Whether the session that has us is to be followed where its host goes: its URL was not typed but found.
+pub(crate) fn is_found(wish: &InSession) -> bool {
+    wish.host.as_deref().is_some_and(is_auto)
+}
+
+/// Looks for a session again whose host cannot be reached: it may have come back at another address or port.
+pub(crate) struct Following {
+    /// `None`: its URL was typed, and is never another one.
+    common: Option<Common>,
+    url: String,
+    host: Option<StationUuid>,
+    away: bool,
+    looking: Option<Pin<Box<dyn Future<Output = Option<String>>>>>,
+}
+
+impl Following {
+    pub(crate) fn new(common: Option<&Common>, url: Option<&str>) -> Self {
+        let common = common.filter(|_| url.is_some()).cloned();
+        Self { common, url: url.unwrap_or_default().to_owned(), host: None, away: false, looking: None }
+    }
+
+    pub(crate) fn heard(&mut self, heard: &Heard) {
+        let Heard::Event(seen) = heard else { return };
+        match &seen.event {
+            Event::SessionUnreachable { host, .. } => {
+                self.away = true;
+                self.host = host.or(self.host);
+            }
+            Event::JoinedGroup | Event::LeftGroup => {
+                self.away = false;
+                self.looking = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Waits until the session is seen at another URL. Cancel-safe.
+    pub(crate) async fn moved(&mut self) -> String {
+        let Some(common) = self.common.clone().filter(|_| self.away) else { return pending().await };
+        loop {
+            let (host, seen_at) = (self.host, self.url.clone());
+            let common = common.clone();
+            let looking = self.looking.get_or_insert_with(|| Box::pin(again(common, host, seen_at)));
+            let found = looking.as_mut().await;
+            self.looking = None;
+            if let Some(url) = found {
+                self.url.clone_from(&url);
+                return url;
+            }
+        }
+    }
+}
+
+/// One look for the session of this host, or of the group's name, at another URL than before.
+async fn again(common: Common, host: Option<StationUuid>, before: String) -> Option<String> {
+    let began = Instant::now();
+    let seen = look(&common, LOOK).await.unwrap_or_default();
+    let same: Vec<_> = seen.iter().filter(|session| Some(session.station) == host).collect();
+    let named = || seen.iter().filter(|session| session.group == common.group).collect();
+    let found = if same.is_empty() { named() } else { same };
+    let url = match found.as_slice() {
+        [one] if one.doubles == 0 => best_url(one).await.ok(),
+        _ => None,
+    };
+    let url = url.filter(|url| *url != before);
+    if url.is_none() {
+        tokio::time::sleep_until(began + LOOK).await;
+    }
+    url
+}
+
 /// Where people are: in a group, or in a session.
 pub(crate) fn place(url: Option<&str>, common: &Common) -> String {
     match url {
@@ -200,24 +266,3 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 /// A host far away answers within this time: names, handshake, JOIN.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bare_address_is_a_host_of_ours() {
-        for (typed, meant) in [
-            ("ws://rack/x", "ws://rack/x"),
-            ("wss://rack.example", "wss://rack.example"),
-            ("10.0.0.5", "ws://10.0.0.5:42480/"),
-            ("10.0.0.5:80", "ws://10.0.0.5:80/"),
-            ("rack.local/show", "ws://rack.local:42480/show"),
-            ("fe80::1", "ws://[fe80::1]:42480/"),
-            ("[fe80::1]:9", "ws://[fe80::1]:9/"),
-            ("[fe80::1]", "ws://[fe80::1]:42480/"),
-        ] {
-            assert_eq!(spelled_out(typed), meant);
-        }
-    }
-}

@@ -14,7 +14,7 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
             format!("{} connected anew from {to}; its connection from {from} was closed", shown(name))
         }
         HostEvent::JoinRefused { address, message, .. } => {
-            format!("refused a JOIN from {address}: {message}")
+            format!("refused a JOIN from {}: {}", names.at(*address), tame(message))
         }
         HostEvent::CommitRelayed { file, stations, .. } if *stations > 0 => {
             format!("told {stations} {} of {}", plural(*stations, "station"), names.file(*file))
@@ -38,7 +38,7 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
             let what = file.map_or_else(|| "its request".to_owned(), |file| names.file(file));
             format!("{} did not get {what}: {}", names.station(*station), tame(why))
         }
-        HostEvent::LimitReached(limit) => format!("a limit is reached: {limit:?}"),
+        HostEvent::LimitReached(limit) => limit.to_string(),
         _ => return None,
     })
 }

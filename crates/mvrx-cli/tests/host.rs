@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Crew, code, stdout};
+use support::{Crew, code, json, stdout};
 
 const ANYWHERE: &str = "127.0.0.1:0";
 
@@ -53,9 +53,28 @@ fn a_url_of_its_own_is_told_in_place_of_addresses() {
 }
 
 #[test]
+fn a_bare_name_is_told_with_the_hosts_own_port() {
+    let crew = Crew::new();
+    let arguments = ["host", "--listen", ANYWHERE, "--url", "rack.local", "--name", "Rack", "--json"];
+    let mut host = crew.start(&arguments);
+    let up: Value = serde_json::from_str(&host.until("\"event\":\"host\"")).unwrap();
+    let port = up["address"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let url = format!("ws://rack.local:{port}/");
+    assert_eq!(up["urls"], serde_json::json!([url]));
+    let listed = json(&crew.run(&["ls", "--wait", "4", "--json"]));
+    assert_eq!(listed["sessions"][0]["urls"][0], url, "{listed}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_exit_code() {
     let crew = Crew::new();
     let data = crew.path("data");
+    for wrong in
+        [&["--url", "http://rack/"][..], &["--url", "rack:port"], &["--pieces", "2M"], &["--pieces", "1"]]
+    {
+        let refused = crew.run(&[&["host", "--listen", ANYWHERE, "--hidden"][..], wrong].concat());
+        assert_eq!(code(&refused), 2, "{refused:?}");
+    }
     let with_data = ["host", "--data", data.to_str().unwrap(), "--listen", ANYWHERE, "--hidden"];
     let mut host = crew.start(&with_data);
     host.until("hosts the session");

@@ -170,3 +170,54 @@ fn a_station_outlives_its_host_and_joins_the_next_one() {
     up.until("saved");
     assert_eq!(fs::read(only_mvr_in(&received)).unwrap(), fs::read(&show).unwrap());
 }
+
+#[test]
+fn a_session_that_was_found_is_found_again_where_its_host_comes_back() {
+    let crew = Crew::new();
+    let data = crew.path("rack");
+    let with = ["--data", data.to_str().unwrap(), "--group", "Tour"];
+    let (first, before) = host(&crew, &with);
+    let mut up = crew.start(&["up", "--name", "A", "--host", "auto", "--group", "Tour"]);
+    up.until(&format!("A is up in the session at {before}"));
+    up.until("joined the session");
+    first.kill();
+    up.until("the host of the session cannot be reached");
+    // At another port; the former one is taken, so that it cannot be had again by chance.
+    let at = before.trim_start_matches("ws://").trim_end_matches('/').to_owned();
+    let _taken = TcpListener::bind(&at).ok();
+    let (_second, after) = host(&crew, &with);
+    assert_ne!(before, after);
+    up.until(&format!("the session's host is at {after} now"));
+    up.until("joined the session");
+}
+
+#[test]
+fn the_copy_of_the_host_is_no_fetch_and_a_fetch_of_that_copy_is() {
+    let crew = Crew::new();
+    let (mut rack, url) = host(&crew, &["--hidden"]);
+    let show = crew.make_show("show.mvr", 3);
+    let arguments = [
+        "commit",
+        show.to_str().unwrap(),
+        "-m",
+        "x",
+        "--name",
+        "C",
+        "--host",
+        &url,
+        "--until-fetched",
+        "1",
+        "--json",
+    ];
+    let mut committing = crew.start(&arguments);
+    committing.until("\"event\":\"served\"");
+    rack.until("\"event\":\"file_kept\"");
+    let target = crew.path("fetched.mvr");
+    let got = crew.run(&["get", "show.mvr", "--host", &url, "--name", "G", "-o", target.to_str().unwrap()]);
+    assert_eq!(code(&got), 0, "{got:?}");
+    let told: Value = serde_json::from_str(&committing.until("\"event\":\"fetched_from_host\"")).unwrap();
+    assert!(told["text"].as_str().unwrap().contains("from the host"), "{told}");
+    let fetches = committing.heard.iter().filter(|line| line.contains("fetched_from_host")).count();
+    assert_eq!(fetches, 0, "the host's own copy is not told as one: {:#?}", committing.heard);
+    committing.ends_well();
+}

@@ -68,6 +68,8 @@ pub struct SessionSighting {
     pub url: Option<String>,
     /// Where it listens, best first. Never empty.
     pub addresses: Vec<SocketAddr>,
+    /// So many other hosts show themselves with the same StationUUID, as a copied data directory has it: the addresses are of all of them.
+    pub doubles: usize,
 }
 
 impl SessionSighting {
@@ -148,7 +150,8 @@ pub(crate) fn read<'a>(
     };
     let station = uuid?.parse().ok()?;
     let (station_name, group) = (name.unwrap_or_default(), group.unwrap_or_default());
-    let sighting = SessionSighting { station, station_name, group, url: url.filter(is_url), addresses };
+    let sighting =
+        SessionSighting { station, station_name, group, url: url.filter(is_url), addresses, doubles: 0 };
     Some(sighting).filter(|sighting| !sighting.addresses.is_empty())
 }
 

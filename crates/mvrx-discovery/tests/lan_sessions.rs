@@ -61,3 +61,32 @@ async fn sessions_are_found_by_who_looks_for_them_and_vanish_with_a_goodbye() {
     };
     assert_eq!(tokio::time::timeout(PATIENCE, vanished).await.unwrap(), gone);
 }
+
+// proves: DIS-SESSION
+#[tokio::test]
+async fn two_hosts_with_one_station_uuid_are_told_as_two() {
+    let port = common::free_port();
+    let mut hosts = Vec::new();
+    for (name, at) in [("Rack", 42_480), ("Copy", 42_481)] {
+        let mut host = common::start_lan(port);
+        let mut shown = shown(1, name);
+        shown.port = at;
+        host.announce_session(&shown).unwrap();
+        hosts.push(run(host));
+    }
+    let mut looking = common::start_lan(port);
+    looking.look_for_sessions().unwrap();
+    let both = async {
+        loop {
+            if let DiscoveryEvent::Session(seen) = looking.next().await.unwrap()
+                && seen.doubles == 1
+            {
+                break seen;
+            }
+        }
+    };
+    let seen = tokio::time::timeout(PATIENCE, both).await.unwrap();
+    let ports: std::collections::BTreeSet<u16> =
+        seen.addresses.iter().map(std::net::SocketAddr::port).collect();
+    assert_eq!(ports, [42_480, 42_481].into());
+}

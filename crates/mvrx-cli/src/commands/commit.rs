@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, StationUuid};
+use mvrx_message::{FileUuid, Product, StationUuid};
 use mvrx_station::{CommitDraft, Event, Events, Heard, Membership, Station};
 use serde_json::json;
 use tokio::time::Instant;
@@ -68,15 +68,32 @@ async fn serve(
     while left != Some(0) {
         let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
         watching.heard(&heard, running).await?;
-        if served(&heard, file) {
+        if fetched(&heard, file, running, args.session.host.is_some()).await? {
             left = left.map(|n| n.saturating_sub(1));
         }
     }
     Ok(())
 }
 
-fn served(heard: &Heard, wanted: FileUuid) -> bool {
-    matches!(heard, Heard::Event(seen) if matches!(seen.event, Event::Served { file, .. } if file == wanted))
+/// Whether a station has the file now. A host of ours keeps a copy: that it took one is not counted, and who takes the file from there it
+/// tells.
+async fn fetched(
+    heard: &Heard,
+    wanted: FileUuid,
+    running: &Station,
+    in_session: bool,
+) -> Result<bool, Failure> {
+    let Heard::Event(seen) = heard else { return Ok(false) };
+    Ok(match &seen.event {
+        Event::FetchedFromHost { file, .. } => *file == wanted,
+        Event::Served { file, station, .. } if *file == wanted && in_session => {
+            let stations = running.stations().await?;
+            let to = stations.iter().find(|info| Some(info.station) == *station);
+            to.is_none_or(|host| host.product != Product::Mvrx)
+        }
+        Event::Served { file, .. } => *file == wanted,
+        _ => false,
+    })
 }
 
 /// Waits until every station of `--to` is in the group.

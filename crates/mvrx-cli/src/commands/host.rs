@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mvrx_discovery::Merged;
-use mvrx_station::{Events, HostOptions, Station};
+use mvrx_station::{Events, HostOptions, Station, session_url};
 use mvrx_store::Limits;
 use serde_json::json;
 
@@ -24,8 +24,9 @@ pub(crate) struct Host {
     /// Where to listen; by default on all addresses, at port 42480
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
-    /// The URL that stations are told to use, where our addresses are not what they reach (a name in the DNS, a router, a proxy for wss)
-    #[arg(long, value_name = "URL")]
+    /// The URL that stations are told to use, where our addresses are not what they reach (a name in the DNS, a router, a proxy for wss); a
+    /// name alone means ws:// and our port
+    #[arg(long, value_name = "URL|NAME")]
     url: Option<String>,
     /// What the session is called; files of other sessions in the same data directory stay out of it
     #[arg(short, long, default_value = "Default", env = "MVRX_GROUP")]
@@ -45,6 +46,10 @@ pub(crate) struct Host {
     /// Keep only what somebody asked for, rather than every file as soon as it is committed
     #[arg(long)]
     only_asked: bool,
+    /// Send files to products that are not known in messages of this size at most, from 1K to 1M, with other messages between them, rather
+    /// than in one message: for those that count a file's bytes and must not wait behind it
+    #[arg(long, value_name = "SIZE", value_parser = piece)]
+    pieces: Option<usize>,
     /// Do not show the session to the local network: stations have to be told its URL
     #[arg(long)]
     hidden: bool,
@@ -84,10 +89,12 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let data = data::open_with(args.data.as_deref(), &name, limits)?;
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
+    watching.hosts_session();
     let discovery = if args.hidden { None } else { showing(&common, &watching) };
     let hosting = HostOptions::default()
         .kept_bytes(args.keep)
         .gather(!args.only_asked)
+        .pieces(args.pieces)
         .announce(discovery.is_some())
         .url(args.url.clone());
     let mut describe = Station::builder(name.as_str())
@@ -150,7 +157,7 @@ fn say_up(running: &Station, args: &Host, (name, kept_at): (&str, &Path), watchi
 /// What stations can be told to connect to.
 fn urls(address: SocketAddr, wanted: Option<&str>) -> Vec<String> {
     if let Some(wanted) = wanted {
-        return vec![wanted.to_owned()];
+        return vec![session_url(wanted, address.port())];
     }
     let at = |ip: IpAddr| format!("ws://{}/", SocketAddr::new(ip, address.port()));
     if !address.ip().is_unspecified() {
@@ -216,6 +223,17 @@ fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "more than there is".to_owned())
 }
 
+/// The size of a message of a file.
+pub(crate) fn piece(text: &str) -> Result<usize, String> {
+    // The sizes that libraries have as their limits are meant as they have them.
+    let size = match text.trim().to_ascii_uppercase().trim_end_matches('B') {
+        "1M" => 1 << 20,
+        "64K" => 64 << 10,
+        other => usize::try_from(bytes(other)?).unwrap_or(usize::MAX),
+    };
+    if (1_000..=1 << 20).contains(&size) { Ok(size) } else { Err("from 1K to 1M".to_owned()) }
+}
+
 /// More than a host keeps of others, so that what its own user commits has room.
 const COMMITS: usize = 16_384;
 
@@ -234,10 +252,23 @@ mod tests {
     }
 
     #[test]
+    fn pieces_have_a_size_that_products_read() {
+        for (text, size) in
+            [("1M", 1 << 20), ("64k", 65_536), ("64KB", 65_536), ("100K", 100_000), ("2048", 2_048)]
+        {
+            assert_eq!(piece(text), Ok(size), "{text}");
+        }
+        for wrong in ["", "2M", "500", "x"] {
+            piece(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
     fn the_url_that_is_wished_for_is_the_one_that_is_told() {
         let address = "127.0.0.1:42480".parse().unwrap();
         assert_eq!(urls(address, None), ["ws://127.0.0.1:42480/"]);
         assert_eq!(urls(address, Some("ws://rack.show/")), ["ws://rack.show/"]);
+        assert_eq!(urls(address, Some("rack.show")), ["ws://rack.show:42480/"]);
         assert!(!urls("[::]:42480".parse().unwrap(), None).is_empty());
     }
 }

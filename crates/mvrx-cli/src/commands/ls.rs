@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mvrx_discovery::{Discovery, SessionSighting, find_sessions};
 use mvrx_message::{FileUuid, StationUuid};
-use mvrx_station::{Event, Heard, Membership, Station};
+use mvrx_station::{Event, Heard, Membership, Station, StationInfo};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -66,7 +66,7 @@ pub(crate) async fn run(mut args: Ls) -> Result<(), Failure> {
         None => Vec::new(),
     };
     let nobody = stations.is_empty() && sessions.is_empty();
-    let failure = stopped.or_else(|| nobody.then(|| station::nobody(&args.common, args.wait, &stations)));
+    let failure = stopped.or_else(|| nobody.then(|| nobody_here(&args, &stations)));
     if args.json {
         let stations: Vec<_> = stations.iter().map(|s| show::station_json(s, &commits)).collect();
         let sessions: Vec<_> = sessions.iter().map(session_json).collect();
@@ -84,6 +84,13 @@ pub(crate) async fn run(mut args: Ls) -> Result<(), Failure> {
         sessions.iter().for_each(|session| show::line(&session_line(session)));
     }
     failure.map_or(Ok(()), |failure| Err(failure.after_document()))
+}
+
+fn nobody_here(args: &Ls, stations: &[StationInfo]) -> Failure {
+    match args.session.host.as_deref() {
+        Some(url) => Failure::nobody(format!("nobody is in {}", session::place(Some(url), &args.common))),
+        None => station::nobody(&args.common, args.wait, stations),
+    }
 }
 
 /// Hosts of sessions (WebSocket mode) that the network shows, of all groups.

@@ -11,6 +11,7 @@ use crate::commands::mixer::serve::Serving;
 use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
+use crate::session::Following;
 use crate::{data, session, show, station};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
@@ -25,9 +26,12 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
     let Some(session) = which_session(&args, &watching).await? else { return Ok(()) };
+    let followed = session::is_found(&args.session).then(|| args.common.clone());
     args.session.host = session;
     let session = args.session.host.as_deref();
+    let mut following = Following::new(followed.as_ref(), session);
     let mut describe = station::describe(&args.common, session)?.identity(data.station).store(data.store);
+    describe = describe.pieces(args.pieces);
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
@@ -50,7 +54,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         share(desk, &files).await?;
-        watch(&running, &mut events, &mut watching, &args, &kept_at).await
+        watch(&running, &mut events, &mut watching, (&args, &kept_at), &mut following).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -156,32 +160,43 @@ async fn watch(
     running: &Station,
     events: &mut mvrx_station::Events,
     watching: &mut Watching,
-    args: &Up,
-    kept_at: &Path,
+    (args, kept_at): (&Up, &Path),
+    following: &mut Following,
 ) -> Result<(), Failure> {
     let stopped = || Failure::local("the station has stopped");
-    if args.get == Fetch::None {
-        loop {
-            let heard = events.next().await.ok_or_else(stopped)?;
-            watching.heard(&heard, running).await?;
-        }
-    }
-    let mut collect = Collect::begin(&args.dir, kept_at);
+    let mut collect = (args.get == Fetch::All).then(|| Collect::begin(&args.dir, kept_at));
     let mut due = true;
     loop {
-        if due {
+        if let Some(collect) = collect.as_mut().filter(|_| due) {
             collect.review(running, watching).await?;
         }
         tokio::select! {
             heard = events.next() => {
                 let heard = heard.ok_or_else(stopped)?;
                 watching.heard(&heard, running).await?;
-                due = collect.heard(&heard);
+                following.heard(&heard);
+                due = collect.as_mut().is_some_and(|collect| collect.heard(&heard));
             }
-            () = collect.wait() => {
-                collect.take_ended(watching);
+            () = ended(&mut collect) => {
+                if let Some(collect) = &mut collect {
+                    collect.take_ended(watching);
+                }
                 due = true;
             }
+            url = following.moved() => {
+                let words = format!("the session's host is at {} now", show::tame(&url));
+                watching.say("session_moved", &words, json!({ "session": url }));
+                running.session_at(url).await?;
+                due = false;
+            }
         }
+    }
+}
+
+/// Waits until something that is collected has ended; for ever where nothing is.
+async fn ended(collect: &mut Option<Collect>) {
+    match collect {
+        Some(collect) => collect.wait().await,
+        None => std::future::pending().await,
     }
 }

@@ -1,6 +1,7 @@
 //! What `up` and `commit` share: names for people, a line or a JSON document for each event.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use mvrx_message::{FileUuid, StationUuid};
@@ -16,7 +17,9 @@ use crate::{event_json, session_events, show};
 pub(crate) struct Watching {
     json: bool,
     in_session: bool,
+    place: &'static str,
     stations: BTreeMap<StationUuid, String>,
+    addresses: BTreeMap<SocketAddr, StationUuid>,
     files: BTreeMap<FileUuid, FileNames>,
     requests: BTreeMap<RequestId, FileUuid>,
     /// Files whose further tries are told to programs only: people know that they do not come.
@@ -34,7 +37,9 @@ impl Watching {
         Self {
             json,
             in_session: false,
+            place: "group",
             stations: BTreeMap::new(),
+            addresses: BTreeMap::new(),
             files: BTreeMap::new(),
             requests: BTreeMap::new(),
             quiet: BTreeSet::new(),
@@ -44,16 +49,36 @@ impl Watching {
     /// From now on it is told when a session has us, or has us again.
     pub(crate) fn in_session(&mut self) {
         self.in_session = true;
+        self.place = "session";
+    }
+
+    /// We host a session ourselves.
+    pub(crate) fn hosts_session(&mut self) {
+        self.place = "session";
     }
 
     /// Reads the present names. They are few, and events that need a new one are rare.
     pub(crate) async fn refresh(&mut self, station: &Station) -> Result<(), Failure> {
-        for info in station.stations().await? {
+        let stations = station.stations().await?;
+        let here: BTreeSet<StationUuid> = stations.iter().map(|info| info.station).collect();
+        self.addresses.clear();
+        for info in stations {
+            self.addresses.extend(info.addresses.iter().map(|address| (*address, info.station)));
             self.stations.insert(info.station, info.name);
         }
-        for info in station.commits().await? {
-            let names = FileNames { name: info.commit.file_name, comment: info.commit.comment };
+        let commits = station.commits().await?;
+        let known: BTreeSet<FileUuid> = commits.iter().map(|info| info.commit.file).collect();
+        for info in commits {
+            let names = FileNames { name: cut(info.commit.file_name), comment: cut(info.commit.comment) };
             self.files.insert(info.commit.file, names);
+        }
+        // Those who are gone, and what is forgotten, are spoken of a little longer, but not for ever.
+        if self.stations.len() > 2 * here.len() + SPARE {
+            self.stations.retain(|station, _| here.contains(station));
+        }
+        if self.files.len() > 2 * known.len() + SPARE {
+            self.files.retain(|file, _| known.contains(file));
+            self.quiet.retain(|file| known.contains(file));
         }
         Ok(())
     }
@@ -210,9 +235,24 @@ impl Names for Watching {
         }
     }
 
+    fn at(&self, address: SocketAddr) -> String {
+        let known = self.addresses.get(&address).map(|station| self.station(*station));
+        known.unwrap_or_else(|| address.to_string())
+    }
+
+    fn place(&self) -> &'static str {
+        self.place
+    }
+
     fn requested(&self, request: RequestId) -> Option<String> {
         self.requests.get(&request).map(|file| self.file(*file))
     }
+}
+
+/// What is held of a name or a comment: nobody reads more in a line.
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST));
+    text
 }
 
 fn line(at: SystemTime, words: &str) {
@@ -230,3 +270,8 @@ fn needs_names(event: &Event) -> bool {
             | Event::RequestDone { .. }
     )
 }
+
+/// So many names of what is no longer there are held before they are let go.
+const SPARE: usize = 256;
+/// Bytes of a name or a comment that are held.
+const LONGEST: usize = 1_000;

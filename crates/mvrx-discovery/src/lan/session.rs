@@ -1,7 +1,6 @@
 //! Sessions of WebSocket mode beside the stations: announced and browsed by the same machine, under a type of their own.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lan_mdns::{Input, Mdns, Name, Seen, SeenId, Service, ServiceId};
 use mvrx_message::StationUuid;
@@ -13,17 +12,23 @@ use crate::{DiscoveryError, DiscoveryEvent};
 /// The sessions seen, each as often as it is seen: on several links, say.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    all: BTreeMap<SeenId, SessionSighting>,
+    all: BTreeMap<SeenId, (Name, SessionSighting)>,
     own: Option<StationUuid>,
     browsed: bool,
 }
 
 impl Sessions {
     fn of(&self, station: StationUuid) -> Option<SessionSighting> {
-        let mut all = self.all.values().filter(|seen| seen.station == station);
-        let mut whole = all.next_back()?.clone();
-        let more: Vec<SocketAddr> = all.flat_map(|other| other.addresses.clone()).collect();
-        whole.addresses.extend(more);
+        let mut all = self.all.values().filter(|(_, seen)| seen.station == station);
+        let (instance, last) = all.next_back()?;
+        let mut whole = last.clone();
+        // One host has one name on all links; another one would have been made to take another.
+        let mut instances = BTreeSet::from([instance]);
+        for (instance, other) in all {
+            instances.insert(instance);
+            whole.addresses.extend(other.addresses.iter().copied());
+        }
+        whole.doubles = instances.len() - 1;
         whole.addresses.sort_by_key(|address| (session::rank(address.ip()), *address));
         whole.addresses.dedup();
         whole.addresses.truncate(ADDRESSES);
@@ -51,7 +56,7 @@ impl LanDiscovery {
             return;
         }
         let before = self.sessions.of(station);
-        if let Some(other) = self.sessions.all.insert(seen.id, sighting)
+        if let Some((_, other)) = self.sessions.all.insert(seen.id, (seen.instance.clone(), sighting))
             && other.station != station
         {
             self.tell_session(other.station, None);
@@ -61,7 +66,7 @@ impl LanDiscovery {
 
     /// Whether it was a session that is no longer seen.
     pub(super) fn session_lost(&mut self, id: SeenId) -> bool {
-        let Some(lost) = self.sessions.all.get(&id).map(|seen| seen.station) else { return false };
+        let Some(lost) = self.sessions.all.get(&id).map(|(_, seen)| seen.station) else { return false };
         let before = self.sessions.of(lost);
         self.sessions.all.remove(&id);
         self.tell_session(lost, before.as_ref());
