@@ -139,6 +139,53 @@ fn probe_that_connects_and_closes_leaves_no_ghost() {
     assert!(world.read(observer).is_empty());
 }
 
+// proves: MIX-BUG-9, MIX-INV-2
+#[test]
+fn newcomer_that_listed_only_the_rooms_is_told_which_ended() {
+    let mut world = World::new();
+    let creator = world.connect();
+    world.send(creator, &join("r"));
+    let observer = world.connect_quietly();
+    world.queue(observer, &ClientMessage::ListRooms);
+    world.read(observer);
+    world.step(Input::Disconnected { client: creator });
+    assert_eq!(world.read(observer), ["ROOM_DELETED r"], "of the client it was never told");
+}
+
+// proves: MIX-BUG-9, MIX-INV-2
+#[test]
+fn newcomer_that_listed_only_the_clients_is_told_who_went() {
+    let mut world = World::new();
+    let gone = world.connect();
+    let id = world.id(gone);
+    let observer = world.connect_quietly();
+    world.queue(observer, &ClientMessage::ListClients);
+    world.read(observer);
+    world.step(Input::Disconnected { client: gone });
+    assert_eq!(world.read(observer), [format!("CLIENT_DISCONNECTED {id}")]);
+}
+
+// proves: MIX-BUG-9, MIX-INV-2
+#[test]
+fn slow_recipient_that_listed_what_no_update_told_it_is_told_of_its_end() {
+    let mut limits = Limits::default();
+    limits.update_backlog_bytes = 10;
+    let mut world = World::with(limits);
+    let slow = world.connect();
+    let other = world.connect();
+    // Something waits for the slow one, so it gets no updates.
+    let newcomer = world.connect();
+    let id = world.id(newcomer);
+    world.send(newcomer, &join("new"));
+    world.queue(slow, &ClientMessage::ListClients);
+    world.queue(slow, &ClientMessage::ListRooms);
+    world.disconnect(newcomer);
+    let seen = world.read(slow);
+    assert!(seen.contains(&"ROOM_DELETED new".to_owned()), "{seen:?}");
+    assert!(seen.contains(&format!("CLIENT_DISCONNECTED {id}")), "{seen:?}");
+    world.disconnect(other);
+}
+
 // proves: MIX-INV-2, MIX-INV-4
 #[test]
 fn recipient_that_does_not_read_gets_the_latest_values_and_no_ghosts_once_it_reads() {

@@ -11,7 +11,9 @@ fn action() -> impl Strategy<Value = Action> {
     let room = 0_u8..3;
     prop_oneof![
         2 => Just(Action::Connect),
-        1 => client.clone().prop_map(Action::Disconnect),
+        2 => Just(Action::ConnectQuietly),
+        3 => (client.clone(), any::<bool>()).prop_map(|(client, rooms)| Action::List(client, rooms)),
+        2 => client.clone().prop_map(Action::Disconnect),
         4 => (client.clone(), room.clone()).prop_map(|(client, room)| Action::Join(client, room)),
         2 => client.clone().prop_map(Action::Leave),
         4 => client.clone().prop_map(Action::Content),

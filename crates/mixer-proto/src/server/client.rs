@@ -46,10 +46,10 @@ pub(super) struct Client {
     pub(super) created: u64,
     pub(super) room_changed: u64,
     pub(super) touched: u64,
-    /// Up to which version this client has been told of everything, and at which it asked for the rooms.
+    /// Up to which version this client has been told of everything, and at which it was last told of all rooms and of all clients because it asked.
     pub(super) seen: u64,
     pub(super) listed_rooms: u64,
-    pub(super) listed_clients: bool,
+    pub(super) listed_clients: u64,
     /// Gets no updates yet: it is about to ask for the listings they would be about.
     pub(super) greeting: bool,
     pub(super) outbox: Outbox,
@@ -89,7 +89,7 @@ impl Client {
             touched: version,
             seen,
             listed_rooms: 0,
-            listed_clients: false,
+            listed_clients: 0,
             greeting: true,
             outbox: Outbox::default(),
             ready: false,
@@ -98,6 +98,11 @@ impl Client {
             paused: false,
             hold: Hold::default(),
         }
+    }
+
+    /// Whether it may believe that what came at version `created` is there: it was told so by an update, or by the last listing, of version `listed`.
+    pub(super) fn knows_of(&self, created: u64, listed: u64) -> bool {
+        listed >= created || (self.seen >= created && !self.greeting)
     }
 
     pub(super) fn user_name(&self) -> Option<String> {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::access::Lock;
 use super::attributes::ObjectWriter;
-use super::client::Place;
+use super::client::{Client, Place};
 use super::history::{History, known_in};
 use super::room::Room;
 use super::{ClientKey, Keeping, Output, RoomKey, RoomServer, StoreOp};
@@ -268,18 +268,15 @@ impl RoomServer {
         if self.keeping != Keeping::Nothing {
             self.outputs.push_back(Output::Store(StoreOp::Delete { room: key }));
         }
-        self.announce_end(room.created, &ServerMessage::RoomDeleted { room: room.name });
+        let end = ServerMessage::RoomDeleted { room: room.name };
+        self.announce_end(&end, |client| client.knows_of(room.created, client.listed_rooms));
     }
 
     /// Tells everybody that something is gone, except those who have not yet been told that it was there.
-    fn announce_end(&mut self, created: u64, message: &ServerMessage) {
+    fn announce_end(&mut self, message: &ServerMessage, knows: impl Fn(&Client) -> bool) {
         let bytes = message.encode(self.ids.next_id());
-        let told: Vec<ClientKey> = self
-            .clients
-            .iter()
-            .filter(|(_, client)| client.seen >= created && !client.greeting)
-            .map(|(key, _)| *key)
-            .collect();
+        let told: Vec<ClientKey> =
+            self.clients.iter().filter(|(_, client)| knows(client)).map(|(key, _)| *key).collect();
         for key in told {
             self.send(key, bytes.clone());
         }
@@ -299,7 +296,8 @@ impl RoomServer {
         let Some(client) = self.clients.remove(&key) else { return };
         self.attribute_bytes -= client.custom.bytes();
         self.forget_client(client.touched);
-        self.announce_end(client.created, &ServerMessage::ClientDisconnected { id: client.id });
+        let end = ServerMessage::ClientDisconnected { id: client.id };
+        self.announce_end(&end, |other| other.knows_of(client.created, other.listed_clients));
     }
 
     /// Shows or hides that a room is locked.

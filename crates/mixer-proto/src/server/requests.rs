@@ -100,14 +100,15 @@ impl RoomServer {
             clients.close();
         }
         self.say_text(key, control::LIST_CLIENTS, &clients.finish());
+        let version = self.updates.version();
         if let Some(client) = self.clients.get_mut(&key) {
-            client.listed_clients = true;
+            client.listed_clients = version;
         }
         self.end_greeting_when_listed(key);
     }
 
     fn end_greeting_when_listed(&mut self, key: ClientKey) {
-        if self.clients.get(&key).is_some_and(|client| client.listed_clients && client.listed_rooms > 0) {
+        if self.clients.get(&key).is_some_and(|client| client.listed_clients > 0 && client.listed_rooms > 0) {
             self.end_greeting(key);
         }
     }

@@ -74,7 +74,7 @@ pub fn mixer_world(data: &[u8]) {
 
 fn action(bytes: &[u8]) -> Action {
     let (client, room, value) = (bytes[1] % 6, bytes[2] % 3, bytes[3]);
-    match bytes[0] % 16 {
+    match bytes[0] % 18 {
         0 => Action::Connect,
         1 => Action::Disconnect(client),
         2 | 3 => Action::Join(client, room),
@@ -85,7 +85,9 @@ fn action(bytes: &[u8]) -> Action {
         11 => Action::RoomAttribute(client, room, value % 4),
         12 => Action::KeepOpen(client, room, value & 1 == 1),
         13 => Action::Delete(client, room),
-        14 => Action::Read(client, u16::from_le_bytes([bytes[2], value])),
+        14 => Action::ConnectQuietly,
+        15 => Action::List(client, value & 1 == 1),
+        16 => Action::Read(client, u16::from_le_bytes([bytes[2], value])),
         _ => Action::Round(value),
     }
 }
