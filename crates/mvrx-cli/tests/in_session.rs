@@ -31,8 +31,8 @@ fn a_crew_in_a_session_shares_lists_and_fetches() {
 
     let mut a = crew.start(&["up", "--name", "A", "--host", &url, show.to_str().unwrap()]);
     a.until(&format!("A is up in the session at {url}"));
+    // It commits before or after it is in; the file comes either way.
     a.until("joined the session");
-    a.until("committed");
     let to = received.to_str().unwrap();
     let mut b = crew.start(&["up", "--name", "B", "--host", &url, "--get", "all", "--dir", to]);
     b.until("saved");
@@ -220,4 +220,35 @@ fn the_copy_of_the_host_is_no_fetch_and_a_fetch_of_that_copy_is() {
     let fetches = committing.heard.iter().filter(|line| line.contains("fetched_from_host")).count();
     assert_eq!(fetches, 0, "the host's own copy is not told as one: {:#?}", committing.heard);
     committing.ends_well();
+}
+
+#[test]
+fn two_hosts_with_one_station_uuid_are_not_taken_for_one() {
+    let crew = Crew::new();
+    let (one, two) = (crew.path("one"), crew.path("two"));
+    let (first, url) = host(&crew, &["--data", one.to_str().unwrap()]);
+    first.kill();
+    // As somebody does who sets up a second machine by copying the first one's folders.
+    let copied = std::process::Command::new("cp").arg("-r").arg(&one).arg(&two).status().unwrap();
+    assert!(copied.success());
+    let at = url.trim_start_matches("ws://").trim_end_matches('/').to_owned();
+    let (_one, first) = host(&crew, &["--data", one.to_str().unwrap(), "--listen", &at]);
+    let mut second = crew.start(&[
+        "host",
+        "--name",
+        "Copy",
+        "--json",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        two.to_str().unwrap(),
+    ]);
+    let up: Value = serde_json::from_str(&second.until("\"event\":\"host\"")).unwrap();
+    let failed = crew.run(&["ls", "--host", "auto", "--wait", "20"]);
+    assert_eq!(code(&failed), 2, "{failed:?}");
+    let said = stderr(&failed);
+    assert!(said.contains("2 hosts have the same StationUUID"), "{said}");
+    assert!(said.contains(&first) && said.contains(up["urls"][0].as_str().unwrap()), "{said}");
+    // By its URL either is taken.
+    assert_eq!(code(&crew.run(&["ls", "--host", &first])), 0);
 }

@@ -6,7 +6,7 @@ mod ws_support;
 use std::net::SocketAddr;
 
 use mvrx_message::{Commit, Message, Request};
-use mvrx_station::{Event, Events, Heard, HostOptions};
+use mvrx_station::{Event, Events, Heard, HostOptions, Source, Station};
 use mvrx_transport::{Connection, FileEnding, FileStyle};
 use ws_support::{Client, archive, commit, content, file, hear, hosting, join, kept, say, take_file, until};
 
@@ -107,6 +107,33 @@ async fn a_product_of_one_message_per_file_is_served_in_the_length_that_came() {
             say(&mut late, &Message::Request(Request::new(Some(file(1)), vec![]))).await;
             assert!(take_file(&mut late, Some(bytes.len() as u64)).await.unwrap() == bytes);
             assert!(owner.fetch(file(9), 0).await.is_err(), "its connection is in order");
+        }
+    }
+}
+
+// proves: HDR-10
+#[tokio::test]
+async fn a_station_of_ours_gets_a_file_of_another_length_whole_and_is_told() {
+    for gather in [true, false] {
+        for wrong in [5_000_000, 1_000] {
+            let (rack, mut events) = hosting(HostOptions::default().gather(gather)).spawn().await.unwrap();
+            let owner = Client::join(rack.address(), 1, "the-pult", FileStyle::OneMessage).await;
+            let bytes = archive(1, 700_000);
+            owner.commit(announced(1, 1, wrong), bytes.clone());
+            seen(&mut events).await;
+            let url = format!("ws://{}/", rack.address());
+            let (desk, mut at_desk) = Station::builder("desk").session(url).spawn().await.unwrap();
+            until(&mut at_desk, |heard| match heard {
+                Heard::Event(seen) => matches!(seen.event, Event::JoinedGroup).then_some(()),
+                _ => None,
+            })
+            .await;
+            let fetched = desk.request(file(1), Source::Any).await.unwrap().await.unwrap();
+            assert_eq!(
+                fetched.commit.file_size,
+                bytes.len() as u64,
+                "announced as {wrong}, kept by the host: {gather}"
+            );
         }
     }
 }

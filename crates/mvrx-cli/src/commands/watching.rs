@@ -73,11 +73,8 @@ impl Watching {
             self.files.insert(info.commit.file, names);
         }
         // Those who are gone, and what is forgotten, are spoken of a little longer, but not for ever.
-        if self.stations.len() > 2 * here.len() + SPARE {
-            self.stations.retain(|station, _| here.contains(station));
-        }
-        if self.files.len() > 2 * known.len() + SPARE {
-            self.files.retain(|file, _| known.contains(file));
+        prune(&mut self.stations, &here);
+        if prune(&mut self.files, &known) {
             self.quiet.retain(|file| known.contains(file));
         }
         Ok(())
@@ -249,6 +246,15 @@ impl Names for Watching {
     }
 }
 
+/// Lets go what is no longer known, once that is much; whether it did.
+fn prune<K: Ord, V>(map: &mut BTreeMap<K, V>, known: &BTreeSet<K>) -> bool {
+    let much = map.len() > 2 * known.len() + SPARE;
+    if much {
+        map.retain(|key, _| known.contains(key));
+    }
+    much
+}
+
 /// What is held of a name or a comment: nobody reads more in a line.
 fn cut(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(LONGEST));
@@ -275,3 +281,20 @@ fn needs_names(event: &Event) -> bool {
 const SPARE: usize = 256;
 /// Bytes of a name or a comment that are held.
 const LONGEST: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_what_is_forgotten_are_held_for_a_while_and_not_for_ever() {
+        let mut names = BTreeMap::new();
+        for n in 0..10_000_usize {
+            names.insert(n, ());
+            // The newest ten are known.
+            prune(&mut names, &(n.saturating_sub(9)..=n).collect());
+            assert!(names.len() <= 20 + SPARE && names.contains_key(&n.saturating_sub(9)));
+        }
+        assert_eq!(cut("é".repeat(600)), "é".repeat(500));
+    }
+}

@@ -22,6 +22,7 @@ use super::options::HostOptions;
 use super::outbox::Bounds;
 use super::sending::{FileJob, Stop};
 use super::tickets::Tickets;
+use super::times::Times;
 use crate::commit::{self, CommitError};
 use crate::driver::{Order, sleep_until};
 use crate::events::Told;
@@ -72,7 +73,7 @@ pub(crate) struct HostDriver {
     pub(super) exporter: Option<Arc<dyn Exporter>>,
     pub(super) events: broadcast::Sender<Told>,
     pub(super) problems: HashSet<String>,
-    pub(super) seen: HashMap<FileUuid, SystemTime>,
+    pub(super) seen: Times,
     pub(super) links: HashMap<ConnId, Link>,
     pub(super) writers: JoinSet<()>,
     pub(super) bounds: Bounds,
@@ -242,7 +243,7 @@ impl HostDriver {
         let ours = |commit: &Commit| {
             commit.for_stations.is_empty() || commit.for_stations.contains(&us) || commit.station == Some(us)
         };
-        let seen = |file| self.seen.get(&file).copied();
+        let seen = |file| self.seen.of(file);
         let views = self.host.commits().filter(|view| ours(view.commit));
         views.map(|view| CommitInfo::of(&view, seen(view.commit.file))).collect()
     }
@@ -333,14 +334,14 @@ impl HostDriver {
             }
             Done::Imported(result, told) => {
                 if let Ok(commit) = &result {
-                    self.seen.insert(commit.file, SystemTime::now());
+                    self.seen.note(commit.file, SystemTime::now());
                     self.step(Input::Command(Command::Publish(commit.clone())));
                 }
                 let _ = told.send(result);
             }
             Done::Exported(ask, commit) => {
                 if let Some(commit) = &commit {
-                    self.seen.insert(commit.file, SystemTime::now());
+                    self.seen.note(commit.file, SystemTime::now());
                 }
                 self.step(Input::Exported { ask, commit });
             }
@@ -394,7 +395,7 @@ impl HostDriver {
         let mut known = HashSet::new();
         for stored in stored {
             if stored.group == self.group && known.insert(stored.commit.file) {
-                self.seen.insert(stored.commit.file, stored.seen);
+                self.seen.note(stored.commit.file, stored.seen);
                 let commit = Commit { file_size: stored.length, blake3: Some(stored.hash), ..stored.commit };
                 self.step(Input::Command(Command::Restore(commit)));
             }

@@ -23,6 +23,7 @@ mod sending;
 mod start;
 mod tell;
 mod tickets;
+mod times;
 
 pub use options::HostOptions;
 pub(crate) use start::{Prepared, Starting, start};

@@ -18,6 +18,7 @@ use super::driver::HostDriver;
 use super::options::HostOptions;
 use super::outbox::Bounds;
 use super::tickets::Tickets;
+use super::times::Times;
 use crate::builder::{Running, StartError};
 use crate::driver::Order;
 use crate::handle::{Shared, Station};
@@ -93,7 +94,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         exporter,
         events: events.clone(),
         problems: HashSet::new(),
-        seen: HashMap::new(),
+        seen: Times::default(),
         links: HashMap::new(),
         writers: JoinSet::new(),
         bounds,

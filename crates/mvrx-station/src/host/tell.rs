@@ -25,8 +25,8 @@ impl HostDriver {
 
     pub(super) fn on_event(&mut self, event: HostEvent) {
         if let HostEvent::CommitSeen { file, .. } = &event {
-            self.seen.entry(*file).or_insert_with(SystemTime::now);
-            self.forget_times();
+            self.seen.note(*file, SystemTime::now());
+            self.seen.shrink(self.host.holdings().commits, |file| self.host.knows(file));
         }
         let told = self.end_request(&event);
         match told.or_else(|| common(&event, &|station| self.address_of(station))) {
@@ -35,14 +35,6 @@ impl HostDriver {
                 tracing::debug!(?event);
                 let _ = self.events.send(Told::Session(SessionSeen { at: SystemTime::now(), event }));
             }
-        }
-    }
-
-    /// Commits that the host forgot have no time either. Done rarely, so that it costs little for each commit.
-    fn forget_times(&mut self) {
-        let known = self.host.holdings().commits;
-        if self.seen.len() > known.saturating_mul(2).saturating_add(SPARE_TIMES) {
-            self.seen.retain(|file, _| self.host.knows(*file));
         }
     }
 
@@ -61,9 +53,6 @@ impl HostDriver {
         }
     }
 }
-
-/// So many more times than commits are kept before they are looked through.
-const SPARE_TIMES: usize = 64;
 
 /// The same event as a station of TCP mode tells it; `None`: only a host has it.
 fn common(event: &HostEvent, address: &dyn Fn(StationUuid) -> Option<SocketAddr>) -> Option<Event> {

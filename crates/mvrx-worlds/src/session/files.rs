@@ -91,7 +91,11 @@ impl SessionHost {
                 self.feed_readers(net);
                 self.step(Input::FileArrived { conn, length, hash, archive: true }, net);
             }
-            Err(error) => self.receive_failed(conn, error.to_string(), true, net),
+            // All of it is off the wire: the connection is in order.
+            Err(error) => {
+                self.step(Input::NotStored { conn, what: error.to_string() }, net);
+                self.step(Input::FileArrived { conn, length: 0, hash: [0; 32], archive: false }, net);
+            }
         }
     }
 
