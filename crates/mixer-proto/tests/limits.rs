@@ -122,6 +122,93 @@ fn senders_are_held_back_for_a_byte_more_than_the_limit_and_to_the_end_of_the_wi
     }
 }
 
+/// Uploads so many megabytes as fast as the room lets it, to a member that takes `per_tick` bytes every 10 ms and one that takes everything. Tells how
+/// many bytes each of them got and for how long the sender was held back.
+fn upload(world: &mut World, megabytes: usize, per_tick: usize) -> ([usize; 2], Duration) {
+    const TICK: Duration = Duration::from_millis(10);
+    let creator = world.room("r", &[]);
+    let (steady, fast) = (world.connect(), world.connect());
+    for member in [steady, fast] {
+        world.send(member, &join("r"));
+    }
+    for client in [creator, steady, fast] {
+        world.take(client);
+    }
+    let piece = command(205, "", (256 << 10) - 18);
+    let (mut left, mut got, mut held) = (megabytes * 4, [0; 2], Duration::ZERO);
+    while left > 0 || world.server.metrics().queued_bytes > 0 {
+        for _ in 0..4 {
+            if left > 0 && world.server.may_read(creator) {
+                world.bytes(creator, &piece);
+                left -= 1;
+            }
+        }
+        held += if world.server.may_read(creator) { Duration::ZERO } else { TICK };
+        world.now += TICK;
+        for (at, (member, most)) in [(steady, per_tick), (fast, usize::MAX)].into_iter().enumerate() {
+            let count = world.server.unsent(member).map(<[u8]>::len).sum::<usize>().min(most);
+            got[at] += count;
+            world.step(Input::Written { client: member, count });
+        }
+        world.step(Input::EndOfRound);
+    }
+    (got, held)
+}
+
+// proves: MIX-BUG-13
+#[test]
+fn member_that_reads_steadily_survives_any_upload_down_to_the_least_rate() {
+    // 10 MB/s, 1 MB/s, and the least rate itself.
+    let least = (256 << 10) / 200 + 1;
+    for (megabytes, per_tick) in [(200, 100_000), (200, 10_000), (70, least)] {
+        let mut world = World::new();
+        let (got, held) = upload(&mut world, megabytes, per_tick);
+        assert!(world.closed.is_empty(), "{per_tick} bytes in 10 ms: {:?}", world.closed);
+        assert!(held > Duration::from_secs(10), "{held:?}");
+        assert_eq!(got, [megabytes << 20; 2], "{per_tick}");
+    }
+}
+
+// proves: MIX-BUG-13, MIX-BUG-4
+#[test]
+fn member_that_does_not_read_delays_a_long_upload_by_one_window_and_is_dropped() {
+    let mut world = World::new();
+    let (got, held) = upload(&mut world, 200, 0);
+    assert_eq!(got, [0, 200 << 20]);
+    assert_eq!(held, Limits::default().hold_window);
+    assert_eq!(world.closed.len(), 1);
+    assert!(matches!(world.closed[0].1, CloseReason::OutboxFull { .. }), "{:?}", world.closed);
+}
+
+// proves: MIX-BUG-13
+#[test]
+fn member_is_waited_for_while_it_takes_the_least_and_not_for_a_byte_less() {
+    for (taken, waited_for) in [(600, true), (599, false)] {
+        let mut world = limited(|limits| {
+            (limits.hold_bytes, limits.hold_least_bytes, limits.outbox_bytes) = (1000, 600, 1 << 20);
+        });
+        let window = Limits::default().hold_window;
+        let creator = world.room("r", &[]);
+        let member = world.connect();
+        world.send(member, &join("r"));
+        world.take(member);
+        world.bytes(creator, &command(205, "", 10_000));
+        world.step(Input::Written { client: member, count: taken });
+        world.now += window;
+        world.step(Input::EndOfRound);
+        assert_eq!(!world.server.may_read(creator), waited_for, "{taken}");
+        if !waited_for {
+            // It is waited for again when it has taken as much as may wait, and not before.
+            world.step(Input::Written { client: member, count: 999 });
+            world.bytes(creator, &command(205, "", 0));
+            assert!(world.server.may_read(creator));
+            world.step(Input::Written { client: member, count: 1 });
+            world.bytes(creator, &command(205, "", 0));
+            assert!(!world.server.may_read(creator));
+        }
+    }
+}
+
 // proves: MIX-BUG-3
 #[test]
 fn joiner_is_handed_no_further_piece_while_the_limit_waits_for_it() {

@@ -68,9 +68,9 @@ pub(super) struct Client {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hold {
     pub(super) holding: bool,
-    /// Too slow to be waited for, until it has read everything.
+    /// Too slow to be waited for, until it reads again.
     pub(super) lagging: bool,
-    /// Bytes read since the window began.
+    /// Bytes read since the window began, or since it lags.
     pub(super) drained: usize,
 }
 

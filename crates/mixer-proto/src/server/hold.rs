@@ -1,10 +1,10 @@
 //! Holding back senders for members that read, but more slowly.
 //!
 //! A room whose sender is faster than one of its members would fill that member's outbox until it is dropped. So reading from the members of
-//! a room pauses while more than `hold_bytes` wait for one of them, provided that it reads: it must take `hold_bytes` within each
-//! `hold_window`. Who does not is *lagging*: nobody waits for it until it has read everything, and only the outbox limit counts for it. A client
-//! that does not read at all therefore delays its room by one window, once. What may not be sent yet, since it waits for the disk, is not held
-//! against anybody: the driver holds senders back for the disk.
+//! a room pauses while more than `hold_bytes` wait for one of them, provided that it reads: it must take `hold_least_bytes` within each
+//! `hold_window`. The room then goes at the pace of the slowest member that keeps this rate. Who does not is *lagging*: nobody waits for it until
+//! it has taken `hold_bytes` more, or everything, and only the outbox limit counts for it. A client that does not read at all therefore delays its room by
+//! one window, once. What may not be sent yet, since it waits for the disk, is not held against anybody: the driver holds senders back for the disk.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl RoomServer {
     }
 
     /// Something was queued for a member.
-    // req: MIX-BUG-4
+    // req: MIX-BUG-4, MIX-BUG-13
     pub(super) fn hold_if_backlogged(&mut self, now: Duration, room: RoomKey, key: ClientKey) {
         let Some(client) = self.clients.get_mut(&key) else { return };
         if client.hold.holding || client.hold.lagging || client.outbox.sendable() <= self.limits.hold_bytes {
@@ -40,7 +40,10 @@ impl RoomServer {
         let Some(client) = self.clients.get_mut(&key) else { return };
         client.hold.drained = client.hold.drained.saturating_add(count);
         let waiting = client.outbox.sendable();
-        client.hold.lagging &= waiting > 0;
+        // It reads again.
+        if client.hold.lagging && (waiting == 0 || client.hold.drained >= self.limits.hold_bytes) {
+            client.hold.lagging = false;
+        }
         if client.hold.holding && waiting <= self.limits.hold_bytes / 2 {
             self.release(key);
         }
@@ -54,8 +57,9 @@ impl RoomServer {
             if !client.hold.holding {
                 continue;
             }
-            if client.hold.drained >= self.limits.hold_bytes {
-                client.hold.drained = 0;
+            let keeps_pace = client.hold.drained >= self.limits.hold_least_bytes;
+            client.hold.drained = 0;
+            if keeps_pace {
                 self.holds.push_back((now + self.limits.hold_window, key));
             } else {
                 client.hold.lagging = true;

@@ -31,10 +31,12 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// A client for whom more bytes than this wait gets no attribute updates until it has read; the latest values then come at once.
     pub update_backlog_bytes: usize,
-    /// A member for whom more bytes than this wait holds back the senders of its room, as long as it reads at least
-    /// this many bytes in each [`Limits::hold_window`].
+    /// A member for whom more bytes than this wait holds back the senders of its room, as long as it takes at least
+    /// [`Limits::hold_least_bytes`] in each [`Limits::hold_window`].
     pub hold_bytes: usize,
-    /// How long a member may hold back the senders of its room without reading.
+    /// Bytes that a member must take in each [`Limits::hold_window`] to be waited for: the two are the least rate of a member that survives any upload.
+    pub hold_least_bytes: usize,
+    /// How long a member that does not read holds back the senders of its room, once.
     pub hold_window: Duration,
     /// Bytes of history handed to a joiner at a time.
     pub history_chunk_bytes: usize,
@@ -60,7 +62,9 @@ impl Default for Limits {
             outbox_bytes: 64 << 20,
             update_backlog_bytes: 64 << 10,
             hold_bytes: 1 << 20,
-            hold_window: Duration::from_millis(50),
+            // 128 KiB/s, the slowest line we want to wait for; who reads nothing costs its room two seconds.
+            hold_least_bytes: 256 << 10,
+            hold_window: Duration::from_secs(2),
             history_chunk_bytes: 1 << 20,
             hello_grace: Duration::from_millis(250),
             update_interval: Duration::from_millis(50),

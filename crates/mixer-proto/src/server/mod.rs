@@ -11,7 +11,8 @@
 //! - Report every end of a connection with [`Input::Disconnected`], also after [`Output::Close`].
 //! - Ask [`RoomServer::may_read`] before reading.
 //!
-//! [`Limits`] protects it: a client that does not read is dropped when its outbox is full, by name, and delays nobody.
+//! [`Limits`] protects it: a client that does not read is dropped when its outbox is full, by name, and delays its room by one
+//! [`Limits::hold_window`] at most.
 //!
 //! | document | where |
 //! |---|---|

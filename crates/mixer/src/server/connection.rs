@@ -59,6 +59,10 @@ fn prepare(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+    // Else the system takes megabytes for a slow peer and then nothing for seconds, and a peer that reads looks as if it did not.
+    // req: MIX-BUG-13
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
 }
 
 async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: Permit) {
@@ -182,6 +186,9 @@ fn keep_partial(
 const BUFFER: usize = 256 << 10;
 const SMALLEST_READ: usize = 64 << 10;
 const READS_PER_TURN: usize = 4;
+/// What the system keeps for a peer before it can be sent. It asks for more when half of it is gone, which the least rate of a member does in a second.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 256 << 10;
 const KEEPALIVE: std::time::Duration = std::time::Duration::from_secs(60);
 const FIRST_ID: u32 = 100;
 const PARTING_TIME: std::time::Duration = std::time::Duration::from_secs(1);
