@@ -77,6 +77,8 @@ pub struct Limits {
     pub served: usize,
     /// Requests that wait on one connection for the file under way on it.
     pub waiting_requests: usize,
+    /// Requests and answers that wait on one connection; above it the connection is closed, since replies match messages by their order.
+    pub waiting_answers: usize,
     /// Incoming connections at once; further ones are closed.
     pub inbound: usize,
     /// Addresses tried for one station.
@@ -95,6 +97,7 @@ impl Default for Limits {
             requests: 1_024,
             served: 64,
             waiting_requests: 16,
+            waiting_answers: 256,
             inbound: 512,
             addresses: 16,
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Waiting ─ Turn ─► Choosing ─ Found ─► Asking ─ FileBegins ─► Receiving ─ Arrived ─► Keeping ─ Kept ─► done
-//!                        ▲  │                │ Refused, Failed       │ Failed              │ NotKept
+//!                        ▲  │                │ Refused, Failed       │ Refused, Failed     │ NotKept
 //!                        │  └─ NoneLeft ─► failed                    │                     ▼
 //!                        └───────────────────┴───────────────────────┴─ Unfit           failed
 //! ```
@@ -98,7 +98,7 @@ impl FetchPhase {
             (Choosing, E::Found) => (Asking, Ask),
             (Choosing, E::NotYet) => (Waiting, Park),
             (Choosing, E::NoneLeft) | (Keeping, E::NotKept) => (self, Fail),
-            (Asking, E::Refused | E::Failed) | (Receiving, E::Failed) => (Choosing, Choose),
+            (Asking | Receiving, E::Refused | E::Failed) => (Choosing, Choose),
             (Asking, E::FileBegins) => (Receiving, Receive),
             (Receiving, E::Arrived) => (Keeping, Keep),
             (Receiving, E::Unfit) => (Choosing, DropAndChoose),

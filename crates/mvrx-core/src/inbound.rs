@@ -27,15 +27,27 @@ pub(crate) struct Inbound {
     pub(crate) sending: Option<FileUuid>,
     /// The application makes a fresh file for it.
     pub(crate) exporting: bool,
-    /// Requests that came while a file was on its way.
-    pub(crate) waiting: VecDeque<Request>,
+    /// What waits behind a file that is on its way or being made.
+    pub(crate) waiting: VecDeque<Waiting>,
     /// The peer has ended its direction; the file under way may still reach it whole.
     pub(crate) ended: bool,
     /// It is one of ours to the host of our session: pings watch it, and the host may have every file.
     pub(crate) to_host: bool,
 }
 
+/// Replies match messages by their order alone, so that whatever comes behind a request that waits is answered after it.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    Request(Request),
+    Answer(Box<Message>, Dialect),
+}
+
 impl Inbound {
+    /// A file is on its way, or about to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.sending.is_some() || self.exporting
+    }
+
     fn from(peer: SocketAddr, order: u64) -> Self {
         Self {
             peer,
@@ -77,7 +89,7 @@ impl Core {
     }
 
     pub(crate) fn on_inbound_deadline(&mut self, conn: ConnId) {
-        let busy = self.inbound.get(&conn).is_some_and(|i| i.sending.is_some() || i.exporting);
+        let busy = self.inbound.get(&conn).is_some_and(Inbound::is_busy);
         if busy { self.touch_inbound(conn) } else { self.close_inbound(conn) }
     }
 
@@ -286,7 +298,26 @@ impl Core {
     pub(crate) fn answer(&mut self, conn: ConnId, message: Message, product: Product) {
         let dialect =
             if self.in_session() { Dialect::in_session(product) } else { Dialect::towards(product) };
-        self.out.push_back(Output::Send { conn, message: Box::new(message), dialect });
+        // To the host of a session replies go beside the file: a COMMIT never waits behind one.
+        let behind =
+            |i: &&mut Inbound| !i.to_host && (i.exporting || i.sending.is_some() && !i.waiting.is_empty());
+        let message = Box::new(message);
+        if self.inbound.get_mut(&conn).filter(behind).is_some() {
+            self.wait(conn, Waiting::Answer(message, dialect));
+        } else {
+            self.out.push_back(Output::Send { conn, message, dialect });
+        }
+    }
+
+    /// What waits behind a file is bounded; left out it cannot be.
+    pub(crate) fn wait(&mut self, conn: ConnId, what: Waiting) {
+        let Some(inbound) = self.inbound.get_mut(&conn) else { return };
+        if inbound.waiting.len() < self.config.limits.waiting_answers {
+            return inbound.waiting.push_back(what);
+        }
+        let address = inbound.peer;
+        self.peer_error(address, "more messages than allowed wait behind a file".to_owned());
+        self.close_inbound(conn);
     }
 
     /// The one station that may be at an address; `None` when there are none or several.

@@ -66,7 +66,10 @@ impl Core {
         self.exchanges
             .iter()
             .filter(|(_, e)| {
-                e.phase != ExchangePhase::Dialing && wanted(e.purpose) && fits(e.target, e.address)
+                // Before it was asked, and once the file arrives, no reply is due.
+                matches!(e.phase, ExchangePhase::AwaitingReply | ExchangePhase::ReplyElsewhere)
+                    && wanted(e.purpose)
+                    && fits(e.target, e.address)
             })
             // The one whose asking connection is closed already waits most surely.
             .max_by_key(|(_, e)| e.phase == ExchangePhase::ReplyElsewhere)

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use mvrx_message::{Commit, FileUuid, Message, Product, Request, StationUuid};
 
 use crate::history::is_for;
-use crate::inbound::refuse;
+use crate::inbound::{Waiting, refuse};
 use crate::{ConnId, Core, Event, LimitReached, Membership, Output, Presence};
 
 impl Core {
@@ -23,9 +23,10 @@ impl Core {
         {
             inbound.station.get_or_insert(station);
         }
-        if let Some(inbound) = self.inbound.get_mut(&conn).filter(|i| i.sending.is_some() || i.exporting) {
+        if let Some(inbound) = self.inbound.get(&conn).filter(|i| i.is_busy()) {
             // Replies match requests by their order, so this one waits for the file under way.
-            if inbound.waiting.len() >= self.config.limits.waiting_requests {
+            let requests = inbound.waiting.iter().filter(|w| matches!(w, Waiting::Request(_))).count();
+            if requests >= self.config.limits.waiting_requests {
                 return self.refuse_request(
                     conn,
                     request.file,
@@ -33,10 +34,9 @@ impl Core {
                     "too many requests wait on this connection already",
                 );
             }
-            inbound.waiting.push_back(request.clone());
-            return;
+            return self.wait(conn, Waiting::Request(request.clone()));
         }
-        let sending = self.inbound.values().filter(|i| i.sending.is_some() || i.exporting).count();
+        let sending = self.inbound.values().filter(|i| i.is_busy()).count();
         if sending >= self.config.limits.served {
             self.limit(LimitReached::Served);
             return self.refuse_request(
@@ -44,14 +44,6 @@ impl Core {
                 request.file,
                 address,
                 "this station is sending too many files already, try again",
-            );
-        }
-        if self.inbound.get(&conn).is_some_and(|i| i.sending.is_some() || i.exporting) {
-            return self.refuse_request(
-                conn,
-                request.file,
-                address,
-                "a file is on its way on this connection already",
             );
         }
         // req: STA-13
@@ -86,14 +78,19 @@ impl Core {
             Some(file) => self.send_file(conn, file),
             None => self.send_newest(conn, address),
         }
-        if self.inbound.get(&conn).is_some_and(|i| i.sending.is_none()) {
-            self.next_request(conn, address);
-        }
+        self.go_on(conn, address);
     }
 
-    fn next_request(&mut self, conn: ConnId, address: SocketAddr) {
-        if let Some(next) = self.inbound.get_mut(&conn).and_then(|i| i.waiting.pop_front()) {
-            self.on_request(conn, address, &next);
+    /// Does what waited, up to the next file.
+    fn go_on(&mut self, conn: ConnId, address: SocketAddr) {
+        while let Some(inbound) = self.inbound.get_mut(&conn).filter(|i| !i.is_busy()) {
+            match inbound.waiting.pop_front() {
+                Some(Waiting::Request(next)) => self.on_request(conn, address, &next),
+                Some(Waiting::Answer(message, dialect)) => {
+                    self.out.push_back(Output::Send { conn, message, dialect });
+                }
+                None => break,
+            }
         }
     }
 
@@ -151,7 +148,7 @@ impl Core {
             return;
         }
         self.touch_inbound(conn);
-        self.next_request(conn, address);
+        self.go_on(conn, address);
     }
 
     pub(crate) fn serve_failed(&mut self, conn: ConnId, why: String) {
@@ -174,7 +171,7 @@ impl Core {
             return self.forget_inbound(conn);
         }
         self.refuse_request(conn, Some(file), address, NOT_HERE);
-        self.next_request(conn, address);
+        self.go_on(conn, address);
     }
 
     fn refuse_request(&mut self, conn: ConnId, file: Option<FileUuid>, address: SocketAddr, why: &str) {

@@ -348,13 +348,70 @@ fn requests_behind_each_other_on_one_connection_are_served_in_order() {
     }
     let conn = desk.accept(1);
     desk.receive(conn, request_for(1)).receive(conn, request_for(2)).receive(conn, request_for(3));
+    desk.step(Input::FileSent { conn, length: 1001 });
+    assert!(desk.take_sent(conn).is_none(), "the refusal of the third comes behind the second");
+    desk.step(Input::FileSent { conn, length: 1002 });
     assert!(
         matches!(desk.take_sent(conn), Some(Message::RequestRet(reply)) if !reply.ok),
         "one waits at most"
     );
-    desk.step(Input::FileSent { conn, length: 1001 }).step(Input::FileSent { conn, length: 1002 });
     let sent: Vec<_> = desk.out.iter().filter(|o| matches!(o, Output::SendFile { .. })).cloned().collect();
     assert_eq!(sent, [1, 2].map(|n| Output::SendFile { conn, file: file(n) }));
+}
+
+#[test]
+fn whatever_comes_on_one_connection_is_answered_in_its_order() {
+    let mut desk = Desk::new();
+    for n in 1..=3 {
+        desk.command(Command::Publish(commit(n, 0)));
+    }
+    let conn = desk.accept(1);
+    desk.receive(conn, support::join_from(1, "MVRApplication", vec![]));
+    desk.receive(conn, request_for(1)).receive(conn, request_for(2)).receive(conn, request_for(9));
+    desk.receive(conn, Message::Commit(commit(7, 1)))
+        .receive(conn, request_for(8))
+        .receive(conn, request_for(3));
+    desk.step(Input::FileSent { conn, length: 1001 }).step(Input::FileSent { conn, length: 1002 });
+    desk.step(Input::FileSent { conn, length: 1003 });
+    let replies: Vec<_> = desk
+        .out
+        .iter()
+        .filter_map(|output| match output {
+            Output::SendFile { conn: on, file: sent } if *on == conn => {
+                (1..=3).find(|n| *sent == file(*n)).map(|n| n.to_string())
+            }
+            Output::Send { conn: on, message, .. } if *on == conn => Some(message.kind().to_owned()),
+            _ => None,
+        })
+        .collect();
+    let wanted = ["MVR_JOIN_RET", "1", "2", "MVR_REQUEST_RET", "MVR_COMMIT_RET", "MVR_REQUEST_RET", "3"];
+    assert_eq!(replies, wanted);
+}
+
+#[test]
+fn more_messages_behind_a_file_than_allowed_end_their_connection_by_name() {
+    let mut desk = Desk::with(|config| config.limits.waiting_answers = 3);
+    desk.command(Command::Publish(commit(1, 0))).command(Command::Publish(commit(2, 0)));
+    let conn = desk.accept(1);
+    desk.receive(conn, request_for(1)).receive(conn, request_for(2));
+    desk.receive(conn, request_for(8)).receive(conn, request_for(9));
+    assert!(!desk.out.contains(&Output::Close { conn }), "three wait");
+    desk.receive(conn, request_for(7));
+    assert!(desk.out.contains(&Output::Close { conn }));
+    assert!(desk.saw(|e| matches!(e, Event::PeerError { what, .. } if what.contains("wait behind a file"))));
+}
+
+#[test]
+fn a_refusal_on_another_connection_while_the_file_arrives_ends_nothing() {
+    let mut desk = Desk::new();
+    desk.join_with(1, "MVRApplication", vec![commit(1, 1)]);
+    desk.request(1, 1);
+    let (conn, _, _) = desk.connect();
+    desk.step(Input::FileBegins { conn, length: Some(1001) });
+    let other = desk.accept(1);
+    desk.receive(other, Message::RequestRet(no("gotcha")));
+    assert!(!desk.out.contains(&Output::Close { conn }), "the file goes on");
+    assert!(desk.saw(|e| matches!(e, Event::PeerError { what, .. } if what.contains("answers nothing"))));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mvrx_core::{ConnId, Ending, Input, RequestId};
 use mvrx_message::{Dialect, FileUuid, Message};
@@ -14,7 +15,7 @@ use mvrx_transport::{
     Aside, Blame, BoxFuture, Connection, FileEnding, FileStyle, Incoming, MessageReader, MessageWriter,
     Progress, ReadError, Scope,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::files::{StoreSink, StoreSource};
@@ -68,6 +69,41 @@ pub(crate) struct Link {
     jobs: mpsc::Sender<Job>,
     receive: mpsc::Sender<Receive>,
     reader: AbortHandle,
+    unanswered: Arc<Unanswered>,
+}
+
+/// Holds the reader up while replies wait for the writer: who does not read what we answer is not read either, and who asks faster than
+/// we answer waits.
+#[derive(Debug, Default)]
+struct Unanswered {
+    /// Messages on which the driver has not worked yet.
+    given: AtomicUsize,
+    changed: Notify,
+}
+
+impl Unanswered {
+    async fn room(&self, jobs: &mpsc::WeakSender<Job>) {
+        loop {
+            let changed = self.changed.notified();
+            // Without a writer the connection ends; whatever still comes is read.
+            let Some(jobs) = jobs.upgrade() else { return };
+            let taken = jobs.max_capacity() - jobs.capacity();
+            if taken + self.given.load(Ordering::Acquire) < AHEAD {
+                return;
+            }
+            drop(jobs);
+            changed.await;
+        }
+    }
+
+    fn give(&self) {
+        self.given.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn done(&self) {
+        self.given.fetch_sub(1, Ordering::AcqRel);
+        self.changed.notify_one();
+    }
 }
 
 impl Link {
@@ -80,16 +116,25 @@ impl Link {
         let Connection { reader, writer, .. } = connection;
         let (jobs, jobs_in) = mpsc::channel(if kind == Kind::Host { HOST_JOBS } else { JOBS });
         let (receive, receive_in) = mpsc::channel(1);
-        let reading = read((conn, kind), reader, receive_in, Arc::clone(&store), reports.clone());
+        let unanswered = Arc::new(Unanswered::default());
+        let ahead = (kind == Kind::Station).then(|| (Arc::clone(&unanswered), jobs.downgrade()));
+        let reading = read((conn, kind), reader, receive_in, ahead, Arc::clone(&store), reports.clone());
         let reader = tokio::spawn(reading).abort_handle();
-        let writing = Writing { conn, kind, writer, jobs: jobs_in, later: VecDeque::new(), store, reports };
+        let taken = Arc::clone(&unanswered);
+        let writing =
+            Writing { conn, kind, writer, jobs: jobs_in, taken, later: VecDeque::new(), store, reports };
         tokio::spawn(writing.run());
-        Self { kind, jobs, receive, reader }
+        Self { kind, jobs, receive, reader, unanswered }
     }
 
     /// Whether it leads to the host of our session.
     pub(crate) fn is_to_host(&self) -> bool {
         self.kind == Kind::Host
+    }
+
+    /// The driver has worked on a message that was received: its answer, if there is one, is ordered.
+    pub(crate) fn answered(&self) {
+        self.unanswered.done();
     }
 
     /// Orders a job; `false` when the writer has too many already or is gone.
@@ -119,10 +164,14 @@ async fn read(
     (conn, kind): (ConnId, Kind),
     mut reader: Box<dyn MessageReader>,
     mut receive: mpsc::Receiver<Receive>,
+    ahead: Option<(Arc<Unanswered>, mpsc::WeakSender<Job>)>,
     store: Arc<dyn Store>,
     reports: mpsc::Sender<Report>,
 ) {
     loop {
+        if let Some((unanswered, jobs)) = &ahead {
+            unanswered.room(jobs).await;
+        }
         let (input, more) = match reader.next().await {
             Ok(Incoming::Closed) if kind == Kind::Host => {
                 (kind.lost(conn, "the host closed the connection".to_owned()), false)
@@ -134,6 +183,9 @@ async fn read(
             },
             Err(error) => (ended(conn, kind, &error), false),
         };
+        if let (Some((unanswered, _)), Input::Received { .. }) = (&ahead, &input) {
+            unanswered.give();
+        }
         let begun = if let Input::FileBegins { length, .. } = input { Some(length) } else { None };
         if reports.send(Report::Input(input)).await.is_err() || !more {
             return;
@@ -219,6 +271,8 @@ struct Writing {
     kind: Kind,
     writer: Box<dyn MessageWriter>,
     jobs: mpsc::Receiver<Job>,
+    /// Told whenever one was taken.
+    taken: Arc<Unanswered>,
     /// Jobs that came while a file went out and could not be done beside it, in order.
     later: VecDeque<Job>,
     store: Arc<dyn Store>,
@@ -255,7 +309,11 @@ impl Writing {
     async fn next(&mut self) -> Option<Job> {
         match self.later.pop_front() {
             Some(job) => Some(job),
-            None => self.jobs.recv().await,
+            None => {
+                let job = self.jobs.recv().await;
+                self.taken.changed.notify_one();
+                job
+            }
         }
     }
 
@@ -323,8 +381,11 @@ enum Unsent {
     Broken { what: String, local: bool },
 }
 
-/// Messages that may wait for one connection's writer; its peer does not read when they do not go out.
-const JOBS: usize = 64;
+/// Messages that may wait for one connection's writer: those for which its reader did not wait, and all that waited behind a file.
+const JOBS: usize = 512;
+
+/// Messages that are read before the answers to earlier ones are out.
+const AHEAD: usize = 64;
 
 /// The same for the host of a session, to whom everything goes that is said.
 const HOST_JOBS: usize = 1_024;

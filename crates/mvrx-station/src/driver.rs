@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mvrx_core::{Command, ConnId, Core, Event, Input, Output, PlaceId, RequestFailure, RequestId};
+use mvrx_core::{Command, ConnId, Core, Ending, Event, Input, Output, PlaceId, RequestFailure, RequestId};
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
 use mvrx_message::{Commit, FileUuid, GroupName};
 use mvrx_store::{ListError, Pending, Store, StoredCommit};
@@ -179,7 +179,11 @@ impl Driver {
                         link.close();
                     }
                 }
+                let from = if let Input::Received { conn, .. } = &input { Some(*conn) } else { None };
                 self.step(input);
+                if let Some(link) = from.and_then(|conn| self.links.get(&conn)) {
+                    link.answered();
+                }
             }
             Report::Arrived { request, pending } => {
                 let (length, hash) = (pending.length(), pending.hash());
@@ -376,19 +380,23 @@ impl Driver {
     }
 
     fn order(&mut self, conn: ConnId, job: Job) {
-        // A writer that takes no more jobs has a peer that does not read; its own timeout ends it and is reported.
+        // A reader waits for the answers to what it read, so that more than fits is never ordered but towards a host that does not read.
         let Some(link) = self.links.get(&conn) else { return };
         if link.order(job) {
             return;
         }
-        tracing::debug!(?conn, "the peer does not read; a message to it is dropped");
-        if link.is_to_host() {
+        tracing::debug!(?conn, "a message has no room; the connection is closed");
+        let to_host = link.is_to_host();
+        // Without the message those behind it would be taken for it.
+        if let Some(link) = self.links.remove(&conn) {
+            link.close();
+        }
+        if to_host {
             // What is not said to the host is said to nobody, but the JOIN after a new connection makes up for it.
-            if let Some(link) = self.links.remove(&conn) {
-                link.close();
-            }
             let what = "it does not read what we say".to_owned();
             self.step(Input::HostLost { conn, what });
+        } else {
+            self.step(Input::Closed { conn, ending: Ending::Broken });
         }
     }
 

@@ -93,6 +93,22 @@ async fn a_thousand_idle_connections_keep_nobody_out_for_long() {
     });
 }
 
+#[tokio::test]
+async fn a_thousand_messages_at_once_on_one_connection_are_all_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _events) = start("desk", folder.path(), &[]).await;
+    let messages = support::message(&support::join()).repeat(1000);
+    blocking(|| {
+        let mut socket = TcpStream::connect(desk.address()).unwrap();
+        let mut writing = socket.try_clone().unwrap();
+        let writer = std::thread::spawn(move || writing.write_all(&messages));
+        for n in 0..1000 {
+            assert_eq!(support::read_package(&mut socket).map_err(|e| format!("{n}: {e}")).unwrap().0, 0);
+        }
+        writer.join().unwrap().unwrap();
+    });
+}
+
 /// Whether the station answers a JOIN now; above its limits it closes at once.
 fn joins(address: std::net::SocketAddr) -> bool {
     let Ok(mut socket) = TcpStream::connect(address) else { return false };
