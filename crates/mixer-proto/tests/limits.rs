@@ -6,6 +6,8 @@ mod support;
 
 use std::time::Duration;
 
+use bytes::BytesMut;
+use mixer_proto::frame;
 use mixer_proto::message::ClientMessage;
 use mixer_proto::server::{CloseReason, Input, Limits};
 use support::{World, client_attributes, command, join, kinds};
@@ -206,6 +208,33 @@ fn member_is_waited_for_while_it_takes_the_least_and_not_for_a_byte_less() {
             world.bytes(creator, &command(205, "", 0));
             assert!(!world.server.may_read(creator));
         }
+    }
+}
+
+// proves: MIX-LIMIT-7
+#[test]
+fn what_waits_for_a_member_keeps_nothing_of_what_was_read_with_it() {
+    for (dense, room_bytes) in [(true, u64::MAX), (false, u64::MAX), (true, 0)] {
+        let mut world = limited(|limits| limits.room_bytes = room_bytes);
+        let creator = world.room("r", &[]);
+        let deaf = world.connect();
+        world.send(deaf, &join("r"));
+        world.take(deaf);
+        let mut buffer = BytesMut::with_capacity(256 << 10);
+        // A type that is ignored, and one that is refused where the room is full; the little between them is sent on.
+        buffer.extend_from_slice(&frame::encode(22, 1, &[0; 100_000]));
+        buffer.extend_from_slice(&command(205, "", 0));
+        buffer.extend_from_slice(&frame::encode(22, 1, &[0; 100_000]));
+        if room_bytes == 0 {
+            buffer.clear();
+            buffer.extend_from_slice(&command(101, "", 200_000));
+            buffer.extend_from_slice(&command(205, "", 0));
+        }
+        let frames = buffer.split();
+        world.step(Input::Received { client: creator, frames, dense });
+        world.take(creator);
+        assert_eq!(world.server.metrics().queued_bytes, 18, "for the deaf one");
+        assert!(buffer.try_reclaim(256 << 10), "dense {dense}, room of {room_bytes}");
     }
 }
 

@@ -34,7 +34,8 @@ impl RoomServer {
                 continue;
             }
             if let Some(run) = run.take() {
-                self.relay(now, key, &bytes.slice(run), dense);
+                let (run, dense) = slice_to_keep(&bytes, run, dense);
+                self.relay(now, key, &run, dense);
             }
             if code < code::COMMAND {
                 self.request(now, key, code, frame.payload);
@@ -44,7 +45,8 @@ impl RoomServer {
             }
         }
         if let Some(run) = run {
-            self.relay(now, key, &bytes.slice(run), dense);
+            let (run, dense) = slice_to_keep(&bytes, run, dense);
+            self.relay(now, key, &run, dense);
         }
     }
 
@@ -65,19 +67,19 @@ impl RoomServer {
             return;
         };
         if !self.has_space(room_key, run) {
-            return self.relay_what_fits(now, sender, room_key, run);
+            return self.relay_what_fits(now, sender, room_key, run, dense);
         }
         self.relay_fitting(now, sender, room_key, run, dense);
     }
 
     // req: MIX-LIMIT-2
-    fn relay_what_fits(&mut self, now: Duration, sender: ClientKey, room: RoomKey, run: &Bytes) {
+    fn relay_what_fits(&mut self, now: Duration, sender: ClientKey, room: RoomKey, run: &Bytes, dense: bool) {
         let mut refused = 0;
         for frame in Frames::new(run) {
-            let command = run.slice(frame.range);
+            let (command, dense) = slice_to_keep(run, frame.range, dense);
             let transient = code::fate(frame.header.code) == Some(Fate::Transient);
             if transient || self.has_space(room, &command) {
-                self.relay_fitting(now, sender, room, &command, false);
+                self.relay_fitting(now, sender, room, &command, dense);
             } else {
                 refused += 1;
             }
@@ -168,4 +170,17 @@ impl RoomServer {
         }
         self.room_touched(key, version, false);
     }
+}
+
+/// A part of bytes that may be kept for long, and whether it nearly fills its allocation. A small part is copied, so that nobody who keeps it keeps
+/// everything around it: the limits count the bytes of parts, and memory must follow them.
+// req: MIX-LIMIT-7
+pub(super) fn slice_to_keep(bytes: &Bytes, part: Range<usize>, dense: bool) -> (Bytes, bool) {
+    if dense && part.len() >= bytes.len() - bytes.len() / 8 {
+        return (bytes.slice(part), true);
+    }
+    if dense && part.len() > bytes.len() / 2 {
+        return (bytes.slice(part), false);
+    }
+    (Bytes::copy_from_slice(bytes.get(part).unwrap_or_default()), true)
 }

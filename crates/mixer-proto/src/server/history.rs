@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
+use super::commands::slice_to_keep;
 use crate::code::{self, Fate};
 use crate::frame::{Frame, Frames};
 use crate::primitive::Reader;
@@ -28,6 +29,8 @@ pub(super) struct History {
 struct Piece {
     start: u64,
     bytes: Bytes,
+    /// Bytes it was made of: what it keeps in memory.
+    held: usize,
 }
 
 /// The last stored command, when another one may replace it.
@@ -71,7 +74,7 @@ impl History {
             self.unknown_count += u64::from(known.is_none());
             let fate = known.unwrap_or(Fate::Stored);
             if fate == Fate::Transient {
-                self.keep(run.slice(pending..frame.range.start), dense, &mut stored);
+                self.keep(run, pending..frame.range.start, dense, &mut stored);
                 pending = frame.range.end;
                 continue;
             }
@@ -82,7 +85,7 @@ impl History {
             self.command_count += 1;
             last = Some(LastInRun { code: frame.header.code, path, range: frame.range });
         }
-        self.keep(run.slice(pending.min(run.len())..), dense, &mut stored);
+        self.keep(run, pending..run.len(), dense, &mut stored);
         if let Some(last) = last {
             let mergeable = code::fate(last.code) == Some(Fate::Merged);
             self.last = mergeable.then(|| Last {
@@ -111,7 +114,7 @@ impl History {
             Some(last) if last.code == frame.header.code && run.get(last.path.clone()) == Some(path) => {
                 self.command_count -= 1;
                 if last.range.start >= pending {
-                    self.keep(run.slice(pending..last.range.start), dense, stored);
+                    self.keep(run, pending..last.range.start, dense, stored);
                     return frame.range.start;
                 }
                 self.drop_tail(last.range.len());
@@ -129,33 +132,42 @@ impl History {
         pending
     }
 
-    fn keep(&mut self, slice: Bytes, dense: bool, stored: &mut impl FnMut(Bytes)) {
-        if slice.is_empty() {
+    fn keep(&mut self, run: &Bytes, range: Range<usize>, dense: bool, stored: &mut impl FnMut(Bytes)) {
+        if range.is_empty() {
             return;
         }
+        let (slice, dense) = slice_to_keep(run, range, dense);
         stored(slice.clone());
         if dense && slice.len() >= SHARED_FROM {
             self.seal();
             self.push_piece(slice);
             return;
         }
+        self.gather(&slice);
+    }
+
+    fn gather(&mut self, slice: &[u8]) {
         if self.open.capacity() - self.open.len() < slice.len() {
             self.seal();
             let stored = usize::try_from(self.sealed_bytes / 4).unwrap_or(usize::MAX);
             self.open = BytesMut::with_capacity(slice.len().max(stored.clamp(SEGMENT_MIN, SEGMENT_MAX)));
         }
-        self.open.extend_from_slice(&slice);
+        self.open.extend_from_slice(slice);
     }
 
     fn drop_tail(&mut self, length: usize) {
         if self.open.len() >= length {
             self.open.truncate(self.open.len() - length);
-        } else if let Some(piece) = self.pieces.last_mut() {
+        } else if let Some(mut piece) = self.pieces.pop() {
             // Commands never straddle pieces, so the open segment is empty here.
             piece.bytes.truncate(piece.bytes.len().saturating_sub(length));
-            self.sealed_bytes = piece.start + piece.bytes.len() as u64;
-            if piece.bytes.is_empty() {
-                self.pieces.pop();
+            self.sealed_bytes = piece.start;
+            if piece.bytes.len() > piece.held / 2 {
+                self.sealed_bytes += piece.bytes.len() as u64;
+                self.pieces.push(piece);
+            } else {
+                // Copied, lest the rest keeps what was dropped.
+                self.gather(&piece.bytes);
             }
         }
     }
@@ -170,7 +182,8 @@ impl History {
     fn push_piece(&mut self, bytes: Bytes) {
         let start = self.sealed_bytes;
         self.sealed_bytes += bytes.len() as u64;
-        self.pieces.push(Piece { start, bytes });
+        let held = bytes.len();
+        self.pieces.push(Piece { start, bytes, held });
     }
 
     /// Shares the pieces from `position` on, at least one and then as long as they stay within `budget` bytes. `position` moves behind them.
@@ -179,7 +192,7 @@ impl History {
         self.seal();
         let first = self.pieces.partition_point(|piece| piece.start + piece.bytes.len() as u64 <= *position);
         let mut shared = 0;
-        for Piece { start, bytes } in self.pieces.get(first..).unwrap_or_default() {
+        for Piece { start, bytes, .. } in self.pieces.get(first..).unwrap_or_default() {
             if shared > 0 && shared + bytes.len() > budget {
                 return;
             }

@@ -42,6 +42,48 @@ impl Model {
     }
 }
 
+/// Bytes whose memory tells when it is given back.
+struct Watched(Vec<u8>, #[allow(dead_code)] std::sync::Arc<()>);
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn watched(frames: &[Bytes]) -> (Bytes, std::sync::Weak<()>) {
+    let alive = std::sync::Arc::new(());
+    let watch = std::sync::Arc::downgrade(&alive);
+    (Bytes::from_owner(Watched(frames.concat(), alive)), watch)
+}
+
+// proves: MIX-LIMIT-7
+#[test]
+fn memory_of_a_large_command_is_given_back_when_a_small_one_replaces_it() {
+    let mut history = History::default();
+    let (run, memory) = watched(&[command(101, "", 0), command(202, "a", 200_000)]);
+    history.append(&run, true, |_| {});
+    drop(run);
+    assert!(memory.upgrade().is_some(), "a run that fills its memory is shared");
+    let small = command(202, "a", 1);
+    history.append(&small, true, |_| {});
+    assert!(memory.upgrade().is_none());
+    assert_eq!(contents(&mut history), [command(101, "", 0), small].concat());
+    assert_eq!(history.command_count(), 2);
+}
+
+// proves: MIX-LIMIT-7
+#[test]
+fn small_stored_command_keeps_nothing_of_the_transient_ones_around_it() {
+    let mut history = History::default();
+    let (run, memory) = watched(&[command(101, "", 0), command(1000, "", 200_000)]);
+    let mut logged = Vec::new();
+    history.append(&run, true, |slice| logged.push(slice));
+    drop(run);
+    assert!(memory.upgrade().is_none());
+    assert_eq!(logged, [command(101, "", 0)]);
+}
+
 // proves: MIX-CMD-2
 #[test]
 fn last_command_of_same_type_and_path_is_replaced_and_no_earlier_one() {
