@@ -71,6 +71,8 @@ pub struct Limits {
     pub exchanges: usize,
     /// Files fetched at once; further requests wait their turn.
     pub fetches: usize,
+    /// Of them from one station, so that a slow one does not take every place.
+    pub fetches_from_one: usize,
     /// Requests known at once, waiting ones included.
     pub requests: usize,
     /// Files served at once; a REQUEST above it is answered with OK:false.
@@ -94,6 +96,7 @@ impl Default for Limits {
             pending_commits: 256,
             exchanges: 64,
             fetches: 8,
+            fetches_from_one: 2,
             requests: 1_024,
             served: 64,
             waiting_requests: 16,

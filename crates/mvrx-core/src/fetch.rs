@@ -5,11 +5,12 @@
 //!                        ▲  │                │ Refused, Failed       │ Refused, Failed     │ NotKept
 //!                        │  └─ NoneLeft ─► failed                    │                     ▼
 //!                        └───────────────────┴───────────────────────┴─ Unfit           failed
+//!   Choosing ─ Crowded ─► Waiting
 //! ```
 //!
 //! | phase | what is true | waited for | bounded by | then |
 //! |---|---|---|---|---|
-//! | `Waiting` | `Limits::fetches` others are under way, or no holder's address is known yet | its turn, a sighting | their ends, `Timers::holder` | failed |
+//! | `Waiting` | `Limits::fetches` others are under way, `Limits::fetches_from_one` with each holder, or no holder's address is known yet | its turn, a sighting | their ends, `Timers::holder` | failed |
 //! | `Choosing` | a holder is looked for | - (never at rest) | - | - |
 //! | `Asking` | REQUEST is on its way | the file or OK:false | the exchange's timers | the next holder |
 //! | `Receiving` | bytes arrive | the end of the file | the transport's idle timeout | the next holder |
@@ -43,6 +44,8 @@ pub enum FetchEvent {
     Turn,
     /// A holder that was not asked yet was found.
     Found,
+    /// Those that have it give as many others already as one station is asked for.
+    Crowded,
     /// A holder is known, but not yet where it listens.
     NotYet,
     /// Nobody is left to ask.
@@ -68,6 +71,8 @@ pub enum FetchEvent {
 pub enum FetchAction {
     /// Look for a holder.
     Choose,
+    /// Wait for another turn.
+    Wait,
     /// Wait until discovery shows where a holder listens, a bounded time.
     Park,
     /// Ask the holder.
@@ -90,12 +95,13 @@ impl FetchPhase {
     /// The next phase and what to do, for each phase and event.
     #[must_use]
     pub fn on(self, event: FetchEvent) -> (Self, FetchAction) {
-        use FetchAction::{Ask, Choose, DropAndChoose, Fail, Finish, Ignore, Keep, Park, Receive};
+        use FetchAction::{Ask, Choose, DropAndChoose, Fail, Finish, Ignore, Keep, Park, Receive, Wait};
         use FetchEvent as E;
         use FetchPhase::{Asking, Choosing, Keeping, Receiving, Waiting};
         match (self, event) {
             (Waiting, E::Turn) => (Choosing, Choose),
             (Choosing, E::Found) => (Asking, Ask),
+            (Choosing, E::Crowded) => (Waiting, Wait),
             (Choosing, E::NotYet) => (Waiting, Park),
             (Choosing, E::NoneLeft) | (Keeping, E::NotKept) => (self, Fail),
             (Asking | Receiving, E::Refused | E::Failed) => (Choosing, Choose),
@@ -113,9 +119,10 @@ impl FetchPhase {
 
 impl FetchEvent {
     /// All events.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Turn,
         Self::Found,
+        Self::Crowded,
         Self::NotYet,
         Self::NoneLeft,
         Self::Refused,

@@ -100,7 +100,7 @@ impl Core {
             FetchAction::Keep => self.keep(id),
             FetchAction::Finish => self.fetched(id),
             FetchAction::Fail => self.exhausted(id),
-            FetchAction::Ignore => {}
+            FetchAction::Wait | FetchAction::Ignore => {}
         }
     }
 
@@ -122,14 +122,24 @@ impl Core {
             }
             (Source::Any, None) => true,
         };
+        let most = self.config.limits.fetches_from_one;
+        let gives_enough = |station: &StationUuid| {
+            self.fetches.values().filter(|f| f.asking == Some(*station)).count() >= most
+        };
+        let mut crowded = false;
         let holders = self.peers.iter().filter(|(station, peer)| {
             peer.membership == Membership::Member
                 && !tried.contains(station)
                 && lists(station)
                 && (file.is_some() || peer.product.answers_request_for_current_state())
         });
+        let free = holders.filter(|(station, _)| {
+            let enough = gives_enough(station);
+            crowded |= enough;
+            !enough
+        });
         // req: STA-11
-        let best = holders.max_by_key(|(station, peer)| {
+        let best = free.max_by_key(|(station, peer)| {
             (peer.has_address(), Some(**station) == author, peer.reachable, peer.join_accepted)
         });
         let found = best.map(|(station, peer)| (*station, peer.has_address()));
@@ -139,6 +149,7 @@ impl Core {
                 fetch.asking = Some(station);
                 self.fetch(id, FetchEvent::Found);
             }
+            _ if crowded => self.fetch(id, FetchEvent::Crowded),
             // It joined us before discovery showed it, which happens within moments of each other.
             (Some((_, false)), _) if patient => self.fetch(id, FetchEvent::NotYet),
             _ => self.fetch(id, FetchEvent::NoneLeft),

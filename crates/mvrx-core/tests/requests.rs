@@ -402,6 +402,28 @@ fn more_messages_behind_a_file_than_allowed_end_their_connection_by_name() {
 }
 
 #[test]
+fn a_station_with_many_files_keeps_none_of_another_waiting() {
+    let mut desk = Desk::with(|config| config.limits.fetches_from_one = 2);
+    desk.join_with(1, "MVRApplication", (1..=9).map(|n| commit(n, 1)).collect());
+    desk.join_with(2, "MVRApplication", vec![commit(10, 2)]);
+    for n in 1..=10 {
+        desk.request(u64::from(n), n);
+    }
+    let asked = |desk: &Desk, n: u8| {
+        let started = |e: &&Event| matches!(e, Event::RequestStarted { from, .. } if *from == station(n));
+        desk.events().iter().filter(started).count()
+    };
+    assert_eq!((asked(&desk, 1), asked(&desk, 2)), (2, 1));
+    // The next has its turn when one has ended.
+    let (conn, _, _) = desk.connect();
+    desk.step(Input::FileBegins { conn, length: Some(1001) });
+    desk.step(Input::FileArrived { request: R, length: 1001, hash: [1; 32] });
+    keep(&mut desk);
+    assert_eq!(asked(&desk, 1), 3);
+    assert!(!desk.saw(|e| matches!(e, Event::RequestFailed { .. })));
+}
+
+#[test]
 fn a_refusal_on_another_connection_while_the_file_arrives_ends_nothing() {
     let mut desk = Desk::new();
     desk.join_with(1, "MVRApplication", vec![commit(1, 1)]);
