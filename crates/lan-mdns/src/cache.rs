@@ -7,12 +7,15 @@
 //!
 //! It knows nothing of sockets or questions; it says when a record wants to be asked for again ([`Due::Ask`]).
 //!
-//! Limits: [`Limits::records`], [`Limits::records_per_source`]. To make room, a sixteenth is given up at once: of one source that has
-//! too many its oldest; of all, the records of the sources that have the most, oldest first, pinned ones last.
+//! Limits: [`Limits::records`], [`Limits::records_per_source`], [`Limits::records_per_name`]. To make room, a sixteenth is given up at
+//! once: of one source that has too many, or too many of one name, its oldest; of all, the records of the sources that have the most, oldest
+//! first; pinned ones last. What one datagram makes us look at is found by source and name, so it is bounded by the last of these limits,
+//! however much is held; [`Cache::visited`] counts it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::Name;
@@ -20,6 +23,10 @@ use crate::config::Limits;
 use crate::io::{LinkId, Lost, Seen};
 use crate::record::{Data, Kind, Record, kind};
 use crate::rng::Rng;
+
+mod index;
+
+use index::Index;
 
 pub(crate) type EntryId = u64;
 
@@ -37,11 +44,15 @@ pub(crate) struct Entry {
     pub(crate) datagram: u64,
     /// What the TXT record in that datagram said of who it is.
     pub(crate) identity: Option<Vec<u8>>,
+    /// Of an SRV record: the TXT record that went with it in that datagram.
+    pub(crate) text: Option<EntryId>,
     pub(crate) watch: Watch,
     /// When it is looked at next.
     next: Duration,
     /// Of an SRV record: what was told of the service.
     pub(crate) told: Option<Seen>,
+    /// Of an SRV record: that it was told that its host has no address.
+    pub(crate) unreachable_told: bool,
 }
 
 /// How sure it is that a record still holds.
@@ -65,16 +76,20 @@ pub(crate) enum Due {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     pub(crate) entries: BTreeMap<EntryId, Entry>,
-    index: BTreeMap<(LinkId, Name, Kind), Vec<EntryId>>,
+    by_name: Index,
     /// PTR records by where they point, SRV records by their host.
-    by_target: BTreeMap<(LinkId, Name, Kind), Vec<EntryId>>,
+    by_target: Index,
     by_source: BTreeMap<(LinkId, IpAddr), BTreeSet<EntryId>>,
     timers: BTreeSet<(Duration, EntryId)>,
     /// Whose records make room last, with the order in which they were pinned.
-    pins: BTreeMap<(IpAddr, Name), u64>,
+    pins: BTreeMap<Pin, u64>,
     pinned: u64,
     next_id: EntryId,
+    visited: AtomicU64,
 }
+
+/// Who says so, the instance, and which service of that name.
+type Pin = (IpAddr, Name, Option<Vec<u8>>);
 
 /// Who says something, and when.
 #[derive(Debug, Clone, Copy)]
@@ -86,15 +101,25 @@ pub(crate) struct Speaker {
 }
 
 impl Cache {
-    /// The entries of this name and kind on a link.
+    /// The entries of this name and kind on a link, of all sources: as many as there are liars.
     pub(crate) fn of(
         &self,
         link: LinkId,
         name: &Name,
         kind: Kind,
     ) -> impl Iterator<Item = (EntryId, &Entry)> {
-        let ids = self.index.get(&(link, name.clone(), kind)).into_iter().flatten();
-        ids.filter_map(|id| Some((*id, self.entries.get(id)?)))
+        self.visit(self.by_name.all(&(link, name.clone(), kind)))
+    }
+
+    /// Those of them that one source said, at most [`Limits::records_per_name`], but for PTR records.
+    pub(crate) fn of_source(
+        &self,
+        link: LinkId,
+        name: &Name,
+        kind: Kind,
+        source: IpAddr,
+    ) -> impl Iterator<Item = (EntryId, &Entry)> {
+        self.visit(self.by_name.of_source(&(link, name.clone(), kind), source))
     }
 
     /// The PTR records to an instance, or the SRV records to a host.
@@ -104,8 +129,35 @@ impl Cache {
         target: &Name,
         kind: Kind,
     ) -> impl Iterator<Item = (EntryId, &Entry)> {
-        let ids = self.by_target.get(&(link, target.clone(), kind)).into_iter().flatten();
-        ids.filter_map(|id| Some((*id, self.entries.get(id)?)))
+        self.visit(self.by_target.all(&(link, target.clone(), kind)))
+    }
+
+    /// Those of them that one source said, at most [`Limits::records_per_name`].
+    pub(crate) fn to_source(
+        &self,
+        link: LinkId,
+        target: &Name,
+        kind: Kind,
+        source: IpAddr,
+    ) -> impl Iterator<Item = (EntryId, &Entry)> {
+        self.visit(self.by_target.of_source(&(link, target.clone(), kind), source))
+    }
+
+    /// How many there are of this name and kind, of all sources.
+    pub(crate) fn count(&self, link: LinkId, name: &Name, kind: Kind) -> usize {
+        self.by_name.count(&(link, name.clone(), kind))
+    }
+
+    /// How often an entry was looked at.
+    pub(crate) fn visited(&self) -> u64 {
+        self.visited.load(Ordering::Relaxed)
+    }
+
+    fn visit(&self, ids: impl Iterator<Item = EntryId>) -> impl Iterator<Item = (EntryId, &Entry)> {
+        ids.filter_map(|id| {
+            self.visited.fetch_add(1, Ordering::Relaxed);
+            Some((id, self.entries.get(&id)?))
+        })
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
@@ -120,13 +172,15 @@ impl Cache {
         ttl: Duration,
         identity: Option<&Vec<u8>>,
         rng: &mut Rng,
-    ) -> bool {
+    ) -> (EntryId, bool) {
         let Speaker { now, link, source, datagram } = speaker;
         let known = self.find(link, source, record);
         let id = known.unwrap_or_else(|| self.insert(speaker, record));
         let mut news = known.is_none();
         if let Some(entry) = self.entries.get_mut(&id) {
             let before = entry.next;
+            // The same in the eyes of DNS, but it may be spelled anew.
+            entry.name = record.name.clone();
             entry.data = record.data.clone();
             entry.flush = record.flush;
             (entry.ttl, entry.heard, entry.datagram) = (ttl, now, datagram);
@@ -137,20 +191,18 @@ impl Cache {
             self.timers.remove(&(before, id));
             self.timers.insert((entry.next, id));
         }
-        news
+        (id, news)
     }
 
     pub(crate) fn find(&self, link: LinkId, source: IpAddr, record: &Record) -> Option<EntryId> {
         let kind = record.data.kind();
-        let by_name = self.index.get(&(link, record.name.clone(), kind))?;
-        let target = target_of(&record.data).map(|target| (link, target.clone(), kind));
+        let same = |e: &Entry| e.name == record.name && e.data == record.data;
         // A type has as many pointers as there are services, of which few point to this one.
-        let ids = match target.map(|target| self.by_target.get(&target)) {
-            Some(by_target) => by_target.filter(|ids| ids.len() < by_name.len()).unwrap_or(by_name),
-            None => by_name,
-        };
-        let same = |e: &Entry| e.source == source && e.name == record.name && e.data == record.data;
-        ids.iter().copied().find(|id| self.entries.get(id).is_some_and(same))
+        match target_of(&record.data) {
+            Some(target) => self.to_source(link, target, kind, source).find(|(_, e)| same(e)),
+            None => self.of_source(link, &record.name, kind, source).find(|(_, e)| same(e)),
+        }
+        .map(|(id, _)| id)
     }
 
     /// The entry has one more second.
@@ -209,10 +261,10 @@ impl Cache {
     pub(crate) fn remove(&mut self, id: EntryId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         self.timers.remove(&(entry.next, id));
-        let key = (entry.link, entry.name.clone(), entry.data.kind());
-        forget(&mut self.index, &key, id);
+        let kind = entry.data.kind();
+        self.by_name.remove(&(entry.link, entry.name.clone(), kind), entry.source, id);
         if let Some(target) = target_of(&entry.data) {
-            forget(&mut self.by_target, &(entry.link, target.clone(), entry.data.kind()), id);
+            self.by_target.remove(&(entry.link, target.clone(), kind), entry.source, id);
         }
         let source = (entry.link, entry.source);
         if let Some(all) = self.by_source.get_mut(&source) {
@@ -224,14 +276,25 @@ impl Cache {
         Some(entry)
     }
 
-    /// Which entries have to go so that one more of this source fits. Empty nearly always.
-    // req: MDNS-FLOOD
-    pub(crate) fn surplus(&self, link: LinkId, source: IpAddr, limits: &Limits) -> Vec<EntryId> {
+    /// Which entries have to go so that this one fits. Empty nearly always.
+    // req: MDNS-FLOOD, MDNS-CROWD
+    pub(crate) fn surplus(
+        &self,
+        link: LinkId,
+        source: IpAddr,
+        record: &Record,
+        limits: &Limits,
+    ) -> Vec<EntryId> {
+        let crowd = self.of_one_name(link, source, record, limits.records_per_name);
+        if let Some(mut crowd) = crowd {
+            crowd.sort_by_cached_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e), e.heard)));
+            crowd.truncate(limits.records_per_name.div_ceil(ROOM));
+            return crowd;
+        }
         let mine = self.by_source.get(&(link, source));
         if let Some(mine) = mine.filter(|mine| mine.len() >= limits.records_per_source) {
-            let mut all: Vec<EntryId> = mine.iter().copied().collect();
-            let hosts = self.pinned_hosts();
-            all.sort_by_cached_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e, &hosts), e.heard)));
+            let mut all: Vec<EntryId> = self.visit(mine.iter().copied()).map(|(id, _)| id).collect();
+            all.sort_by_cached_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e), e.heard)));
             all.truncate(limits.records_per_source.div_ceil(ROOM));
             return all;
         }
@@ -239,47 +302,63 @@ impl Cache {
             return Vec::new();
         }
         let count = |e: &Entry| self.by_source.get(&(e.link, e.source)).map_or(0, BTreeSet::len);
-        let hosts = self.pinned_hosts();
         let mut all: Vec<(bool, Reverse<usize>, Duration, EntryId)> = self
-            .entries
-            .iter()
-            .map(|(id, e)| (self.is_pinned(e, &hosts), Reverse(count(e)), e.heard, *id))
+            .visit(self.entries.keys().copied())
+            .map(|(id, e)| (self.is_pinned(e), Reverse(count(e)), e.heard, id))
             .collect();
         all.sort_unstable();
         all.truncate(limits.records.div_ceil(ROOM));
         all.into_iter().map(|(_, _, _, id)| id).collect()
     }
 
-    /// From now on what this source says of this instance makes room last.
-    pub(crate) fn pin(&mut self, source: IpAddr, instance: Name, limit: usize) {
+    /// The records of one source that are of one name, or point to one, with this one: if they are as many as there may be.
+    fn of_one_name(
+        &self,
+        link: LinkId,
+        source: IpAddr,
+        record: &Record,
+        limit: usize,
+    ) -> Option<Vec<EntryId>> {
+        let kind = record.data.kind();
+        let full = |ids: Vec<EntryId>| (ids.len() >= limit).then_some(ids);
+        let target = target_of(&record.data);
+        let to = target.map(|to| self.to_source(link, to, kind, source).map(|(id, _)| id).collect());
+        to.and_then(full).or_else(|| {
+            // A type has a pointer for each service.
+            let named = kind != kind::PTR;
+            let of = || self.of_source(link, &record.name, kind, source).map(|(id, _)| id).collect();
+            named.then(of).and_then(full)
+        })
+    }
+
+    /// From now on what this source says of this service makes room last.
+    pub(crate) fn pin(&mut self, id: EntryId, limit: usize) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let pin = (entry.source, entry.name.clone(), entry.identity.clone());
         self.pinned += 1;
-        self.pins.insert((source, instance), self.pinned);
+        self.pins.insert(pin, self.pinned);
         if self.pins.len() > limit {
             let oldest = self.pins.iter().min_by_key(|(_, order)| **order).map(|(pin, _)| pin.clone());
             oldest.map(|pin| self.pins.remove(&pin));
         }
     }
 
-    /// The hosts of pinned services, each with who told of it.
-    fn pinned_hosts(&self) -> BTreeSet<(IpAddr, Name)> {
-        let links: BTreeSet<LinkId> = self.by_source.keys().map(|(link, _)| *link).collect();
-        let mut hosts = BTreeSet::new();
-        for (source, instance) in self.pins.keys() {
-            for link in &links {
-                let services = self.of(*link, instance, kind::SRV).filter(|(_, srv)| srv.source == *source);
-                let targets = services.filter_map(|(_, srv)| target_of(&srv.data));
-                hosts.extend(targets.map(|target| (*source, target.clone())));
-            }
-        }
-        hosts
-    }
-
-    fn is_pinned(&self, entry: &Entry, hosts: &BTreeSet<(IpAddr, Name)>) -> bool {
-        let pinned = |name: &Name| self.pins.contains_key(&(entry.source, name.clone()));
+    fn is_pinned(&self, entry: &Entry) -> bool {
+        let of_service = |e: &Entry| {
+            let pin = (e.source, e.name.clone(), e.identity.clone());
+            self.pins.contains_key(&pin)
+        };
         match &entry.data {
-            Data::Ptr(instance) => pinned(instance),
-            Data::Srv { .. } | Data::Txt(_) => pinned(&entry.name),
-            _ => hosts.contains(&(entry.source, entry.name.clone())),
+            _ if self.pins.is_empty() => false,
+            Data::Ptr(instance) => {
+                let any = (entry.source, instance.clone(), None);
+                let first = self.pins.range(any..).next();
+                first.is_some_and(|((source, name, _), _)| *source == entry.source && name == instance)
+            }
+            Data::Srv { .. } | Data::Txt(_) => of_service(entry),
+            _ => self
+                .to_source(entry.link, &entry.name, kind::SRV, entry.source)
+                .any(|(_, srv)| of_service(srv)),
         }
     }
 
@@ -298,14 +377,16 @@ impl Cache {
             heard: now,
             datagram,
             identity: None,
+            text: None,
             watch: Watch::Believed { stage: 0 },
             next: now,
             told: None,
+            unreachable_told: false,
         };
         let kind = record.data.kind();
-        self.index.entry((link, record.name.clone(), kind)).or_default().push(id);
+        self.by_name.insert((link, record.name.clone(), kind), source, id);
         if let Some(target) = target_of(&record.data) {
-            self.by_target.entry((link, target.clone(), kind)).or_default().push(id);
+            self.by_target.insert((link, target.clone(), kind), source, id);
         }
         self.by_source.entry((link, source)).or_default().insert(id);
         self.entries.insert(id, entry);
@@ -317,15 +398,6 @@ fn target_of(data: &Data) -> Option<&Name> {
     match data {
         Data::Ptr(target) | Data::Srv { target, .. } => Some(target),
         _ => None,
-    }
-}
-
-fn forget<K: Ord>(map: &mut BTreeMap<K, Vec<EntryId>>, key: &K, id: EntryId) {
-    if let Some(ids) = map.get_mut(key) {
-        ids.retain(|known| *known != id);
-        if ids.is_empty() {
-            map.remove(key);
-        }
     }
 }
 

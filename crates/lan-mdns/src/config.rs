@@ -52,13 +52,16 @@ pub struct Limits {
     pub records: usize,
     /// Records held of one source.
     pub records_per_source: usize,
+    /// Records of one kind held of one source under one name, and such that point to one name: as many stations of one instance name or of
+    /// one host name as one source, a reflector say, can show. A type may have as many pointers as one source may have records.
+    pub records_per_name: usize,
     /// Services that may be pinned; the oldest pin makes room.
     pub pins: usize,
     /// Questions waiting to be asked on one link, and names being resolved.
     pub questions: usize,
     /// Answers waiting to be sent to single askers on one link, and questions that wait for more known answers.
     pub replies: usize,
-    /// Records of one kind and name that are looked at from one message; the rest is not.
+    /// Records that are looked at of one message; the rest is not.
     pub records_per_message: usize,
     /// No record is believed for longer.
     pub longest_ttl: Duration,
@@ -97,6 +100,7 @@ impl Default for Limits {
         Self {
             records: 16_384,
             records_per_source: 2048,
+            records_per_name: 64,
             pins: 1024,
             questions: 256,
             replies: 64,

@@ -72,6 +72,8 @@ pub enum Input<'a> {
     Browse(Name),
     /// No longer.
     StopBrowse(Name),
+    /// Ask from now on which types there are (RFC 6763, 9): those below one that is looked for are told, [`Output::TypeSeen`].
+    BrowseTypes,
     /// Ask for all types now and quickly again, as after [`Input::Browse`].
     Ask,
     /// A connection to this service failed: it is gone unless it answers (RFC 6762, 10.4). Services of the same instance name are asked
@@ -112,6 +114,11 @@ pub enum Output {
         /// Why.
         why: Lost,
     },
+    /// A service is announced whose host has no address, as far as anybody tells who is asked. Told once, and found if one is told later.
+    NoAddress(Box<Seen>),
+    /// Somebody announces this type, which is below one that is looked for, or an instance of it. Told each time it is heard, unless it is
+    /// looked for itself.
+    TypeSeen(Name),
     /// The service's names are ours on this link, and were announced there.
     Announced(ServiceId, LinkId),
     /// Somebody else has the name; another one is claimed in its place.
@@ -176,8 +183,18 @@ pub struct Seen {
     pub port: u16,
     /// The strings of its TXT record.
     pub txt: Vec<Vec<u8>>,
-    /// The host's addresses as this source tells them, in order; never empty.
+    /// The host's addresses as this source tells them, in order; not empty when it is [found](Output::Found).
     pub addresses: Vec<IpAddr>,
+}
+
+impl Seen {
+    /// Whether they are equal to the letter: names that differ in case are the same for DNS, but not for people.
+    // req: MDNS-SPELLING
+    pub(crate) fn is_exactly(&self, other: &Self) -> bool {
+        let spelled =
+            self.instance.is_spelled_like(&other.instance) && self.host.is_spelled_like(&other.host);
+        spelled && self == other
+    }
 }
 
 impl Link {

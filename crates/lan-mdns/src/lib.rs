@@ -55,6 +55,7 @@ mod config;
 mod hear;
 mod io;
 mod links;
+mod look;
 mod machine;
 mod name;
 mod query;

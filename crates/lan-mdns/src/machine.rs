@@ -45,6 +45,8 @@ pub struct Counts {
     pub evicted: u64,
     /// Datagrams sent.
     pub sent: u64,
+    /// How often a record held was looked at: the work that others cause.
+    pub visited: u64,
 }
 
 /// What [`Mdns::step`] wants done, in order. What is not taken is lost.
@@ -104,6 +106,7 @@ impl Mdns {
             Input::Withdraw(id) => self.on_withdraw(id),
             Input::Browse(name) => self.on_browse(name),
             Input::StopBrowse(name) => self.on_stop_browse(&name),
+            Input::BrowseTypes => self.on_browse_types(),
             Input::Ask => self.ask_again(),
             Input::Reconfirm(id) => self.on_reconfirm(id),
             Input::Pin(id) => self.on_pin(id),
@@ -144,10 +147,16 @@ impl Mdns {
         self.services.get(&service).map(|of| (&of.instance, &of.host))
     }
 
+    /// Whether the first question for a type asks for answers to this host alone from now on ([`Config::unicast_first`]): other processes
+    /// may come to the port and go.
+    pub fn ask_unicast_first(&mut self, unicast: bool) {
+        self.config.unicast_first = unicast;
+    }
+
     /// What happened that nobody was told of.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.counts
+        Counts { visited: self.cache.visited(), ..self.counts }
     }
 
     /// How many records of others are held.

@@ -106,6 +106,12 @@ impl Name {
         start == at && self.folded.get(at..) == Some(&other.folded)
     }
 
+    /// Whether it is `other` to the letter, case and all.
+    #[must_use]
+    pub fn is_spelled_like(&self, other: &Self) -> bool {
+        self.wire == other.wire
+    }
+
     /// How many bytes it has on the wire, uncompressed.
     #[must_use]
     pub fn wire_len(&self) -> usize {
@@ -199,6 +205,8 @@ mod tests {
         assert_eq!(name("Desk.LOCAL."), name("desk.local"));
         assert_eq!(name("Desk.LOCAL.").to_string(), "Desk.LOCAL.");
         assert_ne!(name("Bühne.local"), name("BÜHNE.local"), "only ASCII letters fold");
+        assert!(name("Desk.local.").is_spelled_like(&name("Desk.local")));
+        assert!(!name("Desk.local").is_spelled_like(&name("desk.local")));
     }
 
     #[test]

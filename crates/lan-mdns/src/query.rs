@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crate::Name;
 use crate::cache::{Due, Entry, Watch};
-use crate::io::{LinkId, Lost, SeenId, To};
+use crate::io::{LinkId, SeenId, To};
 use crate::links::{Ask, SECOND, pack_questions};
 use crate::machine::Mdns;
 use crate::record::{Data, Kind, Question, Record, kind};
 use crate::respond::is_about_many;
+use crate::service::type_list;
 use crate::wire::Message;
 
 /// A type that is looked for.
@@ -44,6 +45,13 @@ impl Mdns {
     pub(crate) fn on_stop_browse(&mut self, name: &Name) {
         if self.browses.remove(name).is_some() {
             self.forget_type(name);
+        }
+    }
+
+    /// Asks which types there are, too.
+    pub(crate) fn on_browse_types(&mut self) {
+        if let Some(list) = type_list() {
+            self.on_browse(list);
         }
     }
 
@@ -139,14 +147,18 @@ impl Mdns {
                 continue;
             }
             let Some(wanted) = self.wanted.get_mut(&key) else { continue };
-            if wanted.asked == TRIES {
+            let (asked, is_address) = (wanted.asked, matches!(kind, kind::A | kind::AAAA));
+            if asked == TRIES {
                 self.wanted.remove(&key);
                 // A service without a TXT record is shown without one now.
-                self.look_at(link, &name, Lost::Silent);
+                self.look_at_incomplete(link, &name);
                 continue;
             }
             wanted.due = now + FIRST_PAUSE * (1 << wanted.asked);
             wanted.asked += 1;
+            if asked == IN_VAIN && is_address {
+                self.look_at_unreachable(link, &name);
+            }
             self.ask(link, name, kind, now, false);
         }
     }
@@ -173,6 +185,9 @@ impl Mdns {
         if !state.asks.values().any(|ask| ask.due <= now) {
             return;
         }
+        // What is longer ago says nothing any more.
+        state.asked.retain(|_, at| now < *at + SECOND);
+        state.overheard.retain(|_, at| now < *at + OVERHEARD);
         let due: Vec<(Name, Kind)> = state
             .asks
             .iter()
@@ -201,11 +216,9 @@ impl Mdns {
             let age = self.now.saturating_sub(entry.heard);
             let young = age < entry.ttl / 2 && matches!(entry.watch, Watch::Believed { .. });
             let Some(left) = entry.ttl.checked_sub(age).filter(|_| young) else { continue };
-            let is_told = match &entry.data {
-                Data::Ptr(to) => !told.insert(to),
-                data => known.iter().any(|k| k.data == *data),
-            };
-            if is_told || self.is_shared(link, entry) {
+            // Only pointers are told: see `is_about_many`.
+            let Data::Ptr(to) = &entry.data else { continue };
+            if !told.insert(to) || self.is_shared(link, to) {
                 continue;
             }
             let ttl = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
@@ -219,9 +232,8 @@ impl Mdns {
 
     /// Whether several services have this instance name, so that to say that we know it would silence those we do not know.
     // req: MDNS-SHARED-NAMES
-    fn is_shared(&self, link: LinkId, pointer: &Entry) -> bool {
-        let Data::Ptr(instance) = &pointer.data else { return false };
-        (self.config.shared)(instance) || self.cache.of(link, instance, kind::SRV).nth(1).is_some()
+    fn is_shared(&self, link: LinkId, instance: &Name) -> bool {
+        (self.config.shared)(instance) || self.cache.count(link, instance, kind::SRV) > 1
     }
 
     /// Somebody else asks to all what we are about to ask, and knows no more than we do (RFC 6762, 7.3).
@@ -234,39 +246,51 @@ impl Mdns {
         if query.truncated || !query.authorities.is_empty() {
             return;
         }
+        let now = self.now;
         for question in query.questions.iter().filter(|q| !q.unicast) {
-            let ours = self.known(link, question);
-            let knows_more = query.answers.iter().any(|theirs| {
-                theirs.name == question.name && !ours.iter().any(|known| known.data == theirs.data)
-            });
-            let (now, looked_for) = (self.now, self.browses.contains_key(&question.name));
-            if let Some(state) = self.links.get_mut(&link)
-                && !knows_more
-            {
-                if looked_for && question.kind == kind::PTR {
-                    state.overheard.insert(question.name.clone(), now);
-                }
-                let key = (question.name.clone(), question.kind);
-                if state.asks.get(&key).is_some_and(|ask| ask.due > now && !ask.unicast) {
-                    state.asks.remove(&key);
-                }
+            let key = (question.name.clone(), question.kind);
+            let looked_for = question.kind == kind::PTR && self.browses.contains_key(&question.name);
+            let Some(state) = self.links.get(&link) else { return };
+            let waiting = state.asks.get(&key).is_some_and(|ask| ask.due > now && !ask.unicast);
+            let mut theirs = query.answers.iter().filter(|theirs| theirs.name == question.name);
+            if !(looked_for || waiting) || !theirs.all(|theirs| self.is_known_here(link, theirs)) {
+                continue;
             }
+            let Some(state) = self.links.get_mut(&link) else { return };
+            if looked_for {
+                state.overheard.insert(question.name.clone(), now);
+            }
+            if waiting {
+                state.asks.remove(&key);
+            }
+        }
+    }
+
+    /// Whether we would say that we know this, too.
+    fn is_known_here(&self, link: LinkId, theirs: &Record) -> bool {
+        let kind = theirs.data.kind();
+        let most = self.config.limits.records_per_name;
+        let same = |entry: &Entry| {
+            let age = self.now.saturating_sub(entry.heard);
+            let young = age < entry.ttl / 2 && matches!(entry.watch, Watch::Believed { .. });
+            young && entry.name == theirs.name && entry.data == theirs.data
+        };
+        match &theirs.data {
+            Data::Ptr(to) => {
+                !self.is_shared(link, to) && self.cache.to(link, to, kind).take(most).any(|(_, e)| same(e))
+            }
+            _ => self.cache.of(link, &theirs.name, kind).take(most).any(|(_, e)| same(e)),
         }
     }
 
     // req: MDNS-RECONFIRM
     pub(crate) fn on_reconfirm(&mut self, id: SeenId) {
         let Some((link, source, instance, target)) = self.place_of(id) else { return };
-        let pointers: Vec<_> =
-            self.cache.to(link, &instance, kind::PTR).map(|(id, e)| (id, e.source)).collect();
-        let addresses: Vec<_> = [kind::A, kind::AAAA]
-            .iter()
-            .flat_map(|kind| self.cache.of(link, &target, *kind).map(|(id, e)| (id, e.source)))
-            .collect();
-        let texts: Vec<_> = self.cache.of(link, &instance, kind::TXT).map(|(id, e)| (id, e.source)).collect();
-        let all = pointers.into_iter().chain(addresses).chain(texts);
-        let of_source = all.filter(|(_, of)| *of == source).map(|(id, _)| id);
-        for entry in of_source.chain([id.0]).collect::<Vec<_>>() {
+        let pointers = self.cache.to_source(link, &instance, kind::PTR, source);
+        let texts = self.cache.of_source(link, &instance, kind::TXT, source);
+        let addresses = [kind::A, kind::AAAA].map(|kind| self.cache.of_source(link, &target, kind, source));
+        let all = pointers.chain(texts).chain(addresses.into_iter().flatten()).map(|(id, _)| id);
+        for entry in all.chain([id.0]).collect::<Vec<_>>() {
             self.cache.doubt(entry, self.now, self.config.doubt);
         }
     }
@@ -286,8 +310,8 @@ impl Mdns {
     }
 
     pub(crate) fn on_pin(&mut self, id: SeenId) {
-        if let Some((_, source, instance, _)) = self.place_of(id) {
-            self.cache.pin(source, instance, self.config.limits.pins);
+        if self.place_of(id).is_some() {
+            self.cache.pin(id.0, self.config.limits.pins);
         }
     }
 }
@@ -303,5 +327,28 @@ const OVERHEARD: Duration = Duration::from_secs(1);
 /// How often something missing is asked for.
 const TRIES: u8 = 3;
 
+/// An address that was asked for so often is missing; it is told, and asked for once more.
+const IN_VAIN: u8 = 2;
+
 /// Questions due within this go in one message.
 const TOGETHER: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Input, Link, Mdns};
+
+    #[test]
+    fn when_a_type_was_asked_for_is_forgotten_once_it_says_nothing() {
+        let mut mdns = Mdns::new(Config::default());
+        let link = Link { addresses: vec![("10.0.0.1".parse().unwrap(), 24)] };
+        mdns.step(Duration::ZERO, Input::LinkUp(LinkId(1), link)).for_each(drop);
+        for n in 0..100 {
+            let name = Name::from_dotted(&format!("_t{n}._tcp.local")).unwrap();
+            mdns.step(Duration::from_secs(n * 3), Input::Browse(name.clone())).for_each(drop);
+            mdns.step(Duration::from_secs(n * 3 + 2), Input::StopBrowse(name)).for_each(drop);
+        }
+        let state = &mdns.links[&LinkId(1)];
+        assert!(!state.asked.is_empty() && state.asked.len() < 3, "{:?}", state.asked);
+    }
+}

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | for what is ours alone | at once, to all |
 //! | for what others answer too | after 20 to 120 ms, to all |
-//! | by one that has more to tell (TC) | after 400 to 500 ms |
+//! | by one that has more to tell (TC) | after 400 to 500 ms; its probes meanwhile at once |
 //! | with QU, and all heard it within a quarter of its time to live | to the asker alone |
 //! | from another port than mDNS's | to the asker alone, as unicast DNS would: its number and question, 10 s to live, no cache-flush bit |
 //! | as a probe for a name of ours | at once, to all, four times a second at most |
@@ -41,14 +41,16 @@ impl Mdns {
         let limits = self.config.limits.clone();
         let due = self.now + self.rng.between(400, 500);
         let Some(state) = self.links.get_mut(&link) else { return };
+        // A probe is no part of a question in pieces, and who probes does not wait.
+        let probe = !query.authorities.is_empty();
         // req: MDNS-TC-RECEIVED
-        if let Some(held) = state.held.iter_mut().find(|held| held.source == source) {
+        if let Some(held) = state.held.iter_mut().find(|held| !probe && held.source == source) {
             // What this asker knows besides, or another question; all are answered together.
             let room = limits.records_per_message.saturating_sub(held.query.answers.len());
             held.query.answers.extend(query.answers.into_iter().take(room));
             held.query.questions.extend(query.questions.into_iter().take(limits.questions));
             held.query.questions.truncate(limits.questions);
-        } else if query.truncated && state.held.len() < limits.replies {
+        } else if query.truncated && !probe && state.held.len() < limits.replies {
             state.held.push(Held { due, source, query });
         } else {
             let delay = self.rng.between(20, 120);

@@ -256,11 +256,11 @@ fn numbered(label: &str, tail: &str) -> String {
     format!("{}{tail}", label.get(..end).unwrap_or_default())
 }
 
-fn is_type_list(name: &Name) -> bool {
+pub(crate) fn is_type_list(name: &Name) -> bool {
     name.labels().map(<[u8]>::to_ascii_lowercase).eq(TYPE_LIST.iter().map(|label| label.as_bytes().to_vec()))
 }
 
-fn type_list() -> Option<Name> {
+pub(crate) fn type_list() -> Option<Name> {
     Name::from_labels(TYPE_LIST).ok()
 }
 

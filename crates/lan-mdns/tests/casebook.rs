@@ -7,7 +7,9 @@ mod common;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use common::{Lan, OURS, PORT, Sent, address, ms, name, service_type};
+use common::{
+    Lan, OURS, PORT, Sent, address, ms, name, record, say, service_type, shown, srv, station, watcher,
+};
 use lan_mdns::record::{Data, Kind, Question, Record, kind};
 use lan_mdns::wire::Message;
 use lan_mdns::{Input, Lost, Name, Output, SeenId, To};
@@ -23,28 +25,6 @@ fn desk() -> Name {
 fn ask(name: &Name, kind: Kind, unicast: bool) -> Message {
     let questions = vec![Question { name: name.clone(), kind, unicast }];
     Message { questions, ..Message::default() }
-}
-
-fn say(answers: Vec<Record>) -> Message {
-    Message { response: true, answers, ..Message::default() }
-}
-
-fn record(owner: &Name, data: Data, ttl: u32, flush: bool) -> Record {
-    Record { name: owner.clone(), data, ttl, flush }
-}
-
-fn srv(port: u16, host: &str) -> Data {
-    Data::Srv { priority: 0, weight: 0, port, target: name(host) }
-}
-
-/// All records of a station that uses this name, in one message.
-fn station(instance: &Name, id: &str, port: u16, host: &str, ip: IpAddr, flush: bool) -> Message {
-    say(vec![
-        record(&service_type(), Data::Ptr(instance.clone()), 120, false),
-        record(instance, srv(port, host), 120, flush),
-        record(instance, Data::Txt(vec![format!("id={id}").into_bytes()]), 120, flush),
-        record(&name(host), Data::address(ip), 120, flush),
-    ])
 }
 
 /// A station that has announced itself and fallen silent.
@@ -411,25 +391,6 @@ fn hears_nothing_from_beyond_the_link_nor_answers_from_another_port() {
     lan.inject(from(9), To::Multicast, &said);
     lan.run_for(ms(10));
     assert_eq!(lan.hosts[0].instances().len(), 2);
-}
-
-fn watcher(seed: u64, shared: fn(&Name) -> bool) -> Lan {
-    let mut lan = Lan::new(seed);
-    let mut config = common::config(seed);
-    config.shared = shared;
-    lan.add_with(config);
-    lan.run_for(ms(500));
-    lan
-}
-
-fn shown(lan: &Lan) -> Vec<(String, u16, Vec<String>)> {
-    let of = |seen: &lan_mdns::Seen| {
-        let id = String::from_utf8_lossy(seen.txt.first().map_or(&[][..], Vec::as_slice)).into_owned();
-        (id, seen.port, seen.addresses.iter().map(IpAddr::to_string).collect())
-    };
-    let mut all: Vec<_> = lan.hosts[0].seen.values().map(of).collect();
-    all.sort();
-    all
 }
 
 // proves: MDNS-TOGETHER-HEARD, MDNS-FLUSH-HEARD

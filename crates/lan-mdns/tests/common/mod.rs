@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use lan_mdns::record::{Data, Record};
 use lan_mdns::wire::Message;
 use lan_mdns::{Config, Input, Link, LinkId, Mdns, Name, Output, Seen, SeenId, Service, ServiceId, To};
 use lan_sim::{Chance, Rng, Seed};
@@ -13,6 +14,7 @@ use lan_sim::{Chance, Rng, Seed};
 pub const LINK: LinkId = LinkId(1);
 pub const OURS: ServiceId = ServiceId(1);
 pub const PORT: u16 = 5353;
+pub const MULTICAST: To = To::Multicast;
 
 pub fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -223,4 +225,45 @@ impl Lan {
     pub fn sent(&self, by: usize, since: Duration) -> Vec<&Sent> {
         self.log.iter().filter(|sent| sent.by == by && sent.at >= since).collect()
     }
+}
+
+pub fn say(answers: Vec<Record>) -> Message {
+    Message { response: true, answers, ..Message::default() }
+}
+
+pub fn record(owner: &Name, data: Data, ttl: u32, flush: bool) -> Record {
+    Record { name: owner.clone(), data, ttl, flush }
+}
+
+pub fn srv(port: u16, host: &str) -> Data {
+    Data::Srv { priority: 0, weight: 0, port, target: name(host) }
+}
+
+/// All records of a station that uses this name, in one message.
+pub fn station(instance: &Name, id: &str, port: u16, host: &str, ip: IpAddr, flush: bool) -> Message {
+    say(vec![
+        record(&service_type(), Data::Ptr(instance.clone()), 120, false),
+        record(instance, srv(port, host), 120, flush),
+        record(instance, Data::Txt(vec![format!("id={id}").into_bytes()]), 120, flush),
+        record(&name(host), Data::address(ip), 120, flush),
+    ])
+}
+
+pub fn watcher(seed: u64, shared: fn(&Name) -> bool) -> Lan {
+    let mut lan = Lan::new(seed);
+    let mut config = config(seed);
+    config.shared = shared;
+    lan.add_with(config);
+    lan.run_for(ms(500));
+    lan
+}
+
+pub fn shown(lan: &Lan) -> Vec<(String, u16, Vec<String>)> {
+    let of = |seen: &Seen| {
+        let id = String::from_utf8_lossy(seen.txt.first().map_or(&[][..], Vec::as_slice)).into_owned();
+        (id, seen.port, seen.addresses.iter().map(IpAddr::to_string).collect())
+    };
+    let mut all: Vec<_> = lan.hosts[0].seen.values().map(of).collect();
+    all.sort();
+    all
 }
