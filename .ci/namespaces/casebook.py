@@ -113,9 +113,9 @@ def malformed(wire):
     case("answers after malformed, looping and lying messages")
 
 
-def leaving(wire, station, by=signal.SIGTERM):
+def leaving(wire, station, by=signal.SIGTERM, instance=INSTANCE):
     station.send_signal(by)
-    gone = lambda p: of_station(p) and any(r.ttl == 0 and r.value == INSTANCE for r in p.answers)
+    gone = lambda p: of_station(p) and any(r.ttl == 0 and r.value == instance for r in p.answers)
     wire.until("goodbye", 5, gone)
     assert station.wait(10) is not None
     case(f"says goodbye on {by.name}")
@@ -131,8 +131,7 @@ def denied(wire, command, log):
     said = wire.until("another name", 10, lambda p: of_station(p) and any(r.kind == SRV and r.name == other for r in p.answers))
     assert not any(r.name == INSTANCE for r in said.records), said
     case("takes another name when its own is denied")
-    station.terminate()
-    station.wait(10)
+    leaving(wire, station, signal.SIGQUIT, other)
 
 
 def ties(wire, command, log):

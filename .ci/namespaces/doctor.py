@@ -163,6 +163,27 @@ def unusable(net):
     yield report, ["discovery-problem"]
 
 
+def without_address(net):
+    """Somebody announces a station whose host has no address."""
+    two(net)
+    Peer(net, "h2", "10.77.0.2", UUID, ("Nowhere", "Default"), placed=False)
+    report = doctor(net, seconds=5)
+    assert "Nowhere.Default" in report["findings"][0]["text"] and "announces no address" in report["findings"][0]["text"], report
+    yield report, ["discovery-problem"]
+
+
+def blank_near_miss(net):
+    """A group with a blank behind it, and one whose ü is put together."""
+    net.host("h1", 1)
+    net.host("h2", 2)
+    for n, (name, wanted, words) in enumerate([("Tour ", "Tour", "blanks count"), ("Bu\u0308hne", "B\u00fchne", "NFC and NFD")]):
+        Peer(net, "h2", "10.77.0.2", UUID.replace("a", "ab"[n]), ("FOH", name))
+        report = doctor(net, "--group", wanted, seconds=3)
+        finding = report["findings"][0]
+        assert f'"{name}"' in finding["text"] and words in finding["advice"], report
+        yield report, ["group-near-miss"]
+
+
 def own_port_silent(net):
     two(net)
     net.station("h1", "Ours", "--listen", "127.0.0.1:42424")
@@ -197,7 +218,7 @@ def port_not_to_be_had(net):
 
 SCENARIOS = [
     all_well, no_network, loopback_down, wrong_interface, link_local_only, port_not_shared, avahi_beside, firewall_in, firewall_out, nobody, near_miss,
-    not_joined, closed_port, dropped_port, copied, unusable, own_port_silent, own_port_behind_firewall, port_not_to_be_had,
+    not_joined, closed_port, dropped_port, copied, unusable, without_address, blank_near_miss, own_port_silent, own_port_behind_firewall, port_not_to_be_had,
 ]
 
 

@@ -2,8 +2,10 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 
@@ -192,6 +194,127 @@ def flood():
         say(f"10,000 invented stations: the real one joined after {took:.2f} s, {grown} MiB more than before")
 
 
+def crowd():
+    """Hundreds of invented stations under one instance name, from one address and from many, over and over. A real one comes after 12 s, of each
+    of two products, and ours gives its file."""
+    with Net() as net:
+        for name, number in [("h1", 1), ("h2", 2), ("p", 3), ("t", 100)]:
+            net.host(name, number, v6=False)
+        for n in range(101, 141):
+            net.ip("t", "addr", "add", f"10.77.0.{n}/24", "dev", "eth0")
+        show, saved = os.path.join(net.folder, "show.mvr"), os.path.join(net.folder, "saved")
+        os.makedirs(saved)
+        with zipfile.ZipFile(show, "w") as file:
+            file.writestr("GeneralSceneDescription.xml", os.urandom(1_000_000))
+        station = net.station("h1", "h1", "--get", "all", "--dir", saved)
+        wait("the first station", 10 * SLOW, lambda: net.events("h1", "up"))
+        with net.within("t"):
+            wires = [Wire(f"10.77.0.{n}") for n in range(100, 141)]
+        instance, sent, done = ("Default", *BASE), 0, threading.Event()
+
+        def lie():
+            nonlocal sent
+            while not done.is_set():
+                n = sent % 800
+                # Half of them have one host name, a third one source; most lead where nobody is.
+                host = ("Default", "local") if n % 2 else (f"liar{n}", "local")
+                text = b"".join(bytes([len(s)]) + s for s in [b"StationName=Liar", f"StationUUID=cccccccc-0000-4000-8000-{n:012}".encode()])
+                wires[0 if n % 3 == 0 else n % 41].send(message(flags=0x8400, answers=[
+                    record(BASE, PTR, 120, encode_name(instance)), record(instance, SRV, 120, srv(9 + n, host)),
+                    record(instance, TXT, 120, text), record(host, A, 120, bytes([10, 77, 0, 100 + n % 100]))]))
+                sent += 1
+                if sent % 10 == 0:
+                    time.sleep(0.01)
+
+        liar = threading.Thread(target=lie, daemon=True)
+        liar.start()
+        try:
+            time.sleep(12)
+            before = spent(station)
+            time.sleep(5)
+            busy = (spent(station) - before) / 5
+            net.station("h2", "h2", show)
+            of_name = Peer(net, "p", "10.77.0.3", "a1000000-0000-4000-8000-000000000001", ("Default",), name="One", target="Default")
+            # Events are told faster than anybody reads them; what was done is not.
+            took = wait("the real station's file", 10 * SLOW, lambda: any(name.endswith(".mvr") for name in os.listdir(saved)))
+            shared = wait("a real station of the crowd's name", 10 * SLOW, lambda: of_name.joins)
+        finally:
+            done.set()
+            liar.join()
+        assert busy < 0.9, f"{busy:.2f} of a processor"
+        say(f"a crowd of 800 under one name, {sent} datagrams: {busy * 100:.0f} % of a processor; the real station's file was here "
+            f"{took:.2f} s after it was started, a real one of the crowd's name was joined {shared:.2f} s after that")
+
+
+def spent(process):
+    """Seconds of a processor, of the binary under `ip netns exec`, which becomes it."""
+    fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def port_taken():
+    """Another program has UDP 5353 of IPv4 for itself."""
+    with Net() as net:
+        for name, number in [("h1", 1), ("h2", 2), ("h3", 3)]:
+            net.host(name, number, v6=name != "h3")
+        with net.within("h1"):
+            alone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        alone.bind(("", 5353))
+        for host in ("h1", "h2", "h3"):
+            net.station(host)
+        problem = lambda: [e["reason"] for e in net.events("h1", "discovery_problem") if "5353" in e["reason"]]
+        wait("a word of it", 10 * SLOW, problem)
+        wait("the station that speaks IPv6", 10 * SLOW, lambda: net.joined("h1") == 1)
+        [told] = problem()
+        assert "IPv4" in told and "does not share it" in told, told
+        for command in ("ls", "groups"):
+            done = net.mvrx("h1", command, "--wait", "3", "--json")
+            assert any("IPv4" in problem for problem in json.loads(done.stdout)["problems"]) and "does not share it" in done.stderr, (command, done)
+        alone.close()
+        joins = lambda host, name: any(event.get("name") == name for event in net.events(host, "station_joined"))
+        took = wait("the station that speaks IPv4 alone", 10 * SLOW, lambda: joins("h1", "h3") and joins("h3", "h1"))
+        say(f"a port that another program had for itself: told by up, ls and groups, IPv6 went on; {took:.1f} s after it was free IPv4 did, too")
+
+
+def group_type_alone():
+    """Stations that are announced under their group's own type alone: one that speaks, one that answers for its group, one that is on the list of types."""
+    with Net() as net:
+        for name, number in [("h1", 1), ("p", 2)]:
+            net.host(name, number, v6=False)
+        uuid = lambda n: f"a{n}000000-0000-4000-8000-000000000001"
+        of = lambda group: (group, *BASE)
+        asked = Peer(net, "p", "10.77.0.2", uuid(1), ("Asked", "Tour"), under=of("Tour"), speaks=False)
+        Peer(net, "p", "10.77.0.2", uuid(2), ("Listed", "Club"), under=of("Club"), speaks=False, listed=of("Club"))
+        groups = lambda *more: {g["group"]: [s["name"] for s in g["stations"]] for g in json.loads(net.mvrx("h1", "groups", "--json", "--wait", "3", *more).stdout)["groups"]}
+        assert groups() == {"Club": ["Listed"]}, groups()
+        assert groups("--new", "Tour") == {"Club": ["Listed"], "Tour": ["Asked"]}, groups("--new", "Tour")
+        listed = net.listed("h1", "--group", "Tour", "--wait", "3")
+        assert set(listed) == {"Asked"} and asked.joins, listed
+        report = json.loads(net.mvrx("h1", "doctor", "--group", "Tour", "--json", "--wait", "3").stdout)
+        assert {g["group"] for g in report["facts"]["groups"]} == {"Tour", "Club"}, report["facts"]
+        station = net.station("h1", "h1", "--group", "Hall")
+        wait("our station", 10 * SLOW, lambda: net.events("h1", "up"))
+        speaks = Peer(net, "p", "10.77.0.2", uuid(3), ("Speaks", "Hall"), under=of("Hall"))
+        took = wait("the station that speaks", 10 * SLOW, lambda: net.joined("h1") == 1 and speaks.joins)
+        station.kill()
+        say(f"stations of their group's own type alone: asked for in their group, found by the list of types, joined {took:.2f} s after one spoke")
+
+
+def one_address_twice():
+    """Two interfaces with one IPv4 address, each with a station behind it."""
+    with Net() as net:
+        net.switch("br1")
+        net.host("h1", 1, v6=False)
+        net.plug("h1", "eth1", 1, v6=False, switch="br1")
+        net.host("h2", 2, v6=False)
+        net.host("h3", 3, v6=False, switch="br1")
+        net.ip("h1", "route", "add", "10.77.0.3/32", "dev", "eth1")
+        for host in ("h1", "h2", "h3"):
+            net.station(host)
+        took = wait("the stations of both networks", 10 * SLOW, lambda: net.joined("h1") == 2 and net.joined("h2") == net.joined("h3") == 1)
+        say(f"two interfaces with one address: the stations behind each joined after {took:.2f} s")
+
+
 def many(count):
     with Net() as net:
         hosts = [net.host(f"h{n}", n, v6=False) for n in range(1, count + 1)]
@@ -288,6 +411,10 @@ def main():
     docker_like()
     same_instance()
     flood()
+    crowd()
+    port_taken()
+    group_type_alone()
+    one_address_twice()
     zeroconf_and_avahi()
     loopback_only()
     casebook()

@@ -6,13 +6,16 @@ import threading
 
 from dns import A, BASE, PTR, SRV, TXT, Wire, encode_name, message, record, srv
 
+TYPES = ("_services", "_dns-sd", "_udp", "local")
 HEADER = struct.Struct(">5IQ")
 
 
 class Peer:
-    """`instance` is its labels before the service type. `says`: how it answers a JOIN: "yes", "no", "another" (with another StationUUID)."""
+    """`instance` is its labels before the service type. `says`: how it answers a JOIN: "yes", "no", "another" (with another StationUUID).
+    `under`: the name that points to it, and by which alone it is found. `speaks`: whether it announces itself, or only answers."""
 
-    def __init__(self, net, host, address, uuid, instance, says="yes", name=None, target=None):
+    def __init__(self, net, host, address, uuid, instance, says="yes", name=None, target=None, under=BASE, speaks=True, listed=None, placed=True):
+        self.under, self.listed, self.placed = under, listed, placed
         self.address, self.uuid, self.instance, self.says, self.name = address, uuid, (*instance, *BASE), says, name or instance[0]
         self.target = (target or f"peer-{uuid[:8]}", "local")
         self.joins = 0
@@ -22,22 +25,27 @@ class Peer:
         self.port = self.listener.getsockname()[1]
         for work in (self.accept, self.answer):
             threading.Thread(target=work, daemon=True).start()
-        self.announce()
+        if speaks:
+            self.announce()
 
     def announce(self):
         strings = [f"StationName={self.name}", f"StationUUID={self.uuid}"]
         text = b"".join(bytes([len(s.encode())]) + s.encode() for s in strings)
+        address = [record(self.target, A, 120, socket.inet_aton(self.address))] if self.placed else []
         self.wire.send(message(flags=0x8400, answers=[
-            record(BASE, PTR, 120, encode_name(self.instance)),
+            record(self.under, PTR, 120, encode_name(self.instance)),
             record(self.instance, SRV, 120, srv(self.port, self.target)),
             record(self.instance, TXT, 120, text),
-            record(self.target, A, 120, socket.inet_aton(self.address)),
+            *address,
         ]))
 
     def answer(self):
         for packet in self.wire.packets(600):
-            if not packet.response and any(name == BASE for name, _, _ in packet.questions):
+            asked = [name for name, _, _ in packet.questions if not packet.response]
+            if self.under in asked:
                 self.announce()
+            if self.listed and TYPES in asked:
+                self.wire.send(message(flags=0x8400, answers=[record(TYPES, PTR, 4500, encode_name(self.listed))]))
 
     def accept(self):
         while True:

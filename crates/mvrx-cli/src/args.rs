@@ -52,6 +52,31 @@ impl Command {
         matches!(self, Self::Check(_) | Self::Diff(_) | Self::Groups(_) | Self::Doctor(_))
     }
 
+    /// Whose group it joins, if it is a group of TCP mode.
+    pub(crate) fn joins(&self) -> Option<&Common> {
+        let (common, session) = match self {
+            Self::Up(args) => (&args.common, &args.session),
+            Self::Ls(args) => (&args.common, &args.session),
+            Self::Get(args) => (&args.common, &args.session),
+            Self::Commit(args) => (&args.common, &args.session),
+            _ => return None,
+        };
+        session.host.is_none().then_some(common)
+    }
+
+    /// The interfaces it is to use, all of which have to be there; a doctor looks whether they are.
+    pub(crate) fn interfaces(&self) -> &[String] {
+        match self {
+            Self::Up(args) => &args.common.interface,
+            Self::Host(args) => &args.interface,
+            Self::Ls(args) => &args.common.interface,
+            Self::Groups(args) => &args.interface,
+            Self::Get(args) => &args.common.interface,
+            Self::Commit(args) => &args.common.interface,
+            _ => &[],
+        }
+    }
+
     /// Whether failures are to be told as JSON as well.
     pub(crate) fn wants_json(&self) -> bool {
         match self {

@@ -4,16 +4,20 @@
 //! machine failed or, where a command judges, findings or a difference (it ends with 70 when the machine failed), 2 wrong use, 3 bad file, 4 a peer or the network failed, 5 nobody there, 130 stopped by ctrl-c.
 #![forbid(unsafe_code)]
 
+mod alike;
 mod args;
 mod commands;
 mod data;
 mod event_json;
 mod events;
 mod failure;
+mod group;
+mod interfaces;
 mod pick;
 mod session;
 mod session_events;
 mod show;
+mod signals;
 mod station;
 
 use std::process::ExitCode;
@@ -47,6 +51,10 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Verdict, Failure> {
+    interfaces::check(args.command.interfaces())?;
+    if let Some(joining) = args.command.joins() {
+        group::check(joining)?;
+    }
     match args.command {
         Command::Up(up) => commands::up::run(*up).await?,
         Command::Host(host) => commands::host::run(host).await?,

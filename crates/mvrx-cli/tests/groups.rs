@@ -30,6 +30,12 @@ fn lists_the_groups_in_use_and_refuses_to_begin_one_of_them() {
     let taken = crew.run(&["groups", "--new", "Tour", "--wait", "3"]);
     assert_eq!(code(&taken), 1, "{taken:?}");
     assert!(String::from_utf8_lossy(&taken.stderr).contains("in use, by A"), "{taken:?}");
+    let alike = crew.run(&["groups", "--new", "TOUR", "--json", "--wait", "3"]);
+    let document: serde_json::Value = serde_json::from_str(&stdout(&alike)).unwrap();
+    assert_eq!((code(&alike), &document["free"]), (0, &true.into()), "{document}");
+    assert_eq!(document["easily_taken_for"], serde_json::json!(["Tour", "tour"]));
+    let told = String::from_utf8_lossy(&alike.stderr).into_owned();
+    assert!(told.contains("careful: \"Tour\": spelling and case count"), "{told}");
     let free = crew.run(&["groups", "--new", "Club", "--wait", "1"]);
     assert_eq!(code(&free), 0, "{free:?}");
     let unfit = crew.run(&["groups", "--new", "Tour 2027", "--wait", "0.1"]);
@@ -51,4 +57,41 @@ fn stopped_by_ctrl_c_it_gives_no_verdict() {
         assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
         assert_eq!(looking.child.wait().unwrap().code(), Some(130), "{wish:?}");
     }
+}
+
+// proves: DIS-NEAR-MISS
+#[test]
+fn groups_that_look_alike_are_told_with_what_tells_them_apart() {
+    let crew = Crew::new();
+    let groups = ["Tour", "Tour ", "T\u{43e}ur", "Hall  1"];
+    let mut running = Vec::new();
+    for (n, group) in groups.iter().enumerate() {
+        let mut one = crew.start(&["up", "--name", &format!("Desk {n}"), "--group", group]);
+        one.until("is up");
+        running.push(one);
+    }
+    let listed = crew.run(&["groups", "--wait", "4"]);
+    let words = stdout(&listed);
+    let line =
+        |group: &str| words.lines().find(|line| line.starts_with(group)).unwrap_or_else(|| panic!("{words}"));
+    assert!(line("\"Tour\"  ").contains("not the same as \"Tour \": blanks count"), "{words}");
+    assert!(line("\"Tour \"  ").contains("\"Tour\": blanks count"), "{words}");
+    assert!(line("\"T\u{43e}ur\"  ").contains("only look the same"), "{words}");
+    assert!(line("\"Hall  1\"  ").ends_with("  Desk 3"), "{words}");
+}
+
+// proves: DIS-GROUP-UNREADABLE
+#[test]
+fn a_group_that_every_product_reads_as_another_is_refused_at_once() {
+    let crew = Crew::new();
+    for command in [&["up"][..], &["ls"], &["get", "latest"], &["doctor"]] {
+        for (group, read_as) in [("my.group", "group"), ("a@b", "b")] {
+            let refused = crew.run(&[command, &["--group", group]].concat());
+            let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+            let takes = format!("take --group {read_as:?}");
+            assert!(code(&refused) == 2 && words.contains(&takes), "{command:?}: {words}");
+        }
+    }
+    let new = crew.run(&["groups", "--new", "my.group"]);
+    assert_eq!(code(&new), 2, "{new:?}");
 }

@@ -56,6 +56,15 @@ pub trait Discovery: Send + fmt::Debug + 'static {
         Err(DiscoveryError::ResponderRefused { reason: "sessions cannot be seen this way".to_owned() })
     }
 
+    /// Looks from now on for stations that are announced under this group's own service type only as well. One that is advertised looks
+    /// in its own group without it.
+    fn look_in(&mut self, group: &GroupName) {
+        let _ = group;
+    }
+
+    /// Asks from now on which groups have a service type of their own, and looks in those, too: for who wants to see all groups there are.
+    fn look_for_groups(&mut self) {}
+
     /// Waits for what is to be told next: stations of all groups, except this station itself.
     ///
     /// `None`, and `None` again ever after: nothing will come any more. Cancel-safe: a future dropped before it is ready has taken nothing.

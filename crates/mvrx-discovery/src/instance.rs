@@ -6,8 +6,8 @@
 //! | SRV owner, service type left out | labels | by | group | station |
 //! |---|---|---|---|---|
 //! | `Default` | one, shared by all stations of the group | libMVRgdtf, BlenderDMX, mvr-gdtf | `Default` | - |
-//! | `Desk.Default` | two | MVR4J, Perastage | `Default` | `Desk` |
-//! | `Desk.Default` | one, with a dot in it | mdns-sd, avahi, we | `Default` | `Desk` |
+//! | `Desk.Default` | two | MVR4J, Perastage, we | `Default` | `Desk` |
+//! | `Desk.Default` | one, with a dot in it | mdns-sd, avahi | `Default` | `Desk` |
 //! | `Desk\.Default` | one, the escape sent as it is | - | `Default` | `Desk` |
 //! | `Desk@Default` | one | Peraviz | `Default` | `Desk` |
 //!
@@ -32,7 +32,7 @@ use thiserror::Error;
 
 mod announced;
 
-pub use announced::{Announced, LABEL_BYTES, LONGEST_GROUP};
+pub use announced::{Announced, LABEL_BYTES, LONGEST_GROUP, check_group};
 
 /// What an SRV owner name says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,16 +31,20 @@ use crate::instance::Announced;
 use crate::mdns::MdnsOptions;
 use crate::queue::EventQueue;
 use crate::sightings::Sightings;
-use crate::{Advertisement, DiscoveryError, DiscoveryProblem, InstanceName, InstanceShape, SightingKey};
+use crate::{
+    Advertisement, DiscoveryError, DiscoveryProblem, InstanceName, InstanceShape, SightingKey, UnusableReason,
+};
 
 mod discovery;
+mod groups;
 mod heard;
 mod session;
 mod sockets;
 mod ways;
 
+use groups::GroupTypes;
 use heard::{Heard, Host};
-use sockets::{Received, Sockets};
+use sockets::{Received, Reopened, Sockets};
 use ways::Way;
 
 /// Discovery by mDNS with this project's own responder and querier.
@@ -63,8 +67,9 @@ pub struct LanDiscovery {
     doubted: Vec<(SeenId, Instant)>,
     /// What is announced: nothing, or one, and a second one while the group is changed.
     own: Vec<Own>,
-    /// The types of the groups that are looked for, those of our own.
-    groups: Vec<Name>,
+    groups: GroupTypes,
+    /// Which families were told not to be heard, IPv4 and IPv6.
+    deaf_told: [bool; 2],
     buffer: Vec<u8>,
     stopped: bool,
 }
@@ -109,7 +114,7 @@ impl LanDiscovery {
             fast_for: options.requery.fast_for,
             every: options.requery.every,
         };
-        config.unicast_first = sockets.alone;
+        config.unicast_first = sockets.came_alone();
         config.identity_key = Some(IDENTITY);
         config.shared = is_shared_by_design;
         config.doubt = options.verify_timeout;
@@ -128,7 +133,8 @@ impl LanDiscovery {
             heard: Heard::default(),
             doubted: Vec::new(),
             own: Vec::new(),
-            groups: Vec::new(),
+            groups: GroupTypes::default(),
+            deaf_told: [false; 2],
             buffer: vec![0; MESSAGE_BYTES + 1],
             stopped: false,
             options,
@@ -154,6 +160,10 @@ impl LanDiscovery {
         let ways = ways::ways(&found, &self.options.interfaces);
         self.host = Host::new(found);
         self.table.set_networks(self.host.networks());
+        for v6 in [false, true] {
+            self.listen_again(v6, ways.values().any(|way| way.v6 == v6));
+        }
+        self.mdns.ask_unicast_first(self.sockets.are_alone());
         if ways == self.ways {
             return;
         }
@@ -175,6 +185,30 @@ impl LanDiscovery {
             if known.is_none_or(|known| known.link != way.link) {
                 self.step(Input::LinkUp(link, way.link));
             }
+        }
+    }
+
+    /// A family that is not heard is tried again, and told if there is a way that needs it.
+    // req: DIS-PORT-TAKEN
+    fn listen_again(&mut self, v6: bool, needed: bool) {
+        let family = if v6 { "IPv6" } else { "IPv4" };
+        let Some(told) = self.deaf_told.get_mut(usize::from(v6)) else { return };
+        match self.sockets.reopen(v6) {
+            None => {}
+            Some(Reopened::Heard) => {
+                *told = false;
+                for (link, way) in self.ways.clone().into_iter().filter(|(_, way)| way.v6 == v6) {
+                    self.sockets.join(&way);
+                    // As if it came now: nothing was heard of what was said there, nor was anything said.
+                    self.step(Input::LinkGone(link));
+                    self.step(Input::LinkUp(link, way.link));
+                }
+            }
+            Some(Reopened::Deaf(error)) if needed && !std::mem::replace(told, true) => {
+                let (port, reason) = (self.options.udp_port, error.to_string());
+                self.queue.problem(DiscoveryProblem::PortTaken { port, family, reason });
+            }
+            Some(Reopened::Deaf(_)) => {}
         }
     }
 
@@ -226,6 +260,10 @@ impl LanDiscovery {
         if self.look_at <= now && self.looking.is_none() {
             self.looking = Some(tokio::task::spawn_blocking(|| if_addrs::get_if_addrs().ok()));
         }
+        if self.now() < LOOK_EVERY && self.sockets.came_alone() {
+            // Another discovery of the same program begins at the same time, often.
+            self.mdns.ask_unicast_first(self.sockets.are_alone());
+        }
         self.step(Input::Time);
         let (due, later): (Vec<_>, Vec<_>) = self.doubted.drain(..).partition(|(_, at)| *at <= now);
         self.doubted = later;
@@ -253,6 +291,12 @@ impl LanDiscovery {
                     self.table.observe(&observation, 0, &mut self.queue);
                     self.settle_doubts(seen.id);
                 }
+                // req: DIS-NO-ADDRESS
+                Output::NoAddress(seen) if !Self::is_session(&seen.instance) => {
+                    let (instance, reason) = (without_type(&seen.instance), UnusableReason::NoAddress);
+                    self.queue.problem(DiscoveryProblem::AnnouncementUnusable { instance, reason });
+                }
+                Output::TypeSeen(name) => self.group_type_seen(name),
                 Output::Lost { id, .. } if self.session_lost(id) => {}
                 Output::Lost { id, why } => self.lost(id, why),
                 Output::Renamed { service, role, from, to } => self.renamed(service, role, &from, &to),
@@ -328,7 +372,7 @@ impl LanDiscovery {
         self.own.retain(|own| own.id != id);
         self.own.push(Own { id, advertisement: advertisement.clone(), instance });
         self.note_own();
-        self.look_for_groups();
+        self.browse_groups();
     }
 
     fn take_back(&mut self, id: ServiceId) {
@@ -342,17 +386,6 @@ impl LanDiscovery {
         };
         let instances: Vec<&str> = self.own.iter().map(|own| own.instance.as_str()).collect();
         self.table.set_own(*station, &instances, *port, &mut self.queue);
-    }
-
-    fn look_for_groups(&mut self) {
-        let groups = self.own.iter().filter_map(|own| group_type(&own.advertisement).ok());
-        let before = std::mem::replace(&mut self.groups, groups.collect());
-        for group in before.iter().filter(|group| !self.groups.contains(group)).cloned().collect::<Vec<_>>() {
-            self.step(Input::StopBrowse(group));
-        }
-        for group in self.groups.iter().filter(|group| !before.contains(group)).cloned().collect::<Vec<_>>() {
-            self.step(Input::Browse(group));
-        }
     }
 
     fn of_key(&self, key: &SightingKey) -> Vec<SeenId> {
@@ -414,7 +447,7 @@ fn service_of(advertisement: &Advertisement) -> Result<Service, DiscoveryError> 
 }
 
 fn group_type(advertisement: &Advertisement) -> Result<Name, lan_mdns::NameError> {
-    base_type()?.below(&[advertisement.group.as_str()])
+    groups::type_of(&advertisement.group)
 }
 
 fn base_type() -> Result<Name, lan_mdns::NameError> {

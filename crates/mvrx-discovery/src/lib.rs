@@ -52,7 +52,9 @@ pub mod unicast;
 
 pub use discovery::{Advertisement, BoxFuture, Discovery, DiscoveryEvent, Sighting, SightingKey};
 pub use fixed::FixedDiscovery;
-pub use instance::{Announced, InstanceName, InstanceNameError, InstanceShape, LABEL_BYTES, LONGEST_GROUP};
+pub use instance::{
+    Announced, InstanceName, InstanceNameError, InstanceShape, LABEL_BYTES, LONGEST_GROUP, check_group,
+};
 pub use lan::LanDiscovery;
 pub use limits::Limits;
 pub use mdns::{Interface, Interfaces, MdnsDiscovery, MdnsOptions, Requery};

@@ -14,6 +14,9 @@ pub struct Limits {
     pub names_per_sighting: usize,
     /// The longest instance, host or station name in bytes; DNS and TXT strings end at 255 anyway.
     pub text_bytes: usize,
+    /// In how many groups' own service types others are looked for besides that of this station. Who is announced under the base type, as
+    /// nearly all are, is seen whatever its group.
+    pub group_types: usize,
     /// How many events wait for [`Discovery::next`](crate::Discovery::next); beyond it they are counted and
     /// [told as lost](crate::DiscoveryProblem::EventsLost).
     pub queued_events: usize,
@@ -26,6 +29,7 @@ impl Default for Limits {
             addresses_per_sighting: 16,
             names_per_sighting: 4,
             text_bytes: 255,
+            group_types: 64,
             queued_events: 4096,
         }
     }

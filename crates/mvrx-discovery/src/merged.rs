@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::future;
 use std::task::Poll;
 
+use mvrx_message::GroupName;
+
 use crate::{
     Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, Limits, SessionAdvertisement,
     Sighting, SightingKey,
@@ -175,6 +177,18 @@ impl Discovery for Merged {
     fn withdraw(&mut self) {
         for part in &mut self.parts {
             part.discovery.withdraw();
+        }
+    }
+
+    fn look_in(&mut self, group: &GroupName) {
+        for part in &mut self.parts {
+            part.discovery.look_in(group);
+        }
+    }
+
+    fn look_for_groups(&mut self) {
+        for part in &mut self.parts {
+            part.discovery.look_for_groups();
         }
     }
 

@@ -95,6 +95,19 @@ pub enum DiscoveryProblem {
         /// How many are held.
         limit: usize,
     },
+    /// One address family is not heard at all: another program has the port for itself. It is tried again every few seconds.
+    #[error(
+        "UDP port {port} cannot be had in {family} ({reason}), usually because another program holds it and does not share it: stations that \
+         are found by {family} are not seen until it ends"
+    )]
+    PortTaken {
+        /// The port of mDNS.
+        port: u16,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+        /// In the system's words.
+        reason: String,
+    },
     /// The caller took events too slowly.
     #[error("{count} discovery events were lost")]
     EventsLost {
@@ -128,6 +141,9 @@ pub enum UnusableReason {
     /// No address, or only ones that mean another host (loopback of theirs, link-local without an interface).
     #[error("it has no address that can be reached from here")]
     NoReachableAddress,
+    /// Its host has no address, as far as anybody tells who is asked.
+    #[error("its host announces no address")]
+    NoAddress,
     /// One of its names is longer than DNS allows.
     #[error("one of its names is too long")]
     TooLong,

@@ -12,7 +12,7 @@
 //!
 //! Limits: [`Limits::sightings`], [`Limits::names_per_sighting`], [`Limits::addresses_per_sighting`], [`Limits::text_bytes`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use mvrx_message::{StationUuid, Txt};
@@ -92,6 +92,8 @@ pub(crate) struct Sightings {
     networks: Vec<LocalNetwork>,
     /// Counts observations: the order in which things were heard.
     clock: u64,
+    /// Who was never confirmed, by when it was last heard.
+    unconfirmed: BTreeMap<u64, SightingKey>,
     full_told: bool,
     unusable_told: Option<String>,
 }
@@ -114,6 +116,7 @@ impl Sightings {
             own: None,
             networks: Vec::new(),
             clock: 0,
+            unconfirmed: BTreeMap::new(),
             full_told: false,
             unusable_told: None,
         }
@@ -255,6 +258,7 @@ impl Sightings {
     pub(crate) fn suspect(&mut self, key: &SightingKey) -> Suspicion {
         let Some(entry) = self.entries.get_mut(key) else { return Suspicion::Unknown };
         entry.confirmed = false;
+        self.unconfirmed.insert(entry.heard, key.clone());
         let owners: Vec<String> = entry.sources.iter().map(|source| source.owner.clone()).collect();
         if owners.iter().any(|owner| self.is_shared(owner)) {
             Suspicion::AskAll
@@ -266,6 +270,7 @@ impl Sightings {
     pub(crate) fn confirm(&mut self, key: &SightingKey) {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.confirmed = true;
+            self.unconfirmed.remove(&entry.heard);
         }
     }
 
@@ -297,7 +302,11 @@ impl Sightings {
             return;
         }
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry::new(key.clone()));
+        self.unconfirmed.remove(&entry.heard);
         entry.heard = self.clock;
+        if !entry.confirmed {
+            self.unconfirmed.insert(entry.heard, key.clone());
+        }
         entry.merge(source, &self.limits);
         self.tell(key, out);
     }
@@ -316,7 +325,8 @@ impl Sightings {
     }
 
     fn vanish(&mut self, key: &SightingKey, out: &mut EventQueue) {
-        if self.entries.remove(key).is_some() {
+        if let Some(entry) = self.entries.remove(key) {
+            self.unconfirmed.remove(&entry.heard);
             self.full_told &= self.entries.len() >= self.limits.sightings;
             out.push(DiscoveryEvent::Vanished { key: key.clone() });
         }
@@ -330,9 +340,7 @@ impl Sightings {
         if !std::mem::replace(&mut self.full_told, true) {
             out.problem(DiscoveryProblem::TooManySightings { limit: self.limits.sightings });
         }
-        let oldest =
-            self.entries.iter().filter(|(_, entry)| !entry.confirmed).min_by_key(|(_, entry)| entry.heard);
-        let Some(key) = oldest.map(|(key, _)| key.clone()) else { return false };
+        let Some(key) = self.unconfirmed.first_key_value().map(|(_, key)| key.clone()) else { return false };
         self.vanish(&key, out);
         self.full_told = true;
         true

@@ -357,6 +357,7 @@ impl Builder {
             places: HashMap::new(),
             shown: HashMap::new(),
             changing: None,
+            listing: 0,
             links: HashMap::new(),
             dials: HashMap::new(),
             arrived: HashMap::new(),

@@ -2,8 +2,9 @@
 //! it ended. What is joined and left when is the core's affair.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use mvrx_core::{Command, Event, Input, PlaceId, Sighting};
+use mvrx_core::{Command, ConnId, Event, Input, PlaceId, Sighting};
 use mvrx_discovery::Advertisement;
 use mvrx_message::{Commit, GroupName, GroupNameError};
 use mvrx_store::{ListError, StoredCommit};
@@ -57,6 +58,8 @@ pub enum ChangeGroupError {
 pub(crate) struct Changing {
     pub(crate) to: GroupName,
     told: Told,
+    /// The store was asked what it has of the new group.
+    begun: bool,
     /// What is committed meanwhile: only its end tells to which group it belongs.
     commits: Vec<(Copied, Listing)>,
 }
@@ -69,7 +72,18 @@ impl Driver {
             let _ = told.send(Err(ChangeGroupError::AnotherChange));
             return;
         }
-        self.changing = Some(Changing { to, told, commits: Vec::new() });
+        self.look_in(&to);
+        self.changing = Some(Changing { to, told, begun: false, commits: Vec::new() });
+        self.read_new_group();
+    }
+
+    /// Reads what the store has of the new group, once nothing is being listed any more: what was committed before is of the old group,
+    /// and is told there and nowhere else.
+    fn read_new_group(&mut self) {
+        match &mut self.changing {
+            Some(changing) if self.listing == 0 && !changing.begun => changing.begun = true,
+            _ => return,
+        }
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
         tokio::spawn(async move {
             let listed = tokio::task::spawn_blocking(move || store.commits()).await;
@@ -107,6 +121,22 @@ impl Driver {
             Some(changing) => changing.commits.push((copied, told)),
             None => self.list(copied, told),
         }
+    }
+
+    /// A commit is listed in its group, or could not be.
+    pub(crate) fn listed_one(&mut self) {
+        self.listing = self.listing.saturating_sub(1);
+        self.read_new_group();
+    }
+
+    /// What an application exported is committed, of `group`. While the group changes it would be told in the wrong one: who asked gets
+    /// the newest file that there is, and the export is known the next time that group is joined.
+    pub(crate) fn exported(&mut self, conn: ConnId, group: &str, commit: Option<Commit>) {
+        let commit = commit.filter(|_| self.changing.is_none() && group == self.group);
+        if let Some(commit) = &commit {
+            self.seen.insert(commit.file, SystemTime::now());
+        }
+        self.step(Input::Exported { conn, commit });
     }
 
     /// Notes the end of a change, if this is one.

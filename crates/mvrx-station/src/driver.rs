@@ -54,7 +54,8 @@ pub(crate) enum Done {
     HostUnreachable(ConnId, String),
     Copied(Result<Copied, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
-    Exported(ConnId, Option<Commit>),
+    /// By the group in which it lies.
+    Exported(ConnId, String, Option<Commit>),
     Kept(RequestId, Result<(), String>),
     Listed(Result<Vec<StoredCommit>, ListError>),
 }
@@ -77,6 +78,8 @@ pub(crate) struct Driver {
     /// Bounded by discovery's own limit.
     pub(crate) shown: HashMap<PlaceId, Shown>,
     pub(crate) changing: Option<Changing>,
+    /// How many commits of ours are being listed in the group where we are.
+    pub(crate) listing: usize,
     pub(crate) links: HashMap<ConnId, Link>,
     pub(crate) dials: HashMap<ConnId, AbortHandle>,
     pub(crate) arrived: HashMap<RequestId, Box<dyn Pending>>,
@@ -99,6 +102,8 @@ impl Driver {
         mut reports: mpsc::Receiver<Report>,
         mut done: mpsc::Receiver<Done>,
     ) -> Vec<oneshot::Sender<()>> {
+        let group = self.core.config().group.clone();
+        self.look_in(&group);
         self.step(Input::Start);
         while !self.stopped {
             let deadline = self.core.deadline().map(|at| self.started + at);
@@ -234,13 +239,9 @@ impl Driver {
                     self.step(Input::Command(Command::Publish(commit.clone())));
                 }
                 let _ = told.send(result);
+                self.listed_one();
             }
-            Done::Exported(conn, commit) => {
-                if let Some(commit) = &commit {
-                    self.seen.insert(commit.file, SystemTime::now());
-                }
-                self.step(Input::Exported { conn, commit });
-            }
+            Done::Exported(conn, group, commit) => self.exported(conn, &group, commit),
             Done::Listed(listed) => self.begin_change(listed),
             Done::Kept(request, Ok(())) => self.step(Input::Kept { request }),
             Done::Kept(request, Err(what)) => self.step(Input::KeepFailed { request, what }),
@@ -259,6 +260,13 @@ impl Driver {
             Some(DiscoveryEvent::Problem(problem)) => self.problem(problem.to_string()),
             Some(_) => {}
             None => self.discovery_ended = true,
+        }
+    }
+
+    /// Sees also who is announced under this group's own type only, though we are not announced ourselves.
+    pub(crate) fn look_in(&mut self, group: &GroupName) {
+        if self.core.config().session.is_none() {
+            self.discovery.look_in(group);
         }
     }
 
@@ -449,6 +457,7 @@ impl Driver {
 
     /// Lists a file of ours in the group where we are.
     pub(crate) fn list(&mut self, copied: Copied, told: oneshot::Sender<Result<Commit, CommitError>>) {
+        self.listing += 1;
         let (done, group) = (self.done.clone(), self.group.clone());
         tokio::spawn(async move {
             let result = commit::list(copied, group).await;
@@ -461,10 +470,10 @@ impl Driver {
         let (station, group) = (self.core.config().station, self.group.clone());
         tokio::spawn(async move {
             let commit = match exporter {
-                Some(exporter) => commit::export(exporter, store, station, group).await,
+                Some(exporter) => commit::export(exporter, store, station, group.clone()).await,
                 None => None,
             };
-            let _ = done.send(Done::Exported(conn, commit)).await;
+            let _ = done.send(Done::Exported(conn, group, commit)).await;
         });
     }
 

@@ -6,15 +6,19 @@ mod support;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::SystemTime;
 
 use mvrx_discovery::{
     Advertisement, BoxFuture, Discovery, DiscoveryError, DiscoveryEvent, LanDiscovery, MdnsOptions,
     MemoryBus, MemoryDiscovery, SightingKey,
 };
-use mvrx_message::{FileUuid, GroupName, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, StationUuid};
 use mvrx_station::{ChangeGroupError, CommitDraft, Event, Events, Heard, Source, Station, Timers};
-use mvrx_store::{FsStore, Store};
+use mvrx_store::{
+    Cancel, Expect, FsStore, ImportError, ListError, Pending, Problem, PublishError, PutAway, PutAwayError,
+    ReadError, RemoveError, Store, StoredCommit, StoredFile, WriteError, Writer,
+};
 use socket2::SockRef;
 use support::{HERE, LIMIT, loopback, until};
 
@@ -184,6 +188,128 @@ async fn what_is_committed_meanwhile_is_of_the_group_in_which_the_station_is_the
         drop((one, told));
         assert_eq!(kept_in(&data, file), if joins { group } else { "Default" });
     }
+}
+
+/// A store in which listing a file takes until it is let go.
+#[derive(Debug)]
+struct Slow {
+    store: FsStore,
+    begun: mpsc::Sender<()>,
+    go: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+#[derive(Debug)]
+struct SlowPending {
+    pending: Box<dyn Pending>,
+    begun: mpsc::Sender<()>,
+    go: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Store for Slow {
+    fn commits(&self) -> Result<Vec<StoredCommit>, ListError> {
+        self.store.commits()
+    }
+
+    fn import(
+        &self,
+        source: &Path,
+        progress: &dyn Fn(u64),
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Pending>, ImportError> {
+        let pending = self.store.import(source, progress, cancel)?;
+        Ok(Box::new(SlowPending { pending, begun: self.begun.clone(), go: Arc::clone(&self.go) }))
+    }
+
+    fn begin(&self, expect: Expect) -> Result<Box<dyn Writer>, WriteError> {
+        self.store.begin(expect)
+    }
+
+    fn open(&self, file: FileUuid) -> Result<StoredFile, ReadError> {
+        self.store.open(file)
+    }
+
+    fn remove(&self, file: FileUuid) -> Result<(), RemoveError> {
+        self.store.remove(file)
+    }
+
+    fn put_away(
+        &self,
+        file: FileUuid,
+        folder: &Path,
+        hint: &str,
+        cancel: &Cancel,
+    ) -> Result<PutAway, PutAwayError> {
+        self.store.put_away(file, folder, hint, cancel)
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.store.problems()
+    }
+}
+
+impl Pending for SlowPending {
+    fn length(&self) -> u64 {
+        self.pending.length()
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        self.pending.hash()
+    }
+
+    fn announced_otherwise(&self) -> Option<u64> {
+        self.pending.announced_otherwise()
+    }
+
+    fn read(&self) -> Result<StoredFile, ReadError> {
+        self.pending.read()
+    }
+
+    fn publish(self: Box<Self>, commit: &Commit, group: &str) -> Result<StoredCommit, PublishError> {
+        let Self { pending, begun, go } = *self;
+        begun.send(()).unwrap();
+        go.lock().unwrap().recv().unwrap();
+        pending.publish(commit, group)
+    }
+}
+
+// proves: STA-17
+#[tokio::test]
+async fn what_is_being_listed_when_a_change_begins_is_of_the_old_group_and_told_there_alone() {
+    let bus = MemoryBus::new();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("One");
+    let ((begun, has_begun), (release, go)) = (mpsc::channel(), mpsc::channel());
+    let store = Slow { store: FsStore::open(&data).unwrap(), begun, go: Arc::new(Mutex::new(go)) };
+    let there = Station::builder("Two").group("Stage").listen(loopback()).discovery(bus.attach(HERE));
+    let (two, mut on_stage) = there.spawn().await.unwrap();
+    let here = Station::builder("One").listen(loopback()).discovery(bus.attach(HERE));
+    let (one, told) = here.store(store).spawn().await.unwrap();
+
+    let path = folder.path().join("show.mvr");
+    fs::write(&path, "show").unwrap();
+    let committing = tokio::spawn({
+        let one = one.clone();
+        async move { one.commit(CommitDraft::from_path(&path)).await.unwrap().file }
+    });
+    tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+    let mut changing = tokio::spawn({
+        let one = one.clone();
+        async move { one.change_group("Stage").await }
+    });
+    // It waits for what is being listed; were it not so, it would end now.
+    let early = tokio::time::timeout(std::time::Duration::from_secs(3), &mut changing).await;
+    release.send(()).unwrap();
+    let file = committing.await.unwrap();
+    let changed = match early {
+        Ok(changed) => changed,
+        Err(_) => changing.await,
+    };
+    changed.unwrap().unwrap();
+    until(&mut on_stage, |e| joined(e, &one).then_some(())).await;
+    assert_eq!((commits(&one).await, commits(&two).await), (vec![], vec![]));
+    one.stop().await;
+    drop((one, told));
+    assert_eq!(kept_in(&data, file), "Default");
 }
 
 /// A network on which one group is enough.

@@ -10,12 +10,11 @@
 //!
 //! Each says lines into a [`Report`](report::Report): what is well, what cannot be known, and findings with what to do about them.
 
-use mvrx_message::GroupName;
 use serde_json::json;
 
 use crate::args::{Common, seconds};
 use crate::failure::{Failure, Verdict};
-use crate::station;
+use crate::{group, station};
 
 mod interfaces;
 mod multicast;
@@ -43,8 +42,7 @@ pub(crate) struct Doctor {
 }
 
 pub(crate) async fn run(args: Doctor) -> Result<Verdict, Failure> {
-    GroupName::join(&args.common.group)
-        .map_err(|error| Failure::usage(format!("{:?} cannot be a group: {error}", args.common.group)))?;
+    group::check(&args.common)?;
     let examined = examine(&args);
     let report = tokio::select! {
         report = examined => report,

@@ -9,6 +9,7 @@ use mvrx_message::GroupName;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
+use crate::alike::{Difference, Lookalikes, quoted, shown};
 use crate::args::{Common, seconds};
 use crate::failure::{Failure, Verdict};
 use crate::{show, station};
@@ -20,7 +21,7 @@ pub(crate) struct Groups {
     new: Option<String>,
     /// Use only these addresses or interfaces for discovery (may be repeated); `lo` stays on this machine
     #[arg(long, value_name = "NAME|ADDRESS")]
-    interface: Vec<String>,
+    pub(crate) interface: Vec<String>,
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,
@@ -53,7 +54,14 @@ pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
         peer: Vec::new(),
         mdns_port: args.mdns_port,
     };
-    let (in_use, stopped) = look(Box::new(station::discovery(&common)?), args.wait).await;
+    let mut discovery = station::discovery(&common)?;
+    discovery.look_for_groups();
+    // A station of this group that is announced under the group's own type only is not told of by everybody.
+    for group in wanted.iter().chain(&GroupName::create(DEFAULT_GROUP)) {
+        discovery.look_in(group);
+    }
+    let Looked { in_use, problems, stopped } = look(Box::new(discovery), args.wait).await;
+    problems.iter().for_each(|what| show::note(&format!("finding others: {}", show::tame(what))));
     let stopped = match stopped {
         // Half a look is no verdict.
         Some(stopped) if wanted.is_some() => return Err(stopped),
@@ -61,10 +69,12 @@ pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
     };
     if args.json {
         let free = wanted.as_ref().map(|wanted| !in_use.contains_key(wanted.as_str()));
-        show::document(&document(&in_use, free));
+        let wanted = wanted.as_ref().map(GroupName::as_str).zip(free);
+        show::document(&document(&in_use, wanted, &problems));
     } else {
+        let alikes = Lookalikes::of(in_use.keys());
         for (group, stations) in &in_use {
-            show::line(&line(group, stations, &alike(&in_use, group)));
+            show::line(&line(group, stations, &alikes.find(group)));
         }
     }
     if let Some(stopped) = stopped {
@@ -117,9 +127,18 @@ async fn sessions(wanted: &str, as_json: bool) -> Result<Verdict, Failure> {
     Ok(Verdict::Fine)
 }
 
+/// What was seen.
+struct Looked {
+    in_use: InUse,
+    /// What kept us from seeing all there is.
+    problems: Vec<String>,
+    stopped: Option<Failure>,
+}
+
 /// What is seen until the time is over, or until somebody stops it.
-async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> (InUse, Option<Failure>) {
+async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> Looked {
     let end = Instant::now() + station::duration(wait);
+    let mut problems: Vec<String> = Vec::new();
     let mut seen: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
     let stopped = loop {
         let event = tokio::select! {
@@ -129,12 +148,18 @@ async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> (InUse, Option<Fa
         match event {
             Ok(Some(DiscoveryEvent::Sighted(sighting))) => drop(seen.insert(sighting.key.clone(), sighting)),
             Ok(Some(DiscoveryEvent::Vanished { key })) => drop(seen.remove(&key)),
+            Ok(Some(DiscoveryEvent::Problem(problem))) => {
+                let words = problem.to_string();
+                if problems.len() < PROBLEMS && !problems.contains(&words) {
+                    problems.push(words);
+                }
+            }
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => break None,
         }
     };
     discovery.shutdown().await;
-    (by_group(seen.into_values()), stopped)
+    Looked { in_use: by_group(seen.into_values()), problems, stopped }
 }
 
 /// The stations by the groups that each is in: one that changes its group is in two. What a doctor shows of itself is no group.
@@ -160,7 +185,7 @@ fn judge(wanted: &str, in_use: &InUse) -> Verdict {
     }
     let alike = alike(in_use, wanted);
     if !alike.is_empty() {
-        show::note(&format!("careful: {} is in use, and easily taken for it", tamed(&alike)));
+        show::note(&format!("careful: {}, in use and easily taken for it", told(wanted, &alike)));
     }
     show::note(&format!("{wanted} is free; `mvrx up --group {wanted}` begins it"));
     Verdict::Fine
@@ -168,50 +193,60 @@ fn judge(wanted: &str, in_use: &InUse) -> Verdict {
 
 /// Groups that a person takes for this one.
 pub(crate) fn alike(in_use: &InUse, group: &str) -> Vec<String> {
-    let folded = |name: &str| -> String {
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    in_use.keys().filter(|other| *other != group && folded(other) == folded(group)).cloned().collect()
+    Lookalikes::of(in_use.keys()).find(group)
 }
 
 pub(crate) fn line(group: &str, stations: &[Sighting], alike: &[String]) -> String {
-    let warning = if alike.is_empty() {
-        String::new()
-    } else {
-        format!("  (not the same as {}: spelling and case count)", tamed(alike))
+    if alike.is_empty() {
+        return format!("{}  {}", shown(group), names(stations));
+    }
+    format!("{}  {}  (not the same as {})", quoted(group), names(stations), told(group, alike))
+}
+
+/// These groups, and what tells each from `group`.
+pub(crate) fn told(group: &str, alike: &[String]) -> String {
+    let one = |other: &String| {
+        let how = Difference::between(group, other).map_or("", Difference::words);
+        format!("{}: {how}", quoted(other))
     };
-    format!("{}  {}{warning}", show::tame(group), names(stations))
+    alike.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 pub(crate) fn names(stations: &[Sighting]) -> String {
-    let name = |s: &Sighting| show::tame(s.station_name.as_deref().unwrap_or("a station without a name"));
+    let name = |s: &Sighting| show::tame(s.station_name.as_deref().unwrap_or(NAMELESS));
     let mut names: Vec<String> = stations.iter().map(name).collect();
     names.sort();
     names.join(", ")
 }
 
-fn tamed(groups: &[String]) -> String {
-    groups.iter().map(|group| show::tame(group)).collect::<Vec<_>>().join(", ")
-}
-
-fn document(in_use: &InUse, free: Option<bool>) -> Value {
+fn document(in_use: &InUse, wanted: Option<(&str, bool)>, problems: &[String]) -> Value {
     let station = |s: &Sighting| {
         let addresses: Vec<String> = s.addresses.iter().map(ToString::to_string).collect();
         json!({ "station": s.station.map(|s| s.to_string()), "name": s.station_name, "addresses": addresses })
     };
+    let alikes = Lookalikes::of(in_use.keys());
     let groups: Vec<Value> = in_use
         .iter()
         .map(|(group, stations)| {
             let stations: Vec<Value> = stations.iter().map(station).collect();
-            json!({ "group": group, "stations": stations, "easily_taken_for": alike(in_use, group) })
+            json!({ "group": group, "stations": stations, "easily_taken_for": alikes.find(group) })
         })
         .collect();
-    let mut document = json!({ "schema": show::SCHEMA, "groups": groups });
-    if let (Some(free), Some(fields)) = (free, document.as_object_mut()) {
+    let mut document = json!({ "schema": show::SCHEMA, "groups": groups, "problems": problems });
+    if let (Some((wanted, free)), Some(fields)) = (wanted, document.as_object_mut()) {
         fields.insert("free".to_owned(), free.into());
+        fields.insert("easily_taken_for".to_owned(), json!(alikes.find(wanted)));
     }
     document
 }
+
+/// The group of whoever says nothing else.
+const DEFAULT_GROUP: &str = "Default";
+
+const NAMELESS: &str = "a station without a name";
+
+/// More different problems are not told.
+const PROBLEMS: usize = 16;
 
 /// How the groups begin that a `mvrx doctor` shows for as long as it looks whether others see it.
 pub(crate) const THROW_AWAY: &str = "mvrx-doctor-";

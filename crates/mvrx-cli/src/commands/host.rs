@@ -55,7 +55,7 @@ pub(crate) struct Host {
     hidden: bool,
     /// Use only these addresses or interfaces for showing it (may be repeated); `lo` stays on this machine
     #[arg(long, value_name = "NAME|ADDRESS")]
-    interface: Vec<String>,
+    pub(crate) interface: Vec<String>,
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mvrx_discovery::{Discovery, SessionSighting, find_sessions};
 use mvrx_message::{FileUuid, StationUuid};
-use mvrx_station::{Event, Heard, Membership, Station, StationInfo};
+use mvrx_station::{CommitInfo, Event, Heard, Membership, Station, StationInfo};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -21,6 +21,8 @@ pub(crate) async fn run(mut args: Ls) -> Result<(), Failure> {
     let (looking, mut events) = station::spawn(station::describe_looking(&args.common, url)?).await?;
     let sessions = if url.is_none() { Some(look_for_sessions(&args)?) } else { None };
     let mut shown = BTreeSet::new();
+    // The station tells each once, and no more than a few dozen.
+    let mut problems = Vec::new();
     let mut stopped = match url {
         Some(url) => tokio::select! {
             joined = session::joined(&mut events, url, wait) => joined.err(),
@@ -48,7 +50,8 @@ pub(crate) async fn run(mut args: Ls) -> Result<(), Failure> {
                 matches!(seen.event, Event::StationJoined { .. } | Event::CommitSeen { .. })
             }
             Heard::DiscoveryProblem { what } => {
-                show::note(&format!("finding others: {what}"));
+                show::note(&format!("finding others: {}", show::tame(what)));
+                problems.push(what.clone());
                 false
             }
             Heard::Lagged { .. } => true,
@@ -68,15 +71,8 @@ pub(crate) async fn run(mut args: Ls) -> Result<(), Failure> {
     let nobody = stations.is_empty() && sessions.is_empty();
     let failure = stopped.or_else(|| nobody.then(|| nobody_here(&args, &stations)));
     if args.json {
-        let stations: Vec<_> = stations.iter().map(|s| show::station_json(s, &commits)).collect();
-        let sessions: Vec<_> = sessions.iter().map(session_json).collect();
-        let mut document = json!({
-            "schema": show::SCHEMA, "group": args.common.group, "session": args.session.host, "stations": stations, "sessions": sessions,
-        });
-        if let (Some(failure), Some(fields)) = (&failure, document.as_object_mut()) {
-            fields.insert("error".to_owned(), failure.words().into());
-            fields.insert("exit_code".to_owned(), failure.code().into());
-        }
+        let found = (&stations[..], &commits[..], &sessions[..]);
+        let document = document(&args, found, &problems, failure.as_ref());
         show::document(&document);
     } else {
         let others = stations.iter().filter(|s| !shown.contains(&Shown::Station(s.station)));
@@ -91,6 +87,25 @@ fn nobody_here(args: &Ls, stations: &[StationInfo]) -> Failure {
         Some(url) => Failure::nobody(format!("nobody is in {}", session::place(Some(url), &args.common))),
         None => station::nobody(&args.common, args.wait, stations),
     }
+}
+
+fn document(
+    args: &Ls,
+    (stations, commits, sessions): (&[StationInfo], &[CommitInfo], &[SessionSighting]),
+    problems: &[String],
+    failure: Option<&Failure>,
+) -> serde_json::Value {
+    let stations: Vec<_> = stations.iter().map(|s| show::station_json(s, commits)).collect();
+    let sessions: Vec<_> = sessions.iter().map(session_json).collect();
+    let mut document = json!({
+        "schema": show::SCHEMA, "group": args.common.group, "session": args.session.host, "stations": stations, "sessions": sessions,
+        "problems": problems,
+    });
+    if let (Some(failure), Some(fields)) = (failure, document.as_object_mut()) {
+        fields.insert("error".to_owned(), failure.words().into());
+        fields.insert("exit_code".to_owned(), failure.code().into());
+    }
+    document
 }
 
 /// Hosts of sessions (WebSocket mode) that the network shows, of all groups.

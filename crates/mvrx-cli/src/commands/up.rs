@@ -12,7 +12,7 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::session::Following;
-use crate::{data, session, show, station};
+use crate::{data, session, show, signals, station};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
@@ -36,6 +36,8 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         describe = describe.listen(listen);
     }
     let mixer = serve_mixer(&args).await?;
+    // Who is announced leaves with a word, however soon it is stopped.
+    let interrupted = signals::interrupted();
     let (running, mut events) = match station::spawn(describe).await {
         Ok(spawned) => spawned,
         Err(failure) => {
@@ -58,7 +60,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     };
     let result = tokio::select! {
         result = ended => result,
-        () = station::interrupted() => Ok(()),
+        () = interrupted => Ok(()),
     };
     running.stop().await;
     stop_mixer(mixer, &args).await;

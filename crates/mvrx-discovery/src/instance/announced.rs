@@ -1,7 +1,8 @@
 //! The writing side: the names and strings by which a station is announced.
 //!
-//! The instance is `Station.Group` in **one** label. All known products read the group from it; two labels are not listed by avahi, and the
-//! bare group is shared, which a probing responder renames to a group of another name.
+//! The instance is `Station.Group`, in **two** labels where the responder can say them ([`Announced::two_labels`], as `LanDiscovery` does),
+//! in one label where it cannot ([`Announced::of`], mdns-sd). All known products read the group from either. The bare group is never
+//! announced: it is shared, and a probing responder would rename it to a group of another name.
 
 use mvrx_message::{GroupName, SERVICE_TYPE, StationUuid, Txt};
 
@@ -100,7 +101,16 @@ impl Announced {
     }
 }
 
-/// A group with a dot or an `@` would be another group for everybody who reads the name.
+/// Whether a group is read as itself by who hears of it. One with a dot or an `@` is not, in whatever form it is announced: the group
+/// is the last part of a name, for every product. It can be neither announced nor joined, as nobody is ever seen in it.
+///
+/// # Errors
+/// [`DiscoveryError::GroupReadAsAnother`].
+// req: DIS-GROUP-UNREADABLE
+pub fn check_group(group: &GroupName) -> Result<(), DiscoveryError> {
+    check_read_back(&format!("{NAMELESS}.{}", group.as_str()), group)
+}
+
 fn check_read_back(instance: &str, group: &GroupName) -> Result<(), DiscoveryError> {
     let read_as =
         InstanceName::read(&format!("{instance}.{SERVICE_TYPE}")).map(|name| name.group).unwrap_or_default();

@@ -136,6 +136,38 @@ fn rejects_a_group_that_leaves_no_room_for_a_station() {
     assert_eq!(Announced::of(&advertisement("Desk", &group)), Err(error));
 }
 
+// proves: DIS-GROUP-UNREADABLE
+#[test]
+fn a_group_with_a_separator_in_it_is_read_as_its_last_part_in_every_shape() {
+    use InstanceShape::{StationAtGroup, StationDotGroup};
+    let whole = |labels: &[&str]| {
+        let all = labels.iter().chain(&["_mvrxchange", "_tcp", "local"]);
+        let name = InstanceName::from_labels(all).unwrap();
+        (name.group, name.station.unwrap_or_default(), name.shape)
+    };
+    let read = |group: &str, station: &str, shape| (group.to_owned(), station.to_owned(), shape);
+    for (labels, expected) in [
+        (&["my.group"][..], read("group", "my", StationDotGroup)),
+        (&["Desk", "my.group"], read("group", "Desk.my", StationDotGroup)),
+        (&["Desk.my.group"], read("group", "Desk.my", StationDotGroup)),
+        (&["Desk\\.my\\.group"], read("group", "Desk.my", StationDotGroup)),
+        (&["Desk@my.group"], read("group", "Desk@my", StationDotGroup)),
+        (&["a@b"], read("b", "a", StationAtGroup)),
+        (&["Desk", "a@b"], read("b", "Desk.a", StationAtGroup)),
+        (&["Desk.a@b"], read("b", "Desk.a", StationAtGroup)),
+        (&["Desk@a@b"], read("b", "Desk@a", StationAtGroup)),
+    ] {
+        assert_eq!(whole(labels), expected, "{labels:?}");
+    }
+    for (group, read_as) in [("my.group", "group"), ("a@b", "b"), ("a\\.b", "b"), ("x.", "")] {
+        let error = DiscoveryError::GroupReadAsAnother { group: group.into(), read_as: read_as.into() };
+        assert_eq!(check_group(&GroupName::join(group).unwrap()), Err(error));
+    }
+    for group in ["Default", "Tour 2026", "Bühne", "a\\b", "-"] {
+        assert_eq!(check_group(&GroupName::join(group).unwrap()), Ok(()));
+    }
+}
+
 #[test]
 fn rejects_a_group_that_others_would_read_as_another() {
     for (group, read_as) in [("my.group", "group"), ("a@b", "b"), ("a\\.b", "b")] {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lan_mdns::{Input, SeenId};
+use mvrx_message::GroupName;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::session::SESSION;
@@ -61,6 +62,14 @@ impl Discovery for LanDiscovery {
 
     fn look_for_sessions(&mut self) -> Result<(), DiscoveryError> {
         self.browse_sessions()
+    }
+
+    fn look_in(&mut self, group: &GroupName) {
+        self.browse_group(group);
+    }
+
+    fn look_for_groups(&mut self) {
+        self.browse_group_types();
     }
 
     fn next(&mut self) -> BoxFuture<'_, Option<DiscoveryEvent>> {

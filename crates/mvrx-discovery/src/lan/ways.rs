@@ -144,6 +144,16 @@ mod tests {
         all.iter().map(|one| (*one).to_owned()).collect()
     }
 
+    // proves: DIS-SAME-ADDRESS
+    #[test]
+    fn two_interfaces_of_one_address_are_two_ways() {
+        let mut host = host();
+        host.push(interface("eth1", 5, "10.0.0.1", true));
+        let by_address = Interfaces::Only(vec![Interface::Address("10.0.0.1".parse().unwrap())]);
+        let indices: Vec<u32> = ways(&host, &by_address).values().map(|way| way.index).collect();
+        assert_eq!(indices, [2, 5]);
+    }
+
     // proves: DIS-INTERFACES
     #[test]
     fn all_are_those_that_are_up_in_both_families_and_loopback_in_one() {

@@ -91,7 +91,8 @@ impl Entry {
             }
         }
         also_in.sort_unstable();
-        let station_name = self.sources.iter().find_map(|source| source.txt.station_name.clone());
+        let named = |source: &Source| source.txt.station_name.clone().filter(|name| !name.trim().is_empty());
+        let station_name = self.sources.iter().find_map(named);
         // They were sorted out when they were heard; here they are only brought in order again.
         let all = self.sources.iter().flat_map(|source| source.addresses.iter().copied());
         let mut addresses = address::usable(all, true, networks);

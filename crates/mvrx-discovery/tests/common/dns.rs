@@ -44,6 +44,12 @@ pub(crate) fn host(label: &str) -> Labels {
     [label, "local"].map(str::to_owned).to_vec()
 }
 
+/// The records of several messages in one.
+pub(crate) fn joined(packets: &[Vec<u8>]) -> Vec<u8> {
+    let all = packets.iter().flat_map(|packet| Packet::parse(packet).unwrap().records);
+    Packet { response: true, records: all.collect(), ..Packet::default() }.encode()
+}
+
 impl Packet {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let count = |n: usize| u16::try_from(n).unwrap().to_be_bytes();

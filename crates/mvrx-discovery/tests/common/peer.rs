@@ -83,7 +83,7 @@ impl Wire {
     }
 
     /// The next packet; `None` after a while without one.
-    fn receive(&self) -> Option<Packet> {
+    pub(crate) fn receive(&self) -> Option<Packet> {
         self.socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut buffer = [0; 9000];
         let (length, _) = self.socket.recv_from(&mut buffer).ok()?;

@@ -20,22 +20,18 @@ impl Writer {
         let mut numbered: Vec<(u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&directory).map_err(refuses(&directory))? {
             let path = entry.map_err(refuses(&directory))?.path();
-            let Some((number, kind)) = path.file_name().and_then(|name| name.to_str()).and_then(ours) else {
-                continue;
-            };
-            // Whatever has a name of ours, no new file gets it.
-            self.next_number = self.next_number.max(number + 1);
-            match kind {
-                Kind::Log => numbered.push((number, path)),
+            match path.file_name().and_then(|name| name.to_str()).and_then(number_in) {
+                Some(number) => numbered.push((number, path)),
                 // A rewrite that was cut off; the old file is whole.
-                Kind::Rewrite if fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()) => {
+                None if path.extension().is_some_and(|extension| extension == "new") => {
                     fs::remove_file(&path).map_err(refuses(&path))?;
                 }
-                _ => {}
+                None => {}
             }
         }
         numbered.sort();
-        for (_, path) in numbered {
+        for (number, path) in numbered {
+            self.next_number = self.next_number.max(number + 1);
             self.take_room_back(path, rooms)?;
         }
         Ok(())
@@ -131,20 +127,6 @@ fn refuses(path: &Path) -> impl Fn(io::Error) -> OpenStoreError {
     move |error| OpenStoreError::SystemRefuses { path: path.clone(), error }
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Log,
-    Rewrite,
-}
-
-/// The number and kind of a file that a store makes. Everything else in the folder is somebody else's.
-// req: MIX-KEEP-12
-fn ours(name: &str) -> Option<(u64, Kind)> {
-    let (number, kind) = name.strip_prefix("room-")?.split_once('.')?;
-    let kind = match kind {
-        "log" => Kind::Log,
-        "new" => Kind::Rewrite,
-        _ => return None,
-    };
-    Some((number.parse().ok()?, kind))
+fn number_in(name: &str) -> Option<u64> {
+    name.strip_prefix("room-")?.strip_suffix(".log")?.parse().ok()
 }

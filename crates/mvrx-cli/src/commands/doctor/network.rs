@@ -57,7 +57,11 @@ pub(super) async fn look(common: &Common, wait: f64) -> Result<Seen, Failure> {
     announcer
         .advertise(&advertisement)
         .map_err(|error| Failure::peer(format!("cannot announce anything: {error}")))?;
-    let watcher = Box::new(station::discovery(&without_peers)?);
+    let mut watcher = Box::new(station::discovery(&without_peers)?);
+    watcher.look_for_groups();
+    if let Ok(group) = GroupName::join(&common.group) {
+        watcher.look_in(&group);
+    }
     let mut said = BTreeSet::new();
     let watch = async {
         tokio::select! {

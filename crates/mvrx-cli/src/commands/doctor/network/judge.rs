@@ -6,6 +6,7 @@ use tokio::time::timeout;
 use super::{
     BTreeSet, Duration, Look, Report, Seen, Sighting, SocketAddr, StationInfo, by_group, json, show,
 };
+use crate::alike::{self, Difference, Lookalikes};
 use crate::commands::groups::{self, InUse};
 use mvrx_station::Membership;
 
@@ -30,18 +31,24 @@ impl Look<'_> {
     fn groups(&self, in_use: &InUse, seen: &Seen, report: &mut Report) {
         let wanted = self.common.group.as_str();
         let mut facts = Vec::new();
+        let alikes = Lookalikes::of(in_use.keys());
         for (group, stations) in in_use {
-            report.note(format!("group {}", groups::line(group, stations, &[])));
+            report.note(format!("group {}", groups::line(group, stations, &alikes.find(group))));
             facts.push(json!({ "group": group, "stations": stations.iter().map(|s| &s.station_name).collect::<Vec<_>>() }));
         }
         report.fact("groups", json!(facts));
-        let shown = show::name(wanted);
+        let shown = alike::shown(wanted);
         let used = in_use.contains_key(wanted) || seen.stations.iter().any(is_joined);
         let near = near_misses(in_use, wanted, used);
         for (group, stations) in &near {
-            let (group, who) = (show::name(group), groups::names(stations));
-            let advice =
-                format!("spelling and case count: take --group \"{group}\" here, or set {shown} there");
+            let how = Difference::between(wanted, group).map_or("spelling and case count", Difference::words);
+            let (marked, who) = (alike::quoted(group), groups::names(stations));
+            let (group, shown) = match Difference::between(wanted, group) {
+                // That one sees what there is to be seen.
+                Some(Difference::Case) | None => (alike::shown(group), shown.clone()),
+                Some(_) => (marked.clone(), alike::quoted(wanted)),
+            };
+            let advice = format!("{how}: take --group {marked} here, or set {shown} there");
             if used {
                 let text = format!(
                     "besides the group {shown} there is the group {group}, easily taken for it: {who}"
@@ -55,7 +62,7 @@ impl Look<'_> {
             }
         }
         if near.is_empty() && !used {
-            let others: Vec<String> = in_use.keys().map(|group| show::name(group)).collect();
+            let others: Vec<String> = in_use.keys().map(|group| alike::shown(group)).collect();
             let (text, advice) = if others.is_empty() {
                 let advice = "start a station there; see that both are in one network (no guest Wi-Fi, no other VLAN), that switches and \
                     access points pass multicast on, and that firewalls allow UDP 5353 and TCP 42424; --peer IP:PORT finds one without multicast";
