@@ -471,3 +471,90 @@ fn lock_of_the_operator_stands_above_the_stored_one() {
         assert_eq!(joined, enters, "{password}");
     }
 }
+
+/// How many clients with this password enter, of one.
+fn enters(world: &mut World, password: &str) -> bool {
+    let client = world.connect();
+    world.send(client, &client_attributes(&format!(r#"{{"{PASSWORD}": "{password}"}}"#)));
+    world.send(client, &join("r"));
+    let entered = kinds(&world.read(client)).contains(&"JOIN_ROOM");
+    world.disconnect(client);
+    entered
+}
+
+// proves: MIX-ACCESS-2
+#[test]
+fn no_member_takes_away_or_changes_the_password_of_the_operator() {
+    let mut world = World::new();
+    world.server.lock_room("r", "operator's");
+    let creator = world.connect();
+    world.send(creator, &client_attributes(&format!(r#"{{"{PASSWORD}": "operator's"}}"#)));
+    world.send(creator, &join("r"));
+    world.send(creator, &ClientMessage::Content);
+    for password in ["null", "\"mine\""] {
+        world.take(creator);
+        world.send(creator, &room_attributes("r", &format!(r#"{{"{PASSWORD}": {password}, "x": 1}}"#)));
+        assert_eq!(
+            world.read(creator),
+            ["SEND_ERROR the password of room r is the operator's; no client changes it"]
+        );
+        assert!(!enters(&mut world, "mine") && !enters(&mut world, ""), "{password}");
+        assert!(enters(&mut world, "operator's"));
+    }
+}
+
+// proves: MIX-ACCESS-2
+#[test]
+fn stored_list_of_networks_holds_beside_the_password_of_the_operator() {
+    let mut world = World::keeping(Keeping::Logged);
+    let creator = world.room("r", &[]);
+    world.send(
+        creator,
+        &room_attributes("r", &format!(r#"{{"{ALLOW}": ["10.0.0.0/8"], "{PASSWORD}": "mine"}}"#)),
+    );
+    let content = world.server.content(world.server.rooms()[0]).unwrap();
+    let mut again = World::keeping(Keeping::Logged);
+    again.server.lock_room("r", "operator's");
+    let key = again.server.restore(content).unwrap();
+    assert!(!enters(&mut again, "operator's"), "its address is on no list");
+    // The members' own password is kept for when the operator's is gone.
+    let stored = again.server.content(key).unwrap().attributes;
+    assert_eq!(stored.find(PASSWORD), Some(&"mine".into()));
+    assert!(stored.find(ALLOW).is_some());
+}
+
+// proves: MIX-ACCESS-1, MIX-LIMIT-1
+#[test]
+fn refused_change_of_attributes_locks_nobody_out() {
+    let mut limits = Limits::default();
+    limits.attribute_bytes = 100;
+    let mut world = World::with(limits);
+    let creator = world.room("r", &[]);
+    let long = "x".repeat(100);
+    world.send(creator, &room_attributes("r", &format!(r#"{{"{PASSWORD}": "p", "a": "{long}"}}"#)));
+    assert!(world.read(creator)[0].starts_with("SEND_ERROR attributes of"));
+    assert!(enters(&mut world, "anything"));
+}
+
+// proves: MIX-KEEP-11
+#[test]
+fn attributes_are_stored_once_for_all_changes_of_a_round_and_not_without_one() {
+    let mut world = World::keeping(Keeping::Logged);
+    let creator = world.room("r", &[]);
+    world.stored.clear();
+    for value in 0..100 {
+        world.queue(creator, &room_attributes("r", &format!(r#"{{"x": {value}, "{PASSWORD}": "p"}}"#)));
+    }
+    world.round();
+    let [StoreOp::Attributes { attributes, .. }] = &world.stored[..] else { panic!("{:?}", world.stored) };
+    assert!(attributes.contains("\"x\": 99") && attributes.contains(PASSWORD), "{attributes}");
+    world.stored.clear();
+    for _ in 0..100 {
+        world.send(creator, &room_attributes("r", &format!(r#"{{"x": 99.0, "{PASSWORD}": "p"}}"#)));
+    }
+    assert!(world.stored.is_empty(), "{:?}", world.stored);
+    for (password, stored) in [("\"q\"", 1), ("\"q\"", 1), ("null", 2)] {
+        world.send(creator, &room_attributes("r", &format!(r#"{{"{PASSWORD}": {password}}}"#)));
+        assert_eq!(world.stored.len(), stored, "{password}");
+    }
+}

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mixer_proto::frame;
-use mixer_proto::message::ClientMessage;
+use mixer_proto::message::{ClientMessage, JoinRoom};
 use mixer_proto::server::{CloseReason, Input, Limits};
-use support::{World, client_attributes, command, join, kinds};
+use support::{World, client_attributes, command, join, kinds, room_attributes};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
@@ -330,4 +330,64 @@ fn client_whose_frame_cannot_be_read_is_told_and_closed() {
     );
     world.send(one, &ClientMessage::ClientId);
     assert!(world.read(one).is_empty(), "nothing more is heard of it");
+}
+
+// proves: MIX-LIMIT-5
+#[test]
+fn passwords_and_lists_of_networks_count_as_attributes_to_the_last_byte() {
+    let fits = |limits: &mut Limits| limits.all_attribute_bytes = 100;
+    // `"mvrx_password": "…"` and separators: 21 bytes beside the password itself.
+    let of_client =
+        |length: usize| client_attributes(&format!("{{\"mvrx_password\": \"{}\"}}", "x".repeat(length)));
+    let mut world = limited(fits);
+    let (one, two) = (world.connect(), world.connect());
+    for (client, length, refused) in [(one, 29, false), (two, 30, true), (two, 29, false)] {
+        world.take(client);
+        world.send(client, &of_client(length));
+        assert_eq!(kinds(&world.read(client)).contains(&"SEND_ERROR"), refused, "{length}");
+    }
+    // What is gone no longer counts.
+    world.disconnect(one);
+    world.send(two, &client_attributes("{\"mvrx_password\": null}"));
+    let mut world = limited(fits);
+    let creator = world.room("r", &[]);
+    // 29 bytes, and 21 for the mark that the room is locked; then 50 and 51.
+    for (text, refused) in [
+        (r#"{"mvrx_password": "12345678"}"#, None),
+        (
+            r#"{"mvrx_allow": ["1111:2222:3333:4444:5555:666::7"]}"#,
+            Some("SEND_ERROR attributes of 101 bytes are more than 100 bytes"),
+        ),
+        (r#"{"mvrx_allow": ["1111:2222:3333:4444:5555:66::7"]}"#, None),
+    ] {
+        world.take(creator);
+        world.send(creator, &room_attributes("r", text));
+        let seen = world.read(creator);
+        let error = seen.iter().find(|line| line.starts_with("SEND_ERROR"));
+        assert_eq!(error.map(String::as_str), refused, "{text}");
+    }
+}
+
+// proves: MIX-LIMIT-8
+#[test]
+fn versions_are_as_long_as_a_name_may_be_and_no_longer() {
+    let mut world = limited(|limits| limits.name_bytes = 10);
+    let client = world.connect();
+    let join = |blender: usize, mixer: usize| {
+        ClientMessage::JoinRoom(JoinRoom {
+            room: "r".into(),
+            blender_version: "1".repeat(blender),
+            mixer_version: "2".repeat(mixer),
+            ..JoinRoom::default()
+        })
+    };
+    for (blender, mixer, text) in [
+        (11, 0, "SEND_ERROR a blender version of 11 bytes is longer than 10 bytes"),
+        (0, 11, "SEND_ERROR a mixer version of 11 bytes is longer than 10 bytes"),
+        (10, 10, "JOIN_ROOM r"),
+    ] {
+        world.take(client);
+        world.send(client, &join(blender, mixer));
+        assert_eq!(world.read(client)[0], text);
+    }
 }

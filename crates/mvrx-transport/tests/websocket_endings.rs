@@ -233,17 +233,21 @@ async fn a_file_that_goes_in_one_message_has_the_length_that_turned_out() {
 #[tokio::test]
 async fn a_close_frame_carries_its_code_and_as_much_of_the_reason_as_fits() {
     let ws = WsTransport::default();
-    for (reason, read) in
-        [("too much noise".to_owned(), "too much noise".to_owned()), ("é".repeat(99), "é".repeat(61))]
-    {
+    let long = "é".repeat(99);
+    for (code, reason, read) in [
+        (1008, "too much noise", "too much noise"),
+        (1008, &long, &long[..122]),
+        (1001, "the session has ended", "the session has ended"),
+        (1013, "no room", "no room"),
+    ] {
         let mut listener = mvrx_transport::Transport::listen(&ws, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let dial = mvrx_transport::Transport::dial(&ws, listener.local_addr().into());
         let (near, far) = tokio::join!(dial, listener.accept());
         let (mut near, mut far) = (near.unwrap(), far.unwrap());
-        far.writer.close_with(1008, &reason).await.unwrap();
+        far.writer.close_with(code, reason).await.unwrap();
         match near.reader.next().await {
             Err(error @ ReadError::ClosedByPeer { .. }) => {
-                assert!(error.to_string().ends_with(&format!("code 1008: {read}")), "{error}");
+                assert!(error.to_string().ends_with(&format!("code {code}: {read}")), "{error}");
             }
             other => panic!("{other:?}"),
         }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::attributes::ObjectWriter;
+use super::attributes::{ObjectWriter, written_bytes};
 use crate::json::{Json, Object};
 
 /// Attribute of a room: its password; of a client: the password it knows. `null` removes it.
@@ -64,17 +64,20 @@ impl FromStr for Network {
 }
 
 /// What a room asks of those who want to enter.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Lock {
+    /// What the operator gave to the room's name: stands above the room's own and is never stored.
+    operators: Option<String>,
     password: Option<String>,
     networks: Option<Vec<Network>>,
     /// The list as it was given, to be stored.
     list: Json,
+    list_bytes: usize,
 }
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { password: None, networks: None, list: Json::Null }
+        Self { operators: None, password: None, networks: None, list: Json::Null, list_bytes: 0 }
     }
 }
 
@@ -82,6 +85,7 @@ impl Default for Lock {
 impl std::fmt::Debug for Lock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lock")
+            .field("operators", &self.operators.is_some())
             .field("password", &self.password.is_some())
             .field("networks", &self.networks)
             .finish()
@@ -89,33 +93,44 @@ impl std::fmt::Debug for Lock {
 }
 
 impl Lock {
-    pub(super) fn with_password(password: &str) -> Self {
-        Self { password: Some(password.to_owned()), ..Self::default() }
+    pub(super) fn of_operator(password: Option<&String>) -> Self {
+        Self { operators: password.cloned(), ..Self::default() }
+    }
+
+    pub(super) fn is_operators(&self) -> bool {
+        self.operators.is_some()
     }
 
     pub(super) fn is_set(&self) -> bool {
-        self.password.is_some() || self.networks.is_some()
+        self.operators.is_some() || self.password.is_some() || self.networks.is_some()
+    }
+
+    /// Bytes of JSON text of what clients have set.
+    pub(super) fn bytes(&self) -> usize {
+        password_bytes(self.password.as_deref()) + self.list_bytes
     }
 
     pub(super) fn admits(&self, address: IpAddr, password: Option<&str>) -> bool {
-        let known =
-            self.password.as_deref().is_none_or(|wanted| password.is_some_and(|given| same(wanted, given)));
+        let wanted = self.operators.as_ref().or(self.password.as_ref());
+        let known = wanted.is_none_or(|wanted| password.is_some_and(|given| same(wanted, given)));
         known
             && self.networks.as_ref().is_none_or(|list| list.iter().any(|network| network.contains(address)))
     }
 
-    /// Applies the private attributes among the changes; the text says what is wrong with them.
-    pub(super) fn change(&mut self, changes: &Object) -> Result<(), String> {
+    /// The lock with the private attributes among the changes; the text says what is wrong with them.
+    pub(super) fn changed(&self, changes: &Object) -> Result<Self, String> {
+        let mut lock = self.clone();
         let password = changes.find(PASSWORD).map(password_in).transpose()?;
         let networks = changes.find(ALLOW).map(networks_in).transpose()?;
         if let Some(password) = password {
-            self.password = password;
+            lock.password = password;
         }
         if let Some(networks) = networks {
-            self.networks = networks;
-            self.list = changes.find(ALLOW).cloned().unwrap_or(Json::Null);
+            lock.list = changes.find(ALLOW).cloned().unwrap_or(Json::Null);
+            lock.list_bytes = if networks.is_some() { written_bytes(&ALLOW.into(), &lock.list) } else { 0 };
+            lock.networks = networks;
         }
-        Ok(())
+        Ok(lock)
     }
 
     /// What makes the lock, to be stored and never to be shown.
@@ -127,6 +142,11 @@ impl Lock {
             out.field(ALLOW, &self.list);
         }
     }
+}
+
+/// Bytes of JSON text that a password takes among attributes.
+pub(super) fn password_bytes(password: Option<&str>) -> usize {
+    password.map_or(0, |password| written_bytes(&PASSWORD.into(), &password.into()))
 }
 
 pub(super) fn password_in(value: &Json) -> Result<Option<String>, String> {

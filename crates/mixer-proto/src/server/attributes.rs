@@ -124,7 +124,7 @@ impl ObjectWriter {
     }
 }
 
-fn written_bytes(key: &Text, value: &Json) -> usize {
+pub(super) fn written_bytes(key: &Text, value: &Json) -> usize {
     let mut counter = Counter(SEPARATORS);
     let _ = write_text(&mut counter, key);
     let _ = write_value(&mut counter, value);

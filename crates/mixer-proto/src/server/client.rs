@@ -100,6 +100,11 @@ impl Client {
         }
     }
 
+    /// Bytes of JSON text of everything that it has set.
+    pub(super) fn attribute_bytes(&self) -> usize {
+        self.custom.bytes() + super::access::password_bytes(self.password.as_deref())
+    }
+
     /// Whether it may believe that what came at version `created` is there: it was told so by an update, or by the last listing, of version `listed`.
     pub(super) fn knows_of(&self, created: u64, listed: u64) -> bool {
         listed >= created || (self.seen >= created && !self.greeting)

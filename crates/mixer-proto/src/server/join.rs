@@ -40,6 +40,13 @@ impl RoomServer {
         if length > allowed {
             return Err(format!("a room name of {length} bytes is longer than {allowed} bytes"));
         }
+        // req: MIX-LIMIT-8
+        for (what, version) in [("blender", &join.blender_version), ("mixer", &join.mixer_version)] {
+            let length = version.len();
+            if length > allowed {
+                return Err(format!("a {what} version of {length} bytes is longer than {allowed} bytes"));
+            }
+        }
         match self.room_names.get(&join.room) {
             None => self.create(key, join),
             Some(room) => self.join_existing(now, key, *room, join),
@@ -52,7 +59,7 @@ impl RoomServer {
         if rooms >= allowed {
             return Err(format!("no further room: {rooms} exist and {allowed} are allowed"));
         }
-        let lock = self.locked_names.get(&join.room).cloned().unwrap_or_default();
+        let lock = Lock::of_operator(self.locked_names.get(&join.room));
         self.admit(key, &join.room, &lock)?;
         let room_key = self.add_room(join);
         if let (Some(room), true) = (self.rooms.get_mut(&room_key), lock.is_set()) {
@@ -264,7 +271,7 @@ impl RoomServer {
         self.room_names.remove(&room.name);
         self.forget_room(room.touched);
         self.stored_bytes -= room.history.byte_size();
-        self.attribute_bytes -= room.custom.bytes();
+        self.attribute_bytes -= room.attribute_bytes();
         if self.keeping != Keeping::Nothing {
             self.outputs.push_back(Output::Store(StoreOp::Delete { room: key }));
         }
@@ -294,7 +301,7 @@ impl RoomServer {
             }
         }
         let Some(client) = self.clients.remove(&key) else { return };
-        self.attribute_bytes -= client.custom.bytes();
+        self.attribute_bytes -= client.attribute_bytes();
         self.forget_client(client.touched);
         let end = ServerMessage::ClientDisconnected { id: client.id };
         self.announce_end(&end, |other| other.knows_of(client.created, other.listed_clients));

@@ -12,13 +12,13 @@ pub struct Limits {
     pub clients: usize,
     /// Rooms at a time.
     pub rooms: usize,
-    /// Bytes in the name of a room.
+    /// Bytes in the name of a room, and in each version that a client names when it joins.
     pub name_bytes: usize,
     /// Bytes of commands stored in one room.
     pub room_bytes: u64,
     /// Bytes of commands stored in all rooms together.
     pub stored_bytes: u64,
-    /// Bytes of JSON text that the custom attributes of one client, or of one room, take.
+    /// Bytes of JSON text that the custom attributes of one client, or of one room, take, with its password and list of networks.
     pub attribute_bytes: usize,
     /// The same of all clients and rooms together: listings tell them all.
     pub all_attribute_bytes: usize,

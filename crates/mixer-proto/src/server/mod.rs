@@ -36,7 +36,7 @@ mod restore;
 mod room;
 mod updates;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -61,7 +61,8 @@ pub struct RoomServer {
     limits: Limits,
     keeping: Keeping,
     networks: Vec<Network>,
-    locked_names: HashMap<String, access::Lock>,
+    /// Passwords that the operator gave to rooms by name.
+    locked_names: HashMap<String, String>,
     clients: BTreeMap<ClientKey, Client>,
     rooms: BTreeMap<RoomKey, Room>,
     room_names: HashMap<String, RoomKey>,
@@ -76,6 +77,8 @@ pub struct RoomServer {
     metrics: Metrics,
     ids: Ids,
     stored_bytes: u64,
+    /// Rooms whose attributes have changed since they were last stored.
+    unstored: BTreeSet<RoomKey>,
     /// Bytes of all custom attributes.
     attribute_bytes: usize,
     last_client: u64,
@@ -288,6 +291,7 @@ impl RoomServer {
             metrics: Metrics::default(),
             ids: Ids::new(),
             stored_bytes: 0,
+            unstored: BTreeSet::new(),
             attribute_bytes: 0,
             last_client: 0,
             last_room: 0,
@@ -306,9 +310,9 @@ impl RoomServer {
         self.networks = networks;
     }
 
-    /// Every room of this name asks for this password.
+    /// Every room of this name asks for this password, whatever its members set; to be told before rooms come.
     pub fn lock_room(&mut self, name: &str, password: &str) {
-        self.locked_names.insert(name.to_owned(), access::Lock::with_password(password));
+        self.locked_names.insert(name.to_owned(), password.to_owned());
     }
 
     /// A client has connected.
@@ -356,6 +360,7 @@ impl RoomServer {
                 self.end_hold_windows(now);
                 self.end_greetings(now);
                 self.send_due_updates(now);
+                self.store_changed_attributes();
             }
         }
         Outputs(&mut self.outputs)

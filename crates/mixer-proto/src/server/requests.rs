@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::access::{ALLOW, PASSWORD, password_in};
-use super::attributes::ObjectWriter;
+use super::access::{ALLOW, PASSWORD, password_bytes, password_in};
+use super::attributes::{Attributes, ObjectWriter};
 use super::client::Place;
 use super::{ClientKey, Output, RoomKey, RoomServer, StoreOp, client, room};
 use crate::code::control;
@@ -166,16 +166,17 @@ impl RoomServer {
         let version = self.new_version();
         let spare = self.spare_attribute_bytes();
         let Some(client) = self.clients.get_mut(&key) else { return Ok(()) };
-        let before = client.custom.bytes();
+        let before = client.attribute_bytes();
         let allowed = self.limits.attribute_bytes.min(before + spare);
-        if let Some(password) = attributes.find(PASSWORD) {
-            client.password = password_in(password)?;
-        }
+        let password = match attributes.find(PASSWORD) {
+            Some(password) => password_in(password)?,
+            None => client.password.clone(),
+        };
         let public = without(attributes, &[&client::RESERVED[..], &[PASSWORD]]);
-        let changed = client.custom.update(public, version, allowed).map_err(|error| {
-            format!("attributes of {} bytes are more than {} bytes", error.bytes, error.allowed)
-        })?;
-        self.attribute_bytes += client.custom.bytes();
+        let changed =
+            update_beside(&mut client.custom, public, version, password_bytes(password.as_deref()), allowed)?;
+        client.password = password;
+        self.attribute_bytes += client.attribute_bytes();
         self.attribute_bytes -= before;
         if changed {
             self.client_touched(key, version, false);
@@ -189,25 +190,33 @@ impl RoomServer {
         let version = self.new_version();
         let spare = self.spare_attribute_bytes();
         let Some(room) = self.rooms.get_mut(&room_key) else { return Ok(()) };
-        let before = room.custom.bytes();
+        let before = room.attribute_bytes();
         let allowed = self.limits.attribute_bytes.min(before + spare);
+        let mut lock = None;
         if attributes.find(PASSWORD).is_some() || attributes.find(ALLOW).is_some() {
             if !room.members.contains(&key) {
                 return Err(format!("only a member locks or unlocks room {name}"));
             }
-            room.lock.change(&attributes)?;
+            // req: MIX-ACCESS-2
+            if attributes.find(PASSWORD).is_some() && room.lock.is_operators() {
+                return Err(format!("the password of room {name} is the operator's; no client changes it"));
+            }
+            lock = Some(room.lock.changed(&attributes)?).filter(|lock| *lock != room.lock);
         }
         let public = without(attributes, &[&room::RESERVED[..], &[PASSWORD, ALLOW]]);
-        let changed = room.custom.update(public, version, allowed).map_err(|error| {
-            format!("attributes of {} bytes are more than {} bytes", error.bytes, error.allowed)
-        })?;
-        self.attribute_bytes += room.custom.bytes();
+        let hidden = lock.as_ref().unwrap_or(&room.lock).bytes();
+        let changed = update_beside(&mut room.custom, public, version, hidden, allowed)?;
+        let locked_anew = lock.is_some();
+        room.lock = lock.unwrap_or_else(|| std::mem::take(&mut room.lock));
+        self.attribute_bytes += room.attribute_bytes();
         self.attribute_bytes -= before;
         if changed {
             self.room_touched(room_key, version, false);
         }
-        self.show_lock(room_key);
-        self.store_attributes(room_key);
+        if changed || locked_anew {
+            self.show_lock(room_key);
+            self.store_attributes(room_key);
+        }
         Ok(())
     }
 
@@ -225,13 +234,20 @@ impl RoomServer {
         Ok(())
     }
 
+    /// The attributes have changed. They are stored as a whole, so at the end of the round will do for all changes of it.
+    // req: MIX-KEEP-11
     fn store_attributes(&mut self, key: RoomKey) {
-        if self.keeping == super::Keeping::Nothing {
-            return;
+        if self.keeping != super::Keeping::Nothing {
+            self.unstored.insert(key);
         }
-        if let Some(room) = self.rooms.get(&key) {
-            let attributes = room.attributes_text();
-            self.outputs.push_back(Output::Store(StoreOp::Attributes { room: key, attributes }));
+    }
+
+    pub(super) fn store_changed_attributes(&mut self) {
+        for key in std::mem::take(&mut self.unstored) {
+            if let Some(room) = self.rooms.get(&key) {
+                let attributes = room.attributes_text();
+                self.outputs.push_back(Output::Store(StoreOp::Attributes { room: key, attributes }));
+            }
         }
     }
 
@@ -273,6 +289,20 @@ impl RoomServer {
         let bytes = frame::encode(code, self.ids.next_id(), &payload);
         self.send(key, bytes);
     }
+}
+
+/// Takes over what differs, when it and the `hidden` bytes beside it are not more than allowed; else changes nothing.
+// req: MIX-LIMIT-5
+fn update_beside(
+    custom: &mut Attributes,
+    changes: Object,
+    version: u64,
+    hidden: usize,
+    allowed: usize,
+) -> Result<bool, String> {
+    let too_many = |bytes: usize| format!("attributes of {bytes} bytes are more than {allowed} bytes");
+    let rest = allowed.checked_sub(hidden).ok_or_else(|| too_many(custom.bytes() + hidden))?;
+    custom.update(changes, version, rest).map_err(|error| too_many(error.bytes + hidden))
 }
 
 pub(super) fn without(attributes: Object, keys: &[&[&str]]) -> Object {

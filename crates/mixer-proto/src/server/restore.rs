@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::access::Lock;
 use super::requests::without;
 use super::{ALLOW, Keeping, PASSWORD, RoomKey, RoomServer, room};
 use crate::json::{Json, Object};
@@ -35,7 +36,7 @@ impl RoomServer {
     /// Takes a room back, empty of clients, joinable and kept open, whether it was before or not: its members lost it without
     /// leaving it, so the next one that looks at it must not end it. Nothing is stored again.
     ///
-    /// A room that the operator locked by name has the operator's lock, whatever was stored. What was once accepted is taken back
+    /// A room that the operator locked by name has the operator's password, and the list of networks that was stored. What was once accepted is taken back
     /// even if a limit has shrunk.
     ///
     /// # Errors
@@ -60,14 +61,12 @@ impl RoomServer {
         self.keeping = keeping;
         let version = self.new_version();
         if let Some(room) = self.rooms.get_mut(&key) {
-            match self.locked_names.get(&content.name) {
-                Some(lock) => room.lock = lock.clone(),
-                // The server wrote these itself; broken ones lock nobody out.
-                None => drop(room.lock.change(&content.attributes)),
-            }
+            let lock = Lock::of_operator(self.locked_names.get(&content.name));
+            // The server wrote these itself; broken ones lock nobody out.
+            room.lock = lock.changed(&content.attributes).unwrap_or(lock);
             let public = without(content.attributes, &[&room::RESERVED[..], &[PASSWORD, ALLOW]]);
             let _ = room.custom.update(public, version, usize::MAX);
-            self.attribute_bytes += room.custom.bytes();
+            self.attribute_bytes += room.attribute_bytes();
             room.keep_open = true;
             room.joinable = true;
             for commands in &content.commands {

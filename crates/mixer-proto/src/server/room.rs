@@ -68,6 +68,11 @@ impl Room {
         }
     }
 
+    /// Bytes of JSON text of everything that clients have set.
+    pub(super) fn attribute_bytes(&self) -> usize {
+        self.custom.bytes() + self.lock.bytes()
+    }
+
     /// Nobody is in it or on the way into it.
     pub(super) fn is_deserted(&self) -> bool {
         self.members.is_empty() && self.joiners.is_empty()

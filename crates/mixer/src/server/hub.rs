@@ -299,6 +299,8 @@ impl Hub {
 
     /// Closes everything and waits for the disk.
     pub(super) fn stop(&self) {
+        // What has changed in this round is stored at its end.
+        self.end_round();
         for connection in self.connections.borrow().values() {
             connection.closing.set(true);
             connection.wake.notify_one();

@@ -149,10 +149,9 @@ impl Store {
     }
 
     pub(super) fn push(&mut self, operation: StoreOp) {
-        if let StoreOp::Commands { frames, .. } = &operation {
-            self.backlog.fetch_add(frames.len(), Ordering::Relaxed);
-        }
-        self.gathered.push(Task::Keep(operation));
+        let task = Task::Keep(operation);
+        self.backlog.fetch_add(task.bytes(), Ordering::Relaxed);
+        self.gathered.push(task);
     }
 
     /// Writes the room anew; what was pushed before is part of its content.
@@ -501,10 +500,19 @@ fn write_commands(file: &mut dyn LogFile, frames: &Bytes) -> io::Result<usize> {
 
 impl Task {
     /// What it adds to the backlog.
+    // req: MIX-KEEP-11
     fn bytes(&self) -> usize {
         match self {
-            Self::Keep(StoreOp::Commands { frames, .. }) => frames.len(),
-            _ => 0,
+            Self::Keep(operation) => {
+                TASK + match operation {
+                    StoreOp::Commands { frames, .. } => frames.len(),
+                    StoreOp::Create { name, attributes, .. } => name.len() + attributes.len(),
+                    StoreOp::Attributes { attributes, .. } => attributes.len(),
+                    _ => 0,
+                }
+            }
+            // Shared with the rooms.
+            Self::Rewrite { .. } | Self::Resume { .. } => 0,
         }
     }
 
@@ -521,6 +529,8 @@ const BACKLOG: usize = 64 << 20;
 const BACKLOG_ALWAYS: usize = 8 << 20;
 /// How often the writer looks whether a sync beside has ended.
 const LOOK: Duration = Duration::from_millis(5);
+/// What a task takes besides what it keeps.
+const TASK: usize = 100;
 const COPIED_BELOW: usize = 16 << 10;
 const REWRITE_FROM: u64 = 16 << 20;
 

@@ -210,7 +210,9 @@ impl<L: Link> Reader<L> {
             return Err(FrameError::StreamEndedInMessage.into());
         }
         match code {
-            None | Some(1000 | 1001 | 1012 | 1013) => Ok(Incoming::Closed),
+            None | Some(1000) => Ok(Incoming::Closed),
+            // Nothing is wrong, but there is something to say.
+            Some(1001 | 1012 | 1013) if reason.is_empty() => Ok(Incoming::Closed),
             Some(code) => Err(ReadError::ClosedByPeer { code, reason }),
         }
     }

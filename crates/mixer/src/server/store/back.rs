@@ -20,18 +20,22 @@ impl Writer {
         let mut numbered: Vec<(u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&directory).map_err(refuses(&directory))? {
             let path = entry.map_err(refuses(&directory))?.path();
-            match path.file_name().and_then(|name| name.to_str()).and_then(number_in) {
-                Some(number) => numbered.push((number, path)),
+            let Some((number, kind)) = path.file_name().and_then(|name| name.to_str()).and_then(ours) else {
+                continue;
+            };
+            // Whatever has a name of ours, no new file gets it.
+            self.next_number = self.next_number.max(number + 1);
+            match kind {
+                Kind::Log => numbered.push((number, path)),
                 // A rewrite that was cut off; the old file is whole.
-                None if path.extension().is_some_and(|extension| extension == "new") => {
+                Kind::Rewrite if fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()) => {
                     fs::remove_file(&path).map_err(refuses(&path))?;
                 }
-                None => {}
+                _ => {}
             }
         }
         numbered.sort();
-        for (number, path) in numbered {
-            self.next_number = self.next_number.max(number + 1);
+        for (_, path) in numbered {
             self.take_room_back(path, rooms)?;
         }
         Ok(())
@@ -127,6 +131,20 @@ fn refuses(path: &Path) -> impl Fn(io::Error) -> OpenStoreError {
     move |error| OpenStoreError::SystemRefuses { path: path.clone(), error }
 }
 
-fn number_in(name: &str) -> Option<u64> {
-    name.strip_prefix("room-")?.strip_suffix(".log")?.parse().ok()
+#[derive(Clone, Copy)]
+enum Kind {
+    Log,
+    Rewrite,
+}
+
+/// The number and kind of a file that a store makes. Everything else in the folder is somebody else's.
+// req: MIX-KEEP-12
+fn ours(name: &str) -> Option<(u64, Kind)> {
+    let (number, kind) = name.strip_prefix("room-")?.split_once('.')?;
+    let kind = match kind {
+        "log" => Kind::Log,
+        "new" => Kind::Rewrite,
+        _ => return None,
+    };
+    Some((number.parse().ok()?, kind))
 }

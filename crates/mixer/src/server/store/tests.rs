@@ -333,3 +333,27 @@ fn room_that_cannot_be_read_keeps_the_server_from_starting_and_is_named() {
     };
     assert!(error.to_string().contains("room-3.log"), "{error}");
 }
+
+// proves: MIX-KEEP-12
+#[test]
+fn files_of_others_stay_and_folders_named_like_ours_keep_nobody_from_starting() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    for file in ["notes.new", "room-x.new", "room-1.new.new", "room-7.new"] {
+        std::fs::write(at(file), "mine").unwrap();
+    }
+    for folder in ["folder.new", "room-3.new"] {
+        std::fs::create_dir(at(folder)).unwrap();
+    }
+    within(async {
+        let server = serve(directory.path(), Fsync::Always, &Moody::new());
+        let mut client = client(&server).await;
+        client.load_room("r", &room(3)).await.unwrap();
+        server.shutdown().await;
+    });
+    for kept in ["notes.new", "room-x.new", "room-1.new.new", "folder.new", "room-3.new"] {
+        assert!(at(kept).exists(), "{kept}");
+    }
+    assert!(!at("room-7.new").exists(), "a rewrite of ours that was cut off");
+    assert!(at("room-8.log").is_file(), "a number that nothing else has");
+}
