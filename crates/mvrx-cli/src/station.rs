@@ -1,12 +1,14 @@
 //! Stations as the commands need them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, LanDiscovery, MdnsOptions, Merged};
-use mvrx_station::{Builder, Events, StartError, Station, StationInfo, Timers};
+use mvrx_station::{Builder, Events, Membership, StartError, Station, StationInfo, Timers};
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::show;
 
 /// Describes a station of the wanted group with the wanted discovery, or of the session at a URL.
 pub(crate) fn describe(common: &Common, session: Option<&str>) -> Result<Builder, Failure> {
@@ -61,6 +63,11 @@ pub(crate) async fn spawn(builder: Builder) -> Result<(Station, Events), Failure
 /// Nobody is in the group, as far as `waited` seconds told.
 pub(crate) fn nobody(common: &Common, waited: f64, seen: &[StationInfo]) -> Failure {
     let group = &common.group;
+    let silent = seen.iter().filter(|s| s.membership == Membership::Sighted && !s.addresses.is_empty());
+    let silent: Vec<_> = silent.map(|s| (s.name.as_str(), s.addresses.as_slice())).collect();
+    if let Some(words) = deaf(&silent) {
+        return Failure::peer(words);
+    }
     let mut words = format!("nobody is in the group {group}, as far as was seen within {waited} s");
     let silent: Vec<String> = common
         .peer
@@ -77,6 +84,22 @@ pub(crate) fn nobody(common: &Common, waited: f64, seen: &[StationInfo]) -> Fail
         words.push_str("; is another group in use there (upper and lower case differ), or another network?");
     }
     Failure::nobody(words)
+}
+
+/// What is said of stations that discovery shows and that do not answer: the network lets their announcements through and nothing else.
+fn deaf(stations: &[(&str, &[SocketAddr])]) -> Option<String> {
+    let named: Vec<String> = stations
+        .iter()
+        .map(|(name, addresses)| {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            format!("{} ({})", show::name(name), addresses.join(", "))
+        })
+        .collect();
+    let (verb, runs) = if named.len() == 1 { ("does", "it still runs") } else { ("do", "they still run") };
+    let who = named.join(", ");
+    (!named.is_empty()).then(|| {
+        format!("{who} {verb} not answer: see whether {runs}, and whether a firewall keeps that TCP port closed (mvrx doctor)")
+    })
 }
 
 /// Ends when the user or the system wants the command to end.
@@ -134,3 +157,18 @@ const INTERRUPT: u8 = 2;
 const TERMINATE: u8 = 15;
 #[cfg(unix)]
 const HANG_UP: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stations_that_are_seen_and_do_not_answer_are_named_with_their_addresses() {
+        assert_eq!(deaf(&[]), None);
+        let (foh, lx) = (SocketAddr::from(([10, 0, 0, 5], 42424)), SocketAddr::from(([10, 0, 0, 6], 42424)));
+        let one = deaf(&[("FOH", &[foh])]).unwrap();
+        assert!(one.starts_with("FOH (10.0.0.5:42424) does not answer: see whether it still runs"), "{one}");
+        let two = deaf(&[("FOH", &[foh]), ("LX", &[lx])]).unwrap();
+        assert!(two.starts_with("FOH (10.0.0.5:42424), LX (10.0.0.6:42424) do not answer"), "{two}");
+    }
+}
