@@ -391,3 +391,73 @@ fn versions_are_as_long_as_a_name_may_be_and_no_longer() {
         assert_eq!(world.read(client)[0], text);
     }
 }
+
+// proves: MIX-LIMIT-9
+#[test]
+fn above_what_may_wait_for_all_together_those_go_for_whom_most_waits() {
+    // A message counts 200 bytes beside its own.
+    let mut world = limited(|limits| limits.all_outbox_bytes = 3 * (10_000 + 200));
+    let creator = world.room("r", &[]);
+    let members: Vec<_> = (0..3).map(|_| world.connect()).collect();
+    for member in &members {
+        world.send(*member, &join("r"));
+    }
+    for client in members.iter().chain([&creator]) {
+        world.take(*client);
+    }
+    // What all of them share counts once.
+    for _ in 0..3 {
+        world.bytes(creator, &command(205, "", 10_000 - 18));
+    }
+    assert_eq!((world.server.metrics().queued_bytes, world.closed.len()), (90_000, 0));
+    // Two of them read most of it; one byte more is too much, and the third goes.
+    for member in &members[1..] {
+        world.step(Input::Written { client: *member, count: 25_000 });
+    }
+    world.queue(members[1], &ClientMessage::ClientId);
+    let [(gone, CloseReason::AllOutboxesFull { queued: 30_000, waiting, allowed: 30_600 })] =
+        world.closed[..]
+    else {
+        panic!("{:?}", world.closed)
+    };
+    assert_eq!(gone, members[0]);
+    assert!(waiting > 30_600);
+    assert_eq!(world.take(members[2]).len(), 5_000, "nobody else lost anything");
+}
+
+// proves: MIX-LIMIT-9, MIX-BUG-4
+#[test]
+fn listings_that_nobody_reads_are_bounded_together() {
+    let mut world = limited(|limits| limits.all_outbox_bytes = 1 << 20);
+    let big = world.connect();
+    world.send(big, &client_attributes(&format!("{{\"a\": \"{}\"}}", "x".repeat(100_000))));
+    let reader = world.connect();
+    world.take(big);
+    world.take(reader);
+    let deaf: Vec<_> = (0..10).map(|_| world.connect_quietly()).collect();
+    for _ in 0..5 {
+        for client in &deaf {
+            world.queue(*client, &ClientMessage::ListClients);
+            assert!(world.server.metrics().queued_bytes <= 1 << 20);
+        }
+    }
+    assert!(!world.closed.is_empty() && world.closed.iter().all(|(client, _)| deaf.contains(client)));
+    world.queue(reader, &ClientMessage::ListClients);
+    assert!(world.read(reader).iter().any(|line| line.starts_with("LIST_CLIENTS")));
+}
+
+// proves: MIX-BUG-4
+#[test]
+fn member_that_is_dropped_while_it_holds_back_its_room_lets_the_senders_go_on() {
+    let mut world = limited(|limits| (limits.hold_bytes, limits.outbox_bytes) = (1000, 10_000));
+    let creator = world.room("r", &[]);
+    let deaf = world.connect();
+    world.send(deaf, &join("r"));
+    world.take(deaf);
+    world.bytes(creator, &command(205, "", 10_000));
+    assert!(!world.server.may_read(creator));
+    // It was read before.
+    world.bytes(creator, &command(205, "", 0));
+    assert_eq!(world.closed.len(), 1);
+    assert_eq!(world.resumed, [creator]);
+}

@@ -113,17 +113,16 @@ impl RoomServer {
         self.store(key, run, dense);
         let Some(room) = self.rooms.get_mut(&key) else { return };
         let gate = (self.keeping == Keeping::DurableBeforeRelay).then_some(room.ticket);
-        let members = std::mem::take(&mut room.members);
-        for member in members.iter().copied().filter(|member| *member != sender) {
+        // A copy: who is dropped on the way lets go the members it held back, and they are found in the room.
+        let members = room.members.clone();
+        let waiting = self.waiting.counted(run.clone());
+        for member in members.into_iter().filter(|member| *member != sender) {
             if let Some(ticket) = gate {
                 self.gate(member, ticket);
             }
             self.metrics.bytes_relayed += run.len() as u64;
-            self.send(member, run.clone());
+            self.send(member, waiting.clone());
             self.hold_if_backlogged(now, key, member);
-        }
-        if let Some(room) = self.rooms.get_mut(&key) {
-            room.members = members;
         }
     }
 

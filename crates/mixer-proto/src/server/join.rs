@@ -184,6 +184,7 @@ impl RoomServer {
             let mut payload = Vec::new();
             put_string(&mut payload, &rooms.finish());
             let update = frame::encode(control::ROOM_UPDATE, self.ids.next_id(), &payload);
+            let update = self.waiting.counted(update);
             self.send(key, update);
         }
         self.continue_download(now, key);
@@ -281,7 +282,7 @@ impl RoomServer {
 
     /// Tells everybody that something is gone, except those who have not yet been told that it was there.
     fn announce_end(&mut self, message: &ServerMessage, knows: impl Fn(&Client) -> bool) {
-        let bytes = message.encode(self.ids.next_id());
+        let bytes = self.waiting.counted(message.encode(self.ids.next_id()));
         let told: Vec<ClientKey> =
             self.clients.iter().filter(|(_, client)| knows(client)).map(|(key, _)| *key).collect();
         for key in told {

@@ -29,6 +29,9 @@ pub struct Limits {
     /// Bytes that may wait for one client to read them. One message more is let in when less than this waits; then the client is dropped. What still
     /// waits for the disk does not count.
     pub outbox_bytes: usize,
+    /// Bytes that may wait for all clients together; what several of them share counts once, and what rooms store does not count. Above it, those for
+    /// whom most waits are dropped. More than one message must fit.
+    pub all_outbox_bytes: usize,
     /// A client for whom more bytes than this wait gets no attribute updates until it has read; the latest values then come at once.
     pub update_backlog_bytes: usize,
     /// A member for whom more bytes than this wait holds back the senders of its room, as long as it takes at least
@@ -60,6 +63,7 @@ impl Default for Limits {
             error_bytes: 64 << 10,
             unfinished_bytes: 1 << 30,
             outbox_bytes: 64 << 20,
+            all_outbox_bytes: 512 << 20,
             update_backlog_bytes: 64 << 10,
             hold_bytes: 1 << 20,
             // 128 KiB/s, the slowest line we want to wait for; who reads nothing costs its room two seconds.

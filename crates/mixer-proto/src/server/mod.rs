@@ -77,6 +77,7 @@ pub struct RoomServer {
     metrics: Metrics,
     ids: Ids,
     stored_bytes: u64,
+    waiting: outbox::Waiting,
     /// Rooms whose attributes have changed since they were last stored.
     unstored: BTreeSet<RoomKey>,
     /// Bytes of all custom attributes.
@@ -131,7 +132,7 @@ pub enum Input {
         /// Payload bytes it announced.
         size: u64,
     },
-    /// A client's next frame is not complete, and with it more than [`Limits::unfinished_bytes`] are kept for such frames.
+    /// A frame is not complete, and with it more than [`Limits::unfinished_bytes`] are kept for such frames, most of them for this client.
     Unfinished {
         /// Whose.
         client: ClientKey,
@@ -183,6 +184,16 @@ pub enum CloseReason {
     OutboxFull {
         /// Bytes that wait.
         queued: usize,
+        /// Bytes allowed.
+        allowed: usize,
+    },
+    /// Too much waits for all clients together, and most of it for this one.
+    #[error("{queued} bytes wait for it, {waiting} for all clients together, {allowed} are allowed")]
+    AllOutboxesFull {
+        /// Bytes that wait for it.
+        queued: usize,
+        /// Bytes that wait for all, what several share counted once.
+        waiting: usize,
         /// Bytes allowed.
         allowed: usize,
     },
@@ -291,6 +302,7 @@ impl RoomServer {
             metrics: Metrics::default(),
             ids: Ids::new(),
             stored_bytes: 0,
+            waiting: outbox::Waiting::default(),
             unstored: BTreeSet::new(),
             attribute_bytes: 0,
             last_client: 0,
@@ -363,6 +375,7 @@ impl RoomServer {
                 self.store_changed_attributes();
             }
         }
+        self.drop_those_for_whom_most_waits();
         Outputs(&mut self.outputs)
     }
 
@@ -429,6 +442,22 @@ impl RoomServer {
         }
         client.outbox.push(bytes);
         self.ready_if_sendable(key);
+    }
+
+    /// When more waits for all clients together than may, those for whom most waits go.
+    // req: MIX-LIMIT-9
+    fn drop_those_for_whom_most_waits(&mut self) {
+        let allowed = self.limits.all_outbox_bytes;
+        while self.waiting.bytes() > allowed {
+            let waiting = self.waiting.bytes();
+            // What waits for the disk is not the client's fault.
+            let reading = self.clients.iter_mut().filter(|(_, client)| !client.dropped);
+            let most = reading.max_by_key(|(_, client)| client.outbox.sendable());
+            let Some((key, client)) = most.filter(|(_, client)| client.outbox.sendable() > 0) else { return };
+            let (key, queued) = (*key, client.outbox.sendable());
+            client.outbox = outbox::Outbox::default();
+            self.drop_client(key, CloseReason::AllOutboxesFull { queued, waiting, allowed });
+        }
     }
 
     fn drop_client(&mut self, key: ClientKey, reason: CloseReason) {

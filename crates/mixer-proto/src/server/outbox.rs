@@ -2,7 +2,48 @@
 
 use std::collections::VecDeque;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::{Buf, Bytes};
+
+/// Counts the bytes that wait in all outboxes, those that several share once: each message is counted from here on until nobody has it any more.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    pub(super) fn counted(&self, bytes: Bytes) -> Bytes {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        self.0.fetch_add(bytes.len() + MESSAGE, Ordering::Relaxed);
+        Bytes::from_owner(Counted { bytes, waiting: Arc::clone(&self.0) })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Counted {
+    bytes: Bytes,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes.len() + MESSAGE, Ordering::Relaxed);
+    }
+}
+
+/// What a message takes besides its bytes.
+const MESSAGE: usize = 200;
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {

@@ -264,6 +264,7 @@ impl RoomServer {
             return Err(format!("an error text of {length} bytes is longer than {allowed} bytes"));
         }
         let bytes = ServerMessage::SendError { text: text.to_owned() }.encode(self.ids.next_id());
+        let bytes = self.waiting.counted(bytes);
         let reading =
             self.clients.iter().filter(|(_, client)| client.outbox.queued() <= self.limits.hold_bytes);
         let reading: Vec<ClientKey> = reading.map(|(key, _)| *key).collect();
@@ -279,14 +280,14 @@ impl RoomServer {
     }
 
     pub(super) fn say(&mut self, key: ClientKey, message: &ServerMessage) {
-        let bytes = message.encode(self.ids.next_id());
+        let bytes = self.waiting.counted(message.encode(self.ids.next_id()));
         self.send(key, bytes);
     }
 
     fn say_text(&mut self, key: ClientKey, code: u16, text: &str) {
         let mut payload = Vec::with_capacity(text.len() + 4);
         put_string(&mut payload, text);
-        let bytes = frame::encode(code, self.ids.next_id(), &payload);
+        let bytes = self.waiting.counted(frame::encode(code, self.ids.next_id(), &payload));
         self.send(key, bytes);
     }
 }

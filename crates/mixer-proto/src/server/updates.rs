@@ -196,7 +196,7 @@ impl RoomServer {
                 frames.extend_from_slice(&frame::encode(code, self.ids.next_id(), &payload));
             }
         }
-        Bytes::from(frames)
+        self.waiting.counted(Bytes::from(frames))
     }
 }
 

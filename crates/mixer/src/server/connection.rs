@@ -67,7 +67,7 @@ fn prepare(stream: &TcpStream) {
 
 async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: Permit) {
     let mut partial = BytesMut::new();
-    let mut unfinished = hub.unfinished();
+    let mut unfinished = hub.unfinished(key);
     while !connection.closing.get() {
         hub.wait_for_store().await;
         let reading = hub.may_read(key);
@@ -77,8 +77,8 @@ async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: 
                 if ready.is_err() || read_turn(&hub, key, &connection, &mut partial).is_err() {
                     break;
                 }
-                if let Err(kept) = unfinished.is(partial.len()) {
-                    hub.step(Input::Unfinished { client: key, kept });
+                if let Err((most, kept)) = unfinished.is(partial.len()) {
+                    hub.step(Input::Unfinished { client: most, kept });
                 }
                 // A fast sender must not keep the others from their turn.
                 tokio::task::yield_now().await;

@@ -41,31 +41,47 @@ pub(super) struct Hub {
     /// Reading goes on when the disk has caught up.
     store_caught_up: Notify,
     disk: Cell<DiskHealth>,
-    /// Bytes kept for frames of which only a part has come, of all connections.
+    /// Bytes kept for frames of which only a part has come: of all connections, and of each that keeps some.
     unfinished_bytes: Cell<usize>,
+    unfinished_of: RefCell<HashMap<ClientKey, usize>>,
 }
 
 /// Counts what one connection keeps of an unfinished frame into the sum of all.
 pub(super) struct Unfinished {
     hub: Rc<Hub>,
+    key: ClientKey,
     bytes: usize,
 }
 
 impl Unfinished {
-    /// So much is kept now. An error is the sum of all when it is too much.
+    /// So much is kept now. An error, when it is too much for all together, names the client for which most is kept, and the sum of all.
     // req: MIX-LIMIT-6
-    pub(super) fn is(&mut self, bytes: usize) -> Result<(), usize> {
+    pub(super) fn is(&mut self, bytes: usize) -> Result<(), (ClientKey, usize)> {
         let kept = self.hub.unfinished_bytes.get() - self.bytes + bytes;
         let grows = bytes > self.bytes;
         self.hub.unfinished_bytes.set(kept);
-        self.bytes = bytes;
-        if grows && kept > self.hub.limits.unfinished_bytes { Err(kept) } else { Ok(()) }
+        if bytes != self.bytes {
+            self.bytes = bytes;
+            let mut of = self.hub.unfinished_of.borrow_mut();
+            if bytes > 0 {
+                of.insert(self.key, bytes)
+            } else {
+                of.remove(&self.key)
+            };
+        }
+        if !grows || kept <= self.hub.limits.unfinished_bytes {
+            return Ok(());
+        }
+        let of = self.hub.unfinished_of.borrow();
+        let most = of.iter().max_by_key(|(key, bytes)| (**bytes, **key)).map_or(self.key, |(key, _)| *key);
+        Err((most, kept))
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
         self.hub.unfinished_bytes.set(self.hub.unfinished_bytes.get() - self.bytes);
+        self.hub.unfinished_of.borrow_mut().remove(&self.key);
     }
 }
 
@@ -90,12 +106,13 @@ impl Hub {
             store_caught_up: Notify::new(),
             disk: Cell::default(),
             unfinished_bytes: Cell::default(),
+            unfinished_of: RefCell::default(),
         })
     }
 
     /// The share that one connection has in what is kept of unfinished frames.
-    pub(super) fn unfinished(self: &Rc<Self>) -> Unfinished {
-        Unfinished { hub: Rc::clone(self), bytes: 0 }
+    pub(super) fn unfinished(self: &Rc<Self>, key: ClientKey) -> Unfinished {
+        Unfinished { hub: Rc::clone(self), key, bytes: 0 }
     }
 
     pub(super) fn has_store(&self) -> bool {
@@ -350,10 +367,15 @@ mod tests {
     fn unfinished_frames_of_all_may_come_to_the_limit_and_not_a_byte_beyond() {
         let mut limits = Limits::default();
         limits.unfinished_bytes = 100;
-        let hub = Hub::new(RoomServer::new(limits.clone()), limits, None);
-        let (mut one, mut other) = (hub.unfinished(), hub.unfinished());
+        let mut rooms = RoomServer::new(limits.clone());
+        let mut connect = |port| rooms.connect(Duration::ZERO, ([192, 0, 2, 1], port).into()).unwrap();
+        let (large, small) = (connect(1), connect(2));
+        let hub = Hub::new(rooms, limits, None);
+        let (mut one, mut other) = (hub.unfinished(large), hub.unfinished(small));
         assert_eq!((one.is(60), other.is(40)), (Ok(()), Ok(())));
-        assert_eq!(other.is(41), Err(101));
+        // Who keeps most goes, not who comes last.
+        assert_eq!(other.is(41), Err((large, 101)));
+        assert_eq!(one.is(61), Err((large, 102)));
         // Who needs less is not turned away for what others keep; what is gone no longer counts.
         assert_eq!(one.is(59), Ok(()));
         drop(one);
