@@ -238,6 +238,34 @@ async fn leaving_is_not_mistaken_for_refused_when_others_errors_come_meanwhile()
     .await;
 }
 
+// proves: MIX-FILE-4
+#[tokio::test]
+async fn room_is_loaded_kept_and_deleted_though_others_send_errors_to_everybody() {
+    within(async {
+        let server = server();
+        let mut other = PythonClient::connect(server.local_addresses()[0]);
+        let mut client = client(&server).await;
+        // Some merge, some are not stored.
+        let commands: Vec<Bytes> = (0..60_u16)
+            .map(|n| command([101, 202, 205, 202][usize::from(n % 4)], &format!("/{}", n / 4), 100_000))
+            .collect();
+        let mut told = 0;
+        let loaded = client
+            .load_room_watched("r", &saved(&commands), |_| {
+                told += 1;
+                other.request(&ClientMessage::SendError { text: "not about you".into() });
+                // The server has taken it.
+                other.request(&ClientMessage::ClientId);
+                other.wait(18);
+            })
+            .await;
+        assert!(told > 2 && loaded.is_ok(), "{told}: {loaded:?}");
+        let again = client.save_room("r").await.unwrap();
+        assert_eq!(again.command_count(), 30, "as it is accumulated");
+    })
+    .await;
+}
+
 // proves: MIX-LIMIT-6
 #[test]
 fn unfinished_frames_of_all_clients_together_are_bounded() {

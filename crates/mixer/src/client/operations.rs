@@ -4,9 +4,11 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use mixer_proto::client::ClientEvent;
+use mixer_proto::code::{self, Fate};
 use mixer_proto::frame::Frames;
 use mixer_proto::json::{Json, Object};
 use mixer_proto::message::{ClientMessage, JoinRoom};
+use mixer_proto::primitive::Reader;
 use mixer_proto::saved::SavedRoom;
 
 use super::{Client, ClientError};
@@ -183,9 +185,10 @@ impl Client {
         saved: &SavedRoom,
         mut watch: impl FnMut(Progress),
     ) -> Result<(), ClientError> {
-        let heard = self.events.len();
+        let mut heard = self.events.len();
         let attributes = without_server_attributes(&saved.attributes);
         if !attributes.is_empty() {
+            let attributes = attributes.clone();
             self.session
                 .request(&ClientMessage::SetRoomCustomAttributes { room: room.to_owned(), attributes });
         }
@@ -195,13 +198,21 @@ impl Client {
             if self.session.outgoing_bytes() > SEND_AT {
                 self.flush().await?;
                 watch(Progress { bytes: frame.range.end as u64, of });
-                self.refused_since(heard)?;
+                let refused = self.refused_since(heard);
+                let sent = saved.commands.get(..frame.range.end).unwrap_or_default();
+                self.unless(refused, room, |found| holds(found, sent)).await?;
+                heard = self.events.len();
             }
         }
         self.session.content_sent()?;
-        self.confirm_since(heard).await?;
+        let refused = self.confirm_since(heard).await;
+        self.unless(refused, room, |found| {
+            holds(found, &saved.commands) && is_true(found, "joinable") && has(found, &attributes)
+        })
+        .await?;
         self.session.request(&ClientMessage::SetRoomKeepOpen { room: room.to_owned(), keep_open: true });
-        self.confirm().await?;
+        let refused = self.confirm().await;
+        self.unless(refused, room, |found| is_true(found, "keep_open")).await?;
         watch(Progress { bytes: of, of });
         Ok(())
     }
@@ -222,7 +233,8 @@ impl Client {
     pub async fn keep_open(&mut self, room: &str, keep_open: bool) -> Result<(), ClientError> {
         self.find(room).await?;
         self.session.request(&ClientMessage::SetRoomKeepOpen { room: room.to_owned(), keep_open });
-        self.confirm().await
+        let refused = self.confirm().await;
+        self.unless(refused, room, |found| is_true(found, "keep_open") == keep_open).await
     }
 
     /// Deletes an empty room.
@@ -232,10 +244,10 @@ impl Client {
     pub async fn delete_room(&mut self, room: &str) -> Result<(), ClientError> {
         self.find(room).await?;
         self.session.request(&ClientMessage::DeleteRoom { room: room.to_owned() });
-        self.confirm().await?;
-        // The reference says nothing when it does not delete.
+        let refused = self.confirm().await;
+        // The reference says nothing when it does not delete; and what others say is no refusal when it is gone.
         if self.list_rooms().await?.iter().any(|known| known.name == room) {
-            return Err(ClientError::Refused { text: format!("room {room} is not empty") });
+            return refused.and(Err(ClientError::Refused { text: format!("room {room} is not empty") }));
         }
         Ok(())
     }
@@ -271,6 +283,22 @@ impl Client {
         }
         self.leave().await?;
         Err(ClientError::NoSuchRoom { room: room.to_owned() })
+    }
+
+    /// A refusal, unless the room is as was asked for: everybody's SEND_ERROR comes to everybody and looks like a refusal.
+    // req: MIX-FILE-4
+    async fn unless(
+        &mut self,
+        refused: Result<(), ClientError>,
+        room: &str,
+        is_so: impl Fn(&Object) -> bool,
+    ) -> Result<(), ClientError> {
+        match refused {
+            Err(ClientError::Refused { .. }) if self.find(room).await.is_ok_and(|found| is_so(&found)) => {
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Waits until the server has dealt with everything sent so far.
@@ -378,6 +406,39 @@ fn join_with(room: &str, attributes: &Object) -> JoinRoom {
 pub fn takes_every_version(attributes: &Object) -> bool {
     let join = join_with("", attributes);
     join.ignore_version_check || join.blender_version.is_empty() || join.mixer_version.is_empty()
+}
+
+/// Whether a listed room holds as many bytes as these commands take when they are accumulated.
+fn holds(room: &Object, commands: &[u8]) -> bool {
+    let mut size = 0;
+    let mut last: Option<(u16, &[u8], usize)> = None;
+    for frame in Frames::new(commands) {
+        let (code, length) = (frame.header.code, frame.range.len());
+        let fate = code::fate(code);
+        if fate == Some(Fate::Transient) {
+            continue;
+        }
+        let path = Reader::new(frame.payload).string_bytes();
+        if let Some((_, _, replaced)) =
+            last.filter(|(same, known, _)| fate == Some(Fate::Merged) && *same == code && *known == path)
+        {
+            size -= replaced;
+        }
+        size += length;
+        last = Some((code, path, length));
+    }
+    room.find("byte_size").and_then(Json::as_i64) == i64::try_from(size).ok()
+}
+
+fn is_true(room: &Object, key: &str) -> bool {
+    room.find(key).and_then(Json::as_bool).unwrap_or(false)
+}
+
+/// Whether a listed room has these attributes, as far as they are listed at all.
+fn has(room: &Object, attributes: &Object) -> bool {
+    let hidden = [mixer_proto::server::PASSWORD, mixer_proto::server::ALLOW];
+    let mut shown = attributes.iter().filter(|(key, _)| !hidden.iter().any(|hidden| *key == **hidden));
+    shown.all(|(key, value)| room.iter().any(|(known, found)| known == key && found.python_eq(value)))
 }
 
 fn without_server_attributes(attributes: &Object) -> Object {
