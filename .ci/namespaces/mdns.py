@@ -224,7 +224,7 @@ def crowd():
                     record(instance, TXT, 120, text), record(host, A, 120, bytes([10, 77, 0, 100 + n % 100]))]))
                 sent += 1
                 if sent % 10 == 0:
-                    time.sleep(0.01)
+                    time.sleep(0.03)
 
         liar = threading.Thread(target=lie, daemon=True)
         liar.start()
