@@ -1,16 +1,8 @@
 //! The signals that end a command.
 
-/// Ends when the user or the system wants the command to end. It listens from the moment this returns.
-pub(crate) fn interrupted() -> impl Future<Output = ()> {
-    let signal = stop_signal();
-    async {
-        let _number = signal.await;
-    }
-}
-
-/// The number of the signal that came.
+/// The number of the signal that ends the command; they are listened for from the moment this returns.
 #[cfg(unix)]
-fn stop_signal() -> impl Future<Output = u8> {
+pub(crate) fn stop() -> impl Future<Output = u8> {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [
         (SignalKind::interrupt(), INTERRUPT),
@@ -28,8 +20,9 @@ fn stop_signal() -> impl Future<Output = u8> {
     })
 }
 
+/// As on Unix, where the only signal is that of the terminal.
 #[cfg(not(unix))]
-fn stop_signal() -> impl Future<Output = u8> {
+pub(crate) fn stop() -> impl Future<Output = u8> {
     async {
         let _ = tokio::signal::ctrl_c().await;
         INTERRUPT

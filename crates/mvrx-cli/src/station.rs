@@ -8,7 +8,7 @@ use mvrx_station::{Builder, Events, Membership, StartError, Station, StationInfo
 
 use crate::args::Common;
 use crate::failure::Failure;
-use crate::show;
+use crate::{show, signals};
 
 /// Describes a station of the wanted group with the wanted discovery, or of the session at a URL.
 pub(crate) fn describe(common: &Common, session: Option<&str>) -> Result<Builder, Failure> {
@@ -27,9 +27,10 @@ pub(crate) fn describe_looking(common: &Common, session: Option<&str>) -> Result
     Ok(describe(common, session)?.advertise(false).timers(timers))
 }
 
-/// Our name: as wished, else the machine's.
+/// Our name: as wished, else the machine's. Blanks alone are no name.
 pub(crate) fn name(common: &Common) -> String {
-    common.name.clone().unwrap_or_else(|| format!("mvrx on {}", host_name()))
+    let wished = common.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    wished.map_or_else(|| format!("mvrx on {}", host_name()), str::to_owned)
 }
 
 pub(crate) fn discovery(common: &Common) -> Result<Merged, Failure> {
@@ -102,39 +103,17 @@ fn deaf(stations: &[(&str, &[SocketAddr])]) -> Option<String> {
     })
 }
 
-/// Ends when the user or the system wants the command to end.
-pub(crate) async fn interrupted() {
-    let _ = stop_signal().await;
+/// Ends when the user or the system wants the command to end. It listens from the moment this returns.
+pub(crate) fn interrupted() -> impl Future<Output = ()> {
+    let signal = signals::stop();
+    async {
+        let _number = signal.await;
+    }
 }
 
 /// The same, for a command that has not done what it was to do.
 pub(crate) async fn stopped() -> Failure {
-    Failure::stopped(stop_signal().await)
-}
-
-/// The number of the signal that came.
-async fn stop_signal() -> u8 {
-    let ctrl_c = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-        else {
-            // Without signals only ctrl-c ends it.
-            let _ = ctrl_c.await;
-            return INTERRUPT;
-        };
-        tokio::select! {
-            _ = ctrl_c => INTERRUPT,
-            _ = term.recv() => TERMINATE,
-            _ = hup.recv() => HANG_UP,
-        }
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = ctrl_c.await;
-        INTERRUPT
-    }
+    Failure::stopped(signals::stop().await)
 }
 
 pub(crate) fn duration(seconds: f64) -> Duration {
@@ -151,12 +130,6 @@ fn host_name() -> String {
 
 /// Who waits less, in seconds, misses the slowest products.
 const PATIENCE: f64 = 4.0;
-
-const INTERRUPT: u8 = 2;
-#[cfg(unix)]
-const TERMINATE: u8 = 15;
-#[cfg(unix)]
-const HANG_UP: u8 = 1;
 
 #[cfg(test)]
 mod tests {

@@ -35,3 +35,13 @@ fn each_signal_that_ends_a_station_lets_it_leave_first() {
         running.ends_well();
     }
 }
+
+#[test]
+fn a_station_is_never_without_a_name() {
+    let crew = Crew::new();
+    for blank in ["", "  "] {
+        let mut running = crew.start(&["up", "--name", blank]);
+        let up = running.until(" is up");
+        assert!(up.contains("mvrx on ") && !up.contains("mvrx on  "), "{up}");
+    }
+}

@@ -12,7 +12,7 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::session::Following;
-use crate::{data, session, show, signals, station};
+use crate::{data, session, show, station};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     }
     let mixer = serve_mixer(&args).await?;
     // Who is announced leaves with a word, however soon it is stopped.
-    let interrupted = signals::interrupted();
+    let interrupted = station::interrupted();
     let (running, mut events) = match station::spawn(describe).await {
         Ok(spawned) => spawned,
         Err(failure) => {
