@@ -27,6 +27,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         station: Some(StationUuid::from_random_bytes([7; 16])),
         commits: (0..=255).map(commit).collect(),
         ours: Some(Ours::default()),
+        group: None,
         ticket: None,
         roster: None,
     };

@@ -114,6 +114,7 @@ async fn join(address: SocketAddr, n: u8, commits: Vec<Commit>) -> Connection {
         station: StationUuid::from_random_bytes([n; 16]),
         commits,
         ours: Some(Ours::CURRENT),
+        group: None,
         files: None,
     };
     say(&mut conn, &Message::Join(join)).await;

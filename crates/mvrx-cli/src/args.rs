@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Exchange .mvr files with the consoles, visualizers and planners of your crew, over the network instead of a USB stick (MVR-xchange).
 #[derive(Debug, Parser)]
@@ -14,6 +15,22 @@ pub(crate) struct Args {
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// Reads the command line; ends the process with words where it makes no sense.
+    pub(crate) fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let (Command::Up(up), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
+            up.place_was_said = ["group", "session", "peer"].iter().any(|place| is_said(matches, place));
+        }
+        args
+    }
+}
+
+fn is_said(matches: &ArgMatches, argument: &str) -> bool {
+    matches!(matches.value_source(argument), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +45,12 @@ pub(crate) enum Command {
     Get(Get),
     /// Commit a file and serve it
     Commit(Commit),
+    /// Move a crew to another group or session, and say who came along; exit code 1 when somebody stayed behind
+    Move(Box<crate::commands::moves::Move>),
+    /// Follow the move that is proposed to a running station of this user
+    Accept(crate::commands::moves::Answer),
+    /// Do not follow it
+    Refuse(crate::commands::moves::Answer),
     /// What is in an .mvr
     Inspect(Inspect),
     /// What is wrong with an .mvr; exit code 1 when there are errors
@@ -49,7 +72,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether exit code 1 is what the command found, so that no failure may end with it.
     pub(crate) fn judges(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Diff(_) | Self::Groups(_) | Self::Doctor(_))
+        matches!(self, Self::Move(_) | Self::Check(_) | Self::Diff(_) | Self::Groups(_) | Self::Doctor(_))
     }
 
     /// Whose group it joins, if it is a group of TCP mode.
@@ -82,6 +105,8 @@ impl Command {
         match self {
             Self::Up(args) => args.json,
             Self::Host(args) => args.json,
+            Self::Move(args) => args.json,
+            Self::Accept(args) | Self::Refuse(args) => args.json,
             Self::Ls(args) => args.json,
             Self::Groups(args) => args.json,
             Self::Doctor(args) => args.json,
@@ -151,6 +176,11 @@ pub(crate) struct Up {
     /// in one message; not every host puts them together
     #[arg(long, value_name = "SIZE", requires = "session", value_parser = crate::commands::host::piece)]
     pub(crate) pieces: Option<usize>,
+    #[command(flatten)]
+    pub(crate) moves: crate::moving::MovesArgs,
+    /// Whether somebody said where to be: then the place to which the station moved in an earlier run does not count.
+    #[arg(skip)]
+    pub(crate) place_was_said: bool,
     /// What to fetch by itself
     #[arg(long, value_enum, default_value_t = Fetch::None)]
     pub(crate) get: Fetch,

@@ -8,6 +8,7 @@ pub(crate) fn fields(event: &Event) -> (&'static str, Map<String, Value>) {
     let (kind, value) = of_stations(event)
         .or_else(|| of_commits(event))
         .or_else(|| of_requests(event))
+        .or_else(|| crate::moving::fields(event))
         .unwrap_or_else(|| of_the_rest(event));
     match value {
         Value::Object(fields) => (kind, fields),
@@ -57,7 +58,11 @@ fn of_commits(event: &Event) -> Option<(&'static str, Value)> {
                 CommitSource::Listed => "listed",
                 CommitSource::Announced => "announced",
             };
-            ("commit_seen", json!({ "file": id(file), "station": id(from), "source": source }))
+            let missed = source == "listed";
+            (
+                "commit_seen",
+                json!({ "file": id(file), "station": id(from), "source": source, "missed": missed }),
+            )
         }
         Event::CommitPublished { file, stations } => {
             ("commit_published", json!({ "file": id(file), "stations": stations }))
@@ -122,10 +127,6 @@ fn of_the_rest(event: &Event) -> (&'static str, Value) {
         Event::PeerError { address, what } => {
             ("peer_error", json!({ "address": id(address), "reason": what }))
         }
-        Event::MoveProposed { address, service_name, service_url } => (
-            "move_proposed",
-            json!({ "address": id(address), "service_name": service_name, "service_url": service_url }),
-        ),
         Event::SessionUnreachable { host, why, next_try } => (
             "session_unreachable",
             json!({

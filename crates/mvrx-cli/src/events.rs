@@ -1,8 +1,9 @@
 //! Events of a station in words for people. What a person need not read has none.
 
 use mvrx_message::{FileUuid, StationUuid};
-use mvrx_station::{Event, RequestFailure};
+use mvrx_station::{CommitSource, Event, RequestFailure};
 
+use crate::moving;
 use crate::show::{name as shown, plural, size, tame};
 
 /// The names by which people know stations and files.
@@ -19,7 +20,9 @@ pub(crate) trait Names {
 
 /// An event in words; `None` for what a person need not read.
 pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
-    of_stations(event, names).or_else(|| of_files(event, names)).or_else(|| of_the_rest(event, names))
+    let moves = || moving::words(event, names);
+    let rest = || of_the_rest(event, names);
+    of_stations(event, names).or_else(|| of_files(event, names)).or_else(moves).or_else(rest)
 }
 
 fn of_stations(event: &Event, names: &dyn Names) -> Option<String> {
@@ -56,6 +59,9 @@ fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
     let name = |station: &StationUuid| names.station(*station);
     let file = |file: &FileUuid| names.file(*file);
     Some(match event {
+        Event::CommitSeen { file: f, from, source: CommitSource::Listed } => {
+            format!("{} has {}, committed before this station came", name(from), file(f))
+        }
         Event::CommitSeen { file: f, from, .. } => format!("{} has {}", name(from), file(f)),
         Event::CommitPublished { file: f, stations: 0 } => format!("committed {}", file(f)),
         Event::CommitPublished { file: f, stations } => {
@@ -106,12 +112,6 @@ fn of_the_rest(event: &Event, names: &dyn Names) -> Option<String> {
             format!("refused a request from {}: {}", names.at(*address), tame(message))
         }
         Event::PeerError { address, what } => format!("from {}: {}", names.at(*address), tame(what)),
-        Event::MoveProposed { address, service_name, service_url } => format!(
-            "{} proposes to move the session to {}{}; nothing was changed",
-            names.at(*address),
-            tame(service_name),
-            tame(service_url)
-        ),
         Event::SessionUnreachable { why, next_try, .. } => format!(
             "the host of the session cannot be reached: {}; tried again after {} s, and on",
             tame(why),

@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod group;
 mod interfaces;
+mod moving;
 mod pick;
 mod session;
 mod session_events;
@@ -22,13 +23,11 @@ mod station;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::{Args, Command};
 use crate::failure::{Failure, Verdict};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::read();
     log_to_stderr(args.verbose);
     let json = args.command.wants_json();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -65,6 +64,9 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Demo => commands::demo::run().await?,
         Command::Inspect(inspect) => commands::file::inspect(&inspect)?,
         Command::Plan(plan) => commands::file::plan(&plan)?,
+        Command::Move(moves) => return commands::moves::run(*moves).await,
+        Command::Accept(answer) => commands::moves::answer(&answer, true)?,
+        Command::Refuse(answer) => commands::moves::answer(&answer, false)?,
         Command::Groups(groups) => return commands::groups::run(groups).await,
         Command::Doctor(doctor) => return commands::doctor::run(doctor).await,
         Command::Check(check) => return commands::file::check(&check),

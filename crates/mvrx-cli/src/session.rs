@@ -201,6 +201,8 @@ impl Following {
                 self.away = true;
                 self.host = host.or(self.host);
             }
+            // Where somebody led us, the name that was looked for says nothing.
+            Event::Moved { .. } => (self.common, self.looking) = (None, None),
             Event::JoinedGroup | Event::LeftGroup => {
                 self.away = false;
                 self.looking = None;
@@ -253,7 +255,7 @@ pub(crate) fn place(url: Option<&str>, common: &Common) -> String {
 }
 
 /// The port of our hosts.
-const PORT: u16 = 42_480;
+pub(crate) const PORT: u16 = 42_480;
 
 /// One look of a command that looks on and on.
 const LOOK: Duration = Duration::from_secs(5);

@@ -39,6 +39,11 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
             format!("{} did not get {what}: {}", names.station(*station), tame(why))
         }
         HostEvent::LimitReached(limit) => limit.to_string(),
+        HostEvent::MoveEnded { to, moved, stayed } => format!(
+            "{moved} {} moved to {}, {stayed} stayed; this host goes on",
+            plural(*moved, "station"),
+            crate::moving::place(to)
+        ),
         _ => return None,
     })
 }
@@ -98,6 +103,9 @@ fn of_files(event: &HostEvent) -> Option<(&'static str, Value)> {
 
 fn of_the_rest(event: &HostEvent) -> (&'static str, Value) {
     match event {
+        HostEvent::MoveEnded { to, moved, stayed } => {
+            ("move_ended", crate::moving::with_place(json!({ "moved": moved, "stayed": stayed }), to))
+        }
         HostEvent::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),
         _ => ("other", json!({})),
     }

@@ -14,7 +14,10 @@ use crate::{show, signals};
 pub(crate) fn describe(common: &Common, session: Option<&str>) -> Result<Builder, Failure> {
     let station = Station::builder(name(common)).provider("mvrx").group(common.group.as_str());
     Ok(match session {
-        Some(url) => station.session(url),
+        Some(url) => {
+            let later = options(common);
+            station.session(url).discovery_after_move(move || LanDiscovery::start(later))
+        }
         None => station.discovery(discovery(common)?),
     })
 }
@@ -33,14 +36,17 @@ pub(crate) fn name(common: &Common) -> String {
     wished.map_or_else(|| format!("mvrx on {}", host_name()), str::to_owned)
 }
 
-pub(crate) fn discovery(common: &Common) -> Result<Merged, Failure> {
+fn options(common: &Common) -> MdnsOptions {
     let interfaces = match common.interface.as_slice() {
         [] => Interfaces::All,
         [only] if only == "lo" => Interfaces::LoopbackOnly,
         several => Interfaces::Only(several.iter().map(|text| interface(text)).collect()),
     };
-    let options = MdnsOptions { interfaces, udp_port: common.mdns_port, ..MdnsOptions::default() };
-    let mdns = LanDiscovery::start(options)
+    MdnsOptions { interfaces, udp_port: common.mdns_port, ..MdnsOptions::default() }
+}
+
+pub(crate) fn discovery(common: &Common) -> Result<Merged, Failure> {
+    let mdns = LanDiscovery::start(options(common))
         .map_err(|error| Failure::peer(format!("cannot look for other stations: {error}")))?;
     let mut all: Vec<Box<dyn Discovery>> = vec![Box::new(mdns)];
     if !common.peer.is_empty() {

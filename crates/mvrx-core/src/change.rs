@@ -22,11 +22,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Commit, FileUuid, GroupName, Product, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Join, Product, StationUuid};
 
 use crate::exchange::Purpose;
 use crate::history::History;
-use crate::peer::Target;
+use crate::peer::{Peer, Target};
 use crate::{Core, Event, Membership, Output, PlaceId, Presence, Sighting, Timer};
 
 /// Whether one group is joined or two; see the table above.
@@ -123,6 +123,10 @@ pub(crate) struct Change {
     deadline: Duration,
     /// The reason of the last one that did not take our JOIN.
     refusal: Option<String>,
+    /// It is a move, which says when the old group is left.
+    of_move: bool,
+    /// The new group is joined, and the move goes on.
+    ready: bool,
 }
 
 /// A station of a group that we left, to be told so.
@@ -143,7 +147,8 @@ impl Core {
 
     /// Which of the groups in which a station is announced counts for us: the one that is being joined, then ours, then the first.
     pub fn group_that_counts<'a>(&self, groups: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-        let rank = |group: &&str| match self.side_of(Some(group)) {
+        let looks = self.core_in_a_group();
+        let rank = |group: &&str| match looks.side_of(Some(group)) {
             Some(Side::Next) => 0,
             Some(_) => 1,
             None => 2,
@@ -165,23 +170,58 @@ impl Core {
             return self.event(Event::GroupChanged { from: to.clone(), to });
         }
         match self.on_change(ChangeEvent::Asked) {
-            ChangeAction::Begin => self.begin_change(to, commits, sightings),
+            ChangeAction::Begin if !self.is_moving() => self.begin_change(to, commits, sightings, false),
             _ => {
-                let why = "another change of group is under way".to_owned();
+                let why = "another move is under way".to_owned();
                 self.event(Event::GroupNotChanged { to, why });
             }
         }
     }
 
-    fn begin_change(&mut self, to: GroupName, commits: Vec<Commit>, sightings: Vec<Sighting>) {
+    /// The same as part of a move, which says when the old group is left.
+    pub(crate) fn change_group_in_move(
+        &mut self,
+        to: GroupName,
+        commits: Vec<Commit>,
+        sightings: Vec<Sighting>,
+    ) {
+        if self.on_change(ChangeEvent::Asked) == ChangeAction::Begin {
+            self.begin_change(to, commits, sightings, true);
+        }
+    }
+
+    /// The move leaves the old group.
+    pub(crate) fn release_change(&mut self) {
+        if self.change.as_ref().is_some_and(|change| change.of_move) {
+            self.conclude(ChangeEvent::Joined);
+        }
+    }
+
+    /// The move does not go on.
+    pub(crate) fn drop_change_of_move(&mut self, why: &str) {
+        if let Some(change) = self.change.as_mut().filter(|change| change.of_move) {
+            change.refusal = Some(why.to_owned());
+            self.conclude(ChangeEvent::NotJoined);
+        }
+    }
+
+    fn begin_change(&mut self, to: GroupName, commits: Vec<Commit>, sightings: Vec<Sighting>, of_move: bool) {
         let mut history = History::default();
         commits.into_iter().for_each(|commit| history.hold(commit));
         let present = self.presence == Presence::Present;
         let announced = !(present && self.config.advertise);
         let deadline = self.now + self.config.timers.change;
         let look = deadline.min(self.now + self.config.timers.look_around);
-        self.change =
-            Some(Change { to: to.clone(), history, announced, looked: false, deadline, refusal: None });
+        self.change = Some(Change {
+            to: to.clone(),
+            history,
+            announced,
+            looked: false,
+            deadline,
+            refusal: None,
+            of_move,
+            ready: false,
+        });
         if !present {
             return self.conclude(ChangeEvent::Joined);
         }
@@ -221,17 +261,33 @@ impl Core {
 
     /// Goes on as soon as everybody in the new group has answered; called at the end of each step.
     pub(crate) fn run_change(&mut self) {
-        let Some(change) = self.change.as_ref().filter(|change| change.announced) else { return };
-        let mut undecided = !change.looked && self.sees_nobody_there();
-        for peer in self.peers.values().filter(|peer| peer.side == Side::Next) {
-            let answered = peer.membership != Membership::Sighted || peer.lane.failures > 0;
-            undecided |= !answered && peer.has_address();
-        }
-        let places = self.places.values().filter(|place| place.side == Side::Next && place.station.is_none());
-        undecided |= places.into_iter().any(|place| place.lane.failures == 0);
-        if !undecided {
+        let Some(change) = self.change.as_ref().filter(|change| change.announced && !change.ready) else {
+            return;
+        };
+        if (change.looked || !self.sees_nobody(is_next)) && !self.waits_for_somebody(is_next) {
             self.decide();
         }
+    }
+
+    /// Whether somebody that is seen on a side has not answered our JOIN, with yes or no.
+    pub(crate) fn waits_for_somebody(&self, on: impl Fn(Side) -> bool) -> bool {
+        let mut stations = self.peers.values().filter(|peer| on(peer.side));
+        let unanswered = |peer: &Peer| peer.membership == Membership::Sighted && peer.lane.failures == 0;
+        let mut places = self.places.values().filter(|place| on(place.side) && place.station.is_none());
+        stations.any(|peer| unanswered(peer) && peer.has_address())
+            || places.any(|place| place.lane.failures == 0)
+    }
+
+    /// Whether nobody is seen on a side.
+    pub(crate) fn sees_nobody(&self, on: impl Fn(Side) -> bool) -> bool {
+        let stations = self.peers.values().map(|peer| peer.side);
+        let places = self.places.values().map(|place| place.side);
+        !stations.chain(places).any(on)
+    }
+
+    /// Whether one of a side took our JOIN, or sent us its own.
+    pub(crate) fn has_joined_somebody(&self, on: impl Fn(Side) -> bool) -> bool {
+        self.peers.values().any(|peer| on(peer.side) && peer.membership == Membership::Member)
     }
 
     pub(crate) fn on_change_deadline(&mut self) {
@@ -240,6 +296,7 @@ impl Core {
                 change.looked = true;
                 self.agenda.set(Timer::Change, change.deadline);
             }
+            Some(change) if change.ready => {}
             Some(change) if !change.announced => {
                 change.refusal = Some("it was not announced there in time".to_owned());
                 self.conclude(ChangeEvent::NotAnnounced);
@@ -249,17 +306,18 @@ impl Core {
         }
     }
 
-    fn sees_nobody_there(&self) -> bool {
-        let stations = self.peers.values().map(|peer| peer.side);
-        let places = self.places.values().map(|place| place.side);
-        stations.chain(places).all(|side| side != Side::Next)
-    }
-
     fn decide(&mut self) {
-        let nobody = self.sees_nobody_there();
-        let mut there = self.peers.values().filter(|peer| peer.side == Side::Next);
-        let joined = there.any(|peer| peer.membership == Membership::Member);
-        self.conclude(if nobody || joined { ChangeEvent::Joined } else { ChangeEvent::NotJoined });
+        if !self.sees_nobody(is_next) && !self.has_joined_somebody(is_next) {
+            return self.conclude(ChangeEvent::NotJoined);
+        }
+        match self.change.as_mut().filter(|change| change.of_move) {
+            Some(change) => {
+                change.ready = true;
+                self.agenda.clear(Timer::Change);
+                self.change_in_move_ready();
+            }
+            None => self.conclude(ChangeEvent::Joined),
+        }
     }
 
     fn on_change(&mut self, event: ChangeEvent) -> ChangeAction {
@@ -281,6 +339,7 @@ impl Core {
                 self.config.group = to.clone();
                 let left = std::mem::replace(&mut self.history, history);
                 self.left_files = left.views().map(|view| view.commit.file).collect();
+                self.left_group = Some(from.clone());
                 self.all_are_ours();
                 if self.presence == Presence::Present {
                     self.advertise();
@@ -294,7 +353,8 @@ impl Core {
                 self.advertise();
                 let nobody = || "no station that is there took our JOIN in time".to_owned();
                 let why = change.refusal.unwrap_or_else(nobody);
-                self.event(Event::GroupNotChanged { to: change.to, why });
+                self.event(Event::GroupNotChanged { to: change.to, why: why.clone() });
+                self.change_in_move_ended(&why);
             }
             _ => {
                 self.all_are_ours();
@@ -329,7 +389,7 @@ impl Core {
         }
     }
 
-    fn drop_place(&mut self, place: PlaceId) {
+    pub(crate) fn drop_place(&mut self, place: PlaceId) {
         self.places.remove(&place);
         self.agenda.clear(Timer::RetryPlace(place));
     }
@@ -360,6 +420,27 @@ impl Core {
             Some(group) if group == self.config.group.as_str() => Some(Side::Ours),
             Some(_) => None,
         }
+    }
+
+    /// In which group something is said to a station; `None`: nobody knows.
+    pub(crate) fn group_said_to(&self, station: Option<StationUuid>) -> Option<GroupName> {
+        self.group_on(self.side_of_station(station))
+    }
+
+    pub(crate) fn group_on(&self, side: Side) -> Option<GroupName> {
+        match side {
+            Side::Ours => Some(self.config.group.clone()).filter(|_| !self.in_session()),
+            Side::Next => self.changing_to().cloned(),
+            // A station of a fixed list may be in any group.
+            Side::Any | Side::Unknown => None,
+        }
+    }
+
+    /// The group for which a station of ours JOINs us, if it is none that we are in: it does not know yet that we moved.
+    // req: STA-18
+    pub(crate) fn said_in_another_group<'a>(&self, join: &'a Join) -> Option<&'a GroupName> {
+        let any = self.peers.get(&join.station).is_some_and(|peer| peer.side == Side::Any);
+        join.group.as_ref().filter(|group| !any && self.side_of(Some(group.as_str())).is_none())
     }
 
     /// The side of a station of which nothing tells it.
@@ -414,7 +495,9 @@ impl Core {
         let Some(peer) = self.peers.get(&station).filter(|peer| peer.product == Product::Mvrx) else {
             return false;
         };
-        self.left_files.contains(&file) && self.history.entry(file).is_none()
+        // Back in the group that was left last its files are right.
+        let back = peer.side == Side::Next && self.changing_to() == self.left_group.as_ref();
+        !back && self.left_files.contains(&file) && self.history.entry(file).is_none()
             || peer.side == Side::Next && self.history.entry(file).is_some()
     }
 
@@ -457,4 +540,13 @@ impl Core {
             self.is_no_longer_former(station);
         }
     }
+}
+
+fn is_next(side: Side) -> bool {
+    side == Side::Next
+}
+
+/// Whether a side is that of the group that is ours for good.
+pub(crate) fn in_ours(side: Side) -> bool {
+    matches!(side, Side::Ours | Side::Any)
 }

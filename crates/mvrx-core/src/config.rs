@@ -2,7 +2,7 @@
 
 use mvrx_message::{GroupName, MvrVersion, StationUuid};
 
-use crate::{SessionConfig, Timers};
+use crate::{Moves, SessionConfig, Timers};
 
 /// Who this station is and how it behaves; given once, at the start.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Config {
     /// The session of WebSocket mode to be one of; `None`: TCP mode. In a session discovery is not used, and `group` only says under which name
     /// files are kept.
     pub session: Option<SessionConfig>,
+    /// Whose proposals to move (MVR_NEW_SESSION_HOST) are followed.
+    pub moves: Moves,
     /// Whether we register in discovery. A station that only looks (`ls`, `get`) does not.
     pub advertise: bool,
     /// Whether a REQUEST without FileUUID is answered by [`crate::Output::Export`]; otherwise by our newest file.
@@ -47,6 +49,7 @@ impl Config {
             version: MvrVersion { major: 1, minor: 6 },
             group,
             session: None,
+            moves: Moves::default(),
             advertise: true,
             exporter: false,
             refuse_size_mismatch: false,

@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, GroupName, Product, Quirk, StationUuid};
+use mvrx_message::{FileUuid, GroupName, Product, Quirk, SessionTarget, StationUuid};
 
-use crate::{ExchangeFailure, RequestId};
+use crate::{ExchangeFailure, MoveAnswer, ProposalId, RequestId};
 
 /// One thing worth telling a person or an application.
 #[derive(Debug, Clone, PartialEq)]
@@ -227,14 +227,56 @@ pub enum Event {
         /// What is wrong, in words.
         what: String,
     },
-    /// The network proposes to move the session (MVR_NEW_SESSION_HOST). It was answered with OK:false; nothing changed.
+    /// The network proposes to move (MVR_NEW_SESSION_HOST), and our application is to say whether we follow:
+    /// [`crate::Command::AcceptMove`] or [`crate::Command::RefuseMove`].
     MoveProposed {
+        /// To be named in the answer.
+        proposal: ProposalId,
+        /// Who, where it is known. TCP mode does not prove it.
+        station: Option<StationUuid>,
         /// Where from.
         address: SocketAddr,
-        /// The proposed ServiceName, may be empty.
-        service_name: String,
-        /// The proposed ServiceURL, may be empty.
-        service_url: String,
+        /// Where to.
+        to: SessionTarget,
+        /// Not answered within this time, it is refused.
+        within: Duration,
+    },
+    /// A proposal to move was answered with OK:false by our rule ([`crate::Moves`]). The same again is not told again.
+    MoveDeclined {
+        /// Who, where it is known.
+        station: Option<StationUuid>,
+        /// Where from.
+        address: SocketAddr,
+        /// Where to.
+        to: SessionTarget,
+        /// What it was told.
+        why: String,
+    },
+    /// It is agreed: we are about to join another place. `Moved` or `NotMoved` follows.
+    MoveBegun {
+        /// Where to.
+        to: SessionTarget,
+    },
+    /// A station answered whether it comes along, or will not.
+    MoveAnswered {
+        /// Which.
+        station: StationUuid,
+        /// What.
+        answer: MoveAnswer,
+    },
+    /// We are in another place, and out of the former one: stations and commits are those of the new place now.
+    Moved {
+        /// The former place.
+        from: SessionTarget,
+        /// The new one.
+        to: SessionTarget,
+    },
+    /// We did not move; all is as it was.
+    NotMoved {
+        /// Where to it would have been.
+        to: SessionTarget,
+        /// Why, in words.
+        why: String,
     },
     /// The host of our session cannot be reached, or was lost; it is tried again. Told when the reason is another than before.
     SessionUnreachable {
@@ -277,7 +319,7 @@ pub enum Event {
 /// How a commit became known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitSource {
-    /// It was listed in JOIN or JOIN_RET.
+    /// It was listed in JOIN or JOIN_RET: it was made while we were not there to be told, and is one that we missed.
     Listed,
     /// It was announced by COMMIT.
     Announced,

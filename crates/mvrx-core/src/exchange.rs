@@ -164,6 +164,8 @@ pub(crate) enum Purpose {
     Leave,
     Commit(FileUuid),
     Request(RequestId),
+    /// To come along to another place.
+    Propose,
 }
 
 /// An outgoing exchange under way.

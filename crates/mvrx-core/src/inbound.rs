@@ -4,14 +4,11 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use mvrx_message::{
-    Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, NewSessionHost, Parsed, Product, Reply,
-    Request, StationUuid,
+    Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, Parsed, Product, Reply, Request, StationUuid,
 };
 
 use crate::history::is_for;
-use crate::{
-    CommitSource, ConnId, Core, Event, LimitReached, Membership, MembershipEvent, Output, Presence, Timer,
-};
+use crate::{CommitSource, ConnId, Core, LimitReached, Membership, MembershipEvent, Output, Presence, Timer};
 
 /// A connection that somebody else made.
 #[derive(Debug)]
@@ -151,6 +148,10 @@ impl Core {
                 refuse("this station is not in the group at the moment"),
             );
         }
+        if let Some(group) = self.said_in_another_group(join) {
+            let why = format!("this station is in another group than {group}");
+            return self.answer_join(conn, None, Product::Other, refuse(&why));
+        }
         if !self.make_peer(station, &join.station_name) {
             return self.answer_join(
                 conn,
@@ -167,12 +168,15 @@ impl Core {
             peer.heard_from(address.ip());
             peer.joined_on = order;
         }
+        if let Some(side) = join.group.as_ref().and_then(|group| self.side_of(Some(group.as_str()))) {
+            self.put_on(side, station);
+        }
         let product = join.product();
         self.learn(station, (&join.provider, product), &join.station_name, join.version);
         self.answer_join(conn, Some(station), product, ok());
         self.membership(station, MembershipEvent::JoinReceived);
         self.watch_unseen(station);
-        self.note_commits(station, &join.commits, CommitSource::Listed);
+        self.note_told(station, &join.commits, (CommitSource::Listed, join.group.is_some()));
         // req: STA-10
         if product.wants_commit_after_join() {
             let history = self.history_of(Some(station));
@@ -193,6 +197,7 @@ impl Core {
         let most = Dialect::towards(product).most_commits();
         let history = self.history_of(to).filter(|_| reply.ok);
         let commits = history.map(|history| history.newest_visible_to(to, most)).unwrap_or_default();
+        let group = self.group_said_to(to);
         let ret = JoinRet {
             reply,
             provider: self.config.provider.clone(),
@@ -201,6 +206,7 @@ impl Core {
             station: Some(self.config.station),
             commits,
             ours: Some(mvrx_message::Ours::CURRENT),
+            group,
             ticket: None,
             roster: None,
         };
@@ -270,29 +276,6 @@ impl Core {
             self.note_commits(from, std::slice::from_ref(commit), CommitSource::Announced);
         }
         ok()
-    }
-
-    pub(crate) fn on_new_session_host(
-        &mut self,
-        conn: ConnId,
-        address: SocketAddr,
-        proposal: &NewSessionHost,
-    ) {
-        let NewSessionHost { service_name, service_url, .. } = proposal;
-        // req: STA-15
-        let reply = match (service_name.is_empty(), service_url.is_empty()) {
-            (false, false) => refuse("only one of ServiceName and ServiceURL may be set"),
-            (true, true) => refuse("one of ServiceName and ServiceURL must be set"),
-            _ => {
-                self.event(Event::MoveProposed {
-                    address,
-                    service_name: service_name.clone(),
-                    service_url: service_url.clone(),
-                });
-                refuse("this station does not move by itself; its operator was told")
-            }
-        };
-        self.answer(conn, Message::NewSessionHostRet(reply), Product::Other);
     }
 
     pub(crate) fn answer(&mut self, conn: ConnId, message: Message, product: Product) {

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mvrx_message::{Commit, FileUuid, GroupName, Message, Parsed, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Message, Parsed, SessionTarget, StationUuid};
 
-use crate::{ConnId, PlaceId, RequestId};
+use crate::{ConnId, PlaceId, ProposalId, RequestId};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -38,6 +38,25 @@ pub enum Input {
     AdvertisedAlso,
     /// A [`crate::Output::AdvertiseAlso`] cannot be done.
     NotAdvertisedAlso {
+        /// Why, in words.
+        what: String,
+    },
+    /// An [`crate::Output::Advertise`] cannot be done.
+    NotAdvertised {
+        /// Why, in words.
+        what: String,
+    },
+    /// An [`crate::Output::PrepareMove`] is done.
+    MovePrepared {
+        /// To a group: the commits of that group whose files lie in the store.
+        commits: Vec<Commit>,
+        /// To a group: what discovery shows of it at the moment.
+        sightings: Vec<Sighting>,
+        /// Random bits, as [`crate::SessionConfig::seed`].
+        seed: u64,
+    },
+    /// An [`crate::Output::PrepareMove`] cannot be done.
+    MoveNotPrepared {
         /// Why, in words.
         what: String,
     },
@@ -204,6 +223,18 @@ pub enum Command {
     },
     /// The host of our session is found at another URL: the next connection goes there, at once if we are away. One that stands stays.
     SessionAt(String),
+    /// We move to another place, and everybody here is asked to come along; [`crate::Event::MoveAnswered`] tells who does,
+    /// [`crate::Event::Moved`] or [`crate::Event::NotMoved`] how it ends.
+    Move {
+        /// Where to.
+        to: SessionTarget,
+        /// Whether products are asked, too, of which nobody knows whether they outlive the question.
+        force: bool,
+    },
+    /// A proposed move is followed.
+    AcceptMove(ProposalId),
+    /// A proposed move is not followed.
+    RefuseMove(ProposalId),
     /// JOIN to every station again: tells our name and commits, brings theirs.
     Refresh,
     /// JOIN to one station, even one that left.

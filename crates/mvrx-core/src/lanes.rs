@@ -9,7 +9,7 @@ use crate::exchange::{Exchange, Purpose};
 use crate::history::is_for;
 use crate::peer::{Lane, Target};
 use crate::{
-    ConnId, Core, Event, ExchangeAction, ExchangeEvent, ExchangeFailure, ExchangePhase, FetchEvent,
+    Command, ConnId, Core, Event, ExchangeAction, ExchangeEvent, ExchangeFailure, ExchangePhase, FetchEvent,
     LimitReached, Membership, MembershipEvent, Output, Presence, Timer,
 };
 
@@ -23,12 +23,14 @@ impl Core {
             self.limit(LimitReached::Commits);
         }
         if self.in_session() {
+            self.tell_there(&Command::Publish(commit));
             let stations = self.announce_to_host(file);
             return self.event(Event::CommitPublished { file, stations });
         }
         if let Some(next) = self.next_history() {
             next.hold(commit.clone());
         }
+        self.tell_there(&Command::Publish(commit.clone()));
         // req: STA-07
         let told: Vec<StationUuid> = self
             .peers
@@ -140,7 +142,11 @@ impl Core {
         if self.ready.is_empty() && self.former.is_empty() {
             return;
         }
-        let running = self.exchanges.values().filter(|e| !matches!(e.purpose, Purpose::Request(_))).count();
+        let running = self
+            .exchanges
+            .values()
+            .filter(|e| !matches!(e.purpose, Purpose::Request(_) | Purpose::Propose))
+            .count();
         let mut free = self.config.limits.exchanges.saturating_sub(running);
         while free > 0
             && let Some(target) = self.ready.pop_front()
@@ -269,6 +275,7 @@ impl Core {
                     fetch.conn = Some(next);
                 }
             }
+            Purpose::Propose => self.proposal_goes_on(conn, next),
             Purpose::Join | Purpose::Leave | Purpose::Commit(_) => {
                 if let Some(lane) = self.lane(exchange.target) {
                     lane.running = Some(next);
@@ -291,6 +298,7 @@ impl Core {
                 (self.commit_for(target, file).map(Message::Commit), self.config.timers.reply)
             }
             Purpose::Request(request) => (self.request_message(request), self.config.timers.request_reply),
+            Purpose::Propose => (self.proposal_message(), self.config.timers.move_answers),
         };
         // One product reads only what its first read brings. As long as nothing tells which one this is, every other JOIN is short enough for it.
         let product = if purpose == Purpose::Join && self.is_unknown_and_silent(target) {
@@ -346,6 +354,10 @@ impl Core {
             _ => self.history_of(station),
         };
         let commits = commits.map(|h| h.newest_visible_to(station, most)).unwrap_or_default();
+        let group = match target {
+            Target::Place(place) => self.places.get(&place).and_then(|place| self.group_on(place.side)),
+            _ => self.group_said_to(station),
+        };
         if let Some(peer) = station.and_then(|s| self.peers.get_mut(&s))
             && peer.membership != Membership::Member
         {
@@ -359,6 +371,7 @@ impl Core {
             station: self.config.station,
             commits,
             ours: Some(mvrx_message::Ours::CURRENT),
+            group,
             files: None,
         })
     }
@@ -401,6 +414,10 @@ impl Core {
 
     pub(crate) fn fail_exchange(&mut self, conn: ConnId, failure: ExchangeFailure, open: bool) {
         let Some(exchange) = self.take_exchange(conn, open) else { return };
+        if let (Purpose::Propose, Target::Station(station)) = (exchange.purpose, exchange.target) {
+            // That it does not answer this says nothing of whether it is there.
+            return self.move_answered(Some(conn), station, failure.into());
+        }
         self.release_lane(&exchange, conn);
         if let Some(lane) = self.lane(exchange.target) {
             lane.failures = lane.failures.saturating_add(1);
@@ -412,7 +429,7 @@ impl Core {
         match exchange.purpose {
             Purpose::Join => self.join_failed(exchange.target),
             Purpose::Commit(file) => self.commit_failed(exchange.target, file, failure),
-            Purpose::Leave => {}
+            Purpose::Leave | Purpose::Propose => {}
             Purpose::Request(request) => {
                 self.attempt_failed(request, FetchEvent::Failed, failure.to_string());
             }

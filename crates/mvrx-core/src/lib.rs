@@ -18,7 +18,8 @@
 //! * drain every [`Outputs`] in order before the next [`Core::step`] (the borrow enforces it);
 //! * call `step(now, Input::Tick)` when [`Core::deadline`] has come; `now` never goes backwards;
 //! * answer each `Dial` with `Dialed` or `DialFailed`, each `DialHost` with `HostReached` or `HostUnreachable`, each `ReceiveFile` with `FileArrived` or `FileFailed`, each `KeepFile` with
-//!   `Kept` or `KeepFailed`, each `SendFile` with `FileSent`, `FileFailed` or `FileUnreadable`, each `Export` with `Exported`;
+//!   `Kept` or `KeepFailed`, each `SendFile` with `FileSent`, `FileFailed` or `FileUnreadable`, each `Export` with `Exported`, each `PrepareMove` with
+//!   `MovePrepared` or `MoveNotPrepared`;
 //! * tell `Closed`, or `HostLost` of one made by `DialHost`, once for a connection that ended by itself; after an `Output::Close` the core has forgotten it.
 //!
 //! Everything held is bounded by [`Limits`]; everything waited for by a [`Timer`] with a default in [`Timers`].
@@ -50,6 +51,7 @@ mod inbound;
 mod input;
 mod lanes;
 mod membership;
+mod moves;
 mod output;
 mod peer;
 mod receive;
@@ -67,6 +69,7 @@ pub use fetch::{FetchAction, FetchEvent, FetchPhase};
 pub use history::CommitView;
 pub use input::{Command, Ending, Input, Requested, Sighting, Source};
 pub use membership::{Membership, MembershipAction, MembershipEvent};
+pub use moves::{MoveAction, MoveAnswer, MoveEvent, MovePhase, Moves, ProposalId};
 pub use output::{ConnId, Output, Outputs, PlaceId, RequestId};
 pub use peer::StationView;
 pub use session::{

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use mvrx_message::{Commit, Dialect, FileUuid, GroupName, Message};
+use mvrx_message::{Commit, Dialect, FileUuid, GroupName, Message, SessionTarget};
 
 use crate::Event;
 
@@ -91,10 +91,13 @@ pub enum Output {
         /// This connection.
         conn: ConnId,
     },
-    /// Announce us in discovery under this name, in [`crate::Config::group`] alone; replaces what was announced before.
+    /// Announce us in discovery under this name, in this group alone; replaces what was announced before. Where it cannot be done,
+    /// [`crate::Input::NotAdvertised`] says so.
     Advertise {
         /// Our StationName.
         station_name: String,
+        /// The group.
+        group: GroupName,
     },
     /// Announce us in discovery in a second group too, beside the first, until the next `Advertise` or `Withdraw`.
     /// [`crate::Input::AdvertisedAlso`] or [`crate::Input::NotAdvertisedAlso`] answers.
@@ -103,6 +106,12 @@ pub enum Output {
         station_name: String,
         /// The second group.
         group: GroupName,
+    },
+    /// Get ready to be in another place, beside the one where we are: for a group listen, look around, and read what the store has of it.
+    /// [`crate::Input::MovePrepared`] or [`crate::Input::MoveNotPrepared`] answers.
+    PrepareMove {
+        /// Where to.
+        to: SessionTarget,
     },
     /// Take back what is announced in discovery.
     Withdraw,

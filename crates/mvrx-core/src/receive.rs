@@ -52,6 +52,7 @@ impl Core {
                     | (Purpose::Leave, Message::LeaveRet(_))
                     | (Purpose::Commit(_), Message::CommitRet(_))
                     | (Purpose::Request(_), Message::RequestRet(_))
+                    | (Purpose::Propose, Message::NewSessionHostRet(_))
             )
         };
         let said = match message {
@@ -98,6 +99,12 @@ impl Core {
             (Purpose::Request(request), Message::RequestRet(reply)) => {
                 self.exchange(conn, ExchangeEvent::Reply, open);
                 self.attempt_failed(request, FetchEvent::Refused, refusal(reply));
+            }
+            (Purpose::Propose, Message::NewSessionHostRet(ret)) => {
+                if let Target::Station(station) = target {
+                    self.proposal_answered(conn, station, ret);
+                }
+                self.exchange(conn, ExchangeEvent::Reply, open);
             }
             (_, other) => {
                 let what = format!("a {} where a reply was due", other.kind());
@@ -191,8 +198,11 @@ impl Core {
             peer.refusals = 0;
             peer.join_accepted = Some(self.now);
         }
+        if let Some(side) = ret.group.as_ref().and_then(|group| self.side_of(Some(group.as_str()))) {
+            self.put_on(side, station);
+        }
         self.membership(station, MembershipEvent::JoinAccepted);
-        self.note_commits(station, &ret.commits, CommitSource::Listed);
+        self.note_told(station, &ret.commits, (CommitSource::Listed, ret.group.is_some()));
     }
 
     /// Takes over what JOIN or JOIN_RET tells of a station.
@@ -217,9 +227,19 @@ impl Core {
 
     /// Remembers the commits a station lists or announces, if they are for us.
     pub(crate) fn note_commits(&mut self, from: StationUuid, commits: &[Commit], source: CommitSource) {
+        self.note_told(from, commits, (source, false));
+    }
+
+    /// The same. `in_group`: the station said for which group it lists them.
+    pub(crate) fn note_told(
+        &mut self,
+        from: StationUuid,
+        commits: &[Commit],
+        (source, in_group): (CommitSource, bool),
+    ) {
         for commit in commits {
             let ours = commit.station == Some(self.config.station);
-            let of_old_group = self.lists_of_old_group(from, commit.file);
+            let of_old_group = !in_group && self.lists_of_old_group(from, commit.file);
             if of_old_group
                 || !is_for(commit, Some(self.config.station))
                 || (ours && self.history_of(Some(from)).is_none_or(|h| h.entry(commit.file).is_none()))

@@ -25,7 +25,7 @@ impl Core {
             self.note_own_uuid(name, sighting.addresses.first().copied());
         }
         let Some(side) = side.filter(|_| sighting.station != Some(self.config.station)) else {
-            return self.on_vanished(sighting.place);
+            return self.on_shown_elsewhere(sighting.place);
         };
         sighting.addresses.truncate(self.config.limits.addresses);
         let before = self.places.get(&sighting.place).and_then(|place| place.station);
@@ -100,6 +100,28 @@ impl Core {
         if self.make_place(place, None, addresses, side) {
             self.want_join(Target::Place(place));
         }
+    }
+
+    /// Discovery shows in another group who was in ours: it has left, whether or not its LEAVE comes. Asked whether it is still there it would
+    /// say yes, since messages carry no group.
+    // req: STA-02
+    fn on_shown_elsewhere(&mut self, place: PlaceId) {
+        let station = self.places.get(&place).and_then(|place| place.station);
+        let Some(station) = station.filter(|station| self.is_only_at(*station, place)) else {
+            return self.on_vanished(place);
+        };
+        self.drop_place(place);
+        self.stop_lane(Target::Station(station));
+        if let Some(peer) = self.peers.get_mut(&station) {
+            peer.places.clear();
+            peer.vanished = true;
+        }
+        self.membership(station, MembershipEvent::LeaveReceived);
+        self.watch_unseen(station);
+    }
+
+    fn is_only_at(&self, station: StationUuid, place: PlaceId) -> bool {
+        self.peers.get(&station).is_some_and(|peer| peer.places.keys().all(|other| *other == place))
     }
 
     /// Remembers a station; tells whether there was room.

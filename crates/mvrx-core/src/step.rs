@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, StationUuid};
+use mvrx_message::{FileUuid, GroupName, StationUuid};
 
 use crate::change::{Change, ChangeEvent, Former};
 use crate::exchange::Exchange;
 use crate::fetch::Fetch;
 use crate::history::History;
 use crate::inbound::Inbound;
+use crate::moves::{MoveEvent, Moving};
 use crate::peer::{Peer, Place, Target};
 use crate::session::Session;
 use crate::timer::Agenda;
@@ -30,12 +31,14 @@ pub struct Core {
     pub(crate) inbound: BTreeMap<ConnId, Inbound>,
     pub(crate) fetches: BTreeMap<RequestId, Fetch>,
     pub(crate) history: History,
-    /// What the group had that was left last.
+    /// The group that was left last, and what it had.
+    pub(crate) left_group: Option<GroupName>,
     pub(crate) left_files: BTreeSet<FileUuid>,
     pub(crate) change: Option<Change>,
     /// Stations of a group that we left, to be told so.
     pub(crate) former: BTreeMap<StationUuid, Former>,
     pub(crate) session: Option<Session>,
+    pub(crate) moving: Moving,
     pub(crate) ready: VecDeque<Target>,
     pub(crate) agenda: Agenda,
     pub(crate) limits_told: Vec<LimitReached>,
@@ -76,9 +79,11 @@ impl Core {
             inbound: BTreeMap::new(),
             fetches: BTreeMap::new(),
             history: History::default(),
+            left_group: None,
             left_files: BTreeSet::new(),
             change: None,
             former: BTreeMap::new(),
+            moving: Moving::default(),
             ready: VecDeque::new(),
             agenda: Agenda::default(),
             limits_told: Vec::new(),
@@ -96,7 +101,9 @@ impl Core {
         while let Some(timer) = self.agenda.take_due(self.now) {
             self.on_timer(timer);
         }
-        self.on_input(input);
+        if let Some(input) = self.route(input) {
+            self.on_input(input);
+        }
         if self.in_session() {
             self.run_session_fetches();
         } else {
@@ -104,18 +111,19 @@ impl Core {
             self.run_lanes();
             self.run_fetches();
         }
+        self.run_moves();
         Outputs { queue: &mut self.out }
     }
 
     /// When to call `step` with [`Input::Tick`] at the latest; `None`: nothing is waited for.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        self.agenda.next()
+        self.agenda.next().into_iter().chain(self.deadline_elsewhere()).min()
     }
 
     /// The timers that run, for checks and for reading.
     pub fn timers(&self) -> impl Iterator<Item = Timer> + '_ {
-        self.agenda.timers()
+        self.agenda.timers().chain(self.timers_elsewhere())
     }
 
     /// Every station known, in the order of StationUUIDs.
@@ -161,7 +169,8 @@ impl Core {
     /// How many connections the core holds open or opening: outgoing and incoming.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
-        (self.exchanges.len(), self.inbound.len())
+        let (out, inn) = self.connections_elsewhere();
+        (self.exchanges.len() + out, self.inbound.len() + inn)
     }
 
     fn on_input(&mut self, input: Input) {
@@ -175,6 +184,11 @@ impl Core {
             Input::DialFailed { conn } => self.on_dial_failed(conn),
             Input::AdvertisedAlso => self.on_advertised_also(),
             Input::NotAdvertisedAlso { what } => self.on_not_advertised_also(&what),
+            Input::NotAdvertised { what } => self.on_not_advertised(&what),
+            Input::MovePrepared { commits, sightings, seed } => {
+                self.on_move_prepared(commits, sightings, seed);
+            }
+            Input::MoveNotPrepared { what } => self.on_move_not_prepared(&what),
             Input::HostReached { conn, address } => self.on_host_reached(conn, address),
             Input::HostUnreachable { conn, what } => self.on_host_unreachable(conn, &what),
             Input::HostLost { conn, what } => self.on_host_lost(conn, &what),
@@ -204,6 +218,9 @@ impl Core {
             Command::Rename(name) => self.rename(name),
             Command::SessionAt(url) => self.session_at(&url),
             Command::ChangeGroup { to, commits, sightings } => self.change_group(to, commits, sightings),
+            Command::Move { to, force } => self.move_wanted(to, force),
+            Command::AcceptMove(proposal) => self.accept_move(proposal),
+            Command::RefuseMove(proposal) => self.refuse_move(proposal),
             Command::Leave => self.leave(),
             Command::Rejoin => self.start(),
             Command::Reannounce => self.reannounce(),
@@ -222,6 +239,7 @@ impl Core {
             Timer::Refresh => self.refresh(),
             Timer::Departure => self.departed(),
             Timer::Change => self.on_change_deadline(),
+            Timer::Move => self.on_move_deadline(),
             Timer::Host => self.on_host_deadline(),
             Timer::HostFiles => self.on_files_deadline(),
             Timer::HostAnswer => self.on_host_answer_deadline(),
@@ -232,6 +250,7 @@ impl Core {
         if self.presence == Presence::Present {
             return;
         }
+        self.is_back();
         if self.in_session() {
             return self.start_session();
         }
@@ -247,12 +266,13 @@ impl Core {
     }
 
     fn leave(&mut self) {
+        self.end_move(MoveEvent::Left, "this station leaves");
         if self.in_session() {
             return self.leave_session();
         }
         if self.presence != Presence::Present {
             if self.presence == Presence::Absent {
-                self.event(Event::LeftGroup);
+                self.tell_left();
             }
             return;
         }
@@ -303,7 +323,7 @@ impl Core {
             }
         }
         self.peers.retain(|_, peer| !peer.places.is_empty());
-        self.event(Event::LeftGroup);
+        self.tell_left();
     }
 
     /// Whether a station may believe us to be one of its group: it took our JOIN, sent us its own, or has one of ours to answer.
@@ -333,6 +353,7 @@ impl Core {
             self.own_names.pop_front();
         }
         self.own_names.push_back(name.clone());
+        self.tell_there(&Command::Rename(name.clone()));
         self.config.station_name = name;
         if self.presence == Presence::Present {
             self.advertise();
@@ -350,7 +371,8 @@ impl Core {
     pub(crate) fn advertise(&mut self) {
         if self.config.advertise && !self.in_session() {
             let station_name = self.config.station_name.clone();
-            self.out.push_back(Output::Advertise { station_name });
+            let group = self.config.group.clone();
+            self.out.push_back(Output::Advertise { station_name, group });
             if let Some(to) = self.changing_to().cloned() {
                 self.advertise_also(to);
             }

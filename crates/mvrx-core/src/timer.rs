@@ -28,6 +28,8 @@ pub enum Timer {
     Departure,
     /// Our change of group is decided now, whoever has answered.
     Change,
+    /// The move under way goes on or ends, whoever has answered.
+    Move,
     /// The connection to our session's host waits: to be made, for the reply to JOIN or LEAVE, for the next try.
     Host,
     /// The second connection to it waits.
@@ -68,6 +70,14 @@ pub struct Timers {
     /// While nobody is seen in the group that a change leads to, it counts as empty after this and not before: discovery
     /// may not have shown yet who is there. At most [`change`](Self::change) counts.
     pub look_around: Duration,
+    /// Our application may take this long to say whether a proposed move is followed.
+    pub consent: Duration,
+    /// A move's new place is joined within this time, or the move is not made.
+    pub arrival: Duration,
+    /// Stations that we asked to move may take this long to answer: longer than `consent` and `arrival` together.
+    pub move_answers: Duration,
+    /// The same for the host that asks the stations of its session: longer than its own consent and their answers together.
+    pub host_move: Duration,
     /// A COMMIT that a station did not take is tried this many times in all.
     pub commit_tries: u32,
     /// The host of our session may take this long to accept a connection, the look-up of its name and the handshake included.
@@ -99,6 +109,10 @@ impl Default for Timers {
             departure: Duration::from_secs(2),
             change: Duration::from_secs(10),
             look_around: Duration::from_secs(1),
+            consent: Duration::from_secs(60),
+            arrival: Duration::from_secs(40),
+            move_answers: Duration::from_secs(120),
+            host_move: Duration::from_secs(200),
             commit_tries: 4,
             host_dial: Duration::from_secs(20),
             host_answer: Duration::from_secs(900),

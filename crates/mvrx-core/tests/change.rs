@@ -8,7 +8,7 @@ use std::time::Duration;
 use mvrx_core::{
     Command, Ending, Event, Input, Membership, Output, PlaceId, Presence, RequestFailure, RequestId, Sighting,
 };
-use mvrx_message::{Commit, GroupName, Message, StationUuid};
+use mvrx_message::{Commit, GroupName, Join, Message, StationUuid};
 use support::{Desk, address, commit, file, join_from, join_ret_from, leave, no, ok, request_for, station};
 
 fn stage() -> GroupName {
@@ -368,7 +368,7 @@ fn a_second_change_is_refused_and_the_same_group_is_no_change() {
     asked(&mut desk, &[], vec![]);
     let other = GroupName::create("Other").unwrap();
     desk.command(Command::ChangeGroup { to: other, commits: vec![], sightings: vec![] });
-    assert_eq!(not_changed(&desk).as_deref(), Some("another change of group is under way"));
+    assert_eq!(not_changed(&desk).as_deref(), Some("another move is under way"));
     announced(&mut desk);
     looked_around(&mut desk);
     assert!(changed(&desk), "the first one goes on");
@@ -423,4 +423,50 @@ fn a_name_taken_meanwhile_is_announced_in_both() {
         .filter(|o| matches!(o, Output::Advertise { .. } | Output::AdvertiseAlso { .. }))
         .collect();
     assert_eq!(told.len(), 2, "{told:?}");
+}
+
+// proves: STA-17
+#[test]
+fn back_in_the_group_that_was_left_its_files_are_taken_again() {
+    let mut desk = Desk::new();
+    desk.join_with(1, "mvrx", vec![commit(1, 1)]);
+    asked(&mut desk, &[], vec![]);
+    announced(&mut desk);
+    looked_around(&mut desk);
+    assert!(changed(&desk));
+    desk.pass(Duration::from_secs(60));
+    desk.out.clear();
+    let to = GroupName::create("Default").unwrap();
+    desk.command(Command::ChangeGroup { to, commits: vec![], sightings: vec![shown(1, Some("Default"))] });
+    desk.step(Input::AdvertisedAlso);
+    let (conn, _, message) = desk.connect();
+    assert!(matches!(message, Message::Join(_)), "{message:?}");
+    desk.receive(conn, join_ret_from(1, "mvrx", ok(), vec![commit(1, 1)]));
+    assert_eq!(desk.core.config().group.as_str(), "Default");
+    assert_eq!(desk.core.commits().map(|view| view.commit.file).collect::<Vec<_>>(), [file(1)]);
+}
+
+// proves: STA-18
+#[test]
+fn a_join_meant_for_another_group_is_refused_and_a_list_is_taken_for_the_group_it_is_told_for() {
+    let mut desk = Desk::new();
+    let said = |group: &str, commits| match join_from(3, "mvrx", commits) {
+        Message::Join(join) => Message::Join(Join { group: Some(GroupName::create(group).unwrap()), ..join }),
+        other => other,
+    };
+    let conn = desk.accept(3);
+    desk.receive(conn, said("Stage", vec![]));
+    assert!(matches!(desk.take_sent(conn), Some(Message::JoinRet(ret)) if !ret.reply.ok));
+    assert!(members(&desk).is_empty());
+
+    asked(&mut desk, &[], vec![commit(5, 0)]);
+    announced(&mut desk);
+    // It is not seen there yet.
+    desk.receive(conn, said("Stage", vec![commit(6, 3)]));
+    let Some(Message::JoinRet(ret)) = desk.take_sent(conn) else { panic!() };
+    assert_eq!((ret.reply.ok, ret.group, ret.commits.len()), (true, Some(stage()), 1));
+    looked_around(&mut desk);
+    assert!(changed(&desk));
+    assert_eq!(desk.core.commits().map(|view| view.commit.file).collect::<Vec<_>>(), [file(5), file(6)]);
+    assert_eq!(members(&desk), [station(3)]);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use host_support::{Rack, commit, commit_for, join_as, leave, request_for, station};
 use mvrx_core::host::{Command, Event, Input, LimitReached, Output, Standing};
-use mvrx_message::{Message, MessageType, NewSessionHost};
+use mvrx_message::{Message, MessageType};
 
 // proves: HST-01
 #[test]
@@ -276,21 +276,6 @@ fn a_close_frame_tells_why_by_code_and_in_words() {
     assert!(matches!(close(&mut rack), Some((1013, why)) if why.contains("too many")));
     rack.command(Command::End);
     assert!(matches!(close(&mut rack), Some((1001, why)) if why.contains("ended")));
-}
-
-#[test]
-fn a_proposed_move_changes_nothing_and_is_told() {
-    let mut rack = Rack::new();
-    let conn = rack.join(1, vec![]);
-    for (name, url, why) in
-        [("A._mvrxchange._tcp.local.", "ws://a/", "both"), ("", "", "neither"), ("", "ws://a/", "operator")]
-    {
-        let proposal = NewSessionHost { service_name: name.into(), service_url: url.into(), station: None };
-        rack.receive(conn, Message::NewSessionHost(proposal));
-        let reply = rack.take_reply(conn);
-        assert!(!reply.ok && reply.message.contains(why), "{reply:?}");
-    }
-    assert_eq!(rack.events().iter().filter(|e| matches!(e, Event::MoveProposed { .. })).count(), 1);
 }
 
 #[test]

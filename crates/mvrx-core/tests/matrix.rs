@@ -5,7 +5,7 @@ use std::fmt::{Debug, Write};
 
 use mvrx_core::{
     ChangeEvent, ChangePhase, ExchangeEvent, ExchangePhase, FetchEvent, FetchPhase, Membership,
-    MembershipEvent,
+    MembershipEvent, MoveEvent, MovePhase,
 };
 
 fn matrix<S: Copy + Debug, E: Copy + Debug, A: Debug>(
@@ -48,4 +48,9 @@ fn an_exchange_is_as_declared() {
 #[test]
 fn a_fetch_is_as_declared() {
     insta::assert_snapshot!(matrix(&FetchPhase::ALL, &FetchEvent::ALL, FetchPhase::on));
+}
+
+#[test]
+fn a_move_is_as_declared() {
+    insta::assert_snapshot!(matrix(&MovePhase::ALL, &MoveEvent::ALL, MovePhase::on));
 }

@@ -49,10 +49,12 @@ pub use file_name::{numbered, safe_file_name};
 pub use group::{GroupName, GroupNameError, SERVICE_TYPE};
 pub use limits::Limits;
 pub use message::{
-    Commit, Join, JoinRet, Leave, Message, MessageType, NewSessionHost, Parsed, Reply, Request,
-    SessionTarget, SessionTargetError,
+    Commit, Join, JoinRet, Leave, Message, MessageType, NewSessionHost, NewSessionHostRet, Parsed, Reply,
+    Request, SessionTarget, SessionTargetError,
 };
-pub use ours::{Author, FetchedFile, FilesConnection, NamedStation, Ours, Roster, Ticket};
+pub use ours::{
+    Author, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation, Ours, Roster, Ticket,
+};
 pub use product::Product;
 pub use quirk::{Quirk, QuirkSet};
 pub use txt::Txt;

@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Author, FileUuid, FilesConnection, GroupName, GroupNameError, MvrVersion, Ours, Product, QuirkSet,
-    Roster, StationUuid, Ticket,
+    Author, FileUuid, FilesConnection, GroupName, GroupNameError, MoveAnswered, MvrVersion, Ours, Product,
+    QuirkSet, Roster, StationUuid, Ticket,
 };
 
 /// A message.
@@ -36,7 +36,7 @@ pub enum Message {
     /// The session is to move (Table 76).
     NewSessionHost(NewSessionHost),
     /// The answer (Table 77).
-    NewSessionHostRet(Reply),
+    NewSessionHostRet(NewSessionHostRet),
     /// A message of a type that the specification does not have.
     Unknown {
         /// Its `Type`.
@@ -93,6 +93,8 @@ pub struct Join {
     pub commits: Vec<Commit>,
     /// What only our own stations say; `None`: another product.
     pub ours: Option<Ours>,
+    /// The group of TCP mode in which it is said; our own stations only.
+    pub group: Option<GroupName>,
     /// What it says of a second connection, for files; our own stations only.
     pub files: Option<FilesConnection>,
 }
@@ -115,6 +117,8 @@ pub struct JoinRet {
     pub commits: Vec<Commit>,
     /// What only our own stations say; `None`: another product.
     pub ours: Option<Ours>,
+    /// The group of TCP mode in which it is said; our own stations only.
+    pub group: Option<GroupName>,
     /// With what a second connection, for files, proves whose it is; from our own hosts only, and only where it was offered.
     pub ticket: Option<Ticket>,
     /// Who else is one of the session; from our own hosts only.
@@ -177,8 +181,17 @@ pub struct NewSessionHost {
     pub service_name: String,
     /// The WebSocket URL to move to, or empty.
     pub service_url: String,
-    /// Who says so, in the next edition of the specification. Read, never written.
+    /// Who says so: the next edition of the specification has it, and our own stations say it in the `mvrx` object. Written there alone.
     pub station: Option<StationUuid>,
+}
+
+/// MVR_NEW_SESSION_HOST_RET (Table 77).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSessionHostRet {
+    /// Whether the sender has moved; of a host, whether it asked its stations.
+    pub reply: Reply,
+    /// What the stations of a session answered its host; from our own hosts only. Writing lists the first [`MoveAnswered::MOST`].
+    pub answers: Vec<MoveAnswered>,
 }
 
 /// `OK` and `Message` of every answer (Tables 69, 71, 73, 75, 77).
@@ -382,6 +395,12 @@ impl NewSessionHost {
                 .map_err(SessionTargetError::NotAGroup),
             (_, _) => Err(SessionTargetError::BothSet),
         }
+    }
+}
+
+impl From<Reply> for NewSessionHostRet {
+    fn from(reply: Reply) -> Self {
+        Self { reply, answers: Vec::new() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What only our own stations say, in the `mvrx` object: the mark by which they know each other, and what the specification has no
 //! field for.
 //!
-//! The object is one additional key, `"mvrx"`, in JOIN, JOIN_RET and COMMIT. Other products ignore it, and nothing of the
+//! The object is one additional key, `"mvrx"`, in JOIN, JOIN_RET, COMMIT, NEW_SESSION_HOST and NEW_SESSION_HOST_RET. Other products ignore it, and nothing of the
 //! specification depends on it. It only ever grows: a reader ignores what it does not know, so that its version tells what a peer
 //! can do and never forbids reading.
 //!
@@ -11,8 +11,11 @@
 //! | all | `mvr` | the MVR version where it is not the 1.6 that must be written, as `"1.5"` |
 //! | COMMIT | `blake3` | the file's BLAKE3, 64 hexadecimal digits |
 //! | COMMIT | `StationName`, `Provider` | [`Author`], of the station whose StationUUID the commit has |
+//! | JOIN, JOIN_RET | `group` | the group of TCP mode in which it is said: a station that moves is in two for a while |
 //! | JOIN | `files`, `ticket` | [`FilesConnection`]: a second connection is offered (`true`), or this is it |
 //! | JOIN_RET | `ticket` | the [`Ticket`] of that second connection |
+//! | NEW_SESSION_HOST | `StationUUID` | who proposes the move |
+//! | NEW_SESSION_HOST_RET | `answers` | [`MoveAnswered`]: what each station of a session answered |
 //! | JOIN_RET | `stations`, `gone`, `news`, `more` | [`Roster`]: who is one of the session |
 //! | JOIN_RET | `fetched` | [`Roster::fetched`]: who took a file of the asker's from the host |
 //!
@@ -155,4 +158,53 @@ pub struct NamedStation {
     pub station: StationUuid,
     /// Who it is.
     pub author: Author,
+}
+
+/// What one station of a session answered its host, who had asked it to move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveAnswered {
+    /// Which.
+    pub station: StationUuid,
+    /// What.
+    pub outcome: MoveOutcome,
+    /// Its reason, or what is known instead, for people; may be empty. As long as an [`Author`]'s string.
+    pub message: String,
+}
+
+impl MoveAnswered {
+    /// So many answers fit one message.
+    pub const MOST: usize = 256;
+}
+
+/// What became of the question whether a station moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MoveOutcome {
+    /// It says that it has moved.
+    Moved,
+    /// It says that it stays.
+    Refused,
+    /// It did not answer.
+    Unanswered,
+    /// It was not asked: it is a product of which nobody knows whether it outlives the question. The message names the product.
+    NotAsked,
+}
+
+impl MoveOutcome {
+    /// Its word in a message.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::NotAsked => "not-asked",
+        }
+    }
+
+    /// A word that is not known says that nothing is known.
+    pub(crate) fn read(word: &str) -> Self {
+        let known = [Self::Moved, Self::Refused, Self::NotAsked];
+        known.into_iter().find(|known| known.as_str() == word).unwrap_or(Self::Unanswered)
+    }
 }

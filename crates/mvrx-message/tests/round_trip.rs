@@ -2,9 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mvrx_message::{
-    Author, Commit, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, Message, MvrVersion,
-    NamedStation, NewSessionHost, Ours, Product, QuirkSet, Reply, Request, Roster, StationUuid, Ticket,
-    safe_file_name,
+    Author, Commit, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, Message, MoveAnswered,
+    MoveOutcome, MvrVersion, NamedStation, NewSessionHost, NewSessionHostRet, Ours, Product, QuirkSet, Reply,
+    Request, Roster, StationUuid, Ticket, safe_file_name,
 };
 use proptest::prelude::*;
 
@@ -96,6 +96,12 @@ fn roster() -> impl Strategy<Value = Option<Roster>> {
     }))
 }
 
+fn move_answered() -> impl Strategy<Value = MoveAnswered> {
+    let outcomes = [MoveOutcome::Moved, MoveOutcome::Refused, MoveOutcome::Unanswered, MoveOutcome::NotAsked];
+    (station(), prop::sample::select(outcomes.to_vec()), "[a-z ]{0,40}")
+        .prop_map(|(station, outcome, message)| MoveAnswered { station, outcome, message })
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     (any::<bool>(), short_text()).prop_map(|(ok, message)| Reply { ok, message })
 }
@@ -113,6 +119,7 @@ fn message() -> impl Strategy<Value = Message> {
                 station,
                 commits,
                 ours: Some(Ours::default()),
+                group: None,
                 files,
             })
         }),
@@ -128,6 +135,7 @@ fn message() -> impl Strategy<Value = Message> {
                     station,
                     commits,
                     ours,
+                    group: None,
                     ticket,
                     roster,
                 })
@@ -140,10 +148,13 @@ fn message() -> impl Strategy<Value = Message> {
         (prop::option::of(file()), prop::collection::vec(station(), 0..3))
             .prop_map(|(file, from)| Message::Request(Request::new(file, from))),
         reply().prop_map(Message::RequestRet),
-        (short_text(), short_text()).prop_map(|(service_name, service_url)| {
-            Message::NewSessionHost(NewSessionHost { service_name, service_url, station: None })
-        }),
-        reply().prop_map(Message::NewSessionHostRet),
+        (short_text(), short_text(), prop::option::of(station())).prop_map(
+            |(service_name, service_url, station)| {
+                Message::NewSessionHost(NewSessionHost { service_name, service_url, station })
+            }
+        ),
+        (reply(), prop::collection::vec(move_answered(), 0..3))
+            .prop_map(|(reply, answers)| Message::NewSessionHostRet(NewSessionHostRet { reply, answers })),
         "MVR_[A-Z]{1,4}X".prop_map(|kind| Message::Unknown { kind }),
     ]
 }

@@ -197,7 +197,7 @@ fn reads_the_examples_of_the_replies() {
         ),
         (
             "{\n  \"Type\": \"MVR_NEW_SESSION_HOST_RET\",\n  \"OK\": \"true\",\n  \"Message\": \"\"\n\n}",
-            Message::NewSessionHostRet(Reply::ok()),
+            Message::NewSessionHostRet(Reply::ok().into()),
         ),
     ] {
         assert_eq!(read(json), (expected, string_ok));

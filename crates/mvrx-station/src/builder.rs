@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mvrx_core::{Config, Core, Limits, SessionConfig, Timers};
+use mvrx_core::{Config, Core, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store, StoredCommit};
@@ -22,6 +23,7 @@ use crate::driver::{Done, Driver, Order};
 use crate::handle::{Shared, Station};
 use crate::host::{self, HostOptions};
 use crate::identity::random_bytes;
+use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
 use crate::{Events, Exporter};
 
 /// Describes a station; [`Builder::spawn`] starts it.
@@ -46,6 +48,9 @@ pub struct Builder {
     exporter: Option<Arc<dyn Exporter>>,
     host: Option<HostOptions>,
     session: Option<String>,
+    moves: Moves,
+    later_discovery: Option<MakeDiscovery>,
+    keep: Option<PathBuf>,
     file_style: FileStyle,
 }
 
@@ -103,6 +108,9 @@ impl Builder {
             exporter: None,
             host: None,
             session: None,
+            moves: Moves::default(),
+            later_discovery: None,
+            keep: None,
             file_style: FileStyle::OneMessage,
         }
     }
@@ -223,6 +231,32 @@ impl Builder {
         self
     }
 
+    /// Whose proposals to move to another place are followed; without it, those that the application agrees to
+    /// ([`crate::Station::accept_move`]).
+    #[must_use]
+    pub fn moves(mut self, moves: Moves) -> Self {
+        self.moves = moves;
+        self
+    }
+
+    /// How a station of a session finds others once it moves to a group; without it, by mDNS on all interfaces. Called then.
+    #[must_use]
+    pub fn discovery_after_move<D: Discovery>(
+        mut self,
+        make: impl FnOnce() -> Result<D, DiscoveryError> + Send + 'static,
+    ) -> Self {
+        self.later_discovery = Some(Box::new(|| make().map(|made| Box::new(made) as Box<dyn Discovery>)));
+        self
+    }
+
+    /// The data directory in which a station that moved keeps its new place, for [`crate::kept_place`] at the next start; without it
+    /// nothing is kept.
+    #[must_use]
+    pub fn keep_place_in(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.keep = Some(directory.into());
+        self
+    }
+
     /// How files go to the host of a session that is another product; without it, one binary message each. Messages wait behind such a file,
     /// unless it goes in pieces, which not every host puts together.
     #[must_use]
@@ -308,6 +342,7 @@ impl Builder {
             events: self.events,
             store,
             stored,
+            moves: self.moves,
             transport: self.transport,
             discovery: self.discovery,
             exporter: self.exporter,
@@ -330,10 +365,13 @@ impl Builder {
         config.limits = self.limits;
         config.timers = self.timers;
         config.session = self.session.as_deref().map(session).transpose()?;
-        let ways = Ways::find(config.session.is_some(), self.transport, self.listen, self.discovery).await?;
-        let Ways { transport, listener, discovery } = ways;
-        let address = listener.as_ref().map_or_else(nowhere, |listener| listener.local_addr());
-
+        config.moves = self.moves;
+        let found =
+            Found::ways(config.session.is_some(), self.transport, self.listen, self.discovery).await?;
+        let address = found.listener.as_ref().map_or_else(nowhere, |listener| listener.local_addr());
+        let shown = Arc::new(Mutex::new(address));
+        let later = self.later_discovery.unwrap_or_else(by_mdns);
+        let (ways, listener, discovery) = found.open(self.listen, Arc::clone(&shown), later, self.keep);
         let (events, first) = broadcast::channel(self.events);
         let (orders, orders_in) = mpsc::channel::<Order>(QUEUE);
         let (reports, reports_in) = mpsc::channel(QUEUE);
@@ -346,7 +384,7 @@ impl Builder {
             started: Instant::now(),
             group: self.group,
             port: address.port(),
-            transport,
+            ways,
             file_style: self.file_style,
             discovery,
             store: Arc::clone(&store),
@@ -358,6 +396,8 @@ impl Builder {
             shown: HashMap::new(),
             changing: None,
             listing: 0,
+            led: None,
+            held_back: None,
             links: HashMap::new(),
             dials: HashMap::new(),
             arrived: HashMap::new(),
@@ -371,7 +411,8 @@ impl Builder {
             discovery_ended: false,
         };
         driver.restore(stored);
-        let shared = Shared { station, address, store, orders, events, next_request: AtomicU64::new(0) };
+        let shared =
+            Shared { station, address: shown, store, orders, events, next_request: AtomicU64::new(0) };
         let station = Station { shared: Arc::new(shared) };
         Ok(Prepared {
             station,
@@ -407,45 +448,70 @@ struct Prepared {
 }
 
 /// How others are reached, and reach us.
-struct Ways {
-    transport: Arc<dyn Transport>,
+struct Found {
+    tcp: Arc<dyn Transport>,
+    web: Arc<dyn Transport>,
     /// In a session nobody connects to us.
     listener: Option<Box<dyn Listener>>,
     discovery: Box<dyn Discovery>,
+    /// Whether that discovery looks for stations.
+    looks: bool,
 }
 
-impl Ways {
-    async fn find(
+impl Found {
+    async fn ways(
         in_session: bool,
         transport: Option<Arc<dyn Transport>>,
         listen: Option<SocketAddr>,
         discovery: Option<Box<dyn Discovery>>,
     ) -> Result<Self, StartError> {
-        // req: SEC-01
-        if in_session {
-            let transport = transport.unwrap_or_else(|| Arc::new(WsTransport::default()));
-            return Ok(Self { transport, listener: None, discovery: Box::new(FixedDiscovery::new([])) });
-        }
         // A port that was asked for is that port or none; the default one gives way to the next free one.
         let attempts = if listen.is_some() { 1 } else { PORTS };
-        let transport =
-            transport.unwrap_or_else(|| Arc::new(TcpTransport::default().with_port_attempts(attempts)));
-        let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT));
-        let listener = transport.listen(listen.unwrap_or(anywhere)).await?;
+        let tcp = || Arc::new(TcpTransport::default().with_port_attempts(attempts));
+        // req: SEC-01
+        if in_session {
+            let web = transport.unwrap_or_else(|| Arc::new(WsTransport::default()));
+            let discovery = Box::new(FixedDiscovery::new([]));
+            return Ok(Self { tcp: tcp(), web, listener: None, discovery, looks: false });
+        }
+        let tcp = transport.unwrap_or_else(|| tcp());
+        let listener = tcp.listen(anywhere(listen)).await?;
         let discovery = match discovery {
             Some(discovery) => discovery,
             None => Box::new(LanDiscovery::start(MdnsOptions::default())?),
         };
-        Ok(Self { transport, listener: Some(listener), discovery })
+        let web = Arc::new(WsTransport::default());
+        Ok(Self { tcp, web, listener: Some(listener), discovery, looks: true })
     }
+}
+
+impl Found {
+    /// What there is now, and what opens the way to a group later.
+    fn open(
+        self,
+        listen: Option<SocketAddr>,
+        address: Arc<Mutex<SocketAddr>>,
+        later: MakeDiscovery,
+        keep: Option<PathBuf>,
+    ) -> (Ways, Option<Box<dyn Listener>>, Box<dyn Discovery>) {
+        let Self { tcp, web, listener, discovery, looks } = self;
+        let discovery_later = (!looks).then_some(later);
+        let listens = listener.is_some();
+        let ways = Ways { tcp, web, listen, listens, address, discovery: discovery_later, keep };
+        (ways, listener, discovery)
+    }
+}
+
+/// Where a station of a group listens.
+pub(crate) fn anywhere(listen: Option<SocketAddr>) -> SocketAddr {
+    listen.unwrap_or(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT)))
 }
 
 fn session(url: &str) -> Result<SessionConfig, StartError> {
     // req: SEC-05
     let parsed = url.parse::<WsUrl>();
     let parsed = parsed.map_err(|error| StartError::SessionUrl { url: url.to_owned(), error })?;
-    let [a, b, c, d, e, f, g, h, ..]: [u8; 16] = random_bytes();
-    Ok(SessionConfig::new(&parsed.to_string(), u64::from_be_bytes([a, b, c, d, e, f, g, h])))
+    Ok(SessionConfig::new(&parsed.to_string(), seed()))
 }
 
 /// Where a station of a session listens.
@@ -453,7 +519,7 @@ fn nowhere() -> SocketAddr {
     SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
 }
 
-async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
+pub(crate) async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
     loop {
         match listener.accept().await {
             Ok(connection) => {

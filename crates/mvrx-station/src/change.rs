@@ -67,7 +67,7 @@ pub(crate) struct Changing {
 impl Driver {
     /// Reads what the store has of that group, then begins.
     pub(crate) fn change_group(&mut self, to: GroupName, told: Told) {
-        if self.changing.is_some() {
+        if self.changing.is_some() || self.core.moving_to().is_some() {
             // Who asked may have stopped waiting.
             let _ = told.send(Err(ChangeGroupError::AnotherChange));
             return;
@@ -119,7 +119,10 @@ impl Driver {
     pub(crate) fn copied(&mut self, copied: Copied, told: Listing) {
         match &mut self.changing {
             Some(changing) => changing.commits.push((copied, told)),
-            None => self.list(copied, told),
+            None => match &mut self.held_back {
+                Some(held_back) => held_back.push((copied, told)),
+                None => self.list(copied, told),
+            },
         }
     }
 
@@ -187,11 +190,11 @@ impl Shown {
         self.sighting.group.iter().chain(&self.sighting.also_in).map(String::as_str)
     }
 
-    fn is_in(&self, group: &str) -> bool {
+    pub(crate) fn is_in(&self, group: &str) -> bool {
         self.groups().any(|other| other == group)
     }
 
-    fn sighting(&self, group: Option<&str>) -> Sighting {
+    pub(crate) fn sighting(&self, group: Option<&str>) -> Sighting {
         let mvrx_discovery::Sighting { station, station_name, addresses, .. } = &self.sighting;
         Sighting {
             place: self.place,

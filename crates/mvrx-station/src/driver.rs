@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use mvrx_core::{Command, ConnId, Core, Ending, Event, Input, Output, PlaceId, RequestFailure, RequestId};
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
-use mvrx_message::{Commit, FileUuid, GroupName};
+use mvrx_message::{Commit, FileUuid, GroupName, SessionTarget};
 use mvrx_store::{ListError, Pending, Store, StoredCommit};
-use mvrx_transport::{Connection, FileStyle, Transport, WsUrl};
+use mvrx_transport::{Connection, FileStyle, WsUrl};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use crate::commit::{self, CommitError, Copied};
 use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
 use crate::handle::{CommitInfo, StationInfo};
+use crate::moves::{HeldBack, Led, MoveTold, Opened, Ways};
 use crate::transfer::{Fetched, Progress};
 use crate::{CommitDraft, Exporter, HostOptions, Seen};
 
@@ -40,6 +41,11 @@ pub(crate) enum Order {
     },
     Cancel(RequestId),
     ChangeGroup(GroupName, change::Told),
+    Move {
+        to: SessionTarget,
+        force: bool,
+        told: MoveTold,
+    },
     Stations(oneshot::Sender<Vec<StationInfo>>),
     Commits(oneshot::Sender<Vec<CommitInfo>>),
     Stop(oneshot::Sender<()>),
@@ -58,6 +64,7 @@ pub(crate) enum Done {
     Exported(ConnId, String, Option<Commit>),
     Kept(RequestId, Result<(), String>),
     Listed(Result<Vec<StoredCommit>, ListError>),
+    Opened(Result<Opened, String>),
 }
 
 pub(crate) struct Driver {
@@ -65,7 +72,7 @@ pub(crate) struct Driver {
     pub(crate) started: Instant,
     pub(crate) group: String,
     pub(crate) port: u16,
-    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) ways: Ways,
     /// How files go to hosts of other products.
     pub(crate) file_style: FileStyle,
     pub(crate) discovery: Box<dyn Discovery>,
@@ -80,6 +87,8 @@ pub(crate) struct Driver {
     pub(crate) changing: Option<Changing>,
     /// How many commits of ours are being listed in the group where we are.
     pub(crate) listing: usize,
+    pub(crate) led: Option<Led>,
+    pub(crate) held_back: HeldBack,
     pub(crate) links: HashMap<ConnId, Link>,
     pub(crate) dials: HashMap<ConnId, AbortHandle>,
     pub(crate) arrived: HashMap<RequestId, Box<dyn Pending>>,
@@ -150,6 +159,7 @@ impl Driver {
             }
             Some(Order::Cancel(request)) => self.step(Input::Command(Command::Cancel(request))),
             Some(Order::ChangeGroup(to, told)) => self.change_group(to, told),
+            Some(Order::Move { to, force, told }) => self.move_to(to, force, told),
             Some(Order::Stations(reply)) => {
                 let _ = reply.send(self.core.stations().map(|view| StationInfo::of(&view)).collect());
             }
@@ -243,6 +253,7 @@ impl Driver {
             }
             Done::Exported(conn, group, commit) => self.exported(conn, &group, commit),
             Done::Listed(listed) => self.begin_change(listed),
+            Done::Opened(opened) => self.opened(opened),
             Done::Kept(request, Ok(())) => self.step(Input::Kept { request }),
             Done::Kept(request, Err(what)) => self.step(Input::KeepFailed { request, what }),
         }
@@ -271,7 +282,7 @@ impl Driver {
     }
 
     /// Tells what keeps stations from finding each other, each thing once.
-    fn problem(&mut self, what: String) {
+    pub(crate) fn problem(&mut self, what: String) {
         tracing::warn!(problem = %what, "discovery");
         if self.problems.len() < PROBLEMS && self.problems.insert(what.clone()) {
             // Nobody listens: fine.
@@ -301,7 +312,7 @@ impl Driver {
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Dial { conn, address } => {
-                let (transport, done) = (Arc::clone(&self.transport), self.done.clone());
+                let (transport, done) = (Arc::clone(&self.ways.tcp), self.done.clone());
                 let task = tokio::spawn(async move {
                     let made = transport.dial(address.into()).await;
                     let told = match made {
@@ -343,8 +354,9 @@ impl Driver {
                     link.close();
                 }
             }
-            Output::Advertise { station_name } => self.advertise(station_name),
+            Output::Advertise { station_name, group } => self.advertise(station_name, group),
             Output::AdvertiseAlso { station_name, group } => self.advertise_also(station_name, group),
+            Output::PrepareMove { to } => self.prepare_move(&to),
             Output::Withdraw => self.discovery.withdraw(),
             Output::Suspect { place } => {
                 if let Some(key) = self.key(place) {
@@ -363,7 +375,7 @@ impl Driver {
 
     // req: SEC-02, SEC-05
     fn dial_host(&mut self, conn: ConnId, url: String) {
-        let (transport, done) = (Arc::clone(&self.transport), self.done.clone());
+        let (transport, done) = (Arc::clone(&self.ways.web), self.done.clone());
         let task = tokio::spawn(async move {
             let told = match url.parse::<WsUrl>() {
                 Ok(url) => match transport.dial(url.into()).await {
@@ -433,16 +445,19 @@ impl Driver {
             _ => {}
         }
         self.note_change(&event);
+        self.note_move(&event);
         tracing::debug!(?event);
         // Nobody listens: fine.
         let _ = self.events.send(Told::Seen(Seen { at, event }));
     }
 
-    fn advertise(&mut self, station_name: String) {
-        let config = self.core.config();
-        let advertisement = Advertisement::new(config.group.clone(), config.station, station_name, self.port);
+    fn advertise(&mut self, station_name: String, group: GroupName) {
+        let station = self.core.config().station;
+        let advertisement = Advertisement::new(group, station, station_name, self.port);
         if let Err(error) = self.discovery.advertise(&advertisement) {
-            self.problem(format!("this station is not announced: {error}"));
+            let what = error.to_string();
+            self.problem(format!("this station is not announced: {what}"));
+            self.step(Input::NotAdvertised { what });
         }
     }
 

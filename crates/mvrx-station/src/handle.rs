@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use mvrx_core::{Command, CommitView, Membership, RequestId, Requested, Source, StationView};
-use mvrx_message::{Commit, FileUuid, GroupName, MvrVersion, Product, StationUuid};
+use mvrx_core::{Command, CommitView, Membership, ProposalId, RequestId, Requested, Source, StationView};
+use mvrx_message::{Commit, FileUuid, GroupName, MvrVersion, Product, SessionTarget, StationUuid};
 use mvrx_store::Store;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -16,6 +16,7 @@ use crate::commit::CommitError;
 use crate::driver::Order;
 use crate::events::Told;
 use crate::identity::random_bytes;
+use crate::moves::{MoveError, MoveReport};
 use crate::transfer::Progress;
 use crate::{Builder, CommitDraft, Events, Transfer};
 
@@ -30,7 +31,7 @@ pub struct Station {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) station: StationUuid,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Arc<Mutex<SocketAddr>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) events: broadcast::Sender<Told>,
@@ -94,10 +95,10 @@ impl Station {
         self.shared.station
     }
 
-    /// Where we listen; the port is the one announced. A station of a session listens nowhere: port 0.
+    /// Where we listen; the port is the one announced. A station of a session that was never in a group listens nowhere: port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.shared.address
+        *self.shared.address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another stream of events, from now on.
@@ -211,6 +212,39 @@ impl Station {
         let order = Order::ChangeGroup(to, told);
         self.shared.orders.send(order).await.map_err(|_| ChangeGroupError::Stopped)?;
         ended.await.unwrap_or(Err(ChangeGroupError::Stopped))
+    }
+
+    /// Moves to another place, a group of TCP mode or the session at a URL, and asks everybody here to come along. The new place is joined
+    /// first; only when all have answered, or had their time (2 minutes; in a session 200 s), the old one is left. Stations and commits are
+    /// those of the new place then. Who stayed behind, the report tells. Dropping the future does not stop it.
+    ///
+    /// Products that are not known to understand the question are not asked, since it ends some of them, unless `force`.
+    ///
+    /// The host of a session asks its stations, and stays itself what it is.
+    ///
+    /// # Errors
+    /// When the new place cannot be joined: nobody is asked then, and nothing changed.
+    pub async fn move_to(&self, to: SessionTarget, force: bool) -> Result<MoveReport, MoveError> {
+        let (told, ended) = oneshot::channel();
+        let order = Order::Move { to, force, told };
+        self.shared.orders.send(order).await.map_err(|_| MoveError::Stopped)?;
+        ended.await.unwrap_or(Err(MoveError::Stopped))
+    }
+
+    /// Follows a move that somebody proposes ([`mvrx_core::Event::MoveProposed`]). How it ends, events tell.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn accept_move(&self, proposal: ProposalId) -> Result<(), Stopped> {
+        self.tell(Command::AcceptMove(proposal)).await
+    }
+
+    /// Does not follow it; who proposed it is told so.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn refuse_move(&self, proposal: ProposalId) -> Result<(), Stopped> {
+        self.tell(Command::RefuseMove(proposal)).await
     }
 
     /// Leaves the group; the station stays running and can [`Station::rejoin`].

@@ -55,7 +55,7 @@ pub fn random_bytes() -> [u8; 16] {
 }
 
 /// A crash leaves the old file or the new one, never half of it.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;
     file.write_all(text.as_bytes())?;

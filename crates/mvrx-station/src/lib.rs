@@ -35,6 +35,7 @@ mod files;
 mod handle;
 mod host;
 mod identity;
+mod moves;
 mod session_url;
 mod transfer;
 
@@ -46,9 +47,12 @@ pub use export::{CommitDraft, Exporter};
 pub use handle::{CommitInfo, Station, StationInfo, Stopped};
 pub use host::HostOptions;
 pub use identity::{IdentityError, load_or_create, random_bytes};
+pub use moves::{KeptPlace, MoveError, MoveReport, forget_place, keep_place, kept_place};
 pub use mvrx_core::host::Event as HostEvent;
 pub use mvrx_core::{
-    CommitSource, Event, ExchangeFailure, Limits, Membership, RequestFailure, RequestId, Source, Timers,
+    CommitSource, Event, ExchangeFailure, Limits, Membership, MoveAnswer, Moves, ProposalId, RequestFailure,
+    RequestId, Source, Timers,
 };
+pub use mvrx_message::SessionTarget;
 pub use session_url::session_url;
 pub use transfer::{Fetched, Progress, Transfer};

@@ -127,6 +127,7 @@ fn ret(reply: Reply) -> Message {
         station: Some(station(9)),
         commits: vec![ws_support::commit(1, 3, 70_000)],
         ours: None,
+        group: None,
         ticket: None,
         roster: None,
     })

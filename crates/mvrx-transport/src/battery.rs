@@ -162,6 +162,7 @@ pub(crate) fn join(commits: usize) -> Message {
         station: station(9),
         commits: (0..commits).map(|n| commit(u8::try_from(n % 251).expect("below 251"))).collect(),
         ours: None,
+        group: None,
         files: None,
     })
 }

@@ -58,6 +58,13 @@ pub enum Act {
         /// Which.
         host: u32,
     },
+    /// The station moves to another place, and asks the others to come along.
+    Move {
+        /// Which.
+        host: u32,
+        /// Where to: of the groups and sessions of the world, modulo their number.
+        to: u32,
+    },
     /// A station that left is JOINed because its operator says so.
     JoinAsked {
         /// Where.
@@ -101,6 +108,7 @@ impl Act {
             | Self::Rejoin { host }
             | Self::Rename { host, .. }
             | Self::Refresh { host }
+            | Self::Move { host, .. }
             | Self::JoinAsked { host, .. } => host,
         }
     }
@@ -121,6 +129,7 @@ impl Simpler for Act {
                 forms
             }
             Self::Request { host, nth } if nth > 0 => vec![Self::Request { host, nth: 0 }],
+            Self::Move { host, to } if to > 0 => vec![Self::Move { host, to: 0 }],
             Self::Cancel { host, nth } if nth > 0 => vec![Self::Cancel { host, nth: 0 }],
             Self::JoinAsked { host, nth } if nth > 0 => vec![Self::JoinAsked { host, nth: 0 }],
             _ => Vec::new(),

@@ -15,10 +15,17 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         if at >= Time::ZERO + plan.span {
             break;
         }
-        acts.push((at, act(choices, plan.hosts())));
+        let moves = plan.moving && choices.below(8) == 0;
+        let act = if moves { a_move(choices, plan.hosts()) } else { act(choices, plan.hosts()) };
+        acts.push((at, act));
     }
     let faults = plan.faults.draw(choices, plan.hosts(), Time::ZERO, plan.span);
     interleave(acts, faults)
+}
+
+fn a_move(choices: &mut Choices<'_>, hosts: u32) -> Act {
+    let host = small(choices.below(hosts.into()));
+    Act::Move { host, to: small(choices.below(4)) }
 }
 
 /// One deed.

@@ -178,6 +178,7 @@ struct Options {
     grow: bool,
     quirky: bool,
     session: bool,
+    moving: bool,
     lines: usize,
     tries: usize,
     planted: Planted,
@@ -197,6 +198,7 @@ impl Options {
             grow: false,
             quirky: false,
             session: false,
+            moving: false,
             lines: 200,
             tries: 2_000,
             planted: Planted::Nothing,
@@ -217,6 +219,7 @@ impl Options {
                 "--calm" => options.calm = true,
                 "--quirky" => options.quirky = true,
                 "--session" => options.session = true,
+                "--moving" => options.moving = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
                 "--grow" => options.grow = true,
@@ -242,6 +245,7 @@ impl Options {
             .planted(self.planted)
             .quirky(if self.quirky { &Quirky::ALL } else { &[] });
         let plan = if self.session { plan.session() } else { plan };
+        let plan = if self.moving { plan.moving() } else { plan };
         if self.calm {
             return plan.calm();
         }
@@ -263,6 +267,9 @@ impl Options {
         if self.session {
             words.push_str(" --session");
         }
+        if self.moving {
+            words.push_str(" --moving");
+        }
         if self.planted != Planted::Nothing {
             words.push_str(&format!(" --planted {}", self.planted as u8));
         }
@@ -283,6 +290,7 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --calm           no faults
   --quirky         one quirky peer of each product beside the stations
   --session        WebSocket Mode: the stations are in a session, with a host of its own
+  --moving         stations that move between two groups and two sessions
   --trace          print everything that happens
   --go-on          go on after a failure
   --lines N        of the trace of a shrunk failure (200)

@@ -32,6 +32,7 @@ pub struct Plan {
     moving_ports: bool,
     shared_instances: bool,
     session: bool,
+    pub(crate) moving: bool,
 }
 
 /// A bug planted on purpose into the node around the core, to test the checkers.
@@ -85,6 +86,7 @@ impl Plan {
             moving_ports: false,
             shared_instances: false,
             session: false,
+            moving: false,
         }
     }
 
@@ -145,6 +147,13 @@ impl Plan {
         self
     }
 
+    /// With stations that move between two groups and two sessions and take each other along; the sessions' hosts are the first two machines.
+    #[must_use]
+    pub const fn moving(mut self) -> Self {
+        self.moving = true;
+        self
+    }
+
     /// With these quirky peers, beside the stations.
     #[must_use]
     pub fn quirky(mut self, products: &[Quirky]) -> Self {
@@ -154,7 +163,11 @@ impl Plan {
 
     /// How many hosts it has.
     pub fn hosts(&self) -> u32 {
-        self.stations + u32::from(self.session) + u32::try_from(self.quirky.len()).unwrap_or(0)
+        self.stations + self.racks() + u32::try_from(self.quirky.len()).unwrap_or(0)
+    }
+
+    fn racks(&self) -> u32 {
+        if self.moving { 2 } else { u32::from(self.session) }
     }
 
     /// With a bug.
@@ -187,8 +200,8 @@ impl Plan {
         let mut rng = Seed::new(self.seed).child("hosts").rng();
         let bus = if self.rough { BusProfile::rough() } else { BusProfile::calm() };
         let mut world = World::new(Settings { bus, keep: self.keep, ..Settings::new(self.seed) });
-        if self.session {
-            self.add_session_host(&mut world, &ledger);
+        for at in SESSIONS.into_iter().take(self.racks() as usize) {
+            self.add_session_host(&mut world, at, &ledger);
         }
         for number in 0..self.stations {
             self.add_station(&mut world, number, &mut rng, &ledger);
@@ -204,9 +217,11 @@ impl Plan {
         (world, ledger)
     }
 
-    fn add_session_host(&self, world: &mut World<Node>, ledger: &Shared) {
-        let setup = self.setup("rack".to_owned(), ledger);
-        let spec = HostSpec::new("rack").address(SESSION.ip()).profile(LinkProfile::lan());
+    fn add_session_host(&self, world: &mut World<Node>, at: SocketAddr, ledger: &Shared) {
+        // What a machine draws by chance depends on its name.
+        let name = if at == SESSIONS[0] { "rack" } else { "other rack" };
+        let setup = self.setup(name.to_owned(), ledger);
+        let spec = HostSpec::new(name).address(at.ip()).profile(LinkProfile::lan());
         world.add_host(spec, move |net| Node::Rack(Box::new(SessionHost::start(setup.clone(), net))));
     }
 
@@ -229,6 +244,11 @@ impl Plan {
         let setup = Setup {
             shares_instance: self.shared_instances || (self.rough && choose(rng, 8) == 0),
             moves_port: self.moving_ports || (self.rough && choose(rng, 2) == 0),
+            session: if self.moving && number.is_multiple_of(3) {
+                Some(SESSIONS[0])
+            } else {
+                self.setup(String::new(), ledger).session
+            },
             ..self.setup(name, ledger)
         };
         world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
@@ -243,7 +263,8 @@ impl Plan {
             planted: self.planted,
             limits: mvrx_core::Limits::default(),
             ttl: if self.rough { Duration::from_mins(2) } else { Duration::from_mins(75) },
-            session: self.session.then_some(SESSION),
+            session: self.session.then_some(SESSIONS[0]),
+            moving: self.moving,
             ledger: Rc::clone(ledger),
         }
     }
@@ -326,8 +347,11 @@ fn choose(rng: &mut Rng, limit: u64) -> usize {
     usize::try_from(rng.below(limit)).unwrap_or(0)
 }
 
-/// Where the host of a session is.
-const SESSION: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)), PORT);
+/// Where the hosts of sessions are.
+pub(crate) const SESSIONS: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)), PORT),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 2)), PORT),
+];
 
 /// The group of everybody.
 pub(crate) fn group() -> GroupName {
@@ -339,10 +363,10 @@ pub(crate) fn group() -> GroupName {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { messages, events, commits, requests, fetched, bytes, dials } = self;
+        let Self { messages, events, commits, requests, fetched, bytes, dials, moves } = self;
         write!(
             f,
-            "{messages} messages, {dials} dials, {events} events, {commits} commits, {requests} requests, {fetched} with the file, {bytes} bytes"
+            "{messages} messages, {dials} dials, {events} events, {commits} commits, {requests} requests, {fetched} with the file, {bytes} bytes, {moves} moves"
         )
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use lan_sim::{HostId, World};
 use mvrx_core::{Membership, Timer};
-use mvrx_message::{FileUuid, StationUuid};
+use mvrx_message::{FileUuid, SessionTarget, StationUuid};
 
-use crate::station::is_present;
+use crate::station::{address_of, group_of, is_present};
 use crate::{Ledger, Node, QuirkyHost, SessionHost, Station};
 
 /// Looks at a world at rest.
@@ -18,6 +18,7 @@ pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
         ledger.nothing_is_open(*host);
         waits_for_nothing(*host, station, world, ledger);
         if is_present(station) {
+            is_in_one_place(*host, station, ledger);
             knows_everybody(*host, station, &stations, ledger);
             counts_nobody_else(*host, station, &stations, world, ledger);
             knows_the_sociable(*host, station, world, ledger);
@@ -45,8 +46,9 @@ fn session_is_at_rest(
         ledger.violate(WAITED_FOR, format_args!("{host} still runs {timer:?}"));
     }
     let joined: BTreeSet<StationUuid> = rack.host().stations().map(|view| view.station).collect();
+    let here = |station: &Station| is_present(station) && is_at(station, rack);
     let present: BTreeSet<StationUuid> =
-        stations.iter().filter(|(_, station)| is_present(station)).map(|(_, station)| station.id()).collect();
+        stations.iter().filter(|(_, station)| here(station)).map(|(_, station)| station.id()).collect();
     if let Some(station) = present.difference(&joined).next() {
         ledger.violate(EVERYBODY, format_args!("{host} does not have {station} in its session"));
     }
@@ -54,7 +56,7 @@ fn session_is_at_rest(
         ledger.violate(NOBODY_ELSE, format_args!("{host} counts {station}, which left or is down"));
     }
     let listed: BTreeSet<FileUuid> = rack.host().commits().map(|view| view.commit.file).collect();
-    for (there, station) in stations.iter().filter(|(_, station)| is_present(station)) {
+    for (there, station) in stations.iter().filter(|(_, station)| here(station)) {
         let known: BTreeSet<FileUuid> = station.core().commits().map(|view| view.commit.file).collect();
         let own =
             station.core().commits().filter(|view| view.held && view.commit.station == Some(station.id()));
@@ -72,6 +74,30 @@ fn session_is_at_rest(
             }
         }
     }
+}
+
+/// In one group, announced there alone, or in one session and announced nowhere.
+fn is_in_one_place(host: HostId, station: &Station, ledger: &mut Ledger) {
+    let shown = station.announced();
+    let shown_right = match station.core().place() {
+        SessionTarget::Group(group) => {
+            matches!(shown, [one] if group_of(one).is_some_and(|shown| shown == group.as_str()))
+        }
+        _ => shown.is_empty(),
+    };
+    if !shown_right || station.core().moving_to().is_some() {
+        let (place, moving) = (station.core().place(), station.core().moving_to());
+        ledger.violate(
+            ONE_PLACE,
+            format_args!("{host} is in {place:?}, shown as {shown:?}, moving: {moving:?}"),
+        );
+    }
+}
+
+/// Whether a station is in the session of this host.
+fn is_at(station: &Station, rack: &SessionHost) -> bool {
+    let SessionTarget::Url(url) = station.core().place() else { return false };
+    address_of(&url).is_some_and(|at| at.ip() == rack.ip())
 }
 
 fn waits_for_nothing(host: HostId, station: &Station, world: &World<Node>, ledger: &mut Ledger) {
@@ -100,7 +126,8 @@ const fn is_long(timer: Timer) -> bool {
 }
 
 fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledger: &mut Ledger) {
-    for (there, other) in all.iter().filter(|(there, other)| *there != host && is_present(other)) {
+    let together = |other: &Station| is_present(other) && other.core().place() == me.core().place();
+    for (there, other) in all.iter().filter(|(there, other)| *there != host && together(other)) {
         let id = other.id();
         let membership = me.core().station(id).map(|view| view.membership);
         if membership != Some(Membership::Member) {
@@ -130,10 +157,13 @@ fn counts_nobody_else(
     ledger: &mut Ledger,
 ) {
     for view in me.core().stations().filter(|view| view.membership == Membership::Member) {
-        let there = all.iter().any(|(_, other)| other.id() == view.station && is_present(other));
+        let together = |other: &Station| is_present(other) && other.core().place() == me.core().place();
+        let there = all.iter().any(|(_, other)| other.id() == view.station && together(other));
         let there = there || quirky(world).any(|quirky| quirky.id() == view.station);
-        let there =
-            there || world.nodes().any(|(_, node)| node.rack().is_some_and(|rack| rack.id() == view.station));
+        let there = there
+            || world.nodes().any(|(_, node)| {
+                node.rack().is_some_and(|rack| rack.id() == view.station && is_at(me, rack))
+            });
         if !there {
             let (id, home) = (view.station, ledger.home(view.station));
             ledger.violate(NOBODY_ELSE, format_args!("{host} counts {id} ({home:?}), which left or is down"));
@@ -164,4 +194,5 @@ pub(crate) const REST: Duration = Duration::from_mins(13);
 const EVERYBODY: &str = "everybody-knows-everybody";
 const EVERY_COMMIT: &str = "everybody-knows-every-commit";
 const NOBODY_ELSE: &str = "nobody-else-is-a-member";
+const ONE_PLACE: &str = "exactly-one-place";
 const WAITED_FOR: &str = "nothing-is-waited-for";

@@ -37,6 +37,17 @@ impl Shelf {
         })
     }
 
+    /// The place to which the station moved, if it did: a group's name or a session's URL.
+    pub(crate) fn place(&self) -> Option<String> {
+        let bytes = self.disk.open(PLACE).and_then(|file| file.contents()).ok()?.to_bytes();
+        String::from_utf8(bytes.to_vec()).ok().filter(|place| !place.is_empty())
+    }
+
+    /// Where its next start is. A disk that fails now leaves it where it was before.
+    pub(crate) fn keep_place(&self, place: &str) {
+        let _ = self.write_whole(PLACE, place.as_bytes());
+    }
+
     /// The commits whose files are here.
     pub(crate) fn recover(&self) -> Vec<(Commit, Content)> {
         let entries = self.disk.list(SHELF).unwrap_or_default();
@@ -137,4 +148,5 @@ impl Incoming {
 }
 
 const IDENTITY: &str = "identity";
+const PLACE: &str = "place";
 const SHELF: &str = "shelf";

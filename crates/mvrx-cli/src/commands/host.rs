@@ -4,16 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mvrx_discovery::Merged;
-use mvrx_station::{Events, HostOptions, Station, session_url};
+use mvrx_station::{HostOptions, Station, session_url};
 use mvrx_store::Limits;
 use serde_json::json;
 
 use crate::args::Common;
-use crate::commands::collect::Collect;
 use crate::commands::offer::{self, Desk};
 use crate::commands::up;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
+use crate::session::Following;
 use crate::{data, show, station};
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +59,8 @@ pub(crate) struct Host {
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,
+    #[command(flatten)]
+    moves: crate::moving::MovesArgs,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -90,6 +92,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
     watching.hosts_session();
+    watching.asks_in(&kept_at);
     let discovery = if args.hidden { None } else { showing(&common, &watching) };
     let hosting = HostOptions::default()
         .kept_bytes(args.keep)
@@ -102,6 +105,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         .group(args.group.as_str())
         .identity(data.station)
         .store(data.store)
+        .moves(args.moves.rule()?)
         .host(hosting);
     if let Some(listen) = args.listen {
         describe = describe.listen(listen);
@@ -115,7 +119,8 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         up::share(desk, &files).await?;
-        watch(&running, &mut events, &mut watching, args.dir.as_deref(), &kept_at).await
+        let mut nobody = Following::new(None, None);
+        up::watch(&running, &mut events, &mut watching, (args.dir.as_deref(), &kept_at), &mut nobody).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -172,40 +177,6 @@ fn urls(address: SocketAddr, wanted: Option<&str>) -> Vec<String> {
         all.push(at(IpAddr::from([127, 0, 0, 1])));
     }
     all
-}
-
-async fn watch(
-    running: &Station,
-    events: &mut Events,
-    watching: &mut Watching,
-    dir: Option<&Path>,
-    kept_at: &Path,
-) -> Result<(), Failure> {
-    let stopped = || Failure::local("the host has stopped");
-    let Some(dir) = dir else {
-        loop {
-            let heard = events.next().await.ok_or_else(stopped)?;
-            watching.heard(&heard, running).await?;
-        }
-    };
-    let mut collect = Collect::begin(dir, kept_at);
-    let mut due = true;
-    loop {
-        if due {
-            collect.review(running, watching).await?;
-        }
-        tokio::select! {
-            heard = events.next() => {
-                let heard = heard.ok_or_else(stopped)?;
-                watching.heard(&heard, running).await?;
-                due = collect.heard(&heard);
-            }
-            () = collect.wait() => {
-                collect.take_ended(watching);
-                due = true;
-            }
-        }
-    }
 }
 
 /// `500M`, `20G`: decimal units, as the rest of what we show.

@@ -10,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod host;
 pub(crate) mod ls;
 pub(crate) mod mixer;
+pub(crate) mod moves;
 pub(crate) mod offer;
 pub(crate) mod saved;
 pub(crate) mod up;

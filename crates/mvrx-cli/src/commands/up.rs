@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use mvrx_station::{CommitDraft, Station};
+use mvrx_station::{CommitDraft, Events, Station};
 use serde_json::json;
 
-use crate::args::{Fetch, Up};
+use crate::args::{Common, Fetch, InSession, Up};
 use crate::commands::collect::Collect;
 use crate::commands::mixer::serve::Serving;
 use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
+use crate::moving::Consent;
 use crate::session::Following;
 use crate::{data, session, show, station};
 
@@ -25,13 +26,19 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
+    watching.asks_in(&kept_at);
+    if args.place_was_said {
+        forget_place(&kept_at)?;
+    } else {
+        return_to_kept_place((&mut args.common, &mut args.session), &kept_at, &watching)?;
+    }
     let Some(session) = which_session(&args, &watching).await? else { return Ok(()) };
     let followed = session::is_found(&args.session).then(|| args.common.clone());
     args.session.host = session;
     let session = args.session.host.as_deref();
     let mut following = Following::new(followed.as_ref(), session);
     let mut describe = station::describe(&args.common, session)?.identity(data.station).store(data.store);
-    describe = describe.pieces(args.pieces);
+    describe = describe.pieces(args.pieces).moves(args.moves.rule()?).keep_place_in(&kept_at);
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
@@ -56,7 +63,8 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         share(desk, &files).await?;
-        watch(&running, &mut events, &mut watching, (&args, &kept_at), &mut following).await
+        let dir = (args.get == Fetch::All).then_some(args.dir.as_path());
+        watch(&running, &mut events, &mut watching, (dir, &kept_at), &mut following).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -65,6 +73,34 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     running.stop().await;
     stop_mixer(mixer, &args).await;
     result
+}
+
+/// Where the station moved in an earlier run, as nobody said where to be.
+// req: MOV-12
+fn return_to_kept_place(
+    (common, session): (&mut Common, &mut InSession),
+    kept_at: &Path,
+    watching: &Watching,
+) -> Result<(), Failure> {
+    let kept = mvrx_station::kept_place(kept_at).map_err(|error| cannot_use(kept_at, &error))?;
+    let Some(place) = kept else { return Ok(()) };
+    place.group.as_str().clone_into(&mut common.group);
+    session.host = place.session;
+    let words = format!(
+        "this station moved to {} in an earlier run and starts there; --group or --host says otherwise",
+        session::place(session.host.as_deref(), common)
+    );
+    watching.say("kept_place", &words, json!({ "group": common.group, "session": session.host }));
+    Ok(())
+}
+
+/// Who says where to be is not moved by an earlier run.
+fn forget_place(kept_at: &Path) -> Result<(), Failure> {
+    mvrx_station::forget_place(kept_at).map_err(|error| cannot_use(kept_at, &error))
+}
+
+fn cannot_use(kept_at: &Path, error: &std::io::Error) -> Failure {
+    Failure::local(format!("cannot use {}: {error}", kept_at.display()))
 }
 
 /// The session to be one of, if any; `None` when it was ended while it looked for one.
@@ -158,20 +194,22 @@ fn hash(path: &Path) -> std::io::Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
-async fn watch(
+/// Shows what happens, saves what the others commit where that is wished for, and answers proposals to move, until the station stops.
+pub(crate) async fn watch(
     running: &Station,
-    events: &mut mvrx_station::Events,
+    events: &mut Events,
     watching: &mut Watching,
-    (args, kept_at): (&Up, &Path),
+    (dir, kept_at): (Option<&Path>, &Path),
     following: &mut Following,
 ) -> Result<(), Failure> {
     let stopped = || Failure::local("the station has stopped");
-    let mut collect = (args.get == Fetch::All).then(|| Collect::begin(&args.dir, kept_at));
+    let mut collect = dir.map(|dir| Collect::begin(dir, kept_at));
     let mut due = true;
     loop {
         if let Some(collect) = collect.as_mut().filter(|_| due) {
             collect.review(running, watching).await?;
         }
+        due = false;
         tokio::select! {
             heard = events.next() => {
                 let heard = heard.ok_or_else(stopped)?;
@@ -191,6 +229,7 @@ async fn watch(
                 running.session_at(url).await?;
                 due = false;
             }
+            answer = watching.consent() => Consent::carry_out(running, answer).await?,
         }
     }
 }

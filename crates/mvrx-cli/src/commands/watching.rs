@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::SystemTime;
 
 use mvrx_message::{FileUuid, StationUuid};
-use mvrx_station::{Event, Heard, RequestId, Station};
+use mvrx_station::{Event, Heard, ProposalId, RequestId, SessionTarget, Station};
 use serde_json::{Map, Value, json};
 
 use crate::events::{self, Names};
 use crate::failure::Failure;
+use crate::moving::Consent;
 use crate::{event_json, session_events, show};
 
 /// Shows events as they come, with the names that people know.
@@ -18,6 +20,8 @@ pub(crate) struct Watching {
     json: bool,
     in_session: bool,
     place: &'static str,
+    /// Where proposals to move are answered.
+    consent: Option<Consent>,
     stations: BTreeMap<StationUuid, String>,
     addresses: BTreeMap<SocketAddr, StationUuid>,
     files: BTreeMap<FileUuid, FileNames>,
@@ -38,6 +42,7 @@ impl Watching {
             json,
             in_session: false,
             place: "group",
+            consent: None,
             stations: BTreeMap::new(),
             addresses: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -55,6 +60,19 @@ impl Watching {
     /// We host a session ourselves.
     pub(crate) fn hosts_session(&mut self) {
         self.place = "session";
+    }
+
+    /// From now on proposals to move can be answered through this data directory.
+    pub(crate) fn asks_in(&mut self, data: &Path) {
+        self.consent = Some(Consent::new(data));
+    }
+
+    /// What somebody answers to a proposal that stands. Cancel-safe.
+    pub(crate) async fn consent(&mut self) -> (ProposalId, bool) {
+        match &mut self.consent {
+            Some(consent) => consent.answer().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Reads the present names. They are few, and events that need a new one are rare.
@@ -107,6 +125,13 @@ impl Watching {
         };
         if needs_names(&seen.event) {
             self.refresh(station).await?;
+        }
+        if let Some(consent) = &mut self.consent {
+            consent.note(&seen.event)?;
+        }
+        if let Event::Moved { to, .. } = &seen.event {
+            self.in_session = matches!(to, SessionTarget::Url(_));
+            self.place = if self.in_session { "session" } else { "group" };
         }
         if let Event::RequestStarted { request, file: Some(file), .. } = &seen.event {
             self.requests.insert(*request, *file);
@@ -274,6 +299,7 @@ fn needs_names(event: &Event) -> bool {
             | Event::CommitSeen { .. }
             | Event::CommitPublished { .. }
             | Event::RequestDone { .. }
+            | Event::Moved { .. }
     )
 }
 

@@ -3,6 +3,7 @@
 use mvrx_message::{JoinRet, MvrVersion, Ours, Reply, StationUuid};
 
 use super::Timers;
+use crate::Moves;
 
 /// Who this host is and how it behaves; given once, at the start.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Config {
     /// Whether every committed file is fetched as soon as it is announced, so that it outlives its author's stay. Otherwise files are kept
     /// as they are relayed.
     pub gather: bool,
+    /// Whose proposals to move the session (MVR_NEW_SESSION_HOST) are passed on to its stations.
+    pub moves: Moves,
     /// How much may be held.
     pub limits: Limits,
     /// How long things may take.
@@ -37,6 +40,7 @@ impl Config {
             version: MvrVersion { major: 1, minor: 6 },
             exporter: false,
             gather: true,
+            moves: Moves::default(),
             limits: Limits::default(),
             timers: Timers::default(),
         }
@@ -53,6 +57,7 @@ impl Config {
             station: Some(self.station),
             commits: Vec::new(),
             ours: Some(Ours::CURRENT),
+            group: None,
             // The driver's: it needs randomness.
             ticket: None,
             roster: None,

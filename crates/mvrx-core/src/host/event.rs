@@ -1,10 +1,11 @@
 //! What the application and its operator are told.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use mvrx_message::{FileUuid, Product, Quirk, StationUuid};
+use mvrx_message::{FileUuid, Product, Quirk, SessionTarget, StationUuid};
 
-use crate::{CommitSource, RequestId};
+use crate::{CommitSource, MoveAnswer, ProposalId, RequestId};
 
 /// One thing worth telling a person or an application.
 #[derive(Debug, Clone, PartialEq)]
@@ -222,14 +223,54 @@ pub enum Event {
         /// What is wrong, in words.
         what: String,
     },
-    /// A station proposes to move the session (MVR_NEW_SESSION_HOST). It was answered with OK:false; nothing changed.
+    /// A station proposes to move the session (MVR_NEW_SESSION_HOST), and our application is to say whether the stations are asked:
+    /// [`super::Command::AcceptMove`] or [`super::Command::RefuseMove`].
     MoveProposed {
+        /// To be named in the answer.
+        proposal: ProposalId,
         /// Who.
         station: StationUuid,
-        /// The proposed ServiceName, may be empty.
-        service_name: String,
-        /// The proposed ServiceURL, may be empty.
-        service_url: String,
+        /// Where to.
+        to: SessionTarget,
+        /// Not answered within this time, it is refused.
+        within: Duration,
+    },
+    /// A proposal to move was answered with OK:false by our rule ([`crate::Moves`]). The same again is not told again.
+    MoveDeclined {
+        /// Who.
+        station: StationUuid,
+        /// Where to.
+        to: SessionTarget,
+        /// What it was told.
+        why: String,
+    },
+    /// The stations are being asked to move. `MoveEnded` follows.
+    MoveBegun {
+        /// Where to.
+        to: SessionTarget,
+    },
+    /// A station answered whether it moves, or will not.
+    MoveAnswered {
+        /// Which.
+        station: StationUuid,
+        /// What.
+        answer: MoveAnswer,
+    },
+    /// Everybody who was asked has answered, or had the time to. We host on for whoever stayed.
+    MoveEnded {
+        /// Where to.
+        to: SessionTarget,
+        /// How many say that they have moved, without the one that proposed it.
+        moved: usize,
+        /// How many stayed, or may have.
+        stayed: usize,
+    },
+    /// A move was not agreed to; nobody was asked.
+    NotMoved {
+        /// Where to it would have been.
+        to: SessionTarget,
+        /// Why, in words.
+        why: String,
     },
     /// A limit keeps something out; told once for each limit.
     LimitReached(LimitReached),

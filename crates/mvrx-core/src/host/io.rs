@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mvrx_message::{Commit, Dialect, FileUuid, Message, MessageType, Parsed, StationUuid};
+use mvrx_message::{Commit, Dialect, FileUuid, Message, MessageType, Parsed, SessionTarget, StationUuid};
 
 use super::Event;
-use crate::{ConnId, RequestId};
+use crate::{ConnId, ProposalId, RequestId};
 
 /// One REQUEST of a station; numbered by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,6 +149,17 @@ pub enum Command {
     },
     /// A request is no longer wanted.
     Cancel(RequestId),
+    /// Every station of the session is asked to go to another place; [`Event::MoveAnswered`] tells who does.
+    Move {
+        /// Where to.
+        to: SessionTarget,
+        /// Whether products are asked, too, of which nobody knows whether they outlive the question.
+        force: bool,
+    },
+    /// The stations are asked, as a station proposed.
+    AcceptMove(ProposalId),
+    /// They are not.
+    RefuseMove(ProposalId),
     /// We have another name now; stations learn it by their next JOIN.
     Rename(String),
     /// The session ends: every connection is closed, nobody is accepted any more.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use mvrx_message::{Dialect, Join, JoinRet, Leave, Message, NewSessionHost, QuirkSet, Reply, StationUuid};
+use mvrx_message::{Dialect, Join, JoinRet, Leave, Message, QuirkSet, Reply, StationUuid};
 
 use super::link::Member;
 use super::{
@@ -236,6 +236,7 @@ impl Host {
         let Some(link) = self.links.remove(&conn) else { return };
         self.agenda.clear(Timer::Join(conn));
         self.agenda.clear(Timer::Left(conn));
+        self.move_lost(conn, why);
         for ask in link.asks {
             self.ask(ask, AskEvent::Gone, why);
         }
@@ -258,23 +259,6 @@ impl Host {
         self.owner_gone(conn, why);
     }
 
-    pub(super) fn on_new_session_host(&mut self, conn: ConnId, proposal: &NewSessionHost) {
-        let joined = self.links.get(&conn).filter(|link| link.standing == Standing::Joined);
-        let reply = match (joined.and_then(|link| link.station), proposal.target()) {
-            (None, _) => refuse(JOIN_FIRST),
-            (Some(_), Err(error)) => refuse(&error.to_string()),
-            (Some(station), Ok(_)) => {
-                self.event(Event::MoveProposed {
-                    station,
-                    service_name: proposal.service_name.clone(),
-                    service_url: proposal.service_url.clone(),
-                });
-                refuse("this host does not move by itself; its operator was told")
-            }
-        };
-        self.send(conn, Message::NewSessionHostRet(reply));
-    }
-
     pub(super) fn note_quirks(&mut self, conn: ConnId, quirks: QuirkSet) {
         let Some(station) = self.links.get(&conn).and_then(|link| link.station) else { return };
         let Some(member) = self.members.get_mut(&station) else { return };
@@ -291,6 +275,7 @@ impl Host {
         self.to_gather.clear();
         self.to_announce.clear();
         self.agenda.clear(Timer::Announce);
+        self.drop_proposal();
         let conns: Vec<ConnId> = self.links.keys().copied().collect();
         for conn in conns {
             self.close(conn, GOING_AWAY, "the session has ended");

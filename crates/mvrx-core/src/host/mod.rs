@@ -46,6 +46,7 @@ mod io;
 mod keep;
 mod link;
 mod members;
+mod moves;
 mod reads;
 mod relay;
 mod requests;
@@ -56,7 +57,7 @@ mod timer;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use mvrx_message::{Dialect, FileUuid, Message, MessageType, Product, Reply, StationUuid};
+use mvrx_message::{Dialect, FileUuid, Message, MessageType, Product, Reply, SessionTarget, StationUuid};
 
 pub use self::ask::{AskAction, AskEvent, AskPhase};
 pub use self::config::{Config, Limits};
@@ -92,6 +93,9 @@ pub struct Host {
     to_announce: BTreeMap<u64, (FileUuid, StationUuid)>,
     agenda: Agenda<Timer>,
     limits_told: Vec<LimitReached>,
+    moving: Option<moves::Move>,
+    /// The move that was declined last, and by whom it was proposed: it is not told again.
+    declined: Option<(StationUuid, SessionTarget)>,
     next: u64,
     ended: bool,
     out: VecDeque<Output>,
@@ -135,6 +139,8 @@ impl Host {
             to_announce: BTreeMap::new(),
             agenda: Agenda::default(),
             limits_told: Vec::new(),
+            moving: None,
+            declined: None,
             next: 0,
             ended: false,
             out: VecDeque::new(),
@@ -257,6 +263,9 @@ impl Host {
             Command::Request { request, file } => self.request(request, file),
             Command::Cancel(request) => self.cancel(request),
             Command::Rename(name) => self.config.station_name = name,
+            Command::Move { to, force } => self.move_wanted(to, force),
+            Command::AcceptMove(proposal) => self.accept_move(proposal),
+            Command::RefuseMove(proposal) => self.refuse_move(proposal),
             Command::End => self.end(),
         }
     }
@@ -268,6 +277,7 @@ impl Host {
             Timer::Answer(relay) => self.on_read_deadline(relay, "it did not answer MVR_REQUEST in time"),
             Timer::Export(ask) => self.on_exported(ask, None),
             Timer::Announce => self.announce_more(),
+            Timer::Move => self.on_move_deadline(),
         }
     }
 
@@ -281,6 +291,7 @@ impl Host {
             Message::Commit(commit) => self.on_commit(conn, commit),
             Message::Request(request) => self.on_request(conn, request),
             Message::NewSessionHost(proposal) => self.on_new_session_host(conn, proposal),
+            Message::NewSessionHostRet(ret) => self.on_move_ret(conn, ret),
             Message::CommitRet(reply) => self.on_commit_ret(conn, reply),
             Message::RequestRet(reply) => self.on_request_ret(conn, reply),
             other => {
@@ -335,7 +346,7 @@ impl Host {
             Some(MessageType::Leave) => self.send(conn, Message::LeaveRet(reply())),
             Some(MessageType::Commit) => self.send(conn, Message::CommitRet(reply())),
             Some(MessageType::Request) => self.answer_unread_request(conn, reply()),
-            Some(MessageType::NewSessionHost) => self.send(conn, Message::NewSessionHostRet(reply())),
+            Some(MessageType::NewSessionHost) => self.send(conn, Message::NewSessionHostRet(reply().into())),
             _ => {}
         }
         self.peer_error(conn, what);

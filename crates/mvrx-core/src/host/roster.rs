@@ -94,6 +94,7 @@ impl Host {
                 station: Some(self.config.station),
                 commits: Vec::new(),
                 ours: Some(Ours::CURRENT),
+                group: None,
                 ticket: None,
                 roster: Some(roster.clone()),
             };

@@ -20,6 +20,8 @@ pub enum Timer {
     Export(AskId),
     /// More commits of a long list are to be told to the others.
     Announce,
+    /// Our application is to agree to a move, or the stations are to answer.
+    Move,
 }
 
 /// How long each thing may take. All times are from the moment the wait begins. What moves bytes is bounded by the transport.
@@ -39,6 +41,10 @@ pub struct Timers {
     pub announce: Duration,
     /// One message without sense is forgiven after so long; zero: never.
     pub forgiven: Duration,
+    /// Our application may take this long to say whether the stations are asked to move.
+    pub consent: Duration,
+    /// The stations' answers to that: longer than what one of them waits for its own application and for the new place.
+    pub move_answers: Duration,
 }
 
 impl Default for Timers {
@@ -51,6 +57,8 @@ impl Default for Timers {
             export: Duration::from_secs(60),
             announce: Duration::from_millis(200),
             forgiven: Duration::from_secs(5),
+            consent: Duration::from_secs(60),
+            move_answers: Duration::from_secs(120),
         }
     }
 }

@@ -176,11 +176,12 @@ impl Core {
             station: self.config.station,
             commits: if second { Vec::new() } else { self.history.newest_held(most) },
             ours: Some(Ours::CURRENT),
+            group: None,
             files: ticket.or(offered),
         })
     }
 
-    pub(super) fn say_to_host(&mut self, conn: ConnId, message: Message) {
+    pub(crate) fn say_to_host(&mut self, conn: ConnId, message: Message) {
         let product = self.session.as_ref().map(|s| s.product).unwrap_or_default();
         self.answer(conn, message, product);
     }
@@ -273,7 +274,7 @@ impl Core {
             session.pending.clear();
         }
         self.peers.clear();
-        self.event(Event::LeftGroup);
+        self.tell_left();
     }
 
     /// Moves the second connection along its table and does what it says.

@@ -128,6 +128,10 @@ impl Session {
         }
     }
 
+    pub(crate) fn product(&self) -> Product {
+        self.product
+    }
+
     /// A pause that is some shorter or longer than said, by chance.
     fn spread(&mut self, pause: Duration) -> Duration {
         self.random ^= self.random << 13;
@@ -170,6 +174,13 @@ impl Core {
     #[must_use]
     pub fn leaves_room(&self, conn: ConnId) -> bool {
         self.session.as_ref().is_some_and(|s| s.main == Some(conn) && s.product == Product::Mvrx)
+            || self.leaves_room_elsewhere(conn)
+    }
+
+    /// The host, what it is and the connection that carries our messages, while we are joined.
+    pub(crate) fn host_to_ask(&self) -> Option<(StationUuid, Product, ConnId)> {
+        let session = self.session.as_ref().filter(|session| session.stay == Stay::Joined)?;
+        Some((session.host?, session.product, session.main?))
     }
 
     pub(crate) fn in_session(&self) -> bool {
@@ -189,7 +200,7 @@ impl Core {
         self.session.as_ref().and_then(|session| session.host)
     }
 
-    fn host_address(&self, conn: ConnId) -> Option<SocketAddr> {
+    pub(crate) fn host_address(&self, conn: ConnId) -> Option<SocketAddr> {
         self.inbound.get(&conn).map(|inbound| inbound.peer)
     }
 }

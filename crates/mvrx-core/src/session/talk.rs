@@ -20,6 +20,7 @@ impl Core {
             Message::Leave(leave) => self.on_host_leave(conn, *leave),
             Message::Join(join) => self.on_host_join(conn, join),
             Message::NewSessionHost(proposal) => self.on_new_session_host(conn, address, proposal),
+            Message::NewSessionHostRet(ret) => self.on_host_move_ret(conn, ret),
             other => {
                 let what = format!("a message of the type {}, which has no place in a session", other.kind());
                 self.peer_error(address, what);

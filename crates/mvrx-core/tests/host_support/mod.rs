@@ -56,6 +56,7 @@ pub fn join_as(n: u8, provider: &str, name: &str, commits: Vec<Commit>) -> Messa
         station: station(n),
         commits,
         ours: None,
+        group: None,
         files: None,
     })
 }
@@ -154,12 +155,8 @@ impl Rack {
     /// The reply that was sent on a connection, whatever its type.
     pub fn take_reply(&mut self, on: ConnId) -> Reply {
         match self.take_sent(on) {
-            Some(
-                Message::CommitRet(reply)
-                | Message::LeaveRet(reply)
-                | Message::RequestRet(reply)
-                | Message::NewSessionHostRet(reply),
-            ) => reply,
+            Some(Message::CommitRet(reply) | Message::LeaveRet(reply) | Message::RequestRet(reply)) => reply,
+            Some(Message::NewSessionHostRet(ret)) => ret.reply,
             Some(Message::JoinRet(ret)) => ret.reply,
             other => panic!("no reply: {other:?}"),
         }

@@ -74,6 +74,7 @@ pub fn join_from(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         station: station(n),
         commits,
         ours: None,
+        group: None,
         files: None,
     })
 }
@@ -87,6 +88,7 @@ pub fn join_ret_from(n: u8, provider: &str, reply: Reply, commits: Vec<Commit>) 
         station: Some(station(n)),
         commits,
         ours: None,
+        group: None,
         ticket: None,
         roster: None,
     })

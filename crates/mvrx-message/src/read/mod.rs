@@ -19,8 +19,8 @@ pub(crate) use self::guess::guess_type;
 use self::mvrx::Extra;
 use self::value::{Id, Reader};
 use crate::{
-    Join, JoinRet, Leave, Limits, Message, MessageType, MvrVersion, NewSessionHost, ParseError, Parsed,
-    Quirk, QuirkSet, Reply, Request, StationUuid,
+    Join, JoinRet, Leave, Limits, Message, MessageType, MvrVersion, NewSessionHost, NewSessionHostRet,
+    ParseError, Parsed, Quirk, QuirkSet, Reply, Request, StationUuid,
 };
 
 impl Message {
@@ -67,7 +67,7 @@ fn message(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Message, Pars
         // It exists only to refuse, so an unreadable one refuses.
         MessageType::RequestRet => Message::RequestRet(reply(reader, fields, false)),
         MessageType::NewSessionHost => Message::NewSessionHost(new_session_host(reader, fields)),
-        MessageType::NewSessionHostRet => Message::NewSessionHostRet(reply(reader, fields, true)),
+        MessageType::NewSessionHostRet => Message::NewSessionHostRet(new_session_host_ret(reader, fields)),
     })
 }
 
@@ -98,8 +98,8 @@ fn join(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Join, ParseError
     let (provider, station_name, version, extra) = introduction(reader, fields);
     let commits = commit::listed(reader, fields)?;
     let ours = extra.as_ref().map(|e| e.ours);
-    let files = extra.and_then(|e| e.files);
-    Ok(Join { provider, station_name, version, station, commits, ours, files })
+    let (files, group) = extra.map_or((None, None), |e| (e.files, e.group));
+    Ok(Join { provider, station_name, version, station, commits, ours, group, files })
 }
 
 // req: MSG-JOIN-RET
@@ -110,8 +110,8 @@ fn join_ret(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<JoinRet, Par
     let (provider, station_name, version, extra) = introduction(reader, fields);
     let commits = commit::listed(reader, fields)?;
     let ours = extra.as_ref().map(|e| e.ours);
-    let (ticket, roster) = extra.map_or((None, None), |e| (e.ticket, e.roster));
-    Ok(JoinRet { reply, provider, station_name, version, station, commits, ours, ticket, roster })
+    let (ticket, roster, group) = extra.map_or((None, None, None), |e| (e.ticket, e.roster, e.group));
+    Ok(JoinRet { reply, provider, station_name, version, station, commits, ours, group, ticket, roster })
 }
 
 /// What JOIN and JOIN_RET say alike of their sender.
@@ -176,11 +176,17 @@ fn request(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Request, Pars
 
 // req: MSG-NSH
 fn new_session_host(reader: &mut Reader<'_>, fields: &Fields<'_>) -> NewSessionHost {
+    let told = mvrx::read(reader, fields.mvrx).and_then(|extra| extra.station);
     NewSessionHost {
         service_name: reader.string(fields.service_name).unwrap_or_default(),
         service_url: reader.string(fields.service_url).unwrap_or_default(),
-        station: sender(reader, fields.station_uuid),
+        station: sender(reader, fields.station_uuid).or(told),
     }
+}
+
+fn new_session_host_ret(reader: &mut Reader<'_>, fields: &Fields<'_>) -> NewSessionHostRet {
+    let answers = mvrx::read(reader, fields.mvrx).map(|extra| extra.answers).unwrap_or_default();
+    NewSessionHostRet { reply: reply(reader, fields, true), answers }
 }
 
 // req: MSG-RET

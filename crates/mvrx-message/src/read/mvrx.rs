@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use super::fields;
 use super::value::{Id, Reader, each_element, first_byte};
 use crate::{
-    Author, FetchedFile, FileUuid, FilesConnection, MvrVersion, NamedStation, Ours, Quirk, Roster, Ticket,
+    Author, FetchedFile, FileUuid, FilesConnection, GroupName, MoveAnswered, MoveOutcome, MvrVersion,
+    NamedStation, Ours, Quirk, Roster, StationUuid, Ticket,
 };
 
 /// What was said.
@@ -18,6 +19,9 @@ pub(super) struct Extra {
     pub(super) files: Option<FilesConnection>,
     pub(super) ticket: Option<Ticket>,
     pub(super) roster: Option<Roster>,
+    pub(super) station: Option<StationUuid>,
+    pub(super) group: Option<GroupName>,
+    pub(super) answers: Vec<MoveAnswered>,
 }
 
 type Raw<'a> = Option<&'a RawValue>;
@@ -47,6 +51,18 @@ struct Object<'a> {
     news: Raw<'a>,
     #[serde(borrow, default)]
     more: Raw<'a>,
+    #[serde(borrow, default, rename = "StationUUID")]
+    station: Raw<'a>,
+    #[serde(borrow, default)]
+    group: Raw<'a>,
+    #[serde(borrow, default)]
+    answers: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Answered<'a> {
+    #[serde(borrow, default)]
+    outcome: Raw<'a>,
 }
 
 /// Reads it; without a version nothing of it counts, otherwise each key by itself.
@@ -72,6 +88,10 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
         files: ticket.clone().map(FilesConnection::Of).or(offered),
         ticket,
         roster: roster(reader, &object),
+        station: reader.station(object.station),
+        // req: MSG-MVRX-GROUP
+        group: group(reader, object.group),
+        answers: answers(reader, object.answers),
     };
     reader.note_if(blake3.is_some() != extra.blake3.is_some(), Quirk::MvrxObjectUnreadable);
     reader.note_if(mvr.is_some() != extra.mvr.is_some(), Quirk::MvrxObjectUnreadable);
@@ -128,6 +148,28 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
     });
     reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
     Some(roster)
+}
+
+fn group(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<GroupName> {
+    let group = raw.map(|_| text(reader, raw).and_then(|name| GroupName::join(&name).ok()));
+    reader.note_if(group == Some(None), Quirk::MvrxObjectUnreadable);
+    group.flatten()
+}
+
+// req: MSG-MVRX-MOVE
+fn answers(reader: &mut Reader<'_>, raw: Raw<'_>) -> Vec<MoveAnswered> {
+    let mut answers = Vec::new();
+    let readable = each(reader, raw, |reader, raw| {
+        let (fields, answered) =
+            (fields::of_object(raw)?, serde_json::from_str::<Answered<'_>>(raw.get()).ok()?);
+        let station = reader.station(fields.station_uuid)?;
+        let outcome = MoveOutcome::read(&text(reader, answered.outcome).unwrap_or_default());
+        let message = reader.string(fields.message).unwrap_or_default();
+        answers.push(MoveAnswered { station, outcome, message });
+        Some(())
+    });
+    reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
+    answers
 }
 
 /// Calls `take` for each entry of a list, as far as the limit goes; tells whether all of it was read.

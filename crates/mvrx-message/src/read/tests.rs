@@ -390,7 +390,7 @@ fn takes_a_missing_ok_for_yes_except_in_the_reply_that_only_refuses() {
     for (kind, expected) in [
         ("MVR_LEAVE_RET", Message::LeaveRet(yes.clone())),
         ("MVR_COMMIT_RET", Message::CommitRet(yes.clone())),
-        ("MVR_NEW_SESSION_HOST_RET", Message::NewSessionHostRet(yes)),
+        ("MVR_NEW_SESSION_HOST_RET", Message::NewSessionHostRet(yes.into())),
         ("MVR_REQUEST_RET", Message::RequestRet(no)),
     ] {
         assert_eq!(quirks_of(kind, ""), (expected.clone(), vec![Quirk::OkMissing]));

@@ -56,9 +56,7 @@ impl Message {
             Self::Request(request) => append(out, &RequestShape::of(request, dialect)),
             Self::RequestRet(reply) => append(out, &ReplyShape::of(MessageType::RequestRet, reply, dialect)),
             Self::NewSessionHost(host) => append(out, &NewSessionHostShape::of(host, dialect)),
-            Self::NewSessionHostRet(reply) => {
-                append(out, &ReplyShape::of(MessageType::NewSessionHostRet, reply, dialect));
-            }
+            Self::NewSessionHostRet(ret) => append(out, &ReplyShape::of_move(ret, dialect)),
             Self::Unknown { kind } => append(out, &TypeShape::of(kind, dialect)),
         }
     }

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::file_name::cut;
-use crate::{Author, Dialect, FetchedFile, FileUuid, MvrVersion, NamedStation, Ours, Roster, StationUuid};
+use crate::{
+    Author, Dialect, FetchedFile, FileUuid, MoveAnswered, MvrVersion, NamedStation, Ours, Roster, StationUuid,
+};
 
 /// The object; what is not said has no key.
 #[derive(Serialize, Default)]
@@ -29,6 +31,22 @@ pub(super) struct MvrxShape<'a> {
     pub(super) gone: Option<&'a [StationUuid]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fetched: Vec<FetchedShape>,
+    #[serde(rename = "StationUUID", skip_serializing_if = "Option::is_none")]
+    pub(super) station: Option<StationUuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) answers: Option<Vec<AnsweredShape<'a>>>,
+}
+
+/// What a station answered.
+#[derive(Serialize)]
+pub(super) struct AnsweredShape<'a> {
+    #[serde(rename = "StationUUID")]
+    station: StationUuid,
+    outcome: &'static str,
+    #[serde(rename = "Message")]
+    message: &'a str,
 }
 
 /// Who a station is.
@@ -70,6 +88,16 @@ impl<'a> MvrxShape<'a> {
         let gone = (!gone.is_empty()).then_some(gone);
         let fetched = roster.fetched.iter().take(Roster::MOST).map(FetchedShape::of).collect();
         Self { news: roster.news, more: roster.more, stations: Some(stations), gone, fetched, ..self }
+    }
+
+    // req: MSG-MVRX-MOVE
+    pub(super) fn with_answers(self, answers: &'a [MoveAnswered]) -> Self {
+        let shape = |answered: &'a MoveAnswered| AnsweredShape {
+            station: answered.station,
+            outcome: answered.outcome.as_str(),
+            message: short(&answered.message),
+        };
+        Self { answers: Some(answers.iter().take(MoveAnswered::MOST).map(shape).collect()), ..self }
     }
 
     /// The object, for readers that get one.

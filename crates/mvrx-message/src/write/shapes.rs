@@ -5,8 +5,8 @@ use serde::{Serialize, Serializer};
 use super::mvrx::{AuthorShape, MvrxShape, hex, other_than_current};
 use crate::file_name::{bounded_file_name, cut};
 use crate::{
-    Commit, CurrentState, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, LeaveKeys, MessageType,
-    MvrVersion, NewSessionHost, Ours, Reply, Request, StationUuid, Ticket,
+    Commit, CurrentState, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinRet, Leave, LeaveKeys,
+    MessageType, MvrVersion, NewSessionHost, NewSessionHostRet, Ours, Reply, Request, StationUuid, Ticket,
 };
 
 /// A list that [`super::list`] fills; it is the last field.
@@ -48,7 +48,9 @@ impl<'a> JoinShape<'a> {
                 };
                 let files = join.files == Some(FilesConnection::Offered);
                 let mvr = other_than_current(join.version);
-                MvrxShape { files, ticket, ..MvrxShape::of(ours, mvr) }.towards(dialect)
+                // req: MSG-MVRX-GROUP
+                let group = join.group.as_ref().map(GroupName::as_str);
+                MvrxShape { files, ticket, group, ..MvrxShape::of(ours, mvr) }.towards(dialect)
             }),
             commits: [],
         }
@@ -93,7 +95,8 @@ impl<'a> JoinRetShape<'a> {
             mvrx: ret.ours.and_then(|ours| {
                 let ticket = ret.ticket.as_ref().map(Ticket::as_str);
                 let mvr = other_than_current(ret.version);
-                MvrxShape { ticket, ..MvrxShape::of(ours, mvr) }
+                let group = ret.group.as_ref().map(GroupName::as_str);
+                MvrxShape { ticket, group, ..MvrxShape::of(ours, mvr) }
                     .with_roster(ret.roster.as_ref())
                     .towards(dialect)
             }),
@@ -206,6 +209,8 @@ pub(super) struct NewSessionHostShape<'a> {
     service_name: &'a str,
     #[serde(rename = "ServiceURL")]
     service_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvrx: Option<MvrxShape<'a>>,
 }
 
 impl<'a> NewSessionHostShape<'a> {
@@ -214,6 +219,10 @@ impl<'a> NewSessionHostShape<'a> {
             kind: MessageType::NewSessionHost.as_str(),
             service_name: short(&host.service_name, dialect),
             service_url: short(&host.service_url, dialect),
+            // req: MSG-MVRX-MOVE
+            mvrx: host.station.and_then(|station| {
+                MvrxShape { station: Some(station), ..MvrxShape::of(Ours::CURRENT, None) }.towards(dialect)
+            }),
         }
     }
 }
@@ -226,11 +235,20 @@ pub(super) struct ReplyShape<'a> {
     ok: bool,
     #[serde(rename = "Message")]
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvrx: Option<MvrxShape<'a>>,
 }
 
 impl<'a> ReplyShape<'a> {
     pub(super) fn of(kind: MessageType, reply: &'a Reply, dialect: &Dialect) -> Self {
-        Self { kind: kind.as_str(), ok: reply.ok, message: short(&reply.message, dialect) }
+        Self { kind: kind.as_str(), ok: reply.ok, message: short(&reply.message, dialect), mvrx: None }
+    }
+
+    // req: MSG-MVRX-MOVE
+    pub(super) fn of_move(ret: &'a NewSessionHostRet, dialect: &Dialect) -> Self {
+        let object = || MvrxShape::of(Ours::CURRENT, None).with_answers(&ret.answers).towards(dialect);
+        let mvrx = (!ret.answers.is_empty()).then(object).flatten();
+        Self { mvrx, ..Self::of(MessageType::NewSessionHostRet, &ret.reply, dialect) }
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    Author, Commit, CurrentState, FilesConnection, Join, JoinRet, Leave, LeaveKeys, MvrVersion,
-    NewSessionHost, Ours, Product, Reply, Request,
+    Author, Commit, CurrentState, FilesConnection, Join, JoinRet, Leave, LeaveKeys, MoveOutcome, MvrVersion,
+    NewSessionHost, NewSessionHostRet, Ours, Product, Reply, Request,
 };
 
 const A: &str = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8";
@@ -37,6 +37,7 @@ fn join(commits: Vec<Commit>) -> Join {
         station: A.parse().unwrap(),
         commits,
         ours: None,
+        group: None,
         files: None,
     }
 }
@@ -71,6 +72,7 @@ fn writes_every_field_of_every_message() {
         station: Some(A.parse().unwrap()),
         commits: vec![],
         ours: Some(Ours::default()),
+        group: None,
         ticket: None,
         roster: None,
     };
@@ -113,7 +115,7 @@ fn writes_every_field_of_every_message() {
             r#"{"Type":"MVR_REQUEST_RET","OK":false,"Message":"no"}"#.to_owned(),
         ),
         (
-            Message::NewSessionHostRet(reply),
+            Message::NewSessionHostRet(reply.into()),
             r#"{"Type":"MVR_NEW_SESSION_HOST_RET","OK":false,"Message":"no"}"#.to_owned(),
         ),
         (Message::Unknown { kind: "MVR_X".to_owned() }, r#"{"Type":"MVR_X"}"#.to_owned()),
@@ -269,6 +271,7 @@ fn keeps_join_within_64_kib_and_join_ret_within_32_kib_and_both_within_1000_byte
             station: Some(A.parse().unwrap()),
             commits,
             ours: Some(Ours::default()),
+            group: None,
             ticket: None,
             roster: None,
         })
@@ -409,6 +412,7 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
         station: Some(A.parse().unwrap()),
         commits: vec![commit()],
         ours: Some(Ours::default()),
+        group: None,
         ticket: None,
         roster: Some(crate::Roster {
             news: true,
@@ -439,4 +443,54 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
     assert!(ret.answers_join());
     ret.roster = None;
     assert!(ret.answers_join() && !strict(&Message::JoinRet(ret)).contains("stations"));
+}
+
+// proves: MSG-MVRX-MOVE
+#[test]
+fn a_move_tells_who_proposes_it_and_what_each_station_answered() {
+    let station: crate::StationUuid = A.parse().unwrap();
+    let proposal = NewSessionHost { station: Some(station), ..NewSessionHost::to_url("ws://h/") };
+    let json = strict(&Message::NewSessionHost(proposal.clone()));
+    assert_eq!(
+        json,
+        format!(
+            r#"{{"Type":"MVR_NEW_SESSION_HOST","ServiceName":"","ServiceURL":"ws://h/","mvrx":{{"v":1,"StationUUID":"{A}"}}}}"#
+        )
+    );
+    let parsed = Message::parse(json.as_bytes()).unwrap();
+    assert_eq!((parsed.message, parsed.quirks.is_empty()), (Message::NewSessionHost(proposal.clone()), true));
+    let bare = Message::NewSessionHost(proposal).to_json(&Dialect::towards(Product::Mvr4j));
+    assert!(!String::from_utf8(bare).unwrap().contains("mvrx"));
+
+    let answered = |outcome| crate::MoveAnswered { station, outcome, message: "\u{1}".repeat(500) };
+    let all = [MoveOutcome::Moved, MoveOutcome::Refused, MoveOutcome::Unanswered, MoveOutcome::NotAsked];
+    let answers: Vec<_> = all.into_iter().cycle().map(answered).take(1_000).collect();
+    let json = strict(&Message::NewSessionHostRet(NewSessionHostRet { reply: Reply::ok(), answers }));
+    assert!(json.len() < 64 * 1024, "{} bytes", json.len());
+    let Message::NewSessionHostRet(ret) = Message::parse(json.as_bytes()).unwrap().message else {
+        panic!("{json}")
+    };
+    let outcomes: Vec<_> = ret.answers.iter().map(|answered| answered.outcome).collect();
+    assert_eq!((outcomes.len(), &outcomes[..4]), (crate::MoveAnswered::MOST, &all[..]));
+    let odd = r#"{"Type":"MVR_NEW_SESSION_HOST_RET","OK":true,"Message":"","mvrx":{"v":1,"answers":[7,{"StationUUID":"00000000-0000-4000-8000-000000000001","outcome":"flew"}]}}"#;
+    let parsed = Message::parse(odd.as_bytes()).unwrap();
+    let Message::NewSessionHostRet(ret) = parsed.message else { panic!("{odd}") };
+    assert_eq!(ret.answers.iter().map(|a| a.outcome).collect::<Vec<_>>(), [MoveOutcome::Unanswered]);
+    assert_eq!(parsed.quirks.iter().collect::<Vec<_>>(), [crate::Quirk::MvrxObjectUnreadable]);
+}
+
+// proves: MSG-MVRX-GROUP
+#[test]
+fn a_join_tells_in_which_group_it_is_said() {
+    let group: crate::GroupName = "Stage 2".parse().unwrap();
+    let join = Join { ours: Some(Ours::default()), group: Some(group), ..join(vec![]) };
+    let json = strict(&Message::Join(join.clone()));
+    assert!(json.contains(r#""mvrx":{"v":1,"group":"Stage 2"}"#), "{json}");
+    let parsed = Message::parse(json.as_bytes()).unwrap();
+    assert!(parsed.quirks.is_empty());
+    assert_eq!(parsed.message, Message::Join(join));
+    let odd = json.replace("\"Stage 2\"", "\"\"");
+    let parsed = Message::parse(odd.as_bytes()).unwrap();
+    assert!(matches!(parsed.message, Message::Join(join) if join.group.is_none()));
+    assert!(parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable));
 }

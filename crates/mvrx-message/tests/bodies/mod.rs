@@ -100,10 +100,12 @@ fn texts(message: &Message, check: &mut dyn FnMut(&str)) {
     let own: Vec<&String> = match message {
         Message::Join(join) => vec![&join.provider, &join.station_name],
         Message::JoinRet(ret) => vec![&ret.provider, &ret.station_name, &ret.reply.message],
-        Message::LeaveRet(reply)
-        | Message::CommitRet(reply)
-        | Message::RequestRet(reply)
-        | Message::NewSessionHostRet(reply) => vec![&reply.message],
+        Message::LeaveRet(reply) | Message::CommitRet(reply) | Message::RequestRet(reply) => {
+            vec![&reply.message]
+        }
+        Message::NewSessionHostRet(ret) => {
+            std::iter::once(&ret.reply.message).chain(ret.answers.iter().map(|a| &a.message)).collect()
+        }
         Message::NewSessionHost(host) => vec![&host.service_name, &host.service_url],
         Message::Unknown { kind } => vec![kind],
         _ => vec![],

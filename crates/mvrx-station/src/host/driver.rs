@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId};
 use mvrx_core::{ConnId, RequestFailure, RequestId};
 use mvrx_discovery::{Discovery, DiscoveryEvent};
-use mvrx_message::{Commit, FileUuid, Message};
+use mvrx_message::{Commit, FileUuid, Message, SessionTarget};
 use mvrx_store::{Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, Listener};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -27,6 +27,7 @@ use crate::commit::{self, CommitError};
 use crate::driver::{Order, sleep_until};
 use crate::events::Told;
 use crate::handle::{CommitInfo, StationInfo};
+use crate::moves::{Led, MoveTold};
 use crate::transfer::{Fetched, Progress};
 use crate::{ChangeGroupError, CommitDraft, Exporter};
 
@@ -77,6 +78,7 @@ pub(crate) struct HostDriver {
     pub(super) links: HashMap<ConnId, Link>,
     pub(super) writers: JoinSet<()>,
     pub(super) bounds: Bounds,
+    pub(super) led: Option<Led>,
     pub(super) tickets: Tickets,
     pub(super) growing: HashMap<RelayId, Arc<Growing>>,
     pub(super) parked: Vec<Parked>,
@@ -176,6 +178,7 @@ impl HostDriver {
                 // Who asked may have stopped waiting.
                 let _ = told.send(Err(ChangeGroupError::NotInTcpMode));
             }
+            Some(Order::Move { to, force, told }) => self.move_stations(to, force, told),
             Some(Order::Stations(reply)) => {
                 let stations = self.host.stations().map(|view| StationInfo::of_session(&view)).collect();
                 let _ = reply.send(stations);
@@ -187,6 +190,15 @@ impl HostDriver {
             // The last handle is gone: nobody waits, but the stations are told.
             None => self.stop(oneshot::channel().0),
         }
+    }
+
+    /// The stations are asked; we stay what we are.
+    fn move_stations(&mut self, to: SessionTarget, force: bool, told: MoveTold) {
+        if self.led.is_some() {
+            return Led::refuse(told);
+        }
+        self.led = Some(Led::new(to.clone(), told));
+        self.step(Input::Command(Command::Move { to, force }));
     }
 
     fn stop(&mut self, told: oneshot::Sender<()>) {
@@ -202,6 +214,8 @@ impl HostDriver {
                 self.step(Input::Command(Command::Rename(name)));
                 self.announce();
             }
+            mvrx_core::Command::AcceptMove(id) => self.step(Input::Command(Command::AcceptMove(id))),
+            mvrx_core::Command::RefuseMove(id) => self.step(Input::Command(Command::RefuseMove(id))),
             mvrx_core::Command::Leave => self.step(Input::Command(Command::End)),
             other => tracing::debug!(?other, "nothing to do for a host"),
         }

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::sync::{Arc, Mutex, atomic::AtomicUsize};
 
+use mvrx_core::Moves;
 use mvrx_core::host::{Config, Host};
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{MvrVersion, StationUuid};
@@ -36,6 +37,7 @@ pub(crate) struct Starting {
     pub(crate) events: usize,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) stored: Vec<StoredCommit>,
+    pub(crate) moves: Moves,
     pub(crate) transport: Option<Arc<dyn Transport>>,
     pub(crate) discovery: Option<Box<dyn Discovery>>,
     pub(crate) exporter: Option<Arc<dyn Exporter>>,
@@ -56,6 +58,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     config.version = version;
     config.exporter = exporter.is_some();
     config.gather = options.gather;
+    config.moves = starting.moves;
     config.limits = options.limits.clone();
     config.timers = options.timers.clone();
 
@@ -64,15 +67,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, HOST_PORT));
     let listener = transport.listen(starting.listen.unwrap_or(anywhere)).await?;
     let address = listener.local_addr();
-    let (discovery, problem) = match starting.discovery {
-        Some(discovery) => (Some(discovery), None),
-        None if !options.announce => (None, None),
-        // A session is a session without being found.
-        None => match LanDiscovery::start(MdnsOptions::default()) {
-            Ok(discovery) => (Some(Box::new(discovery) as Box<dyn Discovery>), None),
-            Err(error) => (None, Some(format!("this session is not announced: {error}"))),
-        },
-    };
+    let (discovery, problem) = showing(starting.discovery, options.announce);
 
     let (events, first) = broadcast::channel(starting.events);
     let (orders, orders_in) = mpsc::channel::<Order>(ORDERS);
@@ -98,6 +93,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         links: HashMap::new(),
         writers: JoinSet::new(),
         bounds,
+        led: None,
         tickets: Tickets::default(),
         growing: HashMap::new(),
         parked: Vec::new(),
@@ -117,6 +113,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     if let Some(problem) = problem {
         driver.problem(problem);
     }
+    let address = Arc::new(Mutex::new(address));
     let shared = Shared { station, address, store, orders, events, next_request: AtomicU64::new(0) };
     let station = Station { shared: Arc::new(shared) };
     let run = Box::pin(driver.run(listener, orders_in, reports_in, done_in));
@@ -128,6 +125,21 @@ fn check_url(url: Option<&str>) -> Result<(), StartError> {
     let Some(url) = url else { return Ok(()) };
     let parsed = session_url(url, HOST_PORT).parse::<WsUrl>();
     parsed.map(drop).map_err(|error| StartError::SessionUrl { url: url.to_owned(), error })
+}
+
+/// What shows the session to the network; without it, it is a session all the same, and why there is none is told.
+fn showing(
+    given: Option<Box<dyn Discovery>>,
+    announce: bool,
+) -> (Option<Box<dyn Discovery>>, Option<String>) {
+    match given {
+        Some(discovery) => (Some(discovery), None),
+        None if !announce => (None, None),
+        None => match LanDiscovery::start(MdnsOptions::default()) {
+            Ok(discovery) => (Some(Box::new(discovery) as Box<dyn Discovery>), None),
+            Err(error) => (None, Some(format!("this session is not announced: {error}"))),
+        },
+    }
 }
 
 /// Beside the port of TCP mode, so that one machine may have both.

@@ -28,9 +28,17 @@ impl HostDriver {
             self.seen.note(*file, SystemTime::now());
             self.seen.shrink(self.host.holdings().commits, |file| self.host.knows(file));
         }
+        if matches!(event, HostEvent::MoveEnded { .. })
+            && let Some(led) = self.led.take()
+        {
+            led.end();
+        }
         let told = self.end_request(&event);
         match told.or_else(|| common(&event, &|station| self.address_of(station))) {
-            Some(event) => self.tell(event),
+            Some(event) => {
+                self.led = self.led.take().and_then(|led| led.note(&event));
+                self.tell(event);
+            }
             None => {
                 tracing::debug!(?event);
                 let _ = self.events.send(Told::Session(SessionSeen { at: SystemTime::now(), event }));
@@ -76,9 +84,15 @@ fn common(event: &HostEvent, address: &dyn Fn(StationUuid) -> Option<SocketAddr>
         }
         HostEvent::Quirk { station, quirk } => Event::Quirk { station, quirk },
         HostEvent::PeerError { address, what, .. } => Event::PeerError { address, what },
-        HostEvent::MoveProposed { station, service_name, service_url } => {
-            Event::MoveProposed { address: address(station)?, service_name, service_url }
+        HostEvent::MoveProposed { proposal, station, to, within } => {
+            Event::MoveProposed { proposal, station: Some(station), address: address(station)?, to, within }
         }
+        HostEvent::MoveDeclined { station, to, why } => {
+            Event::MoveDeclined { station: Some(station), address: address(station)?, to, why }
+        }
+        HostEvent::MoveBegun { to } => Event::MoveBegun { to },
+        HostEvent::MoveAnswered { station, answer } => Event::MoveAnswered { station, answer },
+        HostEvent::NotMoved { to, why } => Event::NotMoved { to, why },
         HostEvent::RequestFailed { request, why } => {
             Event::RequestFailed { request, failure: RequestFailure::NotGiven { why } }
         }

@@ -89,6 +89,7 @@ pub fn join() -> Message {
         station: stranger(),
         commits: vec![],
         ours: None,
+        group: None,
         files: None,
     })
 }
@@ -147,6 +148,7 @@ pub fn peer(commit: Commit, answer: impl Fn(TcpStream) + Send + 'static) -> Sock
                         station: Some(stranger()),
                         commits: vec![commit.clone()],
                         ours: None,
+                        group: None,
                         ticket: None,
                         roster: None,
                     };

@@ -104,6 +104,7 @@ pub fn join_as(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         station: station(n),
         commits,
         ours: None,
+        group: None,
         files: None,
     })
 }

@@ -22,7 +22,7 @@ pub async fn carries_every_kind_of_message(fixture: Fixture) {
             service_url: "wss://example.org/mvrx".to_owned(),
             station: None,
         }),
-        Message::NewSessionHostRet(Reply::ok()),
+        Message::NewSessionHostRet(Reply::ok().into()),
     ];
     for message in &all {
         send(&mut near, message).await;

@@ -14,6 +14,7 @@
 //! | `everybody-knows-everybody`, `everybody-knows-every-commit` | at rest the stations of a group are members of each other and list every public commit |
 //! | `nobody-else-is-a-member` | at rest nobody counts a station that left or is down |
 //! | `nothing-is-waited-for` | at rest only long-term timers run |
+//! | `exactly-one-place` | at rest a station is in one group or one session, announced there and nowhere else, and no host of another session has it |
 //! | `nobody-was-killed` | no quirky peer was killed by what it was sent |
 
 mod view;
@@ -86,6 +87,8 @@ pub struct Tally {
     pub bytes: u64,
     /// Dials made by our stations.
     pub dials: u64,
+    /// Moves that ended in another place.
+    pub moves: u64,
 }
 
 /// The ledger as the nodes of a world share it.

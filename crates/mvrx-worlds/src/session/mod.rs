@@ -16,7 +16,7 @@ mod files;
 mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use lan_sim::{Conn, Event, HostCtx, HostId, Time};
@@ -35,6 +35,7 @@ use files::Growing;
 #[derive(Debug)]
 pub struct SessionHost {
     host: Host,
+    ip: Option<IpAddr>,
     setup: Setup,
     shelf: Shelf,
     links: BTreeMap<ConnId, Wire>,
@@ -94,8 +95,13 @@ impl SessionHost {
             net.addresses().into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         setup.ledger.borrow_mut().starts(net.host(), me, &addresses);
         setup.ledger.borrow_mut().routes(me);
+        let mut config = Config::new(me, &setup.name, "mvrx worlds");
+        if setup.moving {
+            config.moves = mvrx_core::Moves::Always;
+        }
         let mut rack = Self {
-            host: Host::new(Config::new(me, &setup.name, "mvrx worlds")),
+            host: Host::new(config),
+            ip: addresses.first().map(SocketAddr::ip),
             setup,
             shelf,
             links: BTreeMap::new(),
@@ -127,6 +133,11 @@ impl SessionHost {
     /// Its StationUUID.
     pub fn id(&self) -> StationUuid {
         self.host.config().station
+    }
+
+    /// Where it is.
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
     /// Whether nothing waits to be sent, nothing is being closed, and no file is on its way.

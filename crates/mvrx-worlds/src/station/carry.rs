@@ -2,10 +2,10 @@
 
 use lan_sim::{Announcement, Conn, HostCtx};
 use mvrx_core::{ConnId, Event, Input, Output, RequestId};
-use mvrx_message::{Commit, FileUuid, Message, Txt};
+use mvrx_message::{Commit, FileUuid, Message, SessionTarget, Txt};
 
 use super::link::Link;
-use super::{Closing, IDLE, Station};
+use super::{Closing, IDLE, Station, address_of, place_text};
 
 impl Station {
     pub(super) fn carry_out(&mut self, output: Output, net: &mut HostCtx<'_>) {
@@ -16,8 +16,8 @@ impl Station {
                 self.by_conn.insert(end, conn);
                 self.links.insert(conn, Link::new(end, address));
             }
-            Output::DialHost { conn, .. } => {
-                let Some(address) = self.setup.session else { return };
+            Output::DialHost { conn, url } => {
+                let Some(address) = address_of(&url) else { return };
                 self.setup.ledger.borrow_mut().tally.dials += 1;
                 let end = net.dial(address);
                 self.by_conn.insert(end, conn);
@@ -41,9 +41,17 @@ impl Station {
             }
             Output::Export { conn } => self.step(Input::Exported { conn, commit: None }, net),
             Output::Close { conn } => self.let_go(conn, net),
-            Output::Advertise { station_name } => self.advertise(&station_name, net),
+            Output::Advertise { station_name, group } => {
+                self.advertise(&station_name, &[group.as_str()], net);
+            }
+            Output::AdvertiseAlso { station_name, group } => {
+                let also = self.core.config().group.clone();
+                self.advertise(&station_name, &[also.as_str(), group.as_str()], net);
+                self.step(Input::AdvertisedAlso, net);
+            }
+            Output::PrepareMove { to } => self.prepare_move(&to, net),
             Output::Withdraw => {
-                if let Some(instance) = self.announced.take() {
+                for instance in std::mem::take(&mut self.announced) {
                     net.withdraw(&instance);
                 }
             }
@@ -57,19 +65,35 @@ impl Station {
         }
     }
 
-    fn advertise(&mut self, name: &str, net: &mut HostCtx<'_>) {
-        let group = self.setup.group.as_str();
-        let instance = if self.setup.shares_instance { group.to_owned() } else { format!("{name}.{group}") };
-        if let Some(before) = self.announced.take().filter(|before| *before != instance) {
+    fn advertise(&mut self, name: &str, groups: &[&str], net: &mut HostCtx<'_>) {
+        let shares = self.setup.shares_instance;
+        let instance = |group: &&str| if shares { (*group).to_owned() } else { format!("{name}.{group}") };
+        let instances: Vec<String> = groups.iter().map(instance).collect();
+        for before in self.announced.drain(..).filter(|before| !instances.contains(before)) {
             net.withdraw(&before);
         }
-        let mut announcement = Announcement::new(instance.clone(), self.port);
-        announcement.ttl = self.setup.ttl;
-        for (key, value) in Txt::new(name, self.id()).to_pairs() {
-            announcement = announcement.text(key, value);
+        for instance in &instances {
+            let mut announcement = Announcement::new(instance.clone(), self.port);
+            announcement.ttl = self.setup.ttl;
+            for (key, value) in Txt::new(name, self.id()).to_pairs() {
+                announcement = announcement.text(key, value);
+            }
+            net.announce(announcement);
         }
-        net.announce(announcement);
-        self.announced = Some(instance);
+        self.announced = instances;
+    }
+
+    /// All files of this disk are those of every place: there is one crew.
+    fn prepare_move(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
+        let (mut commits, mut sightings) = (Vec::new(), Vec::new());
+        if let SessionTarget::Group(group) = to {
+            commits = self.shelf.recover().into_iter().map(|(commit, _)| commit).collect();
+            let all: Vec<_> = self.sights.all().map(|(place, _)| place).collect();
+            sightings =
+                all.into_iter().filter_map(|place| self.sighting(place, Some(group.as_str()))).collect();
+        }
+        let seed = net.random();
+        self.step(Input::MovePrepared { commits, sightings, seed }, net);
     }
 
     /// Tells the ledger what is said, to whom.
@@ -174,6 +198,16 @@ impl Station {
             }
             Event::RequestFailed { request, .. } => ledger.request_ended(host, *request),
             Event::CommitSeen { file, .. } => ledger.sees(host, *file),
+            Event::MoveBegun { .. } | Event::Moved { .. } => {
+                if let Some(view) = ledger.view(host) {
+                    // Another place, other company.
+                    view.left.clear();
+                }
+                if let Event::Moved { to, .. } = event {
+                    self.shelf.keep_place(&place_text(to));
+                }
+                ledger.tally.moves += u64::from(matches!(event, Event::Moved { .. }));
+            }
             Event::Serving { .. } => ledger.serves(host),
             Event::Served { .. } | Event::ServeFailed { .. } => ledger.served(host),
             _ => {}

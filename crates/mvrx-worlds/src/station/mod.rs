@@ -5,6 +5,7 @@
 
 mod carry;
 pub(crate) mod link;
+mod places;
 mod sights;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -12,18 +13,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lan_sim::{Announcement, Bulk, Conn, Event, HostCtx, HostId, Time};
+use lan_sim::{Bulk, Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::{
-    Command, Config, ConnId, Core, Ending, Input, PlaceId, Presence, RequestId, Requested, SessionConfig,
-    Sighting, Source,
+    Command, Config, ConnId, Core, Ending, Input, Moves, Presence, RequestId, Requested, SessionConfig,
+    Source,
 };
-use mvrx_message::{Commit, FileUuid, GroupName, Message, MvrVersion, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Message, MvrVersion, SessionTarget, StationUuid};
 
 use crate::ledger::{LIMIT, Shared};
-use crate::plan::Planted;
+use crate::plan::{Planted, SESSIONS};
 use crate::shelf::{Incoming, Shelf};
 use crate::{Act, Audience};
 use link::{Found, Link};
+pub(crate) use places::{address_of, place_text};
 use sights::{Change, Due, Sights};
 
 /// What a station is started with.
@@ -41,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) ttl: Duration,
     /// Where the host of its session is; `None`: TCP mode.
     pub(crate) session: Option<SocketAddr>,
+    /// It goes where others lead, and keeps the place for its next start.
+    pub(crate) moving: bool,
     pub(crate) ledger: Shared,
 }
 
@@ -60,7 +64,7 @@ pub struct Station {
     setup: Setup,
     shelf: Shelf,
     port: u16,
-    announced: Option<String>,
+    announced: Vec<String>,
     links: BTreeMap<ConnId, Link>,
     by_conn: HashMap<Conn, ConnId>,
     /// Those that lead to the session's host, or are to.
@@ -87,7 +91,7 @@ impl Station {
         let me = shelf.identity(fresh);
         let moved = if setup.moves_port { u16::try_from(net.boot() % 100).unwrap_or(0) } else { 0 };
         let port = net.listen(PORT + moved).or_else(|_| net.listen(0)).unwrap_or(0);
-        if setup.session.is_none() {
+        if setup.session.is_none() || setup.moving {
             net.browse();
         }
         let addresses: Vec<SocketAddr> =
@@ -95,13 +99,25 @@ impl Station {
         setup.ledger.borrow_mut().starts(net.host(), me, &addresses);
         let mut config = Config::new(me, &setup.name, "mvrx worlds", setup.group.clone());
         config.limits = setup.limits.clone();
-        config.session = setup.session.map(|at| SessionConfig::new(&format!("ws://{at}"), net.random()));
+        let mut session = setup.session.map(|at| format!("ws://{at}/"));
+        if setup.moving {
+            config.moves = Moves::Always;
+            match shelf.place() {
+                Some(url) if url.contains("://") => session = Some(url),
+                Some(group) => {
+                    session = None;
+                    config.group = GroupName::join(&group).unwrap_or(config.group);
+                }
+                None => {}
+            }
+        }
+        config.session = session.map(|url| SessionConfig::new(&url, net.random()));
         let mut station = Self {
             core: Core::new(config),
             setup,
             shelf,
             port,
-            announced: None,
+            announced: Vec::new(),
             links: BTreeMap::new(),
             by_conn: HashMap::new(),
             to_host: BTreeMap::new(),
@@ -140,6 +156,11 @@ impl Station {
         self.closing.is_empty() && self.links.values().all(|link| link.out.is_empty())
     }
 
+    /// Where it is announced.
+    pub fn announced(&self) -> &[String] {
+        &self.announced
+    }
+
     /// Where it listens.
     pub const fn port(&self) -> u16 {
         self.port
@@ -176,8 +197,10 @@ impl Station {
                 self.setup.ledger.borrow_mut().violate(LIMIT, text);
             }
         };
-        within("dialed connections", dialed, limits.exchanges + limits.fetches);
-        within("accepted connections", accepted, limits.inbound);
+        // While it moves it is one station in the new place, one in the old.
+        let places = if self.setup.moving { 3 } else { 1 };
+        within("dialed connections", dialed, places * (limits.exchanges + limits.fetches));
+        within("accepted connections", accepted, places * limits.inbound);
         if self.steps.is_multiple_of(64) {
             within("stations", self.core.station_count(), limits.stations);
             let unheld = self.core.commits().filter(|view| !view.held).count();
@@ -221,6 +244,15 @@ impl Station {
                 self.names += 1;
                 let name = format!("{} {name}.{}", self.setup.name, self.names);
                 self.step(Input::Command(Command::Rename(name)), net);
+            }
+            Act::Move { to, .. } => {
+                let groups =
+                    ["Default", "Stage"].map(|name| GroupName::create(name).map(SessionTarget::Group));
+                let sessions = SESSIONS.map(|at| SessionTarget::Url(format!("ws://{at}/")));
+                let places: Vec<SessionTarget> = groups.into_iter().flatten().chain(sessions).collect();
+                if let Some(to) = places.get(to as usize % places.len()).cloned() {
+                    self.step(Input::Command(Command::Move { to, force: false }), net);
+                }
             }
             Act::Refresh { .. } => self.step(Input::Command(Command::Refresh), net),
             Act::JoinAsked { nth, .. } => {
@@ -324,10 +356,10 @@ impl Station {
             Event::Sighted(seen) => {
                 let (place, doubted) = self.sights.heard(Arc::clone(&seen), net.now());
                 doubted.iter().for_each(|instance| net.suspect(instance));
-                self.sighted(place, &seen, net);
+                self.sighted(place, net);
             }
             Event::Vanished(gone) => match self.sights.gone(&gone) {
-                Change::Shows(place, next) => self.sighted(place, &next, net),
+                Change::Shows(place) => self.sighted(place, net),
                 Change::Gone(place) => self.vanished(place, net),
                 Change::Nothing => {}
             },
@@ -348,29 +380,6 @@ impl Station {
 
     fn transferring(&self) -> impl Iterator<Item = (ConnId, &Link)> {
         self.transfers.iter().filter_map(|id| Some((*id, self.links.get(id)?)))
-    }
-
-    fn sighted(&mut self, place: PlaceId, seen: &Announcement, net: &mut HostCtx<'_>) {
-        let Some(group) = group_of(&seen.instance) else { return };
-        let (txt, addresses) = (sights::txt(seen), sights::addresses(seen));
-        if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
-            view.sighted(place, txt.station, &addresses);
-        }
-        let sighting = Sighting {
-            place,
-            station: txt.station,
-            station_name: txt.station_name,
-            group: Some(group.to_owned()),
-            addresses,
-        };
-        self.step(Input::Sighted(sighting), net);
-    }
-
-    fn vanished(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {
-        if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
-            view.vanished(place);
-        }
-        self.step(Input::Vanished { place }, net);
     }
 
     fn read(&mut self, id: ConnId, net: &mut HostCtx<'_>) {

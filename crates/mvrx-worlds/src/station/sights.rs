@@ -41,7 +41,7 @@ struct Entry {
 
 /// What an announcement comes to.
 pub(super) enum Change {
-    Shows(PlaceId, Arc<Announcement>),
+    Shows(PlaceId),
     Gone(PlaceId),
     Nothing,
 }
@@ -84,9 +84,10 @@ impl Sights {
         let Some(entry) = self.entries.get_mut(&key) else { return Change::Nothing };
         entry.shown.retain(|other| !same_place(other, gone));
         let place = entry.place;
-        match entry.shown.first() {
-            Some(next) => Change::Shows(place, Arc::clone(next)),
-            None => self.drop_entry(place).map_or(Change::Nothing, Change::Gone),
+        if entry.shown.is_empty() {
+            self.drop_entry(place).map_or(Change::Nothing, Change::Gone)
+        } else {
+            Change::Shows(place)
         }
     }
 
@@ -102,6 +103,17 @@ impl Sights {
             self.agenda.insert((entry.due, place));
         }
         entry.shown.iter().map(|shown| shown.instance.clone()).collect()
+    }
+
+    /// Everything that is shown at the moment: the place, and its announcements, the latest first.
+    pub(super) fn all(&self) -> impl Iterator<Item = (PlaceId, &[Arc<Announcement>])> {
+        self.entries.values().map(|entry| (entry.place, entry.shown.as_slice()))
+    }
+
+    /// What a place shows.
+    pub(super) fn shown(&self, place: PlaceId) -> &[Arc<Announcement>] {
+        let entry = self.keys.get(&place).and_then(|key| self.entries.get(key));
+        entry.map(|entry| entry.shown.as_slice()).unwrap_or_default()
     }
 
     /// The next thing that is due.

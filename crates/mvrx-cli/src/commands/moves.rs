@@ -1,0 +1,208 @@
+//! `mvrx move`, `mvrx accept`, `mvrx refuse`: a crew goes to another group or session.
+//!
+//! `move` is a station of its own for as long as it takes: it joins the crew, stands in the new place, asks everybody to come along, tells what each
+//! answered, and leaves.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mvrx_message::StationUuid;
+use mvrx_station::{Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, session_url};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::args::{Common, InSession, seconds, some_text};
+use crate::failure::{Failure, Verdict};
+use crate::{data, moving, session, show, station};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Move {
+    /// To the session at this URL
+    #[arg(long, value_name = "URL", value_parser = some_text, required_unless_present = "to_group", conflicts_with = "to_group")]
+    to: Option<String>,
+    /// To this group of TCP mode
+    #[arg(long, value_name = "GROUP", value_parser = some_text)]
+    to_group: Option<String>,
+    /// Ask those, too, of whose product nobody knows whether it outlives the question
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    session: InSession,
+    /// The data directory whose identity is used, for stations that follow certain others; by default one of this user's
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    data: Option<PathBuf>,
+    /// How long to look for who is there, in seconds; some products answer after three
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
+    wait: f64,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Answer {
+    /// The data directory of the station that was asked; by default the one of this user's that was
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    data: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Moves the crew; findings: somebody stayed behind.
+pub(crate) async fn run(args: Move) -> Result<Verdict, Failure> {
+    let to = target(&args)?;
+    let wait = station::duration(args.wait);
+    let from = session::url(&args.session, &args.common, wait).await?;
+    let name = station::name(&args.common);
+    let data = data::open(args.data.as_deref(), &name)?;
+    let describe = station::describe_looking(&args.common, from.as_deref())?.identity(data.station);
+    let (mover, mut events) = station::spawn(describe).await?;
+    let moved = tokio::select! {
+        moved = lead(&args, &mover, &mut events, (from.as_deref(), &to)) => moved,
+        failure = station::stopped() => Err(failure),
+    };
+    mover.stop().await;
+    let (report, names) = moved?;
+    Ok(tell(&args, &report, &names))
+}
+
+fn target(args: &Move) -> Result<SessionTarget, Failure> {
+    match (&args.to, &args.to_group) {
+        (Some(url), _) => Ok(SessionTarget::Url(session_url(url, session::PORT))),
+        (None, Some(group)) => group
+            .parse()
+            .map(SessionTarget::Group)
+            .map_err(|error| Failure::usage(format!("{group:?} cannot be the name of a group: {error}"))),
+        (None, None) => Err(Failure::usage("say where to: --to URL or --to-group GROUP")),
+    }
+}
+
+type NamesById = BTreeMap<StationUuid, String>;
+
+async fn lead(
+    args: &Move,
+    mover: &Station,
+    events: &mut Events,
+    (from, to): (Option<&str>, &SessionTarget),
+) -> Result<(MoveReport, NamesById), Failure> {
+    let wait = station::duration(args.wait);
+    match from {
+        Some(url) => drop(session::joined(events, url, wait).await?),
+        None => look(mover, events, wait).await?,
+    }
+    let stations = mover.stations().await?;
+    let names: NamesById = stations.iter().map(|info| (info.station, info.name.clone())).collect();
+    if stations.iter().all(|info| info.membership != mvrx_station::Membership::Member) {
+        return Err(station::nobody(&args.common, args.wait, &stations));
+    }
+    if !args.json {
+        let where_from = session::place(from, &args.common);
+        show::note(&format!(
+            "asking {where_from} to move to {}; who is asked at its screen has a minute",
+            moving::place(to)
+        ));
+    }
+    let moved = mover.move_to(to.clone(), args.force).await;
+    let report = moved.map_err(|error| {
+        Failure::peer(format!(
+            "nobody was moved to {}: {}",
+            moving::place(to),
+            show::tame(&error.to_string())
+        ))
+    })?;
+    Ok((report, names))
+}
+
+/// Waits for those who are there to show themselves.
+async fn look(mover: &Station, events: &mut Events, wait: std::time::Duration) -> Result<(), Failure> {
+    let end = Instant::now() + wait;
+    while let Ok(heard) = timeout_at(end, events.next()).await {
+        match heard {
+            None => return Err(Failure::local("the station has stopped")),
+            Some(Heard::Event(seen)) if matches!(seen.event, Event::OwnUuidUsedByAnother { .. }) => {
+                return Err(Failure::usage(format!(
+                    "another station runs with the identity {}; give this command a directory of its own (--data)",
+                    mover.uuid()
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn tell(args: &Move, report: &MoveReport, names: &NamesById) -> Verdict {
+    let moved = report.answers.iter().filter(|(_, answer)| *answer == MoveAnswer::Moved).count();
+    let stayed = report.answers.len() - moved;
+    if args.json {
+        let answers: Vec<Value> =
+            report.answers.iter().map(|(station, answer)| answer_json(*station, answer, names)).collect();
+        let document =
+            json!({ "schema": show::SCHEMA, "moved": moved, "stayed": stayed, "answers": answers });
+        show::document(&moving::with_place(document, &report.to));
+    } else {
+        for (station, answer) in &report.answers {
+            let name = names.get(station).filter(|name| !name.is_empty());
+            let name = name.map_or_else(|| show::short(station), |name| show::name(name));
+            show::line(&format!("{name}: {}", moving::answer_words(answer)));
+        }
+        show::line(&format!("{moved} moved to {}, {stayed} stayed behind", moving::place(&report.to)));
+    }
+    if stayed == 0 { Verdict::Fine } else { Verdict::Findings }
+}
+
+fn answer_json(station: StationUuid, answer: &MoveAnswer, names: &NamesById) -> Value {
+    let mut fields = moving::answer_json(answer);
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("station".to_owned(), station.to_string().into());
+        fields.insert("name".to_owned(), names.get(&station).cloned().into());
+    }
+    fields
+}
+
+/// Answers what was proposed to a running station of this user.
+pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
+    let mut asked = Vec::new();
+    for directory in data::directories(args.data.as_deref())? {
+        if let Some(proposed) = moving::proposed_in(&directory) {
+            asked.push((directory, proposed));
+        }
+    }
+    let (directory, proposed) = match asked.as_slice() {
+        [one] => one,
+        [] => {
+            return Err(Failure::nobody(
+                "no station of this user is asked to move at the moment; a proposal stands for a minute",
+            ));
+        }
+        several => {
+            let line = |(directory, proposed): &(PathBuf, moving::Proposed)| {
+                format!("{}: to {}", directory.display(), proposed.to)
+            };
+            let all: Vec<String> = several.iter().map(line).collect();
+            return Err(Failure::usage(format!(
+                "{} stations are asked to move; say which by --data:\n  {}",
+                several.len(),
+                all.join("\n  ")
+            )));
+        }
+    };
+    moving::answer(directory, proposed, accepted)
+        .map_err(|error| Failure::local(format!("cannot write into {}: {error}", directory.display())))?;
+    if args.json {
+        show::document(&json!({
+            "schema": show::SCHEMA, "accepted": accepted, "to": proposed.to, "data": directory.display().to_string(),
+        }));
+    } else {
+        let what = if accepted { "moves" } else { "does not move" };
+        show::line(&format!(
+            "the station of {} {what} to {}; how it ends it tells itself",
+            directory.display(),
+            proposed.to
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! A crew that moves, as people do it: `mvrx move`, `mvrx accept`, and a start where the station moved last.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use support::{Crew, Running, code, json, stderr, stdout};
+
+/// A running host at a port of its own, and its URL.
+fn host(crew: &Crew, name: &str) -> (Running, String) {
+    let mut host = crew.start(&[
+        "host",
+        "--name",
+        name,
+        "--json",
+        "--hidden",
+        "--listen",
+        "127.0.0.1:0",
+        "--moves",
+        "always",
+    ]);
+    let up: Value = serde_json::from_str(&host.until("\"event\":\"host\"")).unwrap();
+    let url = up["urls"][0].as_str().unwrap().to_owned();
+    (host, url)
+}
+
+/// `mvrx accept` or `refuse`.
+fn answer(crew: &Crew, word: &str, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+    command
+        .arg(word)
+        .args(more)
+        .env("HOME", crew.folder.path())
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("MVRX_DATA");
+    command.output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
+    let crew = Crew::new();
+    let (_rack, url) = host(&crew, "Rack");
+    let [willing, asked, homely] = ["willing", "asked", "homely"].map(|name| crew.path(name));
+    let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing), "--moves", "always"]);
+    let mut b = crew.start(&["up", "--name", "B", "--data", text(&asked)]);
+    let mut c = crew.start(&["up", "--name", "C", "--data", text(&homely), "--moves", "never"]);
+    for up in [&mut a, &mut b, &mut c] {
+        up.until("is up in the group Default");
+    }
+    let nothing = answer(&crew, "accept", &["--data", text(&asked)]);
+    assert_eq!(code(&nothing), 5, "{nothing:?}");
+
+    let mut moving = crew.start(&["move", "--to", &url, "--name", "Boss", "--wait", "8", "--json"]);
+    b.until(&format!("Boss proposes to move to the session at {url}"));
+    let accepted = answer(&crew, "accept", &["--data", text(&asked), "--json"]);
+    assert_eq!((code(&accepted), &json(&accepted)["accepted"]), (0, &Value::Bool(true)), "{accepted:?}");
+    for up in [&mut a, &mut b] {
+        up.until(&format!("now in the session at {url}, no longer in the group Default"));
+    }
+    c.until("this station stays");
+    let told: Value = serde_json::from_str(&moving.until("answers")).unwrap();
+    assert_eq!(
+        (&told["moved"], &told["stayed"], &told["session"]),
+        (&2.into(), &1.into(), &url.as_str().into())
+    );
+    let mut all: Vec<_> = told["answers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| (a["name"].as_str().unwrap().to_owned(), a["answer"].as_str().unwrap().to_owned()))
+        .collect();
+    all.sort();
+    let expected =
+        [("A", "moved"), ("B", "moved"), ("C", "refused")].map(|(n, a)| (n.to_owned(), a.to_owned()));
+    assert_eq!(all, expected);
+    assert_eq!(moving.child.wait().unwrap().code(), Some(1), "somebody stayed");
+
+    // The next start is there; who says where to be is there.
+    drop(a);
+    let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing)]);
+    a.until(&format!("this station moved to the session at {url}"));
+    a.until("joined the session");
+    drop(a);
+    let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing), "--group", "Default"]);
+    a.until("is up in the group Default");
+    drop(a);
+    let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing)]);
+    a.until("is up in the group Default");
+}
+
+#[test]
+fn a_crew_moves_back_from_a_session_to_a_group() {
+    let crew = Crew::new();
+    let (_rack, url) = host(&crew, "Rack");
+    let show = crew.make_show("show.mvr", 1);
+    let data = crew.path("A");
+    let mut a = crew.start(&[
+        "up",
+        "--name",
+        "A",
+        "--data",
+        text(&data),
+        "--host",
+        &url,
+        "--moves",
+        "always",
+        text(&show),
+    ]);
+    a.until("committed");
+    let moved = crew.run(&["move", "--to-group", "Default", "--host", &url, "--name", "Boss", "--wait", "3"]);
+    assert_eq!(code(&moved), 1, "the host stays: {moved:?}");
+    let words = stdout(&moved);
+    assert!(
+        words.contains("A: it has moved") && words.contains("1 moved to the group Default, 1 stayed"),
+        "{words}"
+    );
+    a.until("now in the group Default");
+    let listed = json(&crew.run(&["ls", "--json", "--wait", "5"]));
+    assert_eq!(listed["stations"][0]["name"], "A", "{listed}");
+    assert_eq!(listed["stations"][0]["files"][0]["file_name"], "show.mvr", "{listed}");
+}
+
+#[test]
+fn what_cannot_be_is_told() {
+    let crew = Crew::new();
+    let nobody = crew.run(&["move", "--to", "ws://127.0.0.1:9/", "--wait", "1"]);
+    assert_eq!(code(&nobody), 5, "{nobody:?}");
+    for wrong in
+        [&["move"][..], &["move", "--to", "ws://x/", "--to-group", "Y"], &["up", "--moves", "listed"]]
+    {
+        assert_eq!(code(&crew.run(wrong)), 2, "{wrong:?}");
+    }
+    let odd = crew.run(&["up", "--moves", "always", "--follow", "4aa291a1-1a62-45fe-aabc-e90e5e2399a8"]);
+    assert!(code(&odd) == 2 && stderr(&odd).contains("--follow"), "{odd:?}");
+    let mut a = crew.start(&["up", "--name", "A", "--moves", "always"]);
+    a.until("is up");
+    let unreachable = crew.run(&["move", "--to", "ws://127.0.0.1:9/", "--wait", "5"]);
+    assert_eq!(code(&unreachable), 4, "{unreachable:?}");
+    assert!(stderr(&unreachable).contains("nobody was moved"), "{unreachable:?}");
+    assert_eq!(code(&answer(&crew, "refuse", &[])), 5);
+}

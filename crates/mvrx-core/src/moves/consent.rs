@@ -1,0 +1,150 @@
+//! A proposal to move comes in: whether it makes sense, whether it is followed, and what is answered when.
+
+use std::net::SocketAddr;
+
+use mvrx_message::{Message, NewSessionHost, Product, Reply, SessionTarget, StationUuid};
+
+use super::{Asker, Cause, MoveAction, MoveEvent, MovePhase, Moves, ProposalId, Ride, place};
+use crate::inbound::{ok, refuse};
+use crate::{ConnId, Core, Event, Membership, Presence, Timer};
+
+impl Core {
+    pub(crate) fn on_new_session_host(
+        &mut self,
+        conn: ConnId,
+        address: SocketAddr,
+        proposal: &NewSessionHost,
+    ) {
+        let station = self.who_proposes(conn, address, proposal);
+        let asker = Asker { conn, station, address };
+        let answered = match place::target(proposal) {
+            Err(why) => Some(refuse(&why)),
+            Ok(to) => self.consider(to, asker),
+        };
+        if let Some(reply) = answered {
+            self.answer_proposal(conn, reply);
+        }
+    }
+
+    /// The answer, if there is one at once; otherwise it comes when the move has ended.
+    fn consider(&mut self, to: SessionTarget, asker: Asker) -> Option<Reply> {
+        let moves_on = matches!(self.moving.phase, MovePhase::Settled | MovePhase::Asking);
+        // req: MOV-03
+        if moves_on && place::same(&to, &self.place()) {
+            return Some(ok());
+        }
+        if self.presence != Presence::Present {
+            return Some(refuse("this station is not in the group at the moment"));
+        }
+        // req: MOV-04
+        if self.is_moving() || self.change.is_some() {
+            return Some(refuse(BUSY));
+        }
+        // req: MOV-05
+        let follows = match &self.config.moves {
+            Moves::Ask => None,
+            Moves::Always => Some(Ok(())),
+            Moves::Never => Some(Err("this station follows no proposals")),
+            Moves::Listed(listed) if asker.station.is_some_and(|station| listed.contains(&station)) => {
+                Some(Ok(()))
+            }
+            Moves::Listed(_) => Some(Err("this station follows only certain others")),
+        };
+        if let Some(Err(why)) = follows {
+            self.declined(&asker, to, why);
+            return Some(refuse(why));
+        }
+        self.moving.next_proposal += 1;
+        let proposal = ProposalId(self.moving.next_proposal);
+        self.moving.ride = Some(Ride::new(to, Cause::Proposed { proposal, asker }));
+        let event = if follows.is_some() { MoveEvent::Agreed } else { MoveEvent::Proposed };
+        self.follow_move(event);
+        None
+    }
+
+    /// Whether nothing else can begin.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moving.aside || self.moving.phase != MovePhase::Settled
+    }
+
+    pub(super) fn ask_application(&mut self) {
+        let within = self.config.timers.consent;
+        self.agenda.set(Timer::Move, self.now + within);
+        let Some(Ride { to, cause: Cause::Proposed { proposal, asker }, .. }) = &self.moving.ride else {
+            return;
+        };
+        let (to, proposal, station, address) = (to.clone(), *proposal, asker.station, asker.address);
+        self.event(Event::MoveProposed { proposal, station, address, to, within });
+    }
+
+    // req: MOV-05
+    pub(crate) fn accept_move(&mut self, proposal: ProposalId) {
+        if self.waits_for_word_on(proposal) {
+            self.follow_move(MoveEvent::Agreed);
+        }
+    }
+
+    pub(crate) fn refuse_move(&mut self, proposal: ProposalId) {
+        if self.waits_for_word_on(proposal) {
+            self.end_move(MoveEvent::Refused, "the operator does not want to move");
+        }
+    }
+
+    fn waits_for_word_on(&self, proposal: ProposalId) -> bool {
+        let ride = self.moving.ride.as_ref().filter(|_| self.moving.phase == MovePhase::Asking);
+        ride.is_some_and(
+            |ride| matches!(ride.cause, Cause::Proposed { proposal: asked, .. } if asked == proposal),
+        )
+    }
+
+    /// Who proposes: by its own word where that fits where it comes from, else the only station that may be there.
+    fn who_proposes(
+        &self,
+        conn: ConnId,
+        address: SocketAddr,
+        proposal: &NewSessionHost,
+    ) -> Option<StationUuid> {
+        let on_conn = self.inbound.get(&conn).and_then(|inbound| inbound.station);
+        if self.in_session() {
+            // The host speaks for whom it names.
+            return proposal.station.or(on_conn);
+        }
+        let is_there = |station: &StationUuid| {
+            let peer = self.peers.get(station);
+            peer.is_some_and(|p| p.membership == Membership::Member && p.may_be_at(address.ip()))
+        };
+        proposal.station.filter(is_there).or(on_conn).or_else(|| self.only_station_at(address.ip()))
+    }
+
+    /// Tells the application what was declined without asking it; the same again is not told again.
+    fn declined(&mut self, asker: &Asker, to: SessionTarget, why: &str) {
+        let what = (asker.station, to.clone(), why.to_owned());
+        if self.moving.declined.as_ref() != Some(&what) {
+            self.moving.declined = Some(what);
+            let (station, address, why) = (asker.station, asker.address, why.to_owned());
+            self.event(Event::MoveDeclined { station, address, to, why });
+        }
+    }
+
+    pub(super) fn answer_proposal(&mut self, conn: ConnId, reply: Reply) {
+        // Its connection may be gone meanwhile; then nobody waits.
+        if self.inbound.contains_key(&conn) {
+            let product = self.session.as_ref().map_or(Product::Other, |s| s.product());
+            self.answer(conn, Message::NewSessionHostRet(reply.into()), product);
+        }
+    }
+
+    /// Moves the move along its table and does what it says, but for its end.
+    pub(super) fn follow_move(&mut self, event: MoveEvent) {
+        match self.on_move(event) {
+            MoveAction::Ask => self.ask_application(),
+            MoveAction::Prepare => self.prepare_move(),
+            MoveAction::Gather => self.gather(),
+            MoveAction::Switch => self.switch(),
+            MoveAction::Join | MoveAction::StayHere | MoveAction::Busy | MoveAction::Nothing => {}
+        }
+    }
+}
+
+/// What is said to a second proposal.
+const BUSY: &str = "another move is under way";

@@ -1,0 +1,229 @@
+//! Asking the others to come along, once we stand in the new place, and collecting what they answer.
+
+use std::collections::VecDeque;
+
+use mvrx_message::{
+    Message, MoveAnswered, MoveOutcome, NewSessionHost, NewSessionHostRet, Product, SessionTarget,
+    StationUuid,
+};
+
+use super::{Cause, MoveAnswer, MoveEvent, MovePhase, Ride, place};
+use crate::change::Side;
+use crate::exchange::Purpose;
+use crate::peer::Target;
+use crate::{ConnId, Core, Event, Membership, Presence, Timer};
+
+impl Core {
+    // req: MOV-09
+    pub(crate) fn move_wanted(&mut self, to: SessionTarget, force: bool) {
+        let why = match place::fit(&to) {
+            Err(why) => Some(why),
+            Ok(()) if self.presence != Presence::Present => {
+                Some("this station is nowhere at the moment".to_owned())
+            }
+            Ok(()) if self.is_moving() || self.change.is_some() => {
+                Some("another move is under way".to_owned())
+            }
+            Ok(()) if place::same(&to, &self.place()) => Some("this station is there already".to_owned()),
+            Ok(()) => None,
+        };
+        if let Some(why) = why {
+            return self.event(Event::NotMoved { to, why });
+        }
+        self.moving.ride = Some(Ride::new(to, Cause::Ours { force }));
+        self.follow_move(MoveEvent::Agreed);
+    }
+
+    /// Everybody in the old place is to be asked, but for products that the message ends.
+    // req: MOV-10
+    pub(super) fn gather(&mut self) {
+        let Some(Ride { cause: Cause::Ours { force }, .. }) = &self.moving.ride else { return };
+        let force = *force;
+        if self.in_session() {
+            self.agenda.set(Timer::Move, self.now + self.config.timers.host_move);
+            return self.ask_host_to_move(force);
+        }
+        self.agenda.set(Timer::Move, self.now + self.config.timers.move_answers);
+        let old =
+            self.peers.iter().filter(|(_, p)| p.membership == Membership::Member && p.side != Side::Next);
+        let (ask, not): (Vec<_>, Vec<_>) =
+            old.map(|(s, p)| (*s, p.product)).partition(|(_, p)| force || p.understands_new_session_host());
+        for (station, product) in not {
+            self.event(Event::MoveAnswered { station, answer: MoveAnswer::NotAsked { product } });
+        }
+        let to_ask: VecDeque<StationUuid> = ask.into_iter().map(|(station, _)| station).collect();
+        if let Some(ride) = self.moving.ride.as_mut() {
+            ride.to_ask = to_ask;
+        }
+    }
+
+    /// Asks as many at once as there may be exchanges; goes on when all have answered. Called at the end of each step.
+    pub(super) fn run_gathering(&mut self) {
+        if self.moving.phase != MovePhase::Gathering {
+            return;
+        }
+        let most = self.config.limits.exchanges;
+        while let Some(ride) = self.moving.ride.as_mut()
+            && ride.asking.len() < most
+            && let Some(station) = ride.to_ask.pop_front()
+        {
+            self.propose_to(station);
+        }
+        self.note_lost_host();
+        if self.moving.ride.as_ref().is_some_and(|ride| ride.to_ask.is_empty() && ride.asking.is_empty()) {
+            self.follow_move(MoveEvent::Answered);
+        }
+    }
+
+    fn propose_to(&mut self, station: StationUuid) {
+        let limit = self.config.limits.addresses;
+        let addresses = self.peers.get(&station).map(|peer| peer.addresses(limit)).unwrap_or_default();
+        match self.start_exchange(Target::Station(station), Purpose::Propose, addresses) {
+            Some(conn) => {
+                if let Some(ride) = self.moving.ride.as_mut() {
+                    ride.asking.insert(conn, station);
+                }
+            }
+            None => {
+                self.move_answered(None, station, MoveAnswer::Unanswered { why: "it is gone".to_owned() });
+            }
+        }
+    }
+
+    /// A proposal goes on by another address, on another connection.
+    pub(crate) fn proposal_goes_on(&mut self, before: ConnId, next: ConnId) {
+        if let Some(ride) = self.moving.ride.as_mut()
+            && let Some(station) = ride.asking.remove(&before)
+        {
+            ride.asking.insert(next, station);
+        }
+    }
+
+    pub(crate) fn proposal_message(&self) -> Option<Message> {
+        let ride = self.moving.ride.as_ref()?;
+        let station = Some(self.config.station);
+        Some(Message::NewSessionHost(match &ride.to {
+            SessionTarget::Group(group) => NewSessionHost { station, ..NewSessionHost::to_group(group) },
+            SessionTarget::Url(url) => NewSessionHost { station, ..NewSessionHost::to_url(url) },
+            _ => return None,
+        }))
+    }
+
+    pub(crate) fn proposal_answered(&mut self, conn: ConnId, station: StationUuid, ret: &NewSessionHostRet) {
+        self.move_answered(Some(conn), station, MoveAnswer::of(ret));
+    }
+
+    /// One station answered, or will not.
+    pub(crate) fn move_answered(&mut self, conn: Option<ConnId>, station: StationUuid, answer: MoveAnswer) {
+        if let Some(conn) = conn
+            && self.moving.ride.as_mut().is_none_or(|ride| ride.asking.remove(&conn).is_none())
+        {
+            return;
+        }
+        self.event(Event::MoveAnswered { station, answer });
+    }
+
+    /// The time is over: who has not answered stays behind, as far as we know.
+    pub(super) fn stop_gathering(&mut self) {
+        let Some(ride) = self.moving.ride.as_mut() else { return };
+        let (to_ask, asking) = (std::mem::take(&mut ride.to_ask), std::mem::take(&mut ride.asking));
+        for (conn, station) in asking {
+            self.drop_exchange(conn);
+            let why = "no answer came in time".to_owned();
+            self.event(Event::MoveAnswered { station, answer: MoveAnswer::Unanswered { why } });
+        }
+        for station in to_ask {
+            let why = "there was no time left to ask it".to_owned();
+            self.event(Event::MoveAnswered { station, answer: MoveAnswer::Unanswered { why } });
+        }
+    }
+
+    /// In a session the host asks everybody.
+    // req: MOV-11
+    fn ask_host_to_move(&mut self, force: bool) {
+        let Some((host, product, conn)) = self.host_to_ask() else {
+            // Nobody can be asked while the host is away; whoever led knows.
+            return;
+        };
+        if !force && !product.understands_new_session_host() {
+            return self
+                .event(Event::MoveAnswered { station: host, answer: MoveAnswer::NotAsked { product } });
+        }
+        if let Some(ride) = self.moving.ride.as_mut() {
+            ride.asking.insert(conn, host);
+        }
+        if let Some(message) = self.proposal_message() {
+            self.say_to_host(conn, message);
+        }
+    }
+
+    /// The host answers: for itself, and where it is one of ours for every station by itself.
+    pub(crate) fn on_host_move_ret(&mut self, conn: ConnId, ret: &NewSessionHostRet) {
+        let gathering = self.in_session_gathering(conn);
+        let asked = self.moving.ride.as_mut().filter(|_| gathering);
+        let Some(host) = asked.and_then(|ride| ride.asking.remove(&conn)) else {
+            if let Some(address) = self.host_address(conn) {
+                self.peer_error(
+                    address,
+                    "an MVR_NEW_SESSION_HOST_RET that answers nothing we asked".to_owned(),
+                );
+            }
+            return;
+        };
+        for answered in &ret.answers {
+            let answer = MoveAnswer::read(answered);
+            self.event(Event::MoveAnswered { station: answered.station, answer });
+        }
+        if !ret.answers.iter().any(|answered| answered.station == host) {
+            self.event(Event::MoveAnswered { station: host, answer: MoveAnswer::of(ret) });
+        }
+    }
+
+    fn in_session_gathering(&self, conn: ConnId) -> bool {
+        self.in_session() && self.moving.phase == MovePhase::Gathering && self.is_host_conn(conn)
+    }
+
+    /// The connection on which the host was asked is gone, and the answer with it.
+    fn note_lost_host(&mut self) {
+        if !self.in_session() {
+            return;
+        }
+        let Some(ride) = self.moving.ride.as_ref() else { return };
+        let lost = ride.asking.iter().find(|(conn, _)| !self.is_host_conn(**conn)).map(|(c, s)| (*c, *s));
+        if let Some((conn, host)) = lost {
+            let why = "the connection to the host was lost".to_owned();
+            self.move_answered(Some(conn), host, MoveAnswer::Unanswered { why });
+        }
+    }
+}
+
+impl MoveAnswer {
+    pub(crate) fn of(ret: &NewSessionHostRet) -> Self {
+        if ret.reply.ok { Self::Moved } else { Self::Refused { message: ret.reply.message.clone() } }
+    }
+
+    /// As our own hosts tell it of their stations.
+    pub(crate) fn read(answered: &MoveAnswered) -> Self {
+        let message = answered.message.clone();
+        match answered.outcome {
+            MoveOutcome::Moved => Self::Moved,
+            MoveOutcome::Refused => Self::Refused { message },
+            MoveOutcome::NotAsked => {
+                let named = Product::ALL.iter().copied().find(|product| product.name() == message);
+                Self::NotAsked { product: named.unwrap_or_default() }
+            }
+            _ => Self::Unanswered { why: message },
+        }
+    }
+
+    /// The same the other way round.
+    pub(crate) fn told(&self, station: StationUuid) -> MoveAnswered {
+        let (outcome, message) = match self {
+            Self::Moved => (MoveOutcome::Moved, String::new()),
+            Self::Refused { message } => (MoveOutcome::Refused, message.clone()),
+            Self::Unanswered { why } => (MoveOutcome::Unanswered, why.clone()),
+            Self::NotAsked { product } => (MoveOutcome::NotAsked, product.name().to_owned()),
+        };
+        MoveAnswered { station, outcome, message }
+    }
+}

@@ -1,0 +1,282 @@
+//! The move itself: a second core joins the new place, and takes this one's place when it has.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use mvrx_message::{Commit, SessionTarget};
+
+use super::{Cause, MoveAction, MoveEvent, MovePhase, Ride};
+use crate::change::in_ours;
+use crate::inbound::{ok, refuse};
+use crate::{Command, Core, Event, Input, Output, SessionConfig, Sighting, Stay, Timer};
+
+impl Ride {
+    pub(super) fn new(to: SessionTarget, cause: Cause) -> Self {
+        Self {
+            to,
+            cause,
+            there: None,
+            news: Vec::new(),
+            looked: false,
+            turned_away: None,
+            deadline: Duration::ZERO,
+            to_ask: VecDeque::new(),
+            asking: BTreeMap::new(),
+        }
+    }
+}
+
+impl Core {
+    // req: MOV-06
+    pub(super) fn prepare_move(&mut self) {
+        let deadline = self.now + self.config.timers.arrival;
+        let Some(ride) = self.moving.ride.as_mut() else { return };
+        ride.deadline = deadline;
+        let to = ride.to.clone();
+        self.agenda.set(Timer::Move, deadline);
+        self.event(Event::MoveBegun { to: to.clone() });
+        self.out.push_back(Output::PrepareMove { to });
+    }
+
+    pub(crate) fn on_move_prepared(&mut self, commits: Vec<Commit>, sightings: Vec<Sighting>, seed: u64) {
+        if self.on_move(MoveEvent::Prepared) == MoveAction::Join {
+            self.join_there(commits, sightings, seed);
+        }
+    }
+
+    pub(crate) fn on_move_not_prepared(&mut self, what: &str) {
+        if self.moving.phase == MovePhase::Preparing {
+            self.end_move(MoveEvent::NotPrepared, what);
+        }
+    }
+
+    /// The new place is joined beside the old one.
+    fn join_there(&mut self, commits: Vec<Commit>, sightings: Vec<Sighting>, seed: u64) {
+        let Some(to) = self.moving.ride.as_ref().map(|ride| ride.to.clone()) else { return };
+        match to {
+            SessionTarget::Group(group) if !self.in_session() => {
+                self.change_group_in_move(group, commits, sightings);
+            }
+            SessionTarget::Group(group) => {
+                let mut config = self.config.clone();
+                config.group = group;
+                config.session = None;
+                self.enter(config, commits, sightings);
+            }
+            SessionTarget::Url(url) => {
+                let mut config = self.config.clone();
+                config.session = Some(SessionConfig { url, seed, ..self.files_offer() });
+                // The files that we have are the crew's: the session is told of them.
+                let commits = self.history.entries().filter(|e| e.held).map(|e| e.commit.clone()).collect();
+                self.enter(config, commits, Vec::new());
+            }
+            _ => self.end_move(MoveEvent::NotJoined, "this station cannot go to a place of that kind"),
+        }
+    }
+
+    fn files_offer(&self) -> SessionConfig {
+        let plain = SessionConfig::new("", 0);
+        let files_connection =
+            self.config.session.as_ref().map_or(plain.files_connection, |s| s.files_connection);
+        SessionConfig { files_connection, ..plain }
+    }
+
+    fn enter(&mut self, config: crate::Config, commits: Vec<Commit>, sightings: Vec<Sighting>) {
+        self.moving.cores += 1;
+        let mut there = Box::new(Self::new(config));
+        there.moving.aside = true;
+        there.next_dial = self.moving.cores << CONNECTIONS_BITS;
+        there.accepted = self.accepted;
+        there.own_names = self.own_names.clone();
+        let now = self.now;
+        let commands = commits.into_iter().map(|commit| Input::Command(Command::Restore(commit)));
+        let sightings = sightings.into_iter().map(Input::Sighted);
+        for input in commands.chain([Input::Start]).chain(sightings) {
+            there.step(now, input);
+        }
+        let look = now + self.config.timers.look_around;
+        if let Some(ride) = self.moving.ride.as_mut() {
+            let at = if there.in_session() { ride.deadline } else { ride.deadline.min(look) };
+            ride.there = Some(there);
+            self.agenda.set(Timer::Move, at);
+        }
+        self.take_outputs_of_there();
+    }
+
+    pub(crate) fn on_move_deadline(&mut self) {
+        let now = self.now;
+        let arrived = self.has_arrived(true);
+        match (self.moving.phase, self.moving.ride.as_mut()) {
+            (MovePhase::Asking, _) => {
+                self.end_move(MoveEvent::Deadline, "the operator did not say yes in time");
+            }
+            (MovePhase::Joining, Some(ride)) if !ride.looked && now < ride.deadline => {
+                ride.looked = true;
+                let deadline = ride.deadline;
+                self.agenda.set(Timer::Move, deadline);
+            }
+            (MovePhase::Gathering, _) => self.follow_move(MoveEvent::Deadline),
+            (MovePhase::Settled, _) => {}
+            _ if arrived => self.arrived(),
+            _ => self.end_move(MoveEvent::Deadline, "the new place could not be joined in time"),
+        }
+    }
+
+    /// Goes on as soon as the new place has us; called at the end of each step.
+    pub(super) fn run_arrival(&mut self) {
+        if self.moving.phase != MovePhase::Joining {
+            return;
+        }
+        if let Some(why) = self.moving.ride.as_mut().and_then(|ride| ride.turned_away.take()) {
+            self.end_move(MoveEvent::NotJoined, &why);
+        } else if self.has_arrived(false) {
+            self.arrived();
+        } else if self.is_turned_away() {
+            self.end_move(MoveEvent::NotJoined, "no station that is there took our JOIN");
+        }
+    }
+
+    /// Whether the host let us in; of a group, whether everybody seen there has answered, one at least with yes, or nobody is there.
+    // req: MOV-06
+    fn has_arrived(&self, now_or_never: bool) -> bool {
+        let Some(ride) = &self.moving.ride else { return false };
+        let Some(there) = &ride.there else { return false };
+        match there.session() {
+            Some(session) => session.stay == Stay::Joined,
+            None if there.sees_nobody(in_ours) => ride.looked,
+            None => {
+                there.has_joined_somebody(in_ours) && (now_or_never || !there.waits_for_somebody(in_ours))
+            }
+        }
+    }
+
+    /// Whether stations are in the new group, and none of them took our JOIN.
+    fn is_turned_away(&self) -> bool {
+        let there = self
+            .moving
+            .ride
+            .as_ref()
+            .and_then(|ride| ride.there.as_ref())
+            .filter(|there| !there.in_session());
+        there.is_some_and(|there| {
+            !there.sees_nobody(in_ours)
+                && !there.waits_for_somebody(in_ours)
+                && !there.has_joined_somebody(in_ours)
+        })
+    }
+
+    /// The new place has us.
+    pub(super) fn arrived(&mut self) {
+        let event = if self.leads() { MoveEvent::JoinedToLead } else { MoveEvent::JoinedToFollow };
+        self.follow_move(event);
+    }
+
+    pub(crate) fn on_not_advertised(&mut self, what: &str) {
+        if self.moving.phase == MovePhase::Joining && self.in_session() {
+            self.end_move(MoveEvent::NotJoined, &format!("it cannot be announced there: {what}"));
+        }
+    }
+
+    /// The change of group that is a move has ended by itself.
+    pub(crate) fn change_in_move_ended(&mut self, why: &str) {
+        if matches!(self.moving.phase, MovePhase::Joining | MovePhase::Gathering) {
+            self.end_move(MoveEvent::NotJoined, why);
+        }
+    }
+
+    /// The new group has us, beside the old one.
+    pub(crate) fn change_in_move_ready(&mut self) {
+        if self.moving.phase == MovePhase::Joining {
+            self.arrived();
+        }
+    }
+
+    /// Leaves the old place: the new one is ours from now on.
+    // req: MOV-06, MOV-07
+    pub(super) fn switch(&mut self) {
+        self.agenda.clear(Timer::Move);
+        self.stop_gathering();
+        let Some(ride) = self.moving.ride.take() else { return };
+        let Ride { to, cause, there, news, .. } = ride;
+        let from = self.place();
+        let asker = if let Cause::Proposed { asker, .. } = &cause { Some(asker.conn) } else { None };
+        let Some(there) = there else {
+            // From group to group it is one core.
+            self.release_change();
+            self.event(Event::Moved { from, to });
+            return asker.into_iter().for_each(|conn| self.answer_proposal(conn, ok()));
+        };
+        let out = std::mem::take(&mut self.out);
+        let mut moving = std::mem::take(&mut self.moving);
+        let mut old = Box::new(std::mem::replace(self, *there));
+        self.now = old.now;
+        self.accepted = old.accepted;
+        self.out = out;
+        self.event(Event::Moved { from, to });
+        self.out.extend(news.into_iter().map(Output::Event));
+        old.moving.aside = true;
+        // The host takes no answer of a station that has left; of a group every connection stands by itself.
+        if let Some(conn) = asker {
+            old.answer_proposal(conn, ok());
+        }
+        self.bring_along(&old);
+        let former = moving.parting.replace(old);
+        self.moving = moving;
+        self.give_up(former);
+        self.step_parting(Input::Command(Command::Leave));
+    }
+
+    /// Of what was fetched or committed while the new session was joined its host is told now.
+    // req: MOV-07
+    fn bring_along(&mut self, old: &Self) {
+        if !self.in_session() {
+            return;
+        }
+        let held = old.history.entries().filter(|e| e.held && !self.holds(e.commit.file));
+        let late: Vec<Commit> = held.map(|e| e.commit.clone()).collect();
+        if !late.is_empty() {
+            late.into_iter().for_each(|commit| self.history.hold(commit));
+            self.refresh_session();
+        }
+    }
+
+    /// A place that was left before, and is still saying so, has had its time.
+    fn give_up(&mut self, former: Option<Box<Self>>) {
+        if let Some(mut former) = former {
+            former.close_all();
+            self.take_outputs_of_parting(&mut former);
+        }
+    }
+
+    /// Ends the move where it began; all is as it was.
+    // req: MOV-08
+    pub(crate) fn end_move(&mut self, event: MoveEvent, why: &str) {
+        if self.on_move(event) != MoveAction::StayHere {
+            return;
+        }
+        self.agenda.clear(Timer::Move);
+        let Some(ride) = self.moving.ride.take() else { return };
+        ride.asking.keys().for_each(|conn| self.drop_exchange(*conn));
+        if event != MoveEvent::Left {
+            self.drop_change_of_move(why);
+        }
+        if let Some(there) = ride.there {
+            // Who counts us there is told that we are not.
+            let former = self.moving.parting.replace(there);
+            self.give_up(former);
+            self.step_parting(Input::Command(Command::Leave));
+        }
+        if let Cause::Proposed { asker, .. } = ride.cause {
+            self.answer_proposal(asker.conn, refuse(why));
+        }
+        self.event(Event::NotMoved { to: ride.to, why: why.to_owned() });
+    }
+
+    /// Whether our application wants the move, and the others to come along.
+    fn leads(&self) -> bool {
+        matches!(&self.moving.ride, Some(Ride { cause: Cause::Ours { .. }, .. }))
+    }
+}
+
+/// Each core numbers the connections that it makes from a multiple of this power of two on.
+pub(super) const CONNECTIONS_BITS: u32 = 40;

@@ -1,0 +1,634 @@
+//! Aim: a station that is told to move joins the new place first, leaves the old one only then, says so, and stays whole where it was when that fails;
+//! whose word it follows is its application's affair.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use mvrx_core::{
+    Command, ConnId, Event, Input, Membership, MoveAnswer, Moves, Output, PlaceId, ProposalId, SessionConfig,
+    Sighting, Stay,
+};
+use mvrx_message::{
+    Commit, Join, JoinRet, Message, MoveAnswered, MoveOutcome, NewSessionHost, NewSessionHostRet, Ours,
+    Product, Reply, Roster, SessionTarget, StationUuid,
+};
+use support::{Desk, address, commit, file, join_ret_from, leave, me, no, ok, station};
+
+const HERE: &str = "ws://here.example/";
+const THERE: &str = "ws://there.example/";
+
+fn url(text: &str) -> SessionTarget {
+    SessionTarget::Url(text.to_owned())
+}
+
+fn group(name: &str) -> SessionTarget {
+    SessionTarget::Group(name.parse().unwrap())
+}
+
+fn proposal(to: &SessionTarget) -> NewSessionHost {
+    match to {
+        SessionTarget::Group(group) => NewSessionHost::to_group(group),
+        SessionTarget::Url(url) => NewSessionHost::to_url(url),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Station `n` proposes it, on a connection of its own.
+fn propose(desk: &mut Desk, n: u8, to: &SessionTarget) -> ConnId {
+    let conn = desk.accept(n);
+    desk.receive(conn, Message::NewSessionHost(NewSessionHost { station: Some(station(n)), ..proposal(to) }));
+    conn
+}
+
+fn reply(desk: &mut Desk, conn: ConnId) -> Option<Reply> {
+    match desk.take_sent(conn) {
+        None => None,
+        Some(Message::NewSessionHostRet(ret)) => Some(ret.reply),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(desk: &mut Desk, conn: ConnId) -> String {
+    let reply = reply(desk, conn).expect("an answer");
+    assert!(!reply.ok, "{reply:?}");
+    reply.message
+}
+
+fn asked(desk: &Desk) -> Vec<ProposalId> {
+    let proposals = desk.events().into_iter();
+    proposals
+        .filter_map(|e| if let Event::MoveProposed { proposal, .. } = e { Some(proposal) } else { None })
+        .collect()
+}
+
+fn prepared(desk: &mut Desk, commits: Vec<Commit>, there: &[u8], name: Option<&str>) {
+    let at =
+        desk.out.iter().position(|o| matches!(o, Output::PrepareMove { .. })).expect("nothing is prepared");
+    desk.out.remove(at);
+    let sightings = there.iter().map(|n| shown(*n, name)).collect();
+    desk.step(Input::MovePrepared { commits, sightings, seed: 7 });
+}
+
+fn shown(n: u8, group: Option<&str>) -> Sighting {
+    Sighting {
+        place: PlaceId(n.into()),
+        station: Some(station(n)),
+        station_name: Some(format!("station {n}")),
+        group: group.map(str::to_owned),
+        addresses: vec![address(n)],
+    }
+}
+
+fn dialed(desk: &mut Desk) -> (ConnId, String) {
+    let at = desk.out.iter().position(|o| matches!(o, Output::DialHost { .. })).expect("no host is dialed");
+    let Output::DialHost { conn, url } = desk.out.remove(at) else { unreachable!() };
+    (conn, url)
+}
+
+/// The host at the URL is reached; what we say to it.
+fn reached(desk: &mut Desk, at: &str) -> (ConnId, Join) {
+    let (conn, url) = dialed(desk);
+    assert_eq!(url, at);
+    desk.step(Input::HostReached { conn, address: ([10, 0, 0, 200], 80).into() });
+    let Some(Message::Join(join)) = desk.take_sent(conn) else { panic!("no JOIN: {:?}", desk.out) };
+    (conn, join)
+}
+
+fn host_ret(n: u8, commits: Vec<Commit>) -> Message {
+    let Message::JoinRet(ret) = join_ret_from(n, "mvrx", ok(), commits) else { unreachable!() };
+    Message::JoinRet(JoinRet { ours: Some(Ours::CURRENT), roster: Some(Roster::default()), ..ret })
+}
+
+/// A station of the session at `HERE`, of a host of our own kind, and its connection.
+fn in_session(moves: Moves) -> (Desk, ConnId) {
+    let mut desk = Desk::with(|config| {
+        config.session = Some(SessionConfig::new(HERE, 7));
+        config.moves = moves;
+    });
+    desk.command(Command::Leave).command(Command::Rejoin);
+    let (conn, _) = reached(&mut desk, HERE);
+    desk.receive(conn, host_ret(9, vec![]));
+    desk.out.clear();
+    (desk, conn)
+}
+
+fn in_group(moves: Moves) -> Desk {
+    Desk::with(|config| config.moves = moves)
+}
+
+fn moved(desk: &Desk, to: &SessionTarget) -> bool {
+    desk.saw(|e| matches!(e, Event::Moved { to: there, .. } if there == to))
+}
+
+fn stayed(desk: &Desk) -> Option<String> {
+    desk.events().into_iter().find_map(|e| if let Event::NotMoved { why, .. } = e { Some(why) } else { None })
+}
+
+/// Stations to whom LEAVE is said; each answers.
+fn farewells(desk: &mut Desk) -> Vec<u8> {
+    let mut told = Vec::new();
+    while let Some((conn, to)) = desk.take_dial() {
+        desk.step(Input::Dialed { conn });
+        let message = desk.take_sent(conn).expect("something is said");
+        assert!(matches!(message, Message::Leave(_)), "{message:?}");
+        desk.receive(conn, Message::LeaveRet(ok()));
+        let std::net::IpAddr::V4(ip) = to.ip() else { panic!() };
+        told.push(ip.octets()[3]);
+    }
+    told.sort_unstable();
+    told
+}
+
+fn at_rest(desk: &mut Desk) {
+    desk.pass(Duration::from_secs(600));
+    let timers: Vec<_> = desk.core.timers().collect();
+    assert!(timers.is_empty(), "{timers:?}");
+    assert_eq!(desk.core.moving_to(), None);
+}
+
+// proves: MOV-01, MOV-02
+#[test]
+fn a_proposal_that_leads_nowhere_is_refused_with_the_reason() {
+    let mut desk = in_group(Moves::Always);
+    let conn = desk.accept(1);
+    let long = "x".repeat(64);
+    for (name, url, why) in [
+        ("Other._mvrxchange._tcp.local.", THERE, "both"),
+        ("", "", "neither"),
+        ("", "http://x/", "ServiceURL"),
+        ("", "rack", "ServiceURL"),
+        ("a@b", "", "'@'"),
+        (long.as_str(), "", "64 bytes"),
+    ] {
+        let proposal = NewSessionHost { service_name: name.into(), service_url: url.into(), station: None };
+        desk.receive(conn, Message::NewSessionHost(proposal));
+        let message = refused(&mut desk, conn);
+        assert!(message.contains(why), "{message} for {name:?} {url:?}");
+    }
+    assert_eq!(desk.events(), []);
+    at_rest(&mut desk);
+}
+
+// proves: MOV-03
+#[test]
+fn where_we_are_already_is_agreed_to_at_once_and_nothing_is_done() {
+    let mut desk = in_group(Moves::Ask);
+    let conn = propose(&mut desk, 1, &group("Default"));
+    assert_eq!(reply(&mut desk, conn), Some(ok()));
+    assert_eq!(desk.events(), []);
+    let (mut desk, host) = in_session(Moves::Never);
+    desk.receive(host, Message::NewSessionHost(NewSessionHost::to_url("WS://here.example:80")));
+    assert_eq!(reply(&mut desk, host), Some(ok()));
+    assert_eq!(desk.events(), []);
+}
+
+// proves: MOV-04
+#[test]
+fn of_a_thousand_proposals_one_is_asked_about_and_each_is_answered() {
+    let mut desk = in_group(Moves::Ask);
+    desk.join(1);
+    let first = propose(&mut desk, 1, &url(THERE));
+    assert_eq!(reply(&mut desk, first), None, "it is answered when it is decided");
+    let conn = desk.accept(1);
+    for n in 0..1_000 {
+        let to = if n % 2 == 0 { url(THERE) } else { group(&format!("G{n}")) };
+        desk.receive(conn, Message::NewSessionHost(proposal(&to)));
+        assert!(refused(&mut desk, conn).contains("another move"));
+    }
+    let proposals = asked(&desk);
+    assert_eq!((proposals.len(), desk.events().len()), (1, 1));
+    desk.command(Command::RefuseMove(proposals[0]));
+    assert!(refused(&mut desk, first).contains("operator"));
+    assert!(stayed(&desk).is_some());
+    at_rest(&mut desk);
+    assert_eq!(desk.core.stations().filter(|s| s.membership == Membership::Member).count(), 1);
+}
+
+// proves: MOV-05
+#[test]
+fn a_rule_says_whose_proposals_are_followed_and_the_operator_has_a_minute() {
+    let mut desk = in_group(Moves::Never);
+    for _ in 0..3 {
+        let conn = propose(&mut desk, 1, &url(THERE));
+        assert!(refused(&mut desk, conn).contains("follows no"));
+    }
+    assert_eq!(desk.events().len(), 1, "told once: {:?}", desk.events());
+
+    let mut desk = in_group(Moves::Listed(BTreeSet::from([station(1)])));
+    desk.join(1).join(2);
+    let other = propose(&mut desk, 2, &url(THERE));
+    assert!(refused(&mut desk, other).contains("certain others"));
+    // It says that it is somebody else, and comes from another address.
+    let liar = desk.accept(2);
+    let lie = NewSessionHost { station: Some(station(1)), ..NewSessionHost::to_url(THERE) };
+    desk.receive(liar, Message::NewSessionHost(lie));
+    assert!(refused(&mut desk, liar).contains("certain others"));
+    let listed = propose(&mut desk, 1, &url(THERE));
+    assert_eq!(reply(&mut desk, listed), None);
+    assert!(desk.out.iter().any(|o| matches!(o, Output::PrepareMove { to } if *to == url(THERE))));
+
+    let mut desk = in_group(Moves::Ask);
+    let conn = propose(&mut desk, 1, &url(THERE));
+    desk.command(Command::AcceptMove(ProposalId(99)));
+    desk.pass(Duration::from_secs(59));
+    assert_eq!(reply(&mut desk, conn), None);
+    let late = asked(&desk)[0];
+    desk.pass(Duration::from_secs(2));
+    assert!(refused(&mut desk, conn).contains("in time"));
+    desk.out.clear();
+    desk.command(Command::AcceptMove(late));
+    assert_eq!(desk.out, [], "too late");
+    at_rest(&mut desk);
+}
+
+// proves: MOV-06, MOV-07
+#[test]
+fn from_a_group_to_a_session_the_host_has_us_before_anybody_is_left() {
+    let mut desk = in_group(Moves::Ask);
+    desk.join(1).join(2).command(Command::Publish(commit(1, 0)));
+    desk.pass(Duration::from_secs(60));
+    desk.out.clear();
+    let asker = propose(&mut desk, 1, &url(THERE));
+    let agreed = asked(&desk)[0];
+    desk.command(Command::AcceptMove(agreed));
+    assert!(desk.saw(|e| matches!(e, Event::MoveBegun { to } if *to == url(THERE))));
+    prepared(&mut desk, vec![], &[], None);
+    let (host, join) = reached(&mut desk, THERE);
+    assert_eq!(join.commits.iter().map(|c| c.file).collect::<Vec<_>>(), [file(1)], "our files come along");
+    // Committed while we are on the way: told here, and there.
+    desk.command(Command::Publish(commit(2, 0)));
+    assert!(reply(&mut desk, asker).is_none() && !moved(&desk, &url(THERE)));
+    desk.out.clear();
+    desk.receive(host, host_ret(9, vec![commit(5, 3)]));
+    assert!(moved(&desk, &url(THERE)), "{:?}", desk.out);
+    assert_eq!(desk.core.place(), url(THERE));
+    assert_eq!(desk.core.session().unwrap().stay, Stay::Joined);
+    let Some(Message::Commit(told)) = desk.take_sent(host) else { panic!("{:?}", desk.out) };
+    assert_eq!(told.file, file(2));
+    let at = |wanted: &dyn Fn(&Output) -> bool| desk.out.iter().position(wanted).unwrap();
+    let told = at(&|o| matches!(o, Output::Event(Event::Moved { .. })));
+    assert!(told < at(&|o| matches!(o, Output::Event(Event::CommitSeen { file: f, .. }) if *f == file(5))));
+    assert!(desk.out.contains(&Output::Withdraw));
+    assert_eq!(reply(&mut desk, asker), Some(ok()));
+    assert_eq!(farewells(&mut desk), [1, 2]);
+    desk.pass(Duration::from_secs(5));
+    assert!(desk.closed(asker), "nothing of the old place is left");
+    let known: Vec<_> = desk.core.commits().map(|view| view.commit.file).collect();
+    assert_eq!(known, [file(1), file(2), file(5)]);
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(9)]);
+    at_rest(&mut desk);
+    // Nobody is to connect to us any more.
+    let stranger = desk.accept(3);
+    assert!(desk.closed(stranger));
+}
+
+// proves: MOV-08
+#[test]
+fn a_session_that_cannot_be_had_leaves_us_where_we_were() {
+    for how in ["unreachable", "refuses", "silent", "not prepared"] {
+        let mut desk = in_group(Moves::Always);
+        desk.join(1);
+        let asker = propose(&mut desk, 1, &url(THERE));
+        match how {
+            "not prepared" => {
+                desk.step(Input::MoveNotPrepared { what: "no such thing".to_owned() });
+            }
+            "unreachable" => {
+                prepared(&mut desk, vec![], &[], None);
+                let (conn, _) = dialed(&mut desk);
+                desk.step(Input::HostUnreachable { conn, what: "no such thing".to_owned() });
+            }
+            "refuses" => {
+                prepared(&mut desk, vec![], &[], None);
+                let (conn, _) = reached(&mut desk, THERE);
+                desk.receive(conn, join_ret_from(9, "mvrx", no("no such thing"), vec![]));
+                assert!(desk.closed(conn));
+            }
+            _ => {
+                prepared(&mut desk, vec![], &[], None);
+                dialed(&mut desk);
+                desk.pass(Duration::from_secs(41));
+            }
+        }
+        let why = refused(&mut desk, asker);
+        assert!(why.contains("no such thing") || how == "silent", "{why}");
+        assert_eq!(stayed(&desk), Some(why));
+        assert_eq!(desk.core.place(), group("Default"));
+        assert!(!desk.out.contains(&Output::Withdraw));
+        desk.pass(Duration::from_secs(5));
+        desk.out.clear();
+        desk.command(Command::Publish(commit(2, 0)));
+        let (_, to, message) = desk.connect();
+        assert!(to == address(1) && matches!(message, Message::Commit(_)), "whole as before");
+    }
+}
+
+// proves: MOV-06, MOV-07, MOV-08
+#[test]
+fn from_group_to_group_the_answer_comes_when_the_new_group_has_us() {
+    for taken in [true, false] {
+        let mut desk = in_group(Moves::Always);
+        desk.join(1);
+        let asker = propose(&mut desk, 1, &group("Stage"));
+        prepared(&mut desk, vec![commit(5, 0)], &[3], Some("Stage"));
+        desk.step(Input::AdvertisedAlso);
+        let (conn, to, message) = desk.connect();
+        let Message::Join(join) = message else { panic!("{message:?}") };
+        assert_eq!((to, join.commits.len()), (address(3), 1));
+        assert_eq!(reply(&mut desk, asker), None);
+        if taken {
+            desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
+            assert_eq!(reply(&mut desk, asker), Some(ok()));
+            assert!(moved(&desk, &group("Stage")));
+            assert!(desk.saw(|e| matches!(e, Event::Moved { from, .. } if *from == group("Default"))));
+            assert!(desk.saw(|e| matches!(e, Event::GroupChanged { .. })));
+            assert_eq!(farewells(&mut desk), [1]);
+        } else {
+            desk.receive(conn, join_ret_from(3, "MVRApplication", no("full"), vec![]));
+            desk.pass(Duration::from_secs(11));
+            assert!(refused(&mut desk, asker).contains("full"));
+            assert!(stayed(&desk).is_some() && !moved(&desk, &group("Stage")));
+            assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(1)]);
+        }
+        let place = if taken { group("Stage") } else { group("Default") };
+        assert_eq!((desk.core.place(), desk.core.moving_to()), (place, None));
+    }
+}
+
+// proves: MOV-06, MOV-07, MOV-08
+#[test]
+fn from_a_session_to_a_group_everybody_there_is_joined_before_the_host_is_left() {
+    for taken in [true, false] {
+        let (mut desk, host) = in_session(Moves::Always);
+        desk.receive(host, Message::NewSessionHost(proposal(&group("Stage"))));
+        prepared(&mut desk, vec![commit(5, 0)], &[3], Some("Stage"));
+        let shown = |o: &Output| matches!(o, Output::Advertise { group, .. } if group.as_str() == "Stage");
+        assert!(desk.out.iter().any(shown), "{:?}", desk.out);
+        let (conn, to, message) = desk.connect();
+        let Message::Join(join) = message else { panic!("{message:?}") };
+        assert_eq!((to, join.commits.len()), (address(3), 1));
+        // Somebody else is there, too, and was quicker.
+        let other = desk.accept(4);
+        desk.receive(other, support::join_from(4, "MVRApplication", vec![]));
+        assert!(matches!(desk.take_sent(other), Some(Message::JoinRet(ret)) if ret.reply.ok));
+        let back = desk.take_dial();
+        assert_eq!(back, None, "it is not seen, so it cannot be joined back");
+        if !taken {
+            desk.step(Input::Closed { conn: other, ending: mvrx_core::Ending::Clean });
+            let conn = desk.accept(4);
+            desk.receive(conn, leave(4));
+            desk.out.clear();
+        }
+        let answer = if taken { ok() } else { no("full") };
+        desk.receive(conn, join_ret_from(3, "MVRApplication", answer, vec![commit(6, 3)]));
+        if taken {
+            assert!(moved(&desk, &group("Stage")), "{:?}", desk.out);
+            let said: Vec<_> =
+                desk.out.iter().filter(|o| matches!(o, Output::Send { conn, .. } if *conn == host)).collect();
+            assert!(
+                matches!(said[..], [Output::Send { message: one, .. }, Output::Send { message: two, .. }]
+                if matches!(**one, Message::NewSessionHostRet(_)) && matches!(**two, Message::Leave(_))),
+                "{said:?}"
+            );
+            assert_eq!(reply(&mut desk, host), Some(ok()));
+            desk.receive(host, Message::LeaveRet(ok()));
+            assert!(desk.closed(host));
+            let known: Vec<_> = desk.core.commits().map(|view| view.commit.file).collect();
+            assert_eq!(known, [file(5), file(6)]);
+            assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(3), station(4)]);
+            assert_eq!(desk.core.session(), None);
+        } else {
+            assert!(refused(&mut desk, host).contains("took our JOIN"));
+            assert!(desk.out.contains(&Output::Withdraw), "{:?}", desk.out);
+            assert_eq!(desk.core.session().unwrap().stay, Stay::Joined);
+        }
+    }
+}
+
+// proves: MOV-06
+#[test]
+fn a_group_in_which_nobody_is_seen_is_begun_after_a_look_around() {
+    let (mut desk, host) = in_session(Moves::Always);
+    desk.receive(host, Message::NewSessionHost(proposal(&group("Stage"))));
+    prepared(&mut desk, vec![], &[], None);
+    desk.pass(Duration::from_millis(999));
+    assert_eq!(reply(&mut desk, host), None);
+    desk.pass(Duration::from_secs(1));
+    assert_eq!(reply(&mut desk, host), Some(ok()));
+    assert_eq!(desk.core.place(), group("Stage"));
+    desk.receive(host, Message::LeaveRet(ok()));
+    at_rest(&mut desk);
+}
+
+// proves: MOV-06, MOV-07
+#[test]
+fn from_session_to_session_the_new_host_has_us_before_the_old_one_is_left() {
+    let (mut desk, host) = in_session(Moves::Always);
+    desk.command(Command::Restore(Commit { station: Some(me()), ..commit(1, 0) }));
+    desk.receive(host, Message::NewSessionHost(proposal(&url(THERE))));
+    prepared(&mut desk, vec![], &[], None);
+    let (next, join) = reached(&mut desk, THERE);
+    assert_eq!(join.commits.len(), 1);
+    assert_ne!(next, host);
+    desk.receive(next, host_ret(8, vec![]));
+    assert_eq!(reply(&mut desk, host), Some(ok()));
+    assert!(matches!(desk.take_sent(host), Some(Message::Leave(_))));
+    desk.receive(host, Message::LeaveRet(ok()));
+    assert!(desk.closed(host) && !desk.closed(next));
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(8)]);
+    // What the old host says now is nobody's.
+    desk.receive(host, Message::Commit(commit(7, 9)));
+    assert_eq!(desk.core.commits().count(), 1);
+    at_rest(&mut desk);
+}
+
+/// A desk with two stations of ours, one that dies of the question, and one that is not known.
+fn crew() -> Desk {
+    let mut desk = in_group(Moves::Ask);
+    for n in [1, 2] {
+        desk.join_with(n, "mvrx", vec![]);
+    }
+    desk.join_with(3, "libMVRgdtf", vec![]).join_with(4, "Somebody", vec![]);
+    desk.out.clear();
+    desk
+}
+
+fn answers(desk: &Desk) -> Vec<(StationUuid, MoveAnswer)> {
+    let told = desk.events().into_iter();
+    told.filter_map(|e| {
+        if let Event::MoveAnswered { station, answer } = e { Some((station, answer)) } else { None }
+    })
+    .collect()
+}
+
+// proves: MOV-09, MOV-10
+#[test]
+fn who_leads_stands_in_the_new_place_first_and_lists_who_stays_behind() {
+    let mut desk = crew();
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (host, _) = reached(&mut desk, THERE);
+    assert_eq!(desk.dials(), 0, "nobody is asked before we stand there");
+    desk.receive(host, host_ret(9, vec![]));
+    assert!(!moved(&desk, &url(THERE)), "in both, until all have answered");
+    let not: Vec<_> = [(3, Product::LibMvrGdtf), (4, Product::Other)]
+        .map(|(n, product)| (station(n), MoveAnswer::NotAsked { product }))
+        .into();
+    assert_eq!(answers(&desk), not);
+    let (one, to, message) = desk.connect();
+    let Message::NewSessionHost(said) = message else { panic!("{message:?}") };
+    assert_eq!((to, said.service_url.as_str(), said.station), (address(1), THERE, Some(me())));
+    let (two, _, _) = desk.connect();
+    assert_eq!(desk.dials(), 0);
+    desk.receive(two, Message::NewSessionHostRet(no("not now").into()));
+    desk.receive(one, Message::NewSessionHostRet(ok().into()));
+    let all = answers(&desk);
+    assert_eq!(
+        all[2..],
+        [
+            (station(2), MoveAnswer::Refused { message: "not now".to_owned() }),
+            (station(1), MoveAnswer::Moved)
+        ]
+    );
+    assert!(moved(&desk, &url(THERE)));
+    assert_eq!(farewells(&mut desk), [1, 2, 3, 4]);
+    at_rest(&mut desk);
+}
+
+// proves: MOV-09, MOV-10
+#[test]
+fn by_force_everybody_is_asked_and_who_does_not_answer_is_waited_for_two_minutes() {
+    let mut desk = crew();
+    desk.command(Command::Move { to: group("Stage"), force: true });
+    prepared(&mut desk, vec![], &[], None);
+    desk.step(Input::AdvertisedAlso);
+    desk.pass(Duration::from_secs(1));
+    let mut conns = Vec::new();
+    for _ in 0..4 {
+        let (conn, _, message) = desk.connect();
+        assert!(matches!(message, Message::NewSessionHost(_)));
+        conns.push(conn);
+    }
+    desk.receive(conns[0], Message::NewSessionHostRet(ok().into()));
+    desk.close(conns[1], mvrx_core::Ending::Broken);
+    // Somebody new is on the new side meanwhile, and is joined.
+    desk.step(Input::Sighted(shown(6, Some("Stage"))));
+    let (there, to, _) = desk.connect();
+    assert_eq!(to, address(6));
+    desk.receive(there, join_ret_from(6, "mvrx", ok(), vec![]));
+    desk.pass(Duration::from_secs(110));
+    assert!(!moved(&desk, &group("Stage")));
+    desk.pass(Duration::from_secs(20));
+    assert!(moved(&desk, &group("Stage")));
+    let unanswered = |a: &MoveAnswer| matches!(a, MoveAnswer::Unanswered { .. });
+    let all = answers(&desk);
+    assert_eq!(all.len(), 4, "{all:?}");
+    assert_eq!(all.iter().filter(|(_, a)| unanswered(a)).count(), 3);
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(6)]);
+    let place = desk.core.place();
+    assert_eq!(place, group("Stage"));
+}
+
+// proves: MOV-11
+#[test]
+fn in_a_session_the_host_asks_and_tells_what_each_answered() {
+    let (mut desk, host) = in_session(Moves::Ask);
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (next, _) = reached(&mut desk, THERE);
+    desk.receive(next, host_ret(8, vec![]));
+    let Some(Message::NewSessionHost(said)) = desk.take_sent(host) else { panic!("{:?}", desk.out) };
+    assert_eq!((said.service_url.as_str(), said.station), (THERE, Some(me())));
+    let answers_told = vec![
+        MoveAnswered { station: station(1), outcome: MoveOutcome::Moved, message: String::new() },
+        MoveAnswered { station: station(2), outcome: MoveOutcome::NotAsked, message: "grandma3".to_owned() },
+        MoveAnswered { station: station(9), outcome: MoveOutcome::Refused, message: "I host".to_owned() },
+    ];
+    desk.receive(host, Message::NewSessionHostRet(NewSessionHostRet { reply: ok(), answers: answers_told }));
+    assert_eq!(
+        answers(&desk),
+        [
+            (station(1), MoveAnswer::Moved),
+            (station(2), MoveAnswer::NotAsked { product: Product::GrandMa3 }),
+            (station(9), MoveAnswer::Refused { message: "I host".to_owned() }),
+        ]
+    );
+    assert!(moved(&desk, &url(THERE)));
+}
+
+// proves: MOV-11
+#[test]
+fn a_host_that_does_not_know_the_question_is_not_asked_and_a_lost_one_is_not_waited_for() {
+    let mut desk = Desk::with(|config| config.session = Some(SessionConfig::new(HERE, 7)));
+    desk.command(Command::Leave).command(Command::Rejoin);
+    let (conn, _) = reached(&mut desk, HERE);
+    desk.receive(conn, join_ret_from(9, "BlenderDMX", ok(), vec![]));
+    desk.out.clear();
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (next, _) = reached(&mut desk, THERE);
+    desk.receive(next, host_ret(8, vec![]));
+    assert_eq!(answers(&desk), [(station(9), MoveAnswer::NotAsked { product: Product::BlenderDmx })]);
+    assert!(moved(&desk, &url(THERE)));
+
+    let (mut desk, host) = in_session(Moves::Ask);
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (next, _) = reached(&mut desk, THERE);
+    desk.receive(next, host_ret(8, vec![]));
+    desk.step(Input::HostLost { conn: host, what: "cut".to_owned() });
+    assert!(matches!(answers(&desk)[..], [(_, MoveAnswer::Unanswered { .. })]));
+    assert!(moved(&desk, &url(THERE)));
+}
+
+// proves: MOV-08
+#[test]
+fn leaving_in_the_middle_of_a_move_leaves_both_places() {
+    let mut desk = in_group(Moves::Always);
+    desk.join(1);
+    let asker = propose(&mut desk, 1, &url(THERE));
+    prepared(&mut desk, vec![], &[], None);
+    let (host, _) = reached(&mut desk, THERE);
+    desk.out.clear();
+    desk.command(Command::Leave);
+    assert!(refused(&mut desk, asker).contains("leaves"));
+    assert!(desk.closed(host));
+    assert_eq!(farewells(&mut desk), [1]);
+    assert!(desk.saw(|e| *e == Event::LeftGroup));
+    at_rest(&mut desk);
+
+    // What is left after a move is told of the move first.
+    let mut desk = in_group(Moves::Always);
+    desk.join(1);
+    propose(&mut desk, 1, &url(THERE));
+    prepared(&mut desk, vec![], &[], None);
+    let (host, _) = reached(&mut desk, THERE);
+    desk.receive(host, host_ret(9, vec![]));
+    desk.command(Command::Leave);
+    desk.receive(host, Message::LeaveRet(ok()));
+    assert!(!desk.saw(|e| *e == Event::LeftGroup), "station 1 does not know yet");
+    assert_eq!(farewells(&mut desk), [1]);
+    assert_eq!(desk.events().iter().filter(|e| **e == Event::LeftGroup).count(), 1);
+    at_rest(&mut desk);
+}
+
+#[test]
+fn a_second_move_of_our_own_and_one_to_where_we_are_are_not_begun() {
+    let mut desk = in_group(Moves::Ask);
+    desk.command(Command::Move { to: group("Default"), force: false });
+    assert!(stayed(&desk).unwrap().contains("already"));
+    desk.out.clear();
+    desk.command(Command::Move { to: url("nowhere"), force: false });
+    assert!(stayed(&desk).unwrap().contains("URL"));
+    desk.out.clear();
+    desk.command(Command::Move { to: url(THERE), force: false });
+    assert_eq!(stayed(&desk), None);
+    desk.command(Command::Move { to: url(HERE), force: false });
+    assert!(stayed(&desk).unwrap().contains("another move"));
+    desk.out.clear();
+    let conn = propose(&mut desk, 1, &group("Stage"));
+    assert!(refused(&mut desk, conn).contains("another move"));
+}

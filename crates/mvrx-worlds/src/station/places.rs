@@ -1,0 +1,72 @@
+//! Where stations are: what discovery shows of them, and the places to which they move.
+
+use std::net::SocketAddr;
+
+use lan_sim::HostCtx;
+use mvrx_core::{Input, PlaceId, Sighting};
+use mvrx_message::SessionTarget;
+
+use super::{Station, group_of, sights};
+
+impl Station {
+    pub(super) fn sighted(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {
+        let Some(sighting) = self.sighting(place, None) else { return };
+        let to = self.core.moving_to().and_then(|(to, _)| match to {
+            SessionTarget::Group(group) => Some(group.as_str()),
+            _ => None,
+        });
+        let ours = self.core.config().group.as_str();
+        let counts = sighting.group.as_deref().is_some_and(|group| group == ours || Some(group) == to);
+        if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
+            if to.is_some() {
+                // Who left the old group may be in the new one.
+                view.left.clear();
+            }
+            if counts {
+                view.sighted(place, sighting.station, &sighting.addresses);
+            } else {
+                view.vanished(place);
+            }
+        }
+        self.step(Input::Sighted(sighting), net);
+    }
+
+    /// What a place shows, in the group that counts or in this one; `None`: nothing there.
+    pub(super) fn sighting(&self, place: PlaceId, of: Option<&str>) -> Option<Sighting> {
+        let shown = self.sights.shown(place);
+        let groups = shown.iter().filter_map(|seen| group_of(&seen.instance));
+        let group = match of {
+            Some(of) => groups.into_iter().find(|group| *group == of)?,
+            None => self.core.group_that_counts(groups)?,
+        };
+        let seen = shown.iter().find(|seen| group_of(&seen.instance) == Some(group))?;
+        let txt = sights::txt(seen);
+        Some(Sighting {
+            place,
+            station: txt.station,
+            station_name: txt.station_name,
+            group: Some(group.to_owned()),
+            addresses: sights::addresses(seen),
+        })
+    }
+
+    pub(super) fn vanished(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {
+        if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
+            view.vanished(place);
+        }
+        self.step(Input::Vanished { place }, net);
+    }
+}
+
+/// Where the host of a session is, by its URL.
+pub(crate) fn address_of(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("ws://")?.trim_end_matches('/').parse().ok()
+}
+
+pub(crate) fn place_text(place: &SessionTarget) -> String {
+    match place {
+        SessionTarget::Group(group) => group.as_str().to_owned(),
+        SessionTarget::Url(url) => url.clone(),
+        _ => String::new(),
+    }
+}
