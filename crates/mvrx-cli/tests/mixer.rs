@@ -340,3 +340,24 @@ fn tail_ends_well_when_stopped_and_leaves_the_room() {
     assert!(tail.wait().unwrap().success());
     assert_eq!(code(&ask(&server, &["delete", "stage"])), 0);
 }
+
+#[test]
+fn save_replaces_only_regular_files_whatever_is_forced() {
+    let server = Running::serve(&[]);
+    let (folder, file) = folder_with_room(3, 10);
+    let at = |name: &str| folder.path().join(name);
+    assert_eq!(code(&ask(&server, &["load", file.to_str().unwrap(), "--room", "stage"])), 0);
+    assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+    fs::write(at("precious"), "mine").unwrap();
+    std::os::unix::fs::symlink(at("precious"), at("link")).unwrap();
+    std::os::unix::fs::symlink(at("nothing"), at("dangling")).unwrap();
+    let kind = |name: &str| fs::symlink_metadata(at(name)).unwrap().file_type();
+    for name in ["pipe", "link", "dangling"] {
+        let before = kind(name);
+        let refused = ask(&server, &["save", "stage", at(name).to_str().unwrap(), "--force"]);
+        assert_eq!(code(&refused), 2, "{name}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains("no regular file"), "{name}: {}", stderr(&refused));
+        assert_eq!(kind(name), before, "{name}");
+    }
+    assert_eq!(fs::read_to_string(at("precious")).unwrap(), "mine");
+}

@@ -153,6 +153,9 @@ pub(crate) struct ServeLimits {
     /// Bytes that wait for a client that does not read before it is dropped [default: 64M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_waiting: Option<u64>,
+    /// Bytes that wait for all clients together before those are dropped for whom most waits [default: 512M, and not less than two messages]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_all_waiting: Option<u64>,
     /// Bytes that the attributes of a client or room take [default: 1M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_attributes: Option<u64>,

@@ -1,6 +1,6 @@
 //! `mvrx mixer save`, `load`: rooms as files in the format of Mixer's own tools.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,10 @@ pub(super) async fn save(args: Save) -> Result<(), Failure> {
     let there = || Failure::usage(format!("{} is there already; --force writes over it", path.display()));
     if path.is_dir() {
         return Err(Failure::usage(format!("{} is a folder; name a file", path.display())));
+    }
+    // Renaming over it would take away a device, a pipe or a link that somebody put there on purpose.
+    if fs::symlink_metadata(&path).is_ok_and(|about| !about.is_file()) {
+        return Err(Failure::usage(format!("{} is no regular file; name another", path.display())));
     }
     if path.exists() && !args.force {
         return Err(there());

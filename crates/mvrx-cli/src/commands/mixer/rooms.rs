@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mixer::{Client, ClientError, ClientEvent, command_name, describe};
+use mixer::{Client, ClientError, ClientEvent, RoomInfo, command_name, describe};
 use serde_json::{Value, json};
 
 use super::args::{Delete, KeepOpen, List, Switch, Tail};
@@ -14,7 +14,7 @@ pub(super) async fn list_rooms(args: List) -> Result<(), Failure> {
     let mut client = connect(&args.reach).await?;
     let rooms = client.list_rooms().await?;
     if args.json {
-        let rooms: Vec<Value> = rooms.iter().map(|room| plain::object(&room.attributes)).collect();
+        let rooms: Vec<Value> = rooms.iter().map(room_document).collect();
         show::document(&json!({ "schema": show::SCHEMA, "rooms": rooms }));
     } else if rooms.is_empty() {
         show::note("no rooms");
@@ -22,6 +22,15 @@ pub(super) async fn list_rooms(args: List) -> Result<(), Failure> {
         rooms.iter().for_each(|room| show::line(&show::tame(&room.to_string())));
     }
     Ok(())
+}
+
+/// The reference lists rooms without their names among the attributes.
+fn room_document(room: &RoomInfo) -> Value {
+    let mut attributes = plain::object(&room.attributes);
+    if let Some(fields) = attributes.as_object_mut() {
+        fields.insert("name".to_owned(), room.name.as_str().into());
+    }
+    attributes
 }
 
 pub(super) async fn list_clients(args: List) -> Result<(), Failure> {
@@ -147,4 +156,18 @@ pub(super) async fn delete(args: Delete) -> Result<(), Failure> {
         show::note(&format!("{} is deleted", show::tame(&args.room)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use mixer::{Object, RoomInfo};
+
+    use super::room_document;
+
+    #[test]
+    fn room_that_is_listed_without_a_name_has_it_in_json() {
+        let attributes: Object = [("command_count".into(), 3_i64.into())].into_iter().collect();
+        let room = RoomInfo { name: "stage".to_owned(), attributes };
+        assert_eq!(room_document(&room), serde_json::json!({ "name": "stage", "command_count": 3 }));
+    }
 }

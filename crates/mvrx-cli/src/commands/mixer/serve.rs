@@ -230,7 +230,9 @@ fn limits(wished: &ServeLimits) -> Limits {
     limits.all_attribute_bytes = wished.max_all_attributes.map_or(limits.all_attribute_bytes, bytes);
     limits.error_bytes = wished.max_error_text.map_or(limits.error_bytes, bytes);
     limits.outbox_bytes = wished.max_waiting.map_or(limits.outbox_bytes, bytes);
-    // A message that is allowed must be able to come.
+    // A message that is allowed must be able to go out, and to come.
+    let waiting = wished.max_all_waiting.map_or(limits.all_outbox_bytes, bytes);
+    limits.all_outbox_bytes = waiting.max(bytes(limits.frame_bytes.saturating_mul(2)));
     let unfinished = wished.max_unfinished.map_or(limits.unfinished_bytes, bytes);
     limits.unfinished_bytes = unfinished.max(bytes(limits.frame_bytes.saturating_add(HEADER)));
     // What is done before a client is dropped happens well before.
