@@ -113,6 +113,8 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     if let Some(discovery) = discovery {
         describe = describe.discovery(discovery);
     }
+    // Whoever sees the host may end it.
+    let interrupted = station::interrupted();
     let (running, mut events) = station::spawn(describe).await?;
     say_up(&running, &args, (&name, &kept_at), &watching);
     watching.refresh(&running).await?;
@@ -124,7 +126,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     };
     let result = tokio::select! {
         result = ended => result,
-        () = station::interrupted() => Ok(()),
+        () = interrupted => Ok(()),
     };
     running.stop().await;
     result

@@ -14,11 +14,13 @@ use crate::failure::Failure;
 use crate::{show, station};
 
 pub(super) async fn run(args: Serve) -> Result<(), Failure> {
+    // Whoever reads that it serves may end it.
+    let interrupted = station::interrupted();
     let serving = Serving::start(&args.service, None).await?;
     announce(&args, &serving).await;
     let result = tokio::select! {
         result = tell(&serving.server, &args) => result,
-        () = station::interrupted() => Ok(()),
+        () = interrupted => Ok(()),
     };
     serving.stop(args.json).await;
     result
