@@ -28,7 +28,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-/// Bytes of one frame of fastwebsockets, and of ours.
+/// Bytes of one frame of fastwebsockets, and of one of our messages where a file goes in many.
 const FRAME: usize = 1 << 20;
 
 /// A name, and how long it takes to move so many MiB.

@@ -13,12 +13,13 @@ struct Found {
     loopback: bool,
 }
 
-/// Refuses what is not there, with a list of what is. An interface that is there and has no address yet is waited for, and that is said.
+/// Refuses what is not there, with a list of what is. An interface that is there and has no address yet is waited for, and that is said; a
+/// command that runs until it is stopped (`lasting`) waits for one that is not there, too.
 ///
 /// # Errors
 /// Wrong use.
 // req: DIS-INTERFACE-NAMED
-pub(crate) fn check(wished: &[String]) -> Result<(), Failure> {
+pub(crate) fn check(wished: &[String], lasting: bool) -> Result<(), Failure> {
     if wished.is_empty() {
         return Ok(());
     }
@@ -29,39 +30,55 @@ pub(crate) fn check(wished: &[String]) -> Result<(), Failure> {
         .map(|one| Found { ip: one.ip(), loopback: one.is_loopback(), name: one.name })
         .collect();
     for text in wished {
-        if let Some(note) = judge(text, &found, &without_address()).map_err(Failure::usage)? {
-            show::note(&note);
+        match judge(text, &found, &without_address()) {
+            Ok(Judged::There) => {}
+            Ok(Judged::Waits(note)) => show::note(&note),
+            Ok(Judged::NotThere(words)) if lasting => {
+                show::note(&format!("{words}; it is used as soon as it is there"));
+            }
+            Ok(Judged::NotThere(words)) | Err(words) => return Err(Failure::usage(words)),
         }
     }
     Ok(())
 }
 
-/// What is to be said of one that is there; why it is refused.
-fn judge(text: &str, found: &[Found], without_address: &[String]) -> Result<Option<String>, String> {
+/// What is to be said of an interface that is wished for.
+#[derive(Debug, PartialEq)]
+enum Judged {
+    There,
+    Waits(String),
+    NotThere(String),
+}
+
+/// Why it can never be used is an error.
+fn judge(text: &str, found: &[Found], without_address: &[String]) -> Result<Judged, String> {
     if text == LOOPBACK {
-        return Ok(None);
+        return Ok(Judged::There);
     }
-    let refused = |why: &str| Err(format!("{why}; there are {}", listed(found)));
+    let words = |why: &str| format!("{why}; there are {}", listed(found));
+    let not_there = |why: &str| Ok(Judged::NotThere(words(why)));
     let Ok(ip) = text.parse::<IpAddr>() else {
         return if found.iter().any(|one| one.name == text) {
-            Ok(None)
+            Ok(Judged::There)
         } else if without_address.iter().any(|name| name == text) {
-            Ok(Some(format!(
+            Ok(Judged::Waits(format!(
                 "the interface {} has no address yet; it is used as soon as it has one",
                 show::tame(text)
             )))
         } else {
-            refused(&format!("no interface has the name or address {}", show::tame(text)))
+            not_there(&format!("no interface has the name or address {}", show::tame(text)))
         };
     };
     let Some(known) = found.iter().find(|one| one.ip == ip) else {
-        return refused(&format!("no interface has the address {ip}"));
+        return not_there(&format!("no interface has the address {ip}"));
     };
     let twice = known.loopback && ip.is_ipv6() && found.iter().any(|one| one.loopback && one.ip.is_ipv4());
     if twice {
-        return refused(&format!("{ip} is not used: on this machine alone discovery speaks IPv4, take lo"));
+        return Err(words(&format!(
+            "{ip} is not used: on this machine alone discovery speaks IPv4, take lo"
+        )));
     }
-    Ok(None)
+    Ok(Judged::There)
 }
 
 fn listed(found: &[Found]) -> String {
@@ -108,20 +125,20 @@ mod tests {
         ]
     }
 
-    fn judge_among(found: &[Found], text: &str) -> Result<Option<String>, String> {
+    fn judge_among(found: &[Found], text: &str) -> Result<Judged, String> {
         judge(text, found, &[])
     }
 
     // proves: DIS-INTERFACE-NAMED
     #[test]
-    fn what_is_not_there_is_refused_with_a_list_of_what_is() {
+    fn what_is_not_there_is_told_with_a_list_of_what_is() {
         let without = vec!["wlan0".to_owned()];
         let found = host();
         let judge = |text: &str| judge(text, &found, &without);
         for there in ["lo", "eth0", "10.0.0.1", "fe80::1", "127.0.0.1"] {
-            assert_eq!(judge(there), Ok(None), "{there}");
+            assert_eq!(judge(there), Ok(Judged::There), "{there}");
         }
-        assert!(judge("wlan0").unwrap().unwrap().contains("no address yet"));
+        assert!(matches!(judge("wlan0"), Ok(Judged::Waits(words)) if words.contains("no address yet")));
         for (odd, why) in [
             ("eth9", "no interface has the name or address eth9"),
             ("Eth0", "no interface has the name or address Eth0"),
@@ -129,11 +146,15 @@ mod tests {
             ("10.0.0.9", "no interface has the address 10.0.0.9"),
             ("::1", "take lo"),
         ] {
-            let refused = judge(odd).unwrap_err();
+            let refused = match judge(odd) {
+                Ok(Judged::NotThere(words)) if odd != "::1" => words,
+                Err(words) if odd == "::1" => words,
+                other => panic!("{odd}: {other:?}"),
+            };
             let list = "there are lo (127.0.0.1, ::1), eth0 (10.0.0.1, fe80::1)";
             assert!(refused.contains(why) && refused.contains(list), "{refused}");
         }
         let without_v4: Vec<Found> = host().into_iter().filter(|one| one.ip.is_ipv6()).collect();
-        assert_eq!(judge_among(&without_v4, "::1"), Ok(None));
+        assert_eq!(judge_among(&without_v4, "::1"), Ok(Judged::There));
     }
 }

@@ -50,7 +50,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Verdict, Failure> {
-    interfaces::check(args.command.interfaces())?;
+    let lasting = matches!(args.command, Command::Up(_) | Command::Host(_));
+    interfaces::check(args.command.interfaces(), lasting)?;
     if let Some(joining) = args.command.joins() {
         group::check(joining)?;
     }

@@ -7,12 +7,16 @@ use support::{Crew, code, stderr};
 
 // proves: DIS-INTERFACE-NAMED
 #[test]
-fn an_interface_that_is_not_there_is_refused_by_every_command_with_a_list() {
+fn an_interface_that_is_not_there_is_refused_with_a_list_and_waited_for_by_what_runs_on() {
     let crew = Crew::new();
     let show = crew.make_show("show.mvr", 1);
     let show = show.to_str().unwrap();
-    let commands: [&[&str]; 6] =
-        [&["up"], &["ls"], &["get", "latest"], &["commit", show, "-m", "x"], &["groups"], &["host"]];
+    for (command, running) in [("up", "is up"), ("host", "ws://")] {
+        let mut station = crew.start(&[command, "--interface", "nowhere7", "--interface", "192.0.2.77"]);
+        station.until(running);
+        station.kill();
+    }
+    let commands: [&[&str]; 4] = [&["ls"], &["get", "latest"], &["commit", show, "-m", "x"], &["groups"]];
     for command in commands {
         for odd in ["nowhere7", "192.0.2.77"] {
             let refused = crew.run(&[command, &["--interface", odd]].concat());

@@ -133,6 +133,30 @@ fn a_long_list_is_told_in_parts_and_what_is_gone_by_then_is_not() {
     assert_eq!(rack.host.deadline(), None);
 }
 
+// proves: HST-24
+#[test]
+fn nobodys_few_commits_wait_behind_anothers_many_and_forgotten_ones_wait_no_longer() {
+    let many = |author: u8, last: u8| -> Vec<Commit> {
+        (0..last)
+            .map(|n| Commit {
+                file: FileUuid::from_random_bytes([author, n, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+                ..commit(1, author)
+            })
+            .collect()
+    };
+    let mut rack = Rack::with(|c| (c.limits.announced_at_join, c.limits.commits) = (4, 250));
+    let one = rack.join(1, vec![]);
+    rack.join_with(2, "MVRApplication", many(2, 200));
+    rack.join_with(3, "MVRApplication", vec![commit(9, 3)]);
+    rack.out.clear();
+    rack.pass(Duration::from_millis(250));
+    let told: Vec<_> = std::iter::from_fn(|| rack.take_sent(one)).collect();
+    assert!(told.contains(&Message::Commit(commit(9, 3))), "{}", told.len());
+    rack.join_with(4, "MVRApplication", many(4, 249));
+    let holds = rack.host.holdings();
+    assert!(holds.commits <= 250 && holds.commits_to_announce <= holds.commits, "{holds:?}");
+}
+
 #[test]
 fn commits_whose_words_take_too_much_room_push_out_the_oldest() {
     let wordy = |n: u8| Commit { comment: "x".repeat(10_000), ..commit(n, 1) };

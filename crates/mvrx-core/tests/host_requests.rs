@@ -174,6 +174,20 @@ fn a_late_answer_is_not_taken_for_the_next_one() {
 
 // proves: HST-14
 #[test]
+fn what_may_be_of_another_file_is_not_gone_on_with_by_the_next_owner() {
+    let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+    let (other, _) = rack.join_with(4, "MVRApplication", vec![commit(2, 1)]);
+    assert!(!rack.begin(owner).1);
+    rack.out.clear();
+    rack.close(owner);
+    assert!(rack.out.iter().any(|o| matches!(o, Output::DropFile { .. })), "{:?}", rack.out);
+    assert_eq!(rack.asked(other), Some(file(2)));
+    assert!(!rack.begin(other).1, "it begins anew");
+    assert_eq!(rack.take_send_file(three).unwrap().1, file(2));
+}
+
+// proves: HST-14
+#[test]
 fn an_answer_that_never_comes_is_not_waited_for_when_the_next_one_is_known_by_its_length_or_hash() {
     let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
     rack.deliver(owner, 1002);

@@ -10,8 +10,8 @@ use mvrx_message::{Dialect, Leave, Message, StationUuid};
 use mvrx_transport::battery::unexpected;
 use mvrx_transport::ws::Opcode;
 use mvrx_transport::{
-    BoxError, Connection, FileEnding, FilePump, FileSink, FileSource, Incoming, Limits, Progress, ReadError,
-    SourceRead, WsTransport,
+    BoxError, BoxFuture, Connection, FileEnding, FilePump, FileSink, FileSource, Incoming, Limits, Progress,
+    ReadError, ReceiveError, SourceRead, WsTransport,
 };
 use raw::{client_of, masked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -89,6 +89,42 @@ async fn pair(pump: FilePump, ending: FileEnding) -> (Connection, TcpStream) {
 
 // proves: WSK-20
 #[tokio::test]
+async fn neither_a_trickle_beyond_the_length_nor_messages_between_keep_a_file_going_for_ever() {
+    let limits = Limits {
+        file_more: Duration::from_secs(20),
+        file_idle: Duration::from_secs(1),
+        file_idle_bytes: 1000,
+        ..Limits::default()
+    };
+    for pump in PUMPS {
+        let ws = WsTransport::default().with_limits(limits).with_file_pump(pump);
+        for (first, again) in
+            [(masked(Opcode::Binary, true, &[9; 50_000]), masked(Opcode::Binary, true, &[9])), {
+                (masked(Opcode::Binary, true, &[9; 40_000]), text(&leave(1)))
+            }]
+        {
+            let (mut ours, mut peer) = client_of(&ws).await;
+            ours.reader.set_file_ending(FileEnding::WhenQuiet);
+            peer.write_all(&first).await.unwrap();
+            let trickle = tokio::spawn(async move {
+                while peer.write_all(&again).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            });
+            assert!(matches!(ours.reader.next().await, Ok(Incoming::File { .. })));
+            let mut between = |_| Box::pin(async {}) as BoxFuture<'static, ()>;
+            let sink = Box::new(Held::default());
+            let taking = ours.reader.receive_file(sink, Some(50_000), &mut between, Progress::new());
+            let taken =
+                tokio::time::timeout(Duration::from_secs(30), taking).await.expect("it goes on for ever");
+            assert!(matches!(taken, Err(ReceiveError::FileStalled { .. })), "{pump:?}: {taken:?}");
+            trickle.abort();
+        }
+    }
+}
+
+// proves: WSK-20
+#[tokio::test]
 async fn bytes_beyond_the_announced_length_are_the_rest_of_the_file_and_not_the_next_one() {
     for pump in PUMPS {
         let (mut ours, mut peer) = pair(pump, FileEnding::WhenQuiet).await;
@@ -122,7 +158,7 @@ async fn a_rest_that_comes_after_a_moment_and_behind_a_message_is_still_the_rest
         let noted = Arc::clone(&heard);
         let mut between = move |incoming| {
             noted.lock().unwrap().push(incoming);
-            Box::pin(async {}) as mvrx_transport::BoxFuture<'static, ()>
+            Box::pin(async {}) as BoxFuture<'static, ()>
         };
         let held = Held::default();
         let receiving = async {

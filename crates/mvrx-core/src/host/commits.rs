@@ -1,5 +1,7 @@
 //! Commits: from each station to all others (Figure 7), and from us to all (Figure 8).
 
+use std::ops::Bound;
+
 use mvrx_message::{Author, Commit, FileUuid, Message, Reply, StationUuid};
 
 use super::{
@@ -51,20 +53,26 @@ impl Host {
         let idle = self.to_announce.is_empty();
         for file in news {
             if let Some(arrival) = self.history.arrival(file) {
-                self.to_announce.insert(arrival, (file, from));
+                self.to_announce.entry(from).or_default().insert(arrival, file);
             }
         }
         self.bound_commits();
+        // What is forgotten is told to nobody, so that this is bounded as the commits are.
+        self.to_announce.retain(|_, commits| {
+            commits.retain(|_, file| self.history.entry(*file).is_some());
+            !commits.is_empty()
+        });
         if idle {
             self.announce_more();
         }
     }
 
-    /// Tells the others of the next part of what lists brought, the newest commits last: a long list all at once would fill the outboxes.
+    /// Tells the others of the next part of what lists brought, of each list the newest commits last: a long list all at once would fill the
+    /// outboxes. Those who brought one take turns, so that nobody's few wait behind another's many.
     // req: HST-24
     pub(super) fn announce_more(&mut self) {
         for _ in 0..self.config.limits.announced_at_join.max(1) {
-            let Some((_, (file, from))) = self.to_announce.pop_first() else { return };
+            let Some((file, from)) = self.next_to_announce() else { return };
             // Who told it may be gone, and its file with it.
             if self.history.entry(file).is_some_and(Entry::is_available) {
                 self.relay_commit(file, from);
@@ -73,6 +81,20 @@ impl Host {
         if !self.to_announce.is_empty() {
             self.agenda.set(Timer::Announce, self.now + self.config.timers.announce);
         }
+    }
+
+    fn next_to_announce(&mut self) -> Option<(FileUuid, StationUuid)> {
+        let after = self.announced_last.map_or(Bound::Unbounded, Bound::Excluded);
+        let next =
+            self.to_announce.range((after, Bound::Unbounded)).next().or(self.to_announce.iter().next());
+        let from = *next?.0;
+        let commits = self.to_announce.get_mut(&from)?;
+        let (_, file) = commits.pop_first()?;
+        if commits.is_empty() {
+            self.to_announce.remove(&from);
+        }
+        self.announced_last = Some(from);
+        Some((file, from))
     }
 
     fn note(&mut self, from: StationUuid, commit: &Commit, source: CommitSource) -> Noted {

@@ -89,8 +89,10 @@ pub struct Host {
     kept: VecDeque<(FileUuid, u64)>,
     /// Files to be read for keeping, newest last.
     to_gather: BTreeMap<u64, FileUuid>,
-    /// Commits of lists that the others are still to be told of, in the order of their arrival, and who told them.
-    to_announce: BTreeMap<u64, (FileUuid, StationUuid)>,
+    /// Commits of lists that the others are still to be told of: by who told them, in the order of their arrival.
+    to_announce: BTreeMap<StationUuid, BTreeMap<u64, FileUuid>>,
+    /// Whose turn it was last.
+    announced_last: Option<StationUuid>,
     agenda: Agenda<Timer>,
     limits_told: Vec<LimitReached>,
     moving: Option<moves::Move>,
@@ -112,6 +114,8 @@ pub struct Holdings {
     pub commits: usize,
     /// What they take in memory, about, in bytes.
     pub commit_bytes: usize,
+    /// Commits of lists that the others are still to be told of; of those that are known.
+    pub commits_to_announce: usize,
     /// REQUESTs not answered yet.
     pub asks: usize,
     /// Reads from owners, waiting ones included.
@@ -137,6 +141,7 @@ impl Host {
             kept: VecDeque::new(),
             to_gather: BTreeMap::new(),
             to_announce: BTreeMap::new(),
+            announced_last: None,
             agenda: Agenda::default(),
             limits_told: Vec::new(),
             moving: None,
@@ -222,6 +227,7 @@ impl Host {
     #[must_use]
     pub fn holdings(&self) -> Holdings {
         Holdings {
+            commits_to_announce: self.to_announce.values().map(BTreeMap::len).sum(),
             connections: self.links.len(),
             stations: self.members.len(),
             commits: self.history.len(),

@@ -163,9 +163,12 @@ impl Host {
         let Some(relay) = self.relays.get_mut(&id) else { return };
         if let Some((conn, station)) = relay.owner.take() {
             relay.tried.insert(conn);
-            relay.doubted = false;
             relay.attempts.push((station, why.to_owned()));
-            let file = relay.file;
+            let (file, doubted) = (relay.file, std::mem::take(&mut relay.doubted));
+            if doubted {
+                // What came may be of another file: the next owner's is not to go on from it.
+                self.drop_bytes(id);
+            }
             self.event(Event::AttemptFailed { file, from: station, why: why.to_owned() });
         }
         for ask in self.asks_of(id) {

@@ -27,7 +27,7 @@ pub struct HostOptions {
     /// What the connections may hold and how long they may take.
     pub transport: TransportLimits,
     /// Bytes of messages that may wait for one station that does not read; above it is dropped by name. Files do not count: their bytes
-    /// wait on the disk. Default 1 MiB.
+    /// wait on the disk. Default 4 MiB: a JOIN_RET may have 512 KiB, and counts twice.
     pub outbox_bytes: usize,
     /// The same for all stations together. Default 64 MiB.
     pub outbox_bytes_in_all: usize,
@@ -56,7 +56,7 @@ impl Default for HostOptions {
             limits: Limits { connections: CONNECTIONS, ..Limits::default() },
             timers: Timers::default(),
             transport,
-            outbox_bytes: 1 << 20,
+            outbox_bytes: 4 << 20,
             outbox_bytes_in_all: 64 << 20,
             pieces_for_all: None,
             announce: true,

@@ -209,6 +209,36 @@ mod tests {
         assert_eq!(waiting.load(Ordering::Relaxed), 0);
     }
 
+    // proves: HDR-05
+    #[test]
+    fn the_longest_join_ret_leaves_room_for_what_is_said_beside_it() {
+        let commit = mvrx_message::Commit {
+            file: mvrx_message::FileUuid::from_random_bytes([1; 16]),
+            station: None,
+            version: mvrx_message::MvrVersion { major: 1, minor: 6 },
+            file_size: 1,
+            for_stations: vec![],
+            comment: "c".repeat(300),
+            file_name: "show.mvr".to_owned(),
+            blake3: Some([1; 32]),
+            author: None,
+        };
+        let config = mvrx_core::host::Config::new(
+            mvrx_message::StationUuid::from_random_bytes([1; 16]),
+            "Rack",
+            "mvrx",
+        );
+        let ret = mvrx_message::JoinRet { commits: vec![commit; 5_000], ..config.join_ret(Reply::ok()) };
+        let ret = Box::new(Message::JoinRet(ret));
+        let dialect = Dialect::in_session(mvrx_message::Product::Mvrx);
+        assert!(ret.to_json(&dialect).len() > 500 << 10, "it is as long as it may be");
+        let options = crate::HostOptions::default();
+        let outbox = outbox(options.outbox_bytes, &Arc::default(), options.outbox_bytes_in_all);
+        outbox.send(ret.clone(), dialect).unwrap();
+        outbox.send(ret, dialect).unwrap();
+        (0..100).for_each(|_| outbox.send(message(), dialect).unwrap());
+    }
+
     #[tokio::test]
     async fn all_that_was_ordered_goes_out_before_the_end() {
         let outbox = outbox(1_000, &Arc::default(), 1_000);

@@ -51,9 +51,14 @@ impl Transfer {
         self.pace.until()
     }
 
-    /// Time went by that was not the peer's.
-    pub(crate) fn start_anew(&mut self) {
-        self.pace.restart(Instant::now());
+    /// Whether the peer should have sent more by now.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.pace.is_over(Instant::now())
+    }
+
+    /// The time since then was not the peer's.
+    pub(crate) fn excuse_since(&mut self, from: Instant) {
+        self.pace.excuse(from, Instant::now());
     }
 
     pub(crate) fn stalled(&self) -> ReceiveError {

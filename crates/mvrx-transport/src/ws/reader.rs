@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use lan_net::deadline::Deadline;
 use mvrx_wire::{HEADER_LEN, MAGIC, PackageHeader, PackageType};
+use tokio::time::Instant;
 
 use super::files::{FileStream, Stop};
 use super::frame::{FrameDecoder, FrameError, Place, Role, Step};
@@ -333,12 +334,16 @@ impl<L: Link> Reader<L> {
                     self.put_down(&mut transfer, std::mem::replace(&mut stream.decoder, fresh));
                     let Some(ended) = self.more_of_it(between).await else { break };
                     self.state = State::Failed;
-                    transfer.start_anew();
+                    // Each byte more is no reason to wait for ever.
+                    if transfer.is_overdue() {
+                        return Err(transfer.stalled());
+                    }
                     transfer = self.take_up(transfer, &mut stream, ended).await?;
                 }
                 Some(Stop::Text(json)) => {
+                    let from = Instant::now();
                     between(understand(&json, &self.shared.limits.message)).await;
-                    transfer.start_anew();
+                    transfer.excuse_since(from);
                 }
                 Some(Stop::TooLong) => {
                     return Err(ReceiveError::FileLongerThanLimit { received, allowed: stream.allowed });
