@@ -247,22 +247,34 @@ impl Mdns {
             return;
         }
         let now = self.now;
-        for question in query.questions.iter().filter(|q| !q.unicast) {
-            let key = (question.name.clone(), question.kind);
-            let looked_for = question.kind == kind::PTR && self.browses.contains_key(&question.name);
-            let Some(state) = self.links.get(&link) else { return };
-            let waiting = state.asks.get(&key).is_some_and(|ask| ask.due > now && !ask.unicast);
-            let mut theirs = query.answers.iter().filter(|theirs| theirs.name == question.name);
-            if !(looked_for || waiting) || !theirs.all(|theirs| self.is_known_here(link, theirs)) {
-                continue;
+        let Some(state) = self.links.get(&link) else { return };
+        let is_looked_for = |name: &Name, kind: u16| kind == kind::PTR && self.browses.contains_key(name);
+        let is_waiting =
+            |key: &(Name, u16)| state.asks.get(key).is_some_and(|ask| ask.due > now && !ask.unicast);
+        // Each question that is ours as well, once; each of their answers is looked at once.
+        let mut ours: BTreeSet<(Name, u16)> = query
+            .questions
+            .iter()
+            .take(self.config.limits.questions)
+            .filter(|question| !question.unicast)
+            .map(|question| (question.name.clone(), question.kind))
+            .filter(|key| is_looked_for(&key.0, key.1) || is_waiting(key))
+            .collect();
+        for theirs in query.answers.iter().take(self.config.limits.records_per_message) {
+            if ours.is_empty() {
+                return;
             }
-            let Some(state) = self.links.get_mut(&link) else { return };
-            if looked_for {
-                state.overheard.insert(question.name.clone(), now);
+            if ours.iter().any(|(name, _)| *name == theirs.name) && !self.is_known_here(link, theirs) {
+                ours.retain(|(name, _)| *name != theirs.name);
             }
-            if waiting {
-                state.asks.remove(&key);
-            }
+        }
+        let looked_for: Vec<Name> =
+            ours.iter().filter(|key| is_looked_for(&key.0, key.1)).map(|key| key.0.clone()).collect();
+        let waiting: Vec<(Name, u16)> = ours.into_iter().filter(is_waiting).collect();
+        let Some(state) = self.links.get_mut(&link) else { return };
+        state.overheard.extend(looked_for.into_iter().map(|name| (name, now)));
+        for key in waiting {
+            state.asks.remove(&key);
         }
     }
 

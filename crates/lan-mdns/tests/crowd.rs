@@ -202,3 +202,24 @@ fn of_several_stations_of_one_name_in_one_datagram_none_is_lost() {
         }
     }
 }
+
+#[test]
+fn a_query_with_many_questions_and_answers_costs_no_more_than_its_answers() {
+    let mut lan = wide(1);
+    let member = station(&called(1), "1", 1, "h1.local", one_of_many(1), false);
+    hear(&mut lan, one_of_many(1), &member);
+    let pointer = record(&service_type(), Data::Ptr(called(1)), 120, false);
+    let mut visits = |questions: usize, answers: usize| {
+        let before = lan.hosts[0].mdns.counts().visited;
+        let question = Question { name: service_type(), kind: kind::PTR, unicast: false };
+        let query = Message {
+            questions: vec![question; questions],
+            answers: vec![pointer.clone(); answers],
+            ..Message::default()
+        };
+        hear(&mut lan, one_of_many(2), &query);
+        lan.hosts[0].mdns.counts().visited - before
+    };
+    let (few, many) = (visits(1, 300), visits(500, 300));
+    assert!(few > 0 && many <= few + 500, "{few} {many}");
+}

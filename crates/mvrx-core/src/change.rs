@@ -133,6 +133,8 @@ pub(crate) struct Change {
 #[derive(Debug)]
 pub(crate) struct Former {
     pub(crate) product: Product,
+    /// It writes as the specification's next edition does.
+    pub(crate) speaks_next: bool,
     addresses: VecDeque<SocketAddr>,
     /// It is being told.
     running: bool,
@@ -377,7 +379,8 @@ impl Core {
             self.agenda.clear(Timer::Unseen(station));
             let addresses = peer.addresses(self.config.limits.addresses);
             if counts_us && !addresses.is_empty() && self.former.len() < self.config.limits.stations {
-                let former = Former { product: peer.product, addresses, running: false };
+                let speaks_next = crate::lanes::speaks_next(peer.quirks);
+                let former = Former { product: peer.product, speaks_next, addresses, running: false };
                 self.former.insert(station, former);
             }
         }

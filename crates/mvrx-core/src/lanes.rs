@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use mvrx_message::{Commit, Dialect, FileUuid, Join, Leave, Message, Product, Request, StationUuid};
+use mvrx_message::{
+    Commit, Dialect, FileUuid, Join, Leave, LeaveKeys, Message, Product, Quirk, QuirkSet, Request,
+    StationUuid,
+};
 
 use crate::change::Side;
 use crate::exchange::{Exchange, Purpose};
@@ -307,7 +310,7 @@ impl Core {
             product
         };
         match message {
-            Some(message) => self.send_on(conn, message, product, wait),
+            Some(message) => self.send_on(conn, message, self.dialect_for(target, product), wait),
             // What was to be said is no longer so; nothing is lost by not saying it.
             None => self.finish_exchange(conn, true),
         }
@@ -318,10 +321,25 @@ impl Core {
         self.history_of(station)?.entry(file).map(|e| e.commit.clone())
     }
 
-    fn send_on(&mut self, conn: ConnId, message: Message, product: Product, wait: Duration) {
+    fn send_on(&mut self, conn: ConnId, message: Message, dialect: Dialect, wait: Duration) {
         self.agenda.set(Timer::Exchange(conn), self.now + wait);
-        let dialect = Dialect::towards(product);
         self.out.push_back(Output::Send { conn, message: Box::new(message), dialect });
+    }
+
+    /// Towards an application of which nothing is known what it was seen to write itself counts.
+    // req: STA-19
+    fn dialect_for(&self, target: Target, product: Product) -> Dialect {
+        let dialect = Dialect::towards(product);
+        let speaks_next = match target {
+            Target::Station(station) => self.peers.get(&station).is_some_and(|p| speaks_next(p.quirks)),
+            Target::Former(station) => self.former.get(&station).is_some_and(|p| p.speaks_next),
+            Target::Place(_) => false,
+        };
+        if speaks_next && product == Product::Other {
+            dialect.with_leave_keys(LeaveKeys::Both)
+        } else {
+            dialect
+        }
     }
 
     pub(crate) fn product_of(&self, target: Target) -> Product {
@@ -526,4 +544,9 @@ fn retry_timer(target: Target) -> Timer {
         Target::Station(station) | Target::Former(station) => Timer::RetryStation(station),
         Target::Place(place) => Timer::RetryPlace(place),
     }
+}
+
+/// Whether these are of the specification's next edition, which names the sender of each message `StationUUID`.
+pub(crate) fn speaks_next(quirks: QuirkSet) -> bool {
+    [Quirk::LeaveStationUuidKey, Quirk::SenderStationUuid].into_iter().any(|quirk| quirks.contains(quirk))
 }

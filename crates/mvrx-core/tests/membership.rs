@@ -3,10 +3,11 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mvrx_core::{Command, Ending, Event, Input, Membership, Output, PlaceId, Sighting};
-use mvrx_message::{Join, Message};
+use mvrx_message::{Join, LeaveKeys, Message, Parsed, Quirk, QuirkSet};
 use support::{Desk, address, commit, file, join_from, join_ret_from, leave, me, no, ok, station};
 
 // proves: STA-01
@@ -386,6 +387,37 @@ fn a_station_that_joined_and_was_never_seen_is_forgotten_after_a_while() {
     assert!(desk.core.station(station(1)).is_some());
     desk.pass(Duration::from_secs(2));
     assert!(desk.core.station(station(1)).is_none());
+}
+
+// proves: STA-19
+#[test]
+fn who_writes_as_the_next_edition_does_gets_leave_with_both_keys() {
+    for (provider, quirk, wanted) in [
+        ("somebody", Some(Quirk::SenderStationUuid), LeaveKeys::Both),
+        ("somebody", Some(Quirk::LeaveStationUuidKey), LeaveKeys::Both),
+        ("somebody", None, LeaveKeys::FromStationUuid),
+        ("GrandMA3", None, LeaveKeys::Both),
+    ] {
+        let mut desk = Desk::new();
+        desk.join_with(1, provider, vec![]);
+        let conn = desk.accept(1);
+        let mut quirks = QuirkSet::default();
+        quirk.into_iter().for_each(|quirk| {
+            quirks.insert(quirk);
+        });
+        let join = join_from(1, provider, vec![]);
+        desk.step(Input::Received { conn, parsed: Arc::new(Parsed { message: join, quirks }) });
+        desk.command(Command::Leave);
+        let (conn, _) = desk.take_dial().unwrap();
+        desk.step(Input::Dialed { conn });
+        let keys = desk.out.iter().find_map(|output| match output {
+            Output::Send { message, dialect, .. } if matches!(**message, Message::Leave(_)) => {
+                Some(dialect.leave_keys())
+            }
+            _ => None,
+        });
+        assert_eq!(keys, Some(wanted), "{provider} {quirk:?}");
+    }
 }
 
 // proves: STA-06

@@ -179,6 +179,8 @@ pub enum DiscoveryEvent {
         /// Its host.
         station: StationUuid,
     },
+    /// The machine slept: others may have forgotten us meanwhile, some products for good until our next JOIN.
+    Woke,
     /// Something a person may want to know; discovery goes on.
     Problem(DiscoveryProblem),
 }

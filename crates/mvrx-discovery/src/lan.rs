@@ -16,7 +16,7 @@
 //!
 //! Limits: [`MdnsOptions::limits`] bounds the sightings, `lan_mdns`'s limits the records behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -32,7 +32,8 @@ use crate::mdns::MdnsOptions;
 use crate::queue::EventQueue;
 use crate::sightings::Sightings;
 use crate::{
-    Advertisement, DiscoveryError, DiscoveryProblem, InstanceName, InstanceShape, SightingKey, UnusableReason,
+    Advertisement, DiscoveryError, DiscoveryEvent, DiscoveryProblem, InstanceName, InstanceShape,
+    SightingKey, UnusableReason,
 };
 
 mod discovery;
@@ -68,6 +69,8 @@ pub struct LanDiscovery {
     /// What is announced: nothing, or one, and a second one while the group is changed.
     own: Vec<Own>,
     groups: GroupTypes,
+    /// Stations without an address that were told.
+    no_address_told: BTreeSet<String>,
     /// Which families were told not to be heard, IPv4 and IPv6.
     deaf_told: [bool; 2],
     buffer: Vec<u8>,
@@ -134,6 +137,7 @@ impl LanDiscovery {
             doubted: Vec::new(),
             own: Vec::new(),
             groups: GroupTypes::default(),
+            no_address_told: BTreeSet::new(),
             deaf_told: [false; 2],
             buffer: vec![0; MESSAGE_BYTES + 1],
             stopped: false,
@@ -156,6 +160,7 @@ impl LanDiscovery {
         self.look_at = now + LOOK_EVERY;
         if self.clock.slept(now) {
             self.step(Input::Woke);
+            self.queue.push(DiscoveryEvent::Woke);
         }
         let ways = ways::ways(&found, &self.options.interfaces);
         self.host = Host::new(found);
@@ -294,7 +299,12 @@ impl LanDiscovery {
                 // req: DIS-NO-ADDRESS
                 Output::NoAddress(seen) if !Self::is_session(&seen.instance) => {
                     let (instance, reason) = (without_type(&seen.instance), UnusableReason::NoAddress);
-                    self.queue.problem(DiscoveryProblem::AnnouncementUnusable { instance, reason });
+                    // Invented ones are without number; real ones are few.
+                    if self.no_address_told.len() < NO_ADDRESS
+                        && self.no_address_told.insert(instance.clone())
+                    {
+                        self.queue.problem(DiscoveryProblem::AnnouncementUnusable { instance, reason });
+                    }
                 }
                 Output::TypeSeen(name) => self.group_type_seen(name),
                 Output::Lost { id, .. } if self.session_lost(id) => {}
@@ -474,6 +484,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A pause as long as this is sleep, not a slow machine.
 const SLEPT: Duration = Duration::from_secs(20);
+
+/// Stations without an address that are told of.
+const NO_ADDRESS: usize = 16;
 
 #[cfg(test)]
 mod tests {

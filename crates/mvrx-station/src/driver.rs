@@ -268,6 +268,8 @@ impl Driver {
                     self.step(Input::Vanished { place });
                 }
             }
+            // req: DIS-WAKE
+            Some(DiscoveryEvent::Woke) => self.step(Input::Command(Command::Reannounce)),
             Some(DiscoveryEvent::Problem(problem)) => self.problem(problem.to_string()),
             Some(_) => {}
             None => self.discovery_ended = true,

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mvrx_discovery::MemoryBus;
+use mvrx_discovery::{DiscoveryEvent, MemoryBus};
 use mvrx_station::{
     CommitDraft, Event, Exporter, Membership, RequestFailure, Source, Station, load_or_create,
 };
@@ -92,6 +92,28 @@ async fn commits_reach_stations_that_discovery_shows_to_each_other_and_leaving_e
     b.rejoin().await.unwrap();
     until(&mut b_events, |e| matches!(e, Event::CommitSeen { .. }).then_some(())).await;
     assert_eq!(b.commits().await.unwrap().len(), 2);
+}
+
+// proves: DIS-WAKE
+#[tokio::test]
+async fn after_a_sleep_a_station_joins_again_and_hears_what_it_missed() {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let spawn = |name: &'static str, shown: bool| {
+        let station = Station::builder(name).listen(loopback()).discovery(bus.attach(HERE)).advertise(shown);
+        async move { station.spawn().await.unwrap() }
+    };
+    let (desk, _desk_events) = spawn("desk", true).await;
+    // The desk is not shown where it listens, as if the desk had forgotten it: nothing can be announced to it.
+    let (laptop, mut events) = spawn("laptop", false).await;
+    until(&mut events, joined).await;
+    let show = folder.path().join("show.mvr");
+    fs::write(&show, b"committed while the laptop slept").unwrap();
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    bus.inject(&DiscoveryEvent::Woke);
+    until(&mut events, |e| matches!(e, Event::CommitSeen { file, .. } if *file == commit.file).then_some(()))
+        .await;
+    laptop.stop().await;
+    desk.stop().await;
 }
 
 #[tokio::test]
