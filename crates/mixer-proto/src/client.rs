@@ -33,6 +33,20 @@ pub struct ClientSession {
     clients: Object,
     outgoing: BytesMut,
     ids: Ids,
+    /// How often the own id was asked for, and told.
+    id_asked: u64,
+    id_told: u64,
+    /// The join whose answer is due.
+    asked: Option<Asked>,
+}
+
+/// A join that was asked for.
+#[derive(Debug)]
+struct Asked {
+    /// Which telling of the own id was asked for right behind it.
+    id_told: u64,
+    /// The SEND_ERROR that came since then and may be the refusal.
+    error: Option<String>,
 }
 
 /// What the server told.
@@ -91,6 +105,13 @@ pub enum ClientEvent {
         /// The text.
         text: String,
     },
+    /// The server does not let the client into the room.
+    JoinRefused {
+        /// The room.
+        room: String,
+        /// Why, as far as it can be told apart: of the [`ClientEvent::Refused`] that came meanwhile the last that names the room, else the last.
+        text: String,
+    },
     /// A room command.
     Command {
         /// Its type.
@@ -131,6 +152,9 @@ impl ClientSession {
             clients: Object::new(),
             outgoing: BytesMut::new(),
             ids: Ids::new(),
+            id_asked: 0,
+            id_told: 0,
+            asked: None,
         }
     }
 
@@ -141,7 +165,8 @@ impl ClientSession {
         }
     }
 
-    /// Asks to join a room, or to create it.
+    /// Asks to join a room, or to create it; and behind it for the own id, which servers tell after the answer to the join: a SEND_ERROR that comes before
+    /// may be the refusal as well as what another client sent to everybody.
     ///
     /// # Errors
     /// When the client is in a room or on its way.
@@ -149,6 +174,8 @@ impl ClientSession {
         self.advance(StayEvent::AskToJoin)?;
         self.room = Some(join.room.clone());
         self.request(&ClientMessage::JoinRoom(join));
+        self.request(&ClientMessage::ClientId);
+        self.asked = Some(Asked { id_told: self.id_asked, error: None });
         Ok(())
     }
 
@@ -188,6 +215,7 @@ impl ClientSession {
 
     /// Sends any control message but those that have a method of their own.
     pub fn request(&mut self, message: &ClientMessage) {
+        self.id_asked += u64::from(matches!(message, ClientMessage::ClientId));
         let frame = message.encode(self.ids.next_id());
         self.outgoing.extend_from_slice(&frame);
     }
@@ -249,7 +277,11 @@ impl ClientSession {
             ServerMessage::JoinRoom { room } => (StayEvent::JoinRoom, ClientEvent::Joined { room }),
             ServerMessage::Content => (StayEvent::Content, ClientEvent::ContentWanted { room }),
             ServerMessage::LeaveRoom => (StayEvent::LeaveRoom, ClientEvent::Left),
-            ServerMessage::SendError { text } => (StayEvent::SendError, ClientEvent::Refused { text }),
+            ServerMessage::SendError { text } => {
+                self.note_error(&text, &room);
+                (StayEvent::SendError, ClientEvent::Refused { text })
+            }
+            ServerMessage::ClientId { id } => return self.identified(id, room),
             other => return self.told(other),
         };
         match self.advance(step) {
@@ -265,12 +297,35 @@ impl ClientSession {
         }
     }
 
+    fn note_error(&mut self, text: &str, room: &str) {
+        let Some(Asked { error, .. }) = &mut self.asked else { return };
+        if error.as_ref().is_none_or(|known| text.contains(room) || !known.contains(room)) {
+            *error = Some(text.to_owned());
+        }
+    }
+
+    // req: MIX-STAY-2
+    fn identified(&mut self, id: String, room: String) -> Vec<ClientEvent> {
+        self.id_told += 1;
+        let known = self.id.replace(id.clone()).is_some();
+        let Some(asked) = self.asked.take_if(|asked| asked.id_told <= self.id_told) else {
+            return vec![ClientEvent::Identified { id }];
+        };
+        // It was asked for the join's sake, not for the application's.
+        let mut events = Vec::new();
+        if !known {
+            events.push(ClientEvent::Identified { id });
+        }
+        // A join that was let in is no longer asked for by now.
+        if self.advance(StayEvent::Refused).is_ok() {
+            let text = asked.error.unwrap_or_else(|| "the server does not say why".to_owned());
+            events.push(ClientEvent::JoinRefused { room, text });
+        }
+        events
+    }
+
     fn told(&mut self, message: ServerMessage) -> Vec<ClientEvent> {
         match message {
-            ServerMessage::ClientId { id } => {
-                self.id = Some(id.clone());
-                vec![ClientEvent::Identified { id }]
-            }
             ServerMessage::ListRooms { rooms } => {
                 self.rooms = rooms;
                 vec![ClientEvent::RoomsListed]

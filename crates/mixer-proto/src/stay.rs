@@ -4,7 +4,7 @@
 //!            ask to join          CLEAR_CONTENT            JOIN_ROOM
 //!  Outside ─────────────► Asked ─────────────────► Receiving ────────► Inside ──┐
 //!    ▲ ▲                  │   │ JOIN_ROOM                     content    ▲      │ ask to leave
-//!    │ └──── SEND_ERROR ──┘   └───────► Creating ─► Uploading ─── sent ──┘      ▼
+//!    │ └──── refused ─────┘   └───────► Creating ─► Uploading ─── sent ──┘      ▼
 //!    │                                    CONTENT                            Leaving
 //!    └───────────────────────────────── LEAVE_ROOM ─────────────────────────────┘
 //! ```
@@ -19,8 +19,9 @@
 //! | `Inside` | nobody | - |
 //! | `Leaving` | the server: the empty LEAVE_ROOM | the caller's deadline |
 //!
-//! The protocol cannot tell a refusal from a SEND_ERROR that another client has sent to everybody; while the answer to a join is due, every SEND_ERROR
-//! counts as the refusal. Nobody who is in a room is refused to leave it, so what comes then is about something else. [`Stay::after`] is the whole table; what it has no entry for is not expected and changes nothing.
+//! A refusal looks like a SEND_ERROR that another client has sent to everybody, so no SEND_ERROR changes a stay. Servers answer in order: what is asked
+//! after a join and answered before it says that the join was refused. Nobody who is in a room is refused to leave it. [`Stay::after`] is the whole table;
+//! what it has no entry for is not expected and changes nothing.
 
 /// What is true of a client's stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,8 +62,10 @@ pub enum StayEvent {
     AskToLeave,
     /// LEAVE_ROOM came.
     LeaveRoom,
-    /// SEND_ERROR came.
+    /// SEND_ERROR came, about whatever.
     SendError,
+    /// What was asked after the join was answered, and the join was not.
+    Refused,
 }
 
 impl Stay {
@@ -84,7 +87,10 @@ impl Stay {
         Some(match (self, event) {
             (Self::Outside, E::AskToJoin) => Self::Asked,
             // A SEND_ERROR may come at any time: some clients send them to everybody.
-            (Self::Outside | Self::Asked, E::SendError) | (Self::Leaving, E::LeaveRoom) => Self::Outside,
+            (Self::Outside, E::SendError) | (Self::Asked, E::Refused) | (Self::Leaving, E::LeaveRoom) => {
+                Self::Outside
+            }
+            (Self::Asked, E::SendError) => Self::Asked,
             (Self::Asked, E::ClearContent) => Self::Receiving,
             (Self::Receiving, E::Command | E::SendError) => Self::Receiving,
             (Self::Receiving, E::JoinRoom) => Self::Inside,
@@ -106,7 +112,7 @@ impl Stay {
 
 impl StayEvent {
     /// All events.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AskToJoin,
         Self::ClearContent,
         Self::Command,
@@ -116,6 +122,7 @@ impl StayEvent {
         Self::AskToLeave,
         Self::LeaveRoom,
         Self::SendError,
+        Self::Refused,
     ];
 }
 

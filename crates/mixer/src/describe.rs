@@ -27,6 +27,7 @@ pub fn describe(event: &ClientEvent) -> String {
         ClientEvent::ContentWanted { room } => format!("room {} is new and waits for content", shown(room)),
         ClientEvent::Left => "left the room".to_owned(),
         ClientEvent::Refused { text } => format!("error: {}", shown(text)),
+        ClientEvent::JoinRefused { room, text } => format!("not let into {}: {}", shown(room), shown(text)),
         ClientEvent::Command { code, frame } => command(*code, frame.get(HEADER_LEN..).unwrap_or_default()),
         ClientEvent::Unreadable { error } => format!("unreadable: {error}"),
         ClientEvent::Unexpected { code, stay } => format!("unexpected message type {code} while {stay:?}"),

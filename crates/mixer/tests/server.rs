@@ -5,6 +5,8 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -234,6 +236,36 @@ async fn leaving_is_not_mistaken_for_refused_when_others_errors_come_meanwhile()
             other.request(&ClientMessage::SendError { text: "x".into() });
             client.leave().await.unwrap();
         }
+    })
+    .await;
+}
+
+// proves: MIX-STAY-2
+#[tokio::test]
+async fn entering_is_not_mistaken_for_refused_when_others_errors_come_meanwhile() {
+    within(async {
+        let server = server();
+        let address = server.local_addresses()[0];
+        let mut creator = PythonClient::connect(address);
+        creator.create_room("r", &[]);
+        let over = Arc::new(AtomicBool::new(false));
+        let (until, mut other) = (Arc::clone(&over), PythonClient::connect(address));
+        let errors = std::thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                other.request(&ClientMessage::SendError { text: "not about you".into() });
+                other.request(&ClientMessage::ClientId);
+                other.wait(18);
+            }
+        });
+        let mut client = client(&server).await;
+        for _ in 0..50 {
+            client.tail("r").await.unwrap().leave().await.unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+        errors.join().unwrap();
+        // Who is refused is told so, in the server's words.
+        let refused = client.load_room("", &saved(&[])).await;
+        assert!(matches!(&refused, Err(ClientError::Refused { text }) if text == "a room needs a name"));
     })
     .await;
 }

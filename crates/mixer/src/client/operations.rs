@@ -156,7 +156,7 @@ impl Client {
         self.session.join(join)?;
         let created = self.wait_for(|event| match event {
             ClientEvent::ContentWanted { .. } => Some(Ok(())),
-            ClientEvent::Refused { text } => Some(Err(ClientError::Refused { text: text.clone() })),
+            ClientEvent::JoinRefused { text, .. } => Some(Err(ClientError::Refused { text: text.clone() })),
             // Somebody else was faster.
             ClientEvent::ContentCleared => Some(Err(ClientError::RoomExists { room: room.to_owned() })),
             _ => None,
@@ -275,7 +275,7 @@ impl Client {
             ClientEvent::ContentCleared => Some(Ok(true)),
             // The room was gone in between, and this client has created it.
             ClientEvent::ContentWanted { .. } => Some(Ok(false)),
-            ClientEvent::Refused { text } => Some(Err(ClientError::Refused { text: text.clone() })),
+            ClientEvent::JoinRefused { text, .. } => Some(Err(ClientError::Refused { text: text.clone() })),
             _ => None,
         });
         if entered.await?? {
