@@ -32,6 +32,11 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
             format!("{} was not fetched: {}", names.file(*file), tame(why))
         }
         HostEvent::FileKept { file, length } => format!("kept {}, {}", names.file(*file), size(*length)),
+        HostEvent::FileUnproven { file, from } => format!(
+            "{} of {} came while other answers of it were due: nothing but its length shows that it is this file",
+            names.file(*file),
+            names.station(*from)
+        ),
         HostEvent::FileNotKept { file, why } => format!("{} was not kept: {}", names.file(*file), tame(why)),
         HostEvent::FileDropped { file } => format!("{} made room for newer files", names.file(*file)),
         HostEvent::RequestAbandoned { file, station, why } => {
@@ -91,6 +96,9 @@ fn of_files(event: &HostEvent) -> Option<(&'static str, Value)> {
         }
         HostEvent::ReadFailed { file, why } => ("read_failed", json!({ "file": id(file), "reason": why })),
         HostEvent::FileKept { file, length } => ("file_kept", json!({ "file": id(file), "bytes": length })),
+        HostEvent::FileUnproven { file, from } => {
+            ("file_unproven", json!({ "file": id(file), "from": id(from) }))
+        }
         HostEvent::FileNotKept { file, why } => ("file_not_kept", json!({ "file": id(file), "reason": why })),
         HostEvent::FileDropped { file } => ("file_dropped", json!({ "file": id(file) })),
         HostEvent::RequestAbandoned { file, station, why } => (

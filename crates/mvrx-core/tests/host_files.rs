@@ -158,7 +158,7 @@ fn a_file_of_another_length_that_is_no_whole_archive_is_not_given_to_anybody() {
     rack.begin(author);
     let (ask, ..) = rack.take_send_file(two).unwrap();
     rack.out.clear();
-    rack.step(Input::FileArrived { conn: author, length: 900, hash: [1; 32], archive: false });
+    rack.step(Input::FileArrived { conn: author, length: 900, hash: Some([1; 32]), archive: false });
     assert!(rack.out.contains(&Output::StopSend { ask }) && rack.take_keep().is_none());
     assert!(rack.saw(|e| matches!(e, Event::AttemptFailed { why, .. } if why.contains("no whole file"))));
     assert!(rack.closed(author).is_none());
@@ -195,7 +195,7 @@ fn another_file_than_the_announced_one_is_dropped_and_another_holder_asked() {
     let (Take::Keep(relay), _) = rack.begin(author) else { panic!() };
     let (ask, ..) = rack.take_send_file(two).unwrap();
     rack.out.clear();
-    rack.step(Input::FileArrived { conn: author, length: 1001, hash: [2; 32], archive: true });
+    rack.step(Input::FileArrived { conn: author, length: 1001, hash: Some([2; 32]), archive: true });
     assert!(rack.out.contains(&Output::DropFile { relay }) && rack.out.contains(&Output::StopSend { ask }));
     assert!(rack.saw(|e| matches!(e, Event::AttemptFailed { why, .. } if why.contains("BLAKE3"))));
     // Whoever was being sent the wrong bytes is cut off; whoever was not gets the right ones.

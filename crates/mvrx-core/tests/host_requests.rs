@@ -216,14 +216,109 @@ fn a_refusal_of_who_is_behind_ends_the_request_and_a_file_that_follows_is_nobody
     let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
     rack.receive(owner, not_here());
     assert!(!rack.take_reply(three).ok);
-    for length in [1002, 1001] {
-        assert_eq!(rack.begin(owner).0, Take::Discard);
-        rack.arrive(owner, length);
-    }
+    // Of two answers one has come, so one more may come, of either file.
+    assert_eq!(rack.begin(owner).0, Take::Discard);
+    rack.arrive(owner, 1002);
     assert!(!rack.saw(|e| matches!(e, Event::PeerError { .. })), "{:?}", rack.events());
     // From here on nothing is owed.
     rack.begin(owner);
     assert!(rack.saw(|e| matches!(e, Event::PeerError { .. })));
+}
+
+// proves: HST-14
+#[test]
+fn once_as_many_answers_came_as_were_asked_for_a_file_is_passed_on_while_it_arrives() {
+    let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+    rack.receive(owner, not_here());
+    rack.begin(owner);
+    rack.step(Input::FileArrived { conn: owner, length: 1001, hash: None, archive: false });
+    rack.out.clear();
+    rack.receive(three, request_for(2));
+    rack.begin(owner);
+    assert_eq!(rack.take_send_file(three).unwrap().1, file(2), "a refused file is not waited for");
+}
+
+/// Station 1 has these files and is late with the first one; what the host expects of the second when it begins.
+fn begins(provider: &str, first: Commit, second: Commit) -> (Option<u64>, bool) {
+    let mut rack = Rack::new();
+    let (owner, _) = rack.join_with(1, provider, vec![first, second]);
+    let (two, three) = (rack.join(2, vec![]), rack.join(3, vec![]));
+    rack.receive(two, request_for(1)).receive(three, request_for(2));
+    rack.pass(Duration::from_secs(61));
+    rack.out.clear();
+    rack.step(Input::FileBegins { conn: owner });
+    let taken = rack.out.iter().find_map(|o| match o {
+        Output::ReceiveFile { expected, doubted, .. } => Some((*expected, *doubted)),
+        _ => None,
+    });
+    taken.expect("nothing is received")
+}
+
+// proves: HST-14
+#[test]
+fn nobodys_word_on_lengths_ends_a_file_that_may_be_another_one() {
+    let told = |n| Commit { blake3: Some([n; 32]), ..commit(n, 1) };
+    for provider in ["mvrx", "MVRApplication"] {
+        assert_eq!(begins(provider, commit(2, 1), commit(1, 1)), (Some(1001), true));
+        assert_eq!(begins(provider, told(2), told(1)), (Some(1001), true));
+        assert_eq!(begins(provider, Commit { file_size: 0, ..commit(1, 1) }, told(2)), (None, true));
+    }
+}
+
+#[test]
+fn the_word_on_lengths_of_our_own_stations_holds_where_a_hash_was_told_with_it() {
+    let told = Commit { blake3: Some([1; 32]), ..commit(1, 1) };
+    for (provider, commit, doubted) in
+        [("mvrx", told.clone(), false), ("mvrx", commit(1, 1), true), ("MVRApplication", told, true)]
+    {
+        let mut rack = Rack::new();
+        let (owner, _) = rack.join_with(1, provider, vec![commit]);
+        let asker = rack.join(2, vec![]);
+        rack.receive(asker, request_for(1));
+        rack.step(Input::FileBegins { conn: owner });
+        let is = |o: &Output| matches!(o, Output::ReceiveFile { doubted: is, .. } if *is == doubted);
+        assert!(rack.out.iter().any(is), "{provider}: {:?}", rack.out);
+    }
+}
+
+// proves: HST-14
+#[test]
+fn a_late_answer_and_the_next_without_a_pause_are_both_thrown_away_and_the_next_is_asked_for_again() {
+    let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+    rack.begin(owner);
+    rack.out.clear();
+    rack.step(Input::FileArrived { conn: owner, length: 2003, hash: Some([9; 32]), archive: false });
+    assert!(rack.out.iter().any(|o| matches!(o, Output::DropFile { .. })), "{:?}", rack.out);
+    assert_eq!(rack.asked(owner), Some(file(2)), "now nothing else is owed");
+    rack.begin(owner);
+    assert_eq!(rack.take_send_file(three).unwrap().1, file(2));
+    rack.arrive(owner, 1002);
+    assert_eq!(rack.take_keep().unwrap().1.file, file(2));
+}
+
+// proves: HST-14
+#[test]
+fn a_file_that_only_its_length_shows_to_be_the_one_requested_is_told() {
+    for (archive, doubts) in [(false, true), (true, false)] {
+        let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+        rack.begin(owner);
+        rack.step(Input::FileArrived { conn: owner, length: 1002, hash: Some([9; 32]), archive });
+        assert_eq!(rack.take_send_file(three).unwrap().1, file(2));
+        let told = rack.saw(|e| *e == Event::FileUnproven { file: file(2), from: station(1) });
+        assert_eq!(told, doubts);
+    }
+}
+
+// proves: HST-14
+#[test]
+fn a_file_that_could_not_be_stored_may_have_been_the_late_one() {
+    let (mut rack, owner, three) = behind(commit(1, 1), commit(2, 1));
+    rack.begin(owner);
+    rack.step(Input::NotStored { conn: owner, what: "the disk is full".to_owned() });
+    assert!(!rack.take_reply(three).ok);
+    rack.step(Input::FileArrived { conn: owner, length: 1001, hash: None, archive: false });
+    assert_eq!(rack.begin(owner).0, Take::Discard);
+    assert!(!rack.saw(|e| matches!(e, Event::PeerError { .. })), "{:?}", rack.events());
 }
 
 // proves: HST-19

@@ -84,6 +84,61 @@ async fn bytes_that_are_no_archive_and_more_than_announced_are_given_to_nobody()
     assert!(owner.fetch(file(9), 0).await.is_err(), "its connection is in order");
 }
 
+/// An owner that lets its first REQUEST go by, and answers the later ones: the second with all of `sends`, the others with the first of them.
+/// What the two got that asked for both of its files.
+async fn late_owner(provider: &str, files: [&[u8]; 2], sends: &[&[u8]]) -> [Result<Vec<u8>, String>; 2] {
+    let mut options = HostOptions::default().gather(false);
+    options.timers.answer = std::time::Duration::from_secs(3);
+    let (rack, mut events) = hosting(options).spawn().await.unwrap();
+    let commits = [1, 2].map(|n| commit(n, 1, files[usize::from(n) - 1].len()));
+    let (mut owner, _) = join(rack.address(), 1, provider, commits.to_vec()).await;
+    owner.writer.set_file_style(FileStyle::Messages { most: 1_024 });
+    for _ in 0..2 {
+        seen(&mut events).await;
+    }
+    let (mut one, mut two) = (asker(rack.address(), 2).await, asker(rack.address(), 3).await);
+    let giving = async {
+        for count in [0, sends.len(), 1, 1] {
+            let Message::Request(request) = hear(&mut owner).await else { panic!("no REQUEST") };
+            let asked = request.file.unwrap();
+            let all = if count == 1 { &[files[usize::from(asked == file(2))]][..] } else { &sends[..count] };
+            for bytes in all {
+                let source = ws_support::Bytes::whole(bytes.to_vec());
+                owner.writer.send_file(source, mvrx_transport::Progress::new()).await.unwrap();
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let asking = async {
+        let (one, two) = tokio::join!(ask(&mut one, 1), ask(&mut two, 2));
+        [one, two]
+    };
+    tokio::select! {
+        got = asking => got,
+        () = giving => unreachable!(),
+    }
+}
+
+// proves: HST-14
+#[tokio::test]
+async fn a_piece_of_a_file_is_not_taken_for_the_small_one_that_was_late() {
+    for provider in ["mvrx", "MVRApplication"] {
+        let (small, large) = (content(1, 1_024), content(2, 5_000));
+        let [first, second] = late_owner(provider, [&small, &large], &[&large]).await;
+        assert!(first.is_err() && second == Ok(large), "{provider}: {:?}", second.map(|got| got.len()));
+    }
+}
+
+// proves: HST-14
+#[tokio::test]
+async fn a_late_answer_joined_to_the_next_one_costs_the_next_one_nothing() {
+    for provider in ["mvrx", "MVRApplication"] {
+        let (small, large) = (content(1, 1_500), content(2, 5_000));
+        let [first, second] = late_owner(provider, [&small, &large], &[&small, &large]).await;
+        assert!(first.is_err() && second == Ok(large), "{provider}: {:?}", second.map(|got| got.len()));
+    }
+}
+
 // proves: HDR-10, HST-21
 #[tokio::test]
 async fn a_product_of_one_message_per_file_is_served_in_the_length_that_came() {

@@ -159,6 +159,13 @@ pub enum Event {
         /// What came, bytes.
         received: u64,
     },
+    /// A file was taken for the one requested by nothing but its length, from an owner that owed other answers, too.
+    FileUnproven {
+        /// Which.
+        file: FileUuid,
+        /// Who sent it.
+        from: StationUuid,
+    },
     /// A file is being sent to a station.
     Serving {
         /// Which.

@@ -66,9 +66,9 @@ pub enum Input {
         conn: ConnId,
         /// Its length in bytes.
         length: u64,
-        /// Its BLAKE3.
-        hash: [u8; 32],
-        /// Whether it is a whole archive; asked for where its length is not the announced one.
+        /// Its BLAKE3; `None`: it was read away, and nobody looked.
+        hash: Option<[u8; 32]>,
+        /// Whether it is a whole archive; asked for where its length is not the announced one, or where it ends is doubted.
         archive: bool,
     },
     /// What an [`Output::ReceiveFile`] takes cannot be stored here (a full disk). The connection is in order: the rest is read away, and
@@ -228,10 +228,12 @@ pub enum Output {
         conn: ConnId,
         /// What for.
         take: Take,
-        /// The FileSize announced for it, in bytes.
+        /// The FileSize announced for it, in bytes; the least one where it may be one of several files.
         expected: Option<u64>,
         /// Whether a part of it is there already.
         again: bool,
+        /// Whether nothing tells for sure where it ends: its FileSize may be wrong, or it may be another one of the files that are owed.
+        doubted: bool,
     },
     /// Publish the file that arrived for this read. Those who read it go on.
     KeepFile {

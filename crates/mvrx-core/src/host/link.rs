@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Commit, MvrVersion, Product, QuirkSet, StationUuid};
+use mvrx_message::{MvrVersion, Product, QuirkSet, StationUuid};
 
+use super::late::Owed;
 use super::{AskId, RelayId, Standing};
 use crate::ConnId;
-use crate::history::announced_size;
 
 #[derive(Debug)]
 pub(super) struct Link {
@@ -21,8 +21,8 @@ pub(super) struct Link {
     pub(super) asks: VecDeque<AskId>,
     /// The REQUEST of ours that it has to answer.
     pub(super) owes: Option<RelayId>,
-    /// Answers that did not come in time, oldest first: each may still come.
-    pub(super) late: VecDeque<Late>,
+    /// Answers that did not come in time.
+    pub(super) late: Owed,
     /// The file that comes in on it.
     pub(super) taking: Option<Taking>,
     pub(super) errors: Errors,
@@ -34,28 +34,6 @@ pub(super) enum Taking {
     For(RelayId),
     /// Nobody: it took too long, or was never asked for. It is read away.
     Nobody,
-}
-
-/// A file that somebody was asked for and did not give in time, and how it would be known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Late {
-    pub(super) expected: Option<u64>,
-    pub(super) hash: Option<[u8; 32]>,
-}
-
-impl Late {
-    /// The file of a commit; nothing is known of one that no commit tells of.
-    pub(super) fn of(commit: Option<&Commit>) -> Self {
-        Self { expected: commit.and_then(announced_size), hash: commit.and_then(|commit| commit.blake3) }
-    }
-
-    /// Whether a file could be this one.
-    pub(super) fn may_be(&self, length: u64, hash: [u8; 32]) -> bool {
-        match self.hash {
-            Some(known) => known == hash,
-            None => self.expected.is_none_or(|expected| expected == length),
-        }
-    }
 }
 
 /// Messages without sense, each forgiven after a while.
@@ -90,7 +68,7 @@ impl Link {
             product: Product::Other,
             asks: VecDeque::new(),
             owes: None,
-            late: VecDeque::new(),
+            late: Owed::default(),
             taking: None,
             errors: Errors::default(),
         }

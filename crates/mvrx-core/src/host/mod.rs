@@ -44,6 +44,7 @@ mod config;
 mod event;
 mod io;
 mod keep;
+mod late;
 mod link;
 mod members;
 mod moves;
@@ -249,7 +250,7 @@ impl Host {
             Input::Malformed { conn, kind, what } => self.on_malformed(conn, kind, what),
             Input::FileBegins { conn } => self.on_file_begins(conn),
             Input::FileArrived { conn, length, hash, archive } => {
-                self.on_file_arrived(conn, length, hash, archive);
+                self.on_file_arrived(conn, late::Arrived { length, hash, archive });
             }
             Input::NotStored { conn, what } => self.on_not_stored(conn, &what),
             Input::ReceiveFailed { conn, what, local } => self.on_receive_failed(conn, &what, local),

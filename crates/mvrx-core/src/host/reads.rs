@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use mvrx_message::{Commit, FileUuid, Message, Reply, Request, StationUuid};
+use mvrx_message::{Commit, FileUuid, Message, Product, Reply, Request, StationUuid};
 
-use super::link::{Late, Taking};
+use super::late::{Arrived, Late, Whose};
+use super::link::Taking;
 use super::requests::not_here;
 use super::{
     AskEvent, AskId, Event, Host, LimitReached, Output, POLICY, Relay, RelayAction, RelayEvent, RelayId,
@@ -85,7 +86,7 @@ impl Host {
         let named = if listing.is_empty() { from.into_iter().copied().collect() } else { listing };
         named.into_iter().filter_map(move |station| {
             let conn = self.members.get(&station)?.file_conn();
-            let behind = self.links.get(&conn).is_none_or(|link| !link.late.is_empty());
+            let behind = self.links.get(&conn).is_none_or(|link| !link.late.is_nothing());
             (told || !behind).then_some((station, conn))
         })
     }
@@ -121,6 +122,10 @@ impl Host {
                 self.drop_bytes(id);
                 self.wait_on(id);
             }
+            RelayAction::DropAndQueue => {
+                self.drop_bytes(id);
+                self.agenda.set(Timer::Queue(id), self.now + self.config.timers.queue);
+            }
             RelayAction::Finish => self.finished(id),
             RelayAction::Fail => self.failed(id, why),
             RelayAction::Drop => {
@@ -130,18 +135,19 @@ impl Host {
         }
     }
 
-    /// The owner of a read answers too late, or with what may be another answer: its file may still come.
+    /// The owner of a read answers too late: its file may still come.
     fn is_behind(&mut self, id: RelayId) {
+        let (late, most) = (self.own(id), self.config.limits.late);
         let Some((conn, _)) = self.relays.get(&id).and_then(|relay| relay.owner) else { return };
-        let late = Late::of(self.relays.get(&id).and_then(|relay| relay.announced.as_ref()));
-        let most = self.config.limits.late;
         if let Some(link) = self.links.get_mut(&conn) {
             link.owes = link.owes.filter(|owed| *owed != id);
-            link.late.push_back(late);
-            while link.late.len() > most.max(1) {
-                link.late.pop_front();
-            }
+            link.late.add(late, most);
         }
+    }
+
+    /// What a read asks for, and how it would be known.
+    fn own(&self, id: RelayId) -> Late {
+        Late::of(self.relays.get(&id).and_then(|relay| relay.announced.as_ref()))
     }
 
     /// What came was an earlier answer: the owner still has to give this one.
@@ -198,7 +204,7 @@ impl Host {
                 let link = self.links.get(conn);
                 let trusted = (relay.from.contains(station), Some(*station) == author);
                 (
-                    link.is_some_and(|link| link.late.is_empty()),
+                    link.is_some_and(|link| link.late.is_nothing()),
                     // Where no hash tells one file from another, who is asked counts more than how soon it can answer.
                     (!is_hashed).then_some(trusted),
                     link.is_some_and(|link| link.is_free()),
@@ -276,22 +282,23 @@ impl Host {
 
     pub(super) fn on_request_ret(&mut self, conn: ConnId, reply: &Reply) {
         let Some(link) = self.links.get_mut(&conn) else { return };
-        if reply.ok && (link.owes.is_some() || !link.late.is_empty()) {
+        let behind = !link.late.is_nothing();
+        if reply.ok && (link.owes.is_some() || behind) {
             // Its yes; the file follows.
             return;
         }
-        let behind = !link.late.is_empty();
         match link.owes.take() {
             Some(id) => {
                 if behind {
-                    // Which of both it refuses cannot be known, so the other one's file may still come.
-                    self.is_behind(id);
+                    // Which of both it refuses cannot be known, so the other one's file may still come in its place.
+                    let (late, most) = (self.own(id), self.config.limits.late);
+                    if let Some(link) = self.links.get_mut(&conn) {
+                        link.late.add_instead(late, most);
+                    }
                 }
                 self.read(id, RelayEvent::Refused, &format!("it refused: {}", reply.message));
             }
-            None if behind => {
-                link.late.pop_front();
-            }
+            None if behind => link.late.refused(),
             None => self.peer_error(conn, "an MVR_REQUEST_RET, though nothing was requested".to_owned()),
         }
     }
@@ -303,30 +310,34 @@ impl Host {
         }
         let owed = link.owes.take();
         link.taking = Some(owed.map_or(Taking::Nobody, Taking::For));
-        let late = link.late.front().copied();
-        match (owed, late) {
-            (Some(id), _) => self.read(id, RelayEvent::Begins, ""),
-            (None, Some(late)) => self.discard(conn, late.expected),
-            (None, None) => {
-                self.discard(conn, None);
+        let late = !link.late.is_nothing();
+        match owed {
+            Some(id) => self.read(id, RelayEvent::Begins, ""),
+            None if late => self.receive_file(conn, Take::Discard, None, false),
+            None => {
+                let take = Take::Discard;
+                // Counted by the message, or a flood of it would be one file.
+                let file = Output::ReceiveFile { conn, take, expected: None, again: false, doubted: false };
+                self.out.push_back(file);
                 self.peer_error(conn, "a file that nobody requested".to_owned());
             }
         }
     }
 
-    fn discard(&mut self, conn: ConnId, expected: Option<u64>) {
-        self.out.push_back(Output::ReceiveFile { conn, take: Take::Discard, expected, again: false });
+    /// Has a file taken that is this one, if any, or one of those that the connection still owes.
+    fn receive_file(&mut self, conn: ConnId, take: Take, own: Option<Late>, again: bool) {
+        let Some(link) = self.links.get(&conn) else { return };
+        // The shortest of those that it may be: what comes beyond that without a pause is the rest of it, or another one of them.
+        let expected = link.late.shortest(own);
+        // Our own stations tell what their store has measured, and a hash shows that it is so.
+        let sure = link.product == Product::Mvrx && link.late.only(own).is_some_and(|it| it.hash.is_some());
+        self.out.push_back(Output::ReceiveFile { conn, take, expected, again, doubted: !sure });
     }
 
     fn receive(&mut self, id: RelayId) {
         let Some(relay) = self.relays.get_mut(&id) else { return };
         let Some((conn, _)) = relay.owner else { return };
-        let late: Vec<Option<u64>> = self
-            .links
-            .get(&conn)
-            .map(|link| link.late.iter().map(|late| late.expected).collect())
-            .unwrap_or_default();
-        relay.doubted = !late.is_empty();
+        relay.doubted = self.links.get(&conn).is_some_and(|link| !link.late.is_nothing());
         if relay.doubted {
             // What may be another file is not written over a part of this one.
             self.stop_readers(id, "its owner was lost");
@@ -335,12 +346,10 @@ impl Host {
         let Some(relay) = self.relays.get_mut(&id) else { return };
         let again = std::mem::replace(&mut relay.began, true);
         let doubted = relay.doubted;
-        let announced = self.history.entry(relay.file).and_then(|entry| announced_size(&entry.commit));
-        // The shorter one of those that it may be: what comes beyond that without a pause is still the same file.
-        let expected = late.into_iter().fold(announced, |least, other| Some(least?.min(other?)));
-        let take =
-            if self.is_to_be_kept(id, announced.unwrap_or(0)) { Take::Keep(id) } else { Take::Relay(id) };
-        self.out.push_back(Output::ReceiveFile { conn, take, expected, again });
+        let own = Late::of(self.history.entry(relay.file).map(|entry| &entry.commit));
+        let length = own.expected.unwrap_or(0);
+        let take = if self.is_to_be_kept(id, length) { Take::Keep(id) } else { Take::Relay(id) };
+        self.receive_file(conn, take, Some(own), again);
         if doubted {
             return;
         }
@@ -354,22 +363,19 @@ impl Host {
         }
     }
 
-    pub(super) fn on_file_arrived(&mut self, conn: ConnId, length: u64, hash: [u8; 32], archive: bool) {
+    pub(super) fn on_file_arrived(&mut self, conn: ConnId, arrived: Arrived) {
         let Some(link) = self.links.get_mut(&conn) else { return };
         let Some(taken) = link.taking.take() else { return };
-        let Taking::For(id) = taken else {
-            let which = link.late.iter().position(|late| late.may_be(length, hash)).unwrap_or(0);
-            link.late.remove(which);
-            return;
-        };
-        if !self.is_its_answer(id, conn, length, hash) {
-            return self.read(id, RelayEvent::Other, "");
+        let Taking::For(id) = taken else { return link.late.read_away(&arrived) };
+        if let Some(other) = self.is_no_answer(id, conn, &arrived) {
+            return self.read(id, other, "");
         }
+        let Arrived { length, hash, archive } = arrived;
         let Some((file, (_, from))) = self.relays.get(&id).and_then(|r| Some((r.file, r.owner?))) else {
             return;
         };
         let announced = self.history.entry(file).map(|entry| entry.commit.clone());
-        if announced.as_ref().and_then(|commit| commit.blake3).is_some_and(|told| told != hash) {
+        if announced.as_ref().and_then(|commit| commit.blake3).is_some_and(|told| Some(told) != hash) {
             return self.read(
                 id,
                 RelayEvent::Unfit,
@@ -390,30 +396,39 @@ impl Host {
             return self.read(id, RelayEvent::ArrivedToPass, "");
         }
         if let Some(relay) = self.relays.get_mut(&id) {
-            relay.keeping =
-                announced.map(|commit| Commit { file_size: length, blake3: Some(hash), ..commit });
+            relay.keeping = announced.map(|commit| Commit { file_size: length, blake3: hash, ..commit });
         }
         self.read(id, RelayEvent::ArrivedToKeep, "");
     }
 
-    /// Whether a file that came is the answer to this REQUEST. Otherwise it is one to an earlier REQUEST of the same connection; where that
-    /// cannot be told, the answer to the earlier one comes first.
+    /// What happened to a read if a file that came is not, or not only, the answer to its REQUEST but one to an earlier REQUEST of the same
+    /// connection; where that cannot be told, the answer to the earlier one comes first.
     // req: HST-14
-    fn is_its_answer(&mut self, id: RelayId, conn: ConnId, length: u64, hash: [u8; 32]) -> bool {
-        let Some(relay) = self.relays.get_mut(&id) else { return true };
+    fn is_no_answer(&mut self, id: RelayId, conn: ConnId, arrived: &Arrived) -> Option<RelayEvent> {
+        let own = self.own(id);
+        let relay = self.relays.get_mut(&id)?;
         if !std::mem::take(&mut relay.doubted) {
-            return true;
+            return None;
         }
-        let own = Late::of(relay.announced.as_ref());
-        let Some(link) = self.links.get_mut(&conn) else { return true };
-        let earlier = link.late.iter().position(|late| late.may_be(length, hash));
-        let is_own = own.may_be(length, hash) && (own.hash.is_some() || earlier.is_none());
-        if is_own {
-            self.is_available(id);
-        } else {
-            link.late.remove(earlier.unwrap_or(0));
+        let (file, from) = (relay.file, relay.owner?.1);
+        let late = &mut self.links.get_mut(&conn)?.late;
+        match late.whose(&own, arrived) {
+            Whose::Own { proven } => {
+                if !proven {
+                    self.event(Event::FileUnproven { file, from });
+                }
+                self.is_available(id);
+                None
+            }
+            Whose::Late(which) => {
+                late.came(which);
+                Some(RelayEvent::Other)
+            }
+            Whose::Joined(which) => {
+                late.came(which);
+                Some(RelayEvent::Joined)
+            }
         }
-        is_own
     }
 
     /// Our own disk cannot take what comes: whoever waits for it is told, and its owner goes on.
@@ -421,6 +436,10 @@ impl Host {
     pub(super) fn on_not_stored(&mut self, conn: ConnId, what: &str) {
         let Some(link) = self.links.get_mut(&conn) else { return };
         if let Some(Taking::For(id)) = link.taking.replace(Taking::Nobody) {
+            if self.relays.get(&id).is_some_and(|relay| relay.doubted) {
+                // What is read away now may be this one or an earlier one.
+                self.is_behind(id);
+            }
             self.read(id, RelayEvent::FailedHere, &format!("the host could not store it: {what}"));
         }
     }

@@ -4,7 +4,7 @@
 //!   Choosing ─ Found ─► Queued ─ Turn ─► Asked ─ Begins ─► Receiving ─ ArrivedToKeep ─► Keeping ─ Kept ─► done
 //!    ▲ │  ▲               │                │                │  │ └ ArrivedToPass ┐         │ NotKept
 //!    │ │  └─ Failed ──────┴─ Refused ──────┴──── Failed ────┘  │                 ▼         │
-//!    │ └ NoneLeft: failed    Deadline ◄──── Other ───────────┤ └ Unfit       Lingering ◄───┘
+//!    │ └ NoneLeft: failed    Deadline ◄──── Other ───────────┤ └ Unfit       Lingering ◄───┘     Joined: Queued again
 //!    └──────────────────────────────────────────────────────────┘                └ Unused: thrown away
 //! ```
 //!
@@ -18,7 +18,8 @@
 //! | `Lingering` | it is whole and not kept; some still read it | their ends | the transport's idle timeouts | thrown away |
 //!
 //! An owner that did not answer in time still owes the answer. It is asked for other files all the same, as the last choice; what it then
-//! sends is passed to nobody before its length or hash told which REQUEST it answers (`Other`: an earlier one, and the wait goes on).
+//! sends is passed to nobody before its length or hash told which REQUEST it answers (`Other`: an earlier one, and the wait goes on;
+//! `Joined`: earlier ones and this one in one piece, so it is asked again).
 
 use std::collections::BTreeSet;
 
@@ -71,6 +72,8 @@ pub enum RelayEvent {
     Unfit,
     /// A whole file is here, and it is the late answer to an earlier REQUEST: this one's still comes.
     Other,
+    /// Late answers are here with this one behind them, and nothing shows where it begins.
+    Joined,
     /// The store has it for good.
     Kept,
     /// The store could not keep it.
@@ -102,6 +105,8 @@ pub enum RelayAction {
     DropAndChoose,
     /// Throw the bytes away and wait on.
     DropAndWait,
+    /// Throw the bytes away and ask the same owner again, which owes less now.
+    DropAndQueue,
     /// It is done.
     Finish,
     /// It failed.
@@ -132,6 +137,7 @@ impl RelayPhase {
             (Receiving, E::ArrivedToPass) | (Keeping, E::NotKept) => (Lingering, A::Linger),
             (Receiving, E::Unfit) => (Choosing, A::DropAndChoose),
             (Receiving, E::Other) => (Asked, A::DropAndWait),
+            (Receiving, E::Joined) => (Queued, A::DropAndQueue),
             (Keeping, E::Kept) => (Keeping, A::Finish),
             (Choosing | Queued | Asked | Receiving | Keeping | Lingering, _) => (self, A::Ignore),
         }
@@ -144,7 +150,7 @@ impl RelayPhase {
 
 impl RelayEvent {
     /// All events.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Found,
         Self::NoneLeft,
         Self::Turn,
@@ -157,6 +163,7 @@ impl RelayEvent {
         Self::ArrivedToPass,
         Self::Unfit,
         Self::Other,
+        Self::Joined,
         Self::Kept,
         Self::NotKept,
         Self::Unused,

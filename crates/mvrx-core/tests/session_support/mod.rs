@@ -376,7 +376,7 @@ impl World {
             if let Some(at_client) = sender {
                 self.step(client, Input::FileSent { conn: at_client, length });
             }
-            self.host_step(None, host::Input::FileArrived { conn, length, hash, archive: true });
+            self.host_step(None, host::Input::FileArrived { conn, length, hash: Some(hash), archive: true });
             return true;
         }
         let Some(item) = wire.up.pop_front() else { return false };

@@ -35,8 +35,8 @@ impl HostDriver {
                 self.send_file(conn, ask, file, bytes, shared);
             }
             Output::StopSend { ask } => self.stop_send(ask),
-            Output::ReceiveFile { conn, take, expected, again } => {
-                self.receive(conn, take, expected, again);
+            Output::ReceiveFile { conn, take, expected, again, doubted } => {
+                self.receive(conn, take, expected, (again, doubted));
             }
             Output::KeepFile { relay, commit } => {
                 let arrived = self.growing.get(&relay).and_then(|growing| growing.take_arrived());
@@ -117,11 +117,11 @@ impl HostDriver {
     }
 
     // req: HDR-02
-    fn receive(&mut self, conn: ConnId, take: Take, expected: Option<u64>, again: bool) {
+    fn receive(&mut self, conn: ConnId, take: Take, expected: Option<u64>, (again, doubted): (bool, bool)) {
         let into = match take {
             Take::Discard => None,
             Take::Keep(relay) | Take::Relay(relay) => {
-                let fresh = || Growing::new(expected);
+                let fresh = || Growing::new(expected, doubted);
                 let growing = match self.growing.get(&relay).filter(|_| again) {
                     Some(growing) => Arc::clone(growing),
                     None => fresh(),
@@ -137,8 +137,6 @@ impl HostDriver {
             }
         }
         if let Some(link) = self.links.get(&conn) {
-            // What nobody asked for is counted by the message, or a flood of it would be one file.
-            let doubted = take != Take::Discard || expected.is_some();
             let ending = HostOptions::ending(self.host.product(conn), doubted);
             link.receive(Receive { into, expected, ending, progress });
         }

@@ -281,7 +281,7 @@ impl HostDriver {
                 }
                 self.step(input);
             }
-            Report::Arrived { conn, relay } => self.on_arrived(conn, relay),
+            Report::Arrived { conn, relay, length } => self.on_arrived(conn, relay, length),
             Report::NotReading { conn, what } => {
                 self.not_reading(conn, &what);
                 self.step(Input::Tick);
@@ -289,10 +289,11 @@ impl HostDriver {
         }
     }
 
-    fn on_arrived(&mut self, conn: ConnId, relay: Option<RelayId>) {
+    fn on_arrived(&mut self, conn: ConnId, relay: Option<RelayId>, length: u64) {
         let growing = relay.and_then(|relay| self.growing.get(&relay)).map(Arc::clone);
         let measured = growing.as_ref().and_then(|growing| growing.measure());
-        let (length, hash, archive) = measured.unwrap_or_default();
+        let (length, hash, archive) =
+            measured.map_or((length, None, false), |(length, hash, archive)| (length, Some(hash), archive));
         self.step(Input::FileArrived { conn, length, hash, archive });
         // The host would have had it dropped if it were another file than the announced one.
         if let (Some(relay), Some(growing)) = (relay, growing)

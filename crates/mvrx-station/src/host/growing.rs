@@ -24,6 +24,8 @@ use super::sending::Stop;
 pub(super) struct Growing {
     /// The FileSize announced, if any.
     expected: Option<u64>,
+    /// Where it ends is not sure.
+    doubted: bool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,7 +39,7 @@ struct State {
     taken: bool,
     arrived: Option<Box<dyn Pending>>,
     length: Option<u64>,
-    /// Whether what arrived is a whole archive; looked at where its length is not the announced one.
+    /// Whether what arrived is a whole archive; looked at where its length is not the announced one, or doubted.
     archive: bool,
     verified: bool,
     failed: Option<String>,
@@ -53,8 +55,8 @@ pub(super) struct Fault {
 }
 
 impl Growing {
-    pub(super) fn new(expected: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { expected, state: Mutex::default(), changed: Condvar::new() })
+    pub(super) fn new(expected: Option<u64>, doubted: bool) -> Arc<Self> {
+        Arc::new(Self { expected, doubted, state: Mutex::default(), changed: Condvar::new() })
     }
 
     /// Whether it can be sent already: its length is known.
@@ -208,7 +210,8 @@ impl GrowingSink {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let pending = writer.finish().map_err(|error| Fault { what: error.to_string(), local: true })?;
         // req: HDR-10
-        let archive = self.growing.expected != Some(pending.length()) && is_whole_archive(pending.as_ref());
+        let asked = self.growing.doubted || self.growing.expected != Some(pending.length());
+        let archive = asked && is_whole_archive(pending.as_ref());
         let mut state = self.growing.lock();
         state.length = Some(pending.length());
         state.archive = archive;

@@ -30,6 +30,8 @@ pub(super) enum Report {
     Arrived {
         conn: ConnId,
         relay: Option<RelayId>,
+        /// What came, bytes.
+        length: u64,
     },
     /// A message could not pass a file: the peer does not read.
     NotReading {
@@ -169,8 +171,9 @@ impl Reading {
             }) as BoxFuture<'static, ()>
         };
         match reader.receive_file(sink, expected, &mut between, progress).await {
-            Ok(_) => {
-                Report::Arrived { conn, relay: into.map(|(relay, _)| relay).filter(|_| !trouble.is_told()) }
+            Ok(length) => {
+                let relay = into.map(|(relay, _)| relay).filter(|_| !trouble.is_told());
+                Report::Arrived { conn, relay, length }
             }
             Err(error) => match into.and_then(|(_, growing)| growing.take_fault()) {
                 Some(fault) => failed(fault.what, fault.local),

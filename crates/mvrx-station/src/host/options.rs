@@ -124,8 +124,6 @@ impl HostOptions {
     // req: HDR-10
     pub(crate) fn ending(product: Product, doubted: bool) -> FileEnding {
         match product {
-            // Its FileSize is what its store measured, and a hash tells.
-            Product::Mvrx => FileEnding::AtLength,
             // It writes one message for the whole file.
             Product::ThePult => FileEnding::WithMessage,
             _ if doubted => FileEnding::WhenQuiet,

@@ -89,12 +89,12 @@ impl SessionHost {
                     None => self.shelf.drop_file(&receiving.incoming),
                 }
                 self.feed_readers(net);
-                self.step(Input::FileArrived { conn, length, hash, archive: true }, net);
+                self.step(Input::FileArrived { conn, length, hash: Some(hash), archive: true }, net);
             }
             // All of it is off the wire: the connection is in order.
             Err(error) => {
                 self.step(Input::NotStored { conn, what: error.to_string() }, net);
-                self.step(Input::FileArrived { conn, length: 0, hash: [0; 32], archive: false }, net);
+                self.step(Input::FileArrived { conn, length: 0, hash: None, archive: false }, net);
             }
         }
     }

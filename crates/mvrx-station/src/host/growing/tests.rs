@@ -42,7 +42,7 @@ fn open(growing: &Arc<Growing>, store: &MemStore) -> GrowingSink {
 // proves: HDR-02, HDR-04
 #[test]
 fn readers_get_all_but_the_last_byte_as_it_comes_and_that_one_when_the_file_is_verified() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH)), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
     let early = reader(&growing);
     let mut sink = Box::new(open(&growing, &store));
     for piece in content.chunks(100_000) {
@@ -69,7 +69,7 @@ fn readers_get_all_but_the_last_byte_as_it_comes_and_that_one_when_the_file_is_v
 // proves: HDR-03
 #[test]
 fn the_next_owner_goes_on_where_the_lost_one_was_and_readers_notice_nothing() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH)), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
     let mut lost = open(&growing, &store);
     lost.write(&content[..123_457]).unwrap();
     let early = reader(&growing);
@@ -98,7 +98,7 @@ fn the_next_owner_goes_on_where_the_lost_one_was_and_readers_notice_nothing() {
 // proves: HDR-03
 #[test]
 fn an_owner_with_other_bytes_or_another_length_is_at_fault_and_what_is_there_stays() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH)), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
     let mut lost = open(&growing, &store);
     lost.write(&content[..200_000]).unwrap();
     drop(lost);
@@ -129,7 +129,7 @@ fn an_owner_with_other_bytes_or_another_length_is_at_fault_and_what_is_there_sta
 fn a_file_of_another_length_than_announced_never_looks_whole() {
     let content = content();
     for length in [LENGTH - 1, LENGTH + 1] {
-        let (store, growing) = (MemStore::new(), Growing::new(Some(length)));
+        let (store, growing) = (MemStore::new(), Growing::new(Some(length), false));
         let source = GrowingSource::new(Arc::clone(&growing), Stop::default(), false);
         let mut sink = Box::new(open(&growing, &store));
         sink.write(&content).unwrap();
@@ -147,7 +147,7 @@ fn a_file_of_another_length_than_announced_never_looks_whole() {
 fn who_takes_any_length_gets_the_one_that_came() {
     let content = content();
     for length in [1, 100_000, LENGTH - 1, LENGTH, LENGTH + 1, 3 * LENGTH] {
-        let (store, growing) = (MemStore::new(), Growing::new(Some(length)));
+        let (store, growing) = (MemStore::new(), Growing::new(Some(length), false));
         let source = GrowingSource::new(Arc::clone(&growing), Stop::default(), true);
         let early = thread::spawn(move || read_from(source));
         let mut sink = Box::new(open(&growing, &store));
@@ -162,7 +162,7 @@ fn who_takes_any_length_gets_the_one_that_came() {
 
 #[test]
 fn what_is_given_up_ends_its_readers_and_opens_for_nobody() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH)), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
     let mut sink = open(&growing, &store);
     sink.write(&content[..10]).unwrap();
     let reading = reader(&growing);
@@ -176,7 +176,7 @@ fn what_is_given_up_ends_its_readers_and_opens_for_nobody() {
 
 #[test]
 fn without_an_announced_length_it_is_sent_once_it_is_whole() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(None), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(None, false), content());
     let mut sink = Box::new(open(&growing, &store));
     sink.write(&content).unwrap();
     assert!(!growing.has_length());
