@@ -229,6 +229,8 @@ impl Options {
                         2 => Planted::RequestNeverEnds,
                         3 => Planted::ShortFile,
                         4 => Planted::CommitNotRelayed,
+                        5 => Planted::CommitEchoed,
+                        6 => Planted::KeptForgotten,
                         _ => Planted::Nothing,
                     }
                 }
@@ -295,5 +297,6 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --go-on          go on after a failure
   --lines N        of the trace of a shrunk failure (200)
   --tries N        runs for shrinking (2000)
-  --planted N      with a bug: 1 LEAVE is forgotten, 2 a request never ends, 3 a byte is lost, 4 a host keeps a COMMIT back
+  --planted N      with a bug: 1 LEAVE is forgotten, 2 a request never ends, 3 a byte is lost, 4 a host keeps a COMMIT back,
+                   5 it echoes them, 6 it forgets what it kept
   --grow           the cost of join, commit and leave for 10, 100, ... M stations";

@@ -49,6 +49,10 @@ pub enum Planted {
     ShortFile,
     /// The host of a session keeps every fifth COMMIT to itself.
     CommitNotRelayed,
+    /// The host of a session sends each COMMIT back, too.
+    CommitEchoed,
+    /// The host of a session forgets that it has kept a file.
+    KeptForgotten,
 }
 
 /// What became of a world.

@@ -159,7 +159,8 @@ fn counts_nobody_else(
     for view in me.core().stations().filter(|view| view.membership == Membership::Member) {
         let together = |other: &Station| is_present(other) && other.core().place() == me.core().place();
         let there = all.iter().any(|(_, other)| other.id() == view.station && together(other));
-        let there = there || quirky(world).any(|quirky| quirky.id() == view.station);
+        let there = there
+            || quirky(world).any(|quirky| quirky.id() == view.station && quirky.is_in(&me.core().place()));
         let there = there
             || world.nodes().any(|(_, node)| {
                 node.rack().is_some_and(|rack| rack.id() == view.station && is_at(me, rack))
@@ -172,7 +173,8 @@ fn counts_nobody_else(
 }
 
 fn knows_the_sociable(host: HostId, me: &Station, world: &World<Node>, ledger: &mut Ledger) {
-    for quirky in quirky(world).filter(|quirky| quirky.is_sociable()) {
+    let place = me.core().place();
+    for quirky in quirky(world).filter(|quirky| quirky.is_sociable() && quirky.is_in(&place)) {
         let membership = me.core().station(quirky.id()).map(|view| view.membership);
         if membership != Some(Membership::Member) {
             let product = quirky.double().product();

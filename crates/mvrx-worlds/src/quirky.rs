@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use lan_sim::{Announcement, Bulk, Conn, Content, Event, HostCtx, Read, SendQueue};
-use mvrx_message::{FileUuid, StationUuid};
+use mvrx_message::{FileUuid, SessionTarget, StationUuid};
 
 use crate::Act;
 use crate::doubles::{Double, Order, Quirky};
@@ -23,6 +23,8 @@ pub struct QuirkyHost {
     checked: usize,
     /// The instances it ever saw.
     shown: BTreeSet<String>,
+    /// The group that it is in.
+    group: String,
 }
 
 impl QuirkyHost {
@@ -60,7 +62,13 @@ impl QuirkyHost {
             next_accepted: 2,
             checked: 0,
             shown: BTreeSet::new(),
+            group: group.to_owned(),
         }
+    }
+
+    /// Whether it is where this is: it knows nothing of sessions.
+    pub(crate) fn is_in(&self, place: &SessionTarget) -> bool {
+        matches!(place, SessionTarget::Group(group) if group.as_str() == self.group)
     }
 
     /// The double itself.

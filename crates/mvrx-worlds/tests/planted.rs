@@ -50,3 +50,17 @@ fn a_file_one_byte_short_is_found_in_a_session() {
     let plan = |seed| Plan::new(seed).stations(3).span(Duration::from_secs(30)).session().planted(bug);
     is_found_in(plan, "bytes-are-the-source's");
 }
+
+#[test]
+fn a_host_that_echoes_commits_is_found() {
+    let bug = Planted::CommitEchoed;
+    let plan = |seed| Plan::new(seed).stations(3).span(Duration::from_secs(30)).session().planted(bug);
+    is_found_in(plan, "host-never-echoes");
+}
+
+#[test]
+fn a_host_that_reads_a_file_again_that_it_has_is_found() {
+    let bug = Planted::KeptForgotten;
+    let plan = |seed| Plan::new(seed).stations(3).span(Duration::from_secs(30)).session().planted(bug);
+    is_found_in(plan, "one-owner-read");
+}

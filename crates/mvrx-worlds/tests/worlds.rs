@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use mvrx_worlds::Plan;
+use mvrx_worlds::doubles::Quirky;
 
 #[test]
 fn two_stations_come_to_know_each_other_and_their_commits() {
@@ -32,6 +33,15 @@ fn a_session_comes_to_know_everybody_and_every_commit() {
         let report = plan.play(&plan.steps());
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
         assert!(report.tally.fetched > 0, "seed {seed}: {:?}", report.tally);
+    }
+}
+
+#[test]
+fn products_of_the_group_beside_a_session_are_none_of_its_business() {
+    for seed in 0..3 {
+        let plan = Plan::new(seed).stations(4).session().quirky(&Quirky::ALL).span(Duration::from_secs(30));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
     }
 }
 

@@ -3,7 +3,7 @@
 use lan_sim::{Conn, HostCtx, SendQueue};
 use mvrx_core::ConnId;
 use mvrx_core::host::{Event, Input, Output};
-use mvrx_message::Message;
+use mvrx_message::{Dialect, Message};
 
 use super::SessionHost;
 use crate::Planted;
@@ -46,6 +46,14 @@ impl SessionHost {
         }
         self.relayed += 1;
         self.relayed.is_multiple_of(5)
+    }
+
+    /// Another one.
+    pub(super) fn echoes(&mut self, conn: ConnId, message: &Message, net: &mut HostCtx<'_>) {
+        if self.setup.planted == Planted::CommitEchoed && matches!(message, Message::Commit(_)) {
+            let (message, dialect) = (Box::new(message.clone()), Dialect::strict());
+            self.carry_out(Output::Send { conn, message, dialect }, net);
+        }
     }
 
     fn tells(&self, event: &Event, net: &mut HostCtx<'_>) {

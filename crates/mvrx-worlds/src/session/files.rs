@@ -8,6 +8,7 @@ use mvrx_core::{ConnId, RequestId};
 use mvrx_message::{Commit, FileUuid};
 
 use super::{Sending, SessionHost};
+use crate::Planted;
 use crate::ledger::ONE_READ;
 use crate::shelf::Incoming;
 use crate::station::IDLE;
@@ -118,6 +119,9 @@ impl SessionHost {
             ledger.tally.bytes += content.len();
             drop(ledger);
             self.kept.insert(commit.file);
+        }
+        if self.setup.planted == Planted::KeptForgotten {
+            return self.step(Input::KeepFailed { relay, what: "forgotten".to_owned() }, net);
         }
         self.step(Input::Kept { relay }, net);
     }

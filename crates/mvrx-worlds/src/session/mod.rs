@@ -286,6 +286,7 @@ impl SessionHost {
                 {
                     return;
                 }
+                self.echoes(id, &parsed.message, net);
                 self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
             }
             Found::Beat => self.flush(id, net),
