@@ -527,7 +527,7 @@ fn stored_list_of_networks_holds_beside_the_password_of_the_operator() {
 #[test]
 fn refused_change_of_attributes_locks_nobody_out() {
     let mut limits = Limits::default();
-    limits.attribute_bytes = 100;
+    limits.attribute_bytes = 500;
     let mut world = World::with(limits);
     let creator = world.room("r", &[]);
     let long = "x".repeat(100);

@@ -297,9 +297,9 @@ fn update_that_may_wait_waits_for_its_interval_and_no_longer() {
 // proves: MIX-LIMIT-5
 #[test]
 fn attributes_of_all_together_fit_to_the_last_byte() {
-    // `"a": "…"` and a separator: nine bytes beside the text itself.
+    // `"a": "…"` and a separator: nine bytes beside the text itself, and 192 for a key and a value.
     let set = |length: usize| client_attributes(&format!("{{\"a\": \"{}\"}}", "x".repeat(length)));
-    let mut world = limited(|limits| limits.all_attribute_bytes = 100);
+    let mut world = limited(|limits| limits.all_attribute_bytes = 100 + 2 * 192);
     let (one, two) = (world.connect(), world.connect());
     for (client, length, refused) in [(one, 41, false), (two, 42, true), (two, 41, false)] {
         world.take(client);
@@ -335,11 +335,10 @@ fn client_whose_frame_cannot_be_read_is_told_and_closed() {
 // proves: MIX-LIMIT-5
 #[test]
 fn passwords_and_lists_of_networks_count_as_attributes_to_the_last_byte() {
-    let fits = |limits: &mut Limits| limits.all_attribute_bytes = 100;
-    // `"mvrx_password": "…"` and separators: 21 bytes beside the password itself.
+    // `"mvrx_password": "…"` and separators: 21 bytes beside the password itself, and 192 for a key and a value.
     let of_client =
         |length: usize| client_attributes(&format!("{{\"mvrx_password\": \"{}\"}}", "x".repeat(length)));
-    let mut world = limited(fits);
+    let mut world = limited(|limits| limits.all_attribute_bytes = 100 + 2 * 192);
     let (one, two) = (world.connect(), world.connect());
     for (client, length, refused) in [(one, 29, false), (two, 30, true), (two, 29, false)] {
         world.take(client);
@@ -349,14 +348,14 @@ fn passwords_and_lists_of_networks_count_as_attributes_to_the_last_byte() {
     // What is gone no longer counts.
     world.disconnect(one);
     world.send(two, &client_attributes("{\"mvrx_password\": null}"));
-    let mut world = limited(fits);
+    let mut world = limited(|limits| limits.all_attribute_bytes = 740);
     let creator = world.room("r", &[]);
-    // 29 bytes, and 21 for the mark that the room is locked; then 50 and 51.
+    // 29 bytes, and 21 for the mark that the room is locked; then 50 and 51; 192 each, and 64 for what is in the list.
     for (text, refused) in [
         (r#"{"mvrx_password": "12345678"}"#, None),
         (
             r#"{"mvrx_allow": ["1111:2222:3333:4444:5555:666::7"]}"#,
-            Some("SEND_ERROR attributes of 101 bytes are more than 100 bytes"),
+            Some("SEND_ERROR attributes of 741 bytes are more than 740 bytes"),
         ),
         (r#"{"mvrx_allow": ["1111:2222:3333:4444:5555:66::7"]}"#, None),
     ] {

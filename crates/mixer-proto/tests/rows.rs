@@ -409,7 +409,8 @@ fn one_clients_words_are_bounded_and_never_make_others_be_dropped() {
 #[test]
 fn attributes_of_all_together_are_bounded_and_the_bound_is_given_back() {
     let mut limits = Limits::default();
-    limits.all_attribute_bytes = 100;
+    // And 192 for a key and a value of each.
+    limits.all_attribute_bytes = 500;
     let mut world = World::with(limits);
     let set = |world: &mut World, client, length: usize| {
         world.take(client);
@@ -418,7 +419,7 @@ fn attributes_of_all_together_are_bounded_and_the_bound_is_given_back() {
     };
     let (one, two) = (world.connect(), world.connect());
     assert!(!set(&mut world, one, 60));
-    assert!(set(&mut world, two, 60), "120 of 100 bytes");
+    assert!(set(&mut world, two, 60), "522 of 500 bytes");
     assert!(!set(&mut world, two, 10));
     // What is replaced counts no more, and what goes with its client neither.
     assert!(!set(&mut world, one, 20));

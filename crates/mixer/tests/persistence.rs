@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use mixer::{Client, ClientOptions, Fsync, SavedRoom, Server, StartError};
 use mixer_proto::frame::Frames;
 use mixer_proto::json::Object;
+use mixer_proto::message::{ClientMessage, JoinRoom};
 use support::{PythonClient, command, within};
 
 const SERVE: &str = "MIXER_TEST_SERVE";
@@ -88,7 +89,7 @@ async fn log_of_a_locked_room(directory: &Path) -> Vec<u8> {
     let writer = thread::spawn(move || {
         let mut writer = PythonClient::connect(address);
         writer.create_room("r", &[]);
-        let set = |text: &str| mixer_proto::message::ClientMessage::SetRoomCustomAttributes {
+        let set = |text: &str| ClientMessage::SetRoomCustomAttributes {
             room: "r".into(),
             attributes: mixer_proto::json::Json::parse(text).unwrap().as_object().unwrap().clone(),
         };
@@ -99,10 +100,7 @@ async fn log_of_a_locked_room(directory: &Path) -> Vec<u8> {
             // One after the other, so that each is a record of its own.
             writer.request(&set(&format!("{{\"seen\": {record}}}")));
         }
-        writer.request(&mixer_proto::message::ClientMessage::SetRoomKeepOpen {
-            room: "r".into(),
-            keep_open: true,
-        });
+        writer.request(&ClientMessage::SetRoomKeepOpen { room: "r".into(), keep_open: true });
         writer.leave_room("r");
     });
     writer.join().unwrap();
@@ -154,6 +152,82 @@ async fn damage_in_the_middle_of_a_log_costs_only_what_is_damaged_and_the_file_i
     .await;
 }
 
+/// A room of ours with these attributes, whose sender and server ended without a word.
+async fn left_behind(directory: &Path, before: &[ClientMessage], after: &[ClientMessage]) {
+    let server = serve(directory, Fsync::Always);
+    let mut sender = TcpStream::connect(server.local_addresses()[0]).unwrap();
+    let join = JoinRoom { room: "r".into(), ..JoinRoom::default() };
+    sender.write_all(&ClientMessage::JoinRoom(join).encode(1)).unwrap();
+    for request in before {
+        sender.write_all(&request.encode(1)).unwrap();
+    }
+    sender.write_all(&[command(101, "a", 100), command(101, "b", 20_000)].concat()).unwrap();
+    for request in after {
+        sender.write_all(&request.encode(1)).unwrap();
+    }
+    // The last of it is there, and on the disk once the server has ended.
+    let observed = server.metrics_reader();
+    while observed.read().await.unwrap().frames_received < (3 + before.len() + after.len()) as u64 {
+        tokio::task::yield_now().await;
+    }
+    server.shutdown().await;
+}
+
+// proves: MIX-KEEP-13
+#[tokio::test]
+async fn room_that_was_sent_in_part_comes_back_without_it_and_is_begun_anew_by_the_next_client() {
+    within(async {
+        let keep = ClientMessage::SetRoomKeepOpen { room: "r".into(), keep_open: true };
+        for kept in [&[][..], &[keep]] {
+            let directory = tempfile::tempdir().unwrap();
+            left_behind(directory.path(), kept, &[]).await;
+            for start in 0..2 {
+                let server = serve(directory.path(), Fsync::Always);
+                let mut client =
+                    Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+                let rooms = client.list_rooms().await.unwrap();
+                let shown: Vec<String> = rooms.iter().map(ToString::to_string).collect();
+                assert_eq!(shown, ["r: 0 commands, 0 bytes, not joinable yet, kept open"], "start {start}");
+                server.shutdown().await;
+            }
+            let server = serve(directory.path(), Fsync::Always);
+            let mut client =
+                Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+            let saved = SavedRoom { attributes: Object::new(), commands: command(101, "whole", 1) };
+            client.load_room("r", &saved).await.unwrap();
+            server.shutdown().await;
+            let server = serve(directory.path(), Fsync::Always);
+            let mut client =
+                Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+            assert_eq!(client.save_room("r").await.unwrap().command_count(), 1);
+            server.shutdown().await;
+        }
+    })
+    .await;
+}
+
+// proves: MIX-KEEP-13
+#[tokio::test]
+async fn room_that_was_sent_to_its_end_comes_back_joinable_though_that_is_damaged_in_its_log() {
+    within(async {
+        let directory = tempfile::tempdir().unwrap();
+        left_behind(directory.path(), &[], &[ClientMessage::Content]).await;
+        let log = directory.path().join("room-0.log");
+        let mut bytes = std::fs::read(&log).unwrap();
+        let at = bytes.windows(16).rposition(|found| found == b"\"joinable\": true").unwrap();
+        for damaged in [false, true] {
+            bytes[at] ^= u8::from(damaged);
+            std::fs::write(&log, &bytes).unwrap();
+            let server = serve(directory.path(), Fsync::Always);
+            let mut client =
+                Client::connect(server.local_addresses()[0], ClientOptions::default()).await.unwrap();
+            assert_eq!(client.save_room("r").await.unwrap().command_count(), 2);
+            server.shutdown().await;
+        }
+    })
+    .await;
+}
+
 // proves: MIX-KEEP-4
 #[tokio::test]
 async fn two_servers_cannot_keep_rooms_in_one_directory() {
@@ -179,10 +253,7 @@ async fn log_full_of_replaced_commands_is_written_anew() {
             for n in 0..400 {
                 writer.send(&command(201, "/a", 100_000 + n));
             }
-            writer.request(&mixer_proto::message::ClientMessage::SetRoomKeepOpen {
-                room: "r".into(),
-                keep_open: true,
-            });
+            writer.request(&ClientMessage::SetRoomKeepOpen { room: "r".into(), keep_open: true });
             writer.leave_room("r");
         });
         writer.join().unwrap();

@@ -106,6 +106,7 @@ impl<'a> Parser<'a> {
             object.insert(key, value);
             self.skip_blanks();
             if self.eat(b'}') {
+                object.shrink();
                 return Ok(Json::Object(object));
             }
             self.expect(b',')?;
@@ -122,6 +123,7 @@ impl<'a> Parser<'a> {
             items.push(self.value(depth)?);
             self.skip_blanks();
             if self.eat(b']') {
+                items.shrink_to_fit();
                 return Ok(Json::Array(items));
             }
             self.expect(b',')?;

@@ -129,7 +129,8 @@ impl From<u64> for Integer {
 pub struct Object {
     entries: Vec<(Text, Json)>,
     /// Positions by key, kept only above [`INDEXED_FROM`] entries: small objects are the rule, long ones must not be quadratic.
-    index: HashMap<Text, usize>,
+    #[allow(clippy::box_collection)] // it would make every value twice as large
+    index: Option<Box<HashMap<Text, usize>>>,
 }
 
 impl Object {
@@ -162,24 +163,29 @@ impl Object {
             return at;
         }
         let at = self.entries.len();
-        if at == INDEXED_FROM {
-            self.index = self.entries.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect();
-        }
-        if at >= INDEXED_FROM {
-            self.index.insert(key.clone(), at);
-        }
         self.entries.push((key, value));
+        match (&mut self.index, self.entries.last()) {
+            (Some(index), Some((key, _))) => drop(index.insert(key.clone(), at)),
+            _ => self.build_index(),
+        }
         at
+    }
+
+    fn build_index(&mut self) {
+        let keys = || self.entries.iter().enumerate().map(|(at, (key, _))| (key.clone(), at));
+        self.index = (self.entries.len() > INDEXED_FROM).then(|| Box::new(keys().collect()));
+    }
+
+    /// Gives back memory that was set aside for more.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
     }
 
     /// Takes a key out; those behind it move up.
     pub fn remove(&mut self, key: &str) -> Option<Json> {
         let at = self.position(&Text::from(key))?;
         let (_, value) = self.entries.remove(at);
-        self.index = match self.entries.len() > INDEXED_FROM {
-            true => self.entries.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect(),
-            false => HashMap::new(),
-        };
+        self.build_index();
         Some(value)
     }
 
@@ -191,8 +197,8 @@ impl Object {
 
     /// The place of a key, counted from the first.
     pub fn position(&self, key: &Text) -> Option<usize> {
-        if self.entries.len() > INDEXED_FROM {
-            return self.index.get(key).copied();
+        if let Some(index) = &self.index {
+            return index.get(key).copied();
         }
         self.entries.iter().position(|(known, _)| known == key)
     }

@@ -4,12 +4,13 @@
 //! addresses or networks), or when the operator locked its name. To enter, a client first sets its own attribute [`PASSWORD`]. None of these is ever listed or
 //! sent to anyone; a locked room shows [`LOCKED`] instead. Passwords cross the network in the clear, as everything in this protocol does.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::attributes::{ObjectWriter, written_bytes};
+use super::attributes::{ObjectWriter, kept_bytes};
 use crate::json::{Json, Object};
 
 /// Attribute of a room: its password; of a client: the password it knows. `null` removes it.
@@ -42,6 +43,12 @@ impl Network {
     }
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address.to_canonical(), self.prefix)
+    }
+}
+
 /// A text is no network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not an address or a network such as 10.0.0.0/8")]
@@ -64,26 +71,19 @@ impl FromStr for Network {
 }
 
 /// What a room asks of those who want to enter.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Lock {
     /// What the operator gave to the room's name: stands above the room's own and is never stored.
     operators: Option<String>,
     password: Option<String>,
     networks: Option<Vec<Network>>,
-    /// The list as it was given, to be stored.
-    list: Json,
+    /// What the list counts among attributes.
     list_bytes: usize,
 }
 
-impl Default for Lock {
-    fn default() -> Self {
-        Self { operators: None, password: None, networks: None, list: Json::Null, list_bytes: 0 }
-    }
-}
-
 /// A password never reaches a log.
-impl std::fmt::Debug for Lock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lock")
             .field("operators", &self.operators.is_some())
             .field("password", &self.password.is_some())
@@ -105,7 +105,7 @@ impl Lock {
         self.operators.is_some() || self.password.is_some() || self.networks.is_some()
     }
 
-    /// Bytes of JSON text of what clients have set.
+    /// What that counts among attributes which clients have set.
     pub(super) fn bytes(&self) -> usize {
         password_bytes(self.password.as_deref()) + self.list_bytes
     }
@@ -126,8 +126,8 @@ impl Lock {
             lock.password = password;
         }
         if let Some(networks) = networks {
-            lock.list = changes.find(ALLOW).cloned().unwrap_or(Json::Null);
-            lock.list_bytes = if networks.is_some() { written_bytes(&ALLOW.into(), &lock.list) } else { 0 };
+            let list = changes.find(ALLOW).filter(|_| networks.is_some());
+            lock.list_bytes = list.map_or(0, |list| kept_bytes(&ALLOW.into(), list));
             lock.networks = networks;
         }
         Ok(lock)
@@ -138,15 +138,16 @@ impl Lock {
         if let Some(password) = &self.password {
             out.field(PASSWORD, &Json::from(password.as_str()));
         }
-        if self.networks.is_some() {
-            out.field(ALLOW, &self.list);
+        if let Some(networks) = &self.networks {
+            let list = networks.iter().map(|network| Json::from(network.to_string().as_str()));
+            out.field(ALLOW, &Json::Array(list.collect()));
         }
     }
 }
 
-/// Bytes of JSON text that a password takes among attributes.
+/// What a password counts among attributes.
 pub(super) fn password_bytes(password: Option<&str>) -> usize {
-    password.map_or(0, |password| written_bytes(&PASSWORD.into(), &password.into()))
+    password.map_or(0, |password| kept_bytes(&PASSWORD.into(), &password.into()))
 }
 
 pub(super) fn password_in(value: &Json) -> Result<Option<String>, String> {
@@ -191,6 +192,7 @@ mod tests {
             ("::1", "::1", "::2"),
         ] {
             let network: Network = network.parse().unwrap();
+            assert_eq!(network.to_string().parse(), Ok(network));
             assert!(network.contains(inside.parse().unwrap()));
             assert!(!network.contains(outside.parse().unwrap()));
         }

@@ -13,7 +13,7 @@ pub(super) struct Attributes {
     bytes: usize,
 }
 
-/// The attributes would take more bytes of JSON text than allowed.
+/// The attributes would take more bytes than allowed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooManyBytes {
     pub(super) bytes: usize,
@@ -37,7 +37,7 @@ impl Attributes {
             if known.is_some_and(|known| known.python_eq(&value)) {
                 continue;
             }
-            let size = written_bytes(&key, &value);
+            let size = kept_bytes(&key, &value);
             bytes += size;
             bytes -= place.and_then(|at| self.marks.get(at)).map_or(0, |(_, size)| *size);
             changed.push((key, value, size));
@@ -54,10 +54,12 @@ impl Attributes {
                 None => self.marks.push((version, size)),
             }
         }
+        self.object.shrink();
+        self.marks.shrink_to_fit();
         Ok(any)
     }
 
-    /// Bytes of JSON text that all of them take.
+    /// What all of them count.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -124,11 +126,23 @@ impl ObjectWriter {
     }
 }
 
-pub(super) fn written_bytes(key: &Text, value: &Json) -> usize {
+/// What an attribute counts: its JSON text, and what its keys and values take in memory besides, which is many times the text of a list of small numbers.
+// req: MIX-LIMIT-10
+pub(super) fn kept_bytes(key: &Text, value: &Json) -> usize {
     let mut counter = Counter(SEPARATORS);
     let _ = write_text(&mut counter, key);
     let _ = write_value(&mut counter, value);
-    counter.0
+    counter.0 + KEY + value_bytes(value)
+}
+
+/// Values are parsed, so how deep they are is bounded.
+fn value_bytes(value: &Json) -> usize {
+    VALUE
+        + match value {
+            Json::Array(items) => items.iter().map(value_bytes).sum(),
+            Json::Object(object) => object.iter().map(|(_, value)| KEY + value_bytes(value)).sum(),
+            _ => 0,
+        }
 }
 
 struct Counter(usize);
@@ -141,6 +155,10 @@ impl Write for Counter {
 }
 
 const SEPARATORS: usize = 4;
+/// What a value takes besides its text.
+const VALUE: usize = 64;
+/// What a key takes besides: its place, its part of an index, and when it was changed.
+const KEY: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -155,9 +173,9 @@ mod tests {
     #[test]
     fn only_what_differs_in_pythons_sense_is_a_change() {
         let mut attributes = Attributes::default();
-        assert_eq!(attributes.update(object(r#"{"a": 1, "b": [1.0]}"#), 1, 100), Ok(true));
-        assert_eq!(attributes.update(object(r#"{"a": 1.0, "b": [true]}"#), 2, 100), Ok(false));
-        assert_eq!(attributes.update(object(r#"{"b": [2], "c": 0}"#), 3, 100), Ok(true));
+        assert_eq!(attributes.update(object(r#"{"a": 1, "b": [1.0]}"#), 1, 1000), Ok(true));
+        assert_eq!(attributes.update(object(r#"{"a": 1.0, "b": [true]}"#), 2, 1000), Ok(false));
+        assert_eq!(attributes.update(object(r#"{"b": [2], "c": 0}"#), 3, 1000), Ok(true));
         let changed: Vec<String> = attributes.changed_since(1).map(|(key, _)| key.to_string()).collect();
         assert_eq!(changed, ["b", "c"]);
     }
@@ -166,12 +184,23 @@ mod tests {
     #[test]
     fn attributes_at_the_limit_pass_and_one_byte_more_changes_nothing() {
         let mut attributes = Attributes::default();
-        assert_eq!(attributes.update(object(r#"{"a": "123"}"#), 1, 12), Ok(true));
+        // 12 bytes of text, and a key and a value.
+        let allowed = 12 + 192;
+        assert_eq!(attributes.update(object(r#"{"a": "123"}"#), 1, allowed), Ok(true));
         assert_eq!(
-            attributes.update(object(r#"{"a": "123456789"}"#), 2, 12),
-            Err(TooManyBytes { bytes: 18, allowed: 12 })
+            attributes.update(object(r#"{"a": "1234"}"#), 2, allowed),
+            Err(TooManyBytes { bytes: allowed + 1, allowed })
         );
         assert_eq!(attributes.find("a"), Some(&Json::from("123")));
-        assert_eq!(attributes.update(object(r#"{"a": "456"}"#), 3, 12), Ok(true));
+        assert_eq!(attributes.update(object(r#"{"a": "456"}"#), 3, allowed), Ok(true));
+        // Each further value counts, and each further key.
+        for (text, bytes) in
+            [("[1]", 10 + 192 + 64), ("{\"\": 0}", 14 + 192 + 192), ("[[], {}]", 15 + 192 + 128)]
+        {
+            let update =
+                |allowed| Attributes::default().update(object(&format!("{{\"a\": {text}}}")), 1, allowed);
+            assert_eq!(update(bytes), Ok(true), "{text}");
+            assert_eq!(update(bytes - 1), Err(TooManyBytes { bytes, allowed: bytes - 1 }));
+        }
     }
 }

@@ -100,7 +100,7 @@ impl Client {
         }
     }
 
-    /// Bytes of JSON text of everything that it has set.
+    /// What everything counts that it has set.
     pub(super) fn attribute_bytes(&self) -> usize {
         self.custom.bytes() + super::access::password_bytes(self.password.as_deref())
     }

@@ -18,7 +18,8 @@ pub struct Limits {
     pub room_bytes: u64,
     /// Bytes of commands stored in all rooms together.
     pub stored_bytes: u64,
-    /// Bytes of JSON text that the custom attributes of one client, or of one room, take, with its password and list of networks.
+    /// Bytes that the custom attributes of one client, or of one room, take, with its password and list of networks: their JSON text, and for what they
+    /// take in memory besides 64 bytes for each value in it and 128 for each key.
     pub attribute_bytes: usize,
     /// The same of all clients and rooms together: listings tell them all.
     pub all_attribute_bytes: usize,
@@ -59,7 +60,7 @@ impl Default for Limits {
             room_bytes: 4 << 30,
             stored_bytes: 8 << 30,
             attribute_bytes: 1 << 20,
-            all_attribute_bytes: 64 << 20,
+            all_attribute_bytes: 128 << 20,
             error_bytes: 64 << 10,
             unfinished_bytes: 1 << 30,
             outbox_bytes: 64 << 20,

@@ -263,6 +263,8 @@ pub enum StoreOp {
         room: RoomKey,
         /// All attributes as a JSON object, those that are never shown among them.
         attributes: String,
+        /// What [`Input::Durable`] answers.
+        ticket: u64,
     },
     /// A room is gone.
     Delete {

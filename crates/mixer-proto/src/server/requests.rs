@@ -127,7 +127,10 @@ impl RoomServer {
         room.joinable = true;
         room.joinable_changed = version;
         self.room_touched(room_key, version, true);
+        // At once: whoever joins now must find the room joinable again after a restart, and waits for this ticket.
+        // req: MIX-KEEP-13
         self.store_attributes(room_key);
+        self.store_changed_attributes();
         Ok(())
     }
 
@@ -244,9 +247,11 @@ impl RoomServer {
 
     pub(super) fn store_changed_attributes(&mut self) {
         for key in std::mem::take(&mut self.unstored) {
-            if let Some(room) = self.rooms.get(&key) {
-                let attributes = room.attributes_text();
-                self.outputs.push_back(Output::Store(StoreOp::Attributes { room: key, attributes }));
+            if let Some(room) = self.rooms.get_mut(&key) {
+                self.last_ticket += 1;
+                room.ticket = self.last_ticket;
+                let (attributes, ticket) = (room.attributes_text(), room.ticket);
+                self.outputs.push_back(Output::Store(StoreOp::Attributes { room: key, attributes, ticket }));
             }
         }
     }

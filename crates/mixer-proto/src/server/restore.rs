@@ -33,15 +33,18 @@ pub enum RestoreError {
 }
 
 impl RoomServer {
-    /// Takes a room back, empty of clients, joinable and kept open, whether it was before or not: its members lost it without
+    /// Takes a room back, empty of clients and kept open, whether it was before or not: its members lost it without
     /// leaving it, so the next one that looks at it must not end it. Nothing is stored again.
+    ///
+    /// A room whose content was not complete (its attribute `joinable` is false) comes back without it and is not joinable: nobody was ever shown it, and
+    /// its sender is gone. The next client that joins begins it anew.
     ///
     /// A room that the operator locked by name has the operator's password, and the list of networks that was stored. What was once accepted is taken back
     /// even if a limit has shrunk.
     ///
     /// # Errors
     /// When there is a room of this name.
-    // req: MIX-KEEP-2, MIX-KEEP-9
+    // req: MIX-KEEP-2, MIX-KEEP-9, MIX-KEEP-13
     pub fn restore(&mut self, content: RoomContent) -> Result<RoomKey, RestoreError> {
         if self.room_names.contains_key(&content.name) {
             return Err(RestoreError::RoomExists { name: content.name });
@@ -60,6 +63,7 @@ impl RoomServer {
         let key = self.add_room(join);
         self.keeping = keeping;
         let version = self.new_version();
+        let complete = content.attributes.find("joinable").and_then(Json::as_bool).unwrap_or(true);
         if let Some(room) = self.rooms.get_mut(&key) {
             let lock = Lock::of_operator(self.locked_names.get(&content.name));
             // The server wrote these itself; broken ones lock nobody out.
@@ -68,9 +72,10 @@ impl RoomServer {
             let _ = room.custom.update(public, version, usize::MAX);
             self.attribute_bytes += room.attribute_bytes();
             room.keep_open = true;
-            room.joinable = true;
-            for commands in &content.commands {
-                room.history.append(commands, true, |_| {});
+            room.joinable = complete;
+            // One after the other, lest what is copied is there twice.
+            for commands in content.commands.into_iter().filter(|_| complete) {
+                room.history.append(&commands, true, |_| {});
             }
             self.stored_bytes += room.history.byte_size();
         }

@@ -68,7 +68,7 @@ impl Room {
         }
     }
 
-    /// Bytes of JSON text of everything that clients have set.
+    /// What everything counts that clients have set.
     pub(super) fn attribute_bytes(&self) -> usize {
         self.custom.bytes() + self.lock.bytes()
     }

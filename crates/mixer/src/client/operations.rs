@@ -148,7 +148,10 @@ impl Client {
         saved: &SavedRoom,
         watch: impl FnMut(Progress),
     ) -> Result<(), ClientError> {
-        if self.list_rooms().await?.iter().any(|known| known.name == room) {
+        // One that never became whole may be begun anew; while its sender is still there, the server refuses.
+        let whole =
+            |known: &RoomInfo| known.attributes.find("joinable").and_then(Json::as_bool) != Some(false);
+        if self.list_rooms().await?.iter().any(|known| known.name == room && whole(known)) {
             return Err(ClientError::RoomExists { room: room.to_owned() });
         }
         let mut join = join_with(room, &saved.attributes);

@@ -12,6 +12,7 @@
 //! costs what it held: reading goes on behind it. Files are written by this machine for this machine; still, nothing in them is trusted further than
 //! its checksum.
 
+use std::io::{self, Read};
 use std::ops::Range;
 
 use bytes::{Buf, BufMut, Bytes};
@@ -27,6 +28,12 @@ pub(super) const RECORD_HEADER: usize = 9;
 const LENGTH: usize = 4;
 /// A record of commands ends with the first command that fills so much: what is damaged costs its record, and the record its header.
 const RECORD_BYTES: usize = 1 << 10;
+
+/// Where in a header the kind is.
+const KIND: usize = 8;
+/// Payloads of so many bytes stay where they are read to; smaller ones are gathered in pieces.
+const LARGE: usize = 16 << 10;
+const PIECE: usize = 256 << 10;
 
 const NAME: u8 = 1;
 const COMMANDS: u8 = 2;
@@ -96,61 +103,153 @@ pub(super) enum NoRoom {
     UnknownRecord,
 }
 
-/// Reads a room back. A record whose checksum is wrong costs what it held and no more: reading goes on where the next whole record begins.
-// req: MIX-KEEP-3, MIX-KEEP-10
-pub(super) fn read(file: &Bytes) -> Result<ReadBack, NoRoom> {
-    let (mut at, mut whole, mut last_attributes) = (0, 0, 0);
-    let mut damaged: Vec<Range<usize>> = Vec::new();
-    let mut room: Option<RoomContent> = None;
-    let mut commands = Vec::new();
-    while at < file.len() {
-        let (kind, payload, end) = match record(file, at) {
-            Some((kind, payload)) => {
-                let end = at + RECORD_HEADER + payload.len();
-                (kind, payload, end)
-            }
-            None => {
-                let next = next_record(file, at);
-                let end = next.unwrap_or(file.len());
-                match record_until(file, at, end) {
-                    // Nothing but its length is wrong.
-                    Some((kind, payload)) => {
-                        damaged.push(at..at + LENGTH);
-                        (kind, payload, end)
-                    }
-                    None if next.is_none() && is_torn(file, at) => break,
-                    None => {
-                        damaged.push(at..end);
-                        at = end;
-                        continue;
-                    }
+/// Reads a room back from a file of so many bytes. A record whose checksum is wrong costs what it held and no more: reading goes on where the next whole
+/// record begins. What is whole is never in memory twice.
+// req: MIX-KEEP-3, MIX-KEEP-10, MIX-KEEP-15
+pub(super) fn read(mut file: impl Read, size: u64) -> io::Result<Result<ReadBack, NoRoom>> {
+    let mut found = Found::default();
+    let mut small = Vec::new();
+    let mut at = 0;
+    loop {
+        let mut start = Vec::with_capacity(RECORD_HEADER);
+        file.by_ref().take(RECORD_HEADER as u64).read_to_end(&mut start)?;
+        let left = size.saturating_sub((at + start.len()) as u64);
+        let length = start.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
+        if start.len() == RECORD_HEADER && u64::from(length) <= left {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            small.clear();
+            // A large one stays where it is read to.
+            let mut payload =
+                if length < LARGE { std::mem::take(&mut small) } else { Vec::with_capacity(length) };
+            file.by_ref().take(length as u64).read_to_end(&mut payload)?;
+            if let (true, Some(kind)) = (is_whole(&start, &payload), start.get(KIND)) {
+                at += RECORD_HEADER + payload.len();
+                if let Err(error) = found.take(*kind, &mut payload, at) {
+                    return Ok(Err(error));
                 }
+                if length < LARGE {
+                    small = payload;
+                }
+                continue;
             }
-        };
-        (at, whole) = (end, end);
-        match (kind, &mut room) {
-            (NAME, None) => room = Some(named(&payload).ok_or(NoRoom::UnknownRecord)?),
-            (COMMANDS, _) => commands.push(payload),
+            start.append(&mut payload);
+        }
+        file.read_to_end(&mut start)?;
+        return Ok(found.search(at, &start.into()).and_then(|()| found.end()));
+    }
+}
+
+/// Whether this is a record's header with all of its payload.
+fn is_whole(header: &[u8], payload: &[u8]) -> bool {
+    let mut rest = header.get(LENGTH..).unwrap_or_default();
+    let (expected, kind) = (rest.try_get_u32_le(), rest.try_get_u8());
+    kind.is_ok_and(|kind| expected == Ok(checksum(kind, payload)))
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Found {
+    room: Option<RoomContent>,
+    /// Commands in pieces that fill their memory, and the piece that is being filled.
+    commands: Vec<Bytes>,
+    piece: Vec<u8>,
+    whole: usize,
+    damaged: Vec<Range<usize>>,
+    last_attributes: usize,
+}
+
+impl Found {
+    /// Takes over a whole record that ends there.
+    fn take(&mut self, kind: u8, payload: &mut Vec<u8>, end: usize) -> Result<(), NoRoom> {
+        self.whole = end;
+        match (kind, &mut self.room) {
+            (NAME, None) => self.room = Some(named(payload).ok_or(NoRoom::UnknownRecord)?),
+            (COMMANDS, _)
+                if Frames::new(payload).map(|frame| frame.range.len()).sum::<usize>() == payload.len() =>
+            {
+                self.keep(payload);
+                return Ok(());
+            }
             (ATTRIBUTES, known) => {
-                let attributes = std::str::from_utf8(&payload).ok().and_then(object);
+                let attributes = std::str::from_utf8(payload).ok().and_then(object);
                 let attributes = attributes.ok_or(NoRoom::UnknownRecord)?;
                 match known {
                     Some(room) => room.attributes = attributes,
-                    None => room = Some(named_in(attributes).ok_or(NoRoom::NameDamaged)?),
+                    None => self.room = Some(named_in(attributes).ok_or(NoRoom::NameDamaged)?),
                 }
             }
             _ => return Err(NoRoom::UnknownRecord),
         }
-        if kind != COMMANDS {
-            last_attributes = at;
+        self.last_attributes = end;
+        Ok(())
+    }
+
+    fn keep(&mut self, payload: &mut Vec<u8>) {
+        let large = payload.len() >= LARGE;
+        if large || self.piece.capacity() - self.piece.len() < payload.len() {
+            self.seal();
+        }
+        if large {
+            payload.shrink_to_fit();
+            return self.commands.push(std::mem::take(payload).into());
+        }
+        if self.piece.capacity() == 0 {
+            self.piece = Vec::with_capacity(PIECE);
+        }
+        self.piece.extend_from_slice(payload);
+    }
+
+    fn seal(&mut self) {
+        let mut piece = std::mem::take(&mut self.piece);
+        piece.shrink_to_fit();
+        if !piece.is_empty() {
+            self.commands.push(piece.into());
         }
     }
-    let Some(mut room) = room else {
-        return Err(if damaged.is_empty() { NoRoom::NeverMade } else { NoRoom::NameDamaged });
-    };
-    room.commands = commands;
-    let attributes_older = damaged.iter().any(|range| range.start >= last_attributes && range.len() > LENGTH);
-    Ok(ReadBack { room, whole, damaged, attributes_older })
+
+    /// Takes over what is whole in the rest of a file that begins with what is no whole record.
+    fn search(&mut self, start: usize, rest: &Bytes) -> Result<(), NoRoom> {
+        let mut at = 0;
+        while at < rest.len() {
+            let (kind, payload, end) = match record(rest, at) {
+                Some((kind, payload)) => {
+                    let end = at + RECORD_HEADER + payload.len();
+                    (kind, payload, end)
+                }
+                None => {
+                    let next = next_record(rest, at);
+                    let end = next.unwrap_or(rest.len());
+                    match record_until(rest, at, end) {
+                        // Nothing but its length is wrong.
+                        Some((kind, payload)) => {
+                            self.damaged.push(start + at..start + at + LENGTH);
+                            (kind, payload, end)
+                        }
+                        None if next.is_none() && is_torn(rest, at) => return Ok(()),
+                        None => {
+                            self.damaged.push(start + at..start + end);
+                            at = end;
+                            continue;
+                        }
+                    }
+                }
+            };
+            at = end;
+            self.take(kind, &mut payload.to_vec(), start + end)?;
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<ReadBack, NoRoom> {
+        self.seal();
+        let Some(mut room) = self.room else {
+            return Err(if self.damaged.is_empty() { NoRoom::NeverMade } else { NoRoom::NameDamaged });
+        };
+        room.commands = self.commands;
+        let (damaged, last) = (self.damaged, self.last_attributes);
+        let attributes_older = damaged.iter().any(|range| range.start >= last && range.len() > LENGTH);
+        Ok(ReadBack { room, whole: self.whole, damaged, attributes_older })
+    }
 }
 
 /// What was not written to its end: a header or a payload that the file ends in, or room that the system had set aside and not filled.
@@ -275,10 +374,39 @@ mod tests {
     use bytes::Bytes;
     use mixer_proto::frame;
 
+    use mixer_proto::frame::Frames;
+
     use super::{
-        ATTRIBUTES, LENGTH, NoRoom, attributes_record, checksum, commands_header, commands_payloads,
-        name_record, read,
+        ATTRIBUTES, LENGTH, NoRoom, ReadBack, attributes_record, checksum, commands_header,
+        commands_payloads, name_record,
     };
+
+    fn read(file: &[u8]) -> Result<ReadBack, NoRoom> {
+        super::read(file, file.len() as u64).unwrap()
+    }
+
+    fn frames_of(found: &ReadBack) -> Vec<Vec<u8>> {
+        let commands = found.room.commands.concat();
+        Frames::new(&commands).map(|frame| commands[frame.range].to_vec()).collect()
+    }
+
+    // proves: MIX-KEEP-15
+    #[test]
+    fn commands_that_were_read_back_fill_the_memory_that_they_keep() {
+        let commands: Vec<Bytes> = (0..3000_usize)
+            .map(|number| {
+                frame::encode(101, 7, &vec![7; [90, 300, 20_000, 1000, 17_000][number % 5] + number])
+            })
+            .collect();
+        let records = commands.iter().map(|frames| [&commands_header(frames)[..], frames].concat());
+        let file = [name_record("r", "{}"), records.collect::<Vec<_>>().concat()].concat();
+        let found = read(&file).unwrap();
+        assert!(found.room.commands.concat() == commands.concat());
+        let bytes: usize = commands.iter().map(Bytes::len).sum();
+        let kept: usize =
+            found.room.commands.into_iter().map(|piece| piece.try_into_mut().unwrap().capacity()).sum();
+        assert!(kept <= bytes + bytes / 100, "{kept} for {bytes}");
+    }
 
     #[test]
     fn checksum_is_crc32() {
@@ -305,19 +433,19 @@ mod tests {
             .collect();
         for cut in 0..=file.len() {
             let whole = ends.iter().rev().find(|end| **end <= cut).copied().unwrap_or(0);
-            let found = read(&file.slice(..cut));
+            let found = read(&file[..cut]);
             assert_eq!(found.as_ref().map_or(0, |found| found.whole), whole, "{cut}");
             match found {
                 Ok(found) => {
                     assert!(found.damaged.is_empty());
                     let commands = usize::from(cut >= ends[1]) + usize::from(cut >= ends[3]);
-                    assert_eq!(found.room.commands.len(), commands, "{cut}");
+                    assert_eq!(frames_of(&found).len(), commands, "{cut}");
                 }
                 Err(error) => assert_eq!(error, NoRoom::NeverMade),
             }
         }
         // Room that the system had set aside for what never came.
-        let found = read(&[&file[..], &[0; 1000]].concat().into()).unwrap();
+        let found = read(&[&file[..], &[0; 1000]].concat()).unwrap();
         assert_eq!((found.whole, found.damaged), (file.len(), vec![]));
     }
 
@@ -340,8 +468,8 @@ mod tests {
                 for flip in [1, 0x80, 0xFF] {
                     let mut broken = file.clone();
                     broken[at] ^= flip;
-                    let found = read(&broken.into()).unwrap();
-                    let kept: Vec<u8> = found.room.commands.iter().map(|frames| frames[20]).collect();
+                    let found = read(&broken).unwrap();
+                    let kept: Vec<u8> = frames_of(&found).iter().map(|frame| frame[20]).collect();
                     let lost = match number {
                         1 => Some(1),
                         3 => Some(2),
@@ -384,8 +512,8 @@ mod tests {
         let frames = frame::encode(101, 7, b"abc");
         let mut file = [&name_record("r", "{}")[..], &commands_header(&frames), &frames].concat();
         file[9] ^= 1;
-        assert_eq!(read(&file.into()).unwrap_err(), NoRoom::NameDamaged);
-        assert_eq!(read(&Bytes::new()).unwrap_err(), NoRoom::NeverMade);
+        assert_eq!(read(&file).unwrap_err(), NoRoom::NameDamaged);
+        assert_eq!(read(&[]).unwrap_err(), NoRoom::NeverMade);
     }
 
     #[test]
@@ -400,7 +528,7 @@ mod tests {
             file.extend_from_slice(&[0, 0, 0, 0, ATTRIBUTES, b'{']);
         }
         file.resize(size * 2, b'}');
-        let found = read(&file.clone().into()).unwrap();
+        let found = read(&file).unwrap();
         assert_eq!((found.whole, found.damaged), (whole, only(whole..file.len())));
     }
 }

@@ -308,7 +308,7 @@ impl Writer {
         match operation {
             StoreOp::Create { room, name, attributes } => self.create(*room, name, attributes),
             StoreOp::Commands { room, frames, .. } => self.append(*room, |file| write_commands(file, frames)),
-            StoreOp::Attributes { room, attributes } => {
+            StoreOp::Attributes { room, attributes, .. } => {
                 let record = log::attributes_record(attributes);
                 self.append(*room, |file| file.append(&record, &[]).map(|()| record.len()))
             }
@@ -518,7 +518,9 @@ impl Task {
 
     fn ticket(&self) -> Option<u64> {
         match self {
-            Self::Keep(StoreOp::Commands { ticket, .. }) => Some(*ticket),
+            Self::Keep(StoreOp::Commands { ticket, .. } | StoreOp::Attributes { ticket, .. }) => {
+                Some(*ticket)
+            }
             _ => None,
         }
     }

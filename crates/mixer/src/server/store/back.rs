@@ -4,10 +4,10 @@
 //! before its room is written anew, and a file that gives no room stays untouched.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use mixer_proto::json::Json;
 use mixer_proto::server::{RestoreError, RoomKey, RoomServer};
 
 use super::super::log::{self, ReadBack};
@@ -26,6 +26,13 @@ impl Writer {
             // Whatever has a name of ours, no new file gets it.
             self.next_number = self.next_number.max(number + 1);
             match kind {
+                // req: MIX-KEEP-14
+                Kind::Log if fs::metadata(&path).is_ok_and(|about| !about.is_file()) => {
+                    tracing::warn!(
+                        "{} has the name of a room but is no file; the server goes on without it and leaves it as it is",
+                        path.display()
+                    );
+                }
                 Kind::Log => numbered.push((number, path)),
                 // A rewrite that was cut off; the old file is whole.
                 Kind::Rewrite if fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()) => {
@@ -42,16 +49,23 @@ impl Writer {
     }
 
     fn take_room_back(&mut self, path: PathBuf, rooms: &mut RoomServer) -> Result<(), OpenStoreError> {
-        let bytes = Bytes::from(fs::read(&path).map_err(refuses(&path))?);
-        let found = match log::read(&bytes) {
+        let file = File::open(&path).map_err(refuses(&path))?;
+        let size = file.metadata().map_err(refuses(&path))?.len();
+        let read = log::read(BufReader::with_capacity(READ, file), size).map_err(refuses(&path))?;
+        let found = match read {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!("{} gives no room and is left as it is: {error}", path.display());
                 return Ok(());
             }
         };
-        let ReadBack { room, whole, damaged, attributes_older } = found;
+        let ReadBack { mut room, whole, damaged, attributes_older } = found;
+        if attributes_older {
+            // That its content was complete may have been in what is damaged; a room with gaps is better than none.
+            room.attributes.insert("joinable".into(), true.into());
+        }
         let name = room.name.clone();
+        let complete = room.attributes.find("joinable").and_then(Json::as_bool).unwrap_or(true);
         let key = match rooms.restore(room) {
             Ok(key) => key,
             // Its deletion was cut off when a room of the same name had come; the first is the older one.
@@ -63,9 +77,8 @@ impl Writer {
         };
         if let Some(first) = damaged.first() {
             let bad: usize = damaged.iter().map(ExactSizeIterator::len).sum();
-            let aside = self.replace_damaged(key, rooms, &path, &bytes)?;
+            let aside = self.replace_damaged(key, rooms, &path)?;
             let shown = aside.display();
-            let size = bytes.len();
             tracing::warn!(
                 "the log of room {name:?} was damaged: {bad} of its {size} bytes, the first at {}; what could not be made out is missing, everything else is \
                  back{}. The file as it was is kept at {shown}",
@@ -80,11 +93,16 @@ impl Writer {
         }
         let length = whole as u64;
         let file = self.disk.open(&path, Open::Kept { length }).map_err(refuses(&path))?;
-        if whole < bytes.len() {
+        if length < size {
             tracing::warn!(
                 "the log of room {name:?} ends in a record that was not written to its end: {} bytes cut off {}",
-                bytes.len() - whole,
+                size - length,
                 path.display()
+            );
+        }
+        if !complete {
+            tracing::warn!(
+                "room {name:?} was never sent to its end: it is empty until the next client that joins sends it anew"
             );
         }
         self.logs.insert(key, Log { path, file, length, base: length, dirty: false, rewriting: false });
@@ -98,9 +116,8 @@ impl Writer {
         key: RoomKey,
         rooms: &mut RoomServer,
         path: &Path,
-        bytes: &[u8],
     ) -> Result<PathBuf, OpenStoreError> {
-        let aside = set_aside(path, bytes).map_err(refuses(path))?;
+        let aside = set_aside(path).map_err(refuses(path))?;
         if let Some(content) = rooms.content(key) {
             self.write_anew(key, &content, path.to_owned()).map_err(refuses(path))?;
         }
@@ -109,11 +126,11 @@ impl Writer {
 }
 
 /// Keeps the file under a name of its own, beside its own one. A start that was cut off may have done it before.
-fn set_aside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let mut aside = path.with_extension("damaged");
     for number in 2_u64.. {
         match fs::read(&aside) {
-            Ok(known) if known == bytes => return Ok(aside),
+            Ok(known) if known == fs::read(path)? => return Ok(aside),
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             _ => aside = path.with_extension(format!("damaged-{number}")),
         }
@@ -146,5 +163,10 @@ fn ours(name: &str) -> Option<(u64, Kind)> {
         "new" => Kind::Rewrite,
         _ => return None,
     };
-    Some((number.parse().ok()?, kind))
+    // Beyond this nothing could get the next number.
+    let number = number.parse().ok().filter(|number| *number < u64::MAX / 2)?;
+    Some((number, kind))
 }
+
+/// Bytes read at a time.
+const READ: usize = 256 << 10;

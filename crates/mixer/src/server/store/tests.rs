@@ -322,16 +322,49 @@ fn stopping_tries_a_disk_once_more_that_had_failed() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn room_that_cannot_be_read_keeps_the_server_from_starting_and_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::create_dir(directory.path().join("room-3.log")).unwrap();
+    // On a disk that is not there now, perhaps.
+    std::os::unix::fs::symlink("elsewhere", directory.path().join("room-3.log")).unwrap();
     let builder = Server::builder().address("127.0.0.1:0".parse().unwrap());
     let Err(StartError::RoomsUnreadable(error)) = builder.data(directory.path(), Fsync::Always).spawn()
     else {
         panic!("started");
     };
     assert!(error.to_string().contains("room-3.log"), "{error}");
+}
+
+// proves: MIX-KEEP-14
+#[test]
+fn folder_with_the_name_of_a_room_is_left_alone_and_the_other_rooms_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let load = |name: &'static str| {
+        within(async {
+            let server = serve(directory.path(), Fsync::Always, &Moody::new());
+            client(&server).await.load_room(name, &room(3)).await.unwrap();
+            server.shutdown().await;
+        });
+    };
+    load("one");
+    // One in the way of the next number, one of which no number would be the next.
+    let folders = ["room-1.log", "room-18446744073709551615.log"];
+    for folder in folders {
+        std::fs::create_dir(at(folder)).unwrap();
+        std::fs::write(at(folder).join("mine"), "mine").unwrap();
+    }
+    load("two");
+    within(async {
+        let server = serve(directory.path(), Fsync::Always, &Moody::new());
+        let rooms = client(&server).await.list_rooms().await.unwrap();
+        let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
+        assert_eq!(names, ["one", "two"]);
+        server.shutdown().await;
+    });
+    assert!(folders.iter().all(|folder| at(folder).join("mine").is_file()));
+    assert!(at("room-2.log").is_file());
 }
 
 // proves: MIX-KEEP-12
