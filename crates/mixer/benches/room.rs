@@ -1,7 +1,7 @@
 //! How our server compares, in one run, with a plain tokio relay of bytes, and with the reference server where `MIXER_REFERENCE` names a checkout of it.
 //!
 //! `cargo bench -p mixer` prints one line per scenario: medians, and the ratio to ours taken round by round. Only ratios within one run mean anything.
-//! `MIXER_BENCH_ROUNDS` sets the rounds (5). Words after `--` choose scenarios: `5x256`, `50x65536`, `join`, `latency`, `idle`.
+//! `MIXER_BENCH_ROUNDS` sets the rounds (11). Words after `--` choose scenarios: `5x256`, `50x65536`, `join`, `latency`, `idle`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,7 +34,8 @@ const FAN_OUTS: [(usize, usize, usize); 6] = [
 ];
 
 fn main() {
-    let rounds = std::env::var("MIXER_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let rounds =
+        std::env::var("MIXER_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(11);
     let reference = std::env::var("MIXER_REFERENCE").ok();
     println!("fan-out, delivered messages per second");
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -46,9 +47,19 @@ fn main() {
         }
         let mut ours = Vec::new();
         let (mut to_relay, mut to_reference) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            let own = with_ours(|address| fan_out(address, Speaks::Mixer, receivers, bytes, messages));
-            let plain = relay::with(|address| fan_out(address, Speaks::Bytes, receivers, bytes, messages));
+        for round in 0..rounds {
+            let run_ours =
+                || with_ours(|address| fan_out(address, Speaks::Mixer, receivers, bytes, messages));
+            let run_relay =
+                || relay::with(|address| fan_out(address, Speaks::Bytes, receivers, bytes, messages));
+            // Each goes first in every other round.
+            let (own, plain) = if round % 2 == 0 {
+                let own = run_ours();
+                (own, run_relay())
+            } else {
+                let plain = run_relay();
+                (run_ours(), plain)
+            };
             to_relay.push(own / plain);
             if let Some(checkout) = &reference {
                 // It is slow; a tenth of the messages says as much.

@@ -56,21 +56,6 @@ fn members(desk: &Desk) -> Vec<StationUuid> {
     desk.core.members().collect()
 }
 
-/// To whom LEAVE is said; each answers.
-fn farewells(desk: &mut Desk) -> Vec<u8> {
-    let mut told = Vec::new();
-    while let Some((conn, to)) = desk.take_dial() {
-        desk.step(Input::Dialed { conn });
-        let message = desk.take_sent(conn).expect("something is said");
-        assert!(matches!(message, Message::Leave(_)), "{message:?}");
-        desk.receive(conn, Message::LeaveRet(ok()));
-        let std::net::IpAddr::V4(ip) = to.ip() else { panic!() };
-        told.push(ip.octets()[3]);
-    }
-    told.sort_unstable();
-    told
-}
-
 // proves: STA-17
 #[test]
 fn the_new_group_is_joined_before_the_old_one_is_left() {
@@ -97,7 +82,7 @@ fn the_new_group_is_joined_before_the_old_one_is_left() {
     let at = |wanted: &dyn Fn(&Output) -> bool| desk.out.iter().position(wanted).unwrap();
     let advertised = at(&|o| matches!(o, Output::Advertise { .. }));
     assert!(advertised < at(&|o| matches!(o, Output::Dial { .. })), "the announcement goes first");
-    assert_eq!(farewells(&mut desk), [1, 2]);
+    assert_eq!(desk.farewells(), [1, 2]);
     assert_eq!(desk.core.deadline(), None, "{:?}", desk.core.timers().collect::<Vec<_>>());
 }
 
@@ -119,7 +104,7 @@ fn an_empty_group_is_begun_when_we_are_announced_there_and_have_looked_around() 
             looked_around(&mut desk);
         }
         assert!(changed(&desk));
-        assert_eq!(farewells(&mut desk), [1]);
+        assert_eq!(desk.farewells(), [1]);
     }
 }
 
@@ -137,7 +122,7 @@ fn one_that_is_shown_in_the_new_group_only_after_we_asked_is_joined_before_the_o
     assert!(!changed(&desk), "it has not answered");
     desk.receive(three, join_ret_from(3, "MVRApplication", ok(), vec![]));
     assert!(changed(&desk));
-    assert_eq!((members(&desk), farewells(&mut desk)), (vec![station(3)], vec![1]));
+    assert_eq!((members(&desk), desk.farewells()), (vec![station(3)], vec![1]));
 }
 
 // proves: STA-17
@@ -181,7 +166,7 @@ fn the_station_stays_whole_where_it_was_when_it_cannot_be_announced() {
     assert!(desk.closed(conn));
     assert!(desk.out.iter().any(|o| matches!(o, Output::Advertise { .. })), "in the old group alone");
     assert_eq!((members(&desk), desk.core.config().group.as_str()), (vec![station(1)], "Default"));
-    assert_eq!(farewells(&mut desk), [3], "it has our JOIN, and may count us");
+    assert_eq!(desk.farewells(), [3], "it has our JOIN, and may count us");
 }
 
 // proves: STA-17
@@ -235,7 +220,7 @@ fn a_station_that_moves_with_us_is_not_left() {
     desk.receive(conn, join_ret_from(2, "MVRApplication", ok(), vec![]));
     announced(&mut desk);
     assert!(changed(&desk));
-    assert_eq!((members(&desk), farewells(&mut desk)), (vec![station(2)], vec![1]));
+    assert_eq!((members(&desk), desk.farewells()), (vec![station(2)], vec![1]));
 }
 
 #[test]
@@ -383,7 +368,7 @@ fn leaving_meanwhile_leaves_both() {
     desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
     desk.command(Command::Leave);
     assert!(not_changed(&desk).is_some());
-    assert_eq!(farewells(&mut desk), [1, 3]);
+    assert_eq!(desk.farewells(), [1, 3]);
     assert_eq!(desk.core.presence(), Presence::Absent);
 }
 
@@ -395,7 +380,7 @@ fn leaving_waits_for_those_of_the_former_group_to_be_told() {
     announced(&mut desk);
     desk.command(Command::Leave);
     assert_eq!(desk.core.presence(), Presence::Leaving);
-    assert_eq!(farewells(&mut desk), [1]);
+    assert_eq!(desk.farewells(), [1]);
     assert_eq!(desk.core.presence(), Presence::Absent);
 }
 

@@ -127,21 +127,6 @@ fn stayed(desk: &Desk) -> Option<String> {
     desk.events().into_iter().find_map(|e| if let Event::NotMoved { why, .. } = e { Some(why) } else { None })
 }
 
-/// Stations to whom LEAVE is said; each answers.
-fn farewells(desk: &mut Desk) -> Vec<u8> {
-    let mut told = Vec::new();
-    while let Some((conn, to)) = desk.take_dial() {
-        desk.step(Input::Dialed { conn });
-        let message = desk.take_sent(conn).expect("something is said");
-        assert!(matches!(message, Message::Leave(_)), "{message:?}");
-        desk.receive(conn, Message::LeaveRet(ok()));
-        let std::net::IpAddr::V4(ip) = to.ip() else { panic!() };
-        told.push(ip.octets()[3]);
-    }
-    told.sort_unstable();
-    told
-}
-
 fn at_rest(desk: &mut Desk) {
     desk.pass(Duration::from_secs(600));
     let timers: Vec<_> = desk.core.timers().collect();
@@ -273,7 +258,7 @@ fn from_a_group_to_a_session_the_host_has_us_before_anybody_is_left() {
     assert!(told < at(&|o| matches!(o, Output::Event(Event::CommitSeen { file: f, .. }) if *f == file(5))));
     assert!(desk.out.contains(&Output::Withdraw));
     assert_eq!(reply(&mut desk, asker), Some(ok()));
-    assert_eq!(farewells(&mut desk), [1, 2]);
+    assert_eq!(desk.farewells(), [1, 2]);
     desk.pass(Duration::from_secs(5));
     assert!(desk.closed(asker), "nothing of the old place is left");
     let known: Vec<_> = desk.core.commits().map(|view| view.commit.file).collect();
@@ -345,7 +330,7 @@ fn from_group_to_group_the_answer_comes_when_the_new_group_has_us() {
             assert!(moved(&desk, &group("Stage")));
             assert!(desk.saw(|e| matches!(e, Event::Moved { from, .. } if *from == group("Default"))));
             assert!(desk.saw(|e| matches!(e, Event::GroupChanged { .. })));
-            assert_eq!(farewells(&mut desk), [1]);
+            assert_eq!(desk.farewells(), [1]);
         } else {
             desk.receive(conn, join_ret_from(3, "MVRApplication", no("full"), vec![]));
             desk.pass(Duration::from_secs(11));
@@ -494,7 +479,7 @@ fn who_leads_stands_in_the_new_place_first_and_lists_who_stays_behind() {
         ]
     );
     assert!(moved(&desk, &url(THERE)));
-    assert_eq!(farewells(&mut desk), [1, 2, 3, 4]);
+    assert_eq!(desk.farewells(), [1, 2, 3, 4]);
     at_rest(&mut desk);
 }
 
@@ -596,7 +581,7 @@ fn leaving_in_the_middle_of_a_move_leaves_both_places() {
     desk.command(Command::Leave);
     assert!(refused(&mut desk, asker).contains("leaves"));
     assert!(desk.closed(host));
-    assert_eq!(farewells(&mut desk), [1]);
+    assert_eq!(desk.farewells(), [1]);
     assert!(desk.saw(|e| *e == Event::LeftGroup));
     at_rest(&mut desk);
 
@@ -610,7 +595,7 @@ fn leaving_in_the_middle_of_a_move_leaves_both_places() {
     desk.command(Command::Leave);
     desk.receive(host, Message::LeaveRet(ok()));
     assert!(!desk.saw(|e| *e == Event::LeftGroup), "station 1 does not know yet");
-    assert_eq!(farewells(&mut desk), [1]);
+    assert_eq!(desk.farewells(), [1]);
     assert_eq!(desk.events().iter().filter(|e| **e == Event::LeftGroup).count(), 1);
     at_rest(&mut desk);
 }

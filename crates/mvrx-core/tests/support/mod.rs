@@ -136,6 +136,21 @@ impl Desk {
         self
     }
 
+    /// To whom LEAVE is said; each answers.
+    pub fn farewells(&mut self) -> Vec<u8> {
+        let mut told = Vec::new();
+        while let Some((conn, to)) = self.take_dial() {
+            self.step(Input::Dialed { conn });
+            let message = self.take_sent(conn).expect("something is said");
+            assert!(matches!(message, Message::Leave(_)), "{message:?}");
+            self.receive(conn, Message::LeaveRet(ok()));
+            let std::net::IpAddr::V4(ip) = to.ip() else { panic!() };
+            told.push(ip.octets()[3]);
+        }
+        told.sort_unstable();
+        told
+    }
+
     pub fn sight(&mut self, n: u8) -> &mut Self {
         self.sight_at(n, vec![address(n)])
     }
