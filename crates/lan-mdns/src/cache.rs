@@ -286,15 +286,16 @@ impl Cache {
         limits: &Limits,
     ) -> Vec<EntryId> {
         let crowd = self.of_one_name(link, source, record, limits.records_per_name);
+        let mut pinned = Pinned { cache: self, hosts: BTreeMap::new() };
         if let Some(mut crowd) = crowd {
-            crowd.sort_by_cached_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e), e.heard)));
+            crowd.sort_by_cached_key(|id| self.entries.get(id).map(|e| (pinned.holds(e), e.heard)));
             crowd.truncate(limits.records_per_name.div_ceil(ROOM));
             return crowd;
         }
         let mine = self.by_source.get(&(link, source));
         if let Some(mine) = mine.filter(|mine| mine.len() >= limits.records_per_source) {
             let mut all: Vec<EntryId> = self.visit(mine.iter().copied()).map(|(id, _)| id).collect();
-            all.sort_by_cached_key(|id| self.entries.get(id).map(|e| (self.is_pinned(e), e.heard)));
+            all.sort_by_cached_key(|id| self.entries.get(id).map(|e| (pinned.holds(e), e.heard)));
             all.truncate(limits.records_per_source.div_ceil(ROOM));
             return all;
         }
@@ -304,7 +305,7 @@ impl Cache {
         let count = |e: &Entry| self.by_source.get(&(e.link, e.source)).map_or(0, BTreeSet::len);
         let mut all: Vec<(bool, Reverse<usize>, Duration, EntryId)> = self
             .visit(self.entries.keys().copied())
-            .map(|(id, e)| (self.is_pinned(e), Reverse(count(e)), e.heard, id))
+            .map(|(id, e)| (pinned.holds(e), Reverse(count(e)), e.heard, id))
             .collect();
         all.sort_unstable();
         all.truncate(limits.records.div_ceil(ROOM));
@@ -343,23 +344,9 @@ impl Cache {
         }
     }
 
-    fn is_pinned(&self, entry: &Entry) -> bool {
-        let of_service = |e: &Entry| {
-            let pin = (e.source, e.name.clone(), e.identity.clone());
-            self.pins.contains_key(&pin)
-        };
-        match &entry.data {
-            _ if self.pins.is_empty() => false,
-            Data::Ptr(instance) => {
-                let any = (entry.source, instance.clone(), None);
-                let first = self.pins.range(any..).next();
-                first.is_some_and(|((source, name, _), _)| *source == entry.source && name == instance)
-            }
-            Data::Srv { .. } | Data::Txt(_) => of_service(entry),
-            _ => self
-                .to_source(entry.link, &entry.name, kind::SRV, entry.source)
-                .any(|(_, srv)| of_service(srv)),
-        }
+    /// Of an SRV or TXT record.
+    fn is_pinned_service(&self, entry: &Entry) -> bool {
+        self.pins.contains_key(&(entry.source, entry.name.clone(), entry.identity.clone()))
     }
 
     fn insert(&mut self, speaker: Speaker, record: &Record) -> EntryId {
@@ -391,6 +378,32 @@ impl Cache {
         self.by_source.entry((link, source)).or_default().insert(id);
         self.entries.insert(id, entry);
         id
+    }
+}
+
+/// Whose records make room last. What is known of a host counts for all its addresses, and is found out once.
+struct Pinned<'a> {
+    cache: &'a Cache,
+    hosts: BTreeMap<(LinkId, IpAddr, &'a Name), bool>,
+}
+
+impl<'a> Pinned<'a> {
+    fn holds(&mut self, entry: &'a Entry) -> bool {
+        let cache = self.cache;
+        match &entry.data {
+            _ if cache.pins.is_empty() => false,
+            Data::Ptr(instance) => {
+                let any = (entry.source, instance.clone(), None);
+                let first = cache.pins.range(any..).next();
+                first.is_some_and(|((source, name, _), _)| *source == entry.source && name == instance)
+            }
+            Data::Srv { .. } | Data::Txt(_) => cache.is_pinned_service(entry),
+            _ => *self.hosts.entry((entry.link, entry.source, &entry.name)).or_insert_with(|| {
+                cache
+                    .to_source(entry.link, &entry.name, kind::SRV, entry.source)
+                    .any(|(_, srv)| cache.is_pinned_service(srv))
+            }),
+        }
     }
 }
 

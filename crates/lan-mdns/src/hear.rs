@@ -54,7 +54,7 @@ impl Mdns {
     fn take_in(&mut self, speaker: Speaker, records: &[Record]) {
         let link = speaker.link;
         let together = Together::of(records, self.config.identity_key);
-        let mut touched = Touched::default();
+        let (mut touched, mut bereft) = (Touched::default(), Touched::default());
         let mut heard = vec![None; records.len()];
         let mut why = Lost::Silent;
         let of_kind = |kinds: &'static [Kind]| {
@@ -70,7 +70,8 @@ impl Mdns {
             if record.ttl == 0 {
                 why = Lost::Goodbye;
             }
-            let Some((id, news)) = self.take_one(speaker, record, together.identity(at)) else { continue };
+            let taken = self.take_one(speaker, record, together.identity(at), &mut bereft);
+            let Some((id, news)) = taken else { continue };
             if let Some(slot) = heard.get_mut(at) {
                 *slot = Some(id);
             }
@@ -88,7 +89,7 @@ impl Mdns {
         for (_, record) in of_kind(&[kind::A, kind::AAAA]) {
             // What is no news touches nobody: many services may have one host, and be told of by one record.
             if self.cache.to(link, &record.name, kind::SRV).next().is_some()
-                && let Some((id, true)) = self.take_one(speaker, record, None)
+                && let Some((id, true)) = self.take_one(speaker, record, None, &mut bereft)
             {
                 self.touch(&mut touched, speaker.source, id);
             }
@@ -104,14 +105,17 @@ impl Mdns {
         }
         self.flush(speaker, records, &together, &mut touched);
         self.look(touched, why);
+        self.look(bereft, Lost::Evicted);
     }
 
-    /// The entry it is now, and whether it is news; `None` when it was taken back.
+    /// The entry it is now, and whether it is news; `None` when it was taken back. What else is known now where room was made is `bereft`'s:
+    /// that is looked at once for all records of a message.
     fn take_one(
         &mut self,
         speaker: Speaker,
         record: &Record,
         identity: Option<&Vec<u8>>,
+        bereft: &mut Touched,
     ) -> Option<(EntryId, bool)> {
         let known = self.cache.find(speaker.link, speaker.source, record);
         if record.ttl == 0 {
@@ -126,7 +130,11 @@ impl Mdns {
             let limits = self.config.limits.clone();
             let surplus = self.cache.surplus(speaker.link, speaker.source, record, &limits);
             self.counts.evicted += surplus.len() as u64;
-            self.drop_entries(surplus.into_iter().map(|entry| (entry, Lost::Evicted)));
+            for id in surplus {
+                if let Some(entry) = self.remove(id, Lost::Evicted) {
+                    self.touch_gone(bereft, &entry);
+                }
+            }
         }
         let limits = &self.config.limits;
         let longest = match record.data {
@@ -217,10 +225,7 @@ impl Mdns {
     pub(crate) fn drop_entries(&mut self, going: impl IntoIterator<Item = (EntryId, Lost)>) {
         let mut gone: Vec<(Lost, Vec<Entry>)> = Vec::new();
         for (id, why) in going {
-            let Some(entry) = self.cache.remove(id) else { continue };
-            if entry.told.is_some() {
-                self.out.push_back(Output::Lost { id: SeenId(id), why });
-            }
+            let Some(entry) = self.remove(id, why) else { continue };
             match gone.iter_mut().find(|(of, _)| *of == why) {
                 Some((_, entries)) => entries.push(entry),
                 None => gone.push((why, vec![entry])),
@@ -228,11 +233,24 @@ impl Mdns {
         }
         for (why, entries) in gone {
             let mut touched = Touched::default();
-            for Entry { link, source, name, data, identity, .. } in &entries {
-                self.touch_by(&mut touched, *link, *source, name, data, identity.as_ref());
+            for entry in &entries {
+                self.touch_gone(&mut touched, entry);
             }
             self.look(touched, why);
         }
+    }
+
+    fn remove(&mut self, id: EntryId, why: Lost) -> Option<Entry> {
+        let entry = self.cache.remove(id)?;
+        if entry.told.is_some() {
+            self.out.push_back(Output::Lost { id: SeenId(id), why });
+        }
+        Some(entry)
+    }
+
+    fn touch_gone(&self, touched: &mut Touched, entry: &Entry) {
+        let Entry { link, source, name, data, identity, .. } = entry;
+        self.touch_by(touched, *link, *source, name, data, identity.as_ref());
     }
 
     pub(crate) fn forget_link(&mut self, link: LinkId) {

@@ -223,3 +223,55 @@ fn a_query_with_many_questions_and_answers_costs_no_more_than_its_answers() {
     let (few, many) = (visits(1, 300), visits(500, 300));
     assert!(few > 0 && many <= few + 500, "{few} {many}");
 }
+
+/// Datagrams of as many records as are looked at of one, all alike in some way.
+fn big(n: u32, what: &str) -> Message {
+    let host = name("h.local");
+    let each = |k: u32| match what {
+        "addresses of one host" => record(&host, Data::address(one_of_many(n * 512 + k)), 120, false),
+        "texts of one name" => {
+            record(&bare(), Data::Txt(vec![format!("id={n}-{k}").into_bytes()]), 120, false)
+        }
+        "services of one name" => record(&bare(), srv((n * 512 + k) as u16, "h.local"), 120, false),
+        "pointers to one name" => {
+            let of = service_type().below(&[format!("g{n}-{k}")]).unwrap();
+            record(&of, Data::Ptr(bare()), 120, false)
+        }
+        _ => record(&service_type(), Data::Ptr(called(n * 512 + k)), 120, false),
+    };
+    say((0..512).map(each).collect())
+}
+
+// proves: MDNS-CROWD
+#[test]
+fn the_work_of_a_datagram_grows_as_its_records_do_and_not_as_their_square() {
+    let kinds = [
+        "addresses of one host",
+        "texts of one name",
+        "services of one name",
+        "pointers to one name",
+        "pointers of one type",
+    ];
+    for pinned in [false, true] {
+        for what in kinds {
+            let mut lan = wide(34);
+            for n in 0..64 {
+                let data = one_of_many(n);
+                hear(&mut lan, LOUD, &station(&bare(), &n.to_string(), n as u16, "h.local", data, false));
+            }
+            let all: Vec<_> = lan.hosts[0].seen.keys().copied().collect();
+            for id in all.iter().filter(|_| pinned) {
+                lan.input(0, Input::Pin(*id));
+            }
+            let mut outputs = 0;
+            let before = lan.hosts[0].mdns.counts().visited;
+            for n in 1..5 {
+                outputs += hear(&mut lan, LOUD, &big(n, what));
+            }
+            let visited = (lan.hosts[0].mdns.counts().visited - before) / 4;
+            // Each is compared with those of its name, at most 64, a few times.
+            assert!(visited < 512 * 64 * 6, "{what}, pinned {pinned}: {visited}");
+            assert!(outputs / 4 < 2048, "{what}, pinned {pinned}: {outputs} outputs");
+        }
+    }
+}
