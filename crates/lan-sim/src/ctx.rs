@@ -181,6 +181,23 @@ impl<'a> HostCtx<'a> {
         self.net.suspect(self.host, instance);
     }
 
+    /// Hears the datagrams that come to that port, until it stops.
+    pub fn hear_datagrams(&mut self, port: u16) {
+        if let Some(host) = self.net.host_mut(self.host) {
+            host.hears.insert(port);
+        }
+    }
+
+    /// Sends a datagram from one port to all that hear another, itself too.
+    pub fn multicast(&mut self, from: u16, to: u16, bytes: &[u8]) {
+        self.net.send_datagram(self.host, (from, to), None, bytes);
+    }
+
+    /// Sends a datagram from a port to one address.
+    pub fn send_datagram(&mut self, from: u16, to: SocketAddr, bytes: &[u8]) {
+        self.net.send_datagram(self.host, (from, to.port()), Some(to), bytes);
+    }
+
     /// Tells [`Event::Deferred`](crate::Event::Deferred) after that time, once, unless the host stops before.
     pub fn defer(&mut self, span: Duration, token: u64) {
         let at = self.now() + span;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::bus::Announcement;
 use crate::content::Payload;
+use crate::datagrams::Datagram;
 use crate::link::Conn;
 
 /// What the world tells a node, one at a time.
@@ -63,6 +64,8 @@ pub enum Event {
     Sighted(Arc<Announcement>),
     /// What an instance announced is withdrawn or too old to be believed.
     Vanished(Arc<Announcement>),
+    /// A datagram came in, to a port that this host [hears](crate::HostCtx::hear_datagrams).
+    Datagram(Datagram),
 }
 
 /// Why a dial came to nothing.

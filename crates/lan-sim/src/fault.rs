@@ -238,6 +238,12 @@ pub enum Effect {
     SightingDoubled,
     /// An outdated announcement was heard.
     SightingStale,
+    /// A datagram was lost.
+    DatagramLost,
+    /// A datagram came late.
+    DatagramLate,
+    /// A datagram came twice.
+    DatagramDoubled,
     /// A disk operation failed with an input/output error.
     DiskFailed,
     /// A disk operation found no room.
@@ -296,7 +302,7 @@ impl FaultKind {
 
 impl Effect {
     /// Every effect.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::DialRefused,
         Self::DialLost,
         Self::LinkBroken,
@@ -306,6 +312,9 @@ impl Effect {
         Self::SightingLate,
         Self::SightingDoubled,
         Self::SightingStale,
+        Self::DatagramLost,
+        Self::DatagramLate,
+        Self::DatagramDoubled,
         Self::DiskFailed,
         Self::DiskNoRoom,
         Self::DiskTorn,

@@ -1,6 +1,6 @@
 //! Hosts: machines with addresses, ports, a disk and a clock, on each of which one node runs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -162,6 +162,10 @@ pub(crate) struct Host {
     pub(crate) deaf: u32,
     pub(crate) mute: u32,
     pub(crate) browsing: bool,
+    /// The ports at which datagrams are heard.
+    pub(crate) hears: BTreeSet<u16>,
+    /// How many datagrams it sent.
+    pub(crate) datagrams: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -208,6 +212,8 @@ impl Host {
             deaf: 0,
             mute: 0,
             browsing: false,
+            hears: BTreeSet::new(),
+            datagrams: 0,
         }
     }
 

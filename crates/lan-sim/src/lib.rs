@@ -5,7 +5,7 @@
 //! hour of it in a second. A run that fails is a seed, or a list of steps that [`shrink`] makes short.
 //!
 //! It deliberately knows no protocol, no thread, no real clock and no runtime. Links carry bytes, the bus
-//! carries announcements, disks keep files; what they mean is the nodes' affair.
+//! carries announcements, datagrams get through or not, disks keep files; what they mean is the nodes' affair.
 //!
 //! ```text
 //!  Choices ─► FaultPlan ─┐                        ┌──────── Node (yours) ───────┐
@@ -84,13 +84,14 @@
 //!
 //! # What it is not Links are TCP as its users see it, not its packets: no congestion, no keep-alives, no
 //! urgent data; rates are per link, not per machine, and a machine runs one node. The bus is not multicast
-//! DNS but what that does to those who use it. Disks have no links, permissions or times.
+//! DNS but what that does to those who use it; a machine for multicast DNS has the datagrams. Disks have no links, permissions or times.
 #![forbid(unsafe_code)]
 
 mod bus;
 mod choices;
 mod content;
 mod ctx;
+mod datagrams;
 mod disk;
 mod event;
 mod fault;
@@ -114,6 +115,7 @@ pub use bus::Announcement;
 pub use choices::Choices;
 pub use content::{Bulk, Content, Digest, DigestMemo, Payload};
 pub use ctx::HostCtx;
+pub use datagrams::Datagram;
 pub use disk::{Condition, DirEntry, Disk, DiskCounts, DiskError, DiskFile, DiskOp};
 pub use event::{Break, ConnGone, DialFailure, Event, PortTaken, Read, Take};
 pub use fault::{Crash, DiskFate, DiskTrouble, Effect, Fault, FaultCounts, FaultKind, LinkTrouble};
@@ -121,7 +123,7 @@ pub use host::{HostId, HostSpec, HostState};
 pub use link::Conn;
 pub use net::Settings;
 pub use plan::FaultPlan;
-pub use profile::{BusProfile, LinkProfile, Segmentation};
+pub use profile::{BusProfile, DatagramProfile, LinkProfile, Segmentation};
 pub use rng::{Chance, Rng, Seed};
 pub use send_queue::SendQueue;
 pub use shrink::{Shrunk, Simpler, shrink, shrink_bytes};

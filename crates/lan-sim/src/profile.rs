@@ -156,6 +156,53 @@ impl Default for BusProfile {
     }
 }
 
+/// What shapes datagrams, each for each receiver by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatagramProfile {
+    /// How long one is on its way at least.
+    pub delay: Duration,
+    /// Up to how much longer. They overtake each other.
+    pub jitter: Duration,
+    /// How likely it does not arrive.
+    pub lost: Chance,
+    /// How likely it is late.
+    pub late: Chance,
+    /// Up to how late.
+    pub late_by: Duration,
+    /// How likely it arrives twice.
+    pub duplicate: Chance,
+}
+
+impl DatagramProfile {
+    /// A good wired network: each once, within 2 ms.
+    pub const fn calm() -> Self {
+        Self {
+            delay: Duration::from_micros(50),
+            jitter: Duration::from_micros(1_950),
+            lost: Chance::NEVER,
+            late: Chance::NEVER,
+            late_by: Duration::from_millis(500),
+            duplicate: Chance::NEVER,
+        }
+    }
+
+    /// One in five lost, one in ten late by up to half a second, one in ten doubled.
+    pub const fn rough() -> Self {
+        Self {
+            lost: Chance::percent(20),
+            late: Chance::percent(10),
+            duplicate: Chance::percent(10),
+            ..Self::calm()
+        }
+    }
+}
+
+impl Default for DatagramProfile {
+    fn default() -> Self {
+        Self::calm()
+    }
+}
+
 impl LinkProfile {
     /// How long the wire is taken by so many bytes.
     pub(crate) fn sending_time(&self, bytes: u64) -> Duration {

@@ -69,6 +69,8 @@ pub enum What {
     FaultBegins { kind: FaultKind, detail: u64 },
     FaultEnds { id: u32 },
     SpendsTime { nanos: u64 },
+    SendsDatagram { length: u64, hash: u64 },
+    HearsDatagram { hash: u64 },
     Marks { value: u64 },
     Notes,
 }
@@ -193,6 +195,8 @@ impl What {
             Self::SpendsTime { nanos } => (24, nanos, 0),
             Self::Marks { value } => (25, value, 0),
             Self::Notes => (26, 0, 0),
+            Self::SendsDatagram { length, hash } => (27, length, hash),
+            Self::HearsDatagram { hash } => (28, hash, 0),
         }
     }
 }
@@ -234,6 +238,8 @@ impl fmt::Display for What {
             Self::FaultBegins { kind, .. } => write!(f, "FAULT {kind:?}"),
             Self::FaultEnds { id } => write!(f, "fault {id} ends"),
             Self::SpendsTime { nanos } => write!(f, "is busy for {} us", nanos / 1_000),
+            Self::SendsDatagram { length, hash } => write!(f, "sends a datagram of {length}: {hash:08x}"),
+            Self::HearsDatagram { hash } => write!(f, "hears the datagram {hash:08x}"),
             Self::Marks { value } => write!(f, "marks {value}"),
             Self::Notes => f.write_str("notes"),
         }

@@ -10,7 +10,7 @@ use crate::fault::{Crash, DiskFate, Effect, Fault, FaultCounts};
 use crate::host::{HostId, HostSpec, HostState};
 use crate::link::Conn;
 use crate::net::{Action, Letter, Net, Settings};
-use crate::profile::LinkProfile;
+use crate::profile::{DatagramProfile, LinkProfile};
 use crate::time::Time;
 use crate::trace::{Trace, What};
 
@@ -225,6 +225,11 @@ impl<N: Node> World<N> {
             there.apply_troubles();
         }
         self.net.windows_changed(host);
+    }
+
+    /// Has datagrams fare otherwise from now on.
+    pub fn set_datagrams(&mut self, profile: DatagramProfile) {
+        self.net.settings.datagrams = profile;
     }
 
     /// The time.

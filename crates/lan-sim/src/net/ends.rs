@@ -126,6 +126,7 @@ impl Net {
         there.busy_until = Time::ZERO;
         there.wake_queued = None;
         there.browsing = false;
+        there.hears.clear();
         self.pending.retain(|letter| letter.host != host);
         self.bus_host_stopped(host);
     }

@@ -15,11 +15,12 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::bus::{Bus, BusAction};
+use crate::datagrams::Datagrams;
 use crate::event::{Break, DialFailure, Event};
 use crate::fault::{Effect, FaultCounts};
 use crate::host::{Host, HostId, HostSpec};
 use crate::link::{Conn, Links};
-use crate::profile::{BusProfile, LinkProfile};
+use crate::profile::{BusProfile, DatagramProfile, LinkProfile};
 use crate::queue::Queue;
 use crate::rng::Seed;
 use crate::time::Time;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub link: LinkProfile,
     /// The discovery bus.
     pub bus: BusProfile,
+    /// What becomes of datagrams.
+    pub datagrams: DatagramProfile,
     /// How long a dial without an answer lasts.
     pub dial_timeout: Duration,
     /// How long undeliverable bytes are kept trying before the sender's end breaks. There are no keep-alives:
@@ -55,6 +58,7 @@ impl Settings {
             seed,
             link: LinkProfile::lan(),
             bus: BusProfile::calm(),
+            datagrams: DatagramProfile::calm(),
             dial_timeout: Duration::from_secs(21),
             give_up: Duration::from_secs(60),
             keep: Keep::Nothing,
@@ -116,6 +120,9 @@ pub(crate) enum Action {
         boot: u32,
     },
     Bus(BusAction),
+    Datagram {
+        slot: u32,
+    },
     Undo {
         id: u32,
     },
@@ -136,6 +143,7 @@ pub(crate) struct Net {
     pub(crate) hosts: Vec<Host>,
     pub(crate) links: Links,
     pub(crate) bus: Bus,
+    pub(crate) datagrams: Datagrams,
     pub(crate) trace: Trace,
     pub(crate) counts: FaultCounts,
     pub(crate) settings: Settings,
@@ -159,6 +167,7 @@ impl Net {
             hosts: Vec::new(),
             links: Links::default(),
             bus: Bus::default(),
+            datagrams: Datagrams::default(),
             trace: Trace::new(settings.keep),
             counts: FaultCounts::default(),
             seed,
@@ -181,6 +190,11 @@ impl Net {
         self.trace.name_host(host.name.clone());
         self.hosts.push(host);
         id
+    }
+
+    /// Which host has an address.
+    pub(crate) fn host_at(&self, ip: IpAddr) -> Option<HostId> {
+        self.routes.get(&ip).copied()
     }
 
     pub(crate) fn host(&self, id: HostId) -> Option<&Host> {
@@ -230,6 +244,7 @@ impl Net {
                 }
             }
             Action::Bus(action) => self.bus_action(action),
+            Action::Datagram { slot } => self.datagram_arrives(slot),
             Action::Undo { id } => self.end_fault(id),
             Action::Wake { .. } | Action::Drain { .. } | Action::Boot { .. } => {}
         }

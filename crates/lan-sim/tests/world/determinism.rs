@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use lan_sim::{
-    Announcement, Bulk, BusProfile, Choices, Event, FaultPlan, HostCtx, HostSpec, Keep, LinkProfile, Node,
-    Read, Settings, Take, Time, World, interleave,
+    Announcement, Bulk, BusProfile, Choices, DatagramProfile, Event, FaultPlan, HostCtx, HostSpec, Keep,
+    LinkProfile, Node, Read, Settings, Take, Time, World, interleave,
 };
 
 /// Dials everybody it hears of, talks nonsense, keeps what it hears on its disk: touches everything a world
@@ -16,6 +16,7 @@ impl Chatter {
     fn birth(net: &mut HostCtx<'_>) -> Self {
         let port = net.listen(0).unwrap();
         net.browse();
+        net.hear_datagrams(5353);
         net.announce(Announcement::new(net.name().to_owned(), port).text("boot", net.boot().to_le_bytes()));
         let disk = net.disk();
         let file = disk.open("log").or_else(|_| disk.create("log")).ok();
@@ -51,6 +52,8 @@ impl Node for Chatter {
             Event::Wake => {
                 self.next = net.now() + Duration::from_millis(500 + net.random() % 2_000);
                 net.mark("tick", net.now().as_nanos());
+                let said = net.random().to_le_bytes();
+                net.multicast(5353, 5353, &said);
                 if net.random().is_multiple_of(10) {
                     net.suspect("h3");
                 }
@@ -65,7 +68,14 @@ impl Node for Chatter {
 }
 
 fn settings(seed: u64, keep: Keep) -> Settings {
-    Settings { keep, bus: BusProfile::rough(), link: LinkProfile::wireless(), ..Settings::new(seed) }
+    let datagrams = DatagramProfile::rough();
+    Settings {
+        keep,
+        bus: BusProfile::rough(),
+        link: LinkProfile::wireless(),
+        datagrams,
+        ..Settings::new(seed)
+    }
 }
 
 fn run(seed: u64, hosts: u32, keep: Keep) -> World<Chatter> {

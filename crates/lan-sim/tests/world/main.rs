@@ -4,6 +4,7 @@
 
 mod clocks;
 mod crashes;
+mod datagrams;
 mod determinism;
 mod dials;
 mod discovery;
