@@ -13,7 +13,7 @@
 //! however much is held; [`Cache::visited`] counts it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -80,6 +80,7 @@ pub(crate) struct Cache {
     /// PTR records by where they point, SRV records by their host.
     by_target: Index,
     by_source: BTreeMap<(LinkId, IpAddr), BTreeSet<EntryId>>,
+    by_record: HashMap<Said, EntryId>,
     timers: BTreeSet<(Duration, EntryId)>,
     /// Whose records make room last, with the order in which they were pinned.
     pins: BTreeMap<Pin, u64>,
@@ -90,6 +91,9 @@ pub(crate) struct Cache {
 
 /// Who says so, the instance, and which service of that name.
 type Pin = (IpAddr, Name, Option<Vec<u8>>);
+
+/// What a record is known by.
+type Said = (LinkId, IpAddr, Name, Data);
 
 /// Who says something, and when.
 #[derive(Debug, Clone, Copy)]
@@ -195,14 +199,8 @@ impl Cache {
     }
 
     pub(crate) fn find(&self, link: LinkId, source: IpAddr, record: &Record) -> Option<EntryId> {
-        let kind = record.data.kind();
-        let same = |e: &Entry| e.name == record.name && e.data == record.data;
-        // A type has as many pointers as there are services, of which few point to this one.
-        match target_of(&record.data) {
-            Some(target) => self.to_source(link, target, kind, source).find(|(_, e)| same(e)),
-            None => self.of_source(link, &record.name, kind, source).find(|(_, e)| same(e)),
-        }
-        .map(|(id, _)| id)
+        self.visited.fetch_add(1, Ordering::Relaxed);
+        self.by_record.get(&(link, source, record.name.clone(), record.data.clone())).copied()
     }
 
     /// The entry has one more second.
@@ -266,6 +264,7 @@ impl Cache {
         if let Some(target) = target_of(&entry.data) {
             self.by_target.remove(&(entry.link, target.clone(), kind), entry.source, id);
         }
+        self.by_record.remove(&(entry.link, entry.source, entry.name.clone(), entry.data.clone()));
         let source = (entry.link, entry.source);
         if let Some(all) = self.by_source.get_mut(&source) {
             all.remove(&id);
@@ -276,31 +275,40 @@ impl Cache {
         Some(entry)
     }
 
-    /// Which entries have to go so that this one fits. Empty nearly always.
+    /// Which entries have to go so that this one fits. Empty nearly always. `None`: nobody makes room for it, as all of its name are pinned
+    /// and it is not: of more stations than there may be some stay, and not each for a while.
     // req: MDNS-FLOOD, MDNS-CROWD
     pub(crate) fn surplus(
         &self,
         link: LinkId,
         source: IpAddr,
         record: &Record,
+        identity: Option<&Vec<u8>>,
         limits: &Limits,
-    ) -> Vec<EntryId> {
+    ) -> Option<Vec<EntryId>> {
         let crowd = self.of_one_name(link, source, record, limits.records_per_name);
         let mut pinned = Pinned { cache: self, hosts: BTreeMap::new() };
         if let Some(mut crowd) = crowd {
             crowd.sort_by_cached_key(|id| self.entries.get(id).map(|e| (pinned.holds(e), e.heard)));
             crowd.truncate(limits.records_per_name.div_ceil(ROOM));
-            return crowd;
+            let may_go = |id: &EntryId| self.entries.get(id).is_some_and(|e| !pinned.holds(e));
+            let of_service = matches!(record.data, Data::Srv { .. } | Data::Txt(_));
+            let counts =
+                !of_service || self.pins.contains_key(&(source, record.name.clone(), identity.cloned()));
+            if !counts {
+                crowd.retain(may_go);
+            }
+            return Some(crowd).filter(|crowd| !crowd.is_empty());
         }
         let mine = self.by_source.get(&(link, source));
         if let Some(mine) = mine.filter(|mine| mine.len() >= limits.records_per_source) {
             let mut all: Vec<EntryId> = self.visit(mine.iter().copied()).map(|(id, _)| id).collect();
             all.sort_by_cached_key(|id| self.entries.get(id).map(|e| (pinned.holds(e), e.heard)));
             all.truncate(limits.records_per_source.div_ceil(ROOM));
-            return all;
+            return Some(all);
         }
         if self.entries.len() < limits.records {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let count = |e: &Entry| self.by_source.get(&(e.link, e.source)).map_or(0, BTreeSet::len);
         let mut all: Vec<(bool, Reverse<usize>, Duration, EntryId)> = self
@@ -309,7 +317,7 @@ impl Cache {
             .collect();
         all.sort_unstable();
         all.truncate(limits.records.div_ceil(ROOM));
-        all.into_iter().map(|(_, _, _, id)| id).collect()
+        Some(all.into_iter().map(|(_, _, _, id)| id).collect())
     }
 
     /// The records of one source that are of one name, or point to one, with this one: if they are as many as there may be.
@@ -376,6 +384,7 @@ impl Cache {
             self.by_target.insert((link, target.clone(), kind), source, id);
         }
         self.by_source.entry((link, source)).or_default().insert(id);
+        self.by_record.insert((link, source, record.name.clone(), record.data.clone()), id);
         self.entries.insert(id, entry);
         id
     }

@@ -100,7 +100,7 @@ impl Default for Limits {
         Self {
             records: 16_384,
             records_per_source: 2048,
-            records_per_name: 64,
+            records_per_name: 128,
             pins: 1024,
             questions: 256,
             replies: 64,

@@ -128,9 +128,9 @@ impl Mdns {
         }
         if known.is_none() {
             let limits = self.config.limits.clone();
-            let surplus = self.cache.surplus(speaker.link, speaker.source, record, &limits);
-            self.counts.evicted += surplus.len() as u64;
-            for id in surplus {
+            let surplus = self.cache.surplus(speaker.link, speaker.source, record, identity, &limits);
+            self.counts.evicted += surplus.as_ref().map_or(1, Vec::len) as u64;
+            for id in surplus? {
                 if let Some(entry) = self.remove(id, Lost::Evicted) {
                     self.touch_gone(bereft, &entry);
                 }

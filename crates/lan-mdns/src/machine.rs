@@ -41,7 +41,7 @@ pub struct Counts {
     pub malformed: u64,
     /// Those of them that came from beyond the link, or answers from another port.
     pub foreign: u64,
-    /// Records that made room for others.
+    /// Records that made room for others, or found none.
     pub evicted: u64,
     /// Datagrams sent.
     pub sent: u64,
