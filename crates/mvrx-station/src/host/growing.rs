@@ -347,7 +347,7 @@ fn begin(store: &dyn Store, expected: Option<u64>) -> Result<(Box<dyn Writer>, S
 }
 
 /// Whoever waits looks again after this whether it still has to.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(200);
 /// The thread of a lost owner lets go within this.
 const HAND_OVER: Duration = Duration::from_secs(10);
 

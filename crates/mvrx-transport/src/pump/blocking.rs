@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio::time::Instant;
 
-use super::feed::Feed;
+use super::feed::{Feed, Filled};
 use super::framing::{Framing, Unframing};
 use super::pace::Pace;
 use super::transfer::{Arrived, Transfer};
@@ -72,17 +72,21 @@ impl<L: Link, F: Framing> Sending<'_, L, F> {
     }
 
     fn fill(&mut self) -> Result<(), SendFileError> {
-        let pace = Pace::of_source(&self.shared.limits, now());
+        let mut pace = Pace::of_source(&self.shared.limits, now());
         loop {
             let interlude = self.feed.interlude();
             self.write(Some(&interlude))?;
-            match self.feed.fill() {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
+            let filled = match self.feed.fill(now()) {
+                Ok(Filled::Enough) => return Ok(()),
+                Ok(filled) => filled,
                 Err(dry) => return Err(self.feed.dried_up(dry)),
-            }
+            };
             if self.shared.is_broken() {
                 return Err(SendFileError::Unusable(WriteError::ConnectionBroken));
+            }
+            if filled == Filled::Some {
+                pace.restart(now());
+                continue;
             }
             if pace.is_over(now()) {
                 return Err(self.feed.source_stalled(&pace));

@@ -1,5 +1,9 @@
 //! A file on its way out: its source, the buffer, and where in the file both are.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::framing::{Framing, Piece};
 use super::pace::Pace;
 use crate::error::{BoxError, SendFileError};
@@ -20,6 +24,21 @@ pub(super) struct Feed<F> {
     /// Bytes of header in front of them; `None` before they are framed.
     header: Option<usize>,
     first: bool,
+    /// Since when bytes of this piece wait for more.
+    since: Option<Instant>,
+    /// The source gives no more, and what it gave before is still to be written.
+    ended: Option<Dry>,
+}
+
+/// What the source gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// A piece is ready to be written.
+    Enough,
+    /// More may be there already.
+    Some,
+    /// Nothing, for now.
+    Nothing,
 }
 
 /// Why the source gives no more.
@@ -34,7 +53,18 @@ impl<F: Framing> Feed<F> {
         let length = source.length();
         let piece = limits.buffer_to_send(length).min(framing.most().max(1));
         let buffer = vec![0; F::HEAD + piece];
-        Self { source, framing, length, offset: 0, buffer, filled: 0, header: None, first: true }
+        Self {
+            source,
+            framing,
+            length,
+            offset: 0,
+            buffer,
+            filled: 0,
+            header: None,
+            first: true,
+            since: None,
+            ended: None,
+        }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -64,44 +94,63 @@ impl<F: Framing> Feed<F> {
 
     /// All of [`Feed::bytes`] was written. Says whether that was the end of the file.
     pub(super) fn written(&mut self) -> bool {
-        (self.filled, self.header, self.first) = (0, None, false);
+        (self.filled, self.header, self.first, self.since) = (0, None, false, None);
         self.offset == self.length
     }
 
-    /// One read of the source. Says whether enough is here to be written, and frames it then: of the first piece at
-    /// least [`FIRST_WRITE`] bytes, later anything.
-    // req: TRA-04
-    pub(super) fn fill(&mut self) -> Result<bool, Dry> {
+    /// One read of the source. Where enough is here to be written it is framed: of the first piece at least [`FIRST_WRITE`] bytes, and of
+    /// each as many as the framing wants, unless they waited for [`HELD`] already.
+    // req: TRA-04, WSK-22
+    pub(super) fn fill(&mut self, now: Instant) -> Result<Filled, Dry> {
         if self.header.is_none()
             && !self.framing.tells_length()
             && let Some(length) = self.source.settled_length()
         {
             self.length = length.max(self.offset);
         }
-        if self.is_enough() {
-            return Ok(true);
+        if self.is_enough(now) {
+            return Ok(Filled::Enough);
+        }
+        if let Some(dry) = self.ended.take() {
+            return Err(dry);
         }
         let wanted = usize::try_from(self.length - self.offset).unwrap_or(usize::MAX);
         let from = F::HEAD + self.filled;
         let end = self.buffer.len().min(from.saturating_add(wanted));
         let room = self.buffer.get_mut(from..end).unwrap_or_default();
-        match self.source.read_at(self.offset, room).map_err(Dry::Failed)? {
+        let read = self.source.read_at(self.offset, room);
+        match read.unwrap_or_else(|error| {
+            self.ended = Some(Dry::Failed(error));
+            SourceRead::End
+        }) {
             SourceRead::Bytes(count) if (1..=room.len()).contains(&count) => {
                 self.filled += count;
                 self.offset += count as u64;
-                Ok(self.is_enough())
+                self.since.get_or_insert(now);
+                Ok(if self.is_enough(now) { Filled::Enough } else { Filled::Some })
             }
-            SourceRead::Bytes(_) | SourceRead::End => Err(Dry::EndedEarly),
-            SourceRead::NotYet => Ok(false),
+            SourceRead::Bytes(_) | SourceRead::End => {
+                let dry = self.ended.take().unwrap_or(Dry::EndedEarly);
+                // Of a file that nobody has a part of, nobody gets one.
+                if self.first || self.filled == 0 {
+                    return Err(dry);
+                }
+                self.ended = Some(dry);
+                Ok(if self.is_enough(now) { Filled::Enough } else { Filled::Some })
+            }
+            SourceRead::NotYet => Ok(Filled::Nothing),
         }
     }
 
-    fn is_enough(&mut self) -> bool {
+    fn is_enough(&mut self, now: Instant) -> bool {
         let room = (self.buffer.len() - F::HEAD) as u64;
-        let enough = match self.first {
-            true => self.offset >= self.length.min(FIRST_WRITE).min(room),
-            false => self.filled > 0 || self.offset == self.length,
-        };
+        let large = self.filled as u64 >= room.min(self.framing.least() as u64);
+        let held = self.since.is_some_and(|since| now.saturating_duration_since(since) >= HELD);
+        let enough = (large || held || self.ended.is_some() || self.offset == self.length)
+            && match self.first {
+                true => self.offset >= self.length.min(FIRST_WRITE).min(room),
+                false => self.filled > 0 || self.offset == self.length,
+            };
         if enough && self.header.is_none() {
             let piece = Piece { first: self.first, last: self.offset == self.length, file: self.length };
             let (head, payload) = self.buffer.split_at_mut(F::HEAD);
@@ -146,6 +195,9 @@ impl Meter {
 
 /// Some products take the first read for the header and more: at least so many file bytes go out with it.
 const FIRST_WRITE: u64 = SMALLEST_BUFFER as u64;
+
+/// How long the bytes of a piece wait for more of them at most: some peers give up a second after the last byte.
+const HELD: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests;

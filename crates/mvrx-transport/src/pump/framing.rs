@@ -16,6 +16,11 @@ pub(crate) trait Framing: fmt::Debug + Send + 'static {
         usize::MAX
     }
 
+    /// Least file bytes in one piece but the last, as long as the source gives them soon.
+    fn least(&self) -> usize {
+        0
+    }
+
     /// Writes the header of a piece to the end of `head` and says how many bytes it has. May change the payload
     /// without moving it.
     fn wrap(&mut self, piece: Piece, head: &mut [u8], payload: &mut [u8]) -> usize;

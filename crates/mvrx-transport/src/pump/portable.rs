@@ -10,7 +10,7 @@ use std::time::Duration;
 use lan_net::deadline::Deadline;
 use tokio::time::{Instant, sleep};
 
-use super::feed::{Dry, Feed};
+use super::feed::{Dry, Feed, Filled};
 use super::framing::{Framing, Unframing};
 use super::on_thread;
 use super::pace::Pace;
@@ -42,21 +42,26 @@ async fn fill<L: Link, F: Framing>(
     mut feed: Feed<F>,
     progress: &Progress,
 ) -> Result<Feed<F>, SendFileError> {
-    let pace = Pace::of_source(&shared.limits, Instant::now());
+    let mut pace = Pace::of_source(&shared.limits, Instant::now());
     loop {
         let interlude = feed.interlude();
         let sent = feed.sent(0);
         write(shared, &interlude, progress, |_| sent).await?;
         let sent = feed.sent(0);
-        let filled: Result<bool, Dry>;
+        let filled: Result<Filled, Dry>;
+        let now = Instant::now();
         (feed, filled) = run(sent, move || {
-            let filled = feed.fill();
+            let filled = feed.fill(now);
             Ok((feed, filled))
         })
         .await?;
         match filled {
-            Ok(true) => return Ok(feed),
-            Ok(false) => {}
+            Ok(Filled::Enough) => return Ok(feed),
+            Ok(Filled::Some) => {
+                pace.restart(Instant::now());
+                continue;
+            }
+            Ok(Filled::Nothing) => {}
             Err(dry) => return Err(feed.dried_up(dry)),
         }
         if pace.is_over(Instant::now()) {

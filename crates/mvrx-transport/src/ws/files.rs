@@ -33,6 +33,10 @@ impl Framing for FileFrames {
         }
     }
 
+    fn least(&self) -> usize {
+        SMALL_FRAME
+    }
+
     // req: WSK-13, WSK-14
     fn wrap(&mut self, piece: Piece, head: &mut [u8], payload: &mut [u8]) -> usize {
         let fin = piece.last || self.style != FileStyle::OneMessage;
@@ -172,6 +176,9 @@ impl Unframing for FileStream {
 
 /// Smaller messages would be nothing but heads.
 const LEAST: usize = 1 << 10;
+
+/// Frames of a file that grows while it is sent are not smaller than this, as long as it grows fast enough.
+const SMALL_FRAME: usize = 256 << 10;
 
 /// So much of a frame is read by itself; small frames come many at a time.
 const WORTH_A_READ: u64 = 64 << 10;
