@@ -62,7 +62,7 @@ impl Config {
 /// How much the core may hold. Each one that is reached is told by [`crate::Event::LimitReached`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Stations known at once; of new ones above it nothing is kept.
+    /// Stations known at once; a new one above it takes the place of one that never answered, if there is any.
     pub stations: usize,
     /// Places sighted without a StationUUID at once.
     pub places: usize,
@@ -86,6 +86,8 @@ pub struct Limits {
     pub waiting_answers: usize,
     /// Incoming connections at once; further ones are closed.
     pub inbound: usize,
+    /// Of them from one address that have had their answers and are kept open; with more, the one that was silent longest is closed.
+    pub quiet_from_one: usize,
     /// Addresses tried for one station.
     pub addresses: usize,
 }
@@ -105,6 +107,7 @@ impl Default for Limits {
             waiting_requests: 16,
             waiting_answers: 256,
             inbound: 512,
+            quiet_from_one: 16,
             addresses: 16,
         }
     }

@@ -337,8 +337,12 @@ pub enum LimitReached {
     Commits,
     /// `Limits::pending_commits`.
     PendingCommits,
-    /// `Limits::inbound`.
+    /// `Limits::inbound`, or as many as the listener may have.
     Inbound,
+    /// As many as the listener may have from one address.
+    InboundFromOne,
+    /// `Limits::quiet_from_one`.
+    QuietFromOne,
     /// `Limits::served`.
     Served,
 }
@@ -346,11 +350,13 @@ pub enum LimitReached {
 impl fmt::Display for LimitReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Stations => "as many stations as allowed are known; further ones are not noticed",
+            Self::Stations => "as many stations as allowed are known; new ones take the places of those that never answered",
             Self::Places => "as many places as allowed are seen that do not say whose they are; further ones are not noticed",
             Self::Commits => "as many commits as allowed are remembered; the oldest are forgotten",
             Self::PendingCommits => "more commits than allowed wait to be told to a station",
             Self::Inbound => "as many connections as allowed are open; further ones are closed",
+            Self::InboundFromOne => "one address has as many connections open as allowed; further ones of it are closed",
+            Self::QuietFromOne => "one address keeps more connections open than allowed that nothing comes on; the oldest are closed",
             Self::Served => "as many files as allowed are being sent; further requests are refused",
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use mvrx_message::{
     Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, Parsed, Product, Reply, Request, StationUuid,
@@ -18,6 +19,8 @@ pub(crate) struct Inbound {
     pub(crate) order: u64,
     /// Messages that came on it.
     pub(crate) messages: u64,
+    /// When it last gave a sign of life.
+    pub(crate) touched: Duration,
     /// Who is on it, once a message has told.
     pub(crate) station: Option<StationUuid>,
     /// The file being sent on it.
@@ -45,11 +48,17 @@ impl Inbound {
         self.sending.is_some() || self.exporting
     }
 
+    /// All that came on it is answered.
+    fn is_quiet(&self) -> bool {
+        self.messages > 0 && !self.is_busy() && self.waiting.is_empty() && !self.to_host
+    }
+
     fn from(peer: SocketAddr, order: u64) -> Self {
         Self {
             peer,
             order,
             messages: 0,
+            touched: Duration::ZERO,
             station: None,
             sending: None,
             exporting: false,
@@ -72,15 +81,36 @@ impl Core {
             self.out.push_back(Output::Close { conn });
             return;
         }
+        self.close_quiet_ones(peer.ip());
         self.accepted += 1;
         self.inbound.insert(conn, Inbound::from(peer, self.accepted));
         self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.first_message);
+    }
+
+    /// Connections that wait for nothing take no address all the places that one has.
+    // req: STA-21
+    fn close_quiet_ones(&mut self, ip: IpAddr) {
+        let mut quiet: Vec<(Duration, u64, ConnId)> = self
+            .inbound
+            .iter()
+            .filter(|(_, inbound)| inbound.peer.ip() == ip && inbound.is_quiet())
+            .map(|(conn, inbound)| (inbound.touched, inbound.order, *conn))
+            .collect();
+        quiet.sort_unstable();
+        let more = quiet.len().saturating_sub(self.config.limits.quiet_from_one);
+        for (_, _, conn) in quiet.into_iter().take(more) {
+            self.limit(LimitReached::QuietFromOne);
+            self.close_inbound(conn);
+        }
     }
 
     /// A sign of life: the connection may be silent for `Timers::idle` from now on.
     pub(crate) fn touch_inbound(&mut self, conn: ConnId) {
         if self.is_host_conn(conn) {
             return;
+        }
+        if let Some(inbound) = self.inbound.get_mut(&conn) {
+            inbound.touched = self.now;
         }
         self.agenda.set(Timer::Inbound(conn), self.now + self.config.timers.idle);
     }

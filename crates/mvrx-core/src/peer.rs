@@ -136,6 +136,21 @@ impl Peer {
         self.inbound_ips.insert(ip);
     }
 
+    /// It never answered anything of ours, or has left: nothing but its own word shows that it exists.
+    pub(crate) fn is_unproven(&self) -> bool {
+        match self.membership {
+            Membership::Sighted | Membership::Member => self.join_accepted.is_none() && self.good.is_none(),
+            Membership::Left => self.places.is_empty(),
+            Membership::Refused => false,
+        }
+    }
+
+    /// Where it was told of first.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        let shown = || self.places.values().flatten().next().map(SocketAddr::ip);
+        self.inbound_ips.first().copied().or_else(shown)
+    }
+
     pub(crate) fn has_address(&self) -> bool {
         !self.addresses(1).is_empty()
     }

@@ -3,7 +3,8 @@
 //! A sighting is keyed by its TXT StationUUID; several places may show one station (two networks, a fixed list beside mDNS) and its
 //! addresses are those of all. A place without StationUUID is joined to learn who is there.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use mvrx_message::StationUuid;
 
@@ -140,18 +141,25 @@ impl Core {
         true
     }
 
-    /// Makes room for a station by forgetting one that was sighted and never answered: a flood of invented ones keeps no real one out.
+    /// Makes room for a station by forgetting one that never answered us, of the address that has most of them: a flood of invented ones
+    /// keeps no real one out and costs no other address its own.
+    // req: STA-20
     fn evict(&mut self) -> bool {
         self.limit(LimitReached::Stations);
-        let silent = self
-            .peers
-            .iter()
-            .find(|(_, p)| p.membership == Membership::Sighted && p.lane.failures > 0)
-            .map(|(s, _)| *s);
-        if let Some(silent) = silent {
-            self.forget(silent);
+        let mut of_address: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
+        for peer in self.peers.values().filter(|peer| peer.is_unproven()) {
+            *of_address.entry(peer.source()).or_default() += 1;
         }
-        silent.is_some()
+        let rank = |peer: &Peer| {
+            let of_its_address = of_address.get(&peer.source()).copied().unwrap_or(0);
+            (of_its_address, peer.lane.failures > 0, peer.places.is_empty())
+        };
+        let unproven = self.peers.iter().filter(|(_, peer)| peer.is_unproven());
+        let least = unproven.max_by_key(|(_, peer)| rank(peer)).map(|(station, _)| *station);
+        if let Some(least) = least {
+            self.forget(least);
+        }
+        least.is_some()
     }
 
     /// Starts or restarts the wait for a sign of a station that discovery does not show.

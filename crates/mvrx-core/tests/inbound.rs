@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mvrx_core::{Ending, Event, Input, LimitReached};
 use mvrx_message::Message;
-use support::{Desk, join_from, ok};
+use support::{Desk, join_from, leave, ok};
 
 #[test]
 fn a_silent_connection_is_closed_and_one_that_spoke_may_stay_longer() {
@@ -50,4 +50,28 @@ fn a_reply_to_nothing_and_a_file_nobody_asked_for_are_told() {
     assert!(desk.saw(|e| matches!(e, Event::PeerError { .. })));
     desk.step(Input::FileBegins { conn, length: Some(1) });
     assert!(desk.closed(conn));
+}
+
+// proves: STA-21
+#[test]
+fn connections_that_nothing_comes_on_take_no_address_all_its_places() {
+    let mut desk = Desk::with(|config| config.limits.quiet_from_one = 2);
+    let mut conns = Vec::new();
+    for n in 1..=4 {
+        let conn = desk.accept(9);
+        desk.receive(conn, join_from(n, "grandMA3", vec![]));
+        desk.pass(Duration::from_secs(1));
+        conns.push(conn);
+    }
+    // The first one is in use again: the second was silent longest.
+    let other = desk.accept(8);
+    desk.receive(other, join_from(8, "grandMA3", vec![]));
+    assert!(
+        desk.closed(conns[0]) && !desk.closed(conns[1]),
+        "one more than two was quiet when the fourth came"
+    );
+    desk.receive(conns[1], leave(2));
+    desk.accept(9);
+    assert!(desk.closed(conns[2]) && !desk.closed(conns[1]) && !desk.closed(conns[3]) && !desk.closed(other));
+    assert!(desk.saw(|e| *e == Event::LimitReached(LimitReached::QuietFromOne)));
 }

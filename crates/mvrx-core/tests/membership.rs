@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mvrx_core::{Command, Ending, Event, Input, Membership, Output, PlaceId, Sighting};
+use mvrx_core::{Command, Ending, Event, Input, LimitReached, Membership, Output, PlaceId, Sighting};
 use mvrx_message::{Join, LeaveKeys, Message, Parsed, Quirk, QuirkSet};
 use support::{Desk, address, commit, file, join_from, join_ret_from, leave, me, no, ok, station};
 
@@ -464,6 +464,30 @@ fn a_flood_of_invented_stations_keeps_no_real_one_out() {
     desk.join_with(99, "MVRApplication", vec![]);
     assert_eq!(desk.core.station(station(99)).unwrap().membership, Membership::Member);
     assert_eq!(desk.core.stations().count(), 10);
+}
+
+// proves: STA-20
+#[test]
+fn invented_stations_that_join_from_one_address_cost_no_other_address_its_own() {
+    let mut desk = Desk::with(|config| config.limits.stations = 10);
+    desk.join(1);
+    let waits = desk.accept(2);
+    desk.receive(waits, join_from(2, "grandMA3", vec![]));
+    for n in 100..200 {
+        let conn = desk.accept(9);
+        desk.receive(conn, join_from(n, "invented", vec![]));
+        assert!(matches!(desk.take_sent(conn), Some(Message::JoinRet(ret)) if ret.reply.ok));
+        desk.step(Input::Closed { conn, ending: Ending::Clean });
+    }
+    assert_eq!(desk.core.stations().count(), 10);
+    // Who answered us stays, and so does who never could from another address; and a newcomer gets in.
+    let late = desk.accept(3);
+    desk.receive(late, join_from(3, "MVRApplication", vec![]));
+    for n in [1, 2, 3] {
+        let membership = desk.core.station(station(n)).map(|view| view.membership);
+        assert_eq!(membership, Some(Membership::Member), "station {n}");
+    }
+    assert!(desk.saw(|e| *e == Event::LimitReached(LimitReached::Stations)));
 }
 
 #[test]

@@ -9,12 +9,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mvrx_core::{Config, Core, Limits, Moves, SessionConfig, Timers};
+use mvrx_core::{Config, Core, LimitReached, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store, StoredCommit};
 use mvrx_transport::{
-    FileStyle, ListenError, Listener, TcpTransport, Transport, WsTransport, WsUrl, WsUrlError,
+    AcceptError, FileStyle, ListenError, Listener, TcpTransport, Transport, WsTransport, WsUrl, WsUrlError,
 };
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
@@ -520,6 +520,8 @@ fn nowhere() -> SocketAddr {
 }
 
 pub(crate) async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
+    // Each is told once: a flood of them must not fill a disk with words.
+    let mut told = Vec::new();
     loop {
         match listener.accept().await {
             Ok(connection) => {
@@ -528,7 +530,20 @@ pub(crate) async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<D
                 }
             }
             Err(error) if error.is_final() => return,
-            Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+            Err(error) => {
+                tracing::debug!(%error, "a connection was not accepted");
+                let limit = match error {
+                    AcceptError::TooManyConnections { .. } => LimitReached::Inbound,
+                    AcceptError::TooManyConnectionsFromPeer { .. } => LimitReached::InboundFromOne,
+                    _ => continue,
+                };
+                if !told.contains(&limit) {
+                    told.push(limit);
+                    if done.send(Done::NotAccepted(limit)).await.is_err() {
+                        return;
+                    }
+                }
+            }
         }
     }
 }

@@ -7,7 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mvrx_core::{Command, ConnId, Core, Ending, Event, Input, Output, PlaceId, RequestFailure, RequestId};
+use mvrx_core::{
+    Command, ConnId, Core, Ending, Event, Input, LimitReached, Output, PlaceId, RequestFailure, RequestId,
+};
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
 use mvrx_message::{Commit, FileUuid, GroupName, SessionTarget};
 use mvrx_store::{ListError, Pending, Store, StoredCommit};
@@ -54,6 +56,8 @@ pub(crate) enum Order {
 /// What the driver's own tasks tell it.
 pub(crate) enum Done {
     Accepted(Connection),
+    /// Further connections are closed at once.
+    NotAccepted(LimitReached),
     Dialed(ConnId, Connection),
     DialFailed(ConnId),
     HostReached(ConnId, Connection),
@@ -210,6 +214,7 @@ impl Driver {
 
     fn on_done(&mut self, done: Done) {
         match done {
+            Done::NotAccepted(limit) => self.on_event(Event::LimitReached(limit)),
             Done::Accepted(connection) => {
                 let conn = ConnId::Accepted(self.next_accepted);
                 self.next_accepted += 1;

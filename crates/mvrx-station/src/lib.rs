@@ -50,8 +50,8 @@ pub use identity::{IdentityError, load_or_create, random_bytes};
 pub use moves::{KeptPlace, MoveError, MoveReport, forget_place, keep_place, kept_place};
 pub use mvrx_core::host::Event as HostEvent;
 pub use mvrx_core::{
-    CommitSource, Event, ExchangeFailure, Limits, Membership, MoveAnswer, Moves, ProposalId, RequestFailure,
-    RequestId, Source, Timers,
+    CommitSource, Event, ExchangeFailure, LimitReached, Limits, Membership, MoveAnswer, Moves, ProposalId,
+    RequestFailure, RequestId, Source, Timers,
 };
 pub use mvrx_message::SessionTarget;
 pub use session_url::session_url;

@@ -6,7 +6,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use mvrx_station::{Event, RequestFailure, Source, Station};
+use mvrx_station::{Event, LimitReached, RequestFailure, Source, Station};
 use mvrx_store::Cancel;
 use support::{LIMIT, commit_of, header, is_well, package, peer, start, until};
 
@@ -77,7 +77,7 @@ async fn count_zero_reads_as_one_and_any_version_is_read() {
 #[tokio::test]
 async fn a_thousand_idle_connections_keep_nobody_out_for_long() {
     let folder = tempfile::tempdir().unwrap();
-    let (desk, _events) = start("desk", folder.path(), &[]).await;
+    let (desk, mut events) = start("desk", folder.path(), &[]).await;
     blocking(|| {
         let idle: Vec<_> = (0..1000).filter_map(|_| TcpStream::connect(desk.address()).ok()).collect();
         println!("{} connections stand", idle.len());
@@ -89,6 +89,25 @@ async fn a_thousand_idle_connections_keep_nobody_out_for_long() {
         drop(idle);
         while !joins(desk.address()) {
             assert!(begun.elapsed() < LIMIT, "connections that ended keep everybody out");
+        }
+    });
+    let told = |event: &Event| *event == Event::LimitReached(LimitReached::InboundFromOne);
+    until(&mut events, |event| told(event).then_some(())).await;
+}
+
+// proves: STA-21
+#[tokio::test]
+async fn connections_that_are_kept_open_leave_room_for_more_from_their_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _events) = start("desk", folder.path(), &[]).await;
+    blocking(|| {
+        let mut kept = Vec::new();
+        for n in 0..100 {
+            let mut socket = TcpStream::connect(desk.address()).unwrap();
+            socket.write_all(&support::message(&support::join())).unwrap();
+            let answer = support::read_package(&mut socket).map(|package| package.0);
+            assert_eq!(answer.map_err(|error| error.to_string()), Ok(0), "connection {n}");
+            kept.push(socket);
         }
     });
 }
