@@ -82,15 +82,21 @@ fn groups_that_look_alike_are_told_with_what_tells_them_apart() {
 
 // proves: DIS-GROUP-UNREADABLE
 #[test]
-fn a_group_that_every_product_reads_as_another_is_refused_at_once() {
+fn a_group_that_most_products_read_as_another_is_joined_with_a_word_of_that_and_never_begun_by_new() {
     let crew = Crew::new();
-    for command in [&["up"][..], &["ls"], &["get", "latest"], &["doctor"]] {
-        for (group, read_as) in [("my.group", "group"), ("a@b", "b")] {
-            let refused = crew.run(&[command, &["--group", group]].concat());
-            let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-            let takes = format!("take --group {read_as:?}");
-            assert!(code(&refused) == 2 && words.contains(&takes), "{command:?}: {words}");
-        }
+    for (group, read_as) in [("my.group", "group"), ("a@b", "b")] {
+        let mut one = crew.start(&["up", "--name", "One", "--group", group]);
+        one.until("is up");
+        let mut other = crew.start(&["up", "--name", "Other", "--group", group]);
+        other.until("One");
+        one.until("Other");
+        let alone = crew.run(&["ls", "--group", group, "--wait", "3"]);
+        let words = String::from_utf8_lossy(&alone.stderr).into_owned();
+        assert!(words.contains(&format!("take {group:?} for {read_as:?}")), "{words}");
+        assert!(stdout(&alone).contains("One") && stdout(&alone).contains("Other"), "{alone:?}");
+        let listed = crew.run(&["groups", "--wait", "4"]);
+        let line = format!("{group}  One, Other\n");
+        assert!(stdout(&listed).contains(&line), "{listed:?}");
     }
     let new = crew.run(&["groups", "--new", "my.group"]);
     assert_eq!(code(&new), 2, "{new:?}");

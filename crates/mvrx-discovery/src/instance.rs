@@ -1,7 +1,7 @@
 //! Instance names: what a product's SRV owner name says of its group and station, and the name by which we are announced.
 //!
 //! The specification puts the group into the service name (`Group._mvrxchange._tcp.local.`) and says nothing of instance names, so every
-//! product has its own form. They meet in one rule: **the group is the last dot-part before `_mvrxchange._tcp.local.`**
+//! product has its own form. They meet in one rule: **the group is the last label of several, and the last dot-part of one label**.
 //!
 //! | SRV owner, service type left out | labels | by | group | station |
 //! |---|---|---|---|---|
@@ -10,9 +10,11 @@
 //! | `Desk.Default` | one, with a dot in it | mdns-sd, avahi | `Default` | `Desk` |
 //! | `Desk\.Default` | one, the escape sent as it is | - | `Default` | `Desk` |
 //! | `Desk@Default` | one | Peraviz | `Default` | `Desk` |
+//! | `Desk`, `Hall 1.2` | two, a dot in the last one | we, whoever counts bytes | `Hall 1.2` | `Desk` |
 //!
-//! A flattened name (labels joined by dots) says as much as the labels do, so one function reads them all. This module deliberately
-//! does not know packets, TTLs or who else has the name. Nothing here allocates more than a DNS name's 255 bytes.
+//! A flattened name (labels joined by dots) says as much as the labels do, but for groups with a dot or an `@` in them: of those
+//! [`InstanceName::from_labels`] alone reads the whole. In one label such a group cannot be told from a station's name before it. This
+//! module deliberately does not know packets, TTLs or who else has the name. Nothing here allocates more than a DNS name's 255 bytes.
 //!
 //! A conflict suffix of a renaming responder (`Default (2)`) is left in place: it cannot be told from a group of that name, and to show
 //! one group as another would hand files to the wrong people.
@@ -100,19 +102,27 @@ impl InstanceName {
         Ok(Self { group: group.to_owned(), station, shape })
     }
 
-    /// Reads an SRV owner name from its labels, without the root's empty one.
+    /// Reads an SRV owner name from its labels, without the root's empty one. Of several the last one is the group, whatever is in it.
     ///
     /// # Errors
     /// As [`read`](Self::read), and [`InstanceNameError::NotUtf8`].
     pub fn from_labels<L: AsRef<[u8]>>(
         labels: impl IntoIterator<Item = L>,
     ) -> Result<Self, InstanceNameError> {
-        let mut owner = String::new();
+        let mut parts = Vec::new();
         for label in labels {
-            owner.push_str(std::str::from_utf8(label.as_ref()).map_err(|_| InstanceNameError::NotUtf8)?);
-            owner.push('.');
+            let text = std::str::from_utf8(label.as_ref()).map_err(|_| InstanceNameError::NotUtf8)?;
+            parts.push(text.to_owned());
         }
-        Self::read(&owner)
+        let owner = parts.join(".");
+        let of_service = without_service_type(&owner).is_some();
+        match parts.get(..parts.len().saturating_sub(SERVICE_LABELS)) {
+            Some([before @ .., group]) if of_service && !before.is_empty() && !group.is_empty() => {
+                let station = Some(before.join(".")).filter(|station| !station.is_empty());
+                Ok(Self { group: group.clone(), station, shape: InstanceShape::StationDotGroup })
+            }
+            _ => Self::read(&owner),
+        }
     }
 }
 
@@ -128,6 +138,9 @@ pub(crate) fn without_service_type(owner: &str) -> Option<&str> {
     }
     if instance.is_empty() { Some(instance) } else { instance.strip_suffix('.') }
 }
+
+/// The labels of the service type.
+const SERVICE_LABELS: usize = 3;
 
 #[cfg(test)]
 mod tests;

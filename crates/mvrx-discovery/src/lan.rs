@@ -27,7 +27,7 @@ use mvrx_message::SERVICE_TYPE;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::instance::Announced;
+use crate::instance::{Announced, check_group};
 use crate::mdns::MdnsOptions;
 use crate::queue::EventQueue;
 use crate::sightings::Sightings;
@@ -441,13 +441,21 @@ fn without_type(name: &Name) -> String {
 }
 
 /// The records of an advertisement.
+// req: DIS-GROUP-UNREADABLE
 fn service_of(advertisement: &Advertisement) -> Result<Service, DiscoveryError> {
     let announced = Announced::two_labels(advertisement)?;
     let refused = |error: lan_mdns::NameError| DiscoveryError::ResponderRefused { reason: error.to_string() };
+    let (base, of_group) = (base_type().map_err(refused)?, group_type(advertisement).map_err(refused)?);
+    let group = advertisement.group.as_str().to_owned();
+    // Who would read the group as another one does not hear of it: he looks under the base type. Both are the same name.
+    let (instance, service_type, also_under) = match check_group(&advertisement.group) {
+        Ok(()) => (vec![announced.station_label, group], base, vec![of_group]),
+        Err(_) => (vec![announced.station_label], of_group, Vec::new()),
+    };
     let service = Service {
-        instance: vec![announced.station_label, advertisement.group.as_str().to_owned()],
-        service_type: base_type().map_err(refused)?,
-        also_under: vec![group_type(advertisement).map_err(refused)?],
+        instance,
+        service_type,
+        also_under,
         host: announced.host,
         port: announced.port,
         txt: announced.txt.iter().map(|(key, value)| format!("{key}={value}").into_bytes()).collect(),

@@ -34,6 +34,8 @@ use entry::{Entry, Source};
 pub(crate) struct Observation {
     /// The SRV owner, labels joined by dots.
     pub(crate) owner: String,
+    /// What it says of station and group.
+    pub(crate) name: Result<InstanceName, InstanceNameError>,
     /// The TXT record.
     pub(crate) txt: Txt,
     /// The SRV target.
@@ -275,12 +277,12 @@ impl Sightings {
     }
 
     fn source(&self, observation: &Observation, generation: u64) -> Result<Source, UnusableReason> {
-        let Observation { owner, txt, host, port, addresses, same_host, exact } = observation;
-        let name = txt.station_name.as_deref().unwrap_or_default();
-        if [owner.as_str(), host, name].iter().any(|text| text.len() > self.limits.text_bytes) {
+        let Observation { owner, name, txt, host, port, addresses, same_host, exact } = observation;
+        let called = txt.station_name.as_deref().unwrap_or_default();
+        if [owner.as_str(), host, called].iter().any(|text| text.len() > self.limits.text_bytes) {
             return Err(UnusableReason::TooLong);
         }
-        let name = InstanceName::read(owner).map_err(|error| match error {
+        let name = name.clone().map_err(|error| match error {
             InstanceNameError::OtherServiceType => UnusableReason::OtherService,
             _ => UnusableReason::NoGroup,
         })?;

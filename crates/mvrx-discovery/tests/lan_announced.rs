@@ -12,8 +12,7 @@ use common::peer::{Announcement, Peer, Wire};
 use common::{heard, start_lan as start};
 use mvrx_discovery::battery::{advertisement, station};
 use mvrx_discovery::{
-    Discovery, DiscoveryError, DiscoveryEvent, DiscoveryProblem, LanDiscovery, Limits, MdnsOptions, Sighting,
-    SightingKey,
+    Discovery, DiscoveryEvent, DiscoveryProblem, LanDiscovery, Limits, MdnsOptions, Sighting, SightingKey,
 };
 use tokio::time::timeout;
 
@@ -96,8 +95,62 @@ async fn names_and_groups_of_63_bytes_are_announced_whole() {
     discovery.advertise(&advertisement(1, &name, &group)).unwrap();
     let instance = service(&[&"n".repeat(63), &group]);
     heard(&mut discovery, peer, "announcement", move |p| announces(p, &instance)).await;
-    let dotted = discovery.advertise(&advertisement(1, "Desk", "a.b"));
-    assert!(matches!(dotted, Err(DiscoveryError::GroupReadAsAnother { .. })), "{dotted:?}");
+}
+
+// proves: DIS-GROUP-UNREADABLE
+#[tokio::test]
+async fn a_group_that_others_would_read_as_another_is_announced_under_its_own_type_alone() {
+    for group in ["Hall 1.2", "a@b"] {
+        let udp_port = common::free_port();
+        let peer = Peer::new(udp_port, &[]);
+        let mut discovery = start(udp_port);
+        discovery.advertise(&advertisement(1, "Desk", group)).unwrap();
+        let instance = service(&["Desk", group]);
+        let (_, records) =
+            heard(&mut discovery, peer, "announcement", move |p| announces(p, &instance)).await;
+        let pointers: Vec<_> =
+            records.iter().filter(|r| matches!(r.data, Data::Ptr(_))).map(|r| r.name.clone()).collect();
+        assert_eq!(pointers, [service(&[group])], "{records:?}");
+    }
+}
+
+// proves: DIS-GROUP-UNREADABLE
+#[tokio::test]
+async fn stations_of_ours_find_each_other_in_a_group_with_a_separator_in_it() {
+    for group in ["Hall 1.2", "a@b", "..", "Grüppe.ß@舞台"] {
+        let udp_port = common::free_port();
+        let (mut one, mut other) = (start(udp_port), start(udp_port));
+        one.advertise(&advertisement(1, "Desk 1.5", group)).unwrap();
+        other.advertise(&advertisement(2, "Hub", group)).unwrap();
+        let (mut there, mut here) = (None, None);
+        while there.is_none() || here.is_none() {
+            tokio::select! {
+                event = next(&mut one) => note(event, 2, &mut there),
+                event = next(&mut other) => note(event, 1, &mut here),
+            }
+        }
+        assert_eq!((there.as_deref(), here.as_deref()), (Some(group), Some(group)));
+        // One that takes part in nothing finds it by the list of types.
+        let mut looking = start(udp_port);
+        looking.look_for_groups();
+        let mut seen = None;
+        while seen.is_none() {
+            tokio::select! {
+                event = next(&mut looking) => note(event, 2, &mut seen),
+                _ = next(&mut one) => {}
+                _ = next(&mut other) => {}
+            }
+        }
+        assert_eq!(seen.as_deref(), Some(group));
+    }
+}
+
+fn note(event: DiscoveryEvent, n: u8, group: &mut Option<String>) {
+    if let DiscoveryEvent::Sighted(sighting) = event
+        && sighting.station == Some(station(n))
+    {
+        *group = sighting.group;
+    }
 }
 
 #[tokio::test]

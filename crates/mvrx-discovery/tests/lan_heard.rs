@@ -111,15 +111,15 @@ async fn a_silent_station_of_a_group_that_nobody_named_is_found_by_the_list_of_t
 
 // proves: DIS-GROUP, DIS-GROUP-UNREADABLE
 #[tokio::test]
-async fn groups_with_a_separator_in_them_are_shown_as_every_product_reads_them() {
+async fn groups_with_a_separator_in_them_are_whole_in_a_label_of_their_own_and_their_last_part_in_one() {
     let udp_port = common::free_port();
     let shapes: [(&[&str], &str); 7] = [
         (&["my.group"], "group"),
-        (&["Desk", "my.group"], "group"),
+        (&["Desk", "my.group"], "my.group"),
         (&["Desk 3.my.group"], "group"),
         (&["Desk 4\\.my\\.group"], "group"),
         (&["Desk 5@my.group"], "group"),
-        (&["Desk 6", "a@b"], "b"),
+        (&["Desk 6", "a@b"], "a@b"),
         (&["a@b"], "b"),
     ];
     let mut discovery = start(udp_port);

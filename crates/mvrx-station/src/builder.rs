@@ -122,7 +122,7 @@ impl Builder {
         self
     }
 
-    /// The group to belong to; any UTF-8 label of up to 63 bytes that has no dot. Names are case-sensitive.
+    /// The group to belong to; any UTF-8 label of up to 63 bytes. Names are case-sensitive.
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = group.into();

@@ -1,8 +1,8 @@
 //! The writing side: the names and strings by which a station is announced.
 //!
 //! The instance is `Station.Group`, in **two** labels where the responder can say them ([`Announced::two_labels`], as `LanDiscovery` does),
-//! in one label where it cannot ([`Announced::of`], mdns-sd). All known products read the group from either. The bare group is never
-//! announced: it is shared, and a probing responder would rename it to a group of another name.
+//! in one label where it cannot ([`Announced::of`], mdns-sd). All known products read the group from either, if it has neither a dot nor an
+//! `@` ([`check_group`]). The bare group is never announced: it is shared, and a probing responder would rename it to a group of another name.
 
 use mvrx_message::{GroupName, SERVICE_TYPE, StationUuid, Txt};
 
@@ -44,13 +44,13 @@ impl Announced {
     /// label is. [`instance`](Self::instance) is both joined by a dot, for people.
     ///
     /// # Errors
-    /// [`DiscoveryError::PortIsZero`], [`DiscoveryError::GroupReadAsAnother`].
+    /// [`DiscoveryError::PortIsZero`].
     // req: DIS-TWO-LABELS
     pub fn two_labels(advertisement: &Advertisement) -> Result<Self, DiscoveryError> {
         if advertisement.port == 0 {
             return Err(DiscoveryError::PortIsZero);
         }
-        Self::with_station(advertisement, clean_label(&advertisement.station_name, LABEL_BYTES))
+        Ok(Self::with_station(advertisement, clean_label(&advertisement.station_name, LABEL_BYTES)))
     }
 
     /// The names for an advertisement whose instance name another station has: part of the StationUUID tells the two apart. Of two
@@ -85,35 +85,30 @@ impl Announced {
                 max: LONGEST_GROUP,
             });
         };
-        Self::with_station(advertisement, station(room))
+        check_group(&advertisement.group)?;
+        Ok(Self::with_station(advertisement, station(room)))
     }
 
-    fn with_station(advertisement: &Advertisement, station_label: String) -> Result<Self, DiscoveryError> {
-        let instance = format!("{station_label}.{}", advertisement.group.as_str());
-        check_read_back(&instance, &advertisement.group)?;
-        Ok(Self {
-            instance,
+    fn with_station(advertisement: &Advertisement, station_label: String) -> Self {
+        Self {
+            instance: format!("{station_label}.{}", advertisement.group.as_str()),
             station_label,
             host: host_label(advertisement.station),
             port: advertisement.port,
             txt: Txt::new(&advertisement.station_name, advertisement.station).to_pairs(),
-        })
+        }
     }
 }
 
-/// Whether a group is read as itself by who hears of it. One with a dot or an `@` is not, in whatever form it is announced: the group
-/// is the last part of a name, for every product. It can be neither announced nor joined, as nobody is ever seen in it.
+/// Whether every product reads the group as itself. One with a dot or an `@` is read as its last part by most, and in one label by all: it
+/// is a group of our own stations and of such products as take a label for what it is. They find each other; it cannot be said in one label.
 ///
 /// # Errors
 /// [`DiscoveryError::GroupReadAsAnother`].
 // req: DIS-GROUP-UNREADABLE
 pub fn check_group(group: &GroupName) -> Result<(), DiscoveryError> {
-    check_read_back(&format!("{NAMELESS}.{}", group.as_str()), group)
-}
-
-fn check_read_back(instance: &str, group: &GroupName) -> Result<(), DiscoveryError> {
-    let read_as =
-        InstanceName::read(&format!("{instance}.{SERVICE_TYPE}")).map(|name| name.group).unwrap_or_default();
+    let instance = format!("{NAMELESS}.{}.{SERVICE_TYPE}", group.as_str());
+    let read_as = InstanceName::read(&instance).map(|name| name.group).unwrap_or_default();
     if read_as == group.as_str() {
         Ok(())
     } else {

@@ -45,6 +45,11 @@ fn reads_the_group_from_the_shape_of_every_product() {
             Some("BlenderDMX_station_h"),
             StationDotGroup,
         ),
+        ("we, a dot in the group", &["Desk", "Hall 1.2"], "Hall 1.2", Some("Desk"), StationDotGroup),
+        ("we, an @ in the group", &["Desk", "a@b"], "a@b", Some("Desk"), StationDotGroup),
+        ("we, an escape in the group", &["Desk", "a\\.b"], "a\\.b", Some("Desk"), StationDotGroup),
+        ("we, a group of dots", &["Desk", ".."], "..", Some("Desk"), StationDotGroup),
+        ("we, a dot at the end", &["Desk", "x."], "x.", Some("Desk"), StationDotGroup),
     ];
     for (who, labels, group, station, shape) in table {
         let whole = labels.iter().chain(&["_mvrxchange", "_tcp", "local"]);
@@ -138,7 +143,7 @@ fn rejects_a_group_that_leaves_no_room_for_a_station() {
 
 // proves: DIS-GROUP-UNREADABLE
 #[test]
-fn a_group_with_a_separator_in_it_is_read_as_its_last_part_in_every_shape() {
+fn a_group_with_a_separator_in_it_is_whole_as_a_label_of_its_own_and_its_last_part_in_one_label() {
     use InstanceShape::{StationAtGroup, StationDotGroup};
     let whole = |labels: &[&str]| {
         let all = labels.iter().chain(&["_mvrxchange", "_tcp", "local"]);
@@ -148,12 +153,12 @@ fn a_group_with_a_separator_in_it_is_read_as_its_last_part_in_every_shape() {
     let read = |group: &str, station: &str, shape| (group.to_owned(), station.to_owned(), shape);
     for (labels, expected) in [
         (&["my.group"][..], read("group", "my", StationDotGroup)),
-        (&["Desk", "my.group"], read("group", "Desk.my", StationDotGroup)),
+        (&["Desk", "my.group"], read("my.group", "Desk", StationDotGroup)),
         (&["Desk.my.group"], read("group", "Desk.my", StationDotGroup)),
         (&["Desk\\.my\\.group"], read("group", "Desk.my", StationDotGroup)),
         (&["Desk@my.group"], read("group", "Desk@my", StationDotGroup)),
         (&["a@b"], read("b", "a", StationAtGroup)),
-        (&["Desk", "a@b"], read("b", "Desk.a", StationAtGroup)),
+        (&["Desk", "a@b"], read("a@b", "Desk", StationDotGroup)),
         (&["Desk.a@b"], read("b", "Desk.a", StationAtGroup)),
         (&["Desk@a@b"], read("b", "Desk@a", StationAtGroup)),
     ] {
@@ -172,7 +177,11 @@ fn a_group_with_a_separator_in_it_is_read_as_its_last_part_in_every_shape() {
 fn rejects_a_group_that_others_would_read_as_another() {
     for (group, read_as) in [("my.group", "group"), ("a@b", "b"), ("a\\.b", "b")] {
         let error = DiscoveryError::GroupReadAsAnother { group: group.into(), read_as: read_as.into() };
-        assert_eq!(Announced::of(&advertisement("Desk", group)), Err(error));
+        assert_eq!(Announced::of(&advertisement("Desk", group)), Err(error), "in one label");
+        assert_eq!(
+            Announced::two_labels(&advertisement("Desk", group)).unwrap().instance,
+            format!("Desk.{group}")
+        );
     }
 }
 

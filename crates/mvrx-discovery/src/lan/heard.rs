@@ -86,6 +86,7 @@ impl Heard {
         let addresses = seen.addresses.iter().map(|ip| socket_address(*ip, seen.port, way.index)).collect();
         let observation = Observation {
             owner: seen.instance.flat(),
+            name: InstanceName::from_labels(seen.instance.labels()),
             txt,
             host: seen.host.flat(),
             port: seen.port,

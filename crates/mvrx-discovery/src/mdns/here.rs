@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use mdns_sd::{InterfaceId, ResolvedService, ScopedIp};
 use mvrx_message::Txt;
 
+use crate::InstanceName;
 use crate::address::LocalNetwork;
 use crate::sightings::Observation;
 
@@ -37,6 +38,7 @@ impl Here {
         addresses.sort_unstable();
         Observation {
             owner: service.fullname.clone(),
+            name: InstanceName::read(&service.fullname),
             txt,
             host: service.host.clone(),
             port: service.port,

@@ -72,6 +72,7 @@ fn nameless(n: u8, instance: &str) -> Observation {
     let host = format!("Host{n}.local.");
     Observation {
         owner: owner(instance),
+        name: InstanceName::read(&owner(instance)),
         txt: Txt::default(),
         host,
         port: 42424,
@@ -293,6 +294,7 @@ fn tells_why_an_announcement_is_of_no_use_and_only_once_in_a_row() {
     no_host.host = long.clone();
     let mut other_service = heard(1, "a.Default");
     other_service.owner = "x._osc._udp.local.".into();
+    other_service.name = InstanceName::read(&other_service.owner);
     let table = [
         (no_host, UnusableReason::TooLong),
         (heard(1, &long), UnusableReason::TooLong),
