@@ -3,6 +3,8 @@ import socket
 import struct
 import time
 
+IP_PKTINFO, IP_RECVTTL = 8, 12
+GROUP = "224.0.0.251"
 A, PTR, TXT, AAAA, SRV, NSEC, ANY = 1, 12, 16, 28, 33, 47, 255
 BASE = ("_mvrxchange", "_tcp", "local")
 
@@ -74,8 +76,8 @@ class Record:
 class Packet:
     """One message, with when it came and from whom."""
 
-    def __init__(self, data, source, at):
-        self.source, self.at = source, at
+    def __init__(self, data, source, at, to=None, hops=None):
+        self.source, self.at, self.to, self.hops = source, at, to, hops
         self.number, flags, *counts = struct.unpack(">6H", data[:12])
         self.response, at = flags & 0x8000 != 0, 12
         self.questions, sections = [], ([], [], [])
@@ -107,6 +109,9 @@ class Wire:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             self.socket.bind(("", 5353))
+            # To whom it was sent, and over how many routers.
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
             joined = socket.inet_aton("224.0.0.251") + socket.inet_aton(address)
             self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
         self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
@@ -123,10 +128,13 @@ class Wire:
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
             try:
-                data, source = self.socket.recvfrom(9000)
+                data, beside, _, source = self.socket.recvmsg(9000, 256)
             except TimeoutError:
                 return
-            yield Packet(data, source, time.monotonic())
+            said = {kind: value for _, kind, value in beside}
+            to = socket.inet_ntoa(said[IP_PKTINFO][8:12]) if IP_PKTINFO in said else None
+            hops = struct.unpack("i", said[socket.IP_TTL])[0] if socket.IP_TTL in said else None
+            yield Packet(data, source, time.monotonic(), to, hops)
 
     def until(self, what, seconds, wanted):
         """The first packet of which it holds."""

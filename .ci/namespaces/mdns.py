@@ -97,6 +97,119 @@ def same_instance():
         say("two stations of one instance and host name are joined at their own addresses; so are one escaped label, two, and Station@Group")
 
 
+# How each product announces itself: instance, SRV target of a station with this StationUUID at this address, further pointers, times to live
+# of pointer and text and of service and address, the cache-flush bit, TXT record.
+def usual(uuid):
+    return [f"StationName=Desk {uuid[:2]}", f"StationUUID={uuid.upper()}"]
+
+
+PRODUCTS = {
+    "libMVRgdtf": dict(instance=lambda g: (g,), target=lambda g, *_: (g, "local"), ttls=(60, 60), flush=False, text=usual),
+    "BlenderDMX": dict(instance=lambda g: (g,), target=lambda g, uuid, _: (f"BlenderDMX_station_{uuid[:2]}", g, *BASE), ttls=(4500, 120), flush=True, text=usual),
+    "MVR4J": dict(instance=lambda g: ("JavaStation", g), target=lambda g, uuid, address: (address.replace(".", "-"), "local"), ttls=(3600, 3600), flush=True,
+                  text=lambda uuid: [f"StationName=JavaStation", f"StationUUID={uuid}"]),
+    "Perastage": dict(instance=lambda g: ("Desk", g), target=lambda g, uuid, _: (f"Perastage-desk-{uuid}", "local"), also=True, ttls=(120, 120), flush=True,
+                      text=lambda uuid: ["StationName=Desk", f"StationUUID={uuid}"]),
+    "Peraviz": dict(instance=lambda g: (f"Viz@{g}",), target=lambda g, uuid, _: (f"Peraviz-{uuid[:8]}", "local"), ttls=(120, 120), flush=True,
+                    text=lambda uuid: ["StationName=Viz", f"StationUUID={uuid}"]),
+    "mvr-gdtf": dict(instance=lambda g: (g,), target=lambda g, uuid, _: (f"station-{uuid[:2]}", "local"), ttls=(4500, 120), flush=True,
+                     text=lambda uuid: [f"StationUUID={uuid}", "Provider=x", "VersionMajor=1", "VersionMinor=6"]),
+}
+
+
+def six_products():
+    """Two stations of each product with the same instance name and different addresses: both joined, each at its own."""
+    with Net() as net:
+        for name, number in [("h1", 1), ("p", 2), ("q", 3)]:
+            net.host(name, number, v6=False)
+        for n, (product, form) in enumerate(PRODUCTS.items()):
+            group = f"G{n}"
+            peers = []
+            for m, (host, address) in enumerate([("p", "10.77.0.2"), ("q", "10.77.0.3")]):
+                uuid = f"{'ab'[m]}{n}000000-0000-4000-8000-000000000001"
+                also = [(group, *BASE)] if form.get("also") else []
+                peers.append(Peer(net, host, address, uuid, form["instance"](group), target=form["target"](group, uuid, address), also=also,
+                                  ttls=form["ttls"], flush=form["flush"], text=form["text"](uuid), name=f"{product} {m}"))
+            station = net.station("h1", "h1", "--group", group)
+            wanted = {peer.uuid for peer in peers}
+            joined = lambda: {event["station"] for event in net.events("h1", "station_joined")} & wanted
+            wait(f"both stations of {product}", 10 * SLOW, lambda: joined() == wanted)
+            assert all(peer.joins for peer in peers), [peer.joins for peer in peers]
+            listed = {s["station"]: s["addresses"] for s in json.loads(net.mvrx("h1", "ls", "--json", "--group", group, "--wait", "3").stdout)["stations"]}
+            for peer in peers:
+                assert listed[peer.uuid] == [f"{peer.address}:{peer.port}"], (product, peer.uuid, listed)
+            assert peers[0].instance == peers[1].instance, peers
+            station.kill()
+            station.wait()
+            say(f"{product}: two stations of the instance {'.'.join(peers[0].instance[:-3])}, both joined, at {peers[0].address} and {peers[1].address}")
+
+
+def frames_of(net, host, interface, mac):
+    """Counts the UDP and TCP packets that a machine sends where this host hears them, of either family."""
+    with net.within(host):
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        wire.bind((interface, 0))
+    counted = []
+
+    def listen():
+        while True:
+            try:
+                frame = wire.recv(4096)
+            except OSError:
+                return  # the network is taken down
+            kind, protocol = frame[12:14], frame[23:24] if frame[12:14] == b"\x08\x00" else frame[20:21]
+            if frame[6:12] == mac and kind in (b"\x08\x00", b"\x86\xdd") and protocol in (b"\x11", b"\x06"):
+                counted.append(frame)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return counted
+
+
+def chosen_interface():
+    """A station on one of two networks, chosen by name or by address: not a packet of it on the other."""
+    for choice, families in [("eth1", "both"), ("10.78.0.1", "IPv4"), ("fd78::1", "IPv6")]:
+        with Net() as net:
+            net.switch("br1")
+            net.host("h1", 1)
+            net.plug("h1", "eth1", 1, switch="br1", subnet=78)
+            net.host("h2", 2)
+            net.host("h3", 3, switch="br1", subnet=78)
+            mac = lambda interface: bytes.fromhex(net.inside("h1", "cat", f"/sys/class/net/{interface}/address").strip().replace(":", ""))
+            other, chosen = frames_of(net, "h2", "eth0", mac("eth0")), frames_of(net, "h3", "eth0", mac("eth1"))
+            for host in ("h2", "h3"):
+                net.station(host)
+            wait("the others", 10 * SLOW, lambda: net.events("h2", "up") and net.events("h3", "up"))
+            net.station("h1", "h1", "--interface", choice)
+            took = wait("the station of the chosen network", 10 * SLOW, lambda: net.joined("h1") == 1 and net.joined("h3") == 1)
+            # As long as announcements and the first questions take.
+            time.sleep(8)
+            names = {event.get("name") for event in net.events("h1", "station_joined")}
+            assert names == {"h3"} and net.joined("h2") == 0, names
+            assert chosen and not other, f"{len(chosen)} packets on the chosen network, {len(other)} on the other"
+            spoken = {frame[12:14] for frame in chosen if frame[23 if frame[12:14] == b"\x08\x00" else 20] == 17}
+            wanted = {"IPv4": {b"\x08\x00"}, "IPv6": {b"\x86\xdd"}, "both": {b"\x08\x00", b"\x86\xdd"}}[families]
+            assert spoken == wanted, spoken
+            say(f"--interface {choice}: {len(chosen)} packets on that network, none on the other; its station joined after {took:.2f} s")
+
+
+def reflector(count=80):
+    """Many stations of one instance name, all told of by one address."""
+    with Net() as net:
+        for name, number in [("h1", 1), ("q", 3)]:
+            net.host(name, number, v6=False)
+        peers = [Peer(net, "q", "10.77.0.3", f"c0000000-0000-4000-8000-{n:012}", ("Default",), name=f"Desk {n}", speaks=False) for n in range(count)]
+        net.station("h1")
+        try:
+            took = wait(f"all {count}", 20 * SLOW, lambda: net.joined("h1") == count)
+        except AssertionError:
+            say(f"{net.joined('h1')} joined, {len(net.events('h1', 'station_lost'))} lost")
+            raise
+        time.sleep(20)
+        lost = net.events("h1", "station_lost")
+        assert not lost and all(peer.joins for peer in peers), f"{len(lost)} lost"
+        say(f"{count} stations of one instance name behind one address: all joined after {took:.1f} s, none lost in 20 s more")
+
+
 def docker_like():
     """Bridges of containers: the same address on every host, one with nothing behind it, one with a station in a container."""
     with Net() as net:
@@ -410,6 +523,9 @@ def main():
     hot_plug()
     docker_like()
     same_instance()
+    six_products()
+    reflector()
+    chosen_interface()
     flood()
     crowd()
     port_taken()

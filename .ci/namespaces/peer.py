@@ -12,12 +12,15 @@ HEADER = struct.Struct(">5IQ")
 
 class Peer:
     """`instance` is its labels before the service type. `says`: how it answers a JOIN: "yes", "no", "another" (with another StationUUID).
-    `under`: the name that points to it, and by which alone it is found. `speaks`: whether it announces itself, or only answers."""
+    `under`: the name that points to it, and by which alone it is found; `also`: further ones. `speaks`: whether it announces itself, or only
+    answers. `text`: its TXT record. `ttls`: of pointer and text, of host and service."""
 
-    def __init__(self, net, host, address, uuid, instance, says="yes", name=None, target=None, under=BASE, speaks=True, listed=None, placed=True):
+    def __init__(self, net, host, address, uuid, instance, says="yes", name=None, target=None, under=BASE, speaks=True, listed=None, placed=True,
+                 also=(), text=None, ttls=(120, 120), flush=False):
+        self.also, self.text, self.ttls, self.flush = also, text, ttls, flush
         self.under, self.listed, self.placed = under, listed, placed
         self.address, self.uuid, self.instance, self.says, self.name = address, uuid, (*instance, *BASE), says, name or instance[0]
-        self.target = (target or f"peer-{uuid[:8]}", "local")
+        self.target = target if isinstance(target, tuple) else (target or f"peer-{uuid[:8]}", "local")
         self.joins = 0
         with net.within(host):
             self.listener = socket.create_server((address, 0))
@@ -29,20 +32,21 @@ class Peer:
             self.announce()
 
     def announce(self):
-        strings = [f"StationName={self.name}", f"StationUUID={self.uuid}"]
+        strings = self.text or [f"StationName={self.name}", f"StationUUID={self.uuid}"]
+        long, short = self.ttls
         text = b"".join(bytes([len(s.encode())]) + s.encode() for s in strings)
-        address = [record(self.target, A, 120, socket.inet_aton(self.address))] if self.placed else []
+        address = [record(self.target, A, short, socket.inet_aton(self.address), self.flush)] if self.placed else []
         self.wire.send(message(flags=0x8400, answers=[
-            record(self.under, PTR, 120, encode_name(self.instance)),
-            record(self.instance, SRV, 120, srv(self.port, self.target)),
-            record(self.instance, TXT, 120, text),
+            *[record(name, PTR, long, encode_name(self.instance)) for name in (self.under, *self.also)],
+            record(self.instance, SRV, short, srv(self.port, self.target), self.flush),
+            record(self.instance, TXT, long, text, self.flush),
             *address,
         ]))
 
     def answer(self):
         for packet in self.wire.packets(600):
             asked = [name for name, _, _ in packet.questions if not packet.response]
-            if self.under in asked:
+            if {self.under, *self.also} & set(asked):
                 self.announce()
             if self.listed and TYPES in asked:
                 self.wire.send(message(flags=0x8400, answers=[record(TYPES, PTR, 4500, encode_name(self.listed))]))
