@@ -60,7 +60,7 @@ fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
     let file = |file: &FileUuid| names.file(*file);
     Some(match event {
         Event::CommitSeen { file: f, from, source: CommitSource::Listed } => {
-            format!("{} has {}, committed before this station came", name(from), file(f))
+            format!("{} has {}, committed earlier", name(from), file(f))
         }
         Event::CommitSeen { file: f, from, .. } => format!("{} has {}", name(from), file(f)),
         Event::CommitPublished { file: f, stations: 0 } => format!("committed {}", file(f)),

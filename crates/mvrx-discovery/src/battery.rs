@@ -39,6 +39,11 @@ pub trait Rig {
     fn verified_within(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// Whether a station that goes from two groups into one of them is seen all the time, however slow the machine is.
+    fn is_seen_without_a_gap(&self) -> bool {
+        true
+    }
 }
 
 /// One `#[tokio::test]` per case, each with a rig of its own.
@@ -138,7 +143,7 @@ pub async fn another_advertisement_replaces_the_first(rig: &mut impl Rig) {
 }
 
 // proves: DIS-TWO-GROUPS
-/// One that changes its group is shown in both, then in one of the two alone, and is never gone meanwhile.
+/// One that changes its group is shown in both, then in one of the two alone, and is never gone meanwhile, where that is promised.
 pub async fn a_station_may_be_in_two_groups_and_then_in_either(rig: &mut impl Rig) {
     let (mut hub, mut desk) = (rig.discovery(), rig.discovery());
     let (old, new) = (advertisement(1, "Desk", "Default"), advertisement(1, "Desk", "Stage"));
@@ -161,7 +166,7 @@ pub async fn a_station_may_be_in_two_groups_and_then_in_either(rig: &mut impl Ri
         watched.sighting(|s| groups(s) == [last.group.as_str()]).await;
         seen.append(&mut watched.seen);
         let gone = |event: &DiscoveryEvent| matches!(event, DiscoveryEvent::Vanished { .. });
-        assert!(!seen.iter().any(gone), "{seen:#?}");
+        assert!(!rig.is_seen_without_a_gap() || !seen.iter().any(gone), "{seen:#?}");
     }
 }
 

@@ -19,6 +19,8 @@
 //!   another station of its group as further choices: JOIN_RET's StationUUID decides;
 //! * it detects no conflict of names with a dot in them: a namesake that is seen makes this station change its name;
 //! * it takes a goodbye for a shared name as the end of all its stations: that is not believed, all are asked anew;
+//! * its goodbye for one group takes the host's addresses back too, and the announcement for the other brings them again: who hears that more
+//!   than a second later, on a busy machine, sees the station go and come;
 //! * it repeats the first announcement only for names in lower case: it is repeated here;
 //! * it knows types of 30 bytes at most: longer groups are announced under the base type only.
 

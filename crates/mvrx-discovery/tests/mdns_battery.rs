@@ -30,6 +30,10 @@ impl Rig for OnLoopback {
     fn verified_within(&self) -> Duration {
         common::VERIFY * 2
     }
+
+    fn is_seen_without_a_gap(&self) -> bool {
+        false
+    }
 }
 
 mvrx_discovery::discovery_battery!(OnLoopback::new());

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use mvrx_discovery::{Discovery, DiscoveryEvent, Sighting, SightingKey};
-use mvrx_message::GroupName;
+use mvrx_message::{GroupName, StationUuid};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -167,11 +167,22 @@ pub(crate) fn by_group(seen: impl IntoIterator<Item = Sighting>) -> InUse {
     let mut in_use = InUse::new();
     for sighting in seen {
         let groups = sighting.group.iter().chain(&sighting.also_in);
-        for group in groups.filter(|group| !group.starts_with(THROW_AWAY)) {
+        let station = sighting.station;
+        for group in groups.filter(|group| !is_of_doctor(group, station)) {
             in_use.entry(group.clone()).or_default().push(sighting.clone());
         }
     }
     in_use
+}
+
+/// Whether a station is a doctor's, shown for as long as it looks whether others see it: its group is called by its own StationUUID, as no
+/// group that a person made is.
+pub(crate) fn is_of_doctor(group: &str, station: Option<StationUuid>) -> bool {
+    station.is_some_and(|station| group == group_of_doctor(station))
+}
+
+pub(crate) fn group_of_doctor(station: StationUuid) -> String {
+    format!("mvrx-doctor-{station}")
 }
 
 // req: DIS-GROUPS
@@ -248,17 +259,12 @@ const NAMELESS: &str = "a station without a name";
 /// More different problems are not told.
 const PROBLEMS: usize = 16;
 
-/// How the groups begin that a `mvrx doctor` shows for as long as it looks whether others see it.
-pub(crate) const THROW_AWAY: &str = "mvrx-doctor-";
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use mvrx_discovery::{Advertisement, MemoryBus};
-    use mvrx_message::StationUuid;
-
     use super::*;
+    use mvrx_discovery::{Advertisement, MemoryBus};
 
     #[tokio::test]
     async fn one_that_changes_its_group_is_in_two_and_a_doctor_in_none() {
@@ -271,14 +277,16 @@ mod tests {
         };
         mover.advertise(&shown("Default", 1)).unwrap();
         mover.advertise_also(&shown("Stage", 1)).unwrap();
-        doctor.advertise(&shown(&format!("{THROW_AWAY}1"), 2)).unwrap();
+        doctor.advertise(&shown(&group_of_doctor(StationUuid::from_random_bytes([2; 16])), 2)).unwrap();
+        let mut named_alike = bus.attach(here);
+        named_alike.advertise(&shown("mvrx-doctor-Hall", 3)).unwrap();
         let mut seen: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
-        while !(seen.len() == 2 && seen.values().any(|sighting| !sighting.also_in.is_empty())) {
+        while !(seen.len() == 3 && seen.values().any(|sighting| !sighting.also_in.is_empty())) {
             if let Some(DiscoveryEvent::Sighted(sighting)) = looking.next().await {
                 seen.insert(sighting.key.clone(), sighting);
             }
         }
         let in_use = by_group(seen.into_values());
-        assert_eq!(in_use.keys().collect::<Vec<_>>(), ["Default", "Stage"]);
+        assert_eq!(in_use.keys().collect::<Vec<_>>(), ["Default", "Stage", "mvrx-doctor-Hall"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{Event, Heard, ProposalId, RequestId, SessionTarget, Station};
@@ -23,11 +23,15 @@ pub(crate) struct Watching {
     /// Where proposals to move are answered.
     consent: Option<Consent>,
     stations: BTreeMap<StationUuid, String>,
+    /// How many of them are there.
+    here: usize,
     addresses: BTreeMap<SocketAddr, StationUuid>,
     files: BTreeMap<FileUuid, FileNames>,
     requests: BTreeMap<RequestId, FileUuid>,
     /// Files whose further tries are told to programs only: people know that they do not come.
     quiet: BTreeSet<FileUuid>,
+    /// When the names were read last.
+    read: Option<SystemTime>,
 }
 
 #[derive(Debug)]
@@ -44,10 +48,12 @@ impl Watching {
             place: "group",
             consent: None,
             stations: BTreeMap::new(),
+            here: 0,
             addresses: BTreeMap::new(),
             files: BTreeMap::new(),
             requests: BTreeMap::new(),
             quiet: BTreeSet::new(),
+            read: None,
         }
     }
 
@@ -75,10 +81,12 @@ impl Watching {
         }
     }
 
-    /// Reads the present names. They are few, and events that need a new one are rare.
+    /// Reads the present names: once for all that happened until now, so that a flood of events costs a few readings and not one each.
     pub(crate) async fn refresh(&mut self, station: &Station) -> Result<(), Failure> {
+        self.read = Some(SystemTime::now());
         let stations = station.stations().await?;
         let here: BTreeSet<StationUuid> = stations.iter().map(|info| info.station).collect();
+        self.here = here.len();
         self.addresses.clear();
         for info in stations {
             self.addresses.extend(info.addresses.iter().map(|address| (*address, info.station)));
@@ -118,12 +126,18 @@ impl Watching {
                 return Ok(());
             }
             Heard::Lagged { missed } => {
-                let words = format!("{missed} events went by too fast to show");
-                self.say("lagged", &words, json!({ "missed": missed }));
+                self.refresh(station).await?;
+                let (stations, files) = (self.here, self.files.len());
+                let words = format!(
+                    "{missed} events went by too fast to show; {stations} {} and {files} {} are known now",
+                    show::plural(stations, "station"),
+                    show::plural(files, "file")
+                );
+                self.say("lagged", &words, json!({ "missed": missed, "stations": stations, "files": files }));
                 return Ok(());
             }
         };
-        if needs_names(&seen.event) {
+        if needs_names(&seen.event) && !covers(self.read, seen.at) {
             self.refresh(station).await?;
         }
         if let Some(consent) = &mut self.consent {
@@ -271,6 +285,12 @@ impl Names for Watching {
     }
 }
 
+/// Whether names that were read then are as new as this event. A clock that was set back says nothing.
+fn covers(read: Option<SystemTime>, event: SystemTime) -> bool {
+    let since = read.and_then(|read| read.duration_since(event).ok());
+    since.is_some_and(|since| !since.is_zero() && since < BEHIND)
+}
+
 /// Lets go what is no longer known, once that is much; whether it did.
 fn prune<K: Ord, V>(map: &mut BTreeMap<K, V>, known: &BTreeSet<K>) -> bool {
     let much = map.len() > 2 * known.len() + SPARE;
@@ -303,6 +323,8 @@ fn needs_names(event: &Event) -> bool {
     )
 }
 
+/// Nobody is further behind his events: the clock was set.
+const BEHIND: Duration = Duration::from_secs(60);
 /// So many names of what is no longer there are held before they are let go.
 const SPARE: usize = 256;
 /// Bytes of a name or a comment that are held.
@@ -311,6 +333,16 @@ const LONGEST: usize = 1_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_once_for_all_events_until_then() {
+        let now = SystemTime::now();
+        let ago = |seconds| now - Duration::from_secs(seconds);
+        assert!(!covers(None, now));
+        assert!(covers(Some(now), ago(1)) && covers(Some(now), ago(59)), "a flood that is behind");
+        assert!(!covers(Some(now), now) && !covers(Some(ago(1)), now), "it came after they were read");
+        assert!(!covers(Some(now), ago(3600)), "the clock was set back since");
+    }
 
     #[test]
     fn names_of_what_is_forgotten_are_held_for_a_while_and_not_for_ever() {

@@ -16,7 +16,7 @@ use super::interfaces::Card;
 use super::own::Own;
 use super::report::Report;
 use crate::args::Common;
-use crate::commands::groups::{THROW_AWAY, by_group};
+use crate::commands::groups::{by_group, group_of_doctor, is_of_doctor};
 use crate::failure::Failure;
 use crate::{show, station};
 
@@ -85,7 +85,7 @@ fn throw_away() -> Result<(Advertisement, TcpListener), Failure> {
     let listener = listener.map_err(|error| failed(&error))?;
     let port = listener.local_addr().map_err(|error| failed(&error))?.port();
     let station = StationUuid::from_random_bytes(mvrx_station::random_bytes());
-    let group = GroupName::create(&format!("{THROW_AWAY}{}", show::short(&station)));
+    let group = GroupName::create(&group_of_doctor(station));
     let group = group.map_err(|error| Failure::local(error.to_string()))?;
     Ok((Advertisement::new(group, station, "mvrx doctor", port), listener))
 }
@@ -115,14 +115,16 @@ async fn watch(mut discovery: Box<dyn Discovery>, ourselves: StationUuid, wait: 
                 sightings.insert(sighting.key.clone(), sighting);
             }
             Ok(Some(DiscoveryEvent::Vanished { key })) => drop(sightings.remove(&key)),
-            Ok(Some(DiscoveryEvent::Problem(problem))) => drop(seen.problems.insert(problem.to_string())),
+            Ok(Some(DiscoveryEvent::Problem(problem))) if seen.problems.len() < PROBLEMS => {
+                seen.problems.insert(problem.to_string());
+            }
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => break,
         }
     }
     discovery.shutdown().await;
     let of_another_doctor =
-        |s: &Sighting| s.group.as_ref().is_some_and(|group| group.starts_with(THROW_AWAY));
+        |s: &Sighting| s.group.as_ref().is_some_and(|group| is_of_doctor(group, s.station));
     seen.sightings = sightings.into_values().filter(|s| !of_another_doctor(s)).collect();
     seen
 }
@@ -135,7 +137,10 @@ async fn join(common: &Common, wait: f64) -> Result<Seen, Failure> {
     while let Ok(Some(heard)) = timeout_at(end, events.next()).await {
         match heard {
             Heard::Event(event) => note(&event.event, &mut seen.why),
-            Heard::DiscoveryProblem { what } => drop(seen.problems.insert(what)),
+            Heard::DiscoveryProblem { what } if seen.problems.len() < PROBLEMS => {
+                seen.problems.insert(what);
+            }
+            Heard::DiscoveryProblem { .. } => {}
             Heard::Session(_) | Heard::Lagged { .. } => {}
         }
     }
@@ -166,6 +171,9 @@ fn note(event: &Event, why: &mut BTreeMap<StationUuid, String>) {
         _ => None,
     };
 }
+
+/// More different problems of finding others are not held.
+const PROBLEMS: usize = 64;
 
 /// How the reason begins that outlasts others.
 const ANOTHER: &str = "another station";

@@ -1,5 +1,7 @@
 //! What was found: lines for a person, a document for a program.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::show;
@@ -7,6 +9,8 @@ use crate::show;
 #[derive(Debug, Default)]
 pub(super) struct Report {
     lines: Vec<Line>,
+    /// How many findings there are of each kind; the first few are told.
+    kinds: BTreeMap<&'static str, usize>,
     facts: Map<String, Value>,
 }
 
@@ -46,11 +50,22 @@ impl Report {
     }
 
     fn finding(&mut self, id: &'static str, certain: bool, text: String, advice: String) {
+        let count = self.kinds.entry(id).or_default();
+        *count += 1;
+        if *count > OF_ONE_KIND {
+            return;
+        }
         self.lines.push(Line::Finding(Finding { id, certain, text, advice }));
     }
 
     pub(super) fn fact(&mut self, key: &str, value: Value) {
         self.facts.insert(key.to_owned(), value);
+    }
+
+    /// The kinds of which not all findings are told, and how many are not.
+    fn more(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let beyond = |(id, count): (&&'static str, &usize)| Some((*id, count.checked_sub(OF_ONE_KIND)?));
+        self.kinds.iter().filter_map(beyond).filter(|(_, more)| *more > 0)
     }
 
     fn findings(&self) -> impl Iterator<Item = &Finding> {
@@ -80,7 +95,10 @@ impl Report {
                 }
             }
         }
-        let summary = match self.findings().count() {
+        for (id, more) in self.more() {
+            show::line(&format!("   !  and {more} more of the kind {id}"));
+        }
+        let summary = match self.kinds.values().sum::<usize>() {
             0 => "all is well, as far as can be seen from this machine".to_owned(),
             count => format!("{count} {}, marked with !", show::plural(count, "finding")),
         };
@@ -105,15 +123,32 @@ impl Report {
             "schema": show::SCHEMA,
             "group": group,
             "findings": self.findings().map(finding).collect::<Vec<_>>(),
+            "more": self.more().map(|(id, more)| (id.to_owned(), json!(more))).collect::<Map<_, _>>(),
             "notes": notes,
             "facts": self.facts,
         })
     }
 }
 
+/// Findings of one kind that are told one by one.
+const OF_ONE_KIND: usize = 12;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_findings_of_one_kind_the_first_are_told_and_the_others_counted() {
+        let mut report = Report::default();
+        for n in 0..500 {
+            report.problem("station-not-joined", format!("{n}"), "a");
+        }
+        report.warning("only-ourselves", "b", "c");
+        let json = report.json("Tour");
+        assert_eq!(json["findings"].as_array().unwrap().len(), OF_ONE_KIND + 1);
+        assert_eq!(json["more"], json!({ "station-not-joined": 488 }));
+        assert_eq!(json["findings"][0]["text"], "0", "the first ones");
+    }
 
     #[test]
     fn only_findings_count_as_findings() {

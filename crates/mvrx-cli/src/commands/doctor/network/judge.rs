@@ -32,8 +32,13 @@ impl Look<'_> {
         let wanted = self.common.group.as_str();
         let mut facts = Vec::new();
         let alikes = Lookalikes::of(in_use.keys());
-        for (group, stations) in in_use {
-            report.note(format!("group {}", groups::line(group, stations, &alikes.find(group))));
+        if in_use.len() > GROUPS {
+            report.note(format!("{} groups are in use; these are some of them", in_use.len()));
+        }
+        for (n, (group, stations)) in in_use.iter().enumerate() {
+            if n < GROUPS {
+                report.note(format!("group {}", groups::line(group, stations, &alikes.find(group))));
+            }
             facts.push(json!({ "group": group, "stations": stations.iter().map(|s| &s.station_name).collect::<Vec<_>>() }));
         }
         report.fact("groups", json!(facts));
@@ -251,6 +256,9 @@ async fn knock(address: SocketAddr) -> String {
 
 /// Names of fewer letters are not compared letter by letter.
 const SHORT: usize = 4;
+
+/// Groups that are told one by one.
+const GROUPS: usize = 64;
 
 /// How many silent stations are looked at, and how many addresses of each.
 const SILENT: usize = 4;
