@@ -210,6 +210,30 @@ def reflector(count=80):
         say(f"{count} stations of one instance name behind one address: all joined after {took:.1f} s, none lost in 20 s more")
 
 
+def dotted_groups():
+    """Groups that most products read as another one: ours and whoever has them as one label are joined, others by address, and nobody else."""
+    for group in ("Hall 1.2", "me@home"):
+        with Net() as net:
+            for name, number in [("h1", 1), ("h2", 2), ("p", 3)]:
+                net.host(name, number, v6=False)
+            uuid = lambda n: f"d{n}000000-0000-4000-8000-000000000001"
+            label = Peer(net, "p", "10.77.0.3", uuid(1), ("Counts", group), name="Counts")
+            last = Peer(net, "p", "10.77.0.3", uuid(2), ("Splits", group.replace("@", ".").split(".")[-1]), name="Splits")
+            silent = Peer(net, "p", "10.77.0.3", uuid(3), ("Silent", "Other"), name="Silent", speaks=False, listed=None)
+            with net.within("p"):
+                wire = Wire("10.77.0.3")
+            net.station("h1", "h1", "--group", group, "--peer", f"{silent.address}:{silent.port}")
+            net.station("h2", "h2", "--group", group)
+            names = lambda host: {event.get("name") for event in net.events(host, "station_joined")}
+            took = wait("our stations and the others", 10 * SLOW, lambda: names("h1") == {"h2", "Counts", "Silent"} and names("h2") == {"h1", "Counts"})
+            ours = [p for p in wire.packets(3) if p.source[0] != "10.77.0.3"]
+            base = [p for p in ours if p.response and any(r.kind == PTR and r.name == BASE and r.value[1:2] == (group,) for r in p.answers)]
+            assert not base and not last.joins, (base, last.joins)
+            said = {g["group"] for g in json.loads(net.mvrx("p", "groups", "--json", "--wait", "3").stdout)["groups"]}
+            assert group in said, said
+            say(f"the group {group}: our stations, one that has it as a label and one of --peer joined after {took:.2f} s; nobody who reads its last part sees it")
+
+
 def docker_like():
     """Bridges of containers: the same address on every host, one with nothing behind it, one with a station in a container."""
     with Net() as net:
@@ -523,6 +547,7 @@ def main():
     hot_plug()
     docker_like()
     same_instance()
+    dotted_groups()
     six_products()
     reflector()
     chosen_interface()
