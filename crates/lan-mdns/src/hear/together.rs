@@ -1,6 +1,6 @@
 //! Which records of one message are of one service, where several services of one name are told of in one message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::Name;
 use crate::record::{Data, Record, kind};
@@ -21,6 +21,7 @@ impl Together {
         let identity = |record: &Record| key.and_then(|key| identity(&record.data, key));
         let mut identities: Vec<Option<Vec<u8>>> = records.iter().map(identity).collect();
         let mut texts = vec![None; records.len()];
+        let mut once = HashSet::new();
         let mut of_names: BTreeMap<&Name, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
         for (at, record) in records.iter().enumerate() {
             let said = match record.data.kind() {
@@ -29,7 +30,7 @@ impl Together {
                 _ => continue,
             };
             // Some say the same twice, as an answer and beside it.
-            if !said.iter().any(|known| records.get(*known).is_some_and(|known| known.data == record.data)) {
+            if once.insert((&record.name, &record.data)) {
                 said.push(at);
             }
         }
