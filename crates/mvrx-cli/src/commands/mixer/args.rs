@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand, ValueEnum};
 use mixer::Network;
@@ -156,10 +157,10 @@ pub(crate) struct ServeLimits {
     /// Bytes that wait for all clients together before those are dropped for whom most waits [default: 512M, and not less than two messages]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_all_waiting: Option<u64>,
-    /// Bytes that the attributes of a client or room take [default: 1M]
+    /// Bytes that the attributes of a client or room take, as text and in memory [default: 1M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_attributes: Option<u64>,
-    /// Bytes that the attributes of all clients and rooms take together [default: 64M]
+    /// Bytes that the attributes of all clients and rooms take together [default: 128M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_all_attributes: Option<u64>,
     /// Bytes of an error text that one client sends to everybody [default: 64k]
@@ -168,6 +169,29 @@ pub(crate) struct ServeLimits {
     /// Bytes kept of messages that have come in part, of all clients together [default: 1G, and not less than one message]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_unfinished: Option<u64>,
+    /// Bytes that wait for a member from which on the senders of its room are made to wait for it, too [default: 1M, and not more than a quarter of what
+    /// may wait]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) hold_from: Option<u64>,
+    /// Bytes a second that a member must read for its room to wait for it [default: 128k]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) hold_least_rate: Option<u64>,
+    /// Seconds in which a member must have read at that rate; so long a room waits, once, for one that does not read [default: 2]
+    #[arg(long, value_name = "SECONDS", value_parser = moment)]
+    pub(crate) hold_window: Option<Duration>,
+    /// Bytes that wait for a client from which on it is told of changed attributes only when it has read [default: 64k, and not more than a quarter of
+    /// what may wait]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_updates_behind: Option<u64>,
+    /// Bytes of a room's history handed to a joiner at a time [default: 1M, and not more than a quarter of what may wait]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) history_piece: Option<u64>,
+    /// Seconds that a new client has to ask for the lists of clients and rooms before it is told of changes [default: 0.25]
+    #[arg(long, value_name = "SECONDS", value_parser = moment)]
+    pub(crate) greeting: Option<Duration>,
+    /// Least seconds between two tellings of changed counts and attributes; 0.0002 for each client are added [default: 0.05]
+    #[arg(long, value_name = "SECONDS", value_parser = moment)]
+    pub(crate) update_interval: Option<Duration>,
 }
 
 /// How to reach a server.
@@ -297,6 +321,13 @@ pub(super) fn room_password(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn moment(text: &str) -> Result<Duration, String> {
+    match crate::args::seconds(text) {
+        Ok(seconds) if seconds >= 0.001 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("a number of seconds between 0.001 and 3600".to_owned()),
+    }
+}
+
 fn size(text: &str) -> Result<u64, String> {
     let wrong = || "a number of bytes, or one with a unit such as 64k, 256M or 4G".to_owned();
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -316,7 +347,9 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{room_password, size};
+    use std::time::Duration;
+
+    use super::{moment, room_password, size};
 
     #[test]
     fn sizes_have_units_of_1024() {
@@ -326,6 +359,15 @@ mod tests {
         assert_eq!(size("4G"), Ok(4 << 30));
         for wrong in ["", "0", "k", "-1", "1.5M", "3 M", "99999999999999999999", "99999999999G", "5T"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn moments_are_neither_nothing_nor_for_ever() {
+        assert_eq!(moment("0.001"), Ok(Duration::from_millis(1)));
+        assert_eq!(moment("3600"), Ok(Duration::from_secs(3600)));
+        for wrong in ["", "0", "-1", "3600.5", "NaN", "inf", "2s"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -239,10 +239,23 @@ fn limits(wished: &ServeLimits) -> Limits {
     limits.unfinished_bytes = unfinished.max(bytes(limits.frame_bytes.saturating_add(HEADER)));
     // What is done before a client is dropped happens well before.
     let quarter = (limits.outbox_bytes / 4).max(1);
-    limits.hold_bytes = limits.hold_bytes.min(quarter);
-    limits.update_backlog_bytes = limits.update_backlog_bytes.min(quarter);
-    limits.history_chunk_bytes = limits.history_chunk_bytes.min(quarter);
+    let early = |wished: Option<u64>, default: usize| wished.map_or(default, bytes).min(quarter);
+    limits.hold_bytes = early(wished.hold_from, limits.hold_bytes);
+    limits.update_backlog_bytes = early(wished.max_updates_behind, limits.update_backlog_bytes);
+    limits.history_chunk_bytes = early(wished.history_piece, limits.history_chunk_bytes);
+    hold(wished, &mut limits);
+    limits.hello_grace = wished.greeting.unwrap_or(limits.hello_grace);
+    limits.update_interval = wished.update_interval.unwrap_or(limits.update_interval);
     limits
+}
+
+/// The least rate is counted over a window.
+fn hold(wished: &ServeLimits, limits: &mut Limits) {
+    let (least, window) = (limits.hold_least_bytes as u128, limits.hold_window.as_millis().max(1));
+    limits.hold_window = wished.hold_window.unwrap_or(limits.hold_window);
+    let rate = wished.hold_least_rate.map_or(least * 1000 / window, u128::from);
+    let least = rate.saturating_mul(limits.hold_window.as_millis()) / 1000;
+    limits.hold_least_bytes = usize::try_from(least).unwrap_or(usize::MAX).max(1);
 }
 
 /// What comes before a message.
@@ -255,6 +268,7 @@ const LOOK: u64 = 5;
 mod tests {
     use std::time::Duration;
 
+    use clap::{Args, FromArgMatches};
     use mixer::Fsync;
 
     use super::{limits, passwords_among, policy};
@@ -278,6 +292,47 @@ mod tests {
         assert_eq!(limits(&none), mixer::Limits::default());
         let small = limits(&ServeLimits { max_waiting: Some(4000), ..none });
         assert_eq!((small.outbox_bytes, small.hold_bytes, small.history_chunk_bytes), (4000, 1000, 1000));
+    }
+
+    #[test]
+    fn every_limit_has_an_option_and_each_changes_its_own() {
+        let texts: Vec<String> =
+            format!("{:#?}", mixer::Limits::default()).lines().map(str::to_owned).collect();
+        let mut changed = std::collections::BTreeSet::new();
+        let parse = |option: &str| {
+            let options = || ServeLimits::augment_args(clap::Command::new("serve"));
+            let with = |value| options().try_get_matches_from(["serve", option, value]);
+            // A large number; of seconds a small one.
+            ServeLimits::from_arg_matches(&with("7000000000").or_else(|_| with("7")).unwrap()).unwrap()
+        };
+        let options = ServeLimits::augment_args(clap::Command::new("serve"));
+        for option in options.get_arguments().filter_map(clap::Arg::get_long) {
+            let with = format!("{:#?}", limits(&parse(&format!("--{option}"))));
+            let fields: Vec<&str> = texts
+                .iter()
+                .zip(with.lines())
+                .filter(|(before, after)| before != after)
+                .filter_map(|(before, _)| before.trim().split(':').next())
+                .collect();
+            assert!(!fields.is_empty(), "--{option} changes nothing");
+            changed.extend(fields.iter().map(|field| (*field).to_owned()));
+        }
+        let all: Vec<&str> =
+            texts.iter().filter_map(|line| line.trim().split_once(':')).map(|(name, _)| name).collect();
+        let without: Vec<&&str> = all.iter().filter(|field| !changed.contains(**field)).collect();
+        assert!(all.len() > 15 && without.is_empty(), "{without:?} of {} have no option", all.len());
+    }
+
+    #[test]
+    fn least_rate_holds_over_its_window() {
+        let wished = ServeLimits {
+            hold_least_rate: Some(1000),
+            hold_window: Some(Duration::from_millis(500)),
+            ..ServeLimits::default()
+        };
+        assert_eq!(limits(&wished).hold_least_bytes, 500);
+        let longer = ServeLimits { hold_window: Some(Duration::from_secs(4)), ..ServeLimits::default() };
+        assert_eq!(limits(&longer).hold_least_bytes, 512 << 10);
     }
 
     #[test]
