@@ -139,6 +139,31 @@ fn peak_memory(process: &Running) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }
 
+/// A large command among small ones kept the whole file in memory beside the copies of the small ones.
+#[cfg(target_os = "linux")]
+#[test]
+fn rooms_that_came_back_take_no_more_than_a_third_above_what_they_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("rooms");
+    let data = data.to_str().unwrap();
+    let mut server = Running::serve(&["--data", data]);
+    let empty = peak_memory(&server);
+    let (large, small) = (frame(102, &vec![7; 17 << 10]), frame(101, &[7; 400]));
+    let commands = [&large[..], &small.repeat(100_000), &large, &small.repeat(50_000)].concat();
+    let bytes = commands.len() as u64;
+    let saved = SavedRoom { attributes: mixer::Object::new(), commands: commands.into() };
+    block_on(async { server.client().await.load_room("r", &saved).await.unwrap() });
+    for signal in ["-TERM", "-KILL"] {
+        server.signal(signal);
+        server.child.wait().unwrap();
+        server = Running::serve(&["--data", data]);
+        let grown = peak_memory(&server) - empty;
+        assert!(grown * 10 <= bytes * 13, "after {signal}: {grown} bytes for {bytes}");
+        let room = block_on(async { server.client().await.list_rooms().await.unwrap() }).remove(0);
+        assert!(room.to_string().starts_with("r: 150002 commands"), "{room}");
+    }
+}
+
 /// The reference grew by every byte that a member did not read.
 #[cfg(target_os = "linux")]
 #[test]
@@ -335,24 +360,36 @@ fn operator_reads_plain_words_of_what_was_damaged() {
     server.signal("-TERM");
     server.ends_well();
     let log = folder.path().join("rooms/room-0.log");
-    let mut bytes = fs::read(&log).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&log, &bytes).unwrap();
-    let told = folder.path().join("told");
-    let server = Running::run({
-        let mut command = mvrx(&["mixer", "serve", "--host", "127.0.0.1", "--port", "0", "--data", data]);
-        command.stderr(fs::File::create(&told).unwrap());
-        command
-    });
-    server.signal("-TERM");
-    server.ends_well();
-    let told = fs::read_to_string(&told).unwrap();
-    for words in ["the log of room \"stage\" was damaged", "room-0.damaged"] {
-        assert!(told.contains(words), "{told}");
+    let whole = fs::read(&log).unwrap();
+    fs::create_dir(folder.path().join("rooms/room-5.log")).unwrap();
+    let older = "Its attributes may be those of an earlier moment, its password and its list of networks as well: look at them";
+    let last = whole.windows(9).rposition(|found| found == b"keep_open").unwrap();
+    for (at, of_attributes) in [(whole.len() / 2, false), (last, true)] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&log, &bytes).unwrap();
+        let told = folder.path().join("told");
+        let server = Running::run({
+            let mut command = mvrx(&["mixer", "serve", "--host", "127.0.0.1", "--port", "0", "--data", data]);
+            command.stderr(fs::File::create(&told).unwrap());
+            command
+        });
+        server.signal("-TERM");
+        server.ends_well();
+        let told = fs::read_to_string(&told).unwrap();
+        for words in [
+            "the log of room \"stage\" was damaged",
+            "room-0.damaged",
+            "room-5.log has the name of a room but is no file; the server goes on without it",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+        assert_eq!(told.contains(older), of_attributes, "{told}");
+        assert!(!told.contains('\u{1b}'), "{told}");
+        let aside = folder.path().join("rooms/room-0.damaged");
+        assert_eq!(fs::read(&aside).unwrap(), bytes);
+        fs::remove_file(aside).unwrap();
     }
-    assert!(!told.contains('\u{1b}'), "{told}");
-    assert_eq!(fs::read(folder.path().join("rooms/room-0.damaged")).unwrap(), bytes);
 }
 
 /// Systems start programs with room for few descriptors; the reference ended at 1024.

@@ -81,10 +81,10 @@ impl Writer {
             let shown = aside.display();
             tracing::warn!(
                 "the log of room {name:?} was damaged: {bad} of its {size} bytes, the first at {}; what could not be made out is missing, everything else is \
-                 back{}. The file as it was is kept at {shown}",
+                 back.{} The file as it was is kept at {shown}",
                 first.start,
                 if attributes_older {
-                    ", its attributes, password and list of networks perhaps as they were earlier"
+                    " Its attributes may be those of an earlier moment, its password and its list of networks as well: look at them."
                 } else {
                     ""
                 },
