@@ -149,7 +149,7 @@ impl Core {
         let address = inbound.peer;
         match &parsed.message {
             Message::Join(join) => self.on_join(conn, address, join),
-            Message::Leave(leave) => self.on_leave(conn, leave),
+            Message::Leave(leave) => self.on_leave(conn, address, leave),
             Message::Commit(commit) => self.on_commit(conn, address, commit),
             Message::Request(request) => self.on_request(conn, address, request),
             Message::NewSessionHost(proposal) => self.on_new_session_host(conn, address, proposal),
@@ -243,12 +243,16 @@ impl Core {
         self.answer(conn, Message::JoinRet(ret), product);
     }
 
-    fn on_leave(&mut self, conn: ConnId, leave: &Leave) {
+    fn on_leave(&mut self, conn: ConnId, address: SocketAddr, leave: &Leave) {
         let station = leave.station;
-        if station != self.config.station
-            && self.peers.contains_key(&station)
-            && !self.is_outdated(conn, station)
-        {
+        let known = station != self.config.station && self.peers.contains_key(&station);
+        if known && !self.may_speak_for(conn, address.ip(), station) {
+            // req: STA-22
+            self.peer_error(
+                address,
+                "MVR_LEAVE of a station that is not at this address; it stays".to_owned(),
+            );
+        } else if known && !self.is_outdated(conn, station) {
             if let Some(inbound) = self.inbound.get_mut(&conn) {
                 inbound.station = Some(station);
             }
@@ -257,6 +261,12 @@ impl Core {
             self.watch_unseen(station);
         }
         self.answer(conn, Message::LeaveRet(ok()), Product::Other);
+    }
+
+    /// Whether what comes from `ip` may be this station's: it said who it is on this connection, or is seen there, or spoke from there.
+    fn may_speak_for(&self, conn: ConnId, ip: IpAddr, station: StationUuid) -> bool {
+        let on_it = self.inbound.get(&conn).and_then(|inbound| inbound.station);
+        on_it == Some(station) || self.peers.get(&station).is_some_and(|peer| peer.may_be_at(ip))
     }
 
     /// Whether a LEAVE comes late: of a station that started anew meanwhile, whose JOIN came on a connection made after this one. A connection

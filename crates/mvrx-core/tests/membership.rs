@@ -466,6 +466,28 @@ fn a_flood_of_invented_stations_keeps_no_real_one_out() {
     assert_eq!(desk.core.stations().count(), 10);
 }
 
+// proves: STA-22
+#[test]
+fn nobody_leaves_by_the_word_of_a_stranger() {
+    let mut desk = Desk::new();
+    desk.join(1);
+    desk.out.clear();
+    let stranger = desk.accept(9);
+    desk.receive(stranger, leave(1));
+    assert!(matches!(desk.take_sent(stranger), Some(Message::LeaveRet(reply)) if reply.ok));
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Member);
+    assert!(desk.saw(|e| matches!(e, Event::PeerError { .. })));
+    // From any port of its own address, and from where it spoke before, it may.
+    let own = desk.accept(1);
+    desk.receive(own, leave(1));
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Left);
+    let behind = desk.accept(7);
+    desk.receive(behind, join_from(1, "MVRApplication", vec![]));
+    let again = desk.accept(7);
+    desk.receive(again, leave(1));
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Left);
+}
+
 // proves: STA-20
 #[test]
 fn invented_stations_that_join_from_one_address_cost_no_other_address_its_own() {
