@@ -68,6 +68,9 @@ pub struct Limits {
     pub places: usize,
     /// Commits remembered of all stations together; the oldest whose file we do not hold goes first.
     pub commits: usize,
+    /// What they may take in memory, about, in bytes: names and comments are as long as others make them. The oldest whose file we do not hold
+    /// goes first.
+    pub commit_bytes: usize,
     /// Commits waiting to be announced to one station; the oldest goes first (JOIN lists them anyway).
     pub pending_commits: usize,
     /// Outgoing connections for JOIN, LEAVE and COMMIT at once.
@@ -98,6 +101,7 @@ impl Default for Limits {
             stations: 8_192,
             places: 1_024,
             commits: 16_384,
+            commit_bytes: 32 << 20,
             pending_commits: 256,
             exchanges: 64,
             fetches: 8,

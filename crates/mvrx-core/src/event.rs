@@ -335,6 +335,8 @@ pub enum LimitReached {
     Places,
     /// `Limits::commits`.
     Commits,
+    /// `Limits::commit_bytes`.
+    CommitBytes,
     /// `Limits::pending_commits`.
     PendingCommits,
     /// `Limits::inbound`, or as many as the listener may have.
@@ -353,6 +355,7 @@ impl fmt::Display for LimitReached {
             Self::Stations => "as many stations as allowed are known; new ones take the places of those that never answered",
             Self::Places => "as many places as allowed are seen that do not say whose they are; further ones are not noticed",
             Self::Commits => "as many commits as allowed are remembered; the oldest are forgotten",
+            Self::CommitBytes => "the names and comments of the commits take as much room as allowed; the oldest are forgotten",
             Self::PendingCommits => "more commits than allowed wait to be told to a station",
             Self::Inbound => "as many connections as allowed are open; further ones are closed",
             Self::InboundFromOne => "one address has as many connections open as allowed; further ones of it are closed",

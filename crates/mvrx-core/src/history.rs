@@ -105,12 +105,8 @@ impl History {
         Noted::New
     }
 
-    /// Makes room: drops the oldest commits whose files we do not hold until at most `limit` are left. Tells whether any went.
-    pub(crate) fn shrink_to(&mut self, limit: usize) -> bool {
-        self.shrink_within(limit, usize::MAX)
-    }
-
-    /// The same, and until what is left takes at most so many bytes.
+    /// Makes room: drops the oldest commits whose files we do not hold until at most `limit` are left, which take at most so many bytes. Tells
+    /// whether any went.
     pub(crate) fn shrink_within(&mut self, limit: usize, bytes: usize) -> bool {
         let mut dropped = false;
         while self.by_arrival.len() > limit || self.bytes > bytes {

@@ -22,9 +22,7 @@ impl Core {
         commit.station = Some(self.config.station);
         let file = commit.file;
         self.history.hold(commit.clone());
-        if self.history.shrink_to(self.config.limits.commits) {
-            self.limit(LimitReached::Commits);
-        }
+        self.bound_commits(None);
         if self.in_session() {
             self.tell_there(&Command::Publish(commit));
             let stations = self.announce_to_host(file);

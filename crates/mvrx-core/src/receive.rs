@@ -252,10 +252,23 @@ impl Core {
                 Noted::Known | Noted::Contradicts => {}
             }
         }
-        let limit = self.config.limits.commits;
-        let shrunk = self.history_of_mut(from).is_some_and(|h| h.len() > limit && h.shrink_to(limit));
-        if shrunk {
-            self.limit(LimitReached::Commits);
+        self.bound_commits(Some(from));
+    }
+
+    /// Makes room in the list that a station's commits go to, ours without one: the oldest go that we do not hold.
+    pub(crate) fn bound_commits(&mut self, from: Option<StationUuid>) {
+        let (most, bytes) = (self.config.limits.commits, self.config.limits.commit_bytes);
+        let history = match from {
+            Some(from) => self.history_of_mut(from),
+            None => Some(&mut self.history),
+        };
+        let Some(history) = history else { return };
+        let limit = match history.len() > most {
+            true => LimitReached::Commits,
+            false => LimitReached::CommitBytes,
+        };
+        if history.shrink_within(most, bytes) {
+            self.limit(limit);
         }
     }
 

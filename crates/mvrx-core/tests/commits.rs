@@ -5,8 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use mvrx_core::{Command, CommitSource, Event, Input};
-use mvrx_message::Message;
+use mvrx_core::{Command, CommitSource, Event, Input, LimitReached};
+use mvrx_message::{Commit, Message};
 use support::{Desk, commit, commit_for, file, join_from, join_ret_from, no, ok, request_for, station};
 
 // proves: STA-07
@@ -212,4 +212,21 @@ fn commits_wait_for_a_station_up_to_the_limit() {
         desk.command(Command::Publish(commit(n, 0)));
     }
     assert!(desk.saw(|e| matches!(e, Event::LimitReached(_))));
+}
+
+#[test]
+fn long_names_and_comments_take_no_more_room_than_allowed() {
+    let long = |n: u8| Commit { comment: "c".repeat(4_000), ..commit(n, 1) };
+    let known = |bytes: usize| {
+        let mut desk = Desk::with(|config| config.limits.commit_bytes = bytes);
+        desk.join_with(1, "MVRApplication", (1..=20).map(long).collect());
+        let files: Vec<_> = desk.core.commits().map(|view| view.commit.file).collect();
+        let told = desk.saw(|e| *e == Event::LimitReached(LimitReached::CommitBytes));
+        (files, told)
+    };
+    let (all, told) = known(20 * 5_000);
+    assert!(all.len() == 20 && !told);
+    let (newest, told) = known(5 * 5_000);
+    assert!(told && (5..=6).contains(&newest.len()), "{}", newest.len());
+    assert_eq!(newest.last(), Some(&file(20)), "the oldest went");
 }
