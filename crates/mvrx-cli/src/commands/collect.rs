@@ -53,7 +53,7 @@ struct Failures {
     count: u32,
     /// When it is tried again; `None`: when a station comes.
     again: Option<Instant>,
-    /// The words that a person has read.
+    /// The words that a person has read, without what differs from try to try.
     told: String,
 }
 
@@ -243,8 +243,9 @@ impl Collect {
         failures.count = failures.count.saturating_add(1);
         let pause = (failures.count < TRIES).then(|| pause_after(failures.count));
         failures.again = pause.map(|pause| Instant::now() + pause);
-        let new = failures.told != why || failures.count == TRIES;
-        why.clone_into(&mut failures.told);
+        let gist = gist_of(why);
+        let new = failures.told != gist || failures.count == TRIES;
+        failures.told = gist;
         (pause, new)
     }
 }
@@ -254,6 +255,12 @@ impl Drop for Collect {
         // A save that is under way takes its half file away and ends.
         self.cancel.cancel();
     }
+}
+
+/// A reason without its numbers and paths: how much room is left, and where a temporary file was to be, differ from try to try.
+fn gist_of(why: &str) -> String {
+    let differs = |word: &str| word.contains(|c: char| c.is_ascii_digit() || c == '/' || c == '\\');
+    why.split_whitespace().filter(|word| !differs(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn words_of(pause: Option<Duration>) -> &'static str {
@@ -287,6 +294,18 @@ const FETCHES: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_told_once_whatever_the_numbers_and_paths_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut collect = Collect::begin(folder.path(), folder.path());
+        let file = FileUuid::from_random_bytes([1; 16]);
+        let mut told = |why: &str| collect.again(file, why).1;
+        assert!(told("no space left to write /data/tmp/a1f3.part (12 of 400 bytes)"));
+        assert!(!told("no space left to write /data/tmp/77b0.part (16 of 400 bytes)"));
+        assert!(told("nobody who lists it gave it"));
+        assert!(told("no space left to write /data/tmp/77b1.part (16 of 400 bytes)"));
+    }
 
     #[test]
     fn pauses_grow_and_are_bounded() {
