@@ -392,6 +392,7 @@ impl Builder {
             events: events.clone(),
             problems: HashSet::new(),
             seen: HashMap::new(),
+            fetched: crate::fetches::Fetches::default(),
             places: HashMap::new(),
             shown: HashMap::new(),
             changing: None,

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mvrx_core::{
-    Command, ConnId, Core, Ending, Event, Input, LimitReached, Output, PlaceId, RequestFailure, RequestId,
+    Command, CommitView, ConnId, Core, Ending, Event, Input, LimitReached, Output, PlaceId, RequestFailure,
+    RequestId,
 };
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
-use mvrx_message::{Commit, FileUuid, GroupName, SessionTarget};
+use mvrx_message::{Commit, FileUuid, GroupName, Product, SessionTarget, StationUuid};
 use mvrx_store::{ListError, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, FileStyle, WsUrl};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -22,6 +23,7 @@ use crate::change::{self, Changing, Shown};
 use crate::commit::{self, CommitError, Copied};
 use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
+use crate::fetches::Fetches;
 use crate::handle::{CommitInfo, StationInfo};
 use crate::moves::{HeldBack, Led, MoveTold, Opened, Ways};
 use crate::transfer::{Fetched, Progress};
@@ -85,6 +87,7 @@ pub(crate) struct Driver {
     pub(crate) events: broadcast::Sender<Told>,
     pub(crate) problems: HashSet<String>,
     pub(crate) seen: HashMap<FileUuid, SystemTime>,
+    pub(crate) fetched: Fetches,
     pub(crate) places: HashMap<SightingKey, PlaceId>,
     /// Bounded by discovery's own limit.
     pub(crate) shown: HashMap<PlaceId, Shown>,
@@ -169,9 +172,11 @@ impl Driver {
             }
             Some(Order::Commits(reply)) => {
                 let seen = |file| self.seen.get(&file).copied();
-                let _ = reply.send(
-                    self.core.commits().map(|view| CommitInfo::of(&view, seen(view.commit.file))).collect(),
-                );
+                let of = |view: CommitView<'_>| {
+                    let file = view.commit.file;
+                    CommitInfo::of(&view, seen(file), self.fetched.of(file))
+                };
+                let _ = reply.send(self.core.commits().map(of).collect());
             }
             Some(Order::Stop(told)) => {
                 self.stopping.push(told);
@@ -449,6 +454,10 @@ impl Driver {
                 }
             }
             Event::LeftGroup if !self.stopping.is_empty() => self.stopped = true,
+            Event::FetchedFromHost { file, .. } => self.note_fetched(*file),
+            Event::Served { file, station, .. } if !self.is_copy_of_host(*station) => {
+                self.note_fetched(*file);
+            }
             _ => {}
         }
         self.note_change(&event);
@@ -456,6 +465,16 @@ impl Driver {
         tracing::debug!(?event);
         // Nobody listens: fine.
         let _ = self.events.send(Told::Seen(Seen { at, event }));
+    }
+
+    fn note_fetched(&mut self, file: FileUuid) {
+        self.fetched.note(file, |file| self.core.holds(file));
+    }
+
+    /// A host of ours keeps a copy, and tells who takes the file from there.
+    fn is_copy_of_host(&self, station: Option<StationUuid>) -> bool {
+        let product = station.and_then(|station| self.core.station(station)).map(|view| view.product);
+        matches!(self.core.place(), SessionTarget::Url(_)) && product == Some(Product::Mvrx)
     }
 
     fn advertise(&mut self, station_name: String, group: GroupName) {

@@ -75,6 +75,9 @@ pub struct CommitInfo {
     places: BTreeMap<StationUuid, u64>,
     /// When this machine saw it first.
     pub seen: Option<SystemTime>,
+    /// How often a station got the file whole since we began: from us, or from the copy that the host of our session keeps; that copy itself
+    /// does not count.
+    pub fetched: u64,
 }
 
 /// The station has stopped, so it can do nothing any more.
@@ -338,7 +341,7 @@ impl CommitInfo {
         self.places.get(&station).copied()
     }
 
-    pub(crate) fn of(view: &CommitView<'_>, seen: Option<SystemTime>) -> Self {
+    pub(crate) fn of(view: &CommitView<'_>, seen: Option<SystemTime>, fetched: u64) -> Self {
         Self {
             commit: view.commit.clone(),
             arrival: view.arrival,
@@ -346,6 +349,7 @@ impl CommitInfo {
             holders: view.holders.keys().copied().collect(),
             places: view.holders.clone(),
             seen,
+            fetched,
         }
     }
 }

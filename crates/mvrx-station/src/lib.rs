@@ -31,6 +31,7 @@ mod connection;
 mod driver;
 mod events;
 mod export;
+mod fetches;
 mod files;
 mod handle;
 mod host;

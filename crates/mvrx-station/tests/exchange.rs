@@ -56,6 +56,35 @@ async fn a_committed_file_is_seen_fetched_and_whole() {
 }
 
 #[tokio::test]
+async fn how_often_a_file_was_fetched_is_counted_also_if_nobody_hears_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = folder.path().join("show.mvr");
+    fs::write(&show, vec![7; 100_000]).unwrap();
+    let store = FsStore::open(folder.path().join("desk")).unwrap();
+    let (desk, mut deaf) = {
+        let nowhere = mvrx_discovery::FixedDiscovery::new([]);
+        let desk = Station::builder("desk").listen(loopback()).discovery(nowhere).store(store);
+        desk.event_buffer(1).spawn().await.unwrap()
+    };
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    for n in 0..3_u64 {
+        let (asks, mut events) = start(&format!("station {n}"), folder.path(), &[desk.address()]).await;
+        until(&mut events, |e| matches!(e, Event::CommitSeen { .. }).then_some(())).await;
+        let mut heard = desk.events();
+        asks.request(commit.file, Source::Any).await.unwrap().await.unwrap();
+        let counted = async {
+            while desk.commits().await.unwrap()[0].fetched <= n {
+                let _ = heard.next().await;
+            }
+        };
+        tokio::time::timeout(support::LIMIT, counted).await.unwrap();
+        assert_eq!(desk.commits().await.unwrap()[0].fetched, n + 1);
+        asks.stop().await;
+    }
+    assert!(matches!(deaf.next().await, Some(mvrx_station::Heard::Lagged { .. })));
+}
+
+#[tokio::test]
 async fn commits_reach_stations_that_discovery_shows_to_each_other_and_leaving_ends_it() {
     let bus = MemoryBus::new();
     let folder = tempfile::tempdir().unwrap();

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, Product, StationUuid};
-use mvrx_station::{CommitDraft, Event, Events, Heard, Membership, Station};
+use mvrx_message::{FileUuid, StationUuid};
+use mvrx_station::{CommitDraft, Events, Membership, Station};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -64,36 +64,20 @@ async fn serve(
             json!({ "file": file.to_string() }),
         );
     }
-    let mut left = args.until_fetched;
-    while left != Some(0) {
+    // Counted by the station: of the events some may be missed.
+    while !is_enough(running, file, args.until_fetched).await? {
         let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
         watching.heard(&heard, running).await?;
-        if fetched(&heard, file, running, args.session.host.is_some()).await? {
-            left = left.map(|n| n.saturating_sub(1));
-        }
     }
     Ok(())
 }
 
-/// Whether a station has the file now. A host of ours keeps a copy: that it took one is not counted, and who takes the file from there it
-/// tells.
-async fn fetched(
-    heard: &Heard,
-    wanted: FileUuid,
-    running: &Station,
-    in_session: bool,
-) -> Result<bool, Failure> {
-    let Heard::Event(seen) = heard else { return Ok(false) };
-    Ok(match &seen.event {
-        Event::FetchedFromHost { file, .. } => *file == wanted,
-        Event::Served { file, station, .. } if *file == wanted && in_session => {
-            let stations = running.stations().await?;
-            let to = stations.iter().find(|info| Some(info.station) == *station);
-            to.is_none_or(|host| host.product != Product::Mvrx)
-        }
-        Event::Served { file, .. } => *file == wanted,
-        _ => false,
-    })
+/// Whether as many stations have fetched the file as were waited for.
+async fn is_enough(running: &Station, file: FileUuid, wanted: Option<u64>) -> Result<bool, Failure> {
+    let Some(wanted) = wanted else { return Ok(false) };
+    let commits = running.commits().await?;
+    let fetched = commits.iter().find(|info| info.commit.file == file).map_or(0, |info| info.fetched);
+    Ok(fetched >= wanted)
 }
 
 /// Waits until every station of `--to` is in the group.

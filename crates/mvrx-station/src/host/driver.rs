@@ -26,6 +26,7 @@ use super::times::Times;
 use crate::commit::{self, CommitError};
 use crate::driver::{Order, sleep_until};
 use crate::events::Told;
+use crate::fetches::Fetches;
 use crate::handle::{CommitInfo, StationInfo};
 use crate::moves::{Led, MoveTold};
 use crate::transfer::{Fetched, Progress};
@@ -75,6 +76,7 @@ pub(crate) struct HostDriver {
     pub(super) events: broadcast::Sender<Told>,
     pub(super) problems: HashSet<String>,
     pub(super) seen: Times,
+    pub(super) fetched: Fetches,
     pub(super) links: HashMap<ConnId, Link>,
     pub(super) writers: JoinSet<()>,
     pub(super) bounds: Bounds,
@@ -259,7 +261,11 @@ impl HostDriver {
         };
         let seen = |file| self.seen.of(file);
         let views = self.host.commits().filter(|view| ours(view.commit));
-        views.map(|view| CommitInfo::of(&view, seen(view.commit.file))).collect()
+        let of = |view: mvrx_core::CommitView<'_>| {
+            let file = view.commit.file;
+            CommitInfo::of(&view, seen(file), self.fetched.of(file))
+        };
+        views.map(of).collect()
     }
 
     fn on_report(&mut self, report: Report) {

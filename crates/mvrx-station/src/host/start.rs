@@ -90,6 +90,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         events: events.clone(),
         problems: HashSet::new(),
         seen: Times::default(),
+        fetched: crate::fetches::Fetches::default(),
         links: HashMap::new(),
         writers: JoinSet::new(),
         bounds,

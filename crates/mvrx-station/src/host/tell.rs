@@ -28,6 +28,9 @@ impl HostDriver {
             self.seen.note(*file, SystemTime::now());
             self.seen.shrink(self.host.holdings().commits, |file| self.host.knows(file));
         }
+        if let HostEvent::Served { file, .. } = &event {
+            self.fetched.note(*file, |file| self.host.holds(file));
+        }
         if matches!(event, HostEvent::MoveEnded { .. })
             && let Some(led) = self.led.take()
         {
