@@ -24,15 +24,23 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (client.clone(), room).prop_map(|(client, room)| Action::Delete(client, room)),
         6 => (client, any::<u16>()).prop_map(|(client, count)| Action::Read(client, count)),
         4 => any::<u8>().prop_map(Action::Round),
+        1 => (0_u8..6).prop_map(Action::Error),
+        1 => Just(Action::Restart),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     // proves: MIX-WORLD-1
     #[test]
     fn every_client_sees_what_the_model_says(actions in prop::collection::vec(action(), 1..150), small in any::<bool>()) {
         run(&actions, small);
     }
+}
+
+/// As many as `PROPTEST_CASES` says, by default more than others have: each is small.
+fn cases() -> u32 {
+    let wished = std::env::var("PROPTEST_CASES").ok();
+    wished.and_then(|cases| cases.parse().ok()).unwrap_or(400)
 }

@@ -74,6 +74,11 @@ pub fn mixer_world(data: &[u8]) {
 
 fn action(bytes: &[u8]) -> Action {
     let (client, room, value) = (bytes[1] % 6, bytes[2] % 3, bytes[3]);
+    match bytes[0] {
+        250..=252 => return Action::Error(client),
+        253..=255 => return Action::Restart,
+        _ => {}
+    }
     match bytes[0] % 18 {
         0 => Action::Connect,
         1 => Action::Disconnect(client),

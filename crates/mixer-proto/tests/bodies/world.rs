@@ -36,6 +36,10 @@ pub enum Action {
     Delete(u8, u8),
     Read(u8, u16),
     Round(u8),
+    /// Says to everybody that something went wrong.
+    Error(u8),
+    /// The server ends and comes back with its rooms, and everybody is gone.
+    Restart,
 }
 
 /// A real client session with what it was sent, compared with what the model expects.
@@ -68,22 +72,40 @@ struct Model {
 }
 
 pub fn run(actions: &[Action], small: bool) {
+    let mut server = RoomServer::new(limits(small));
+    let mut players: Vec<Player> = Vec::new();
+    let mut model = Model::default();
+    let mut now = Duration::ZERO;
+    let mut port = 0;
+    for action in actions {
+        if matches!(action, Action::Restart) {
+            server = restarted(&mut server, limits(small));
+            players.clear();
+            model.restarted();
+            continue;
+        }
+        act(action, &mut server, &mut players, &mut model, &mut now, &mut port);
+    }
+    settle(&mut server, &mut players, &mut model, &mut now);
+    check(&mut server, &mut players, &model, now, small);
+}
+
+fn limits(small: bool) -> Limits {
     let mut limits = Limits::default();
     if small {
         limits.history_chunk_bytes = 64;
         limits.update_backlog_bytes = 100;
         limits.hold_bytes = 200;
     }
-    let mut server = RoomServer::new(limits);
-    let mut players: Vec<Player> = Vec::new();
-    let mut model = Model::default();
-    let mut now = Duration::ZERO;
-    let mut port = 0;
-    for action in actions {
-        act(action, &mut server, &mut players, &mut model, &mut now, &mut port);
+    limits
+}
+
+fn restarted(server: &mut RoomServer, limits: Limits) -> RoomServer {
+    let mut again = RoomServer::new(limits);
+    for key in server.rooms() {
+        again.restore(server.content(key).unwrap()).unwrap();
     }
-    settle(&mut server, &mut players, &mut model, &mut now);
-    check(&mut server, &mut players, &model, now, small);
+    again
 }
 
 fn act(
@@ -145,6 +167,7 @@ fn act_as(
     | Action::KeepOpen(at, ..)
     | Action::Delete(at, _)
     | Action::List(at, _)
+    | Action::Error(at)
     | Action::Read(at, _)) = action
     else {
         return;
@@ -217,6 +240,9 @@ fn act_as(
                 &ClientMessage::ListClients
             });
         }
+        Action::Error(_) => {
+            player.session.request(&ClientMessage::SendError { text: "room 0 is gone".into() });
+        }
         Action::Read(_, count) => read(server, player, usize::from(*count), now),
         _ => {}
     }
@@ -244,6 +270,18 @@ impl Model {
             room.members.retain(|member| *member != key);
             before == room.members.len() || !room.members.is_empty() || room.keep_open
         });
+    }
+
+    /// Everybody is gone, every room is kept, and those that were not whole are empty.
+    fn restarted(&mut self) {
+        self.live.clear();
+        for room in self.rooms.values_mut() {
+            room.members.clear();
+            room.keep_open = true;
+            if !room.joinable {
+                room.stored.clear();
+            }
+        }
     }
 
     fn joinable(&mut self, key: ClientKey) {
