@@ -104,6 +104,20 @@ fn room_listing_has_custom_attributes_first_and_the_name() {
     );
 }
 
+// proves: MIX-ROW-17
+#[test]
+fn scenes_of_a_user_reach_the_others_as_they_came() {
+    let mut world = World::new();
+    let (one, other) = (world.connect(), world.connect());
+    world.take(other);
+    let scenes = concat!(
+        r#"{"user_scenes": {"Scene": {"frame": 1, "selected_objects": ["Cube"], "views": {"1": {"eye": [0.1, NaN, -0.0], "#,
+        r#""target": [1e+16, 2.0, 3], "screen_corners": [[1.5, 2.0, 3.0], [4.0, 5.0, 6.0]]}}}}}"#
+    );
+    world.send(one, &client_attributes(scenes));
+    assert_eq!(world.read(other), [format!(r#"CLIENT_UPDATE {{"{}": {scenes}}}"#, world.id(one))]);
+}
+
 // proves: MIX-ROW-11
 #[test]
 fn room_without_a_name_is_refused() {

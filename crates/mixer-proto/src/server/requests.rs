@@ -164,7 +164,7 @@ impl RoomServer {
         room.members.contains(&key) || room.lock.admits(client.address.ip(), client.password.as_deref())
     }
 
-    // req: MIX-ROW-9
+    // req: MIX-ROW-9, MIX-ROW-17
     fn set_client_attributes(&mut self, key: ClientKey, attributes: Object) -> Result<(), String> {
         let version = self.new_version();
         let spare = self.spare_attribute_bytes();
