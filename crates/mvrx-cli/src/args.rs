@@ -178,6 +178,8 @@ pub(crate) struct Up {
     pub(crate) pieces: Option<usize>,
     #[command(flatten)]
     pub(crate) moves: crate::moving::MovesArgs,
+    #[command(flatten)]
+    pub(crate) electing: crate::electing::Electing,
     /// Whether somebody said where to be: then the place to which the station moved in an earlier run does not count.
     #[arg(skip)]
     pub(crate) place_was_said: bool,

@@ -8,6 +8,7 @@ mod alike;
 mod args;
 mod commands;
 mod data;
+mod electing;
 mod event_json;
 mod events;
 mod failure;

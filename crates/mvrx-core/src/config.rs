@@ -1,6 +1,6 @@
 //! What a station is (its identity and group) and how much it may hold.
 
-use mvrx_message::{GroupName, MvrVersion, StationUuid};
+use mvrx_message::{Candidate, GroupName, MvrVersion, StationUuid};
 
 use crate::{Moves, SessionConfig, Timers};
 
@@ -22,6 +22,8 @@ pub struct Config {
     pub session: Option<SessionConfig>,
     /// Whose proposals to move (MVR_NEW_SESSION_HOST) are followed.
     pub moves: Moves,
+    /// We can be elected to host a session, and say so.
+    pub candidate: Option<Candidate>,
     /// Whether we register in discovery. A station that only looks (`ls`, `get`) does not.
     pub advertise: bool,
     /// Whether a REQUEST without FileUUID is answered by [`crate::Output::Export`]; otherwise by our newest file.
@@ -50,6 +52,7 @@ impl Config {
             group,
             session: None,
             moves: Moves::default(),
+            candidate: None,
             advertise: true,
             exporter: false,
             refuse_size_mismatch: false,

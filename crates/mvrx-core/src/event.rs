@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, GroupName, Product, Quirk, SessionTarget, StationUuid};
+use mvrx_message::{FileUuid, GroupName, Product, Quirk, SessionTarget, StationUuid, Successor};
 
 use crate::{ExchangeFailure, MoveAnswer, ProposalId, RequestId};
 
@@ -286,6 +286,13 @@ pub enum Event {
         why: String,
         /// When it is tried again.
         next_try: Duration,
+    },
+    /// The host of our session was elected, and tells who succeeds it; told at each JOIN, and when it changes.
+    Succession {
+        /// The host.
+        host: StationUuid,
+        /// Who comes after it, the first first.
+        stations: Vec<Successor>,
     },
     /// The host of our session answered JOIN with OK:false; it is tried again. Told when the reason is another than before.
     SessionRefused {

@@ -1,5 +1,6 @@
 //! What may happen to a station: commands of the application and reports of the driver.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -231,6 +232,15 @@ pub enum Command {
         /// Whether products are asked, too, of which nobody knows whether they outlive the question.
         force: bool,
     },
+    /// The same of a station that was elected to host, or follows one that was: these and nobody else are asked, none if there are none.
+    MoveWith {
+        /// Where to.
+        to: SessionTarget,
+        /// Who is asked to come along, of those that are known to understand it.
+        others: BTreeSet<StationUuid>,
+    },
+    /// These stations can be elected as we can: what one of them proposes is followed where it leads into its own session.
+    Companions(BTreeSet<StationUuid>),
     /// A proposed move is followed.
     AcceptMove(ProposalId),
     /// A proposed move is not followed.

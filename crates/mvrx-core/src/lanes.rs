@@ -386,7 +386,7 @@ impl Core {
             version: self.config.version,
             station: self.config.station,
             commits,
-            ours: Some(mvrx_message::Ours::CURRENT),
+            ours: Some(mvrx_message::Ours::CURRENT.with_candidate(self.config.candidate)),
             group,
             files: None,
         })

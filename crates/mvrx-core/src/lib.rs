@@ -41,6 +41,7 @@
 
 mod change;
 mod config;
+pub mod election;
 mod event;
 mod exchange;
 mod fetch;

@@ -26,7 +26,7 @@ impl Core {
             self.note_own_uuid(name, sighting.addresses.first().copied());
         }
         let Some(side) = side.filter(|_| sighting.station != Some(self.config.station)) else {
-            return self.on_shown_elsewhere(sighting.place);
+            return self.on_shown_elsewhere(sighting.place, sighting.station);
         };
         sighting.addresses.truncate(self.config.limits.addresses);
         let before = self.places.get(&sighting.place).and_then(|place| place.station);
@@ -106,8 +106,12 @@ impl Core {
     /// Discovery shows in another group who was in ours: it has left, whether or not its LEAVE comes. Asked whether it is still there it would
     /// say yes, since messages carry no group.
     // req: STA-02
-    fn on_shown_elsewhere(&mut self, place: PlaceId) {
-        let station = self.places.get(&place).and_then(|place| place.station);
+    fn on_shown_elsewhere(&mut self, place: PlaceId, shown: Option<StationUuid>) {
+        // One that was never seen here, but came by itself, and refuses us now.
+        let refuses = |station: &StationUuid| {
+            self.peers.get(station).is_some_and(|peer| peer.places.is_empty() && peer.refusals > 0)
+        };
+        let station = self.places.get(&place).and_then(|place| place.station).or(shown.filter(refuses));
         let Some(station) = station.filter(|station| self.is_only_at(*station, place)) else {
             return self.on_vanished(place);
         };

@@ -6,7 +6,10 @@ mod host_support;
 use host_support::{Rack, commit, file, join_as, leave, station};
 use mvrx_core::ConnId;
 use mvrx_core::host::{Command, Output};
-use mvrx_message::{Author, FetchedFile, Join, JoinRet, Message, NamedStation, Ours, Roster, StationUuid};
+use mvrx_message::{
+    Author, Candidate, FetchedFile, Join, JoinRet, Message, NamedStation, Ours, Roster, StationUuid,
+    Successor,
+};
 
 fn join_ours(rack: &mut Rack, n: u8, name: &str) -> (ConnId, JoinRet) {
     let conn = rack.accept(n);
@@ -118,4 +121,49 @@ fn the_author_is_told_who_got_its_file_from_the_host() {
     rack.sent(ask, 1001);
     let fetched = vec![FetchedFile { file: file(1), station: station(2) }];
     assert_eq!(news(&mut rack, author), Some(Roster { news: true, fetched, ..Roster::default() }));
+}
+
+fn candidate(rack: &mut Rack, n: u8, priority: u32) -> ConnId {
+    let conn = rack.accept(n);
+    let Message::Join(join) = join_as(n, "Desk", "FOH", vec![]) else { unreachable!() };
+    let ours = Ours::CURRENT.with_candidate(Some(Candidate { priority, port: 42_480 }));
+    rack.receive(conn, Message::Join(Join { ours: Some(ours), ..join }));
+    conn
+}
+
+/// The succession that a connection was told last: stations and URLs.
+fn succession(rack: &mut Rack, conn: ConnId) -> Option<Vec<StationUuid>> {
+    let mut last = None;
+    while let Some(message) = rack.take_sent(conn) {
+        if let Message::JoinRet(JoinRet { roster: Some(Roster { succession: Some(all), .. }), .. }) = message
+        {
+            assert!(all.iter().all(|next| next.url.starts_with("ws://") && next.url.ends_with(":42480/")));
+            last = Some(all.into_iter().map(|next| next.station).collect());
+        }
+    }
+    last
+}
+
+// proves: ELE-05
+#[test]
+fn an_elected_host_tells_its_kind_who_succeeds_it_and_each_change() {
+    let mut rack = Rack::with(|config| config.elected = Some(station(9)));
+    let low = candidate(&mut rack, 1, 5);
+    assert_eq!(succession(&mut rack, low), Some(vec![station(1)]));
+    let beside = candidate(&mut rack, 9, 99);
+    assert_eq!(succession(&mut rack, beside), Some(vec![station(1)]), "its own station goes with it");
+    let high = candidate(&mut rack, 2, 7);
+    assert_eq!(succession(&mut rack, high), Some(vec![station(2), station(1)]));
+    assert_eq!(succession(&mut rack, low), Some(vec![station(2), station(1)]));
+    let foreign = rack.join(3, vec![]);
+    assert_eq!(succession(&mut rack, foreign), None);
+    rack.receive(high, leave(2));
+    assert_eq!(succession(&mut rack, low), Some(vec![station(1)]));
+    let next = Successor { station: station(77), priority: 1, url: "ws://10.9.9.9:42480/".to_owned() };
+    rack.command(Command::EndFor(next));
+    assert_eq!(succession(&mut rack, low), Some(vec![station(77), station(1)]));
+
+    let mut plain = Rack::new();
+    let conn = candidate(&mut plain, 1, 5);
+    assert_eq!(succession(&mut plain, conn), None, "a person's host has no successors");
 }

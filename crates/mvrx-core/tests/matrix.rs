@@ -3,6 +3,7 @@
 
 use std::fmt::{Debug, Write};
 
+use mvrx_core::election::{ElectionEvent, ElectionPhase};
 use mvrx_core::{
     ChangeEvent, ChangePhase, ExchangeEvent, ExchangePhase, FetchEvent, FetchPhase, Membership,
     MembershipEvent, MoveEvent, MovePhase,
@@ -53,4 +54,9 @@ fn a_fetch_is_as_declared() {
 #[test]
 fn a_move_is_as_declared() {
     insta::assert_snapshot!(matrix(&MovePhase::ALL, &MoveEvent::ALL, MovePhase::on));
+}
+
+#[test]
+fn an_election_is_as_declared() {
+    insta::assert_snapshot!(matrix(&ElectionPhase::ALL, &ElectionEvent::ALL, ElectionPhase::on));
 }

@@ -12,8 +12,8 @@ use mvrx_core::{
     Sighting, Stay,
 };
 use mvrx_message::{
-    Commit, Join, JoinRet, Message, MoveAnswered, MoveOutcome, NewSessionHost, NewSessionHostRet, Ours,
-    Product, Reply, Roster, SessionTarget, StationUuid,
+    Candidate, Commit, Join, JoinRet, Message, MoveAnswered, MoveOutcome, NewSessionHost, NewSessionHostRet,
+    Ours, Product, Reply, Roster, SessionTarget, StationUuid,
 };
 use support::{Desk, address, commit, file, join_ret_from, leave, me, no, ok, station};
 
@@ -616,4 +616,64 @@ fn a_second_move_of_our_own_and_one_to_where_we_are_are_not_begun() {
     desk.out.clear();
     let conn = propose(&mut desk, 1, &group("Stage"));
     assert!(refused(&mut desk, conn).contains("another move"));
+}
+
+// proves: ELE-07
+#[test]
+fn a_candidate_follows_another_one_into_its_own_session_and_nobody_elsewhere() {
+    let own = url(&format!("ws://{}:42480/", address(1).ip()));
+    let candidates = |desk: &mut Desk| {
+        desk.command(Command::Companions(BTreeSet::from([station(1)])));
+    };
+    let crew = |candidate: bool| {
+        let mut desk = Desk::with(|config| {
+            config.moves = Moves::Never;
+            config.candidate = candidate.then_some(Candidate { priority: 1, port: 42_480 });
+        });
+        desk.command(Command::Rejoin);
+        for n in [1, 2] {
+            desk.join_with(n, "mvrx", vec![]);
+        }
+        desk.out.clear();
+        desk
+    };
+    let begun = |desk: &Desk| desk.saw(|event| matches!(event, Event::MoveBegun { .. }));
+
+    let mut desk = crew(true);
+    let conn = propose(&mut desk, 1, &own);
+    assert!(reply(&mut desk, conn).is_some_and(|reply| !reply.ok), "it is no companion");
+    candidates(&mut desk);
+    for (n, to) in [
+        (1, url("ws://10.99.99.99:42480/")),
+        (1, url("ws://host.example/")),
+        (1, group("B")),
+        (2, own.clone()),
+    ] {
+        let conn = propose(&mut desk, n, &to);
+        assert!(reply(&mut desk, conn).is_some_and(|reply| !reply.ok), "{n} {to:?}");
+    }
+    assert!(!begun(&desk) && asked(&desk).is_empty());
+    propose(&mut desk, 1, &own);
+    assert!(begun(&desk) && asked(&desk).is_empty(), "nobody is asked");
+
+    let mut other = crew(false);
+    candidates(&mut other);
+    let conn = propose(&mut other, 1, &own);
+    assert!(reply(&mut other, conn).is_some_and(|reply| !reply.ok), "it takes no part");
+}
+
+// proves: ELE-03
+#[test]
+fn who_was_elected_asks_the_other_candidates_and_nobody_else() {
+    let mut desk = crew();
+    desk.command(Command::MoveWith { to: url(THERE), others: BTreeSet::from([station(2)]) });
+    prepared(&mut desk, vec![], &[], None);
+    let (host, _) = reached(&mut desk, THERE);
+    desk.receive(host, host_ret(9, vec![]));
+    let (two, to, message) = desk.connect();
+    assert_eq!((to, matches!(message, Message::NewSessionHost(_))), (address(2), true));
+    assert_eq!(desk.dials(), 0);
+    desk.receive(two, Message::NewSessionHostRet(ok().into()));
+    assert_eq!(answers(&desk), [(station(2), MoveAnswer::Moved)]);
+    assert!(moved(&desk, &url(THERE)));
 }

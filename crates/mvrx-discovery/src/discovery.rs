@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use mvrx_message::{GroupName, Ours, StationUuid};
+use mvrx_message::{Candidate, GroupName, Ours, StationUuid};
 
 use crate::{DiscoveryError, DiscoveryProblem, SessionAdvertisement, SessionSighting};
 
@@ -99,13 +99,21 @@ pub struct Advertisement {
     pub station_name: String,
     /// The TCP port on which the station listens; not 0.
     pub port: u16,
+    /// It can be elected to host a session (a TXT key of our own).
+    pub candidate: Option<Candidate>,
 }
 
 impl Advertisement {
     /// An advertisement.
     #[must_use]
     pub fn new(group: GroupName, station: StationUuid, station_name: impl Into<String>, port: u16) -> Self {
-        Self { group, station, station_name: station_name.into(), port }
+        Self { group, station, station_name: station_name.into(), port, candidate: None }
+    }
+
+    /// The same of a station that can be elected to host.
+    #[must_use]
+    pub fn with_candidate(self, candidate: Option<Candidate>) -> Self {
+        Self { candidate, ..self }
     }
 }
 

@@ -61,4 +61,4 @@ pub use mdns::{Interface, Interfaces, MdnsDiscovery, MdnsOptions, Requery};
 pub use memory::{MemoryBus, MemoryDiscovery};
 pub use merged::Merged;
 pub use problem::{DiscoveryError, DiscoveryProblem, UnusableReason};
-pub use session::{SESSION_TYPE, SessionAdvertisement, SessionSighting, find_sessions};
+pub use session::{Elected, SESSION_TYPE, SessionAdvertisement, SessionSighting, find_sessions};

@@ -8,6 +8,7 @@
 //! | `StationName` | the host's name, for people |
 //! | `StationUUID` | the host's StationUUID |
 //! | `Group` | what the session is called |
+//! | `Elected` | of a host that was elected: its priority, when it began, and whether nobody is there but its own station |
 //! | `URL` | how the session wants to be reached, where that is another way than the announced address and port |
 //!
 //! ```
@@ -41,8 +42,37 @@ pub struct SessionAdvertisement {
     pub group: String,
     /// TXT `URL`: how the host wants to be reached. `None`: at the announced address.
     pub url: Option<String>,
+    /// TXT `Elected`: this host was elected.
+    pub elected: Option<Elected>,
     /// The TCP port on which the host listens; not 0.
     pub port: u16,
+}
+
+/// How an elected host stands beside another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elected {
+    /// Its priority.
+    pub priority: u32,
+    /// When it began, by its own clock, in seconds since 1970.
+    pub since: u64,
+    /// Nobody is in its session but its own station.
+    pub alone: bool,
+}
+
+impl Elected {
+    fn text(self) -> String {
+        format!("{}:{}:{}", self.priority, self.since, u8::from(self.alone))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let elected = Self {
+            priority: parts.next()?.parse().ok()?,
+            since: parts.next()?.parse().ok()?,
+            alone: parts.next()? == "1",
+        };
+        Some(elected)
+    }
 }
 
 impl SessionAdvertisement {
@@ -50,7 +80,7 @@ impl SessionAdvertisement {
     #[must_use]
     pub fn new(station: StationUuid, station_name: impl Into<String>, port: u16) -> Self {
         let (station_name, group) = (station_name.into(), String::new());
-        Self { station, station_name, group, url: None, port }
+        Self { station, station_name, group, url: None, elected: None, port }
     }
 }
 
@@ -66,6 +96,8 @@ pub struct SessionSighting {
     pub group: String,
     /// How the host wants to be reached, if it says so.
     pub url: Option<String>,
+    /// It was elected; `None`: a person started it.
+    pub elected: Option<Elected>,
     /// Where it listens, best first. Never empty.
     pub addresses: Vec<SocketAddr>,
     /// So many other hosts show themselves with the same StationUUID, as a copied data directory has it: the addresses are of all of them.
@@ -123,6 +155,7 @@ pub(crate) fn pairs(shown: &SessionAdvertisement) -> impl Iterator<Item = (&'sta
         (UUID, Some(shown.station.to_string())),
         (GROUP, Some(cut_to(&shown.group, GROUP))),
         (URL, url),
+        (ELECTED, shown.elected.map(Elected::text)),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key, value?)))
@@ -133,7 +166,7 @@ pub(crate) fn read<'a>(
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     addresses: Vec<SocketAddr>,
 ) -> Option<SessionSighting> {
-    let (mut name, mut uuid, mut group, mut url) = (None, None, None, None);
+    let (mut name, mut uuid, mut group, mut url, mut elected) = (None, None, None, None, None);
     for (key, value) in pairs.take(PAIRS) {
         let is = |wanted: &str| key.eq_ignore_ascii_case(wanted.as_bytes());
         let slot = match () {
@@ -141,6 +174,7 @@ pub(crate) fn read<'a>(
             () if is(UUID) => &mut uuid,
             () if is(GROUP) => &mut group,
             () if is(URL) => &mut url,
+            () if is(ELECTED) => &mut elected,
             () => continue,
         };
         slot.get_or_insert_with(|| String::from_utf8_lossy(value).trim().to_owned());
@@ -150,8 +184,9 @@ pub(crate) fn read<'a>(
     };
     let station = uuid?.parse().ok()?;
     let (station_name, group) = (name.unwrap_or_default(), group.unwrap_or_default());
-    let sighting =
-        SessionSighting { station, station_name, group, url: url.filter(is_url), addresses, doubles: 0 };
+    let elected = elected.as_deref().and_then(Elected::read);
+    let url = url.filter(is_url);
+    let sighting = SessionSighting { station, station_name, group, url, elected, addresses, doubles: 0 };
     Some(sighting).filter(|sighting| !sighting.addresses.is_empty())
 }
 
@@ -182,6 +217,7 @@ const NAME: &str = "StationName";
 const UUID: &str = "StationUUID";
 const GROUP: &str = "Group";
 const URL: &str = "URL";
+const ELECTED: &str = "Elected";
 
 /// The length of one string of a TXT record (RFC 1035).
 const STRING_BYTES: usize = 255;

@@ -53,7 +53,8 @@ pub use message::{
     Request, SessionTarget, SessionTargetError,
 };
 pub use ours::{
-    Author, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation, Ours, Roster, Ticket,
+    Author, Candidate, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation, NoCandidate,
+    Ours, Roster, Successor, Ticket,
 };
 pub use product::Product;
 pub use quirk::{Quirk, QuirkSet};

@@ -17,6 +17,8 @@
 //! | NEW_SESSION_HOST | `StationUUID` | who proposes the move |
 //! | NEW_SESSION_HOST_RET | `answers` | [`MoveAnswered`]: what each station of a session answered |
 //! | JOIN_RET | `stations`, `gone`, `news`, `more` | [`Roster`]: who is one of the session |
+//! | JOIN | `host` | [`Candidate`]: the station can host a session, if the others want it |
+//! | JOIN_RET | `succession` | [`Roster::succession`]: who hosts when this host is gone |
 //! | JOIN_RET | `fetched` | [`Roster::fetched`]: who took a file of the asker's from the host |
 //!
 //! Its strings are short: at most [`Author::STRING_BYTES`] each.
@@ -31,11 +33,78 @@ use crate::{FileUuid, StationUuid};
 pub struct Ours {
     /// The version of what the peer adds to the protocol.
     pub version: u32,
+    /// It can be elected to host a session.
+    pub candidate: Option<Candidate>,
 }
 
 impl Ours {
     /// What this edition of the crate writes.
-    pub const CURRENT: Self = Self { version: 1 };
+    pub const CURRENT: Self = Self { version: 1, candidate: None };
+
+    /// The same of a station that can be elected.
+    #[must_use]
+    pub const fn with_candidate(self, candidate: Option<Candidate>) -> Self {
+        Self { candidate, ..self }
+    }
+}
+
+/// A station that can be elected to host a session, as its TXT record and its JOIN tell.
+///
+/// ```
+/// use mvrx_message::Candidate;
+///
+/// let rack = Candidate { priority: 7, port: 42_480 };
+/// assert_eq!(rack.to_string(), "7:42480");
+/// assert_eq!("7:42480".parse(), Ok(rack));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Candidate {
+    /// The highest hosts.
+    pub priority: u32,
+    /// The port at which its session would be; not 0.
+    pub port: u16,
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.priority, self.port)
+    }
+}
+
+/// The text is no candidate's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoCandidate;
+
+impl fmt::Display for NoCandidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a priority and a port, as 7:42480")
+    }
+}
+
+impl std::error::Error for NoCandidate {}
+
+impl std::str::FromStr for Candidate {
+    type Err = NoCandidate;
+
+    fn from_str(text: &str) -> Result<Self, NoCandidate> {
+        let (priority, port) = text.trim().split_once(':').ok_or(NoCandidate)?;
+        let candidate = Self {
+            priority: priority.parse().map_err(|_| NoCandidate)?,
+            port: port.parse().map_err(|_| NoCandidate)?,
+        };
+        if candidate.port == 0 { Err(NoCandidate) } else { Ok(candidate) }
+    }
+}
+
+/// A station that hosts when its elders are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// Which.
+    pub station: StationUuid,
+    /// Its priority.
+    pub priority: u32,
+    /// The URL of its session, once there is one.
+    pub url: String,
 }
 
 impl Default for Ours {
@@ -135,11 +204,16 @@ pub struct Roster {
     pub gone: Vec<StationUuid>,
     /// Files of the one that this is told to, and who has them from the host now. Writing lists the first [`Roster::MOST`].
     pub fetched: Vec<FetchedFile>,
+    /// Who hosts when this host is gone, the first of them that is there; `None`: this host was not elected. Writing lists the first
+    /// [`Roster::SUCCESSORS`].
+    pub succession: Option<Vec<Successor>>,
 }
 
 impl Roster {
     /// So many stations fit one message beside its commits.
     pub const MOST: usize = 24;
+    /// So many successors.
+    pub const SUCCESSORS: usize = 5;
 }
 
 /// A file that a station got from its session's host.

@@ -13,7 +13,7 @@
 
 use crate::file_name::cut;
 use crate::uuids::{self, Spelling};
-use crate::{Ours, Quirk, QuirkSet, StationUuid, UuidError};
+use crate::{Candidate, Ours, Quirk, QuirkSet, StationUuid, UuidError};
 
 /// What a station's TXT record says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,17 +38,25 @@ impl Txt {
         }
     }
 
+    /// The same of a station that can be elected to host a session.
+    #[must_use]
+    pub fn with_candidate(mut self, candidate: Option<Candidate>) -> Self {
+        self.ours = self.ours.map(|ours| ours.with_candidate(candidate));
+        self
+    }
+
     /// Reads the pairs of a record. Never fails: what cannot be read is a quirk and absent.
     // req: MSG-TXT
     pub fn parse<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> (Self, QuirkSet) {
-        let (mut name, mut station, mut ours) = (None, None, None);
+        let (mut name, mut station, mut ours, mut host) = (None, None, None, None);
         for (key, value) in pairs.into_iter().take(PAIRS) {
             let slot = match key.as_ref() {
                 key if key.eq_ignore_ascii_case(STATION_NAME.as_bytes()) => &mut name,
                 key if key.eq_ignore_ascii_case(STATION_UUID.as_bytes()) => &mut station,
                 key if key.eq_ignore_ascii_case(MVRX.as_bytes()) => &mut ours,
+                key if key.eq_ignore_ascii_case(HOST.as_bytes()) => &mut host,
                 _ => continue,
             };
             slot.get_or_insert(value);
@@ -59,6 +67,8 @@ impl Txt {
             station: station.and_then(|v| read_station(v.as_ref(), &mut quirks)),
             ours: ours.and_then(|v| read_ours(v.as_ref(), &mut quirks)),
         };
+        // req: ELE-01
+        let txt = txt.with_candidate(host.and_then(|v| text(v.as_ref())?.parse().ok()));
         if txt.station_name.is_none() {
             quirks.insert(Quirk::StationNameMissing);
         }
@@ -79,6 +89,7 @@ impl Txt {
         }
         if let Some(ours) = self.ours {
             pairs.push((MVRX, ours.version.to_string()));
+            pairs.extend(ours.candidate.map(|candidate| (HOST, candidate.to_string())));
         }
         pairs
     }
@@ -112,7 +123,7 @@ fn read_station(value: &[u8], quirks: &mut QuirkSet) -> Option<StationUuid> {
 }
 
 fn read_ours(value: &[u8], quirks: &mut QuirkSet) -> Option<Ours> {
-    let ours = text(value).and_then(|v| v.parse().ok()).map(|version| Ours { version });
+    let ours = text(value).and_then(|v| v.parse().ok()).map(|version| Ours { version, candidate: None });
     if ours.is_none() {
         quirks.insert(Quirk::MvrxObjectUnreadable);
     }
@@ -126,6 +137,8 @@ fn cut_bytes(value: &[u8]) -> &[u8] {
 const STATION_NAME: &str = "StationName";
 const STATION_UUID: &str = "StationUUID";
 const MVRX: &str = "mvrx";
+/// Priority and port of a station that can be elected to host.
+const HOST: &str = "mvrx-host";
 
 /// The length of one string of a TXT record (RFC 1035).
 const STRING_BYTES: usize = 255;

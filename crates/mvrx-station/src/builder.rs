@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mvrx_core::{Config, Core, LimitReached, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
-use mvrx_message::{GroupName, GroupNameError, MvrVersion, StationUuid};
+use mvrx_message::{Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store, StoredCommit};
 use mvrx_transport::{
     AcceptError, FileStyle, ListenError, Listener, TcpTransport, Transport, WsTransport, WsUrl, WsUrlError,
@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::driver::{Done, Driver, Order};
+use crate::election;
 use crate::handle::{Shared, Station};
 use crate::host::{self, HostOptions};
 use crate::identity::random_bytes;
@@ -49,6 +50,7 @@ pub struct Builder {
     host: Option<HostOptions>,
     session: Option<String>,
     moves: Moves,
+    candidate: Option<Candidate>,
     later_discovery: Option<MakeDiscovery>,
     keep: Option<PathBuf>,
     file_style: FileStyle,
@@ -109,6 +111,7 @@ impl Builder {
             host: None,
             session: None,
             moves: Moves::default(),
+            candidate: None,
             later_discovery: None,
             keep: None,
             file_style: FileStyle::OneMessage,
@@ -239,6 +242,15 @@ impl Builder {
         self
     }
 
+    /// The station can be elected to host the session of its group, and tells others so; [`crate::Election`] does the rest. Hosts that are lost
+    /// are noticed sooner then, and those that do not answer are waited for no longer than 2 s.
+    // req: ELE-01
+    #[must_use]
+    pub fn candidate(mut self, candidate: Candidate) -> Self {
+        self.candidate = Some(candidate);
+        self
+    }
+
     /// How a station of a session finds others once it moves to a group; without it, by mDNS on all interfaces. Called then.
     #[must_use]
     pub fn discovery_after_move<D: Discovery>(
@@ -351,23 +363,35 @@ impl Builder {
         Ok((station, events, run))
     }
 
+    fn config(&self, station: StationUuid, group: GroupName) -> Result<Config, StartError> {
+        let mut config = Config::new(station, &self.name, &self.provider, group);
+        config.version = self.version;
+        config.advertise = self.advertise;
+        config.exporter = self.exporter.is_some();
+        config.refuse_size_mismatch = self.refuse_size_mismatch;
+        config.limits = self.limits.clone();
+        config.timers = self.timers.clone();
+        config.session = self.session.as_deref().map(session).transpose()?;
+        config.moves = self.moves.clone();
+        config.candidate = self.candidate;
+        if self.candidate.is_some() {
+            config.timers.host_dial = config.timers.host_dial.min(election::DIAL);
+        }
+        Ok(config)
+    }
+
     async fn prepare_station(
         self,
         station: StationUuid,
         group: GroupName,
         (store, stored): (Arc<dyn Store>, Vec<StoredCommit>),
     ) -> Result<Prepared, StartError> {
-        let mut config = Config::new(station, &self.name, &self.provider, group);
-        config.version = self.version;
-        config.advertise = self.advertise;
-        config.exporter = self.exporter.is_some();
-        config.refuse_size_mismatch = self.refuse_size_mismatch;
-        config.limits = self.limits;
-        config.timers = self.timers;
-        config.session = self.session.as_deref().map(session).transpose()?;
-        config.moves = self.moves;
-        let found =
-            Found::ways(config.session.is_some(), self.transport, self.listen, self.discovery).await?;
+        let config = self.config(station, group)?;
+        let in_session = config.session.is_some();
+        let mut found = Found::ways(in_session, self.transport, self.listen, self.discovery).await?;
+        if self.candidate.is_some() && !in_session {
+            found.web = Arc::new(election::web_socket());
+        }
         let address = found.listener.as_ref().map_or_else(nowhere, |listener| listener.local_addr());
         let shown = Arc::new(Mutex::new(address));
         let later = self.later_discovery.unwrap_or_else(by_mdns);

@@ -159,7 +159,8 @@ impl Driver {
 
     pub(crate) fn advertise_also(&mut self, station_name: String, group: GroupName) {
         let station = self.core.config().station;
-        let also = Advertisement::new(group, station, station_name, self.port);
+        let also = Advertisement::new(group, station, station_name, self.port)
+            .with_candidate(self.core.config().candidate);
         let input = match self.discovery.advertise_also(&also) {
             Ok(()) => Input::AdvertisedAlso,
             Err(error) => Input::NotAdvertisedAlso { what: error.to_string() },

@@ -3,7 +3,7 @@
 //! It decides nothing and holds no rule of the protocol. It owns one thread with a current-thread runtime, whatever runtime the
 //! application has: a hop to another core costs several times the work of a control message.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use mvrx_core::{
     RequestId,
 };
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
-use mvrx_message::{Commit, FileUuid, GroupName, Product, SessionTarget, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Product, SessionTarget, StationUuid, Successor};
 use mvrx_store::{ListError, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, FileStyle, WsUrl};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -50,6 +50,13 @@ pub(crate) enum Order {
         force: bool,
         told: MoveTold,
     },
+    MoveWith {
+        to: SessionTarget,
+        others: BTreeSet<StationUuid>,
+        told: MoveTold,
+    },
+    /// The session that we host goes on elsewhere.
+    EndFor(Successor, oneshot::Sender<()>),
     Stations(oneshot::Sender<Vec<StationInfo>>),
     Commits(oneshot::Sender<Vec<CommitInfo>>),
     Stop(oneshot::Sender<()>),
@@ -166,7 +173,14 @@ impl Driver {
             }
             Some(Order::Cancel(request)) => self.step(Input::Command(Command::Cancel(request))),
             Some(Order::ChangeGroup(to, told)) => self.change_group(to, told),
-            Some(Order::Move { to, force, told }) => self.move_to(to, force, told),
+            Some(Order::Move { to, force, told }) => {
+                self.move_to(to.clone(), Command::Move { to, force }, told);
+            }
+            Some(Order::MoveWith { to, others, told }) => {
+                self.move_to(to.clone(), Command::MoveWith { to, others }, told);
+            }
+            // Nothing is hosted here.
+            Some(Order::EndFor(_, told)) => drop(told),
             Some(Order::Stations(reply)) => {
                 let _ = reply.send(self.core.stations().map(|view| StationInfo::of(&view)).collect());
             }
@@ -479,7 +493,8 @@ impl Driver {
 
     fn advertise(&mut self, station_name: String, group: GroupName) {
         let station = self.core.config().station;
-        let advertisement = Advertisement::new(group, station, station_name, self.port);
+        let advertisement = Advertisement::new(group, station, station_name, self.port)
+            .with_candidate(self.core.config().candidate);
         if let Err(error) = self.discovery.advertise(&advertisement) {
             let what = error.to_string();
             self.problem(format!("this station is not announced: {what}"));

@@ -1,13 +1,13 @@
 //! The application's end of a running station.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use mvrx_core::{Command, CommitView, Membership, ProposalId, RequestId, Requested, Source, StationView};
-use mvrx_message::{Commit, FileUuid, GroupName, MvrVersion, Product, SessionTarget, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, MvrVersion, Product, SessionTarget, StationUuid, Successor};
 use mvrx_store::Store;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -232,6 +232,35 @@ impl Station {
         let order = Order::Move { to, force, told };
         self.shared.orders.send(order).await.map_err(|_| MoveError::Stopped)?;
         ended.await.unwrap_or(Err(MoveError::Stopped))
+    }
+
+    /// Moves to another place, and asks these and nobody else to come along, as a station does that was elected to host or follows one that was.
+    ///
+    /// # Errors
+    /// As those of [`Station::move_to`].
+    pub async fn move_with(
+        &self,
+        to: SessionTarget,
+        others: BTreeSet<StationUuid>,
+    ) -> Result<MoveReport, MoveError> {
+        let (told, ended) = oneshot::channel();
+        let order = Order::MoveWith { to, others, told };
+        self.shared.orders.send(order).await.map_err(|_| MoveError::Stopped)?;
+        ended.await.unwrap_or(Err(MoveError::Stopped))
+    }
+
+    /// These stations can be elected as this one can ([`Builder::candidate`]): a move that one of them leads into its own session is followed.
+    pub(crate) async fn companions(&self, stations: BTreeSet<StationUuid>) -> Result<(), Stopped> {
+        self.tell(Command::Companions(stations)).await
+    }
+
+    /// Ends the session that we host; its stations are told who hosts it now.
+    pub(crate) async fn end_for(&self, next: Successor) {
+        let (told, stopped) = oneshot::channel();
+        if self.shared.orders.send(Order::EndFor(next, told)).await.is_ok() {
+            // Ended either way.
+            let _ = stopped.await;
+        }
     }
 
     /// Follows a move that somebody proposes ([`mvrx_core::Event::MoveProposed`]). How it ends, events tell.

@@ -29,6 +29,7 @@ mod change;
 mod commit;
 mod connection;
 mod driver;
+mod election;
 mod events;
 mod export;
 mod fetches;
@@ -43,6 +44,7 @@ mod transfer;
 pub use builder::{Builder, StartError};
 pub use change::ChangeGroupError;
 pub use commit::CommitError;
+pub use election::{Election, ElectionNews};
 pub use events::{Events, Heard, Seen, SessionSeen};
 pub use export::{CommitDraft, Exporter};
 pub use handle::{CommitInfo, Station, StationInfo, Stopped};
@@ -54,6 +56,6 @@ pub use mvrx_core::{
     CommitSource, Event, ExchangeFailure, LimitReached, Limits, Membership, MoveAnswer, Moves, ProposalId,
     RequestFailure, RequestId, Source, Timers,
 };
-pub use mvrx_message::SessionTarget;
+pub use mvrx_message::{Candidate, SessionTarget};
 pub use session_url::session_url;
 pub use transfer::{Fetched, Progress, Transfer};

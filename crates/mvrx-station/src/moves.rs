@@ -121,12 +121,13 @@ impl Led {
 }
 
 impl Driver {
-    pub(crate) fn move_to(&mut self, to: SessionTarget, force: bool, told: MoveTold) {
+    /// A move that our application wants: `command` is it.
+    pub(crate) fn move_to(&mut self, to: SessionTarget, command: Command, told: MoveTold) {
         if self.led.is_some() || self.changing.is_some() {
             return Led::refuse(told);
         }
-        self.led = Some(Led::new(to.clone(), told));
-        self.step(Input::Command(Command::Move { to, force }));
+        self.led = Some(Led::new(to, told));
+        self.step(Input::Command(command));
     }
 
     // req: MOV-12

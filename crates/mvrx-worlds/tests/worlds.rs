@@ -53,3 +53,12 @@ fn a_session_recovers_from_every_fault() {
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
     }
 }
+
+#[test]
+fn stations_that_move_are_each_in_one_place_whatever_happens() {
+    for seed in 0..24 {
+        let plan = Plan::new(seed).stations(6).moving().span(Duration::from_secs(60));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    }
+}

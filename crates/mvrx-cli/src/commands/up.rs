@@ -13,7 +13,7 @@ use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::moving::Consent;
 use crate::session::Following;
-use crate::{data, session, show, station};
+use crate::{data, electing, session, show, station};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
@@ -27,18 +27,20 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
     watching.asks_in(&kept_at);
-    if args.place_was_said {
-        forget_place(&kept_at)?;
-    } else {
-        return_to_kept_place((&mut args.common, &mut args.session), &kept_at, &watching)?;
-    }
+    let candidate = args.electing.candidate();
+    let said = args.place_was_said || candidate.is_some();
+    find_place((&mut args.common, &mut args.session), said, &kept_at, &watching)?;
     let Some(session) = which_session(&args, &watching).await? else { return Ok(()) };
     let followed = session::is_found(&args.session).then(|| args.common.clone());
     args.session.host = session;
     let session = args.session.host.as_deref();
     let mut following = Following::new(followed.as_ref(), session);
     let mut describe = station::describe(&args.common, session)?.identity(data.station).store(data.store);
-    describe = describe.pieces(args.pieces).moves(args.moves.rule()?).keep_place_in(&kept_at);
+    describe = describe.pieces(args.pieces).moves(args.moves.rule()?);
+    describe = match candidate {
+        Some(candidate) => describe.candidate(candidate),
+        None => describe.keep_place_in(&kept_at),
+    };
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
@@ -52,7 +54,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    if session.is_some() {
+    if session.is_some() || candidate.is_some() {
         watching.in_session();
     }
     say_up(&running, &args, &kept_at, &watching);
@@ -60,6 +62,8 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         say_mixer(mixer, &args, &watching);
     }
     watching.refresh(&running).await?;
+    let elect = |candidate| electing::begin(candidate, &args.common, (&running, &kept_at), args.json);
+    let mut electing = candidate.map(elect).transpose()?;
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         share(desk, &files).await?;
@@ -69,10 +73,32 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let result = tokio::select! {
         result = ended => result,
         () = interrupted => Ok(()),
+        () = election(&mut electing) => Ok(()),
     };
     running.stop().await;
+    if let Some(electing) = electing {
+        electing.end().await;
+    }
     stop_mixer(mixer, &args).await;
     result
+}
+
+/// Says what becomes of the election, if there is one; never ends.
+async fn election(electing: &mut Option<electing::Running>) {
+    match electing {
+        Some(electing) => electing.tell().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Where to be at the start: where somebody said, or among the candidates who host anew, else where it moved last.
+fn find_place(
+    place: (&mut Common, &mut InSession),
+    said: bool,
+    kept_at: &Path,
+    watching: &Watching,
+) -> Result<(), Failure> {
+    if said { forget_place(kept_at) } else { return_to_kept_place(place, kept_at, watching) }
 }
 
 /// Where the station moved in an earlier run, as nobody said where to be.

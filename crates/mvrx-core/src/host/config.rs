@@ -23,6 +23,8 @@ pub struct Config {
     pub gather: bool,
     /// Whose proposals to move the session (MVR_NEW_SESSION_HOST) are passed on to its stations.
     pub moves: Moves,
+    /// This host was elected; the station beside it, which goes when it goes. Then it tells who succeeds it.
+    pub elected: Option<StationUuid>,
     /// How much may be held.
     pub limits: Limits,
     /// How long things may take.
@@ -41,6 +43,7 @@ impl Config {
             exporter: false,
             gather: true,
             moves: Moves::default(),
+            elected: None,
             limits: Limits::default(),
             timers: Timers::default(),
         }

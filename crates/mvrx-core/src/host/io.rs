@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mvrx_message::{Commit, Dialect, FileUuid, Message, MessageType, Parsed, SessionTarget, StationUuid};
+use mvrx_message::{
+    Commit, Dialect, FileUuid, Message, MessageType, Parsed, SessionTarget, StationUuid, Successor,
+};
 
 use super::Event;
 use crate::{ConnId, ProposalId, RequestId};
@@ -162,6 +164,8 @@ pub enum Command {
     RefuseMove(ProposalId),
     /// We have another name now; stations learn it by their next JOIN.
     Rename(String),
+    /// The session goes on at another elected host: its stations are told so, and it ends.
+    EndFor(Successor),
     /// The session ends: every connection is closed, nobody is accepted any more.
     End,
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{MvrVersion, Product, QuirkSet, StationUuid};
+use mvrx_message::{Candidate, MvrVersion, Product, QuirkSet, StationUuid};
 
 use super::late::Owed;
 use super::{AskId, RelayId, Standing};
@@ -94,6 +94,8 @@ pub(super) struct Member {
     pub(super) quirks: QuirkSet,
     /// Its JOIN had our own object.
     pub(super) ours: bool,
+    /// It can host when we are gone.
+    pub(super) candidate: Option<Candidate>,
 }
 
 impl Member {

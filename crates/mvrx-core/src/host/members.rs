@@ -106,6 +106,7 @@ impl Host {
         self.learn(conn, join, to);
         self.answer_join(conn, station, Reply::ok());
         self.tell_rest_of_roster(station);
+        self.tell_succession();
         self.note_commits(station, &join.commits, CommitSource::Listed);
         self.push_newest(conn, station);
     }
@@ -119,6 +120,7 @@ impl Host {
             member.product = product;
             member.version = join.version;
             member.ours = join.ours.is_some();
+            member.candidate = join.ours.and_then(|ours| ours.candidate);
             // req: HST-04
             if from != name {
                 self.event(Event::StationRenamed { station, from, to: name });
@@ -135,6 +137,7 @@ impl Host {
             version: join.version,
             quirks: QuirkSet::EMPTY,
             ours: join.ours.is_some(),
+            candidate: join.ours.and_then(|ours| ours.candidate),
         };
         self.members.insert(station, member);
         self.event(Event::StationJoined { station, name, provider, product, address });
@@ -191,6 +194,7 @@ impl Host {
         let Some(member) = self.members.remove(&station) else { return };
         self.history.forget_holder(station);
         self.tell_gone(station);
+        self.tell_succession();
         self.end_waiting_asks(member.conn, "the station that asked has left");
         self.leave_queue(member.conn);
         if let Some(files) = member.files

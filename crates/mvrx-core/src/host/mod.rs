@@ -53,6 +53,7 @@ mod relay;
 mod requests;
 mod roster;
 mod standing;
+mod succession;
 mod timer;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -99,6 +100,10 @@ pub struct Host {
     moving: Option<moves::Move>,
     /// The move that was declined last, and by whom it was proposed: it is not told again.
     declined: Option<(StationUuid, SessionTarget)>,
+    /// Who succeeds us, as it was told last.
+    succession_told: Option<Vec<mvrx_message::Successor>>,
+    /// The host for whom we end.
+    successor: Option<mvrx_message::Successor>,
     next: u64,
     ended: bool,
     out: VecDeque<Output>,
@@ -147,6 +152,8 @@ impl Host {
             limits_told: Vec::new(),
             moving: None,
             declined: None,
+            succession_told: None,
+            successor: None,
             next: 0,
             ended: false,
             out: VecDeque::new(),
@@ -273,6 +280,7 @@ impl Host {
             Command::Move { to, force } => self.move_wanted(to, force),
             Command::AcceptMove(proposal) => self.accept_move(proposal),
             Command::RefuseMove(proposal) => self.refuse_move(proposal),
+            Command::EndFor(next) => self.end_for(next),
             Command::End => self.end(),
         }
     }

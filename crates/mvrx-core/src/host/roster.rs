@@ -23,7 +23,8 @@ impl Host {
         self.members.get(&to).filter(|member| member.ours)?;
         let stations = self.others(to).take(Roster::MOST).collect();
         let more = self.others(to).nth(Roster::MOST).is_some();
-        Some(Roster { more, stations, ..Roster::default() })
+        let succession = self.succession();
+        Some(Roster { more, stations, succession, ..Roster::default() })
     }
 
     /// What did not fit it.
@@ -83,7 +84,7 @@ impl Host {
         self.tell_news(&to, roster);
     }
 
-    fn tell_news(&mut self, to: &[StationUuid], roster: &Roster) {
+    pub(super) fn tell_news(&mut self, to: &[StationUuid], roster: &Roster) {
         for station in to {
             let Some(conn) = self.members.get(station).map(|member| member.conn) else { continue };
             let news = JoinRet {

@@ -1,12 +1,13 @@
 //! A proposal to move comes in: whether it makes sense, whether it is followed, and what is answered when.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 use mvrx_message::{Message, NewSessionHost, Product, Reply, SessionTarget, StationUuid};
 
 use super::{Asker, Cause, MoveAction, MoveEvent, MovePhase, Moves, ProposalId, Ride, place};
 use crate::inbound::{ok, refuse};
-use crate::{ConnId, Core, Event, Membership, Presence, Timer};
+use crate::{Command, ConnId, Core, Event, Membership, Presence, Timer};
 
 impl Core {
     pub(crate) fn on_new_session_host(
@@ -42,6 +43,7 @@ impl Core {
         }
         // req: MOV-05
         let follows = match &self.config.moves {
+            _ if self.agreed_in_advance(&asker, &to) => Some(Ok(())),
             Moves::Ask => None,
             Moves::Always => Some(Ok(())),
             Moves::Never => Some(Err("this station follows no proposals")),
@@ -60,6 +62,28 @@ impl Core {
         let event = if follows.is_some() { MoveEvent::Agreed } else { MoveEvent::Proposed };
         self.follow_move(event);
         None
+    }
+
+    pub(crate) fn companions_are(&mut self, stations: BTreeSet<StationUuid>) {
+        self.tell_there(&Command::Companions(stations.clone()));
+        self.moving.companions = stations;
+    }
+
+    /// Who can be elected agrees by that to follow who was, into a session at its own address and nowhere else.
+    // req: ELE-07
+    fn agreed_in_advance(&self, asker: &Asker, to: &SessionTarget) -> bool {
+        let Some(station) = asker.station.filter(|station| self.moving.companions.contains(station)) else {
+            return false;
+        };
+        let at = match to {
+            SessionTarget::Url(url) if !self.in_session() => place::address(url),
+            _ => None,
+        };
+        let is_its_own = |ip: IpAddr| {
+            ip == asker.address.ip().to_canonical()
+                || self.peers.get(&station).is_some_and(|peer| peer.may_be_at(ip))
+        };
+        self.config.candidate.is_some() && at.is_some_and(is_its_own)
     }
 
     /// Whether nothing else can begin.

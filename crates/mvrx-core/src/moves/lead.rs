@@ -1,6 +1,6 @@
 //! Asking the others to come along, once we stand in the new place, and collecting what they answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use mvrx_message::{
     Message, MoveAnswered, MoveOutcome, NewSessionHost, NewSessionHostRet, Product, SessionTarget,
@@ -15,7 +15,12 @@ use crate::{ConnId, Core, Event, Membership, Presence, Timer};
 
 impl Core {
     // req: MOV-09
-    pub(crate) fn move_wanted(&mut self, to: SessionTarget, force: bool) {
+    pub(crate) fn move_wanted(
+        &mut self,
+        to: SessionTarget,
+        force: bool,
+        only: Option<BTreeSet<StationUuid>>,
+    ) {
         let why = match place::fit(&to) {
             Err(why) => Some(why),
             Ok(()) if self.presence != Presence::Present => {
@@ -30,15 +35,21 @@ impl Core {
         if let Some(why) = why {
             return self.event(Event::NotMoved { to, why });
         }
-        self.moving.ride = Some(Ride::new(to, Cause::Ours { force }));
+        self.moving.ride = Some(Ride::new(to, Cause::Ours { force, only }));
         self.follow_move(MoveEvent::Agreed);
     }
 
     /// Everybody in the old place is to be asked, but for products that the message ends.
     // req: MOV-10
     pub(super) fn gather(&mut self) {
-        let Some(Ride { cause: Cause::Ours { force }, .. }) = &self.moving.ride else { return };
-        let force = *force;
+        let Some(Ride { cause: Cause::Ours { force, only }, .. }) = &self.moving.ride else { return };
+        let (force, only) = (*force, only.clone());
+        // req: ELE-03
+        let asks_nobody = only.as_ref().is_some_and(|only| only.is_empty() || self.in_session());
+        self.agenda.set(Timer::Move, self.now + self.config.timers.move_answers);
+        if asks_nobody {
+            return;
+        }
         if self.in_session() {
             self.agenda.set(Timer::Move, self.now + self.config.timers.host_move);
             return self.ask_host_to_move(force);
@@ -46,6 +57,7 @@ impl Core {
         self.agenda.set(Timer::Move, self.now + self.config.timers.move_answers);
         let old =
             self.peers.iter().filter(|(_, p)| p.membership == Membership::Member && p.side != Side::Next);
+        let old = old.filter(|(station, _)| only.as_ref().is_none_or(|only| only.contains(station)));
         let (ask, not): (Vec<_>, Vec<_>) =
             old.map(|(s, p)| (*s, p.product)).partition(|(_, p)| force || p.understands_new_session_host());
         for (station, product) in not {

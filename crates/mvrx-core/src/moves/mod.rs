@@ -101,6 +101,8 @@ pub(crate) struct Moving {
     cores: u64,
     /// We have left altogether; it is told when the old place has been told.
     left_waits: bool,
+    /// Stations that can be elected, as we can.
+    companions: BTreeSet<StationUuid>,
     /// What was declined last, and is not told again.
     declined: Option<(Option<StationUuid>, SessionTarget, String)>,
 }
@@ -131,7 +133,7 @@ enum Cause {
     /// Somebody proposed it, and waits for the answer.
     Proposed { proposal: ProposalId, asker: Asker },
     /// Our application wants it, and the others to come along.
-    Ours { force: bool },
+    Ours { force: bool, only: Option<BTreeSet<StationUuid>> },
 }
 
 /// Who proposed a move.

@@ -1,5 +1,7 @@
 //! Whether a proposed place can be one, and whether it is where we are.
 
+use std::net::{IpAddr, SocketAddr};
+
 use mvrx_message::{NewSessionHost, SessionTarget, SessionTargetError};
 
 /// The place that a proposal leads to.
@@ -45,6 +47,14 @@ pub(crate) fn same(one: &SessionTarget, other: &SessionTarget) -> bool {
         (SessionTarget::Url(one), SessionTarget::Url(other)) => canonical(one) == canonical(other),
         _ => false,
     }
+}
+
+/// The address that a URL leads to, where it names one.
+pub(super) fn address(url: &str) -> Option<IpAddr> {
+    let whole = canonical(url)?;
+    let (_, rest) = whole.split_once("://")?;
+    let at = rest.split('/').next()?.parse::<SocketAddr>().ok()?;
+    Some(at.ip().to_canonical())
 }
 
 /// A URL in the one spelling by which it is compared; `None` for what is no URL of a session.

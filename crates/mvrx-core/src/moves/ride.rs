@@ -210,7 +210,8 @@ impl Core {
         let mut moving = std::mem::take(&mut self.moving);
         let mut old = Box::new(std::mem::replace(self, *there));
         self.now = old.now;
-        self.accepted = old.accepted;
+        // Each counted its own; what comes next is later than what either has.
+        self.accepted = self.accepted.max(old.accepted);
         self.out = out;
         self.event(Event::Moved { from, to });
         self.out.extend(news.into_iter().map(Output::Event));

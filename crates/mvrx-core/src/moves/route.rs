@@ -17,7 +17,9 @@ enum Whose {
 impl Core {
     /// Gives an input to the core of the other place that it is for; `Some`: it is for this one.
     pub(crate) fn route(&mut self, input: Input) -> Option<Input> {
-        if self.moving.ride.is_none() && self.moving.parting.is_none() && self.moving.cores == 0 {
+        // In a session nobody of a group is answered, however it was begun.
+        let alone = self.moving.ride.is_none() && self.moving.parting.is_none() && self.moving.cores == 0;
+        if alone && !self.in_session() {
             return Some(input);
         }
         match self.whose(&input) {
@@ -124,6 +126,10 @@ impl Core {
                         format!("its host refused: {message}")
                     });
                 }
+                // What goes out goes out, wherever we are in the end.
+                output @ Output::Event(
+                    Event::Serving { .. } | Event::Served { .. } | Event::ServeFailed { .. },
+                ) => self.out.push_back(output),
                 // That we are there is told by one event of its own.
                 Output::Event(Event::JoinedGroup | Event::CommitPublished { .. }) => {}
                 Output::Event(event) if ride.news.len() < NEWS => ride.news.push(event),
@@ -177,6 +183,7 @@ impl Core {
                     event,
                     Event::RequestFailed { .. }
                         | Event::RequestDone { .. }
+                        | Event::Serving { .. }
                         | Event::Served { .. }
                         | Event::ServeFailed { .. }
                 ),

@@ -175,7 +175,7 @@ impl Core {
             version: self.config.version,
             station: self.config.station,
             commits: if second { Vec::new() } else { self.history.newest_held(most) },
-            ours: Some(Ours::CURRENT),
+            ours: Some(Ours::CURRENT.with_candidate(self.config.candidate)),
             group: None,
             files: ticket.or(offered),
         })

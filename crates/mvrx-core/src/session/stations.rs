@@ -66,6 +66,10 @@ impl Core {
             }
         }
         let host = self.host();
+        // req: ELE-05
+        if let (Some(host), Some(stations)) = (host, roster.succession.clone()) {
+            self.event(Event::Succession { host, stations });
+        }
         for station in roster.gone.iter().filter(|station| Some(**station) != host) {
             self.station_gone(*station);
         }

@@ -95,7 +95,9 @@ impl Announced {
             station_label,
             host: host_label(advertisement.station),
             port: advertisement.port,
-            txt: Txt::new(&advertisement.station_name, advertisement.station).to_pairs(),
+            txt: Txt::new(&advertisement.station_name, advertisement.station)
+                .with_candidate(advertisement.candidate)
+                .to_pairs(),
         }
     }
 }

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use super::fields;
 use super::value::{Id, Reader, each_element, first_byte};
 use crate::{
-    Author, FetchedFile, FileUuid, FilesConnection, GroupName, MoveAnswered, MoveOutcome, MvrVersion,
-    NamedStation, Ours, Quirk, Roster, StationUuid, Ticket,
+    Author, Candidate, FetchedFile, FileUuid, FilesConnection, GroupName, MoveAnswered, MoveOutcome,
+    MvrVersion, NamedStation, Ours, Quirk, Roster, StationUuid, Successor, Ticket,
 };
 
 /// What was said.
@@ -57,6 +57,17 @@ struct Object<'a> {
     group: Raw<'a>,
     #[serde(borrow, default)]
     answers: Raw<'a>,
+    #[serde(borrow, default)]
+    host: Raw<'a>,
+    #[serde(borrow, default)]
+    succession: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Succeeding<'a> {
+    priority: u32,
+    #[serde(borrow, rename = "ServiceURL")]
+    url: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +92,7 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
     // req: MSG-MVRX-FILES
     let offered = truth(reader, object.files).then_some(FilesConnection::Offered);
     let extra = Extra {
-        ours: Ours { version: object.v },
+        ours: Ours { version: object.v, candidate: candidate(reader, object.host) },
         blake3: blake3.as_deref().and_then(hash),
         mvr: mvr.as_deref().and_then(version),
         author: author(reader, object.name, object.provider),
@@ -121,7 +132,11 @@ fn author(reader: &mut Reader<'_>, name: Raw<'_>, provider: Raw<'_>) -> Option<A
 
 // req: MSG-MVRX-ROSTER
 fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
-    if object.stations.is_none() && object.gone.is_none() && object.fetched.is_none() {
+    if object.stations.is_none()
+        && object.gone.is_none()
+        && object.fetched.is_none()
+        && object.succession.is_none()
+    {
         return None;
     }
     let (news, more) = (truth(reader, object.news), truth(reader, object.more));
@@ -146,8 +161,34 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
         roster.fetched.push(FetchedFile { file, station: reader.station(fields.station_uuid)? });
         Some(())
     });
+    readable &= successors(reader, object, &mut roster);
     reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
     Some(roster)
+}
+
+// req: MSG-MVRX-SUCCESSION
+fn successors(reader: &mut Reader<'_>, object: &Object<'_>, roster: &mut Roster) -> bool {
+    if object.succession.is_none() {
+        return true;
+    }
+    let mut all = Vec::new();
+    let readable = each(reader, object.succession, |reader, raw| {
+        let fields = fields::of_object(raw)?;
+        let succeeding = serde_json::from_str::<Succeeding<'_>>(raw.get()).ok()?;
+        let (station, url) = (reader.station(fields.station_uuid)?, text(reader, succeeding.url)?);
+        all.push(Successor { station, priority: succeeding.priority, url });
+        Some(())
+    });
+    all.truncate(Roster::SUCCESSORS);
+    roster.succession = Some(all);
+    readable
+}
+
+// req: MSG-MVRX-SUCCESSION
+fn candidate(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<Candidate> {
+    let candidate = raw.map(|_| text(reader, raw).and_then(|text| text.parse().ok()));
+    reader.note_if(candidate == Some(None), Quirk::MvrxObjectUnreadable);
+    candidate.flatten()
 }
 
 fn group(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<GroupName> {

@@ -558,7 +558,7 @@ fn reads_the_mvrx_object() {
     assert_eq!(commit.version, MvrVersion { major: 1, minor: 5 });
     assert_eq!(quirks, []);
     let (join, quirks) = join(r#","mvrx":{"v":7}"#);
-    assert_eq!((join.ours, quirks), (Some(Ours { version: 7 }), vec![]));
+    assert_eq!((join.ours, quirks), (Some(Ours { version: 7, candidate: None }), vec![]));
     assert_eq!(join.product(), crate::Product::Mvrx);
 }
 

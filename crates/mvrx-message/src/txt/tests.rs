@@ -73,3 +73,15 @@ proptest! {
         let _ = Txt::parse(pairs);
     }
 }
+
+// proves: ELE-01
+#[test]
+fn a_candidate_has_one_key_more() {
+    let candidate = Candidate { priority: 3, port: 42_481 };
+    let station = StationUuid::from_random_bytes([7; 16]);
+    let txt = Txt::new("FOH", station).with_candidate(Some(candidate));
+    let pairs = txt.to_pairs();
+    assert_eq!(pairs.last().map(|(key, value)| (*key, value.as_str())), Some(("mvrx-host", "3:42481")));
+    assert_eq!(Txt::parse(pairs).0, txt);
+    assert_eq!(Txt::parse([("mvrx", &b"1"[..]), ("mvrx-host", b"x")]).0.ours, Some(Ours::CURRENT));
+}

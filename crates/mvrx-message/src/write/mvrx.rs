@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::file_name::cut;
 use crate::{
-    Author, Dialect, FetchedFile, FileUuid, MoveAnswered, MvrVersion, NamedStation, Ours, Roster, StationUuid,
+    Author, Dialect, FetchedFile, FileUuid, MoveAnswered, MvrVersion, NamedStation, Ours, Roster,
+    StationUuid, Successor,
 };
 
 /// The object; what is not said has no key.
@@ -37,6 +38,20 @@ pub(super) struct MvrxShape<'a> {
     pub(super) group: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) answers: Option<Vec<AnsweredShape<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) succession: Option<Vec<SuccessorShape<'a>>>,
+}
+
+/// Who hosts next.
+#[derive(Serialize)]
+pub(super) struct SuccessorShape<'a> {
+    #[serde(rename = "StationUUID")]
+    station: StationUuid,
+    priority: u32,
+    #[serde(rename = "ServiceURL")]
+    url: &'a str,
 }
 
 /// What a station answered.
@@ -77,7 +92,8 @@ pub(super) struct FetchedShape {
 impl<'a> MvrxShape<'a> {
     // req: MSG-MVRX
     pub(super) fn of(ours: Ours, mvr: Option<MvrVersion>) -> Self {
-        Self { v: ours.version, mvr: mvr.map(|version| version.to_string()), ..Self::default() }
+        let host = ours.candidate.map(|candidate| candidate.to_string());
+        Self { v: ours.version, mvr: mvr.map(|version| version.to_string()), host, ..Self::default() }
     }
 
     // req: MSG-MVRX-ROSTER
@@ -87,7 +103,20 @@ impl<'a> MvrxShape<'a> {
         let gone = roster.gone.get(..Roster::MOST).unwrap_or(&roster.gone);
         let gone = (!gone.is_empty()).then_some(gone);
         let fetched = roster.fetched.iter().take(Roster::MOST).map(FetchedShape::of).collect();
-        Self { news: roster.news, more: roster.more, stations: Some(stations), gone, fetched, ..self }
+        // req: MSG-MVRX-SUCCESSION
+        let succession = roster.succession.as_ref().map(|all| {
+            let fits = |next: &&Successor| next.url.len() <= Author::STRING_BYTES;
+            all.iter().filter(fits).take(Roster::SUCCESSORS).map(SuccessorShape::of).collect()
+        });
+        Self {
+            news: roster.news,
+            more: roster.more,
+            stations: Some(stations),
+            gone,
+            fetched,
+            succession,
+            ..self
+        }
     }
 
     // req: MSG-MVRX-MOVE
@@ -116,6 +145,12 @@ impl<'a> AuthorShape<'a> {
 impl<'a> NamedShape<'a> {
     fn of(named: &'a NamedStation) -> Self {
         Self { station: named.station, author: AuthorShape::of(&named.author) }
+    }
+}
+
+impl<'a> SuccessorShape<'a> {
+    fn of(next: &'a Successor) -> Self {
+        Self { station: next.station, priority: next.priority, url: &next.url }
     }
 }
 

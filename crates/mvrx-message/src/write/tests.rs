@@ -425,6 +425,7 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
                     station: id(n),
                 })
                 .collect(),
+            succession: None,
         }),
     };
     assert!(!ret.answers_join());
@@ -492,5 +493,38 @@ fn a_join_tells_in_which_group_it_is_said() {
     let odd = json.replace("\"Stage 2\"", "\"\"");
     let parsed = Message::parse(odd.as_bytes()).unwrap();
     assert!(matches!(parsed.message, Message::Join(join) if join.group.is_none()));
+    assert!(parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable));
+}
+
+// proves: MSG-MVRX-SUCCESSION
+#[test]
+fn who_can_host_says_so_and_an_elected_host_tells_who_succeeds_it() {
+    let candidate = crate::Candidate { priority: 7, port: 42_480 };
+    let ours = Ours::CURRENT.with_candidate(Some(candidate));
+    let join = Join { ours: Some(ours), ..join(vec![]) };
+    let json = strict(&Message::Join(join.clone()));
+    assert!(json.contains(r#""mvrx":{"v":1,"host":"7:42480"}"#), "{json}");
+    assert_eq!(Message::parse(json.as_bytes()).unwrap().message, Message::Join(join));
+    for wrong in ["7", "7:0", "x:1", "7:70000", ""] {
+        wrong.parse::<crate::Candidate>().unwrap_err();
+    }
+
+    let next = |n: u128| crate::Successor {
+        station: crate::StationUuid::from_bytes((n + 1).to_be_bytes()).unwrap(),
+        priority: 9,
+        url: format!("ws://10.0.0.{n}:42480/"),
+    };
+    let roster = |succession| crate::Roster { news: true, succession, ..crate::Roster::default() };
+    let ret = |succession| {
+        let ret = r#"{"Type":"MVR_JOIN_RET","OK":true,"Message":"","mvrx":{"v":1}}"#;
+        let Message::JoinRet(ret) = Message::parse(ret.as_bytes()).unwrap().message else { unreachable!() };
+        Message::JoinRet(JoinRet { roster: Some(roster(succession)), ..ret })
+    };
+    let json = strict(&ret(Some((0..99).map(next).collect())));
+    let Message::JoinRet(read) = Message::parse(json.as_bytes()).unwrap().message else { panic!("{json}") };
+    assert_eq!(read.roster, Some(roster(Some((0..5).map(next).collect()))), "{json}");
+    assert!(!strict(&ret(None)).contains("succession"), "no elected host");
+    let odd = r#"{"Type":"MVR_JOIN_RET","OK":true,"mvrx":{"v":1,"succession":[7],"host":3}}"#;
+    let parsed = Message::parse(odd.as_bytes()).unwrap();
     assert!(parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable));
 }

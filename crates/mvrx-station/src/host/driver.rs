@@ -181,6 +181,11 @@ impl HostDriver {
                 let _ = told.send(Err(ChangeGroupError::NotInTcpMode));
             }
             Some(Order::Move { to, force, told }) => self.move_stations(to, force, told),
+            Some(Order::MoveWith { told, .. }) => Led::refuse(told),
+            Some(Order::EndFor(next, told)) => {
+                self.step(Input::Command(Command::EndFor(next)));
+                self.stop(told);
+            }
             Some(Order::Stations(reply)) => {
                 let stations = self.host.stations().map(|view| StationInfo::of_session(&view)).collect();
                 let _ = reply.send(stations);

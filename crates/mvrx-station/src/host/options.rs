@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mvrx_core::host::{Limits, Timers};
-use mvrx_message::Product;
+use mvrx_message::{Product, StationUuid};
 use mvrx_transport::{FileEnding, FileStyle, Limits as TransportLimits};
 
 /// How a host of a session behaves. The defaults suit a show: every committed file is kept, within limits.
@@ -20,6 +20,8 @@ pub struct HostOptions {
     /// Whether every committed file is read as soon as it is announced, so that it outlives its author's stay; otherwise files are kept as
     /// they are asked for.
     pub gather: bool,
+    /// This host was elected; the station beside it, which goes when it goes ([`crate::Election`]).
+    pub elected: Option<StationUuid>,
     /// What the session may hold.
     pub limits: Limits,
     /// How long things may take.
@@ -53,6 +55,7 @@ impl Default for HostOptions {
         };
         Self {
             gather: true,
+            elected: None,
             limits: Limits { connections: CONNECTIONS, ..Limits::default() },
             timers: Timers::default(),
             transport,

@@ -58,6 +58,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     config.version = version;
     config.exporter = exporter.is_some();
     config.gather = options.gather;
+    config.elected = options.elected;
     config.moves = starting.moves;
     config.limits = options.limits.clone();
     config.timers = options.timers.clone();

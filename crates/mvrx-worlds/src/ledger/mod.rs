@@ -8,7 +8,7 @@
 //! | `request-ends-once` | a request ends once, and only one that was made; at rest none is open |
 //! | `serving-ends-once` | a file told to be on its way out is told once to be sent or not; at rest none is on its way |
 //! | `bytes-are-the-source's` | what is kept, restored or sent is byte for byte what was committed under that FileUUID |
-//! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, or until it vanished and was seen again |
+//! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, or until it vanished and was seen again; where stations move, until it is announced in the same group again |
 //! | `audience-is-kept` | a commit for some is listed, announced, served and shown to them alone |
 //! | `limit-is-kept` | no queue or table is above its limit |
 //! | `everybody-knows-everybody`, `everybody-knows-every-commit` | at rest the stations of a group are members of each other and list every public commit |
@@ -66,6 +66,8 @@ pub struct Ledger {
     routers: BTreeSet<StationUuid>,
     /// Which stations told a session's host of a commit.
     told: BTreeMap<FileUuid, BTreeSet<StationUuid>>,
+    /// In which groups each station is announced at the moment; of worlds with moves only.
+    shown_in: BTreeMap<StationUuid, Vec<String>>,
     /// What is counted for the report.
     pub(crate) tally: Tally,
 }
@@ -248,9 +250,23 @@ impl Ledger {
 
     // ---- whom what is said to
 
-    /// `host` sends JOIN or COMMIT to whoever listens at `to`.
-    pub(crate) fn speaks_to(&mut self, host: HostId, to: SocketAddr, kind: &str) {
+    /// A station is announced in these groups from now on, and in no other.
+    pub(crate) fn is_shown_in(&mut self, station: StationUuid, groups: &[&str]) {
+        self.shown_in.insert(station, groups.iter().map(|group| (*group).to_owned()).collect());
+    }
+
+    /// Whether it is announced in one of these.
+    pub(crate) fn is_announced_in(&self, station: StationUuid, groups: &[&str]) -> bool {
+        self.shown_in.get(&station).into_iter().flatten().any(|shown| groups.contains(&shown.as_str()))
+    }
+
+    /// `host` sends JOIN or COMMIT to whoever listens at `to`, as one of these groups. A LEAVE is of one group: who is announced in one of
+    /// them has left another, or has come back to this one.
+    pub(crate) fn speaks_to(&mut self, host: HostId, groups: &[&str], to: SocketAddr, kind: &str) {
         let Some(listener) = self.listens.get(&to).copied() else { return };
+        if self.is_announced_in(listener, groups) {
+            return;
+        }
         let Some(view) = self.view(host) else { return };
         if view.left.contains(&listener) && !view.may_mean_another(to, listener) {
             let home = self.home(listener);

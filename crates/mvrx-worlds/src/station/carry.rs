@@ -5,7 +5,7 @@ use mvrx_core::{ConnId, Event, Input, Output, RequestId};
 use mvrx_message::{Commit, FileUuid, Message, SessionTarget, Txt};
 
 use super::link::Link;
-use super::{Closing, IDLE, Station, address_of, place_text};
+use super::{Closing, IDLE, Station, address_of, group_in, place_text};
 
 impl Station {
     pub(super) fn carry_out(&mut self, output: Output, net: &mut HostCtx<'_>) {
@@ -54,6 +54,7 @@ impl Station {
                 for instance in std::mem::take(&mut self.announced) {
                     net.withdraw(&instance);
                 }
+                self.note_groups(&[]);
             }
             Output::Suspect { place } => {
                 for instance in self.sights.doubt(place, net.now()) {
@@ -81,6 +82,13 @@ impl Station {
             net.announce(announcement);
         }
         self.announced = instances;
+        self.note_groups(groups);
+    }
+
+    fn note_groups(&self, groups: &[&str]) {
+        if self.setup.moving {
+            self.setup.ledger.borrow_mut().is_shown_in(self.id(), groups);
+        }
     }
 
     /// All files of this disk are those of every place: there is one crew.
@@ -101,15 +109,17 @@ impl Station {
         let host = net.host();
         let mut ledger = self.setup.ledger.borrow_mut();
         ledger.tally.messages += 1;
+        let next = self.core.moving_to().and_then(|(to, _)| group_in(to));
+        let groups: Vec<&str> = std::iter::once(self.core.config().group.as_str()).chain(next).collect();
         let commits: &[Commit] = match message {
             Message::Join(join) => {
-                ledger.speaks_to(host, to, "JOIN");
+                ledger.speaks_to(host, &groups, to, "JOIN");
                 &join.commits
             }
             Message::JoinRet(ret) => &ret.commits,
             Message::Commit(commit) => {
                 if matches!(conn, ConnId::Dialed(_)) {
-                    ledger.speaks_to(host, to, "COMMIT");
+                    ledger.speaks_to(host, &groups, to, "COMMIT");
                 }
                 std::slice::from_ref(commit)
             }

@@ -25,7 +25,7 @@ use crate::plan::{Planted, SESSIONS};
 use crate::shelf::{Incoming, Shelf};
 use crate::{Act, Audience};
 use link::{Found, Link};
-pub(crate) use places::{address_of, place_text};
+pub(crate) use places::{address_of, group_in, place_text};
 use sights::{Change, Due, Sights};
 
 /// What a station is started with.
@@ -426,9 +426,14 @@ impl Station {
         let host = net.host();
         let first = self.links.get_mut(&id).is_some_and(|link| !std::mem::replace(&mut link.heard, true));
         let mut ledger = self.setup.ledger.borrow_mut();
+        let ours = self.core.config().group.as_str();
+        // Who is announced in our group has left another one.
+        let of_another =
+            matches!(message, Message::Leave(leave) if ledger.is_announced_in(leave.station, &[ours]));
         let Some(view) = ledger.view(host) else { return true };
         match message {
             Message::Join(join) => view.heard_join(join.station, id),
+            Message::Leave(_) if of_another => {}
             Message::Leave(leave) => {
                 view.heard_leave(leave.station, first.then_some(id));
                 if self.setup.planted == Planted::CommitToWhoLeft {

@@ -11,10 +11,7 @@ use super::{Station, group_of, sights};
 impl Station {
     pub(super) fn sighted(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {
         let Some(sighting) = self.sighting(place, None) else { return };
-        let to = self.core.moving_to().and_then(|(to, _)| match to {
-            SessionTarget::Group(group) => Some(group.as_str()),
-            _ => None,
-        });
+        let to = self.core.moving_to().and_then(|(to, _)| group_in(to));
         let ours = self.core.config().group.as_str();
         let counts = sighting.group.as_deref().is_some_and(|group| group == ours || Some(group) == to);
         if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
@@ -61,6 +58,14 @@ impl Station {
 /// Where the host of a session is, by its URL.
 pub(crate) fn address_of(url: &str) -> Option<SocketAddr> {
     url.strip_prefix("ws://")?.trim_end_matches('/').parse().ok()
+}
+
+/// The group that a place is.
+pub(crate) fn group_in(place: &SessionTarget) -> Option<&str> {
+    match place {
+        SessionTarget::Group(group) => Some(group.as_str()),
+        _ => None,
+    }
 }
 
 pub(crate) fn place_text(place: &SessionTarget) -> String {

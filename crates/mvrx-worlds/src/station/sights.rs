@@ -34,6 +34,8 @@ struct Entry {
     place: PlaceId,
     /// The latest first.
     shown: Vec<Arc<Announcement>>,
+    /// When each instance was heard last: one that is not heard again ends, though another one of the same station is.
+    heard: BTreeMap<String, Time>,
     /// When it is asked for again or, doubted, given up.
     due: Time,
     doubted: bool,
@@ -67,14 +69,18 @@ impl Sights {
         let place = PlaceId(self.next);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| {
             self.next += 1;
-            Entry { place, shown: Vec::new(), due: now, doubted: false }
+            Entry { place, shown: Vec::new(), heard: BTreeMap::new(), due: now, doubted: false }
         });
         self.agenda.remove(&(entry.due, entry.place));
         entry.doubted = false;
         entry.due = now + seen.ttl / 5 * 4;
         self.agenda.insert((entry.due, entry.place));
         self.keys.insert(entry.place, key);
-        entry.shown.retain(|other| !same_place(other, &seen));
+        entry.heard.insert(seen.instance.clone(), now);
+        let heard = &entry.heard;
+        let is_fresh =
+            |other: &Announcement| heard.get(&other.instance).is_some_and(|at| *at + other.ttl + DOUBT > now);
+        entry.shown.retain(|other| !same_place(other, &seen) && is_fresh(other));
         entry.shown.insert(0, seen);
         (entry.place, doubted)
     }

@@ -1,0 +1,258 @@
+"""Five `mvrx up --session-host auto`, each in a namespace of its own, which elect their host. They exchange files while the host is killed, while
+the old one comes back, and while the next one loses its cable. After each take-over everybody has everything, and the new host serves it.
+
+usage: election.py MVRX ID LINK
+ID: the namespaces are ID1 to ID5 and IDhub; LINK: the bridge's ports are LINK1 to LINK5.
+"""
+
+import atexit
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+
+mvrx, ident, link = sys.argv[1:4]
+seed = int(os.environ.get("MVRX_SEED", random.randrange(1 << 30)))
+dice = random.Random(seed)
+folder = tempfile.mkdtemp(prefix="election")
+begun = time.monotonic()
+
+
+class Station:
+    """One station, and what it told."""
+
+    def __init__(self, number, priority):
+        self.number, self.priority = number, priority
+        self.home = f"{folder}/{number}"
+        self.dir = f"{self.home}/files"
+        os.makedirs(self.dir)
+        self.process, self.told, self.shares = None, [], []
+        self.heard = threading.Condition()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", f"{ident}{self.number}", mvrx, "up", "--session-host", "auto", "--priority", str(self.priority),
+             "--name", f"S{self.number}", *self.shares, "--data", f"{self.home}/data", "--get", "all", "--dir", self.dir, "--json"],
+            stdout=subprocess.PIPE, stderr=open(f"{self.home}/errors", "a"), text=True, env=dict(os.environ, HOME=self.home),
+        )
+        with self.heard:
+            self.told.append((time.monotonic(), {"event": "(started)"}))
+        threading.Thread(target=self.read, args=(self.process,), daemon=True).start()
+
+    def read(self, process):
+        for line in process.stdout:
+            event = json.loads(line)
+            with self.heard:
+                self.told.append((time.monotonic(), event))
+                self.heard.notify_all()
+
+    def since(self, at):
+        with self.heard:
+            return [(when, event) for when, event in self.told if when >= at]
+
+    def wait(self, kinds, since, within):
+        """The first event of these kinds after a moment, and when it came."""
+        end = time.monotonic() + within
+        while True:
+            for when, event in self.since(since):
+                if event["event"] in kinds:
+                    return when, event
+            left = end - time.monotonic()
+            if left <= 0:
+                raise SystemExit(f"S{self.number} told none of {kinds} within {within} s (seed {seed}):\n{story()}")
+            with self.heard:
+                self.heard.wait(min(left, 0.2))
+
+    def kill(self):
+        # `ip netns exec` becomes the command itself.
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def commit(self, what):
+        """Commits from beside, as a person does, into the running station's session; gives the file's hash."""
+        path = f"{self.home}/{what}.mvr"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("GeneralSceneDescription.xml", dice.randbytes(dice.randrange(100_000, 2_000_000)))
+        return path
+
+
+def story():
+    lines = []
+    for station in stations.values():
+        for when, event in station.told[-25:]:
+            lines.append((when, f"{when - begun:8.3f} S{station.number} {json.dumps(event)[:300]}"))
+        errors = open(f"{station.home}/errors").read()[-500:] if os.path.exists(f"{station.home}/errors") else ""
+        if errors:
+            lines.append((0, f"S{station.number} errors: {errors}"))
+    return "\n".join(text for _, text in sorted(lines))
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def files(station):
+    found = set()
+    for base, _, names in os.walk(station.dir):
+        for name in names:
+            if name.endswith(".mvr"):
+                try:
+                    found.add(digest(os.path.join(base, name)))
+                except OSError:
+                    pass
+    return found
+
+
+def end_of(process):
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+
+
+def everybody_has(shares, who, within):
+    """Waits until each of these has what the others shared."""
+    end = time.monotonic() + within
+    while True:
+        missing = {
+            station.number: {path for owner, path, hashed in shares if owner != station.number and hashed not in files(station)}
+            for station in who
+        }
+        missing = {number: paths for number, paths in missing.items() if paths}
+        if not missing:
+            # Who shared goes; everybody has it.
+            while people:
+                end_of(people.pop())
+            return
+        if time.monotonic() > end:
+            raise SystemExit(f"not everybody has everything within {within} s (seed {seed}): {missing}\n{story()}")
+        time.sleep(0.2)
+
+
+def host_url(station):
+    """Where the session is, as somebody who looks for it finds it."""
+    for _, event in reversed(station.told):
+        if event["event"] == "elected":
+            return event["session"]
+    raise SystemExit(f"S{station.number} hosts nothing (seed {seed})")
+
+
+def share(station, what, url):
+    """One more person in the same namespace commits into the session."""
+    path = station.commit(what)
+    people.append(subprocess.Popen(
+        ["ip", "netns", "exec", f"{ident}{station.number}", mvrx, "commit", path, "--message", what, "--host", url, "--name", f"P{what}",
+         "--data", f"{station.home}/data-{what}"],
+        env=dict(os.environ, HOME=station.home), stdout=subprocess.DEVNULL,
+    ))
+    return 0, path, digest(path)
+
+
+def ids(document):
+    """Every file id in what `mvrx ls` lists."""
+    if isinstance(document, dict):
+        yield from [document["file"]] if isinstance(document.get("file"), str) else []
+        document = list(document.values())
+    for part in document if isinstance(document, list) else []:
+        yield from ids(part)
+
+
+def served_by(url, shares, number):
+    """A stranger sees every file of the session."""
+    listed = subprocess.run(
+        ["ip", "netns", "exec", f"{ident}{number}", mvrx, "ls", "--host", url, "--json"],
+        check=True, capture_output=True, text=True, timeout=60, env=dict(os.environ, HOME=f"{folder}/stranger"),
+    )
+    names = set(ids(json.loads(listed.stdout)))
+    assert len(names) >= len(shares), f"the host lists {len(names)} of {len(shares)} (seed {seed})"
+
+
+def succeeded(candidates, gone_at, what):
+    """Waits until one of these hosts, and until all of them are in its session; gives it, and prints how long it took."""
+    end = time.monotonic() + 40
+    while True:
+        new = [(when, s) for s in candidates for when, event in s.since(gone_at) if event["event"] == "elected"]
+        if new:
+            break
+        if time.monotonic() > end:
+            raise SystemExit(f"nobody took over (seed {seed})\n{story()}")
+        time.sleep(0.05)
+    when, host = min(new, key=lambda pair: pair[0])
+    joined = [s.wait(["elected_host"], gone_at, 30)[0] for s in candidates]
+    print(f"{what}: S{host.number} hosts after {when - gone_at:.2f} s, all {len(candidates)} are with it after {max(joined) - gone_at:.2f} s")
+    assert when - gone_at < 10, f"it took longer than 10 s (seed {seed})\n{story()}"
+    return host
+
+
+def clean():
+    for process in people + [station.process for station in stations.values()]:
+        if process and process.poll() is None:
+            process.kill()
+            process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+people = []
+stations = {n: Station(n, 10 * n) for n in range(1, 6)}
+atexit.register(clean)
+print(f"seed {seed}")
+start = time.monotonic()
+for station in stations.values():
+    station.shares = [station.commit(f"own{station.number}")]
+    station.start()
+host = succeeded(list(stations.values()), start, "first election")
+assert host.number == 5, f"S{host.number} hosts instead of the highest (seed {seed})\n{story()}"
+
+shares = [(s.number, s.shares[0], digest(s.shares[0])) for s in stations.values()]
+shares.append(share(stations[1], "first", host_url(host)))
+everybody_has(shares, stations.values(), 60)
+
+# The host is killed while somebody shares.
+others = [s for s in stations.values() if s is not host]
+gone = time.monotonic()
+host.kill()
+old, host = host, succeeded(others, gone, "host killed")
+assert host.number == 4, f"S{host.number} succeeds instead of the next (seed {seed})\n{story()}"
+shares.append(share(stations[1], "second", host_url(host)))
+everybody_has(shares, others, 60)
+served_by(host_url(host), shares, 2)
+print(f"S{host.number} serves all {len(shares)} files")
+
+# The old host comes back as one of the others, although it is higher.
+back = time.monotonic()
+old.start()
+when, _ = old.wait(["elected_host"], back, 30)
+print(f"old host back: one of the session again after {when - back:.2f} s")
+time.sleep(6)
+assert not any(event["event"] in ("elected", "gave_way") for s in stations.values() for _, event in s.since(back)), story()
+shares.append(share(stations[3], "third", host_url(host)))
+everybody_has(shares, stations.values(), 60)
+
+# The cable of the host is pulled; later it is plugged in again.
+others = [s for s in stations.values() if s is not host]
+gone = time.monotonic()
+subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{host.number}", "down"], check=True)
+old, host = host, succeeded(others, gone, "cable pulled")
+shares.append(share(stations[1], "fourth", host_url(host)))
+everybody_has(shares, others, 60)
+served_by(host_url(host), shares, 1)
+back = time.monotonic()
+subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{old.number}", "up"], check=True)
+when, _ = old.wait(["gave_way"], back, 120)
+joined, _ = old.wait(["elected_host"], when, 60)
+print(f"cable plugged in again: S{old.number} gave way after {when - back:.2f} s and is one of the session after {joined - back:.2f} s")
+everybody_has(shares, stations.values(), 90)
+assert not any(event["event"] == "gave_way" for _, event in host.since(back)), story()
+
+for station in stations.values():
+    station.process.send_signal(signal.SIGINT)
+for station in stations.values():
+    station.process.wait(30)
+print("all five have all files")

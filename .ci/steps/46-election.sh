@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Five stations that elect their host, on machines of their own: the host is killed, comes back, and loses its cable. Prints how long each take-over took.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+id=mvre$$
+clean() { for name in hub 1 2 3 4 5; do ip netns del "$id$name" 2>/dev/null || true; done; }
+trap clean EXIT
+
+ip netns add "${id}hub"
+ip -n "${id}hub" link add br0 type bridge
+ip -n "${id}hub" link set br0 up
+for number in 1 2 3 4 5; do
+    ip netns add "$id$number"
+    ip link add "${id: -6}$number" netns "${id}hub" type veth peer name eth0 netns "$id$number"
+    ip -n "${id}hub" link set "${id: -6}$number" master br0 up
+    ip -n "$id$number" link set lo up
+    ip -n "$id$number" addr add "10.78.0.$number/24" dev eth0
+    ip -n "$id$number" link set eth0 up
+    ip -n "$id$number" route add default dev eth0
+done
+timeout 400 python3 .ci/namespaces/election.py "${MVRX:-$(realpath "${CARGO_TARGET_DIR:-target}/release/mvrx")}" "$id" "${id: -6}"

@@ -1,0 +1,163 @@
+//! What goes into an election and what comes out of it.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use mvrx_message::{StationUuid, Successor};
+
+/// Who takes part, and how long it waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElectionConfig {
+    /// Our StationUUID.
+    pub station: StationUuid,
+    /// The StationUUID of the host that we would start: another one, since our station is one of its session.
+    pub host: StationUuid,
+    /// The highest hosts.
+    pub priority: u32,
+    /// Discovery has this long to show who is there, before anybody hosts.
+    pub look: Duration,
+    /// After a host is lost it has this long to come back.
+    pub grace: Duration,
+    /// Each elder has so much longer than the next one.
+    pub step: Duration,
+    /// Two hosts that see each other have this long to hear the latest of each other.
+    pub settle: Duration,
+    /// A host that could not be joined is not tried again for so long.
+    pub again: Duration,
+}
+
+impl ElectionConfig {
+    /// With the default times: a successor acts within 10 s if at most two of its elders went with the host.
+    #[must_use]
+    pub const fn new(station: StationUuid, host: StationUuid, priority: u32) -> Self {
+        Self {
+            station,
+            host,
+            priority,
+            look: Duration::from_secs(3),
+            grace: Duration::from_millis(1_500),
+            step: Duration::from_millis(2_500),
+            settle: Duration::from_secs(2),
+            again: Duration::from_secs(3),
+        }
+    }
+}
+
+/// A host as discovery shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElectedHost {
+    /// Its StationUUID.
+    pub host: StationUuid,
+    /// Its priority.
+    pub priority: u32,
+    /// When it began, by its own clock, in seconds since 1970.
+    pub since: u64,
+    /// Nobody is in its session but its own station.
+    pub alone: bool,
+    /// Where it is.
+    pub url: String,
+}
+
+impl ElectedHost {
+    /// Of two hosts that see each other, the one for which this is smaller stays.
+    pub(super) fn rank(&self) -> impl Ord + use<> {
+        (self.alone, self.since, Reverse(self.priority), Reverse(self.host))
+    }
+}
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ElectionInput {
+    /// Nothing but time.
+    Tick,
+    /// A candidate is seen in the group.
+    StationSeen {
+        /// Which.
+        station: StationUuid,
+        /// Its priority.
+        priority: u32,
+    },
+    /// It is no longer seen there.
+    StationGone {
+        /// Which.
+        station: StationUuid,
+    },
+    /// An elected host of the group is seen, or what is seen of it changed.
+    HostSeen(ElectedHost),
+    /// It is no longer seen.
+    HostGone {
+        /// Which.
+        host: StationUuid,
+    },
+    /// Our station is one of an elected host's session, and this is what that host tells of its succession; also told when that changes.
+    Joined {
+        /// The host.
+        host: StationUuid,
+        /// Who comes after it.
+        succession: Vec<Successor>,
+    },
+    /// A session that was to be joined does not have us.
+    NotJoined,
+    /// The connection to our session's host was lost.
+    Lost,
+    /// Our host runs, at this URL, since this time.
+    Started {
+        /// Where.
+        url: String,
+        /// In seconds since 1970.
+        since: u64,
+    },
+    /// It cannot run.
+    NotStarted,
+    /// So many stations are in the session that we host, our own not counted.
+    Members(usize),
+    /// Whether the host that was to be looked at takes connections.
+    Probed {
+        /// Which.
+        host: StationUuid,
+        /// Whether it does.
+        there: bool,
+    },
+    /// A person moved our station to another place.
+    MovedAway,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ElectionOutput {
+    /// Start our host.
+    Start,
+    /// Move our station into the session at this URL, alone.
+    Join {
+        /// Where.
+        url: String,
+    },
+    /// Move our station into our own session, and ask these to come along.
+    Lead {
+        /// Where.
+        url: String,
+        /// Whom.
+        others: BTreeSet<StationUuid>,
+    },
+    /// Show our host to the network as it is now.
+    Show(ElectedHost),
+    /// See whether this host takes connections.
+    Probe {
+        /// Which.
+        host: StationUuid,
+        /// Where.
+        url: String,
+    },
+    /// End our host. Its stations are told that this one is their host now, if there is one.
+    End {
+        /// Which.
+        next: Option<ElectedHost>,
+    },
+    /// Move our station back to its group, alone.
+    GoBack,
+    /// These and no others are candidates: a move that one of them leads into its own session is followed.
+    Companions(BTreeSet<StationUuid>),
+}

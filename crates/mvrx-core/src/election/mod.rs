@@ -1,0 +1,451 @@
+//! Who hosts: stations of one group that may all host its session agree on one, and on the next when that one is gone.
+//!
+//! It turns what discovery shows, what the host tells of its succession, and the loss of it into: start a host, lead the others into its
+//! session, join one, give way to another ([`ElectionPhase`] is the table). It does not know how any of this is done, has no clock and no
+//! socket, and never decides about stations that did not ask for it: who is a candidate says so itself ([`mvrx_message::Candidate`]).
+//!
+//! The rules:
+//! * Without a host the highest of the candidates that see each other hosts: by priority, then by StationUUID. The next in order waits a
+//!   step longer for it, and then does it itself.
+//! * A host that is seen is joined, whoever is higher: who comes later displaces nobody.
+//! * When the host is lost, its successors act in the order in which it told them, each a step after the one before it; meanwhile they look
+//!   for their elders at the URLs that the host told.
+//! * Where two hosts see each other, one gives way: one that is alone, else the one that began later, else the lower one. Its stations are told
+//!   where to go.
+//! * A person who moves the station away ends its part in this.
+//!
+//! Rules a caller keeps: call [`Election::step`] with the time at each event and at [`Election::deadline`]; carry the outputs out in order;
+//! answer [`ElectionOutput::Join`] and [`ElectionOutput::Lead`] with `Joined` or `NotJoined`, [`ElectionOutput::Start`] with `Started` or `NotStarted`.
+//! Bounded: so many candidates and hosts are known, the rest is not looked at.
+
+mod io;
+mod table;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use mvrx_message::{StationUuid, Successor};
+
+pub use self::io::{ElectedHost, ElectionConfig, ElectionInput, ElectionOutput};
+pub use self::table::{ElectionAction, ElectionEvent, ElectionPhase};
+
+/// One station's part in the election.
+#[derive(Debug)]
+pub struct Election {
+    config: ElectionConfig,
+    phase: ElectionPhase,
+    now: Duration,
+    stations: BTreeMap<StationUuid, u32>,
+    hosts: BTreeMap<StationUuid, Seen>,
+    /// The host of our session, or of the last one.
+    host: Option<StationUuid>,
+    succession: Vec<Successor>,
+    /// Elders that are still to be tried in this round.
+    elders: VecDeque<String>,
+    /// Whom we are joining.
+    joining: Option<StationUuid>,
+    /// The host is lost, and an elder that did not answer is not the end of it.
+    bereaved: bool,
+    /// Our turn comes then.
+    turn_at: Option<Duration>,
+    /// The next round of elders, or of hosts that did not answer.
+    retry_at: Option<Duration>,
+    /// When the first and the latest candidate came or went.
+    first_at: Option<Duration>,
+    /// Our own host, while it runs.
+    own: Option<ElectedHost>,
+    /// Our own station is in our own session.
+    at_home: bool,
+    yields_at: Option<Duration>,
+    /// Whether this one is there is being looked at.
+    probing: Option<StationUuid>,
+    out: VecDeque<ElectionOutput>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    seen: ElectedHost,
+    /// It did not answer; it is not tried before.
+    not_before: Duration,
+}
+
+impl Election {
+    /// A station that looks for a host.
+    #[must_use]
+    pub fn new(config: ElectionConfig) -> Self {
+        Self {
+            phase: ElectionPhase::Looking,
+            now: Duration::ZERO,
+            stations: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            host: None,
+            succession: Vec::new(),
+            elders: VecDeque::new(),
+            joining: None,
+            bereaved: false,
+            turn_at: None,
+            retry_at: None,
+            first_at: None,
+            own: None,
+            at_home: false,
+            yields_at: None,
+            probing: None,
+            out: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn phase(&self) -> ElectionPhase {
+        self.phase
+    }
+
+    /// Our own host, while it runs.
+    #[must_use]
+    pub const fn own(&self) -> Option<&ElectedHost> {
+        self.own.as_ref()
+    }
+
+    /// When it wants to be woken.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let waits = |phases: &[ElectionPhase]| phases.contains(&self.phase);
+        let turn = self.turn_at.filter(|_| waits(&[ElectionPhase::Looking, ElectionPhase::Succeeding]));
+        let retry = self
+            .retry_at
+            .filter(|_| waits(&[ElectionPhase::Looking, ElectionPhase::Succeeding, ElectionPhase::Hosting]));
+        let yields = self.yields_at.filter(|_| waits(&[ElectionPhase::Hosting]) && self.probing.is_none());
+        [turn, retry, yields].into_iter().flatten().min()
+    }
+
+    /// Takes what happens and gives what is to be done, in order.
+    pub fn step(&mut self, now: Duration, input: ElectionInput) -> Vec<ElectionOutput> {
+        self.now = self.now.max(now);
+        match input {
+            ElectionInput::Tick => {}
+            ElectionInput::StationSeen { station, priority } => self.station_seen(station, Some(priority)),
+            ElectionInput::StationGone { station } => self.station_seen(station, None),
+            ElectionInput::HostSeen(seen) => self.host_seen(seen),
+            ElectionInput::HostGone { host } => {
+                self.hosts.remove(&host);
+            }
+            ElectionInput::Joined { host, succession } => self.joined(host, succession),
+            ElectionInput::NotJoined => self.not_joined(),
+            ElectionInput::Lost => self.lost(),
+            ElectionInput::Started { url, since } => self.started(url, since),
+            ElectionInput::NotStarted => self.on(ElectionEvent::NotStarted),
+            ElectionInput::Members(count) => self.members(count),
+            ElectionInput::Probed { host, there } => self.probed(host, there),
+            ElectionInput::MovedAway => self.on(ElectionEvent::MovedAway),
+        }
+        self.go_on();
+        self.out.drain(..).collect()
+    }
+
+    // ---- what is seen
+
+    // req: ELE-02
+    fn station_seen(&mut self, station: StationUuid, priority: Option<u32>) {
+        let known = self.stations.contains_key(&station);
+        let before = match priority {
+            Some(_) if station == self.config.station || (!known && self.stations.len() >= STATIONS) => {
+                return;
+            }
+            Some(priority) => self.stations.insert(station, priority),
+            None => self.stations.remove(&station),
+        };
+        if before == priority {
+            return;
+        }
+        self.out.push_back(ElectionOutput::Companions(self.stations.keys().copied().collect()));
+        if self.phase == ElectionPhase::Looking {
+            self.set_turn();
+        }
+    }
+
+    fn host_seen(&mut self, seen: ElectedHost) {
+        if seen.host == self.config.host {
+            return;
+        }
+        let full = self.hosts.len() >= HOSTS && !self.hosts.contains_key(&seen.host);
+        if !full {
+            // What is new of it is a reason to try it again.
+            let same = self.hosts.get(&seen.host).filter(|known| known.seen == seen);
+            let not_before = same.map_or(Duration::ZERO, |known| known.not_before);
+            self.hosts.insert(seen.host, Seen { seen, not_before });
+        }
+    }
+
+    // ---- our stay in a session
+
+    fn joined(&mut self, host: StationUuid, succession: Vec<Successor>) {
+        if self.own.is_some() {
+            self.at_home |= host == self.config.host;
+            return;
+        }
+        self.host = Some(host);
+        self.succession = succession;
+        self.on(ElectionEvent::Joined);
+    }
+
+    fn not_joined(&mut self) {
+        if self.phase == ElectionPhase::Hosting {
+            // Our own station is not in our own session yet.
+            self.retry_at = Some(self.now + RETRY);
+            return;
+        }
+        if let Some(host) = self.joining.take() {
+            self.not_before_a_while(host);
+        }
+        self.on(if self.bereaved { ElectionEvent::ElderSilent } else { ElectionEvent::NotJoined });
+    }
+
+    fn not_before_a_while(&mut self, host: StationUuid) {
+        if let Some(silent) = self.hosts.get_mut(&host) {
+            silent.not_before = self.now + self.config.again;
+        }
+    }
+
+    fn lost(&mut self) {
+        if self.phase == ElectionPhase::Hosting {
+            self.at_home = false;
+            self.retry_at = Some(self.now + RETRY);
+            return;
+        }
+        self.on(ElectionEvent::Lost);
+    }
+
+    // ---- our own host
+
+    fn started(&mut self, url: String, since: u64) {
+        let own =
+            ElectedHost { host: self.config.host, priority: self.config.priority, since, alone: true, url };
+        self.own = Some(own);
+        self.at_home = false;
+        self.show();
+        self.on(ElectionEvent::Started);
+    }
+
+    fn members(&mut self, count: usize) {
+        let Some(own) = self.own.as_mut() else { return };
+        if own.alone != (count == 0) {
+            own.alone = count == 0;
+            self.show();
+        }
+    }
+
+    fn show(&mut self) {
+        self.out.extend(self.own.clone().map(ElectionOutput::Show));
+    }
+
+    // ---- what follows
+
+    fn go_on(&mut self) {
+        match self.phase {
+            ElectionPhase::Looking | ElectionPhase::Succeeding => self.seek(),
+            ElectionPhase::Hosting => self.consider_yielding(),
+            _ => {}
+        }
+        let lead_again = self.phase == ElectionPhase::Hosting
+            && !self.at_home
+            && self.retry_at.is_some_and(|at| at <= self.now);
+        if lead_again {
+            self.lead();
+        }
+        let passed = self.retry_at.is_some_and(|at| at <= self.now);
+        if passed && matches!(self.phase, ElectionPhase::Looking | ElectionPhase::Hosting) {
+            self.retry_at = None;
+        }
+    }
+
+    /// A host that is there, an elder, or our turn.
+    // req: ELE-03, ELE-04
+    fn seek(&mut self) {
+        if self.best_host().is_some() {
+            return self.on(ElectionEvent::HostSeen);
+        }
+        if self.turn_at.is_none() && self.phase == ElectionPhase::Looking {
+            self.set_turn();
+        }
+        if self.turn_at.is_some_and(|at| at <= self.now) {
+            let event = if self.phase == ElectionPhase::Succeeding && self.rank_in_succession().is_none() {
+                ElectionEvent::NobodyLeft
+            } else {
+                ElectionEvent::TurnCame
+            };
+            return self.on(event);
+        }
+        if self.phase == ElectionPhase::Succeeding && self.retry_at.is_some_and(|at| at <= self.now) {
+            if self.elders.is_empty() {
+                self.begin_round();
+                // There may be none.
+                self.retry_at = self.retry_at.filter(|at| *at > self.now);
+            }
+            if !self.elders.is_empty() {
+                self.on(ElectionEvent::Elder);
+            }
+        }
+    }
+
+    /// Who goes before all others that are seen and may be tried now. The one that was lost is tried by our station itself.
+    fn best_host(&self) -> Option<&ElectedHost> {
+        let lost = self.host.filter(|_| self.phase == ElectionPhase::Succeeding);
+        let usable = |seen: &&Seen| seen.not_before <= self.now && Some(seen.seen.host) != lost;
+        self.hosts.values().filter(usable).map(|seen| &seen.seen).min_by_key(|seen| seen.rank())
+    }
+
+    /// When it is our turn without a host: after a look, and a step for each that goes before us; never while we see nobody.
+    // req: ELE-02
+    fn set_turn(&mut self) {
+        if self.stations.is_empty() {
+            (self.turn_at, self.first_at) = (None, None);
+            return;
+        }
+        let us = (self.config.priority, self.config.station);
+        let elders = self.stations.iter().filter(|(station, priority)| (**priority, **station) > us).count();
+        let first = *self.first_at.get_or_insert(self.now);
+        // Who comes and goes all the time does not keep the others waiting for ever.
+        let since = self.now.min(first + self.config.look);
+        self.turn_at = Some(since + self.config.look + self.steps(elders));
+    }
+
+    fn steps(&self, elders: usize) -> Duration {
+        self.config.step * u32::try_from(elders.min(STATIONS)).unwrap_or(u32::MAX)
+    }
+
+    fn rank_in_succession(&self) -> Option<usize> {
+        self.succession.iter().position(|next| next.station == self.config.station)
+    }
+
+    fn begin_round(&mut self) {
+        let ours = self.rank_in_succession().unwrap_or(self.succession.len());
+        self.elders = self.succession.iter().take(ours).map(|next| next.url.clone()).collect();
+        self.retry_at = (!self.elders.is_empty()).then_some(self.now + RETRY);
+    }
+
+    // req: ELE-06
+    fn consider_yielding(&mut self) {
+        if self.rival().is_none() {
+            self.yields_at = None;
+            return;
+        }
+        let at = *self.yields_at.get_or_insert(self.now + self.config.settle);
+        if at <= self.now && self.probing.is_none() {
+            // What is shown may be of a host that is long gone.
+            self.probing = self.rival().map(|rival| rival.host);
+            let probe =
+                self.rival().map(|rival| ElectionOutput::Probe { host: rival.host, url: rival.url.clone() });
+            self.out.extend(probe);
+        }
+    }
+
+    /// The host that goes before ours and all others.
+    fn rival(&self) -> Option<&ElectedHost> {
+        let own = self.own.as_ref()?;
+        let others =
+            self.hosts.values().filter(|other| other.not_before <= self.now).map(|other| &other.seen);
+        others.filter(|other| other.rank() < own.rank()).min_by_key(|other| other.rank())
+    }
+
+    fn probed(&mut self, host: StationUuid, there: bool) {
+        if self.probing.take() != Some(host) {
+            return;
+        }
+        self.yields_at = None;
+        if !there {
+            self.not_before_a_while(host);
+            self.retry_at = self.retry_at.or(Some(self.now + self.config.again));
+        } else if self.rival().is_some_and(|rival| rival.host == host) {
+            self.on(ElectionEvent::Yields);
+        }
+    }
+
+    /// Moves along the table and does what it says.
+    fn on(&mut self, event: ElectionEvent) {
+        let (next, action) = self.phase.on(event);
+        self.phase = next;
+        match action {
+            ElectionAction::Nothing => {}
+            ElectionAction::Join => self.join(event),
+            // A host that did not answer is tried again; our turn comes all the same.
+            ElectionAction::Look => self.retry_at = self.hosts.values().map(|seen| seen.not_before).min(),
+            ElectionAction::GoBack => {
+                self.bereaved = false;
+                self.first_at = None;
+                self.set_turn();
+                self.retry_at = self.hosts.values().map(|seen| seen.not_before).min();
+                self.out.push_back(ElectionOutput::GoBack);
+            }
+            ElectionAction::Resume => self.retry_at = Some(self.now + RETRY),
+            ElectionAction::Stay => {
+                (self.joining, self.bereaved, self.turn_at, self.retry_at) = (None, false, None, None);
+                self.elders.clear();
+            }
+            ElectionAction::Succeed => self.succeed(),
+            ElectionAction::Start => self.out.push_back(ElectionOutput::Start),
+            ElectionAction::Lead => self.lead(),
+            ElectionAction::GiveWay => self.give_way(),
+            ElectionAction::End => {
+                self.own = None;
+                self.out.push_back(ElectionOutput::End { next: None });
+            }
+        }
+    }
+
+    fn join(&mut self, event: ElectionEvent) {
+        let url = if event == ElectionEvent::Elder {
+            self.joining = None;
+            self.elders.pop_front()
+        } else {
+            let best = self.best_of_all().map(|seen| (seen.host, seen.url.clone()));
+            self.joining = best.as_ref().map(|(host, _)| *host);
+            best.map(|(_, url)| url)
+        };
+        self.out.extend(url.map(|url| ElectionOutput::Join { url }));
+    }
+
+    /// As [`Self::best_host`], when we are on the way already.
+    fn best_of_all(&self) -> Option<&ElectedHost> {
+        let lost = self.host.filter(|_| self.bereaved);
+        let usable = |seen: &&Seen| seen.not_before <= self.now && Some(seen.seen.host) != lost;
+        self.hosts.values().filter(usable).map(|seen| &seen.seen).min_by_key(|seen| seen.rank())
+    }
+
+    // req: ELE-04, ELE-05
+    fn succeed(&mut self) {
+        self.bereaved = true;
+        let rank = self.rank_in_succession().unwrap_or(self.succession.len());
+        self.turn_at = Some(self.now + self.config.grace + self.steps(rank));
+        self.begin_round();
+        self.retry_at = (!self.elders.is_empty()).then_some(self.now);
+    }
+
+    // req: ELE-03
+    fn lead(&mut self) {
+        let Some(url) = self.own.as_ref().map(|own| own.url.clone()) else { return };
+        (self.retry_at, self.bereaved, self.probing) = (None, false, None);
+        let others = self.stations.keys().copied().collect();
+        self.out.push_back(ElectionOutput::Lead { url, others });
+    }
+
+    // req: ELE-06
+    fn give_way(&mut self) {
+        let next = self.rival().cloned();
+        (self.own, self.yields_at, self.retry_at, self.host) = (None, None, None, None);
+        // Should it not have us after all, we are back in the group before long.
+        (self.bereaved, self.succession) = (true, Vec::new());
+        self.turn_at = Some(self.now + self.config.grace + self.steps(4));
+        self.joining = next.as_ref().map(|next| next.host);
+        let url = next.as_ref().map(|next| next.url.clone());
+        self.out.push_back(ElectionOutput::End { next });
+        self.out.extend(url.map(|url| ElectionOutput::Join { url }));
+    }
+}
+
+/// Elders that did not answer are tried again after this.
+const RETRY: Duration = Duration::from_millis(500);
+/// Candidates that are looked at.
+const STATIONS: usize = 64;
+/// Hosts that are looked at.
+const HOSTS: usize = 64;

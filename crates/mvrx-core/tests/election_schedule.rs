@@ -1,0 +1,84 @@
+//! Aim: whatever crashes, flaps, parts and comes back, once it is quiet each connected part of a group with two candidates or more has one
+//! host, and all of them are in its session; and who comes later displaces nobody.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod election_support;
+
+use std::time::Duration;
+
+use election_support::World;
+use mvrx_core::election::ElectionPhase;
+
+fn seeds(default: u64) -> std::ops::Range<u64> {
+    let count = std::env::var("ELECTION_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let first = std::env::var("ELECTION_SEED").ok().and_then(|text| text.parse().ok());
+    first.map_or(0..count, |first| first..first + 1)
+}
+
+fn run(seed: u64) {
+    let mut world = World::new(seed);
+    for _ in 0..40 {
+        let n = world.pick(world.count());
+        match world.pick(16) {
+            0 | 1 => world.crash(n),
+            2 | 3 => world.start(n),
+            4 => world.part(),
+            5 => world.heal(),
+            6 => world.kill_a_host(),
+            7 => world.flap(n),
+            8 => world.lose_sightings(),
+            _ => {}
+        }
+        let time = [50, 700, 2_000, 4_000, 9_000, 30_000][world.pick(6)];
+        world.pass(Duration::from_millis(time));
+    }
+    world.pass(Duration::from_secs(60));
+    world.check("parted");
+    world.heal();
+    world.pass(Duration::from_secs(60));
+    world.check("healed");
+    world.nobody_displaces_the_host();
+}
+
+// proves: ELE-02, ELE-03, ELE-04, ELE-06
+#[test]
+fn whatever_happens_each_connected_part_comes_to_one_host() {
+    for seed in seeds(300) {
+        run(seed);
+    }
+}
+
+// proves: ELE-04, ELE-05
+#[test]
+fn a_killed_host_is_succeeded_within_ten_seconds() {
+    for seed in seeds(200) {
+        let mut world = World::new(seed);
+        world.start_all();
+        world.pass(Duration::from_secs(40));
+        let host = world.host().unwrap_or_else(|| panic!("seed {seed}: no host\n{}", world.story()));
+        world.crash(host);
+        let begun = world.now();
+        while world.host().is_none() || !world.all_in_one_session() {
+            world.pass(Duration::from_millis(100));
+            let took = world.now() - begun;
+            assert!(took < Duration::from_secs(10), "seed {seed}: {took:?}\n{}", world.story());
+        }
+        let next = world.host();
+        world.start(host);
+        world.pass(Duration::from_secs(30));
+        assert_eq!(world.host(), next, "seed {seed}: the returning host displaced its successor");
+        assert_eq!(world.phase(host), ElectionPhase::Member, "seed {seed}\n{}", world.story());
+    }
+}
+
+// proves: ELE-02
+#[test]
+fn the_highest_hosts_and_ties_are_decided_by_the_uuid() {
+    for seed in seeds(100) {
+        let mut world = World::calm(seed);
+        world.start_all();
+        world.pass(Duration::from_secs(20));
+        assert_eq!(world.host(), Some(world.highest()), "seed {seed}\n{}", world.story());
+        assert!(world.all_in_one_session(), "seed {seed}\n{}", world.story());
+    }
+}

@@ -1,0 +1,445 @@
+//! Runs a station's part in the election of its group's host ([`mvrx_core::election`]): what discovery shows, what the station hears and what the
+//! host tells become inputs; hosts are started and ended, and the station is moved, as the machine says.
+//!
+//! It decides nothing. It owns the host while there is one, and a discovery of its own. It ends when the station has stopped, and the host with it.
+//!
+//! Rules a caller keeps: the station was built with the same [`Builder::candidate`]; its place is not kept for the next start, since who
+//! hosts then is another question.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mvrx_core::Event;
+use mvrx_core::election::{
+    ElectedHost, Election as Machine, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
+};
+use mvrx_discovery::{Discovery, DiscoveryError, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
+use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor};
+use mvrx_transport::{Limits as TransportLimits, Transport, WsTransport, WsUrl};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::driver::sleep_until;
+use crate::{Builder, Events, Heard, HostOptions, Station};
+
+/// What an application may want to know of the election.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ElectionNews {
+    /// We host from now on.
+    Hosting {
+        /// Where.
+        url: String,
+    },
+    /// Our host could not be started.
+    NotHosting {
+        /// Why, in words.
+        why: String,
+    },
+    /// Our host has ended; the session goes on there.
+    GaveWay {
+        /// Where.
+        url: String,
+    },
+    /// The host is lost.
+    HostLost,
+    /// Our station is one of an elected host's session.
+    Member {
+        /// The host.
+        host: StationUuid,
+    },
+    /// The election cannot see or show hosts.
+    Problem {
+        /// What, in words.
+        what: String,
+    },
+}
+
+/// A station's part in the election of its group's host.
+///
+/// `make_host` describes the host: its name, identity and store, which are not the station's. What else it needs is added here.
+pub struct Election {
+    /// Its priority, and the port of its session.
+    pub candidate: Candidate,
+    /// The group of TCP mode whose session it is.
+    pub group: GroupName,
+    /// The name under which the host is shown.
+    pub name: String,
+    /// The host's StationUUID: another one than the station's.
+    pub host: StationUuid,
+    /// Describes the host.
+    pub make_host: Box<dyn FnMut() -> Result<Builder, String> + Send>,
+    /// Makes the discovery that sees and shows hosts.
+    pub make_discovery: Box<dyn FnMut() -> Result<Box<dyn Discovery>, DiscoveryError> + Send>,
+}
+
+impl Election {
+    /// Runs until the station has stopped. Dropping it ends the host as a crash would.
+    pub async fn run(self, station: Station, news: mpsc::UnboundedSender<ElectionNews>) {
+        let (told, mut results) = mpsc::channel(QUEUE);
+        let config = ElectionConfig::new(station.uuid(), self.host, self.candidate.priority);
+        let mut events = station.events();
+        let mut runner = Runner {
+            machine: Machine::new(config),
+            started: Instant::now(),
+            wanted: self,
+            station,
+            news,
+            told,
+            hosting: None,
+            discovery: None,
+            candidates: HashSet::new(),
+            seen_at: VecDeque::new(),
+            ours: VecDeque::new(),
+        };
+        runner.look();
+        runner.step(ElectionInput::Tick).await;
+        loop {
+            let deadline = runner.machine.deadline().map(|at| runner.started + at);
+            tokio::select! {
+                heard = events.next() => match heard {
+                    Some(heard) => runner.heard(heard).await,
+                    None => break,
+                },
+                Some(result) = results.recv() => runner.result(result).await,
+                found = next_of(&mut runner.discovery) => runner.found(found).await,
+                Some(_) = next_event(&mut runner.hosting) => runner.count_members().await,
+                () = sleep_until(deadline) => runner.step(ElectionInput::Tick).await,
+            }
+        }
+        runner.end().await;
+    }
+}
+
+/// What a task brings.
+enum Outcome {
+    Input(ElectionInput),
+    Hosts(Station, Events),
+    DoesNotHost(String),
+}
+
+struct Runner {
+    machine: Machine,
+    started: Instant,
+    wanted: Election,
+    station: Station,
+    news: mpsc::UnboundedSender<ElectionNews>,
+    told: mpsc::Sender<Outcome>,
+    hosting: Option<(Station, Events)>,
+    discovery: Option<Box<dyn Discovery>>,
+    candidates: HashSet<StationUuid>,
+    /// Where others were seen, the latest first: by the same way they see us.
+    seen_at: VecDeque<SocketAddr>,
+    /// Where we wanted to go lately.
+    ours: VecDeque<SessionTarget>,
+}
+
+impl Runner {
+    async fn step(&mut self, input: ElectionInput) {
+        let before = self.machine.phase();
+        let outputs = self.machine.step(self.started.elapsed(), input);
+        let after = self.machine.phase();
+        if (before, after) == (ElectionPhase::Member, ElectionPhase::Succeeding) {
+            self.tell(ElectionNews::HostLost);
+        }
+        for output in outputs {
+            tracing::debug!(?output, "election");
+            self.carry_out(output).await;
+        }
+    }
+
+    fn tell(&self, news: ElectionNews) {
+        // Nobody listens: fine.
+        let _ = self.news.send(news);
+    }
+
+    // ---- what happens
+
+    async fn heard(&mut self, heard: Heard) {
+        let Heard::Event(seen) = heard else { return };
+        match seen.event {
+            Event::Succession { host, stations } => {
+                for next in &stations {
+                    self.note_address(&next.url);
+                }
+                if self.machine.phase() != ElectionPhase::Member {
+                    self.tell(ElectionNews::Member { host });
+                }
+                self.step(ElectionInput::Joined { host, succession: stations }).await;
+            }
+            Event::SessionUnreachable { .. } | Event::SessionRefused { .. } => {
+                self.step(ElectionInput::Lost).await;
+            }
+            // One that follows a companion's proposal is told of the succession next.
+            Event::Moved { to, .. } if !self.ours.contains(&to) => self.step(ElectionInput::MovedAway).await,
+            _ => {}
+        }
+    }
+
+    async fn result(&mut self, result: Outcome) {
+        match result {
+            Outcome::Input(input) => self.step(input).await,
+            Outcome::Hosts(host, events) => {
+                let url = format!("ws://{}/", SocketAddr::new(self.our_address(), host.address().port()));
+                self.hosting = Some((host, events));
+                self.tell(ElectionNews::Hosting { url: url.clone() });
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                self.step(ElectionInput::Started { url, since }).await;
+            }
+            Outcome::DoesNotHost(why) => {
+                self.tell(ElectionNews::NotHosting { why });
+                self.step(ElectionInput::NotStarted).await;
+            }
+        }
+    }
+
+    async fn found(&mut self, found: Option<DiscoveryEvent>) {
+        match found {
+            Some(DiscoveryEvent::Sighted(seen)) => {
+                let Some(station) = seen.station else { return };
+                let here = seen.group.as_deref() == Some(self.wanted.group.as_str());
+                match seen.ours.and_then(|ours| ours.candidate).filter(|_| here) {
+                    Some(candidate) => {
+                        self.candidates.insert(station);
+                        self.note_peer(seen.addresses.first().copied());
+                        let priority = candidate.priority;
+                        self.step(ElectionInput::StationSeen { station, priority }).await;
+                    }
+                    None => self.candidate_gone(station).await,
+                }
+            }
+            Some(DiscoveryEvent::Vanished { key: SightingKey::Station(station) }) => {
+                self.candidate_gone(station).await;
+            }
+            Some(DiscoveryEvent::Session(seen)) if seen.group == self.wanted.group.as_str() => {
+                let (Some(elected), Some(url)) = (seen.elected, seen.urls().into_iter().next()) else {
+                    return;
+                };
+                if seen.station != self.wanted.host {
+                    self.note_peer(seen.addresses.first().copied());
+                }
+                let Elected { priority, since, alone } = elected;
+                let host = ElectedHost { host: seen.station, priority, since, alone, url };
+                self.step(ElectionInput::HostSeen(host)).await;
+            }
+            Some(DiscoveryEvent::SessionVanished { station }) => {
+                self.step(ElectionInput::HostGone { host: station }).await;
+            }
+            Some(_) => {}
+            None => {
+                self.discovery = None;
+                self.tell(ElectionNews::Problem { what: "discovery has ended".to_owned() });
+            }
+        }
+    }
+
+    async fn candidate_gone(&mut self, station: StationUuid) {
+        if self.candidates.remove(&station) {
+            self.step(ElectionInput::StationGone { station }).await;
+        }
+    }
+
+    async fn count_members(&mut self) {
+        let Some((host, _)) = &self.hosting else { return };
+        let us = self.station.uuid();
+        if let Ok(stations) = host.stations().await {
+            let count = stations.iter().filter(|info| info.station != us).count();
+            self.step(ElectionInput::Members(count)).await;
+        }
+    }
+
+    // ---- what is to be done
+
+    async fn carry_out(&mut self, output: ElectionOutput) {
+        match output {
+            ElectionOutput::Start => self.start(),
+            ElectionOutput::Join { url } => self.go(SessionTarget::Url(url), BTreeSet::new(), true),
+            ElectionOutput::Lead { url, others } => self.go(SessionTarget::Url(url), others, true),
+            ElectionOutput::GoBack => {
+                self.go(SessionTarget::Group(self.wanted.group.clone()), BTreeSet::new(), false);
+            }
+            ElectionOutput::Show(host) => self.show(&host),
+            ElectionOutput::Companions(stations) => {
+                // It has stopped: the events tell.
+                let _ = self.station.companions(stations).await;
+            }
+            ElectionOutput::Probe { host, url } => self.probe(host, url),
+            ElectionOutput::End { next } => self.give_way(next).await,
+            _ => {}
+        }
+    }
+
+    fn start(&mut self) {
+        let listen = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, self.wanted.candidate.port));
+        let mut options = HostOptions::default().announce(false);
+        options.elected = Some(self.station.uuid());
+        options.transport = watchful(options.transport);
+        let described = (self.wanted.make_host)();
+        let (identity, group) = (self.wanted.host, self.wanted.group.as_str().to_owned());
+        let told = self.told.clone();
+        tokio::spawn(async move {
+            let started = async {
+                let host = described?.identity(identity).group(group).listen(listen).host(options);
+                host.spawn().await.map_err(|error| error.to_string())
+            };
+            let result = match started.await {
+                Ok((host, events)) => Outcome::Hosts(host, events),
+                Err(why) => Outcome::DoesNotHost(why),
+            };
+            // The election has ended.
+            let _ = told.send(result).await;
+        });
+    }
+
+    fn go(&mut self, to: SessionTarget, others: BTreeSet<StationUuid>, matters: bool) {
+        self.ours.push_front(to.clone());
+        self.ours.truncate(OURS);
+        let (station, told) = (self.station.clone(), self.told.clone());
+        tokio::spawn(async move {
+            let moved = station.move_with(to, others).await;
+            tracing::debug!(?moved, "election");
+            if moved.is_err() && matters {
+                // The election has ended.
+                let _ = told.send(Outcome::Input(ElectionInput::NotJoined)).await;
+            }
+        });
+    }
+
+    fn probe(&self, host: StationUuid, url: String) {
+        let told = self.told.clone();
+        tokio::spawn(async move {
+            let dial = async {
+                let url: WsUrl = url.parse().ok()?;
+                WsTransport::default().dial(url.into()).await.ok()
+            };
+            let there = matches!(tokio::time::timeout(DIAL, dial).await, Ok(Some(_)));
+            // The election has ended.
+            let _ = told.send(Outcome::Input(ElectionInput::Probed { host, there })).await;
+        });
+    }
+
+    async fn give_way(&mut self, next: Option<ElectedHost>) {
+        let Some((host, _)) = self.hosting.take() else { return };
+        if let Some(discovery) = self.discovery.take() {
+            discovery.shutdown().await;
+        }
+        match next {
+            Some(next) => {
+                self.tell(ElectionNews::GaveWay { url: next.url.clone() });
+                let ElectedHost { host: station, priority, url, .. } = next;
+                host.end_for(Successor { station, priority, url }).await;
+            }
+            None => host.stop().await,
+        }
+        self.look();
+    }
+
+    async fn end(mut self) {
+        if let Some((host, _)) = self.hosting.take() {
+            host.stop().await;
+        }
+        if let Some(discovery) = self.discovery.take() {
+            discovery.shutdown().await;
+        }
+    }
+
+    // ---- the network
+
+    fn look(&mut self) {
+        let made = (self.wanted.make_discovery)().and_then(|mut discovery| {
+            discovery.look_for_sessions()?;
+            discovery.look_in(&self.wanted.group);
+            Ok(discovery)
+        });
+        match made {
+            Ok(discovery) => self.discovery = Some(discovery),
+            Err(error) => self.tell(ElectionNews::Problem { what: error.to_string() }),
+        }
+    }
+
+    fn show(&mut self, host: &ElectedHost) {
+        let (Some((running, _)), Some(discovery)) = (&self.hosting, self.discovery.as_mut()) else { return };
+        let mut shown =
+            SessionAdvertisement::new(host.host, self.wanted.name.clone(), running.address().port());
+        self.wanted.group.as_str().clone_into(&mut shown.group);
+        let ElectedHost { priority, since, alone, .. } = *host;
+        shown.elected = Some(Elected { priority, since, alone });
+        if let Err(error) = discovery.announce_session(&shown) {
+            self.tell(ElectionNews::Problem { what: error.to_string() });
+        }
+    }
+
+    fn note_address(&mut self, url: &str) {
+        let at = url.strip_prefix("ws://").map(|rest| rest.trim_end_matches('/'));
+        self.note_peer(at.and_then(|at| at.parse().ok()));
+    }
+
+    fn note_peer(&mut self, at: Option<SocketAddr>) {
+        if let Some(at) = at.filter(|at| !at.ip().is_loopback()) {
+            self.seen_at.retain(|other| *other != at);
+            self.seen_at.push_front(at);
+            self.seen_at.truncate(PEERS);
+        }
+    }
+
+    /// Ours on the way to the others.
+    fn our_address(&self) -> IpAddr {
+        let ways = self.seen_at.iter().filter_map(|at| address_towards(*at));
+        ways.into_iter().next().unwrap_or(IpAddr::from([127, 0, 0, 1]))
+    }
+}
+
+/// Sends nothing: the system says which address it would use.
+fn address_towards(at: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if at.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(at).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
+async fn next_of(discovery: &mut Option<Box<dyn Discovery>>) -> Option<DiscoveryEvent> {
+    match discovery {
+        Some(discovery) => discovery.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_event(hosting: &mut Option<(Station, Events)>) -> Option<Heard> {
+    match hosting {
+        Some((_, events)) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How a candidate reaches hosts.
+pub(crate) fn web_socket() -> WsTransport {
+    WsTransport::default().with_limits(watchful(TransportLimits::default()))
+}
+
+/// Connections of which one end is cut off are noticed within a few seconds.
+fn watchful(limits: TransportLimits) -> TransportLimits {
+    TransportLimits { ping_after: Some(PING), pong_within: PONG, ..limits }
+}
+
+impl fmt::Debug for Election {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Election")
+            .field("candidate", &self.candidate)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A host may take this long to accept a connection.
+pub(crate) const DIAL: Duration = Duration::from_secs(2);
+const PING: Duration = Duration::from_millis(1_500);
+const PONG: Duration = Duration::from_millis(2_500);
+/// Results that wait.
+const QUEUE: usize = 32;
+/// Addresses of others that are remembered.
+const PEERS: usize = 8;
+/// Moves of ours that are told from those of people.
+const OURS: usize = 8;
