@@ -37,7 +37,7 @@ pub use mixer_proto::code::name as command_name;
 pub use mixer_proto::json::{Integer, Json, Object, Text};
 pub use mixer_proto::saved::{SavedRoom, SavedRoomError};
 pub use mixer_proto::server::{Limits, Metrics, Network};
-pub use server::{Fsync, MetricsReader, Server, ServerBuilder, StartError};
+pub use server::{DiskLimits, Fsync, MetricsReader, Server, ServerBuilder, StartError};
 
 /// The port that clients expect a server at.
 pub const DEFAULT_PORT: u16 = 12800;

@@ -7,7 +7,6 @@ use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::path::Path;
-use std::time::Duration;
 
 /// The disk.
 pub(super) trait Disk: Debug + Send + Sync {
@@ -18,10 +17,6 @@ pub(super) trait Disk: Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes new names and removals durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
-    /// How long to leave it alone after it failed.
-    fn left_alone_for(&self) -> Duration {
-        Duration::from_secs(5)
-    }
 }
 
 /// A file that only grows.

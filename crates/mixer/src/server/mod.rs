@@ -32,6 +32,7 @@ use tokio::task::LocalSet;
 use crate::DEFAULT_PORT;
 use disk::{Disk, RealDisk};
 use hub::Hub;
+pub use store::DiskLimits;
 use store::{OpenStoreError, Store};
 
 /// A running room server. Dropping it asks it to stop; [`Server::shutdown`] also waits until it has.
@@ -65,6 +66,7 @@ pub struct ServerBuilder {
     limits: Limits,
     data: Option<(PathBuf, Fsync)>,
     disk: Arc<dyn Disk>,
+    disk_limits: DiskLimits,
     passwords: Vec<(String, String)>,
     networks: Vec<Network>,
 }
@@ -129,6 +131,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn data(mut self, directory: impl Into<PathBuf>, fsync: Fsync) -> Self {
         self.data = Some((directory.into(), fsync));
+        self
+    }
+
+    /// Sets what bounds how rooms are kept on disk.
+    #[must_use]
+    pub fn disk_limits(mut self, limits: DiskLimits) -> Self {
+        self.disk_limits = limits;
         self
     }
 
@@ -209,7 +218,7 @@ impl ServerBuilder {
         descriptors::make_room_for(connections);
         let store = match self.data {
             Some((directory, fsync)) => {
-                let store = Store::open(&directory, fsync, self.disk, &mut rooms)?;
+                let store = Store::open(&directory, fsync, self.disk_limits, self.disk, &mut rooms)?;
                 rooms.keep(if fsync == Fsync::Always {
                     Keeping::DurableBeforeRelay
                 } else {
@@ -232,6 +241,7 @@ impl Server {
             limits: Limits::default(),
             data: None,
             disk: Arc::new(RealDisk),
+            disk_limits: DiskLimits::default(),
             passwords: Vec::new(),
             networks: Vec::new(),
         }

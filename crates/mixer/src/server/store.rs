@@ -2,7 +2,7 @@
 //!
 //! The hub pushes what is to be kept, in order, and gets [`Report`]s. With [`Fsync::Always`] everything that has gathered is written and forced
 //! to the disk together, then reported durable. A log that has grown far beyond what the room stored when it was last written is written anew
-//! beside the old one and takes its place. [`BACKLOG`] bounds what may wait for the disk: the hub stops reading above it.
+//! beside the old one and takes its place. [`DiskLimits`] bounds what may wait for the disk: the hub stops reading above it.
 //!
 //! ```text
 //!  Keeping ──the disk fails──► Failing ──every room written anew──► Keeping
@@ -32,6 +32,31 @@ use super::disk::{Disk, LogFile, Open, Syncer};
 use super::{Fsync, log};
 
 mod back;
+
+/// What bounds how rooms are kept on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DiskLimits {
+    /// Bytes that may wait to be written under [`Fsync::Interval`]. While more do, nothing is read from clients.
+    pub backlog_bytes: usize,
+    /// Bytes that may wait for the disk under [`Fsync::Always`]: members wait for it, and what waits takes memory for each of them.
+    pub backlog_bytes_always: usize,
+    /// A log is written anew when it is twice as long as when it was last written as a whole, and by so many bytes longer.
+    pub rewrite_from_bytes: u64,
+    /// How long a disk that failed is left alone before it is tried again.
+    pub retry_after: Duration,
+}
+
+impl Default for DiskLimits {
+    fn default() -> Self {
+        Self {
+            backlog_bytes: 64 << 20,
+            backlog_bytes_always: 8 << 20,
+            rewrite_from_bytes: 16 << 20,
+            retry_after: Duration::from_secs(5),
+        }
+    }
+}
 
 /// Why the rooms on disk cannot be opened.
 #[derive(Debug, Error)]
@@ -100,6 +125,7 @@ impl Store {
     pub(super) fn open(
         directory: &Path,
         fsync: Fsync,
+        limits: DiskLimits,
         disk: Arc<dyn Disk>,
         rooms: &mut RoomServer,
     ) -> Result<Self, OpenStoreError> {
@@ -128,6 +154,7 @@ impl Store {
             logs: HashMap::new(),
             next_number: 0,
             fsync,
+            limits,
             last_sync: Instant::now(),
             ticket: 0,
             syncing: None,
@@ -140,7 +167,7 @@ impl Store {
         let (tasks, receiver) = channel();
         let thread = thread::Builder::new().name("mixer-rooms".into()).spawn(move || writer.run(&receiver));
         let thread = thread.map_err(refuses(directory))?;
-        let allowed = if fsync == Fsync::Always { BACKLOG_ALWAYS } else { BACKLOG };
+        let allowed = if fsync == Fsync::Always { limits.backlog_bytes_always } else { limits.backlog_bytes };
         Ok(Self { gathered: Vec::new(), tasks, backlog, allowed, reports: Some(reports), thread })
     }
 
@@ -194,6 +221,7 @@ struct Writer {
     logs: HashMap<RoomKey, Log>,
     next_number: u64,
     fsync: Fsync,
+    limits: DiskLimits,
     last_sync: Instant,
     ticket: u64,
     /// How the sync ended that goes on beside, once it has.
@@ -248,7 +276,8 @@ impl Writer {
         let mut next = Some(first);
         while let Some(tasks) = next {
             self.perform(tasks)?;
-            next = if self.unsynced > BACKLOG_ALWAYS { None } else { further.try_recv().ok() };
+            next =
+                if self.unsynced > self.limits.backlog_bytes_always { None } else { further.try_recv().ok() };
         }
         Ok(())
     }
@@ -265,7 +294,7 @@ impl Writer {
 
     fn ask_for_everything_if_due(&mut self) {
         if let Some(since) = &mut self.failing_since
-            && since.elapsed() >= self.disk.left_alone_for()
+            && since.elapsed() >= self.limits.retry_after
         {
             *since = Instant::now();
             let _ = self.report.send(Report::WantsEverything);
@@ -347,7 +376,9 @@ impl Writer {
         let Some(log) = self.logs.get_mut(&room) else { return Ok(()) };
         log.length += write(log.file.as_mut())? as u64;
         log.dirty = true;
-        if log.length > 2 * log.base + REWRITE_FROM && !log.rewriting {
+        if log.length > log.base.saturating_mul(2).saturating_add(self.limits.rewrite_from_bytes)
+            && !log.rewriting
+        {
             log.rewriting = true;
             let _ = self.report.send(Report::WantsRewrite { room });
         }
@@ -413,7 +444,7 @@ impl Writer {
     /// How long until the next forced write or attempt; `None` when nothing waits for one.
     fn until_due(&self) -> Option<Duration> {
         if let Some(since) = self.failing_since {
-            return Some(self.disk.left_alone_for().saturating_sub(since.elapsed()));
+            return Some(self.limits.retry_after.saturating_sub(since.elapsed()));
         }
         if self.syncing.is_some() {
             return Some(LOOK);
@@ -526,15 +557,11 @@ impl Task {
     }
 }
 
-const BACKLOG: usize = 64 << 20;
-/// Under [`Fsync::Always`] members wait for it, and what waits takes memory for each of them.
-const BACKLOG_ALWAYS: usize = 8 << 20;
 /// How often the writer looks whether a sync beside has ended.
 const LOOK: Duration = Duration::from_millis(5);
 /// What a task takes besides what it keeps.
 const TASK: usize = 100;
 const COPIED_BELOW: usize = 16 << 10;
-const REWRITE_FROM: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use mixer_proto::frame::{self, Frames};
 use mixer_proto::json::Object;
+use mixer_proto::server::{Limits, RoomContent, RoomKey, RoomServer, StoreOp};
+
+use super::Store;
 
 use crate::server::disk::{Disk, LogFile, Open, RealDisk, Syncer};
-use crate::{Client, ClientEvent, ClientOptions, Fsync, SavedRoom, Server, StartError};
+use crate::{Client, ClientEvent, ClientOptions, DiskLimits, Fsync, SavedRoom, Server, StartError};
 
 const PLENTY: u64 = 1 << 40;
 
@@ -79,10 +82,6 @@ impl Disk for Moody {
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         RealDisk.sync_directory(directory)
     }
-
-    fn left_alone_for(&self) -> Duration {
-        Duration::from_millis(20)
-    }
 }
 
 impl LogFile for MoodyFile {
@@ -115,7 +114,11 @@ impl LogFile for MoodyFile {
 
 fn serve(directory: &Path, fsync: Fsync, disk: &Moody) -> Server {
     let builder = Server::builder().address("127.0.0.1:0".parse().unwrap());
-    builder.data(directory, fsync).disk(Arc::new(disk.clone())).spawn().unwrap()
+    builder.data(directory, fsync).disk(Arc::new(disk.clone())).disk_limits(limits()).spawn().unwrap()
+}
+
+fn limits() -> DiskLimits {
+    DiskLimits { retry_after: Duration::from_millis(20), ..DiskLimits::default() }
 }
 
 async fn client(server: &Server) -> Client {
@@ -334,6 +337,31 @@ fn room_that_cannot_be_read_keeps_the_server_from_starting_and_is_named() {
         panic!("started");
     };
     assert!(error.to_string().contains("room-3.log"), "{error}");
+}
+
+// proves: MIX-KEEP-11
+#[test]
+fn clients_are_read_from_while_the_limit_waits_for_the_disk_and_not_while_a_byte_more_does() {
+    let everywhere = [Fsync::Always, Fsync::Interval(Duration::from_secs(3600))];
+    for (fsync, length, behind) in everywhere.into_iter().flat_map(|f| [(f, 100, false), (f, 101, true)]) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rooms = RoomServer::new(Limits::default());
+        let limits = DiskLimits { backlog_bytes: 300, backlog_bytes_always: 300, ..limits() };
+        let disk = Arc::new(Moody::new());
+        let mut store = Store::open(directory.path(), fsync, limits, disk, &mut rooms).unwrap();
+        // Each counts 100 bytes besides what it keeps; nothing is handed over yet.
+        for length in [0, length] {
+            let (name, attributes) = (String::new(), "x".repeat(length));
+            store.push(StoreOp::Create { room: some_room(), name, attributes });
+        }
+        assert_eq!(store.is_behind(), behind, "{length}");
+    }
+}
+
+/// The key of some room.
+fn some_room() -> RoomKey {
+    let content = RoomContent { name: "r".into(), attributes: Object::new(), commands: Vec::new() };
+    RoomServer::new(Limits::default()).restore(content).unwrap()
 }
 
 // proves: MIX-KEEP-14

@@ -82,6 +82,15 @@ pub(crate) struct Service {
     pub(crate) access: Access,
     #[command(flatten)]
     pub(crate) limits: ServeLimits,
+    /// Bytes that may wait to be written to the folder before clients are made to wait [default: 8M with the policy `always`, else 64M]
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "rooms_data")]
+    pub(crate) max_disk_backlog: Option<u64>,
+    /// Seconds until a disk that failed is tried again [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = moment, requires = "rooms_data")]
+    pub(crate) disk_retry: Option<Duration>,
+    /// Bytes by which a room's file grows, beyond twice what it was, before it is written anew [default: 16M]
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "rooms_data")]
+    pub(crate) rewrite_from: Option<u64>,
     /// Answer HTTP requests for metrics (Prometheus text) at this address
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) metrics: Option<SocketAddr>,

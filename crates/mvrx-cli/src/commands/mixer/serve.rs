@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use mixer::{DEFAULT_PORT, Fsync, Limits, Server, ServerBuilder, StartError};
+use mixer::{DEFAULT_PORT, DiskLimits, Fsync, Limits, Server, ServerBuilder, StartError};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -41,7 +41,7 @@ impl Serving {
         builder = admit(builder, &service.access)?;
         builder = listen(builder, service, at).await?;
         if let Some(directory) = &service.data {
-            builder = builder.data(directory, policy);
+            builder = builder.data(directory, policy).disk_limits(disk_limits(service));
         }
         let page = match service.metrics {
             Some(address) => Some(metrics::listen(address).await?),
@@ -246,6 +246,17 @@ fn limits(wished: &ServeLimits) -> Limits {
     hold(wished, &mut limits);
     limits.hello_grace = wished.greeting.unwrap_or(limits.hello_grace);
     limits.update_interval = wished.update_interval.unwrap_or(limits.update_interval);
+    limits
+}
+
+fn disk_limits(service: &Service) -> DiskLimits {
+    let mut limits = DiskLimits::default();
+    if let Some(backlog) = service.max_disk_backlog {
+        limits.backlog_bytes = usize::try_from(backlog).unwrap_or(usize::MAX);
+        limits.backlog_bytes_always = limits.backlog_bytes;
+    }
+    limits.retry_after = service.disk_retry.unwrap_or(limits.retry_after);
+    limits.rewrite_from_bytes = service.rewrite_from.unwrap_or(limits.rewrite_from_bytes);
     limits
 }
 
