@@ -15,6 +15,7 @@ fn commit(number: u8) -> Commit {
         file_name: "Festival main stage.mvr".to_owned(),
         blake3: Some([number; 32]),
         author: None,
+        group: None,
     }
 }
 

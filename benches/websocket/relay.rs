@@ -82,6 +82,7 @@ async fn go_through_host(show: &Path, length: u64, folder: &Path) -> Duration {
         file_name: String::new(),
         blake3: None,
         author: None,
+        group: None,
     };
     let mut owner = join(rack.address(), 1, vec![commit.clone()]).await;
     let mut asker = join(rack.address(), 2, vec![]).await;

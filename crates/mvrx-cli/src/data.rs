@@ -173,6 +173,7 @@ mod tests {
                 file_name: name.to_owned(),
                 blake3: None,
                 author: None,
+                group: None,
             };
             writer.finish().unwrap().publish(&commit, "Default").unwrap();
         }

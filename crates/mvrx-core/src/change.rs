@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Commit, FileUuid, GroupName, Join, Product, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Product, StationUuid};
 
 use crate::exchange::Purpose;
 use crate::history::History;
@@ -439,11 +439,15 @@ impl Core {
         }
     }
 
-    /// The group for which a station of ours JOINs us, if it is none that we are in: it does not know yet that we moved.
+    /// The group for which a station of ours says something to us, if it is none that we are in: it does not know yet that we moved.
     // req: STA-18
-    pub(crate) fn said_in_another_group<'a>(&self, join: &'a Join) -> Option<&'a GroupName> {
-        let any = self.peers.get(&join.station).is_some_and(|peer| peer.side == Side::Any);
-        join.group.as_ref().filter(|group| !any && self.side_of(Some(group.as_str())).is_none())
+    pub(crate) fn in_another_group<'a>(
+        &self,
+        from: StationUuid,
+        group: Option<&'a GroupName>,
+    ) -> Option<&'a GroupName> {
+        let any = self.peers.get(&from).is_some_and(|peer| peer.side == Side::Any);
+        group.filter(|group| !any && self.side_of(Some(group.as_str())).is_none())
     }
 
     /// The side of a station of which nothing tells it.

@@ -276,6 +276,7 @@ impl Core {
             file_name: String::new(),
             blake3: Some(hash),
             author: None,
+            group: None,
         }
     }
 

@@ -178,7 +178,7 @@ impl Core {
                 refuse("this station is not in the group at the moment"),
             );
         }
-        if let Some(group) = self.said_in_another_group(join) {
+        if let Some(group) = self.in_another_group(station, join.group.as_ref()) {
             let why = format!("this station is in another group than {group}");
             return self.answer_join(conn, None, Product::Other, refuse(&why));
         }
@@ -300,6 +300,9 @@ impl Core {
         if self.presence != Presence::Present {
             return refuse("this station is not in the group at the moment");
         }
+        if let Some(group) = self.in_another_group(from, commit.group.as_ref()) {
+            return refuse(&format!("this station is in another group than {group}"));
+        }
         let Some(peer) = self.peers.get_mut(&from) else {
             return refuse("this station does not know you: send MVR_JOIN first");
         };
@@ -312,8 +315,14 @@ impl Core {
             inbound.station = Some(from);
         }
         self.watch_unseen(from);
+        let said_in = commit.group.as_ref().and_then(|group| self.side_of(Some(group.as_str())));
+        if let Some(side) = said_in {
+            self.put_on(side, from);
+        }
         if is_for(commit, Some(self.config.station)) {
-            self.note_commits(from, std::slice::from_ref(commit), CommitSource::Announced);
+            // Where it was said is no part of what is known of it.
+            let commit = Commit { group: None, ..commit.clone() };
+            self.note_told(from, &[commit], (CommitSource::Announced, said_in.is_some()));
         }
         ok()
     }

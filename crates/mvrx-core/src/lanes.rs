@@ -316,7 +316,10 @@ impl Core {
 
     fn commit_for(&self, target: Target, file: FileUuid) -> Option<Commit> {
         let station = if let Target::Station(station) = target { Some(station) } else { None };
-        self.history_of(station)?.entry(file).map(|e| e.commit.clone())
+        let commit = self.history_of(station)?.entry(file).map(|e| e.commit.clone())?;
+        // req: STA-18
+        let group = self.group_said_to(station).filter(|_| self.product_of(target) == Product::Mvrx);
+        Some(Commit { group, ..commit })
     }
 
     fn send_on(&mut self, conn: ConnId, message: Message, dialect: Dialect, wait: Duration) {

@@ -455,3 +455,28 @@ fn a_join_meant_for_another_group_is_refused_and_a_list_is_taken_for_the_group_i
     assert_eq!(desk.core.commits().map(|view| view.commit.file).collect::<Vec<_>>(), [file(5), file(6)]);
     assert_eq!(members(&desk), [station(3)]);
 }
+
+// proves: STA-18
+#[test]
+fn a_commit_meant_for_another_group_is_refused_and_not_listed() {
+    let mut desk = Desk::new();
+    let said = |n: u8, group: Option<&str>| {
+        let group = group.map(|name| GroupName::create(name).unwrap());
+        Message::Commit(Commit { group, ..commit(n, 3) })
+    };
+    let listed = |desk: &Desk| desk.core.commits().map(|view| view.commit.file).collect::<Vec<_>>();
+    let conn = desk.accept(3);
+    desk.receive(conn, join_from(3, "mvrx", vec![]));
+    assert!(matches!(desk.take_sent(conn), Some(Message::JoinRet(ret)) if ret.reply.ok));
+    desk.receive(conn, said(5, Some("Stage")));
+    let Some(Message::CommitRet(ret)) = desk.take_sent(conn) else { panic!() };
+    assert_eq!((ret.ok, ret.message.as_str()), (false, "this station is in another group than Stage"));
+    assert!(listed(&desk).is_empty());
+    // In ours, and without a word of it, it is taken; where it was said is not kept.
+    desk.receive(conn, said(6, Some("Default")));
+    assert!(matches!(desk.take_sent(conn), Some(Message::CommitRet(ret)) if ret.ok));
+    desk.receive(conn, said(7, None));
+    assert!(matches!(desk.take_sent(conn), Some(Message::CommitRet(ret)) if ret.ok));
+    assert_eq!(listed(&desk), [file(6), file(7)]);
+    assert!(desk.core.commits().all(|view| view.commit.group.is_none()));
+}

@@ -161,6 +161,8 @@ pub struct Commit {
     pub blake3: Option<[u8; 32]>,
     /// Who the station is, for people; from our own stations only. Without a station it is not written.
     pub author: Option<Author>,
+    /// The group of TCP mode in which COMMIT is said; our own stations only. An entry of a list has none.
+    pub group: Option<GroupName>,
 }
 
 /// MVR_REQUEST (Table 74).

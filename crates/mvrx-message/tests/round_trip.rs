@@ -58,6 +58,7 @@ fn commit() -> impl Strategy<Value = Commit> {
             file_name: safe_file_name(&hint),
             blake3,
             author,
+            group: None,
         },
     )
 }

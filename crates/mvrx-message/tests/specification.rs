@@ -164,6 +164,7 @@ fn reads_the_example_of_commit() {
         file_name: String::new(),
         blake3: None,
         author: None,
+        group: None,
     };
     assert_eq!(message, Message::Commit(expected));
     assert_eq!(quirks, QuirkSet::from_iter([Quirk::StationUuidMissing]));

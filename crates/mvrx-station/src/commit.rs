@@ -85,6 +85,7 @@ fn copy_now(store: &dyn Store, draft: CommitDraft, station: StationUuid) -> Resu
         file_name: draft.file_name.or(own_name).unwrap_or_default(),
         blake3: Some(pending.hash()),
         author: None,
+        group: None,
     };
     Ok(Copied { pending, commit })
 }

@@ -104,6 +104,7 @@ pub fn commit(number: u8) -> Commit {
         file_name: format!("rig {number}.mvr"),
         blake3: None,
         author: None,
+        group: None,
     }
 }
 

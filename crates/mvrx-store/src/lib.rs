@@ -44,6 +44,7 @@
 //!     file_name: "rig.mvr".to_owned(),
 //!     blake3: None,
 //!     author: None,
+//!     group: None,
 //! };
 //! let stored = pending.publish(&commit, "Default")?;
 //! assert_eq!(store.commits()?, [stored]);

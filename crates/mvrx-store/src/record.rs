@@ -113,6 +113,7 @@ fn understand(fields: Fields) -> Option<StoredCommit> {
         file_name: fields.file_name,
         blake3: told,
         author: fields.author.map(|(name, provider)| Author { name, provider }),
+        group: None,
     };
     Some(StoredCommit {
         commit,

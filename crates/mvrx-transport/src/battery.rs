@@ -151,6 +151,7 @@ pub(crate) fn commit(seed: u8) -> Commit {
         file_name: "show.mvr".to_owned(),
         blake3: None,
         author: None,
+        group: None,
     }
 }
 

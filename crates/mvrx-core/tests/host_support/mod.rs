@@ -41,6 +41,7 @@ pub fn commit(n: u8, author: u8) -> Commit {
         file_name: format!("show{n}.mvr"),
         blake3: None,
         author: None,
+        group: None,
     }
 }
 

@@ -207,6 +207,7 @@ impl World {
             file_name: String::new(),
             blake3: None,
             author: None,
+            group: None,
         };
         match &mut self.stations[n].held_back {
             Some(held_back) => held_back.push(commit),

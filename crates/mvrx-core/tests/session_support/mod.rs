@@ -155,6 +155,7 @@ impl World {
             file_name: String::new(),
             blake3: Some(digest(file)),
             author: None,
+            group: None,
         }
     }
 

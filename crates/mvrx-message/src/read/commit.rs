@@ -29,6 +29,7 @@ pub(super) fn alone(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Comm
         comment: reader.string(fields.comment).unwrap_or_default(),
         file_name: reader.string(fields.file_name).unwrap_or_default(),
         blake3: extra.as_ref().and_then(|e| e.blake3),
+        group: extra.as_ref().and_then(|e| e.group.clone()),
         author: extra.and_then(|e| e.author),
     })
 }

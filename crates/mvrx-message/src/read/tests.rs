@@ -251,6 +251,7 @@ fn reads_a_whole_commit() {
         file_name: "f.mvr".to_owned(),
         blake3: None,
         author: None,
+        group: None,
     };
     assert_eq!((commit, quirks), (expected, vec![]));
 }

@@ -158,10 +158,12 @@ impl<'a> CommitShape<'a> {
         let version = if current { MvrVersion::CURRENT } else { commit.version };
         let otherwise = (commit.version != version && !unknown).then_some(commit.version);
         let author = commit.author.as_ref().filter(|author| commit.station.is_some() && !author.is_empty());
-        let told = commit.blake3.is_some() || otherwise.is_some() || author.is_some();
+        let group = commit.group.as_ref().map(GroupName::as_str);
+        let told = commit.blake3.is_some() || otherwise.is_some() || author.is_some() || group.is_some();
         let mvrx = told.then(|| MvrxShape {
             blake3: commit.blake3.map(|hash| hex(&hash)),
             author: author.map(AuthorShape::of),
+            group,
             ..MvrxShape::of(Ours::CURRENT, otherwise)
         });
         Self {

@@ -26,6 +26,7 @@ fn commit() -> Commit {
         file_name: "Show.mvr".to_owned(),
         blake3: None,
         author: None,
+        group: None,
     }
 }
 
@@ -527,4 +528,13 @@ fn who_can_host_says_so_and_an_elected_host_tells_who_succeeds_it() {
     let odd = r#"{"Type":"MVR_JOIN_RET","OK":true,"mvrx":{"v":1,"succession":[7],"host":3}}"#;
     let parsed = Message::parse(odd.as_bytes()).unwrap();
     assert!(parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable));
+}
+
+// proves: MSG-MVRX-GROUP
+#[test]
+fn a_commit_tells_in_which_group_it_is_said() {
+    let said = Commit { group: Some("Stage 2".parse().unwrap()), ..commit() };
+    let json = strict(&Message::Commit(said.clone()));
+    assert!(json.contains(r#""mvrx":{"v":1,"group":"Stage 2"}"#), "{json}");
+    assert_eq!(Message::parse(json.as_bytes()).unwrap().message, Message::Commit(said));
 }

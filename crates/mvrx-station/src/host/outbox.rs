@@ -222,6 +222,7 @@ mod tests {
             file_name: "show.mvr".to_owned(),
             blake3: Some([1; 32]),
             author: None,
+            group: None,
         };
         let config = mvrx_core::host::Config::new(
             mvrx_message::StationUuid::from_random_bytes([1; 16]),

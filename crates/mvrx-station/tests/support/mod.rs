@@ -105,6 +105,7 @@ pub fn commit_of(size: u64, file_name: &str) -> Commit {
         file_name: file_name.into(),
         blake3: None,
         author: None,
+        group: None,
     }
 }
 

@@ -24,6 +24,7 @@ fn any_stored() -> impl Strategy<Value = StoredCommit> {
             file_name: texts.1,
             blake3: hashes.1,
             author: author.map(|(name, provider)| Author { name, provider }),
+            group: None,
         },
         sequence: numbers.0,
         seen: from_millis(numbers.1).unwrap(),

@@ -540,6 +540,7 @@ pub(crate) fn draft(
         file_name: "show.mvr".to_owned(),
         blake3: hashed.then(|| lan_sim::Content::from(content).digest()),
         author: None,
+        group: None,
     }
 }
 
