@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use crate::files::{StoreSink, StoreSource};
 
 /// What a connection's tasks tell the driver.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are inputs, and each is moved once")]
 pub(crate) enum Report {
     Input(Input),
     /// A whole file lies in the store, not published yet.

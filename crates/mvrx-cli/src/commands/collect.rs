@@ -41,6 +41,7 @@ pub(crate) struct Collect {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, taken as it comes")]
 enum Ended {
     Fetched(Result<Fetched, RequestFailure>),
     Saved(Result<PutAway, PutAwayError>),

@@ -24,6 +24,7 @@ use mvrx_message::{Dialect, Message};
 
 /// What a connection's tasks tell the driver.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are inputs, and each is moved once")]
 pub(super) enum Report {
     Input(Input),
     /// The whole file of a read lies in its [`Growing`], to be kept or not.
