@@ -266,6 +266,7 @@ pub struct Told {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a few, in a test")]
 enum Order {
     Commit(Commit, Vec<u8>),
     Fetch(FileUuid, u64, oneshot::Sender<Result<Vec<u8>, String>>),
