@@ -76,7 +76,7 @@ fn a_killed_host_is_succeeded_within_ten_seconds() {
 fn the_highest_hosts_and_ties_are_decided_by_the_uuid() {
     for seed in seeds(100) {
         let mut world = World::calm(seed);
-        world.start_all();
+        world.start_together();
         world.pass(Duration::from_secs(20));
         assert_eq!(world.host(), Some(world.highest()), "seed {seed}\n{}", world.story());
         assert!(world.all_in_one_session(), "seed {seed}\n{}", world.story());

@@ -146,6 +146,13 @@ impl World {
         }
     }
 
+    /// All at once: who starts later than the first ones look around finds a host, however high it is itself.
+    pub fn start_together(&mut self) {
+        for n in 0..self.count() {
+            self.start(n);
+        }
+    }
+
     pub fn start(&mut self, n: usize) {
         if self.machines[n].election.is_some() {
             return;
