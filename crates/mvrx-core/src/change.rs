@@ -388,7 +388,20 @@ impl Core {
             self.places.iter().filter(|(_, place)| is_gone(place.side)).map(|(place, _)| *place).collect();
         for place in nameless {
             self.stop_lane(Target::Place(place));
+            self.forget_place_of_who_came_along(place);
             self.drop_place(place);
+        }
+    }
+
+    /// A station that is on the new side by its JOIN is not to be found where the old one showed it.
+    // req: STA-17
+    fn forget_place_of_who_came_along(&mut self, place: PlaceId) {
+        let Some(station) = self.places.get(&place).and_then(|place| place.station) else { return };
+        let Some(peer) = self.peers.get_mut(&station) else { return };
+        let addresses = peer.places.remove(&place).unwrap_or_default();
+        if peer.places.is_empty() {
+            peer.good = peer.good.or(addresses.first().copied());
+            self.watch_unseen(station);
         }
     }
 

@@ -480,3 +480,38 @@ fn a_commit_meant_for_another_group_is_refused_and_not_listed() {
     assert_eq!(listed(&desk), [file(6), file(7)]);
     assert!(desk.core.commits().all(|view| view.commit.group.is_none()));
 }
+
+// proves: STA-17
+#[test]
+fn who_came_along_and_moved_on_before_it_was_shown_there_is_given_up() {
+    let mut desk = Desk::new();
+    desk.join(1);
+    asked(&mut desk, &[], vec![]);
+    announced(&mut desk);
+    let conn = desk.accept(1);
+    let Message::Join(join) = join_from(1, "mvrx", vec![]) else { panic!() };
+    desk.receive(conn, Message::Join(Join { group: Some(stage()), ..join }));
+    looked_around(&mut desk);
+    assert!(changed(&desk));
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    desk.command(Command::Publish(commit(1, 0)));
+    let mut asked = 0;
+    for _ in 0..40 {
+        while let Some((conn, _)) = desk.take_dial() {
+            asked += 1;
+            desk.step(Input::Dialed { conn });
+            let answer = match desk.take_sent(conn) {
+                Some(Message::Join(_)) => join_ret_from(1, "mvrx", no("in another group"), vec![]),
+                // It does not answer a COMMIT: it is asked whether it is still there.
+                _ => {
+                    desk.step(Input::Closed { conn, ending: Ending::Clean });
+                    continue;
+                }
+            };
+            desk.receive(conn, answer);
+        }
+        desk.pass(Duration::from_secs(30));
+    }
+    assert!(asked > 2, "{asked}");
+    assert_eq!((members(&desk), desk.core.deadline()), (vec![], None), "asked {asked} times");
+}
