@@ -245,11 +245,20 @@ everybody_has(shares, others, 60)
 served_by(host_url(host), shares, 1)
 back = time.monotonic()
 subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{old.number}", "up"], check=True)
-when, _ = old.wait(["gave_way"], back, 120)
-joined, _ = old.wait(["elected_host"], when, 60)
-print(f"cable plugged in again: S{old.number} gave way after {when - back:.2f} s and is one of the session after {joined - back:.2f} s")
+# What the cut-off host showed before may still be remembered, so either may give way; that one of them does, and one only, is what counts.
+end = time.monotonic() + 120
+while True:
+    gave = [(when, s) for s in (old, host) for when, event in s.since(back) if event["event"] == "gave_way"]
+    if gave:
+        break
+    assert time.monotonic() < end, f"two hosts go on (seed {seed})\n{story()}"
+    time.sleep(0.05)
+when, gone_from = min(gave, key=lambda pair: pair[0])
+joined, _ = gone_from.wait(["elected_host"], when, 60)
+print(f"cable plugged in again: S{gone_from.number} gave way after {when - back:.2f} s and is one of the session after {joined - back:.2f} s")
 everybody_has(shares, stations.values(), 90)
-assert not any(event["event"] == "gave_way" for _, event in host.since(back)), story()
+gave = [s.number for s in stations.values() for _, event in s.since(back) if event["event"] == "gave_way"]
+assert gave == [gone_from.number], f"{gave} gave way (seed {seed})\n{story()}"
 
 for station in stations.values():
     station.process.send_signal(signal.SIGINT)
