@@ -452,6 +452,46 @@ def one_address_twice():
         say(f"two interfaces with one address: the stations behind each joined after {took:.2f} s")
 
 
+def two_subnets():
+    """Stations on one wire with addresses of different networks: one that cannot be reached is told of, and joined once there is a way."""
+    with Net() as net:
+        net.host("h1", 1, v6=False)
+        net.host("h2", 2, v6=False, subnet=88)
+        net.station("h1")
+        net.station("h2")
+        groups = lambda host: [s["name"] for g in json.loads(net.mvrx(host, "groups", "--json", "--wait", "3").stdout)["groups"] for s in g["stations"]]
+        assert sorted(groups("h1")) == sorted(groups("h2")) == ["h1", "h2"], (groups("h1"), groups("h2"))
+        told = net.mvrx("h1", "doctor", "--json", "--wait", "2")
+        found = [f for f in json.loads(told.stdout)["findings"] if "h2" in f["text"]]
+        assert told.returncode == 1 and any("10.88.0.2" in f["text"] for f in found), told.stdout
+        net.ip("h1", "route", "add", "10.88.0.0/24", "dev", "eth0")
+        net.ip("h2", "route", "add", "10.77.0.0/24", "dev", "eth0")
+        joins = lambda host, name: any(event.get("name") == name for event in net.events(host, "station_joined"))
+        took = wait("the two", 30 * SLOW, lambda: joins("h1", "h2") and joins("h2", "h1"))
+        say(f"two networks' addresses on one wire: seen, told by the doctor, joined {took:.1f} s after there was a way")
+
+
+def thirty_interfaces():
+    """More interfaces than Linux lets one socket hear multicast on (20, igmp_max_memberships), as many networks of containers make; the one that counts comes last."""
+    with Net() as net:
+        for name, number in [("h1", 1), ("h2", 2)]:
+            net.host(name, number, v6=False)
+        net.ip("h1", "link", "del", "eth0")
+        net.inside("h1", "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+        for n in range(29):
+            net.ip("h1", "link", "add", f"br-{n}", "type", "veth", "peer", "name", f"port-{n}")
+            net.ip("h1", "addr", "add", f"172.{16 + n}.0.1/16", "dev", f"br-{n}")
+            for end in ("br", "port"):
+                net.ip("h1", "link", "set", f"{end}-{n}", "up")
+        net.plug("h1", "eth0", 1, v6=False)
+        net.station("h1")
+        wait("our station", 10 * SLOW, lambda: net.events("h1", "up"))
+        # One that joins nobody by itself: it has to be heard.
+        Peer(net, "h2", "10.77.0.2", "a1000000-0000-4000-8000-000000000001", ("Heard", "Default"))
+        took = wait("the station there", 10 * SLOW, lambda: net.joined("h1") == 1)
+        say(f"thirty interfaces: joined on the last one after {took:.2f} s")
+
+
 def many(count):
     with Net() as net:
         hosts = [net.host(f"h{n}", n, v6=False) for n in range(1, count + 1)]
@@ -556,6 +596,8 @@ def main():
     port_taken()
     group_type_alone()
     one_address_twice()
+    two_subnets()
+    thirty_interfaces()
     zeroconf_and_avahi()
     loopback_only()
     casebook()

@@ -21,7 +21,10 @@ impl Mdns {
     pub(crate) fn on_datagram(&mut self, link: LinkId, source: SocketAddr, unicast: bool, bytes: &[u8]) {
         self.counts.datagrams += 1;
         let Some(state) = self.links.get(&link) else { return };
-        if !state.info.holds(source.ip()) {
+        // req: MDNS-ON-LINK
+        // What was sent to all crossed no router, whatever address its sender gave itself.
+        let near = state.info.holds(source.ip());
+        if unicast && !near {
             self.counts.foreign += 1;
             return;
         }
@@ -29,7 +32,10 @@ impl Mdns {
             self.counts.malformed += 1;
             return;
         };
-        if !message.response {
+        if !message.response && !near && source.port() != self.config.port {
+            // Answers go to all or stay on the link: who knows unicast DNS only cannot be answered there.
+            self.counts.foreign += 1;
+        } else if !message.response {
             self.on_query(link, source, unicast, message);
         } else if source.port() == self.config.port {
             self.on_response(link, source.ip(), message);

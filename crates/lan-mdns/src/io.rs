@@ -198,8 +198,7 @@ impl Seen {
 }
 
 impl Link {
-    /// Whether who sends from there is on this link, and not beyond a router (RFC 6762, 11).
-    // req: MDNS-ON-LINK
+    /// Whether this address is one of this link's networks, and so not beyond a router (RFC 6762, 11).
     pub(crate) fn holds(&self, source: IpAddr) -> bool {
         let near = match source {
             IpAddr::V4(v4) => v4.is_link_local(),

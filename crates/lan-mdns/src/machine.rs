@@ -39,7 +39,7 @@ pub struct Counts {
     pub datagrams: u64,
     /// Those of them that were no DNS messages.
     pub malformed: u64,
-    /// Those of them that came from beyond the link, or answers from another port.
+    /// Those of them that came to us alone from beyond the link, answers from another port, and questions from another port and network.
     pub foreign: u64,
     /// Records that made room for others, or found none.
     pub evicted: u64,

@@ -5,7 +5,7 @@
 //! | for what is ours alone | at once, to all |
 //! | for what others answer too | after 20 to 120 ms, to all |
 //! | by one that has more to tell (TC) | after 400 to 500 ms; its probes meanwhile at once |
-//! | with QU, and all heard it within a quarter of its time to live | to the asker alone |
+//! | with QU, and all heard it within a quarter of its time to live | to the asker alone, if its address is of this link |
 //! | from another port than mDNS's | to the asker alone, as unicast DNS would: its number and question, 10 s to live, no cache-flush bit |
 //! | as a probe for a name of ours | at once, to all, four times a second at most |
 //!
@@ -81,6 +81,8 @@ impl Mdns {
     ) {
         let probe = !query.authorities.is_empty();
         let gap = if probe { PROBE_DEFENCE } else { SECOND };
+        // What is sent to an address of another network goes to a router, and not to who asked on this link.
+        let near = self.links.get(&link).is_some_and(|state| state.info.holds(source.ip()));
         for question in query.questions.iter().take(self.config.limits.questions) {
             let answer = self.answer_to(link, question, &query.answers);
             let Answer { owns, along, shared } = answer;
@@ -89,7 +91,7 @@ impl Mdns {
             }
             // req: MDNS-SHARED-DELAY
             let delay = if shared { shared_delay } else { Duration::ZERO };
-            let alone = (question.unicast || unicast) && !probe && self.was_said_lately(link, &owns);
+            let alone = (question.unicast || unicast) && near && !probe && self.was_said_lately(link, &owns);
             let now = self.now;
             let limit = self.config.limits.replies;
             let Some(state) = self.links.get_mut(&link) else { return };

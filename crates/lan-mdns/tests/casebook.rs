@@ -379,16 +379,38 @@ fn does_not_ask_what_somebody_else_has_just_asked() {
 fn hears_nothing_from_beyond_the_link_nor_answers_from_another_port() {
     let mut lan = settled(13);
     let far = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), PORT);
+    let to_us = To::Unicast(SocketAddr::new(address(1).into(), PORT));
     let at = lan.now;
     let other = name("Other.Default._show._tcp.local");
     let said = station(&other, "x", 1, "other.local", address(9).into(), true);
-    lan.inject(far, To::Multicast, &ask(&service_type(), kind::PTR, false));
-    lan.inject(far, To::Multicast, &said);
+    lan.inject(far, to_us, &ask(&service_type(), kind::PTR, false));
+    lan.inject(far, to_us, &said);
     lan.inject(SocketAddr::new(address(9).into(), 1), To::Multicast, &said);
     lan.run_for(ms(2000));
     assert_eq!((responses(&lan, at).len(), lan.hosts[0].instances().len()), (0, 1));
     assert_eq!(lan.hosts[0].mdns.counts().foreign, 3);
     lan.inject(from(9), To::Multicast, &said);
+    lan.run_for(ms(10));
+    assert_eq!(lan.hosts[0].instances().len(), 2);
+}
+
+// proves: MDNS-ON-LINK
+#[test]
+fn a_station_with_an_address_of_another_network_on_the_same_wire_is_heard_and_answered_to_all() {
+    let mut lan = settled(13);
+    let far = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), PORT);
+    let at = lan.now;
+    lan.inject(far, To::Multicast, &ask(&service_type(), kind::PTR, true));
+    lan.run_for(ms(2000));
+    let answered = responses(&lan, at);
+    assert!(!answered.is_empty() && answered.iter().all(|sent| sent.to == To::Multicast), "{answered:?}");
+    // An answer to it alone would leave by a router.
+    let at = lan.now;
+    lan.inject(SocketAddr::new(far.ip(), 4000), To::Multicast, &ask(&service_type(), kind::PTR, false));
+    lan.run_for(ms(2000));
+    assert_eq!((responses(&lan, at).len(), lan.hosts[0].mdns.counts().foreign), (0, 1));
+    let other = name("Other.Default._show._tcp.local");
+    lan.inject(far, To::Multicast, &station(&other, "x", 1, "other.local", far.ip(), true));
     lan.run_for(ms(10));
     assert_eq!(lan.hosts[0].instances().len(), 2);
 }

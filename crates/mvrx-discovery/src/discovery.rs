@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use mvrx_message::{Candidate, GroupName, Ours, StationUuid};
+use mvrx_message::{BridgeMark, Candidate, GroupName, Ours, StationUuid};
 
 use crate::{DiscoveryError, DiscoveryProblem, SessionAdvertisement, SessionSighting};
 
@@ -101,19 +101,27 @@ pub struct Advertisement {
     pub port: u16,
     /// It can be elected to host a session (a TXT key of our own).
     pub candidate: Option<Candidate>,
+    /// It is a bridge, or a bridge stands in for it (a TXT key of our own).
+    pub bridge: Option<BridgeMark>,
 }
 
 impl Advertisement {
     /// An advertisement.
     #[must_use]
     pub fn new(group: GroupName, station: StationUuid, station_name: impl Into<String>, port: u16) -> Self {
-        Self { group, station, station_name: station_name.into(), port, candidate: None }
+        Self { group, station, station_name: station_name.into(), port, candidate: None, bridge: None }
     }
 
     /// The same of a station that can be elected to host.
     #[must_use]
     pub fn with_candidate(self, candidate: Option<Candidate>) -> Self {
         Self { candidate, ..self }
+    }
+
+    /// The same of a bridge, or of a station that a bridge stands in for.
+    #[must_use]
+    pub fn with_bridge(self, bridge: Option<BridgeMark>) -> Self {
+        Self { bridge, ..self }
     }
 }
 

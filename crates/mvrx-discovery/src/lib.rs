@@ -2,7 +2,8 @@
 //!
 //! | implementation of [`Discovery`] | for |
 //! |---|---|
-//! | [`MdnsDiscovery`] | a network with multicast; nothing to configure |
+//! | [`LanDiscovery`] | a network with multicast; nothing to configure. By this project's own responder |
+//! | [`MdnsDiscovery`] | the same by the crate mdns-sd, with fewer abilities (`docs/protocol/discovery.md`) |
 //! | [`FixedDiscovery`] | addresses known in advance |
 //! | [`MemoryBus`] | stations of one process, tests |
 //! | [`Merged`] | several of them as one |
@@ -15,11 +16,11 @@
 //! Rules a caller keeps: those of [`Discovery`]. Limits that protect it: [`Limits`].
 //!
 //! ```no_run
-//! use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, MdnsDiscovery, MdnsOptions};
+//! use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, LanDiscovery, MdnsOptions};
 //! use mvrx_message::{GroupName, StationUuid};
 //!
 //! # async fn example(station: StationUuid) -> Result<(), Box<dyn std::error::Error>> {
-//! let mut discovery = Box::new(MdnsDiscovery::start(MdnsOptions::default())?);
+//! let mut discovery = Box::new(LanDiscovery::start(MdnsOptions::default())?);
 //! discovery.advertise(&Advertisement::new(GroupName::create("Default")?, station, "FOH desk", 42424))?;
 //! while let Some(event) = discovery.next().await {
 //!     if let DiscoveryEvent::Sighted(sighting) = event {

@@ -177,7 +177,7 @@ impl Bus {
             also_in: others.map(str::to_owned).collect(),
             addresses: vec![SocketAddr::new(of.host, announced.port)],
             instance: Some(announced.instance),
-            ours: Some(Ours::CURRENT),
+            ours: Some(Ours::CURRENT.with_bridge(newest.bridge)),
         };
         self.present.retain(|(from, _)| *from != member);
         if self.present.len() >= self.limits.sightings {
@@ -186,8 +186,16 @@ impl Bus {
             return Ok(());
         }
         self.present.push((member, sighting.clone()));
+        let sighting = self.with_best_mark(sighting);
         self.tell_others(member, &DiscoveryEvent::Sighted(sighting));
         Ok(())
+    }
+
+    /// What a station itself says, and not what a bridge says that stands in for it; of several bridges, the lowest.
+    fn with_best_mark(&self, sighting: Sighting) -> Sighting {
+        let same = self.present.iter().filter(|(_, other)| other.key == sighting.key);
+        let ours = same.filter_map(|(_, other)| other.ours).min_by_key(|ours| ours.bridge);
+        Sighting { ours: ours.or(sighting.ours), ..sighting }
     }
 
     fn withdraw(&mut self, member: u64) {
@@ -198,6 +206,7 @@ impl Bus {
         let (_, gone) = self.present.remove(at);
         // Two members with one StationUUID: the other one is what is left to see.
         let left = self.present.iter().find(|(_, sighting)| sighting.key == gone.key).map(|(_, s)| s.clone());
+        let left = left.map(|left| self.with_best_mark(left));
         let event = left.map_or(DiscoveryEvent::Vanished { key: gone.key }, DiscoveryEvent::Sighted);
         self.tell_others(member, &event);
     }

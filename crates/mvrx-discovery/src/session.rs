@@ -60,11 +60,15 @@ pub struct Elected {
 }
 
 impl Elected {
-    fn text(self) -> String {
+    /// As the TXT record has it: `100:1732240000:0`.
+    #[must_use]
+    pub fn text(self) -> String {
         format!("{}:{}:{}", self.priority, self.since, u8::from(self.alone))
     }
 
-    fn read(text: &str) -> Option<Self> {
+    /// The same, read; `None`: it is something else.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
         let elected = Self {
             priority: parts.next()?.parse().ok()?,

@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use mvrx_message::{StationUuid, Txt};
+use mvrx_message::{BridgeMark, StationUuid, Txt};
 
 use crate::address::{self, LocalNetwork};
 use crate::instance::without_service_type;
@@ -353,6 +353,11 @@ impl Sightings {
     fn check_own(&mut self, observation: &Observation, source: &Source, out: &mut EventQueue) {
         let ours = self.own.as_ref().is_some_and(|own| own.ports.contains(&observation.port));
         if ours && observation.same_host {
+            return;
+        }
+        // A bridge stood in for us elsewhere until now: it goes when it sees us.
+        // req: BRG-04
+        if observation.txt.ours.is_some_and(|ours| matches!(ours.bridge, Some(BridgeMark::StandIn { .. }))) {
             return;
         }
         let instance = instance_of(&source.owner).to_owned();

@@ -4,7 +4,7 @@
 //! in one label where it cannot ([`Announced::of`], mdns-sd). All known products read the group from either, if it has neither a dot nor an
 //! `@` ([`check_group`]). The bare group is never announced: it is shared, and a probing responder would rename it to a group of another name.
 
-use mvrx_message::{GroupName, SERVICE_TYPE, StationUuid, Txt};
+use mvrx_message::{BridgeMark, GroupName, SERVICE_TYPE, StationUuid, Txt};
 
 use super::InstanceName;
 use crate::{Advertisement, DiscoveryError};
@@ -93,10 +93,11 @@ impl Announced {
         Self {
             instance: format!("{station_label}.{}", advertisement.group.as_str()),
             station_label,
-            host: host_label(advertisement.station),
+            host: host_label(advertisement),
             port: advertisement.port,
             txt: Txt::new(&advertisement.station_name, advertisement.station)
                 .with_candidate(advertisement.candidate)
+                .with_bridge(advertisement.bridge)
                 .to_pairs(),
         }
     }
@@ -136,8 +137,16 @@ fn distinction(station: StationUuid) -> String {
     format!("{:08x}", (folded >> 32) ^ (folded & 0xffff_ffff))
 }
 
-fn host_label(station: StationUuid) -> String {
-    station.to_string()
+/// A stand-in is not the host that its station is: both may be announced for a while, and records of one name are one set.
+fn host_label(advertisement: &Advertisement) -> String {
+    let station = advertisement.station.to_string();
+    match advertisement.bridge {
+        Some(BridgeMark::StandIn { bridge }) => {
+            let bridge = bridge.to_string();
+            format!("{station}-{}", cut(&bridge, 8))
+        }
+        _ => station,
+    }
 }
 
 /// The longest beginning of `text` of at most `bytes` bytes that ends between two characters.

@@ -40,6 +40,8 @@ struct Family {
     socket: PktInfoUdpSocket,
     /// The same socket, for what the other type has no way to set.
     shared: StdSocket,
+    /// Those that ask for IPv4 multicast on interfaces that are too many for one.
+    further: multicast::Further,
     /// For waiting; made within the first runtime that waits.
     waiting: Option<UdpSocket>,
 }
@@ -94,20 +96,20 @@ impl Sockets {
     }
 
     /// Hears multicast there from now on. What the system does not allow is not heard.
-    pub(super) fn join(&self, way: &Way) {
-        let _ = match (way.v6, &self.v4, &self.v6) {
-            (false, Some(v4), _) => multicast::join(&v4.shared, GROUP_V4, way.index, way.v4),
+    pub(super) fn join(&mut self, way: &Way) {
+        let _ = match (way.v6, &mut self.v4, &self.v6) {
+            (false, Some(v4), _) => v4.further.join(&v4.shared, GROUP_V4, way.index, way.v4),
             (true, _, Some(v6)) => v6.socket.join_multicast_v6(&GROUP_V6, way.index),
             _ => Ok(()),
         };
     }
 
     pub(super) fn leave(&self, way: &Way) {
-        let _ = match (way.v6, &self.v4, &self.v6) {
-            (false, Some(v4), _) => multicast::leave(&v4.shared, GROUP_V4, way.index, way.v4),
-            (true, _, Some(v6)) => v6.socket.leave_multicast_v6(&GROUP_V6, way.index),
-            _ => Ok(()),
-        };
+        match (way.v6, &self.v4, &self.v6) {
+            (false, Some(v4), _) => v4.further.leave(&v4.shared, GROUP_V4, way.index, way.v4),
+            (true, _, Some(v6)) => drop(v6.socket.leave_multicast_v6(&GROUP_V6, way.index)),
+            _ => {}
+        }
     }
 
     /// Sends one datagram, or loses it as networks do: nothing is waited for.
@@ -187,7 +189,7 @@ impl Family {
         };
         socket.set_nonblocking(true)?;
         socket.bind(&SockAddr::from(any))?;
-        Ok(Self { socket, shared, waiting: None })
+        Ok(Self { socket, shared, further: multicast::Further::default(), waiting: None })
     }
 
     fn prepare(&mut self) -> io::Result<()> {

@@ -1,11 +1,12 @@
-//! How an [`MdnsDiscovery`](super::MdnsDiscovery) behaves.
+//! How a [`LanDiscovery`](crate::LanDiscovery) or an [`MdnsDiscovery`](super::MdnsDiscovery) behaves.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::Limits;
 
-/// Options of an [`MdnsDiscovery`](super::MdnsDiscovery). The defaults are right for a station in a network.
+/// Options of a [`LanDiscovery`](crate::LanDiscovery) or an [`MdnsDiscovery`](super::MdnsDiscovery). The defaults are right for a station in
+/// a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MdnsOptions {
     /// Where it sends and listens.

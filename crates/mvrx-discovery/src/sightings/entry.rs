@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::net::SocketAddr;
 
-use mvrx_message::Txt;
+use mvrx_message::{Ours, Txt};
 
 use super::{instance_of, same_name};
 use crate::address::{self, LocalNetwork};
@@ -105,8 +105,21 @@ impl Entry {
             also_in,
             addresses,
             instance: told_by.map(|source| instance_of(&source.owner).to_owned()),
-            ours: self.sources.first().and_then(|source| source.txt.ours),
+            ours: self.ours(),
         }
+    }
+
+    /// What the newest says; where a station is there itself, what it says, and not what a bridge
+    /// says that stands in for it; of several bridges, the lowest.
+    // req: BRG-03
+    fn ours(&self) -> Option<Ours> {
+        let marked = |source: &&Source| source.txt.ours.is_some_and(|ours| ours.bridge.is_some());
+        let itself = self.sources.iter().find(|source| !marked(source));
+        let lowest = || {
+            let all = self.sources.iter().filter_map(|source| source.txt.ours);
+            all.min_by_key(|ours| ours.bridge)
+        };
+        itself.map_or_else(lowest, |source| source.txt.ours)
     }
 }
 

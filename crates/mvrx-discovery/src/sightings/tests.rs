@@ -397,3 +397,24 @@ proptest! {
         }
     }
 }
+
+// proves: BRG-03, BRG-04
+#[test]
+fn a_station_itself_is_believed_before_its_stand_ins_and_of_those_the_lowest() {
+    let stand_in = |host: u8, bridge: u8| {
+        let mark = Some(BridgeMark::StandIn { bridge: uuid(bridge) });
+        let txt = Txt::new("Desk 1", uuid(1)).with_bridge(mark);
+        Observation { txt, ..Observation { host: format!("Host{host}.local."), ..heard(1, "Desk.Default") } }
+    };
+    let bridge = |sighting: Sighting| sighting.ours.and_then(|ours| ours.bridge);
+    let by = |bridge| Some(BridgeMark::StandIn { bridge: uuid(bridge) });
+    let mut bench = bench();
+    assert_eq!(bridge(bench.sighted(&stand_in(7, 50))), by(50));
+    assert_eq!(bridge(bench.sighted(&stand_in(8, 40))), by(40));
+    assert_eq!(bench.hear(&stand_in(9, 60)), []);
+    assert_eq!(bridge(bench.sighted(&heard(1, "Desk.Default"))), None);
+    // And nobody takes a stand-in for another station with our StationUUID.
+    bench.table.set_own(uuid(1), &["Desk.Default"], 42424, &mut bench.queue);
+    bench.events();
+    assert_eq!(bench.hear(&stand_in(7, 50)), []);
+}
