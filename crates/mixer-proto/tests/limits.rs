@@ -460,3 +460,45 @@ fn member_that_is_dropped_while_it_holds_back_its_room_lets_the_senders_go_on() 
     assert_eq!(world.closed.len(), 1);
     assert_eq!(world.resumed, [creator]);
 }
+
+// proves: MIX-LIMIT-12
+#[test]
+fn small_outbox_brings_down_what_must_come_before_it() {
+    assert_eq!(Limits::default().consistent(), Limits::default());
+    let mut small = Limits::default();
+    small.outbox_bytes = 4000;
+    let small = small.consistent();
+    assert_eq!(small.all_attribute_bytes, 2000);
+    assert_eq!([small.hold_bytes, small.update_backlog_bytes, small.history_chunk_bytes], [1000; 3]);
+    let mut least = Limits::default();
+    least.outbox_bytes = 0;
+    assert_eq!(least.consistent().history_chunk_bytes, 1, "a joiner is handed something");
+}
+
+// proves: MIX-LIMIT-12, MIX-LIMIT-5
+#[test]
+fn newcomer_gets_in_when_attributes_are_as_many_as_may_be() {
+    let mut world =
+        limited(|limits| (limits.outbox_bytes, limits.all_attribute_bytes) = (100_000, usize::MAX));
+    let set = |world: &mut World, client, letter: &str, length: usize| {
+        world.send(client, &client_attributes(&format!("{{\"a\": \"{}\"}}", letter.repeat(length))));
+    };
+    let others: Vec<_> = (0..60).map(|_| world.connect()).collect();
+    for client in &others {
+        set(&mut world, *client, "x", 1000);
+    }
+    for client in &others {
+        world.take(*client);
+    }
+    let newcomer = world.connect_quietly();
+    for client in &others {
+        set(&mut world, *client, "y", 1000);
+        world.take(*client);
+    }
+    for message in [ClientMessage::ClientId, ClientMessage::ListClients, ClientMessage::ListRooms] {
+        world.send(newcomer, &message);
+    }
+    assert!(world.closed.is_empty(), "{:?}", world.closed);
+    let seen = world.read(newcomer);
+    assert!(seen.iter().any(|line| line.starts_with("LIST_CLIENTS") && line.contains("yyy")));
+}

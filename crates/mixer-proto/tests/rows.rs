@@ -446,3 +446,19 @@ fn attributes_of_all_together_are_bounded_and_the_bound_is_given_back() {
     world.send(one, &room_attributes("r", "{\"long\": \"xxxxxxxxxxxxxxxxxxxx\"}"));
     assert!(kinds(&world.read(one)).contains(&"SEND_ERROR"));
 }
+
+// proves: MIX-ACCESS-3, MIX-INV-6
+#[test]
+fn only_a_member_makes_a_room_forward_unknown_codes() {
+    let mut world = World::new();
+    let creator = world.room("r", &[]);
+    let outsider = world.connect();
+    world.take(outsider);
+    let wish = room_attributes("r", &format!(r#"{{"{FORWARD_UNKNOWN}": true, "a": 1}}"#));
+    world.send(outsider, &wish);
+    assert_eq!(world.read(outsider), ["SEND_ERROR only a member decides on the unknown messages of room r"]);
+    world.send(outsider, &room_attributes("r", r#"{"a": 1}"#));
+    assert_eq!(kinds(&world.read(outsider)), ["ROOM_UPDATE"]);
+    world.send(creator, &wish);
+    assert!(world.read(outsider)[0].contains(FORWARD_UNKNOWN));
+}

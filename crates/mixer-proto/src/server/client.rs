@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::RoomKey;
 use super::attributes::{Attributes, ObjectWriter};
+use super::groups::Groups;
 use super::outbox::Outbox;
 use crate::json::Json;
 
@@ -40,6 +41,7 @@ pub(super) struct Client {
     pub(super) custom: Attributes,
     pub(super) password: Option<String>,
     pub(super) place: Place,
+    pub(super) groups: Groups,
     /// The name of the room the client is in, as others see it.
     pub(super) room: Option<String>,
     /// Versions at which the client came, its room changed, and anything of it changed.
@@ -83,6 +85,7 @@ impl Client {
             custom: Attributes::default(),
             password: None,
             place: Place::Outside,
+            groups: Groups::default(),
             room: None,
             created: version,
             room_changed: version,

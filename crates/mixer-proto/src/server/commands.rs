@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::client::Place;
+use super::groups::{MOST_OPEN, ends};
 use super::room::Room;
 use super::{ClientKey, Keeping, Output, RoomKey, RoomServer, StoreOp};
 use crate::code::{self, Fate};
@@ -66,23 +67,41 @@ impl RoomServer {
             self.metrics.commands_outside += Frames::new(run).count() as u64;
             return;
         };
-        if !self.has_space(room_key, run) {
+        let Some(mut groups) = self.clients.get(&sender).map(|client| client.groups) else { return };
+        let fits = self.has_space(room_key, run);
+        if !fits || !Frames::new(run).all(|frame| groups.let_in(frame.header.code, true)) {
             return self.relay_what_fits(now, sender, room_key, run, dense);
+        }
+        if let Some(client) = self.clients.get_mut(&sender) {
+            client.groups = groups;
         }
         self.relay_fitting(now, sender, room_key, run, dense);
     }
 
     // req: MIX-LIMIT-2
     fn relay_what_fits(&mut self, now: Duration, sender: ClientKey, room: RoomKey, run: &Bytes, dense: bool) {
-        let mut refused = 0;
+        let (mut refused, mut too_deep) = (0, 0);
         for frame in Frames::new(run) {
             let (command, dense) = slice_to_keep(run, frame.range, dense);
-            let transient = code::fate(frame.header.code) == Some(Fate::Transient);
-            if transient || self.has_space(room, &command) {
-                self.relay_fitting(now, sender, room, &command, dense);
-            } else {
-                refused += 1;
+            let code = frame.header.code;
+            let transient = code::fate(code) == Some(Fate::Transient);
+            let space = transient || self.has_space(room, &command);
+            let Some(client) = self.clients.get_mut(&sender) else { return };
+            match (client.groups.let_in(code, space), space) {
+                (true, true) => self.relay_fitting(now, sender, room, &command, dense),
+                // The end of a group, which is let in for what it is and not for what may be in it.
+                (true, false) => {
+                    let end = ends(1, &mut self.ids);
+                    self.relay_fitting(now, sender, room, &end, true);
+                }
+                (false, true) => too_deep += usize::from(code == code::GROUP_BEGIN),
+                (false, false) => refused += 1,
             }
+        }
+        if too_deep > 0 {
+            let text =
+                format!("{MOST_OPEN} groups are open: {too_deep} more were neither stored nor sent on");
+            self.send_error(sender, &text);
         }
         if refused > 0 {
             let text = self.full(room);
@@ -109,7 +128,14 @@ impl RoomServer {
     }
 
     // req: MIX-CROWD-1
-    fn relay_fitting(&mut self, now: Duration, sender: ClientKey, key: RoomKey, run: &Bytes, dense: bool) {
+    pub(super) fn relay_fitting(
+        &mut self,
+        now: Duration,
+        sender: ClientKey,
+        key: RoomKey,
+        run: &Bytes,
+        dense: bool,
+    ) {
         self.store(key, run, dense);
         let Some(room) = self.rooms.get_mut(&key) else { return };
         let gate = (self.keeping == Keeping::DurableBeforeRelay).then_some(room.ticket);

@@ -231,20 +231,21 @@ impl RoomServer {
     }
 
     // req: MIX-LIFE-4, MIX-ROW-4
-    pub(super) fn leave(&mut self, key: ClientKey) -> Result<(), String> {
+    pub(super) fn leave(&mut self, now: Duration, key: ClientKey) -> Result<(), String> {
         let Some(client) = self.clients.get(&key) else { return Ok(()) };
         let (Place::Inside { room } | Place::Downloading { room, .. }) = client.place else {
             return Err(format!("{} is in no room", client.id));
         };
         self.say(key, &ServerMessage::LeaveRoom);
-        self.step_out(key, room);
+        self.step_out(now, key, room);
         Ok(())
     }
 
     /// Takes a client out of its room, and ends the room when nobody is left.
     // req: MIX-BUG-1
-    fn step_out(&mut self, key: ClientKey, room_key: RoomKey) {
+    fn step_out(&mut self, now: Duration, key: ClientKey, room_key: RoomKey) {
         self.release(key);
+        self.end_groups(now, key, room_key);
         let version = self.new_version();
         if let Some(room) = self.rooms.get_mut(&room_key) {
             room.members.retain(|member| *member != key);
@@ -291,12 +292,12 @@ impl RoomServer {
     }
 
     // req: MIX-LIFE-5, MIX-BUG-9, MIX-INV-2
-    pub(super) fn disconnected(&mut self, key: ClientKey) {
+    pub(super) fn disconnected(&mut self, now: Duration, key: ClientKey) {
         let Some(client) = self.clients.get_mut(&key) else { return };
         client.dropped = true;
         if let Place::Inside { room } | Place::Downloading { room, .. } = client.place {
             let was_inside = client.room.is_some();
-            self.step_out(key, room);
+            self.step_out(now, key, room);
             if was_inside {
                 self.send_updates_to_all();
             }

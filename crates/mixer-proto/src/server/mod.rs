@@ -18,13 +18,14 @@
 //! |---|---|
 //! | rooms, entering, leaving, orders of messages | `join` |
 //! | control messages | `requests` |
-//! | room commands, accumulation | `commands`, `history` |
+//! | room commands, accumulation, groups | `commands`, `history`, `groups` |
 //! | CLIENT_UPDATE, ROOM_UPDATE | `updates` |
 
 mod access;
 mod attributes;
 mod client;
 mod commands;
+mod groups;
 mod history;
 mod hold;
 mod join;
@@ -286,10 +287,10 @@ impl Iterator for Outputs<'_> {
 }
 
 impl RoomServer {
-    /// A server without rooms and clients.
+    /// A server without rooms and clients. Its limits are [`Limits::consistent`].
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
+            limits: limits.consistent(),
             keeping: Keeping::default(),
             networks: Vec::new(),
             locked_names: HashMap::new(),
@@ -358,7 +359,7 @@ impl RoomServer {
         match input {
             Input::Received { client, frames, dense } => self.received(now, client, frames, dense),
             Input::Written { client, count } => self.written(now, client, count),
-            Input::Disconnected { client } => self.disconnected(client),
+            Input::Disconnected { client } => self.disconnected(now, client),
             Input::Oversized { client, size } => {
                 self.unreadable(
                     client,
@@ -384,8 +385,7 @@ impl RoomServer {
     /// When [`Input::EndOfRound`] is needed though nothing happens.
     pub fn deadline(&self) -> Option<Duration> {
         let hold = self.holds.front().map(|(until, _)| *until);
-        let greeting = self.greetings.front().map(|(until, _)| *until);
-        [hold, greeting, self.updates_due()].into_iter().flatten().min()
+        [hold, self.greetings_due(), self.updates_due()].into_iter().flatten().min()
     }
 
     /// What may be written to a client now, in order.

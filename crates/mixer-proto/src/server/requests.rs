@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::access::{ALLOW, PASSWORD, password_bytes, password_in};
+use super::access::{ALLOW, FORWARD_UNKNOWN, PASSWORD, password_bytes, password_in};
 use super::attributes::{Attributes, ObjectWriter};
 use super::client::Place;
 use super::{ClientKey, Output, RoomKey, RoomServer, StoreOp, client, room};
@@ -45,7 +45,7 @@ impl RoomServer {
     fn perform(&mut self, now: Duration, key: ClientKey, message: ClientMessage) -> Result<(), String> {
         match message {
             ClientMessage::JoinRoom(join) => self.join(now, key, join),
-            ClientMessage::LeaveRoom { .. } => self.leave(key),
+            ClientMessage::LeaveRoom { .. } => self.leave(now, key),
             ClientMessage::ListRooms => {
                 self.list_rooms(key);
                 Ok(())
@@ -195,6 +195,11 @@ impl RoomServer {
         let Some(room) = self.rooms.get_mut(&room_key) else { return Ok(()) };
         let before = room.attribute_bytes();
         let allowed = self.limits.attribute_bytes.min(before + spare);
+        // Forwarded, they make Python clients go.
+        // req: MIX-ACCESS-3
+        if attributes.find(FORWARD_UNKNOWN).is_some() && !room.members.contains(&key) {
+            return Err(format!("only a member decides on the unknown messages of room {name}"));
+        }
         let mut lock = None;
         if attributes.find(PASSWORD).is_some() || attributes.find(ALLOW).is_some() {
             if !room.members.contains(&key) {

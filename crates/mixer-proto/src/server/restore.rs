@@ -4,6 +4,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::access::Lock;
+use super::groups::{ends, open_behind};
 use super::requests::without;
 use super::{ALLOW, Keeping, PASSWORD, RoomKey, RoomServer, room};
 use crate::json::{Json, Object};
@@ -73,10 +74,15 @@ impl RoomServer {
             self.attribute_bytes += room.attribute_bytes();
             room.keep_open = true;
             room.joinable = complete;
+            let mut groups = 0;
             // One after the other, lest what is copied is there twice.
             for commands in content.commands.into_iter().filter(|_| complete) {
+                groups = open_behind(&commands, groups);
                 room.history.append(&commands, true, |_| {});
             }
+            // Who began them is gone.
+            // req: MIX-CMD-7
+            room.history.append(&ends(groups, &mut self.ids), true, |_| {});
             self.stored_bytes += room.history.byte_size();
         }
         self.show_lock(key);

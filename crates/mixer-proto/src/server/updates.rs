@@ -1,7 +1,8 @@
 //! Who is told of which change of attributes, and when.
 //!
 //! Every change gets the next *version*. A recipient only remembers up to which version it has been told, so what is pending for it costs
-//! nothing, coalesces by itself (the latest value wins) and is rendered once for all recipients that stand at the same version.
+//! nothing, coalesces by itself (the latest value wins) and is rendered once for all recipients that stand at the same version, and for those that
+//! stand at later ones when there are many.
 //!
 //! - Changes of rooms and of who is where go out at the end of the round in which they happened, at most every 50 us per client there is.
 //! - Counts and custom attributes go out at once when the last round of updates is long enough ago, else when it is.
@@ -31,6 +32,8 @@ pub(super) struct Updates {
     /// When everybody was last told of anything, and of changes that may wait.
     last_prompt: Option<Duration>,
     last_relaxed: Option<Duration>,
+    /// When the grace of newcomers last ended.
+    last_greetings: Option<Duration>,
 }
 
 impl Updates {
@@ -121,14 +124,27 @@ impl RoomServer {
                 }
             }
         }
+        self.send_updates_rendered(recipients, RENDERINGS);
+    }
+
+    /// Sends so many clients everything pending, from the version on up to which each has been told, or from an earlier one: nobody minds to be told again what
+    /// is still true, but to render it for each of many would cost their number times all attributes.
+    // req: MIX-LIMIT-11
+    fn send_updates_rendered(&mut self, mut recipients: Vec<(u64, ClientKey)>, renderings: usize) {
         recipients.sort_unstable();
-        let mut rendered: Option<(u64, Bytes)> = None;
+        let versions = recipients.chunk_by(|(one, _), (other, _)| one == other).count();
+        let versions_each = versions.div_ceil(renderings).max(1);
+        let (mut rendered, mut last, mut shared_by): (_, _, usize) = (Bytes::new(), None, 0);
         for (seen, key) in recipients {
-            let bytes = match &rendered {
-                Some((same, bytes)) if *same == seen => bytes.clone(),
-                _ => rendered.insert((seen, self.render_updates(seen))).1.clone(),
-            };
-            self.send_updates(key, bytes);
+            if last != Some(seen) {
+                if shared_by.is_multiple_of(versions_each) {
+                    rendered = self.render_updates(seen);
+                }
+                shared_by += 1;
+                last = Some(seen);
+            }
+            self.send_updates(key, rendered.clone());
+            self.drop_those_for_whom_most_waits();
         }
     }
 
@@ -141,11 +157,30 @@ impl RoomServer {
         }
     }
 
-    /// New clients that have not asked for the listings by now do not want them.
+    /// When the next newcomers' grace ends.
+    pub(super) fn greetings_due(&self) -> Option<Duration> {
+        let (until, _) = self.greetings.front()?;
+        let apart = self.updates.last_greetings.map(|last| last + self.limits.update_interval);
+        Some(apart.map_or(*until, |apart| apart.max(*until)))
+    }
+
+    /// New clients that have not asked for the listings by now do not want them. All of them are told the same, what has changed since the first of them came.
+    // req: MIX-LIMIT-11
     pub(super) fn end_greetings(&mut self, now: Duration) {
-        while self.greetings.front().is_some_and(|(until, _)| *until <= now) {
-            let Some((_, key)) = self.greetings.pop_front() else { return };
-            self.end_greeting(key);
+        if self.greetings_due().is_none_or(|due| due > now) {
+            return;
+        }
+        let ended = self.greetings.partition_point(|(until, _)| *until <= now);
+        let ended: Vec<ClientKey> = self.greetings.drain(..ended).map(|(_, key)| key).collect();
+        let silent = ended.into_iter().filter_map(|key| {
+            let client = self.clients.get(&key).filter(|client| client.greeting && !client.dropped)?;
+            Some((client.seen, key))
+        });
+        let silent: Vec<(u64, ClientKey)> = silent.collect();
+        // Where nobody was silent nothing was rendered.
+        if !silent.is_empty() {
+            self.updates.last_greetings = Some(now);
+            self.send_updates_rendered(silent, 1);
         }
     }
 
@@ -204,4 +239,6 @@ impl RoomServer {
 /// cost a million messages.
 const PROMPT_PER_CLIENT: Duration = Duration::from_micros(50);
 const RELAXED_PER_CLIENT: Duration = Duration::from_micros(200);
+/// How often pending updates are rendered in one round, for recipients that have been told up to as many versions; above it, neighbours share.
+const RENDERINGS: usize = 8;
 const EMPTY: &str = "{}";

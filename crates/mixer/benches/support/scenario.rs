@@ -82,16 +82,16 @@ pub(crate) fn fan_out(
 /// Time from the request to the echo, and resident memory per byte stored.
 pub(crate) fn late_join(address: SocketAddr, messages: usize, bytes: usize) -> Join {
     block_on(async {
-        let before = resident();
         let mut sender = connect(address).await;
         create(&mut sender).await;
+        // It stays until memory has been looked at: given back, it would be what the room is kept in.
         let frames = frame::encode(101, 7, &vec![7; bytes]).repeat(messages);
+        let before = resident();
         let stored = frames.len();
         let (mut sent_back, mut sending) = sender.into_split();
         let echo =
             tokio::spawn(async move { while sent_back.read(&mut [0; 65536]).await.unwrap_or(0) > 0 {} });
         sending.write_all(&frames).await.unwrap();
-        drop(frames);
         // The listing is answered when everything before it has been stored.
         let mut observer = connect(address).await;
         loop {
@@ -103,6 +103,7 @@ pub(crate) fn late_join(address: SocketAddr, messages: usize, bytes: usize) -> J
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let resident_per_stored = (resident().saturating_sub(before)) as f64 / stored as f64;
+        drop(frames);
         let mut joiner = connect(address).await;
         let started = Instant::now();
         join(&mut joiner).await;

@@ -214,15 +214,22 @@ impl Client {
         self.wait_after(self.events.len(), answer).await
     }
 
-    /// The same, looking also at what came after the first `heard` events that wait.
+    /// The same, looking also at what came after the first `heard` events that wait. What a server says meanwhile is no answer: the deadline is for
+    /// all of it, unless a room's commands come or ours go, which may take as long as they move.
+    // req: MIX-NET-3
     async fn wait_after<T>(
         &mut self,
         heard: usize,
         mut answer: impl FnMut(&ClientEvent) -> Option<T>,
     ) -> Result<T, ClientError> {
         let mut looked_at = heard;
+        let waited = self.options.answer_within;
+        let mut deadline = Instant::now() + waited;
         loop {
             while let Some(event) = self.events.get(looked_at) {
+                if matches!(event, ClientEvent::Command { .. }) {
+                    deadline = Instant::now() + waited;
+                }
                 if let Some(answer) = answer(event) {
                     self.events.remove(looked_at);
                     return Ok(answer);
@@ -233,7 +240,11 @@ impl Client {
                 self.events.pop_front();
                 looked_at -= 1;
             }
-            self.exchange_in_time().await?;
+            if !self.outgoing.is_empty() {
+                deadline = Instant::now() + waited;
+            }
+            let exchanged = timeout_at(deadline, self.exchange()).await;
+            exchanged.map_err(|_| ClientError::NoAnswer { waited })??;
         }
     }
 

@@ -271,6 +271,13 @@ impl Client {
 
     async fn enter(&mut self, room: &str) -> Result<(), ClientError> {
         let attributes = self.find(room).await?;
+        // To enter one whose sender is gone would begin it anew: what is there of it would be lost.
+        // req: MIX-FILE-5
+        if attributes.find("joinable").and_then(Json::as_bool) == Some(false) {
+            let text =
+                format!("room {room} is not whole: it is still being sent, or was never sent to its end");
+            return Err(ClientError::Refused { text });
+        }
         // A room of this name may have come and gone before; nothing of that is about the stay that begins.
         self.events.clear();
         self.session.join(join_with(room, &attributes))?;

@@ -69,8 +69,10 @@ async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: 
     let mut partial = BytesMut::new();
     let mut unfinished = hub.unfinished(key);
     while !connection.closing.get() {
-        hub.wait_for_store().await;
-        let reading = hub.may_read(key);
+        // While the disk is behind nothing is read; what waits to be written goes out all the same.
+        // req: MIX-KEEP-16
+        let behind = hub.is_store_behind();
+        let reading = !behind && hub.may_read(key);
         let blocked = connection.blocked.get();
         tokio::select! {
             ready = connection.stream.readable(), if reading => {
@@ -92,6 +94,7 @@ async fn run(hub: Rc<Hub>, key: ClientKey, connection: Rc<Connection>, _permit: 
                 hub.step(Input::Written { client: key, count: 0 });
             }
             () = connection.wake.notified() => {}
+            () = hub.store_caught_up(), if behind => {}
         }
     }
     hub.disconnect(key);

@@ -182,11 +182,14 @@ impl Hub {
         self.rooms.borrow_mut().may_read(key)
     }
 
-    /// Waits while the disk is too far behind.
-    pub(super) async fn wait_for_store(&self) {
-        while self.store.borrow().as_ref().is_some_and(Store::is_behind) {
-            self.store_caught_up.notified().await;
-        }
+    /// Whether the disk is so far behind that nothing is to be read from clients.
+    pub(super) fn is_store_behind(&self) -> bool {
+        self.store.borrow().as_ref().is_some_and(Store::is_behind)
+    }
+
+    /// Waits until it may have caught up.
+    pub(super) async fn store_caught_up(&self) {
+        self.store_caught_up.notified().await;
     }
 
     /// The buffer all connections without half a frame read into. It is lent for one turn of a task and comes back; bytes that are still shared then
@@ -301,7 +304,7 @@ impl Hub {
                     tracing::warn!("rooms are kept on disk again");
                 }
             }
-            if !self.store.borrow().as_ref().is_some_and(Store::is_behind) {
+            if !self.is_store_behind() {
                 self.store_caught_up.notify_waiters();
             }
         }

@@ -11,6 +11,7 @@ mod descriptors;
 mod disk;
 mod hub;
 mod log;
+mod memory;
 mod store;
 
 use std::io;
@@ -163,7 +164,8 @@ impl ServerBuilder {
     }
 
     /// Starts the server. Blocks for the moment it takes to read the rooms on disk and to listen. Raises the soft limit of the process's descriptors to
-    /// what the clients that are allowed need, as far as the hard one lets it.
+    /// what the clients that are allowed need, as far as the hard one lets it. With glibc, the process keeps up to 64 MiB of freed memory for each arena
+    /// of its allocator from then on: reading into it is faster than into memory that the system has yet to clear.
     ///
     /// # Errors
     /// When it cannot; nothing stays open then.
@@ -216,6 +218,7 @@ impl ServerBuilder {
             .map(|listener| listener.map(|listener| CappedListener::new(listener, limits)))
             .collect::<Result<_, _>>()?;
         descriptors::make_room_for(connections);
+        memory::keep_freed();
         let store = match self.data {
             Some((directory, fsync)) => {
                 let store = Store::open(&directory, fsync, self.disk_limits, self.disk, &mut rooms)?;

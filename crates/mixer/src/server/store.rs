@@ -23,7 +23,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mixer_proto::json::Json;
 use mixer_proto::server::{RestoreError, RoomContent, RoomKey, RoomServer, StoreOp};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -32,6 +31,9 @@ use super::disk::{Disk, LogFile, Open, Syncer};
 use super::{Fsync, log};
 
 mod back;
+mod rewrite;
+
+use rewrite::{Beside, on_a_thread};
 
 /// What bounds how rooms are kept on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub struct DiskLimits {
     pub backlog_bytes: usize,
     /// Bytes that may wait for the disk under [`Fsync::Always`]: members wait for it, and what waits takes memory for each of them.
     pub backlog_bytes_always: usize,
-    /// A log is written anew when it is twice as long as when it was last written as a whole, and by so many bytes longer.
+    /// A log is written anew when it is twice as long as the room it holds, and by so many bytes longer.
     pub rewrite_from_bytes: u64,
     /// How long a disk that failed is left alone before it is tried again.
     pub retry_after: Duration,
@@ -238,10 +240,18 @@ struct Log {
     path: PathBuf,
     file: Box<dyn LogFile>,
     length: u64,
-    /// Length when the file was last written as a whole.
+    /// Bytes of the room when it was last written as a whole, or looked at for that.
     base: u64,
     dirty: bool,
     rewriting: bool,
+    /// What will take its place.
+    beside: Option<Beside>,
+}
+
+impl Log {
+    fn new(path: PathBuf, file: Box<dyn LogFile>, length: u64) -> Self {
+        Self { path, file, length, base: length, dirty: true, rewriting: false, beside: None }
+    }
 }
 
 impl Writer {
@@ -261,6 +271,7 @@ impl Writer {
                     if let Err(error) = self.sync() {
                         tracing::error!("the end of what is kept may be missing: {error}");
                     }
+                    self.give_up_rewrites();
                     return;
                 }
             };
@@ -271,13 +282,14 @@ impl Writer {
         }
     }
 
-    /// Does what has gathered, but not so much that those who wait for the disk wait for ever.
+    /// Does what has gathered, but not so much that those who wait for the disk wait for ever, and no longer than until it is forced to the disk again.
+    // req: MIX-KEEP-6
     fn perform_some(&mut self, first: Vec<Task>, further: &Receiver<Vec<Task>>) -> io::Result<()> {
         let mut next = Some(first);
         while let Some(tasks) = next {
             self.perform(tasks)?;
-            next =
-                if self.unsynced > self.limits.backlog_bytes_always { None } else { further.try_recv().ok() };
+            let sync_first = self.unsynced > self.limits.backlog_bytes_always || self.is_sync_due();
+            next = if sync_first { None } else { further.try_recv().ok() };
         }
         Ok(())
     }
@@ -357,7 +369,7 @@ impl Writer {
             return Err(error);
         }
         let length = record.len() as u64;
-        self.logs.insert(room, Log { path, file, length, base: length, dirty: true, rewriting: false });
+        self.logs.insert(room, Log::new(path, file, length));
         self.sync_directory()
     }
 
@@ -371,10 +383,13 @@ impl Writer {
     fn append(
         &mut self,
         room: RoomKey,
-        write: impl FnOnce(&mut dyn LogFile) -> io::Result<usize>,
+        write: impl Fn(&mut dyn LogFile) -> io::Result<usize>,
     ) -> io::Result<()> {
         let Some(log) = self.logs.get_mut(&room) else { return Ok(()) };
         log.length += write(log.file.as_mut())? as u64;
+        if let Some(beside) = &mut log.beside {
+            beside.append(&write)?;
+        }
         log.dirty = true;
         if log.length > log.base.saturating_mul(2).saturating_add(self.limits.rewrite_from_bytes)
             && !log.rewriting
@@ -389,33 +404,12 @@ impl Writer {
         let Some(log) = self.logs.get(&room) else { return Ok(()) };
         match self.disk.remove(&log.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => self.logs.remove(&room),
-        };
-        self.sync_directory()
-    }
-
-    // req: MIX-KEEP-5
-    fn rewrite(&mut self, room: RoomKey, content: &RoomContent) -> io::Result<()> {
-        let Some(log) = self.logs.get_mut(&room) else { return Ok(()) };
-        let path = log.path.clone();
-        self.write_anew(room, content, path)
-    }
-
-    /// Writes a room beside its place and then moves it there.
-    fn write_anew(&mut self, room: RoomKey, content: &RoomContent, path: PathBuf) -> io::Result<()> {
-        let beside = path.with_extension("new");
-        let mut file = self.disk.open(&beside, Open::Anew)?;
-        let attributes = Json::Object(content.attributes.clone()).to_string();
-        let name = log::name_record(&content.name, &attributes);
-        file.append(&name, &[])?;
-        let mut length = name.len();
-        for commands in &content.commands {
-            length += write_commands(file.as_mut(), commands)?;
+            _ => {}
         }
-        file.sync()?;
-        self.disk.rename(&beside, &path)?;
-        let length = length as u64;
-        self.logs.insert(room, Log { path, file, length, base: length, dirty: false, rewriting: false });
+        if let Some(beside) = self.logs.remove(&room).and_then(|log| log.beside) {
+            // What stays is removed at the next start.
+            let _ = self.disk.remove(beside.path());
+        }
         self.sync_directory()
     }
 
@@ -446,7 +440,7 @@ impl Writer {
         if let Some(since) = self.failing_since {
             return Some(self.limits.retry_after.saturating_sub(since.elapsed()));
         }
-        if self.syncing.is_some() {
+        if self.syncing.is_some() || self.is_rewriting() {
             return Some(LOOK);
         }
         match self.fsync {
@@ -459,17 +453,22 @@ impl Writer {
 
     // req: MIX-KEEP-6
     fn sync_if_due(&mut self) -> io::Result<()> {
+        self.finish_rewrites()?;
         match self.fsync {
             Fsync::Always => self.sync(),
-            Fsync::Interval(interval) => {
+            Fsync::Interval(_) => {
                 if let Some(ended) = self.syncing.as_ref().and_then(|syncing| syncing.try_recv().ok()) {
                     self.syncing = None;
                     ended?;
                 }
-                let due = self.last_sync.elapsed() >= interval && self.failing_since.is_none();
-                if due && self.syncing.is_none() { self.sync_beside() } else { Ok(()) }
+                if self.is_sync_due() && self.syncing.is_none() { self.sync_beside() } else { Ok(()) }
             }
         }
+    }
+
+    fn is_sync_due(&self) -> bool {
+        let Fsync::Interval(interval) = self.fsync else { return false };
+        self.last_sync.elapsed() >= interval && self.failing_since.is_none()
     }
 
     /// Forces to the disk what was written, on a thread of its own: a slow disk must not keep what comes meanwhile from being handed to the system.
@@ -483,10 +482,7 @@ impl Writer {
         if syncers.is_empty() {
             return Ok(());
         }
-        let (tell, ended) = channel();
-        let sync = move || drop(tell.send(syncers.into_iter().try_for_each(|sync| sync())));
-        thread::Builder::new().name("mixer-sync".into()).spawn(sync)?;
-        self.syncing = Some(ended);
+        self.syncing = Some(on_a_thread(move || syncers.into_iter().try_for_each(|sync| sync()))?);
         Ok(())
     }
 

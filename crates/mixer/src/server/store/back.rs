@@ -105,7 +105,7 @@ impl Writer {
                 "room {name:?} was never sent to its end: it is empty until the next client that joins sends it anew"
             );
         }
-        self.logs.insert(key, Log { path, file, length, base: length, dirty: false, rewriting: false });
+        self.logs.insert(key, Log { dirty: false, ..Log::new(path, file, length) });
         Ok(())
     }
 

@@ -1,14 +1,15 @@
 //! Disks that fill up and fail under a running server.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use mixer_proto::frame::{self, Frames};
 use mixer_proto::json::Object;
+use mixer_proto::primitive::put_string;
 use mixer_proto::server::{Limits, RoomContent, RoomKey, RoomServer, StoreOp};
 
 use super::Store;
@@ -29,12 +30,15 @@ struct Moods {
     syncs_fail: AtomicBool,
     /// Syncs wait for as long as this is so.
     syncs_wait: AtomicBool,
+    /// And those of these files.
+    syncs_wait_for: Mutex<Vec<PathBuf>>,
     renames_fail: AtomicBool,
     /// Attempts that failed.
     failed: AtomicU64,
 }
 
 struct MoodyFile {
+    path: PathBuf,
     file: Box<dyn LogFile>,
     disk: Moody,
 }
@@ -45,13 +49,15 @@ impl Moody {
             left: AtomicU64::new(PLENTY),
             syncs_fail: AtomicBool::new(false),
             syncs_wait: AtomicBool::new(false),
+            syncs_wait_for: Mutex::default(),
             renames_fail: AtomicBool::new(false),
             failed: AtomicU64::new(0),
         }))
     }
 
-    fn before_sync(&self) -> io::Result<()> {
-        while self.0.syncs_wait.load(Ordering::SeqCst) {
+    fn before_sync(&self, path: &PathBuf) -> io::Result<()> {
+        while self.0.syncs_wait.load(Ordering::SeqCst) || self.0.syncs_wait_for.lock().unwrap().contains(path)
+        {
             std::thread::sleep(Duration::from_millis(1));
         }
         if self.0.syncs_fail.load(Ordering::SeqCst) { self.error(ErrorKind::Other) } else { Ok(()) }
@@ -65,7 +71,7 @@ impl Moody {
 
 impl Disk for Moody {
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn LogFile>> {
-        Ok(Box::new(MoodyFile { file: RealDisk.open(path, how)?, disk: self.clone() }))
+        Ok(Box::new(MoodyFile { path: path.to_owned(), file: RealDisk.open(path, how)?, disk: self.clone() }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -99,22 +105,26 @@ impl LogFile for MoodyFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.disk.before_sync()?;
+        self.disk.before_sync(&self.path)?;
         self.file.sync()
     }
 
     fn syncer(&self) -> io::Result<Syncer> {
-        let (disk, syncer) = (self.disk.clone(), self.file.syncer()?);
+        let (disk, path, syncer) = (self.disk.clone(), self.path.clone(), self.file.syncer()?);
         Ok(Box::new(move || {
-            disk.before_sync()?;
+            disk.before_sync(&path)?;
             syncer()
         }))
     }
 }
 
 fn serve(directory: &Path, fsync: Fsync, disk: &Moody) -> Server {
+    serve_with(directory, fsync, disk, limits())
+}
+
+fn serve_with(directory: &Path, fsync: Fsync, disk: &Moody, limits: DiskLimits) -> Server {
     let builder = Server::builder().address("127.0.0.1:0".parse().unwrap());
-    builder.data(directory, fsync).disk(Arc::new(disk.clone())).disk_limits(limits()).spawn().unwrap()
+    builder.data(directory, fsync).disk(Arc::new(disk.clone())).disk_limits(limits).spawn().unwrap()
 }
 
 fn limits() -> DiskLimits {
@@ -203,6 +213,139 @@ fn slow_sync_keeps_no_command_from_being_written_under_interval() {
         while before - disk.0.left.load(Ordering::SeqCst) < room(100).commands.len() as u64 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        disk.0.syncs_wait.store(false, Ordering::SeqCst);
+        server.shutdown().await;
+    });
+}
+
+// proves: MIX-KEEP-5, MIX-KEEP-6
+#[test]
+fn commands_are_written_while_a_log_is_written_anew_on_a_slow_disk() {
+    for fsync in POLICIES {
+        within(async {
+            let directory = tempfile::tempdir().unwrap();
+            let (disk, small) = (Moody::new(), DiskLimits { rewrite_from_bytes: 64 << 10, ..limits() });
+            let server = serve_with(directory.path(), fsync, &disk, small);
+            let mut writer = client(&server).await;
+            writer.load_room("r", &room(1)).await.unwrap();
+            writer.keep_open("r", true).await.unwrap();
+            let mut tail = writer.tail("r").await.unwrap();
+            while !matches!(tail.next().await.unwrap(), ClientEvent::Joined { .. }) {}
+            let (log, beside) = (directory.path().join("room-0.log"), directory.path().join("room-0.new"));
+            disk.0.syncs_wait_for.lock().unwrap().push(beside.clone());
+            // Each takes the place of the one before it.
+            let mut moved = Vec::new();
+            put_string(&mut moved, "/scene/lamp");
+            moved.resize(1000, 7);
+            while !beside.exists() {
+                writer.command(201, &moved).unwrap();
+                writer.flush().await.unwrap();
+            }
+            writer.command(101, b"written meanwhile").unwrap();
+            writer.flush().await.unwrap();
+            while !holds(&log, b"written meanwhile") {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert!(beside.exists(), "it is in no place before it is on the disk");
+            let length = || std::fs::metadata(&log).unwrap().len();
+            let long = length();
+            disk.0.syncs_wait_for.lock().unwrap().clear();
+            while beside.exists() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // What came meanwhile is in both.
+            assert!(length() < long - (60 << 10), "{} of {long}", length());
+            let mut observer = client(&server).await;
+            let before = observer.save_room("r").await.unwrap();
+            drop((writer, observer));
+            server.shutdown().await;
+            let server = serve(directory.path(), fsync, &disk);
+            assert_eq!(client(&server).await.save_room("r").await.unwrap().commands, before.commands);
+            assert!(before.commands.windows(17).any(|bytes| bytes == b"written meanwhile"));
+            server.shutdown().await;
+        });
+    }
+}
+
+fn holds(file: &Path, wanted: &[u8]) -> bool {
+    std::fs::read(file).unwrap().windows(wanted.len()).any(|bytes| bytes == wanted)
+}
+
+// proves: MIX-KEEP-5
+#[test]
+fn a_log_that_has_grown_with_its_room_is_not_written_anew() {
+    within(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (disk, small) = (Moody::new(), DiskLimits { rewrite_from_bytes: 1 << 10, ..limits() });
+        let server = serve_with(directory.path(), POLICIES[1], &disk, small);
+        let mut writer = client(&server).await;
+        writer.load_room("r", &room(2000)).await.unwrap();
+        server.shutdown().await;
+        // What is written anew is written once more.
+        let written = PLENTY - disk.0.left.load(Ordering::SeqCst);
+        assert!(written < room(2000).commands.len() as u64 * 3 / 2, "{written} bytes");
+    });
+}
+
+// proves: MIX-KEEP-6
+#[test]
+fn what_is_due_is_forced_to_the_disk_however_much_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let (report, _reports) = tokio::sync::mpsc::unbounded_channel();
+    let mut writer = super::Writer {
+        directory: directory.path().to_owned(),
+        disk: Arc::new(Moody::new()),
+        failing_since: None,
+        logs: super::HashMap::new(),
+        next_number: 0,
+        fsync: Fsync::Interval(Duration::ZERO),
+        limits: limits(),
+        last_sync: std::time::Instant::now(),
+        ticket: 0,
+        syncing: None,
+        unsynced: 0,
+        report,
+        backlog: Arc::default(),
+        _lock: std::fs::File::create(directory.path().join("lock")).unwrap(),
+    };
+    let (more, further) = std::sync::mpsc::channel();
+    more.send(Vec::new()).unwrap();
+    writer.perform_some(Vec::new(), &further).unwrap();
+    assert!(further.try_recv().is_ok(), "what gathered meanwhile comes behind the sync");
+}
+
+// proves: MIX-KEEP-16
+#[test]
+fn a_joiner_gets_the_history_while_the_disk_is_behind() {
+    within(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (disk, small) = (Moody::new(), DiskLimits { backlog_bytes_always: 1 << 20, ..limits() });
+        let server = serve_with(directory.path(), Fsync::Always, &disk, small);
+        let (mut writer, mut joiner) = (client(&server).await, client(&server).await);
+        // More than the system takes for a client that does not read.
+        let large = SavedRoom {
+            attributes: Object::new(),
+            commands: frame::encode(101, 1, &[7; 60_000]).repeat(500).into(),
+        };
+        writer.load_room("large", &large).await.unwrap();
+        writer.keep_open("large", true).await.unwrap();
+        writer.load_room("other", &room(1)).await.unwrap();
+        writer.keep_open("other", true).await.unwrap();
+        let mut tail = writer.tail("other").await.unwrap();
+        while !matches!(tail.next().await.unwrap(), ClientEvent::Joined { .. }) {}
+        let mut tail = joiner.tail("large").await.unwrap();
+        while !matches!(tail.next().await.unwrap(), ClientEvent::Command { .. }) {}
+        disk.0.syncs_wait.store(true, Ordering::SeqCst);
+        let before = disk.0.left.load(Ordering::SeqCst);
+        for _ in 0..40 {
+            writer.command(101, &[7; 60_000]).unwrap();
+        }
+        writer.flush().await.unwrap();
+        while before - disk.0.left.load(Ordering::SeqCst) < 1 << 20 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        while !matches!(tail.next().await.unwrap(), ClientEvent::Joined { .. }) {}
+        assert!(disk.0.syncs_wait.load(Ordering::SeqCst));
         disk.0.syncs_wait.store(false, Ordering::SeqCst);
         server.shutdown().await;
     });
