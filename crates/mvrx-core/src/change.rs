@@ -339,6 +339,7 @@ impl Core {
                 self.fail_all_fetches();
                 self.part_from(|side| matches!(side, Side::Ours | Side::Unknown));
                 self.config.group = to.clone();
+                self.farewells.clear();
                 let left = std::mem::replace(&mut self.history, history);
                 self.left_files = left.views().map(|view| view.commit.file).collect();
                 self.left_group = Some(from.clone());
@@ -377,6 +378,7 @@ impl Core {
             let Some(peer) = self.peers.remove(&station) else { continue };
             peer.places.keys().for_each(|place| self.drop_place(*place));
             self.agenda.clear(Timer::Unseen(station));
+            self.agenda.clear(Timer::Farewell(station));
             let addresses = peer.addresses(self.config.limits.addresses);
             if counts_us && !addresses.is_empty() && self.former.len() < self.config.limits.stations {
                 let speaks_next = crate::lanes::speaks_next(peer.quirks);

@@ -1,6 +1,6 @@
 //! What a station is (its identity and group) and how much it may hold.
 
-use mvrx_message::{Candidate, GroupName, MvrVersion, StationUuid};
+use mvrx_message::{BridgeMark, Candidate, GroupName, MvrVersion, Ours, StationUuid};
 
 use crate::{Moves, SessionConfig, Timers};
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub moves: Moves,
     /// We can be elected to host a session, and say so.
     pub candidate: Option<Candidate>,
+    /// We are a bridge, or stand in for a station on the other side of one, and say so to the host of a session.
+    pub bridge: Option<BridgeMark>,
     /// Whether we register in discovery. A station that only looks (`ls`, `get`) does not.
     pub advertise: bool,
     /// Whether a REQUEST without FileUUID is answered by [`crate::Output::Export`]; otherwise by our newest file.
@@ -53,12 +55,18 @@ impl Config {
             session: None,
             moves: Moves::default(),
             candidate: None,
+            bridge: None,
             advertise: true,
             exporter: false,
             refuse_size_mismatch: false,
             limits: Limits::default(),
             timers: Timers::default(),
         }
+    }
+
+    /// What we say of ourselves to our own kind.
+    pub(crate) fn ours(&self) -> Ours {
+        Ours::CURRENT.with_candidate(self.candidate).with_bridge(self.bridge)
     }
 }
 

@@ -190,6 +190,8 @@ impl Core {
                 refuse("this station knows too many stations already"),
             );
         }
+        self.farewells.is_back(station);
+        self.agenda.clear(Timer::Farewell(station));
         if let Some(inbound) = self.inbound.get_mut(&conn) {
             inbound.station = Some(station);
         }
@@ -256,9 +258,13 @@ impl Core {
             if let Some(inbound) = self.inbound.get_mut(&conn) {
                 inbound.station = Some(station);
             }
+            self.agenda.clear(Timer::Farewell(station));
             self.stop_lane(crate::peer::Target::Station(station));
             self.membership(station, MembershipEvent::LeaveReceived);
             self.watch_unseen(station);
+        } else if station != self.config.station && self.presence == Presence::Present && !known {
+            let until = self.now + self.config.timers.farewell;
+            self.farewells.heard(station, address.ip(), until);
         }
         self.answer(conn, Message::LeaveRet(ok()), Product::Other);
     }

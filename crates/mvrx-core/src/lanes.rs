@@ -389,7 +389,7 @@ impl Core {
             version: self.config.version,
             station: self.config.station,
             commits,
-            ours: Some(mvrx_message::Ours::CURRENT.with_candidate(self.config.candidate)),
+            ours: Some(self.config.ours()),
             group,
             files: None,
         })

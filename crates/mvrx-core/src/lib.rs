@@ -44,6 +44,7 @@ mod config;
 pub mod election;
 mod event;
 mod exchange;
+mod farewells;
 mod fetch;
 mod fetching;
 mod history;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, MvrVersion, Product, QuirkSet, StationUuid};
+use mvrx_message::{BridgeMark, FileUuid, MvrVersion, Product, QuirkSet, StationUuid};
 
 use crate::change::Side;
 use crate::{ConnId, Membership, PlaceId};
@@ -30,6 +30,8 @@ pub struct StationView<'a> {
     pub reachable: bool,
     /// Where it listens, the one that answered last first.
     pub addresses: Vec<SocketAddr>,
+    /// It is a bridge, or one stands in for it, by its JOIN or by the word of our session's host.
+    pub bridge: Option<BridgeMark>,
 }
 
 /// Whom an exchange is with.
@@ -91,6 +93,7 @@ pub(crate) struct Peer {
     pub(crate) reachable: bool,
     pub(crate) lane: Lane,
     pub(crate) quirks: QuirkSet,
+    pub(crate) bridge: Option<BridgeMark>,
 }
 
 impl Peer {
@@ -113,6 +116,7 @@ impl Peer {
             reachable: true,
             lane: Lane::default(),
             quirks: QuirkSet::default(),
+            bridge: None,
         }
     }
 
@@ -140,7 +144,9 @@ impl Peer {
     pub(crate) fn is_unproven(&self) -> bool {
         match self.membership {
             Membership::Sighted | Membership::Member => self.join_accepted.is_none() && self.good.is_none(),
-            Membership::Left => self.places.is_empty(),
+            Membership::Left => {
+                self.places.is_empty() || (self.join_accepted.is_none() && self.good.is_none())
+            }
             Membership::Refused => false,
         }
     }
@@ -172,6 +178,7 @@ impl Peer {
             membership: self.membership,
             reachable: self.reachable,
             addresses: self.addresses(limit).into(),
+            bridge: self.bridge,
         }
     }
 }

@@ -53,8 +53,17 @@ impl Core {
 
     fn sighted_station(&mut self, station: StationUuid, sighting: Sighting, side: Side) {
         let Sighting { place, addresses, station_name, .. } = sighting;
+        let known = self.peers.contains_key(&station);
         if !self.make_peer(station, station_name.as_deref().unwrap_or_default()) {
             return;
+        }
+        if !known
+            && let Some(until) = self.farewells.left_until(station, &addresses, self.now)
+            && let Some(peer) = self.peers.get_mut(&station)
+        {
+            // It is seen after its LEAVE came.
+            peer.membership = Membership::Left;
+            self.agenda.set(Timer::Farewell(station), until);
         }
         if !self.make_place(place, Some(station), addresses.clone(), side) {
             return;
@@ -184,6 +193,15 @@ impl Core {
         }
     }
 
+    /// It is shown still, or again: who has left for good is not shown for so long.
+    pub(crate) fn on_farewell_over(&mut self, station: StationUuid) {
+        let Some(peer) = self.peers.get_mut(&station) else { return };
+        if peer.membership == Membership::Left && !peer.places.is_empty() {
+            peer.membership = Membership::Sighted;
+            self.membership(station, MembershipEvent::Sighted);
+        }
+    }
+
     fn make_place(
         &mut self,
         place: PlaceId,
@@ -279,6 +297,7 @@ impl Core {
             self.agenda.clear(Timer::RetryPlace(*place));
         }
         self.agenda.clear(Timer::Unseen(station));
+        self.agenda.clear(Timer::Farewell(station));
         self.history.forget_holder(station);
         if let Some(next) = self.next_history() {
             next.forget_holder(station);

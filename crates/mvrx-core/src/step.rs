@@ -7,6 +7,7 @@ use mvrx_message::{FileUuid, GroupName, StationUuid};
 
 use crate::change::{Change, ChangeEvent, Former};
 use crate::exchange::Exchange;
+use crate::farewells::Farewells;
 use crate::fetch::Fetch;
 use crate::history::History;
 use crate::inbound::Inbound;
@@ -45,6 +46,7 @@ pub struct Core {
     /// Every name this station had, the newest last: an echo of an old one is no other station.
     pub(crate) own_names: VecDeque<String>,
     pub(crate) own_uuid_told: bool,
+    pub(crate) farewells: Farewells,
     pub(crate) next_dial: u64,
     /// Incoming connections so far.
     pub(crate) accepted: u64,
@@ -69,6 +71,7 @@ impl Core {
         Self {
             own_names: VecDeque::from([config.station_name.clone()]),
             own_uuid_told: false,
+            farewells: Farewells::default(),
             session: config.session.clone().map(Session::new),
             config,
             presence: Presence::Absent,
@@ -236,6 +239,7 @@ impl Core {
             Timer::RetryPlace(place) => self.on_retry(Target::Place(place)),
             Timer::Inbound(conn) => self.on_inbound_deadline(conn),
             Timer::Unseen(station) => self.on_unseen(station),
+            Timer::Farewell(station) => self.on_farewell_over(station),
             // The fetch has its turn at the end of this step, and finds that its patience is over.
             Timer::Holder(_) => {}
             Timer::Refresh => self.refresh(),

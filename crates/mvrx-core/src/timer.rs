@@ -20,6 +20,8 @@ pub enum Timer {
     Inbound(ConnId),
     /// A station that discovery does not show is to be heard of.
     Unseen(StationUuid),
+    /// A station whose LEAVE came before it was seen is one like any other, should it still be shown.
+    Farewell(StationUuid),
     /// A holder of a requested file is to be sighted.
     Holder(crate::RequestId),
     /// Our list of commits is to be refreshed by another JOIN to everybody.
@@ -59,6 +61,9 @@ pub struct Timers {
     pub join_back: Duration,
     /// A station that joined us and that discovery does not show is forgotten after this long without a word.
     pub unseen: Duration,
+    /// The LEAVE of a station that is not known holds this long for its being seen: as long as mDNS believes an address of one that
+    /// went without a word.
+    pub farewell: Duration,
     /// A station that lists a requested file may take this long to be sighted, so that it can be asked.
     pub holder: Duration,
     /// JOIN again to every station this often; `None`: only when asked.
@@ -104,6 +109,7 @@ impl Default for Timers {
             idle: Duration::from_secs(300),
             join_back: Duration::from_secs(10),
             unseen: Duration::from_secs(600),
+            farewell: Duration::from_secs(120),
             holder: Duration::from_secs(10),
             refresh: None,
             departure: Duration::from_secs(2),

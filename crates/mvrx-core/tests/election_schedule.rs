@@ -71,6 +71,54 @@ fn a_killed_host_is_succeeded_within_ten_seconds() {
     }
 }
 
+/// The first host was cut off and another one hosts for the rest: which they are. `None`: there are only two, and a successor that is alone,
+/// too, is the one that began later, and gives way itself.
+fn parted(seed: u64) -> Option<(World, usize, usize)> {
+    let mut world = World::calm(seed);
+    if world.count() < 3 {
+        return None;
+    }
+    world.start_together();
+    world.pass(Duration::from_secs(20));
+    let first = world.host().unwrap_or_else(|| panic!("seed {seed}: no host\n{}", world.story()));
+    world.cut_off(first);
+    // Its members go before it sees that they do, and what it shows then reaches nobody.
+    world.pass(Duration::from_secs(20));
+    let next: Vec<usize> = world.hosts().into_iter().filter(|host| *host != first).collect();
+    let [next] = next[..] else { panic!("seed {seed}: {next:?} host\n{}", world.story()) };
+    Some((world, first, next))
+}
+
+// proves: ELE-06
+#[test]
+fn a_host_that_was_cut_off_gives_way_whatever_its_successor_remembers_of_it() {
+    for seed in seeds(200) {
+        let Some((mut world, first, next)) = parted(seed) else { continue };
+        world.remembers(next, first, false);
+        world.deafen(next, Duration::from_secs(30));
+        world.heal();
+        world.pass(Duration::from_secs(12));
+        assert_eq!(world.host(), Some(next), "seed {seed}\n{}", world.story());
+        assert!(world.all_in_one_session(), "seed {seed}\n{}", world.story());
+    }
+}
+
+// proves: ELE-06
+#[test]
+fn two_hosts_become_one_though_neither_sees_anything_new_of_the_other() {
+    for seed in seeds(200) {
+        let Some((mut world, first, next)) = parted(seed) else { continue };
+        // Each remembers the other as the one that need not be given way to.
+        world.remembers(next, first, true);
+        world.remembers(first, next, true);
+        world.deafen(next, Duration::from_secs(300));
+        world.deafen(first, Duration::from_secs(300));
+        world.heal();
+        world.pass(Duration::from_secs(15));
+        assert_eq!(world.host(), Some(next), "seed {seed}\n{}", world.story());
+    }
+}
+
 // proves: ELE-02
 #[test]
 fn the_highest_hosts_and_ties_are_decided_by_the_uuid() {

@@ -5,7 +5,7 @@ mod host_support;
 
 use std::time::Duration;
 
-use host_support::{Rack, commit, commit_for, file, station};
+use host_support::{Rack, commit, commit_for, file, join_as, station};
 use mvrx_core::CommitSource;
 use mvrx_core::host::{Command, Event, LimitReached, Output};
 use mvrx_message::{Commit, FileUuid, Message, Reply, StationUuid};
@@ -131,6 +131,40 @@ fn a_long_list_is_told_in_parts_and_what_is_gone_by_then_is_not() {
     rack.pass(Duration::from_secs(5));
     assert_eq!(told(&mut rack), 136, "all of the second station, none of the third");
     assert_eq!(rack.host.deadline(), None);
+}
+
+// proves: HST-24
+#[test]
+fn who_commits_without_pause_floods_nobody_and_delays_nobodys_commit_for_long() {
+    let mut rack = Rack::with(|c| c.limits.announced_at_join = 64);
+    let (flood, one) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    let told = |rack: &mut Rack| -> Vec<FileUuid> {
+        let sent = std::iter::from_fn(|| rack.take_sent(one));
+        let files =
+            sent.filter_map(|m| if let Message::Commit(commit) = m { Some(commit.file) } else { None });
+        files.collect()
+    };
+    let made = |n: u16| {
+        let mut bytes = [1; 16];
+        bytes[..2].copy_from_slice(&n.to_be_bytes());
+        Commit { file: FileUuid::from_random_bytes(bytes), ..commit(1, 1) }
+    };
+    for n in 0..400 {
+        if n % 2 == 0 {
+            rack.receive(flood, Message::Commit(made(n)));
+        } else {
+            rack.receive(flood, join_as(1, "MVRApplication", "one", vec![made(n)]));
+        }
+    }
+    assert_eq!(told(&mut rack), (0..64).map(|n| made(n).file).collect::<Vec<_>>());
+    let honest = rack.join(3, vec![]);
+    rack.receive(honest, Message::Commit(commit(9, 3)));
+    assert!(rack.take_reply(honest).ok);
+    rack.pass(Duration::from_millis(200));
+    let next = told(&mut rack);
+    assert!(next.len() == 64 && next.contains(&file(9)), "{}", next.len());
+    rack.pass(Duration::from_secs(10));
+    assert_eq!(told(&mut rack).len(), 400 - 64 - 63, "all are told in the end");
 }
 
 // proves: HST-24

@@ -75,6 +75,24 @@ fn the_newest_of_a_list_stay_and_what_would_not_stay_is_not_read() {
     assert!(!rack.host.holds(file(7)) && rack.host.holds(file(20)), "the oldest commit makes room");
 }
 
+// proves: HST-16
+#[test]
+fn a_slow_station_with_many_files_does_not_keep_anothers_waiting() {
+    let mut rack = gathering(1 << 20);
+    let slow = rack.join(1, (1..=40).map(|n| commit(n, 1)).collect());
+    assert!(matches!(rack.begin(slow).0, Take::Keep(_)), "and it takes its time");
+    let quick = rack.join(2, vec![]);
+    rack.receive(quick, Message::Commit(commit(50, 2)));
+    rack.take_reply(quick);
+    assert_eq!(rack.asked(quick), Some(file(50)));
+    rack.deliver(quick, 1050);
+    rack.receive(quick, leave(2)).close(quick);
+    assert!(rack.host.holds(file(50)));
+    rack.out.clear();
+    rack.arrive(slow, 1040);
+    assert_eq!(rack.asked(slow), Some(file(39)), "it is asked for the next one as soon as the first is here");
+}
+
 #[test]
 fn where_everything_is_kept_the_applications_own_wish_makes_no_room() {
     let mut rack = gathering(2_500);

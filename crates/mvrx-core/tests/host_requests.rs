@@ -449,6 +449,22 @@ fn an_exporter_that_does_not_answer_is_not_waited_for() {
 }
 
 #[test]
+fn who_asks_for_a_whole_list_without_waiting_gets_all_of_it_in_order() {
+    let mut rack = Rack::new();
+    let (owner, asker) = (rack.join(1, (1..=60).map(|n| commit(n, 1)).collect()), rack.join(2, vec![]));
+    for n in 1..=60 {
+        rack.command(Command::Restore(commit(n, 1)));
+        rack.receive(asker, request_for(n));
+    }
+    for n in 1..=60 {
+        let (ask, sent, ..) = rack.take_send_file(asker).expect("the next one is sent");
+        assert_eq!(sent, file(n));
+        rack.sent(ask, 1000 + u64::from(n));
+    }
+    assert!(rack.closed(asker).is_none() && rack.asked(owner).is_none());
+}
+
+#[test]
 fn who_asks_too_much_is_closed_since_an_early_answer_would_be_a_wrong_one() {
     let mut rack = Rack::with(|c| c.limits.asks = 2);
     let (owner, asker) = (rack.join(1, vec![commit(1, 1)]), rack.join(2, vec![]));

@@ -26,7 +26,7 @@ fn rejoin(rack: &mut Rack, conn: ConnId, n: u8, name: &str) {
 }
 
 fn named(n: u8, name: &str, provider: &str) -> NamedStation {
-    NamedStation { station: station(n), author: Author::new(name, provider) }
+    NamedStation { station: station(n), author: Author::new(name, provider), bridge: None }
 }
 
 fn news(rack: &mut Rack, conn: ConnId) -> Option<Roster> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use host_support::{Rack, commit, commit_for, join_as, leave, request_for, station};
 use mvrx_core::host::{Command, Event, Input, LimitReached, Output, Standing};
-use mvrx_message::{Message, MessageType};
+use mvrx_message::{BridgeMark, Join, Message, MessageType, Ours};
 
 // proves: HST-01
 #[test]
@@ -288,4 +288,35 @@ fn the_end_closes_every_connection_and_takes_no_new_one() {
     let late = rack.accept(3);
     assert!(rack.closed(late).is_some());
     assert_eq!((rack.host.deadline(), rack.host.holdings().relays), (None, 0));
+}
+
+// proves: BRG-02
+#[test]
+fn a_stand_in_does_not_take_the_place_of_its_station_and_the_station_takes_that_of_its_stand_in() {
+    let mark =
+        |bridge| Some(Ours::CURRENT.with_bridge(Some(BridgeMark::StandIn { bridge: station(bridge) })));
+    let join = |ours| match join_as(1, "MVRApplication", "Desk", vec![]) {
+        Message::Join(join) => Message::Join(Join { ours, ..join }),
+        other => panic!("{other:?}"),
+    };
+    let answer = |rack: &mut Rack, conn| {
+        let reply = rack.take_reply(conn);
+        (reply.ok, reply.message.contains("is here already"))
+    };
+    let mut rack = Rack::new();
+    let (first, anew, other) = (rack.accept(1), rack.accept(2), rack.accept(3));
+    rack.receive(first, join(mark(50)));
+    assert!(answer(&mut rack, first).0);
+    // The same bridge comes anew, another one does not come in.
+    rack.receive(anew, join(mark(50)));
+    assert!(answer(&mut rack, anew).0 && rack.closed(first).is_some());
+    rack.receive(other, join(mark(51)));
+    assert_eq!(answer(&mut rack, other), (false, true));
+    let itself = rack.accept(4);
+    rack.receive(itself, join(None));
+    assert!(answer(&mut rack, itself).0 && rack.closed(anew).is_some());
+    let late = rack.accept(5);
+    rack.receive(late, join(mark(50)));
+    assert_eq!(answer(&mut rack, late), (false, true));
+    assert!(rack.closed(itself).is_none());
 }

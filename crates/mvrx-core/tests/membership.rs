@@ -488,6 +488,57 @@ fn nobody_leaves_by_the_word_of_a_stranger() {
     assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Left);
 }
 
+// proves: STA-02, STA-23
+#[test]
+fn one_that_left_before_it_was_seen_is_left_alone_until_it_joins_or_is_seen_anew() {
+    let mut desk = Desk::new();
+    for n in [1, 2, 3] {
+        let conn = desk.accept(n);
+        desk.receive(conn, leave(n));
+        assert!(matches!(desk.take_sent(conn), Some(Message::LeaveRet(reply)) if reply.ok));
+    }
+    assert_eq!(desk.core.station_count(), 0);
+    // Seen late, with what it showed before it left.
+    desk.sight(1);
+    assert_eq!(desk.core.station(station(1)).unwrap().membership, Membership::Left);
+    desk.sight(2);
+    desk.pass(Duration::from_secs(119));
+    let (place, dials) = (PlaceId(1), desk.dials());
+    assert_eq!(dials, 0);
+    desk.step(Input::Vanished { place });
+    desk.sight(1);
+    assert_eq!(desk.dials(), 1, "it was away, and is here again");
+    let conn = desk.accept(2);
+    desk.receive(conn, join_from(2, "MVRApplication", vec![]));
+    assert_eq!(desk.core.station(station(2)).unwrap().membership, Membership::Member);
+    // Left long ago it is like any other.
+    desk.pass(Duration::from_secs(2));
+    desk.sight(3);
+    assert_eq!(desk.core.station(station(3)).unwrap().membership, Membership::Sighted);
+}
+
+// proves: STA-23
+#[test]
+fn one_that_is_still_shown_two_minutes_after_its_leave_is_there() {
+    let mut desk = Desk::new();
+    let conn = desk.accept(1);
+    desk.receive(conn, leave(1)).sight(1);
+    desk.pass(Duration::from_secs(119));
+    assert_eq!(desk.dials(), 0);
+    desk.pass(Duration::from_secs(2));
+    assert_eq!(desk.dials(), 1);
+}
+
+// proves: STA-22, STA-23
+#[test]
+fn a_strangers_leave_keeps_no_station_out_that_is_seen_later() {
+    let mut desk = Desk::new();
+    let stranger = desk.accept(9);
+    desk.receive(stranger, leave(1));
+    desk.sight(1);
+    assert_eq!(desk.dials(), 1);
+}
+
 // proves: STA-20
 #[test]
 fn invented_stations_that_join_from_one_address_cost_no_other_address_its_own() {

@@ -204,7 +204,11 @@ fn with_another_products_host_who_commits_is_there() {
 fn with_our_own_host_stations_come_and_go_by_its_word() {
     let mut desk = desk();
     let (conn, _) = reach(&mut desk);
-    let named = |n: u8, name: &str| NamedStation { station: station(n), author: Author::new(name, "Desk") };
+    let named = |n: u8, name: &str| NamedStation {
+        station: station(n),
+        author: Author::new(name, "Desk"),
+        bridge: None,
+    };
     let roster = |news, more, stations| Some(Roster { news, more, stations, ..Roster::default() });
     desk.receive(
         conn,

@@ -53,8 +53,8 @@ pub use message::{
     Request, SessionTarget, SessionTargetError,
 };
 pub use ours::{
-    Author, Candidate, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation, NoCandidate,
-    Ours, Roster, Successor, Ticket,
+    Author, BridgeMark, Candidate, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation,
+    NoBridgeMark, NoCandidate, Ours, Roster, Successor, Ticket,
 };
 pub use product::Product;
 pub use quirk::{Quirk, QuirkSet};

@@ -18,6 +18,7 @@
 //! | NEW_SESSION_HOST_RET | `answers` | [`MoveAnswered`]: what each station of a session answered |
 //! | JOIN_RET | `stations`, `gone`, `news`, `more` | [`Roster`]: who is one of the session |
 //! | JOIN | `host` | [`Candidate`]: the station can host a session, if the others want it |
+//! | JOIN, and each of JOIN_RET's `stations` | `bridge` | [`BridgeMark`]: the station is a bridge, or a bridge stands in for it |
 //! | JOIN_RET | `succession` | [`Roster::succession`]: who hosts when this host is gone |
 //! | JOIN_RET | `fetched` | [`Roster::fetched`]: who took a file of the asker's from the host |
 //!
@@ -35,16 +36,84 @@ pub struct Ours {
     pub version: u32,
     /// It can be elected to host a session.
     pub candidate: Option<Candidate>,
+    /// It is a bridge, or a bridge stands in for it.
+    pub bridge: Option<BridgeMark>,
 }
 
 impl Ours {
     /// What this edition of the crate writes.
-    pub const CURRENT: Self = Self { version: 1, candidate: None };
+    pub const CURRENT: Self = Self { version: 1, candidate: None, bridge: None };
 
     /// The same of a station that can be elected.
     #[must_use]
     pub const fn with_candidate(self, candidate: Option<Candidate>) -> Self {
         Self { candidate, ..self }
+    }
+
+    /// The same of a bridge, or of a station that a bridge stands in for.
+    #[must_use]
+    pub const fn with_bridge(self, bridge: Option<BridgeMark>) -> Self {
+        Self { bridge, ..self }
+    }
+}
+
+/// What marks bridges and those that they stand in for, so that no bridge carries on what a bridge brought.
+///
+/// ```
+/// use mvrx_message::BridgeMark;
+///
+/// let bridge = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8".parse()?;
+/// let mark = BridgeMark::StandIn { bridge };
+/// assert_eq!(mark.to_string(), "by 4aa291a1-1a62-45fe-aabc-e90e5e2399a8");
+/// assert_eq!("by 4aa291a1-1a62-45fe-aabc-e90e5e2399a8".parse(), Ok(mark));
+/// # Ok::<(), mvrx_message::UuidError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BridgeMark {
+    /// The station is a bridge between its group and the session of this host.
+    Bridge {
+        /// The host.
+        host: StationUuid,
+    },
+    /// The station is on the other side of a bridge.
+    StandIn {
+        /// The bridge.
+        bridge: StationUuid,
+    },
+}
+
+impl fmt::Display for BridgeMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bridge { host } => write!(f, "to {host}"),
+            Self::StandIn { bridge } => write!(f, "by {bridge}"),
+        }
+    }
+}
+
+/// The text is no bridge's mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoBridgeMark;
+
+impl fmt::Display for NoBridgeMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("neither to a host nor by a bridge")
+    }
+}
+
+impl std::error::Error for NoBridgeMark {}
+
+impl std::str::FromStr for BridgeMark {
+    type Err = NoBridgeMark;
+
+    fn from_str(text: &str) -> Result<Self, NoBridgeMark> {
+        let (word, station) = text.trim().split_once(' ').ok_or(NoBridgeMark)?;
+        let station = station.trim().parse().map_err(|_| NoBridgeMark)?;
+        match word {
+            "to" => Ok(Self::Bridge { host: station }),
+            "by" => Ok(Self::StandIn { bridge: station }),
+            _ => Err(NoBridgeMark),
+        }
     }
 }
 
@@ -232,6 +301,8 @@ pub struct NamedStation {
     pub station: StationUuid,
     /// Who it is.
     pub author: Author,
+    /// Whether it is a bridge, or stood in for by one.
+    pub bridge: Option<BridgeMark>,
 }
 
 /// What one station of a session answered its host, who had asked it to move.

@@ -13,7 +13,7 @@
 
 use crate::file_name::cut;
 use crate::uuids::{self, Spelling};
-use crate::{Candidate, Ours, Quirk, QuirkSet, StationUuid, UuidError};
+use crate::{BridgeMark, Candidate, Ours, Quirk, QuirkSet, StationUuid, UuidError};
 
 /// What a station's TXT record says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,18 +45,26 @@ impl Txt {
         self
     }
 
+    /// The same of a bridge, or of a station that a bridge stands in for.
+    #[must_use]
+    pub fn with_bridge(mut self, bridge: Option<BridgeMark>) -> Self {
+        self.ours = self.ours.map(|ours| ours.with_bridge(bridge));
+        self
+    }
+
     /// Reads the pairs of a record. Never fails: what cannot be read is a quirk and absent.
     // req: MSG-TXT
     pub fn parse<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> (Self, QuirkSet) {
-        let (mut name, mut station, mut ours, mut host) = (None, None, None, None);
+        let (mut name, mut station, mut ours, mut host, mut bridge) = (None, None, None, None, None);
         for (key, value) in pairs.into_iter().take(PAIRS) {
             let slot = match key.as_ref() {
                 key if key.eq_ignore_ascii_case(STATION_NAME.as_bytes()) => &mut name,
                 key if key.eq_ignore_ascii_case(STATION_UUID.as_bytes()) => &mut station,
                 key if key.eq_ignore_ascii_case(MVRX.as_bytes()) => &mut ours,
                 key if key.eq_ignore_ascii_case(HOST.as_bytes()) => &mut host,
+                key if key.eq_ignore_ascii_case(BRIDGE.as_bytes()) => &mut bridge,
                 _ => continue,
             };
             slot.get_or_insert(value);
@@ -69,6 +77,8 @@ impl Txt {
         };
         // req: ELE-01
         let txt = txt.with_candidate(host.and_then(|v| text(v.as_ref())?.parse().ok()));
+        // req: BRG-01
+        let txt = txt.with_bridge(bridge.and_then(|v| text(v.as_ref())?.parse().ok()));
         if txt.station_name.is_none() {
             quirks.insert(Quirk::StationNameMissing);
         }
@@ -90,6 +100,7 @@ impl Txt {
         if let Some(ours) = self.ours {
             pairs.push((MVRX, ours.version.to_string()));
             pairs.extend(ours.candidate.map(|candidate| (HOST, candidate.to_string())));
+            pairs.extend(ours.bridge.map(|bridge| (BRIDGE, bridge.to_string())));
         }
         pairs
     }
@@ -123,7 +134,7 @@ fn read_station(value: &[u8], quirks: &mut QuirkSet) -> Option<StationUuid> {
 }
 
 fn read_ours(value: &[u8], quirks: &mut QuirkSet) -> Option<Ours> {
-    let ours = text(value).and_then(|v| v.parse().ok()).map(|version| Ours { version, candidate: None });
+    let ours = text(value).and_then(|v| v.parse().ok()).map(|version| Ours { version, ..Ours::CURRENT });
     if ours.is_none() {
         quirks.insert(Quirk::MvrxObjectUnreadable);
     }
@@ -139,6 +150,8 @@ const STATION_UUID: &str = "StationUUID";
 const MVRX: &str = "mvrx";
 /// Priority and port of a station that can be elected to host.
 const HOST: &str = "mvrx-host";
+/// Marks bridges and those that they stand in for.
+const BRIDGE: &str = "mvrx-bridge";
 
 /// The length of one string of a TXT record (RFC 1035).
 const STRING_BYTES: usize = 255;

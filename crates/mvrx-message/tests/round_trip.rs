@@ -2,9 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mvrx_message::{
-    Author, Commit, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, Message, MoveAnswered,
-    MoveOutcome, MvrVersion, NamedStation, NewSessionHost, NewSessionHostRet, Ours, Product, QuirkSet, Reply,
-    Request, Roster, StationUuid, Ticket, safe_file_name,
+    Author, BridgeMark, Commit, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, Message,
+    MoveAnswered, MoveOutcome, MvrVersion, NamedStation, NewSessionHost, NewSessionHostRet, Ours, Product,
+    QuirkSet, Reply, Request, Roster, StationUuid, Ticket, safe_file_name,
 };
 use proptest::prelude::*;
 
@@ -81,8 +81,17 @@ fn files() -> impl Strategy<Value = Option<FilesConnection>> {
     ]
 }
 
+fn bridge() -> impl Strategy<Value = Option<BridgeMark>> {
+    prop_oneof![
+        Just(None),
+        station().prop_map(|host| Some(BridgeMark::Bridge { host })),
+        station().prop_map(|bridge| Some(BridgeMark::StandIn { bridge })),
+    ]
+}
+
 fn roster() -> impl Strategy<Value = Option<Roster>> {
-    let named = (station(), author()).prop_map(|(station, author)| NamedStation { station, author });
+    let named = (station(), author(), bridge());
+    let named = named.prop_map(|(station, author, bridge)| NamedStation { station, author, bridge });
     let lists = (
         any::<(bool, bool)>(),
         prop::collection::vec(named, 0..Roster::MOST),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mvrx_core::{Config, Core, LimitReached, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
-use mvrx_message::{Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
+use mvrx_message::{BridgeMark, Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store, StoredCommit};
 use mvrx_transport::{
     AcceptError, FileStyle, ListenError, Listener, TcpTransport, Transport, WsTransport, WsUrl, WsUrlError,
@@ -51,6 +51,7 @@ pub struct Builder {
     session: Option<String>,
     moves: Moves,
     candidate: Option<Candidate>,
+    pub(crate) bridge: Option<BridgeMark>,
     later_discovery: Option<MakeDiscovery>,
     keep: Option<PathBuf>,
     file_style: FileStyle,
@@ -112,6 +113,7 @@ impl Builder {
             session: None,
             moves: Moves::default(),
             candidate: None,
+            bridge: None,
             later_discovery: None,
             keep: None,
             file_style: FileStyle::OneMessage,
@@ -374,6 +376,7 @@ impl Builder {
         config.session = self.session.as_deref().map(session).transpose()?;
         config.moves = self.moves.clone();
         config.candidate = self.candidate;
+        config.bridge = self.bridge;
         if self.candidate.is_some() {
             config.timers.host_dial = config.timers.host_dial.min(election::DIAL);
         }

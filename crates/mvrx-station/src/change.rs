@@ -160,7 +160,8 @@ impl Driver {
     pub(crate) fn advertise_also(&mut self, station_name: String, group: GroupName) {
         let station = self.core.config().station;
         let also = Advertisement::new(group, station, station_name, self.port)
-            .with_candidate(self.core.config().candidate);
+            .with_candidate(self.core.config().candidate)
+            .with_bridge(self.core.config().bridge);
         let input = match self.discovery.advertise_also(&also) {
             Ok(()) => Input::AdvertisedAlso,
             Err(error) => Input::NotAdvertisedAlso { what: error.to_string() },

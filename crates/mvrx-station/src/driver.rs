@@ -24,7 +24,7 @@ use crate::commit::{self, CommitError, Copied};
 use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
 use crate::fetches::Fetches;
-use crate::handle::{CommitInfo, StationInfo};
+use crate::handle::{CommitInfo, SessionInfo, StationInfo};
 use crate::moves::{HeldBack, Led, MoveTold, Opened, Ways};
 use crate::transfer::{Fetched, Progress};
 use crate::{CommitDraft, Exporter, HostOptions, Seen};
@@ -58,6 +58,7 @@ pub(crate) enum Order {
     /// The session that we host goes on elsewhere.
     EndFor(Successor, oneshot::Sender<()>),
     Stations(oneshot::Sender<Vec<StationInfo>>),
+    Session(oneshot::Sender<Option<SessionInfo>>),
     Commits(oneshot::Sender<Vec<CommitInfo>>),
     Stop(oneshot::Sender<()>),
 }
@@ -183,6 +184,9 @@ impl Driver {
             Some(Order::EndFor(_, told)) => drop(told),
             Some(Order::Stations(reply)) => {
                 let _ = reply.send(self.core.stations().map(|view| StationInfo::of(&view)).collect());
+            }
+            Some(Order::Session(reply)) => {
+                let _ = reply.send(self.core.session().map(|view| SessionInfo::of(&view)));
             }
             Some(Order::Commits(reply)) => {
                 let seen = |file| self.seen.get(&file).copied();
@@ -494,7 +498,8 @@ impl Driver {
     fn advertise(&mut self, station_name: String, group: GroupName) {
         let station = self.core.config().station;
         let advertisement = Advertisement::new(group, station, station_name, self.port)
-            .with_candidate(self.core.config().candidate);
+            .with_candidate(self.core.config().candidate)
+            .with_bridge(self.core.config().bridge);
         if let Err(error) = self.discovery.advertise(&advertisement) {
             let what = error.to_string();
             self.problem(format!("this station is not announced: {what}"));

@@ -9,6 +9,7 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mvrx_core::Event;
@@ -17,7 +18,7 @@ use mvrx_core::election::{
 };
 use mvrx_discovery::{Discovery, DiscoveryError, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
 use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor};
-use mvrx_transport::{Limits as TransportLimits, Transport, WsTransport, WsUrl};
+use mvrx_transport::{Limits as TransportLimits, WsTransport, WsUrl};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -93,6 +94,7 @@ impl Election {
             candidates: HashSet::new(),
             seen_at: VecDeque::new(),
             ours: VecDeque::new(),
+            says: Says::default(),
         };
         runner.look();
         runner.step(ElectionInput::Tick).await;
@@ -134,7 +136,11 @@ struct Runner {
     seen_at: VecDeque<SocketAddr>,
     /// Where we wanted to go lately.
     ours: VecDeque<SessionTarget>,
+    says: Says,
 }
+
+/// What our host says of itself to another one that asks.
+type Says = Arc<Mutex<Option<String>>>;
 
 impl Runner {
     async fn step(&mut self, input: ElectionInput) {
@@ -203,7 +209,7 @@ impl Runner {
                 match seen.ours.and_then(|ours| ours.candidate).filter(|_| here) {
                     Some(candidate) => {
                         self.candidates.insert(station);
-                        self.note_peer(seen.addresses.first().copied());
+                        self.note_peer(seen.addresses.iter().copied().find(is_whole));
                         let priority = candidate.priority;
                         self.step(ElectionInput::StationSeen { station, priority }).await;
                     }
@@ -214,6 +220,10 @@ impl Runner {
                 self.candidate_gone(station).await;
             }
             Some(DiscoveryEvent::Session(seen)) if seen.group == self.wanted.group.as_str() => {
+                let mut seen = seen;
+                if seen.addresses.iter().any(is_whole) {
+                    seen.addresses.retain(is_whole);
+                }
                 let (Some(elected), Some(url)) = (seen.elected, seen.urls().into_iter().next()) else {
                     return;
                 };
@@ -276,13 +286,16 @@ impl Runner {
         let mut options = HostOptions::default().announce(false);
         options.elected = Some(self.station.uuid());
         options.transport = watchful(options.transport);
+        let says = Arc::clone(&self.says);
+        let said = move || says.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let transport = WsTransport::default().with_limits(options.transport).with_note(said);
         let described = (self.wanted.make_host)();
         let (identity, group) = (self.wanted.host, self.wanted.group.as_str().to_owned());
         let told = self.told.clone();
         tokio::spawn(async move {
             let started = async {
-                let host = described?.identity(identity).group(group).listen(listen).host(options);
-                host.spawn().await.map_err(|error| error.to_string())
+                let host = described?.identity(identity).group(group).listen(listen).transport(transport);
+                host.host(options).spawn().await.map_err(|error| error.to_string())
             };
             let result = match started.await {
                 Ok((host, events)) => Outcome::Hosts(host, events),
@@ -310,17 +323,18 @@ impl Runner {
     fn probe(&self, host: StationUuid, url: String) {
         let told = self.told.clone();
         tokio::spawn(async move {
-            let dial = async {
-                let url: WsUrl = url.parse().ok()?;
-                WsTransport::default().dial(url.into()).await.ok()
+            let ask = async {
+                let at: WsUrl = url.parse().ok()?;
+                read_note(&WsTransport::default().note_of(at).await.ok()??, url)
             };
-            let there = matches!(tokio::time::timeout(DIAL, dial).await, Ok(Some(_)));
+            let says = tokio::time::timeout(DIAL, ask).await.ok().flatten();
             // The election has ended.
-            let _ = told.send(Outcome::Input(ElectionInput::Probed { host, there })).await;
+            let _ = told.send(Outcome::Input(ElectionInput::Probed { host, says })).await;
         });
     }
 
     async fn give_way(&mut self, next: Option<ElectedHost>) {
+        self.say(None);
         let Some((host, _)) = self.hosting.take() else { return };
         if let Some(discovery) = self.discovery.take() {
             discovery.shutdown().await;
@@ -359,13 +373,17 @@ impl Runner {
         }
     }
 
+    fn say(&self, what: Option<&ElectedHost>) {
+        *self.says.lock().unwrap_or_else(PoisonError::into_inner) = what.map(note);
+    }
+
     fn show(&mut self, host: &ElectedHost) {
+        self.say(Some(host));
         let (Some((running, _)), Some(discovery)) = (&self.hosting, self.discovery.as_mut()) else { return };
         let mut shown =
             SessionAdvertisement::new(host.host, self.wanted.name.clone(), running.address().port());
         self.wanted.group.as_str().clone_into(&mut shown.group);
-        let ElectedHost { priority, since, alone, .. } = *host;
-        shown.elected = Some(Elected { priority, since, alone });
+        shown.elected = Some(elected(host));
         if let Err(error) = discovery.announce_session(&shown) {
             self.tell(ElectionNews::Problem { what: error.to_string() });
         }
@@ -377,7 +395,7 @@ impl Runner {
     }
 
     fn note_peer(&mut self, at: Option<SocketAddr>) {
-        if let Some(at) = at.filter(|at| !at.ip().is_loopback()) {
+        if let Some(at) = at.filter(|at| !at.ip().is_loopback() && is_whole(at)) {
             self.seen_at.retain(|other| *other != at);
             self.seen_at.push_front(at);
             self.seen_at.truncate(PEERS);
@@ -389,6 +407,27 @@ impl Runner {
         let ways = self.seen_at.iter().filter_map(|at| address_towards(*at));
         ways.into_iter().next().unwrap_or(IpAddr::from([127, 0, 0, 1]))
     }
+}
+
+/// Whether an address alone leads there: one of a link needs its interface besides, which no URL says.
+fn is_whole(at: &SocketAddr) -> bool {
+    !matches!(at.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+fn elected(host: &ElectedHost) -> Elected {
+    let ElectedHost { priority, since, alone, .. } = *host;
+    Elected { priority, since, alone }
+}
+
+/// Which host it is, and how it stands.
+fn note(host: &ElectedHost) -> String {
+    format!("{} {}", host.host, elected(host).text())
+}
+
+fn read_note(text: &str, url: String) -> Option<ElectedHost> {
+    let (host, elected) = text.split_once(' ')?;
+    let Elected { priority, since, alone } = Elected::read(elected)?;
+    Some(ElectedHost { host: host.parse().ok()?, priority, since, alone, url })
 }
 
 /// Sends nothing: the system says which address it would use.

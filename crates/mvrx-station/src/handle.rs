@@ -6,8 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use mvrx_core::{Command, CommitView, Membership, ProposalId, RequestId, Requested, Source, StationView};
-use mvrx_message::{Commit, FileUuid, GroupName, MvrVersion, Product, SessionTarget, StationUuid, Successor};
+use mvrx_core::{
+    Command, CommitView, Membership, ProposalId, RequestId, Requested, SessionView, Source, StationView, Stay,
+};
+use mvrx_message::{
+    BridgeMark, Commit, FileUuid, GroupName, MvrVersion, Product, SessionTarget, StationUuid, Successor,
+};
 use mvrx_store::Store;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -58,6 +62,20 @@ pub struct StationInfo {
     pub reachable: bool,
     /// Where it listens, the address that answered last first.
     pub addresses: Vec<SocketAddr>,
+    /// It is a bridge, or one stands in for it, as far as the host of our session tells.
+    pub bridge: Option<BridgeMark>,
+}
+
+/// The session that a station is or wants to be one of, as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Whether its host has let us in.
+    pub joined: bool,
+    /// Its host, once it told who it is.
+    pub host: Option<StationUuid>,
+    /// Whether the host tells who is one of the session; otherwise only those are known that committed.
+    pub tells_stations: bool,
 }
 
 /// A commit as it stands now.
@@ -118,6 +136,14 @@ impl Station {
         self.ask(Order::Stations).await
     }
 
+    /// The session that we are or want to be one of; `None` in TCP mode, and of one that hosts.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn session(&self) -> Result<Option<SessionInfo>, Stopped> {
+        self.ask(Order::Session).await
+    }
+
     /// The commits known now, in order of arrival.
     ///
     /// # Errors
@@ -138,6 +164,22 @@ impl Station {
         let order = Order::Commit { draft, done };
         self.shared.orders.send(order).await.map_err(|_| CommitError::Stopped)?;
         told.await.unwrap_or(Err(CommitError::Stopped))
+    }
+
+    /// Announces a commit whose file lies in our store already, as ours: the same FileUUID, comment, name and audience.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn announce(&self, commit: Commit) -> Result<(), Stopped> {
+        self.tell(Command::Publish(commit)).await
+    }
+
+    /// Lists a commit of any station whose file lies in our store already, from the next JOIN on; nobody is told at once.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn list(&self, commit: Commit) -> Result<(), Stopped> {
+        self.tell(Command::Restore(commit)).await
     }
 
     /// Asks for a file, from the station that has it; if one refuses, the next that lists it is asked.
@@ -331,6 +373,12 @@ impl Station {
     }
 }
 
+impl SessionInfo {
+    pub(crate) fn of(view: &SessionView<'_>) -> Self {
+        Self { joined: view.stay == Stay::Joined, host: view.host, tells_stations: view.tells_stations }
+    }
+}
+
 impl StationInfo {
     pub(crate) fn of(view: &StationView<'_>) -> Self {
         Self {
@@ -342,6 +390,7 @@ impl StationInfo {
             membership: view.membership,
             reachable: view.reachable,
             addresses: view.addresses.clone(),
+            bridge: view.bridge,
         }
     }
 }
@@ -358,6 +407,7 @@ impl StationInfo {
             membership: Membership::Member,
             reachable: true,
             addresses: view.address.into_iter().collect(),
+            bridge: view.bridge,
         }
     }
 }

@@ -37,6 +37,7 @@ mod files;
 mod handle;
 mod host;
 mod identity;
+mod marked;
 mod moves;
 mod session_url;
 mod transfer;
@@ -47,7 +48,7 @@ pub use commit::CommitError;
 pub use election::{Election, ElectionNews};
 pub use events::{Events, Heard, Seen, SessionSeen};
 pub use export::{CommitDraft, Exporter};
-pub use handle::{CommitInfo, Station, StationInfo, Stopped};
+pub use handle::{CommitInfo, SessionInfo, Station, StationInfo, Stopped};
 pub use host::HostOptions;
 pub use identity::{IdentityError, load_or_create, random_bytes};
 pub use moves::{KeptPlace, MoveError, MoveReport, forget_place, keep_place, kept_place};
@@ -56,6 +57,6 @@ pub use mvrx_core::{
     CommitSource, Event, ExchangeFailure, LimitReached, Limits, Membership, MoveAnswer, Moves, ProposalId,
     RequestFailure, RequestId, Source, Timers,
 };
-pub use mvrx_message::{Candidate, SessionTarget};
+pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
 pub use session_url::session_url;
 pub use transfer::{Fetched, Progress, Transfer};

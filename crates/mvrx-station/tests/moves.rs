@@ -4,19 +4,20 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
 use mvrx_discovery::MemoryBus;
-use mvrx_message::{FileUuid, Message, NewSessionHost, Reply};
+use mvrx_message::{FileUuid, Message, Reply};
 use mvrx_station::{
     CommitDraft, Event, Events, Heard, HostEvent, HostOptions, MoveAnswer, MoveError, Moves, SessionTarget,
     Source, Station, kept_place,
 };
 use mvrx_store::FsStore;
 use mvrx_transport::{Connection, Incoming, Transport, WsTransport};
-use support::{HERE, LIMIT, is_well, loopback, message, read_package, until};
+use serde_json::{Value, json};
+use support::{HERE, LIMIT, is_well, loopback, package, read_package, until};
 
 fn url(address: SocketAddr) -> SessionTarget {
     SessionTarget::Url(format!("ws://{address}/"))
@@ -268,14 +269,113 @@ async fn turn_away(mut connection: Connection) {
     }
 }
 
-/// Says it on a connection and reads the answer.
-fn propose(socket: &mut TcpStream, name: &str, url: &str) -> Reply {
-    let proposal = NewSessionHost { service_name: name.into(), service_url: url.into(), station: None };
-    socket.write_all(&message(&Message::NewSessionHost(proposal))).unwrap();
+/// A proposal, letter by letter.
+fn proposal(name: &str, url: &str) -> String {
+    format!(r#"{{"Type":"MVR_NEW_SESSION_HOST","ServiceName":"{name}","ServiceURL":"{url}"}}"#)
+}
+
+/// The answer to one: whether it is yes, and why not.
+fn answer_in(json: &[u8]) -> (bool, String) {
+    let ret: Value = serde_json::from_slice(json).unwrap();
+    assert_eq!(ret["Type"], "MVR_NEW_SESSION_HOST_RET");
+    (ret["OK"].as_bool().unwrap(), ret["Message"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Says it in a package and reads the answer.
+fn propose(socket: &mut TcpStream, name: &str, url: &str) -> (bool, String) {
+    socket.write_all(&package(0, proposal(name, url).as_bytes())).unwrap();
     let (_, payload) = read_package(socket).expect("no answer");
-    match Message::parse(&payload).unwrap().message {
-        Message::NewSessionHostRet(ret) => ret.reply,
-        other => panic!("{other:?}"),
+    answer_in(&payload)
+}
+
+/// A client of WebSocket Mode, made of a socket, RFC 6455 and the specification's text.
+struct Client {
+    socket: TcpStream,
+}
+
+impl Client {
+    fn connect(to: SocketAddr) -> Self {
+        let mut socket = TcpStream::connect(to).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {to}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            socket.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        Self { socket }
+    }
+
+    fn frame(&mut self, opcode: u8, payload: &[u8]) {
+        let mask = [7, 11, 13, 17];
+        let mut bytes = vec![0x80 | opcode];
+        match u8::try_from(payload.len()).ok().filter(|length| *length < 126) {
+            Some(length) => bytes.push(0x80 | length),
+            None => {
+                bytes.push(0x80 | 126);
+                bytes.extend_from_slice(&u16::try_from(payload.len()).unwrap().to_be_bytes());
+            }
+        }
+        bytes.extend_from_slice(&mask);
+        bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        self.socket.write_all(&bytes).unwrap();
+    }
+
+    fn say(&mut self, json: &str) {
+        self.frame(1, json.as_bytes());
+    }
+
+    /// The next message of this type; others are passed over.
+    fn hear(&mut self, kind: &str) -> Vec<u8> {
+        let mut message = Vec::new();
+        loop {
+            let mut head = [0; 2];
+            self.socket.read_exact(&mut head).expect("no answer");
+            let mut length = usize::from(head[1]);
+            if length == 126 {
+                let mut long = [0; 2];
+                self.socket.read_exact(&mut long).unwrap();
+                length = u16::from_be_bytes(long).into();
+            }
+            assert!(length < 0x1_0000 && head[1] < 127, "a server masks nothing, and this is short");
+            let mut payload = vec![0; length];
+            self.socket.read_exact(&mut payload).unwrap();
+            match head[0] & 0x0F {
+                9 => self.frame(10, &payload),
+                0 | 1 => message.extend_from_slice(&payload),
+                8 => panic!("it was closed: {}", String::from_utf8_lossy(&payload)),
+                _ => {}
+            }
+            if head[0] & 0x80 == 0 || head[0] & 0x0F > 1 {
+                continue;
+            }
+            let text = std::mem::take(&mut message);
+            let read: Value = serde_json::from_slice(&text).unwrap();
+            if read["Type"] == kind {
+                return text;
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        let join = json!({
+            "Type": "MVR_JOIN", "Provider": "MVRApplication", "StationName": "raw", "verMajor": 1, "verMinor": 6,
+            "StationUUID": "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f", "Commits": [],
+        });
+        self.say(&join.to_string());
+        let ret: Value = serde_json::from_slice(&self.hear("MVR_JOIN_RET")).unwrap();
+        assert_eq!(ret["OK"], true, "{ret}");
+    }
+
+    fn propose(&mut self, name: &str, url: &str) -> (bool, String) {
+        self.say(&proposal(name, url));
+        answer_in(&self.hear("MVR_NEW_SESSION_HOST_RET"))
     }
 }
 
@@ -299,13 +399,13 @@ async fn a_raw_client_is_answered_rightly_whatever_it_proposes_and_the_station_i
             ("", house.as_str(), false, "the house is full"),
             (mine, "", true, ""),
         ] {
-            let reply = propose(&mut socket, name, url);
-            assert!(reply.ok == ok && reply.message.contains(why), "{name:?} {url:?}: {reply:?}");
+            let (said, message) = propose(&mut socket, name, url);
+            assert!(said == ok && message.contains(why), "{name:?} {url:?}: {message}");
         }
         for n in 0..1_000 {
             let url = if n % 2 == 0 { &nowhere } else { &house };
-            let reply = propose(&mut socket, "", url);
-            assert!(!reply.ok && !reply.message.contains("another move"), "{n}: {reply:?}");
+            let (ok, message) = propose(&mut socket, "", url);
+            assert!(!ok && !message.contains("another move"), "{n}: {message}");
         }
         is_well(address);
     });
@@ -327,4 +427,74 @@ async fn a_raw_client_is_answered_rightly_whatever_it_proposes_and_the_station_i
     assert_eq!(kept_place(&folder.path().join("desk")).unwrap(), None);
     desk.stop().await;
     other.stop().await;
+}
+
+// proves: MOV-01, MOV-02, MOV-03, MOV-08, MOV-11
+#[tokio::test]
+async fn a_host_answers_a_raw_client_rightly_whatever_it_proposes_and_its_session_is_whole() {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let (rack, mut at_rack) = host(folder.path(), "rack", Moves::Always).await;
+    let data = folder.path().join("fellow");
+    let fellow = Station::builder("fellow").listen(loopback()).store(FsStore::open(&data).unwrap());
+    let fellow = fellow.discovery_after_move(move || Ok(bus.attach(HERE)));
+    let fellow = fellow.moves(Moves::Always).keep_place_in(&data);
+    let here = format!("ws://{}/", rack.address());
+    let (fellow, mut at_fellow) = fellow.session(&here).spawn().await.unwrap();
+    until_joined(&mut at_fellow, &rack).await;
+
+    let full = full_house().await;
+    let SessionTarget::Url(nowhere) = nowhere() else { panic!() };
+    let house = format!("ws://{full}/");
+    let (mine, address) = ("Default._mvrxchange._tcp.local.", rack.address());
+    let raw = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(address);
+        let (ok, message) = client.propose("", &here);
+        assert!(!ok && message.contains("MVR_JOIN"), "{message}");
+        client.join();
+        for (name, url, ok, why) in [
+            (mine, house.as_str(), false, "both"),
+            ("", "", false, "neither"),
+            ("", "http://house/", false, "ServiceURL"),
+            ("", nowhere.as_str(), false, "refused"),
+            ("", house.as_str(), false, "the house is full"),
+            // Where the session is already everybody is.
+            ("", here.as_str(), true, ""),
+        ] {
+            let (said, message) = client.propose(name, url);
+            assert!(said == ok && message.contains(why), "{name:?} {url:?}: {message}");
+        }
+        for n in 0..1_000 {
+            let url = if n % 2 == 0 { &nowhere } else { &house };
+            let (ok, message) = client.propose("", url);
+            assert!(!ok && !message.contains("another move"), "{n}: {message}");
+        }
+        client
+    });
+    // Read meanwhile, so that none is missed.
+    let mut failed = 0;
+    while failed < 1_002 {
+        match tokio::time::timeout(LIMIT, at_fellow.next()).await.expect("it goes on").unwrap() {
+            Heard::Event(seen) if matches!(seen.event, Event::NotMoved { .. }) => failed += 1,
+            Heard::Lagged { missed } => panic!("{missed} events missed"),
+            _ => {}
+        }
+    }
+    let mut client = raw.await.unwrap();
+    let file = commit(&fellow, folder.path(), "whole.mvr").await;
+    let knows = async || rack.commits().await.unwrap().iter().any(|info| info.commit.file == file);
+    while !knows().await {
+        tokio::time::timeout(LIMIT, at_rack.next()).await.expect("it goes on").unwrap();
+    }
+    rack.request(file, Source::Any).await.unwrap().await.unwrap();
+    assert_eq!(kept_place(&data).unwrap(), None, "it stayed where it was");
+    // By its group's name the session becomes one of TCP mode; the host goes on for who stays.
+    let said = tokio::task::spawn_blocking(move || (client.propose(mine, ""), client)).await.unwrap();
+    assert!(said.0.0, "{}", said.0.1);
+    until_moved(&mut at_fellow, &group("Default")).await;
+    let there = async || rack.stations().await.unwrap().iter().any(|info| info.station == fellow.uuid());
+    while there().await {
+        tokio::time::timeout(LIMIT, at_rack.next()).await.expect("it goes on").unwrap();
+    }
+    fellow.stop().await;
+    rack.stop().await;
 }

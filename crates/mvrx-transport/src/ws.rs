@@ -30,7 +30,7 @@ pub use frame::{
     append_close_with, append_frame, mask,
 };
 use lan_net::deadline::Deadline;
-pub use transport::{Check, Refusal, Upgrade, WsTransport};
+pub use transport::{Check, Note, Refusal, Upgrade, WsTransport};
 
 use self::outbox::Outbox;
 use crate::limits::Limits;

@@ -239,3 +239,29 @@ async fn a_slow_handshake_holds_up_nobody_else() {
     dialed.writer.send(&leave(1), &Dialect::strict()).await.unwrap();
     expect(&mut accepted, &leave(1)).await;
 }
+
+#[tokio::test]
+// proves: WSK-23
+async fn a_host_says_of_itself_what_is_so_when_it_is_asked_and_others_read_on() {
+    let said = Arc::new(Mutex::new(Some("one".to_owned())));
+    let now = Arc::clone(&said);
+    let ws = WsTransport::default().with_note(move || now.lock().unwrap().clone());
+    let mut listener = ws.listen(HERE.into()).await.unwrap();
+    let at = WsUrl::at(listener.local_addr());
+    let accepting = tokio::spawn(async move {
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            all.push(listener.accept().await);
+        }
+        all.into_iter().filter(Result::is_ok).count()
+    });
+    let asks = WsTransport::default();
+    assert_eq!(asks.note_of(at.clone()).await.unwrap().as_deref(), Some("one"));
+    *said.lock().unwrap() = Some("two".to_owned());
+    assert_eq!(asks.note_of(at.clone()).await.unwrap().as_deref(), Some("two"));
+    for nothing in [None, Some("two\r\nlines".to_owned()), Some("x".repeat(257))] {
+        *said.lock().unwrap() = nothing;
+        assert_eq!(asks.note_of(at.clone()).await.unwrap(), None);
+    }
+    assert_eq!(accepting.await.unwrap(), 5, "what is said of a host never keeps anybody out");
+}

@@ -116,6 +116,22 @@ async fn who_connects_and_says_nothing_is_given_up_sooner() {
 }
 
 #[tokio::test(start_paused = true)]
+// proves: WSK-12
+async fn what_comes_in_one_segment_with_the_handshake_is_not_nothing() {
+    let (mut peer, other) = duplex(64 << 10);
+    let mut json = Vec::new();
+    leave(1).append_json(&Dialect::strict(), &mut json);
+    let mut bytes = REQUEST.as_bytes().to_vec();
+    bytes.extend_from_slice(&masked(Opcode::Text, true, &json));
+    peer.write_all(&bytes).await.unwrap();
+    let mut ours = with(Limits::default()).accept_over(other, ends()).await.unwrap();
+    assert!(matches!(ours.reader.next().await, Ok(Incoming::Message { .. })));
+    let (error, after) = end(&mut ours).await;
+    assert!(matches!(error, ReadError::PingNotAnswered { .. }), "{error:?}");
+    assert_eq!(after.as_secs(), 90);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_close_frame_has_to_be_answered() {
     let (mut ours, _peer) = server(patient()).await;
     ours.writer.close().await.unwrap();

@@ -44,7 +44,7 @@ impl ElectionConfig {
     }
 }
 
-/// A host as discovery shows it.
+/// A host as discovery shows it, or as it says itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElectedHost {
     /// Its StationUUID.
@@ -113,12 +113,12 @@ pub enum ElectionInput {
     NotStarted,
     /// So many stations are in the session that we host, our own not counted.
     Members(usize),
-    /// Whether the host that was to be looked at takes connections.
+    /// What the host that was to be looked at says of itself at this moment.
     Probed {
         /// Which.
         host: StationUuid,
-        /// Whether it does.
-        there: bool,
+        /// What, at the URL at which it was asked; `None`: it is not there, or hosts no longer.
+        says: Option<ElectedHost>,
     },
     /// A person moved our station to another place.
     MovedAway,
@@ -144,7 +144,7 @@ pub enum ElectionOutput {
     },
     /// Show our host to the network as it is now.
     Show(ElectedHost),
-    /// See whether this host takes connections.
+    /// Ask this host how it stands now.
     Probe {
         /// Which.
         host: StationUuid,

@@ -10,8 +10,8 @@
 //! * A host that is seen is joined, whoever is higher: who comes later displaces nobody.
 //! * When the host is lost, its successors act in the order in which it told them, each a step after the one before it; meanwhile they look
 //!   for their elders at the URLs that the host told.
-//! * Where two hosts see each other, one gives way: one that is alone, else the one that began later, else the lower one. Its stations are told
-//!   where to go.
+//! * Where two hosts see each other, one gives way: one that is alone, else the one that began later, else the lower one, by what the other one
+//!   says of itself at that moment. Its stations are told where to go.
 //! * A person who moves the station away ends its part in this.
 //!
 //! Rules a caller keeps: call [`Election::step`] with the time at each event and at [`Election::deadline`]; carry the outputs out in order;
@@ -64,8 +64,11 @@ pub struct Election {
 
 #[derive(Debug)]
 struct Seen {
+    /// The latest that is known of it.
     seen: ElectedHost,
-    /// It did not answer; it is not tried before.
+    /// What discovery showed last: shown again it is no news.
+    shown: ElectedHost,
+    /// It did not answer, or need not be given way to; it is not tried before.
     not_before: Duration,
 }
 
@@ -136,7 +139,7 @@ impl Election {
             ElectionInput::Started { url, since } => self.started(url, since),
             ElectionInput::NotStarted => self.on(ElectionEvent::NotStarted),
             ElectionInput::Members(count) => self.members(count),
-            ElectionInput::Probed { host, there } => self.probed(host, there),
+            ElectionInput::Probed { host, says } => self.probed(host, says),
             ElectionInput::MovedAway => self.on(ElectionEvent::MovedAway),
         }
         self.go_on();
@@ -169,11 +172,11 @@ impl Election {
             return;
         }
         let full = self.hosts.len() >= HOSTS && !self.hosts.contains_key(&seen.host);
-        if !full {
+        let same = self.hosts.get(&seen.host).is_some_and(|known| known.shown == seen);
+        if !full && !same {
             // What is new of it is a reason to try it again.
-            let same = self.hosts.get(&seen.host).filter(|known| known.seen == seen);
-            let not_before = same.map_or(Duration::ZERO, |known| known.not_before);
-            self.hosts.insert(seen.host, Seen { seen, not_before });
+            let shown = seen.clone();
+            self.hosts.insert(seen.host, Seen { seen, shown, not_before: Duration::ZERO });
         }
     }
 
@@ -290,7 +293,7 @@ impl Election {
 
     /// Who goes before all others that are seen and may be tried now. The one that was lost is tried by our station itself.
     fn best_host(&self) -> Option<&ElectedHost> {
-        let lost = self.host.filter(|_| self.phase == ElectionPhase::Succeeding);
+        let lost = self.host.filter(|_| self.bereaved);
         let usable = |seen: &&Seen| seen.not_before <= self.now && Some(seen.seen.host) != lost;
         self.hosts.values().filter(usable).map(|seen| &seen.seen).min_by_key(|seen| seen.rank())
     }
@@ -324,40 +327,39 @@ impl Election {
         self.retry_at = (!self.elders.is_empty()).then_some(self.now + RETRY);
     }
 
+    /// Whoever else hosts is asked how it stands, the best first: what is shown may be of a host that is long gone, or from before a cut. Also one
+    /// that need not be given way to by what is shown: what it takes us for may be outdated as well.
     // req: ELE-06
     fn consider_yielding(&mut self) {
-        if self.rival().is_none() {
+        let Some(first) = self.hosts.values().map(|seen| seen.not_before).min() else {
             self.yields_at = None;
             return;
-        }
-        let at = *self.yields_at.get_or_insert(self.now + self.config.settle);
+        };
+        let soonest = self.now.max(first) + self.config.settle;
+        let at = self.yields_at.map_or(soonest, |at| at.min(soonest));
+        self.yields_at = Some(at);
         if at <= self.now && self.probing.is_none() {
-            // What is shown may be of a host that is long gone.
-            self.probing = self.rival().map(|rival| rival.host);
-            let probe =
-                self.rival().map(|rival| ElectionOutput::Probe { host: rival.host, url: rival.url.clone() });
-            self.out.extend(probe);
+            let probe = self.best_host().map(|best| (best.host, best.url.clone()));
+            self.probing = probe.as_ref().map(|(host, _)| *host);
+            self.out.extend(probe.map(|(host, url)| ElectionOutput::Probe { host, url }));
         }
     }
 
-    /// The host that goes before ours and all others.
-    fn rival(&self) -> Option<&ElectedHost> {
-        let own = self.own.as_ref()?;
-        let others =
-            self.hosts.values().filter(|other| other.not_before <= self.now).map(|other| &other.seen);
-        others.filter(|other| other.rank() < own.rank()).min_by_key(|other| other.rank())
-    }
-
-    fn probed(&mut self, host: StationUuid, there: bool) {
+    fn probed(&mut self, host: StationUuid, says: Option<ElectedHost>) {
         if self.probing.take() != Some(host) {
             return;
         }
         self.yields_at = None;
-        if !there {
-            self.not_before_a_while(host);
-            self.retry_at = self.retry_at.or(Some(self.now + self.config.again));
-        } else if self.rival().is_some_and(|rival| rival.host == host) {
+        let says = says.filter(|says| says.host == host);
+        let yields = says.as_ref().zip(self.own.as_ref()).is_some_and(|(it, own)| it.rank() < own.rank());
+        if let (Some(says), Some(known)) = (says, self.hosts.get_mut(&host)) {
+            known.seen = says;
+        }
+        if yields && self.hosts.contains_key(&host) {
+            self.joining = Some(host);
             self.on(ElectionEvent::Yields);
+        } else {
+            self.not_before_a_while(host);
         }
     }
 
@@ -398,18 +400,11 @@ impl Election {
             self.joining = None;
             self.elders.pop_front()
         } else {
-            let best = self.best_of_all().map(|seen| (seen.host, seen.url.clone()));
+            let best = self.best_host().map(|seen| (seen.host, seen.url.clone()));
             self.joining = best.as_ref().map(|(host, _)| *host);
             best.map(|(_, url)| url)
         };
         self.out.extend(url.map(|url| ElectionOutput::Join { url }));
-    }
-
-    /// As [`Self::best_host`], when we are on the way already.
-    fn best_of_all(&self) -> Option<&ElectedHost> {
-        let lost = self.host.filter(|_| self.bereaved);
-        let usable = |seen: &&Seen| seen.not_before <= self.now && Some(seen.seen.host) != lost;
-        self.hosts.values().filter(usable).map(|seen| &seen.seen).min_by_key(|seen| seen.rank())
     }
 
     // req: ELE-04, ELE-05
@@ -431,12 +426,11 @@ impl Election {
 
     // req: ELE-06
     fn give_way(&mut self) {
-        let next = self.rival().cloned();
+        let next = self.joining.and_then(|next| self.hosts.get(&next)).map(|next| next.seen.clone());
         (self.own, self.yields_at, self.retry_at, self.host) = (None, None, None, None);
         // Should it not have us after all, we are back in the group before long.
         (self.bereaved, self.succession) = (true, Vec::new());
         self.turn_at = Some(self.now + self.config.grace + self.steps(4));
-        self.joining = next.as_ref().map(|next| next.host);
         let url = next.as_ref().map(|next| next.url.clone());
         self.out.push_back(ElectionOutput::End { next });
         self.out.extend(url.map(|url| ElectionOutput::Join { url }));

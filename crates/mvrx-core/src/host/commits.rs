@@ -21,7 +21,8 @@ impl Host {
         // The sender's answer first: it may wait for it.
         self.send(conn, Message::CommitRet(reply));
         if let (Some(news), Some(from)) = (news, station) {
-            self.relay_commit(news, from);
+            self.queue_to_announce(from, news);
+            self.announce_more();
             self.bound_commits();
         }
     }
@@ -50,11 +51,8 @@ impl Host {
             })
             .map(|commit| commit.file)
             .collect();
-        let idle = self.to_announce.is_empty();
         for file in news {
-            if let Some(arrival) = self.history.arrival(file) {
-                self.to_announce.entry(from).or_default().insert(arrival, file);
-            }
+            self.queue_to_announce(from, file);
         }
         self.bound_commits();
         // What is forgotten is told to nobody, so that this is bounded as the commits are.
@@ -62,24 +60,33 @@ impl Host {
             commits.retain(|_, file| self.history.entry(*file).is_some());
             !commits.is_empty()
         });
-        if idle {
-            self.announce_more();
+        self.announce_more();
+    }
+
+    fn queue_to_announce(&mut self, from: StationUuid, file: FileUuid) {
+        if let Some(arrival) = self.history.arrival(file) {
+            self.to_announce.entry(from).or_default().insert(arrival, file);
         }
     }
 
-    /// Tells the others of the next part of what lists brought, of each list the newest commits last: a long list all at once would fill the
-    /// outboxes. Those who brought one take turns, so that nobody's few wait behind another's many.
+    /// Tells the others of what is new, at most so many within a moment, of each station the newest last: a long list all at once, or somebody
+    /// who commits without pause, would fill the outboxes of those who read slowly. Those who brought them take turns, so that nobody's few
+    /// wait behind another's many.
     // req: HST-24
     pub(super) fn announce_more(&mut self) {
-        for _ in 0..self.config.limits.announced_at_join.max(1) {
+        if self.now >= self.announced.0 + self.config.timers.announce {
+            self.announced = (self.now, 0);
+        }
+        while self.announced.1 < self.config.limits.announced_at_join.max(1) {
             let Some((file, from)) = self.next_to_announce() else { return };
             // Who told it may be gone, and its file with it.
             if self.history.entry(file).is_some_and(Entry::is_available) {
-                self.relay_commit(file, from);
+                let stations = self.relay_commit(file, from);
+                self.announced.1 += stations.min(1);
             }
         }
         if !self.to_announce.is_empty() {
-            self.agenda.set(Timer::Announce, self.now + self.config.timers.announce);
+            self.agenda.set(Timer::Announce, self.announced.0 + self.config.timers.announce);
         }
     }
 
@@ -110,11 +117,12 @@ impl Host {
         noted
     }
 
-    /// COMMIT to every joined station that it is for, but the one that told and the one that made it.
+    /// COMMIT to every joined station that it is for, but the one that told and the one that made it; how many they are.
     // req: HST-07, HST-08
-    fn relay_commit(&mut self, file: FileUuid, from: StationUuid) {
+    fn relay_commit(&mut self, file: FileUuid, from: StationUuid) -> usize {
         let stations = self.announce(file, Some(from));
         self.event(Event::CommitRelayed { file, from, stations });
+        stations
     }
 
     /// A commit of ours goes to everybody it is for; `but`: who gets the file anyway.

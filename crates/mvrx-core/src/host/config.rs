@@ -80,13 +80,14 @@ pub struct Limits {
     pub commits: usize,
     /// Bytes of the commits remembered, as [`Limits::commits`]: names, comments and lists of stations count.
     pub commit_bytes: usize,
-    /// Newly listed commits of a JOIN that are told to the others by COMMIT at once; the next part follows after `Timers::announce`.
+    /// Commits of stations that are told to the others within `Timers::announce`, whether JOIN listed them or COMMIT told them; more of them
+    /// follow after it.
     pub announced_at_join: usize,
     /// REQUESTs of one connection that are not answered yet; at one more it is closed, since an answer out of order would be a wrong one.
     pub asks: usize,
     /// Files read from owners at once, waiting ones included; a REQUEST that needs one more is answered with OK:false.
     pub relays: usize,
-    /// Of these, reads that only we want.
+    /// Of these, reads that only we want; of each station one at a time.
     pub gathering: usize,
     /// Reads that wait for one owner's connection; with more, the next holder is asked, and where there is none the REQUEST is answered with
     /// OK:false: busy.
@@ -115,9 +116,9 @@ impl Default for Limits {
             commits: 16_384,
             commit_bytes: 32 << 20,
             announced_at_join: 64,
-            asks: 16,
+            asks: 64,
             relays: 128,
-            gathering: 4,
+            gathering: 16,
             queued: 32,
             late: 8,
             attempts: 16,

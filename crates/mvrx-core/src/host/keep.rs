@@ -1,12 +1,15 @@
 //! The files of others in our store: fetched when announced or when our application wants them, kept up to a quota, served after their author
 //! has left.
 
+use std::collections::BTreeSet;
+
 use mvrx_message::FileUuid;
 
+use super::link::Member;
 use super::relay::Relay;
-use super::{Event, Host, LimitReached, Output, RelayId};
-use crate::RequestId;
+use super::{Event, Host, LimitReached, Output, RelayId, RelayPhase};
 use crate::history::announced_size;
+use crate::{ConnId, RequestId};
 
 impl Host {
     /// Somebody tells a commit whose file is not here: it is to be read for keeping, where that is the rule.
@@ -55,7 +58,8 @@ impl Host {
     // req: HST-16
     pub(super) fn run_gathering(&mut self) {
         while self.relays.values().filter(|relay| relay.gather).count() < self.config.limits.gathering {
-            let Some((arrival, file)) = self.to_gather.pop_last() else { return };
+            let Some(arrival) = self.next_to_gather() else { return };
+            let Some(file) = self.to_gather.remove(&arrival) else { return };
             let Some(entry) = self.history.entry(file) else { continue };
             let length = announced_size(&entry.commit).unwrap_or(0);
             let stay = if entry.held { Stay::No } else { self.would_stay(file, length) };
@@ -74,6 +78,29 @@ impl Host {
                 self.start_read(id);
             }
         }
+    }
+
+    /// The newest file to be kept, but none of stations that each have one under way already: who is slow, and has many, must not keep the
+    /// files of others waiting until their authors have left.
+    fn next_to_gather(&self) -> Option<u64> {
+        let under_way = |relay: &&Relay| {
+            relay.gather
+                && matches!(relay.phase, RelayPhase::Queued | RelayPhase::Asked | RelayPhase::Receiving)
+        };
+        let busy: BTreeSet<ConnId> = self
+            .relays
+            .values()
+            .filter(under_way)
+            .filter_map(|relay| relay.owner.map(|(conn, _)| conn))
+            .collect();
+        let may_begin = |file: FileUuid| {
+            let holders = self.history.entry(file).into_iter().flat_map(|entry| entry.holders.keys());
+            let mut conns = holders.filter_map(|station| self.members.get(station)).map(Member::file_conn);
+            // Where nobody is left that has it, the read ends at once.
+            conns.next().is_none_or(|first| !busy.contains(&first) || conns.any(|conn| !busy.contains(&conn)))
+        };
+        let mut newest = self.to_gather.iter().rev().take(LOOKED_AT);
+        newest.find(|(_, file)| may_begin(**file)).map(|(arrival, _)| *arrival)
     }
 
     /// Our application wants a file.
@@ -152,3 +179,6 @@ enum Stay {
     UnlessTheyCome,
     No,
 }
+
+/// So many of the newest files are looked at for one that can be read now: this happens at each step.
+const LOOKED_AT: usize = 256;

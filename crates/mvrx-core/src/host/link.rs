@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Candidate, MvrVersion, Product, QuirkSet, StationUuid};
+use mvrx_message::{BridgeMark, Candidate, MvrVersion, Product, QuirkSet, StationUuid};
 
 use super::late::Owed;
 use super::{AskId, RelayId, Standing};
@@ -96,6 +96,7 @@ pub(super) struct Member {
     pub(super) ours: bool,
     /// It can host when we are gone.
     pub(super) candidate: Option<Candidate>,
+    pub(super) bridge: Option<BridgeMark>,
 }
 
 impl Member {
@@ -113,6 +114,7 @@ impl Member {
             version: self.version,
             address,
             has_files_connection: self.files.is_some(),
+            bridge: self.bridge,
         }
     }
 }
@@ -134,4 +136,6 @@ pub struct StationView<'a> {
     pub address: Option<SocketAddr>,
     /// Whether its files have a connection of their own.
     pub has_files_connection: bool,
+    /// It is a bridge, or one stands in for it.
+    pub bridge: Option<BridgeMark>,
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use mvrx_message::{Dialect, Join, JoinRet, Leave, Message, QuirkSet, Reply, StationUuid};
+use mvrx_message::{BridgeMark, Dialect, Join, JoinRet, Leave, Message, QuirkSet, Reply, StationUuid};
 
 use super::link::Member;
 use super::{
@@ -55,10 +55,11 @@ impl Host {
     }
 
     pub(super) fn on_join(&mut self, conn: ConnId, join: &Join) {
-        let event = if self.unfit(join).is_some() { StandingEvent::UnfitJoin } else { StandingEvent::Join };
+        let event =
+            if self.unfit(conn, join).is_some() { StandingEvent::UnfitJoin } else { StandingEvent::Join };
         match self.stand(conn, event) {
             StandingAction::RefuseJoin => {
-                let why = self.unfit(join).unwrap_or_default();
+                let why = self.unfit(conn, join).unwrap_or_default();
                 self.refuse_join(conn, join, why);
             }
             StandingAction::RefuseFilesOnly => self.refuse_join(conn, join, FILES_ONLY),
@@ -67,9 +68,16 @@ impl Host {
         }
     }
 
-    fn unfit(&self, join: &Join) -> Option<&'static str> {
+    fn unfit(&self, conn: ConnId, join: &Join) -> Option<&'static str> {
         if join.station == self.config.station {
             return Some("this StationUUID is the host's own");
+        }
+        // req: BRG-02
+        if matches!(join.ours.and_then(|ours| ours.bridge), Some(BridgeMark::StandIn { .. })) {
+            let here = self.members.get(&join.station).filter(|member| member.conn != conn);
+            if here.is_some_and(|member| member.bridge != join.ours.and_then(|ours| ours.bridge)) {
+                return Some(IS_HERE);
+            }
         }
         let full = self.members.len() >= self.config.limits.stations;
         (full && !self.members.contains_key(&join.station)).then_some("this session has too many stations")
@@ -121,9 +129,13 @@ impl Host {
             member.version = join.version;
             member.ours = join.ours.is_some();
             member.candidate = join.ours.and_then(|ours| ours.candidate);
+            let mark = join.ours.and_then(|ours| ours.bridge);
+            let remarked = std::mem::replace(&mut member.bridge, mark) != mark;
             // req: HST-04
             if from != name {
                 self.event(Event::StationRenamed { station, from, to: name });
+                self.tell_of(station);
+            } else if remarked {
                 self.tell_of(station);
             }
             return;
@@ -138,6 +150,7 @@ impl Host {
             quirks: QuirkSet::EMPTY,
             ours: join.ours.is_some(),
             candidate: join.ours.and_then(|ours| ours.candidate),
+            bridge: join.ours.and_then(|ours| ours.bridge),
         };
         self.members.insert(station, member);
         self.event(Event::StationJoined { station, name, provider, product, address });
@@ -146,7 +159,7 @@ impl Host {
 
     fn refuse_join(&mut self, conn: ConnId, join: &Join, why: &str) {
         let Some(address) = self.links.get(&conn).map(|link| link.peer) else { return };
-        if join.station != self.config.station && why != FILES_ONLY {
+        if join.station != self.config.station && why != FILES_ONLY && why != IS_HERE {
             self.limit(LimitReached::Stations);
         }
         self.event(Event::JoinRefused { station: join.station, address, message: why.to_owned() });
@@ -288,3 +301,6 @@ impl Host {
         self.event(Event::Ended);
     }
 }
+
+/// To a bridge: nobody stands in for a station that is here, by itself or by another bridge.
+const IS_HERE: &str = "the station is here already";

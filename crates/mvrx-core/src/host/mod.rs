@@ -91,10 +91,12 @@ pub struct Host {
     kept: VecDeque<(FileUuid, u64)>,
     /// Files to be read for keeping, newest last.
     to_gather: BTreeMap<u64, FileUuid>,
-    /// Commits of lists that the others are still to be told of: by who told them, in the order of their arrival.
+    /// Commits that the others are still to be told of: by who told them, in the order of their arrival.
     to_announce: BTreeMap<StationUuid, BTreeMap<u64, FileUuid>>,
     /// Whose turn it was last.
     announced_last: Option<StationUuid>,
+    /// Since when commits are counted that the others are told of, and how many were since.
+    announced: (Duration, usize),
     agenda: Agenda<Timer>,
     limits_told: Vec<LimitReached>,
     moving: Option<moves::Move>,
@@ -120,7 +122,7 @@ pub struct Holdings {
     pub commits: usize,
     /// What they take in memory, about, in bytes.
     pub commit_bytes: usize,
-    /// Commits of lists that the others are still to be told of; of those that are known.
+    /// Commits that the others are still to be told of; of those that are known.
     pub commits_to_announce: usize,
     /// REQUESTs not answered yet.
     pub asks: usize,
@@ -148,6 +150,7 @@ impl Host {
             to_gather: BTreeMap::new(),
             to_announce: BTreeMap::new(),
             announced_last: None,
+            announced: (Duration::ZERO, 0),
             agenda: Agenda::default(),
             limits_told: Vec::new(),
             moving: None,

@@ -184,13 +184,15 @@ impl Host {
         let moved = answers.iter().filter(|(_, answer)| *answer == MoveAnswer::Moved).count();
         self.event(Event::MoveEnded { to, moved, stayed: answers.len() - moved });
         let Some((conn, _)) = asker.filter(|(conn, _)| self.links.contains_key(conn)) else { return };
+        let reply =
+            if moved > 0 || answers.is_empty() { Reply::ok() } else { refuse(&nobody_moved(&answers)) };
         let host = MoveAnswer::Refused { message: HOST_STAYS.to_owned() };
         let all = answers
             .iter()
             .chain(std::iter::once(&(self.config.station, host)))
             .map(|(s, a)| a.told(*s))
             .collect();
-        self.send(conn, Message::NewSessionHostRet(NewSessionHostRet { reply: Reply::ok(), answers: all }));
+        self.send(conn, Message::NewSessionHostRet(NewSessionHostRet { reply, answers: all }));
     }
 
     /// The session ends before our application said a word.
@@ -219,6 +221,16 @@ impl Move {
     ) -> Self {
         Self { to, asker, force, proposal, waiting: BTreeMap::new(), answers: Vec::new() }
     }
+}
+
+/// In words, since another product reads nothing else of it.
+fn nobody_moved(answers: &[(StationUuid, MoveAnswer)]) -> String {
+    let why = answers.iter().find_map(|(_, answer)| match answer {
+        MoveAnswer::Refused { message } => Some(message.as_str()),
+        MoveAnswer::Unanswered { why } => Some(why.as_str()),
+        _ => None,
+    });
+    format!("no station of this session moved: {}", why.unwrap_or("none is known to understand the question"))
 }
 
 /// What the host says of itself.

@@ -553,11 +553,12 @@ impl Host {
     /// Reads that nobody needs any more end where that costs nothing; a file that was asked for comes anyway and is kept.
     pub(super) fn sweep_relays(&mut self) {
         let ids: Vec<RelayId> = self.relays.keys().copied().collect();
+        let asked: BTreeSet<RelayId> = self.asks.values().filter_map(|ask| ask.relay).collect();
         for id in ids {
             let Some(relay) = self.relays.get(&id) else { continue };
             let needed = !relay.wanted.is_empty()
                 || (relay.gather && relay.phase == RelayPhase::Queued)
-                || self.asks.values().any(|ask| ask.relay == Some(id));
+                || asked.contains(&id);
             if !needed {
                 self.read(id, RelayEvent::Unused, "");
             }

@@ -43,7 +43,8 @@ impl Host {
     /// A station came or has another name.
     pub(super) fn tell_of(&mut self, station: StationUuid) {
         let Some(author) = self.members.get(&station).map(Member::author) else { return };
-        let stations = vec![NamedStation { station, author }];
+        let bridge = self.members.get(&station).and_then(|member| member.bridge);
+        let stations = vec![NamedStation { station, author, bridge }];
         self.tell_all_but(station, &Roster { news: true, stations, ..Roster::default() });
     }
 
@@ -72,7 +73,11 @@ impl Host {
 
     fn others(&self, than: StationUuid) -> impl Iterator<Item = NamedStation> {
         let others = self.members.iter().filter(move |(station, _)| **station != than);
-        others.map(|(station, member)| NamedStation { station: *station, author: member.author() })
+        others.map(|(station, member)| NamedStation {
+            station: *station,
+            author: member.author(),
+            bridge: member.bridge,
+        })
     }
 
     fn tell_all_but(&mut self, station: StationUuid, roster: &Roster) {

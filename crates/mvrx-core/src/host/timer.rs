@@ -37,7 +37,7 @@ pub struct Timers {
     pub answer: Duration,
     /// A file of our own application's current state.
     pub export: Duration,
-    /// Between two parts of a long list of new commits that the others are told of.
+    /// Between two parts of many new commits that the others are told of.
     pub announce: Duration,
     /// One message without sense is forgiven after so long; zero: never.
     pub forgiven: Duration,

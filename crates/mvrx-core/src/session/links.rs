@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Dialect, FilesConnection, Join, Leave, Message, Ours};
+use mvrx_message::{Dialect, FilesConnection, Join, Leave, Message};
 
 use super::{FilesLinkAction, FilesLinkEvent, Session, Stay, StayAction, StayEvent};
 use crate::inbound::Inbound;
@@ -175,7 +175,7 @@ impl Core {
             version: self.config.version,
             station: self.config.station,
             commits: if second { Vec::new() } else { self.history.newest_held(most) },
-            ours: Some(Ours::CURRENT.with_candidate(self.config.candidate)),
+            ours: Some(self.config.ours()),
             group: None,
             files: ticket.or(offered),
         })

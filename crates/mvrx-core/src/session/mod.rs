@@ -56,6 +56,8 @@ pub struct SessionView<'a> {
     pub host: Option<StationUuid>,
     /// What we take the host's application for.
     pub product: Product,
+    /// Whether it tells who is one of the session; otherwise only those are known that committed.
+    pub tells_stations: bool,
 }
 
 /// The session that a station is or wants to be one of.
@@ -166,6 +168,7 @@ impl Core {
             stay: session.stay,
             files: session.files,
             host: session.host,
+            tells_stations: session.tells_stations,
         })
     }
 

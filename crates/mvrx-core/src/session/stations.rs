@@ -58,6 +58,9 @@ impl Core {
         let us = self.config.station;
         for named in roster.stations.iter().filter(|named| named.station != us) {
             self.meet(named.station, Some(&named.author), None);
+            if let Some(peer) = self.peers.get_mut(&named.station) {
+                peer.bridge = named.bridge;
+            }
         }
         // req: SES-12
         for fetched in roster.fetched.iter().filter(|fetched| fetched.station != us) {

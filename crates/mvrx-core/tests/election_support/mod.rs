@@ -35,6 +35,8 @@ struct Machine {
 enum Happens {
     /// A station is told something.
     Told(usize, u32, ElectionInput),
+    /// A host counts who is there.
+    Counts(usize, u32),
     /// A join that is under way ends.
     Arrives(usize, u32, String),
     /// What is shown is seen, if it is still so.
@@ -57,7 +59,8 @@ pub struct World {
     next: u64,
     /// What each sees: the group's stations, and the hosts.
     sees: Vec<(BTreeSet<usize>, BTreeMap<usize, ElectedHost>)>,
-    deaf_until: Duration,
+    /// Until when each sees nothing new.
+    deaf_until: Vec<Duration>,
     story: String,
 }
 
@@ -81,7 +84,7 @@ impl World {
             events: BTreeMap::new(),
             next: 0,
             sees: Vec::new(),
-            deaf_until: Duration::ZERO,
+            deaf_until: Vec::new(),
             story: String::new(),
         };
         for _ in 0..8 {
@@ -94,6 +97,7 @@ impl World {
             world.machines.push(Machine { priority, election, boot: 0, session, host, in_group: false });
             world.parts.push(0);
             world.sees.push(Default::default());
+            world.deaf_until.push(Duration::ZERO);
         }
         world
     }
@@ -209,6 +213,10 @@ impl World {
             self.parts[n] = u8::try_from(self.pick(2)).unwrap();
         }
         let _ = writeln!(self.story, "{:?} parted {:?}", self.now, self.parts);
+        self.notice_parting();
+    }
+
+    fn notice_parting(&mut self) {
         for n in 0..self.count() {
             if let Some((host, true)) = self.machines[n].session
                 && !self.connected(n, host)
@@ -228,7 +236,33 @@ impl World {
 
     /// For a while nothing new is seen.
     pub fn lose_sightings(&mut self) {
-        self.deaf_until = self.now + Duration::from_secs(5);
+        let until = self.now + Duration::from_secs(5);
+        self.deaf_until.iter_mut().for_each(|deaf| *deaf = until);
+    }
+
+    /// One of them remembers what was shown, and sees nothing new for so long.
+    pub fn deafen(&mut self, n: usize, time: Duration) {
+        self.deaf_until[n] = self.now + time;
+    }
+
+    /// The cable of one is pulled.
+    pub fn cut_off(&mut self, n: usize) {
+        self.parts[n] = 1;
+        let _ = writeln!(self.story, "{:?} {n} is cut off", self.now);
+        self.notice_parting();
+    }
+
+    /// One remembers another's host, as alone or not.
+    pub fn remembers(&mut self, n: usize, other: usize, alone: bool) {
+        let mut shown = self.machines[other].host.clone().unwrap();
+        shown.alone = alone;
+        self.sees[n].1.insert(other, shown.clone());
+        self.tell(n, ElectionInput::HostSeen(shown));
+    }
+
+    /// Those that host.
+    pub fn hosts(&self) -> Vec<usize> {
+        (0..self.count()).filter(|n| self.machines[*n].host.is_some()).collect()
     }
 
     // ---- time
@@ -260,6 +294,12 @@ impl World {
     fn happens(&mut self, what: Happens) {
         match what {
             Happens::Told(n, boot, input) if self.machines[n].boot == boot => self.tell(n, input),
+            Happens::Counts(n, boot) if self.machines[n].boot == boot => {
+                let members = (0..self.count()).filter(|other| *other != n);
+                let members =
+                    members.filter(|other| self.machines[*other].session == Some((n, true))).count();
+                self.tell(n, ElectionInput::Members(members));
+            }
             Happens::Arrives(n, boot, url) if self.machines[n].boot == boot => self.arrives(n, &url),
             Happens::Look(n, other) => self.look(n, other),
             Happens::Notice(n, boot, host) if self.machines[n].boot == boot => {
@@ -332,9 +372,9 @@ impl World {
                 }
                 ElectionOutput::Probe { host, .. } => {
                     let other = number(host);
-                    let there = self.is_there(n, other);
-                    let after = if there { self.within(1, 50) } else { Duration::from_secs(2) };
-                    self.at(after, Happens::Told(n, boot, ElectionInput::Probed { host, there }));
+                    let says = self.machines[other].host.clone().filter(|_| self.is_there(n, other));
+                    let after = if says.is_some() { self.within(1, 50) } else { Duration::from_secs(2) };
+                    self.at(after, Happens::Told(n, boot, ElectionInput::Probed { host, says }));
                 }
                 ElectionOutput::GoBack => {
                     self.machines[n].session = None;
@@ -402,9 +442,8 @@ impl World {
                     self.at(after, Happens::Told(n, boot, joined));
                 }
             }
-            let members = succession.len();
             let (after, boot) = (self.within(1, 20), self.machines[of].boot);
-            self.at(after, Happens::Told(of, boot, ElectionInput::Members(members)));
+            self.at(after, Happens::Counts(of, boot));
         }
     }
 
@@ -445,8 +484,8 @@ impl World {
         if self.machines[n].election.is_none() {
             return;
         }
-        if self.now < self.deaf_until {
-            let after = self.deaf_until - self.now + Duration::from_millis(10);
+        if self.now < self.deaf_until[n] {
+            let after = self.deaf_until[n] - self.now + Duration::from_millis(10);
             return self.at(after, Happens::Look(n, other));
         }
         let reached = self.connected(n, other) && self.machines[other].election.is_some();

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use super::fields;
 use super::value::{Id, Reader, each_element, first_byte};
 use crate::{
-    Author, Candidate, FetchedFile, FileUuid, FilesConnection, GroupName, MoveAnswered, MoveOutcome,
-    MvrVersion, NamedStation, Ours, Quirk, Roster, StationUuid, Successor, Ticket,
+    Author, BridgeMark, Candidate, FetchedFile, FileUuid, FilesConnection, GroupName, MoveAnswered,
+    MoveOutcome, MvrVersion, NamedStation, Ours, Quirk, Roster, StationUuid, Successor, Ticket,
 };
 
 /// What was said.
@@ -61,6 +61,14 @@ struct Object<'a> {
     host: Raw<'a>,
     #[serde(borrow, default)]
     succession: Raw<'a>,
+    #[serde(borrow, default)]
+    bridge: Raw<'a>,
+}
+
+#[derive(Deserialize)]
+struct Marked<'a> {
+    #[serde(borrow, default)]
+    bridge: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -92,7 +100,11 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
     // req: MSG-MVRX-FILES
     let offered = truth(reader, object.files).then_some(FilesConnection::Offered);
     let extra = Extra {
-        ours: Ours { version: object.v, candidate: candidate(reader, object.host) },
+        ours: Ours {
+            version: object.v,
+            candidate: candidate(reader, object.host),
+            bridge: bridge(reader, object.bridge),
+        },
         blake3: blake3.as_deref().and_then(hash),
         mvr: mvr.as_deref().and_then(version),
         author: author(reader, object.name, object.provider),
@@ -145,7 +157,9 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
         let fields = fields::of_object(raw)?;
         let station = reader.station(fields.station_uuid)?;
         let author = author(reader, fields.station_name, fields.provider);
-        roster.stations.push(NamedStation { station, author: author.unwrap_or_default() });
+        let marked = serde_json::from_str::<Marked<'_>>(raw.get()).ok()?;
+        let bridge = bridge(reader, marked.bridge);
+        roster.stations.push(NamedStation { station, author: author.unwrap_or_default(), bridge });
         Some(())
     });
     readable &= each(reader, object.gone, |reader, raw| {
@@ -189,6 +203,13 @@ fn candidate(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<Candidate> {
     let candidate = raw.map(|_| text(reader, raw).and_then(|text| text.parse().ok()));
     reader.note_if(candidate == Some(None), Quirk::MvrxObjectUnreadable);
     candidate.flatten()
+}
+
+// req: BRG-01
+fn bridge(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<BridgeMark> {
+    let bridge = raw.map(|_| text(reader, raw).and_then(|text| text.parse().ok()));
+    reader.note_if(bridge == Some(None), Quirk::MvrxObjectUnreadable);
+    bridge.flatten()
 }
 
 fn group(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<GroupName> {

@@ -559,7 +559,7 @@ fn reads_the_mvrx_object() {
     assert_eq!(commit.version, MvrVersion { major: 1, minor: 5 });
     assert_eq!(quirks, []);
     let (join, quirks) = join(r#","mvrx":{"v":7}"#);
-    assert_eq!((join.ours, quirks), (Some(Ours { version: 7, candidate: None }), vec![]));
+    assert_eq!((join.ours, quirks), (Some(Ours { version: 7, ..Ours::CURRENT }), vec![]));
     assert_eq!(join.product(), crate::Product::Mvrx);
 }
 
@@ -616,7 +616,7 @@ fn takes_of_a_malformed_mvrx_object_what_can_be_read() {
     assert_eq!(roster(r#""news":true"#, &limits), (None, false));
     assert_eq!(roster(r#""stations":7"#, &limits), (Some(Roster::default()), true));
     let entry = format!(r#"{{"StationUUID":"{A}","StationName":"N"}}"#);
-    let named = NamedStation { station: A.parse().unwrap(), author: Author::new("N", "") };
+    let named = NamedStation { station: A.parse().unwrap(), author: Author::new("N", ""), bridge: None };
     let (read, unreadable) = roster(&format!(r#""stations":[0,{entry},{{}}],"gone":["{A}","x"]"#), &limits);
     let expected =
         Roster { stations: vec![named.clone()], gone: vec![A.parse().unwrap()], ..Roster::default() };

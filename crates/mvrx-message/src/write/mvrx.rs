@@ -41,6 +41,8 @@ pub(super) struct MvrxShape<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bridge: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) succession: Option<Vec<SuccessorShape<'a>>>,
 }
 
@@ -79,6 +81,8 @@ pub(super) struct NamedShape<'a> {
     station: StationUuid,
     #[serde(flatten)]
     author: AuthorShape<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bridge: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -93,7 +97,10 @@ impl<'a> MvrxShape<'a> {
     // req: MSG-MVRX
     pub(super) fn of(ours: Ours, mvr: Option<MvrVersion>) -> Self {
         let host = ours.candidate.map(|candidate| candidate.to_string());
-        Self { v: ours.version, mvr: mvr.map(|version| version.to_string()), host, ..Self::default() }
+        // req: BRG-01
+        let bridge = ours.bridge.map(|bridge| bridge.to_string());
+        let mvr = mvr.map(|version| version.to_string());
+        Self { v: ours.version, mvr, host, bridge, ..Self::default() }
     }
 
     // req: MSG-MVRX-ROSTER
@@ -144,7 +151,8 @@ impl<'a> AuthorShape<'a> {
 
 impl<'a> NamedShape<'a> {
     fn of(named: &'a NamedStation) -> Self {
-        Self { station: named.station, author: AuthorShape::of(&named.author) }
+        let bridge = named.bridge.map(|bridge| bridge.to_string());
+        Self { station: named.station, author: AuthorShape::of(&named.author), bridge }
     }
 }
 

@@ -404,7 +404,7 @@ fn agrees_on_a_second_connection_with_a_ticket_that_is_not_shown() {
 fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
     let id = |n: u128| crate::StationUuid::from_bytes((n + 1).to_be_bytes()).unwrap();
     let worst = Author::new(&"\u{1}".repeat(999), &"\u{1}".repeat(999));
-    let named = |n| crate::NamedStation { station: id(n), author: worst.clone() };
+    let named = |n| crate::NamedStation { station: id(n), author: worst.clone(), bridge: None };
     let mut ret = JoinRet {
         reply: Reply::ok(),
         provider: "P".to_owned(),

@@ -186,6 +186,8 @@ impl HostDriver {
                 self.step(Input::Command(Command::EndFor(next)));
                 self.stop(told);
             }
+            // A host is one of no session.
+            Some(Order::Session(reply)) => drop(reply.send(None)),
             Some(Order::Stations(reply)) => {
                 let stations = self.host.stations().map(|view| StationInfo::of_session(&view)).collect();
                 let _ = reply.send(stations);

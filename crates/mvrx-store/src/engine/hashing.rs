@@ -19,6 +19,8 @@ use std::thread::JoinHandle;
 use crate::buffers::Buffers;
 use crate::disk::ReadFile;
 
+mod priority;
+
 /// The hash of a prefix of a file, and the thread that makes it longer.
 #[derive(Debug, Default)]
 pub(super) struct Hashing {
@@ -128,7 +130,7 @@ struct Follower {
 impl Follower {
     /// Until no more is told; what cannot be read is left to the caller, who will get the error by name.
     fn run(mut self) -> Progress {
-        step_back();
+        priority::step_back();
         let mut buffer = self.buffers.take();
         while let Ok(length) = self.lengths.recv() {
             let length = self.lengths.try_iter().last().unwrap_or(length);
@@ -150,19 +152,6 @@ impl Follower {
         self.progress
     }
 }
-
-/// Where the processors are all busy, receiving goes first: the hash catches up in the gaps, and a file is not there before its last byte anyway.
-#[cfg(target_os = "linux")]
-fn step_back() {
-    // On Linux this is the calling thread's own priority. Without it the hash is as quick, and the file a little later.
-    let _ = rustix::process::setpriority_process(None, NICE);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn step_back() {}
-
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
 
 /// Files up to this length are hashed by whoever appends: a thread would cost more than it saves.
 pub(super) const IN_PASSING: u64 = 4 << 20;

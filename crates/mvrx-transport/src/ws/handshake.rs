@@ -18,19 +18,28 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http;
 
-use super::transport::{Check, Upgrade};
+use super::transport::{Check, Note, Upgrade};
 use crate::endpoint::WsUrl;
 use crate::error::HandshakeError;
 use crate::limits::Limits;
 use crate::stream::Link;
 
-/// Makes `link` a WebSocket as a client does, and returns the bytes that came behind the head.
+/// What a client has after its handshake.
+#[derive(Debug)]
+pub(super) struct Joined {
+    /// Bytes that came behind the head.
+    pub(super) early: Vec<u8>,
+    /// What the host says of itself.
+    pub(super) note: Option<String>,
+}
+
+/// Makes `link` a WebSocket as a client does.
 // req: WSK-18
 pub(super) async fn as_client<L: Link>(
     link: &L,
     url: &WsUrl,
     limits: &Limits,
-) -> Result<Vec<u8>, HandshakeError> {
+) -> Result<Joined, HandshakeError> {
     let request = http::Request::builder()
         .uri(format!("ws://{}{}", url.authority(), url.path()))
         .header("Host", url.authority())
@@ -42,9 +51,14 @@ pub(super) async fn as_client<L: Link>(
     let request = request.map_err(|error| HandshakeError::NotWebSocket { what: error.to_string() })?;
     let mut stream = HeadStream::new(link, limits.handshake_bytes);
     let handshake = tokio_tungstenite::client_async(request, &mut stream);
-    let outcome = Deadline::after(limits.handshake).limit(handshake).await.map(|done| done.map(drop));
+    let note = |response: &Response| {
+        let note = response.headers().get(NOTE).and_then(|value| value.to_str().ok());
+        note.filter(|note| note.len() <= NOTE_BYTES).map(str::to_owned)
+    };
+    let handshake = async { handshake.await.map(|(_, response)| note(&response.map(drop))) };
+    let outcome = Deadline::after(limits.handshake).limit(handshake).await;
     match outcome {
-        Ok(Ok(())) => Ok(stream.behind()),
+        Ok(Ok(note)) => Ok(Joined { early: stream.behind(), note }),
         Ok(Err(error)) => Err(stream.why(error)),
         Err(_) => Err(HandshakeError::TooSlow { allowed: limits.handshake }),
     }
@@ -54,7 +68,7 @@ pub(super) async fn as_client<L: Link>(
 // req: WSK-18, WSK-19
 pub(super) async fn as_server<L: Link>(
     link: &L,
-    check: Option<&Arc<Check>>,
+    (check, note): (Option<&Arc<Check>>, Option<&Arc<Note>>),
     limits: &Limits,
 ) -> Result<Vec<u8>, HandshakeError> {
     let mut stream = HeadStream::new(link, limits.handshake_bytes);
@@ -64,7 +78,9 @@ pub(super) async fn as_server<L: Link>(
         clippy::result_large_err,
         reason = "tungstenite's own type is that large, and its callback wants it"
     )]
-    let judge = |request: &Request, response: Response| judge(check, request, response, &mut refused);
+    let judge = |request: &Request, response: Response| {
+        judge(check, request, response, &mut refused).map(|response| with_note(response, note))
+    };
     let handshake = tokio_tungstenite::accept_hdr_async(&mut stream, judge);
     let outcome = deadline.limit(handshake).await.map(|done| done.map(drop));
     let error = match outcome {
@@ -85,6 +101,15 @@ pub(super) async fn as_server<L: Link>(
     }
     let _ = link.finish_writing();
     Err(error)
+}
+
+// req: WSK-23
+fn with_note(mut response: Response, note: Option<&Arc<Note>>) -> Response {
+    let note = note.and_then(|note| note()).filter(|note| note.len() <= NOTE_BYTES);
+    if let Some(note) = note.and_then(|note| http::HeaderValue::from_str(&note).ok()) {
+        response.headers_mut().insert(NOTE, note);
+    }
+    response
 }
 
 /// Asks the application.
@@ -228,5 +253,9 @@ impl<L: Link> AsyncWrite for HeadStream<'_, L> {
 }
 
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
+/// The header of a host's note; products read on without it.
+const NOTE: &str = "mvrx-note";
+/// A longer note is none.
+const NOTE_BYTES: usize = 256;
 /// Most heads are shorter.
 const STEP: usize = 2 << 10;

@@ -85,7 +85,10 @@ impl<L: Link> Reader<L> {
         let decoder = FrameDecoder::new(role, shared.limits.frames());
         let mut raw = ReadBuffer::default();
         raw.append(early);
-        let (head, timers, ending) = (Vec::new(), Timers::default(), FileEnding::default());
+        let (head, mut timers, ending) = (Vec::new(), Timers::default(), FileEnding::default());
+        if !early.is_empty() {
+            timers.read();
+        }
         Self { shared, outbox, role, decoder, raw, head, next: None, timers, ending, state: State::Open }
     }
 

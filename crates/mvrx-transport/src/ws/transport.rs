@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::frame::Role;
+use super::handshake::Joined;
 use super::io_link::IoLink;
 use super::{connection, handshake};
 use crate::endpoint::{Endpoint, WsUrl};
@@ -56,6 +57,10 @@ pub struct Refusal {
 /// Decides who is let in. Called on the runtime's thread: it should be quick.
 pub type Check = dyn Fn(&Upgrade<'_>) -> Result<(), Refusal> + Send + Sync;
 
+/// What a host says of itself in the answer to a handshake, as it is at that moment: one line of printable ASCII, at most 256 bytes; anything
+/// else is not said. Called on the runtime's thread: it should be quick.
+pub type Note = dyn Fn() -> Option<String> + Send + Sync;
+
 /// WebSocket Mode, both roles. Its options are its fields' business; see the methods.
 #[derive(Clone)]
 pub struct WsTransport {
@@ -63,12 +68,19 @@ pub struct WsTransport {
     pump: FilePump,
     port_attempts: u16,
     check: Option<Arc<Check>>,
+    note: Option<Arc<Note>>,
 }
 
 impl Default for WsTransport {
-    /// Default [`Limits`], the default [`FilePump`], the asked port only, and every client is let in.
+    /// Default [`Limits`], the default [`FilePump`], the asked port only, every client is let in, and nothing is said of the host.
     fn default() -> Self {
-        Self { limits: Limits::default(), pump: FilePump::default(), port_attempts: 1, check: None }
+        Self {
+            limits: Limits::default(),
+            pump: FilePump::default(),
+            port_attempts: 1,
+            check: None,
+            note: None,
+        }
     }
 }
 
@@ -104,6 +116,23 @@ impl WsTransport {
         self
     }
 
+    /// Says this of the host to every client, before it joins; only [`WsTransport::note_of`] asks for it.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        self.note = Some(Arc::new(note));
+        self
+    }
+
+    /// Asks the host at `url` what it says of itself ([`WsTransport::with_note`]); nobody joins. `None`: nothing, or it is another product.
+    ///
+    /// # Errors
+    /// When no WebSocket is made there.
+    // req: WSK-23
+    pub async fn note_of(&self, url: WsUrl) -> Result<Option<String>, DialError> {
+        let (_, _, joined) = self.upgraded(Endpoint::Url(url)).await?;
+        Ok(joined.note)
+    }
+
     /// Becomes a client over a stream that reaches `url` already, one of TLS for instance. `ends` are ours and the
     /// peer's.
     ///
@@ -116,7 +145,7 @@ impl WsTransport {
         (local, peer): (SocketAddr, SocketAddr),
     ) -> Result<Connection, HandshakeError> {
         let link = IoLink::new(stream);
-        let early = handshake::as_client(&link, url, &self.limits).await?;
+        let early = handshake::as_client(&link, url, &self.limits).await?.early;
         Ok(self.connection(link, (local, peer), Origin::Dialed, Role::Client, &early))
     }
 
@@ -131,11 +160,20 @@ impl WsTransport {
         (local, peer): (SocketAddr, SocketAddr),
     ) -> Result<Connection, HandshakeError> {
         let link = IoLink::new(stream);
-        let early = handshake::as_server(&link, self.check.as_ref(), &self.limits).await?;
+        let early = handshake::as_server(&link, self.says(), &self.limits).await?;
         Ok(self.connection(link, (local, peer), Origin::Accepted(None), Role::Server, &early))
     }
 
+    fn says(&self) -> (Option<&Arc<Check>>, Option<&Arc<Note>>) {
+        (self.check.as_ref(), self.note.as_ref())
+    }
+
     async fn reach(&self, to: Endpoint) -> Result<Connection, DialError> {
+        let (link, ends, joined) = self.upgraded(to).await?;
+        Ok(self.connection(link, ends, Origin::Dialed, Role::Client, &joined.early))
+    }
+
+    async fn upgraded(&self, to: Endpoint) -> Result<(TcpLink, (SocketAddr, SocketAddr), Joined), DialError> {
         let (url, addresses) = match to {
             Endpoint::Address(address) => (WsUrl::at(address), vec![address]),
             Endpoint::Url(url) => {
@@ -162,10 +200,10 @@ impl WsTransport {
         stream: TcpStream,
         ends: (SocketAddr, SocketAddr),
         url: &WsUrl,
-    ) -> Result<Connection, DialError> {
+    ) -> Result<(TcpLink, (SocketAddr, SocketAddr), Joined), DialError> {
         let link = TcpLink::new(stream);
         match handshake::as_client(&link, url, &self.limits).await {
-            Ok(early) => Ok(self.connection(link, ends, Origin::Dialed, Role::Client, &early)),
+            Ok(joined) => Ok((link, ends, joined)),
             Err(error) => Err(DialError::NotUpgraded { address: ends.1, error }),
         }
     }
@@ -174,7 +212,7 @@ impl WsTransport {
         let Accepted { stream, peer, permit } = accepted;
         let local = stream.local_addr().map_or(listens, canonical);
         let link = TcpLink::new(stream);
-        match handshake::as_server(&link, self.check.as_ref(), &self.limits).await {
+        match handshake::as_server(&link, self.says(), &self.limits).await {
             Ok(early) => {
                 let origin = Origin::Accepted(Some(permit));
                 Ok(self.connection(link, (local, peer), origin, Role::Server, &early))

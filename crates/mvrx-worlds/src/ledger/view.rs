@@ -16,6 +16,8 @@ pub(crate) struct View {
     pub(crate) serving: u32,
     /// Who sent LEAVE and has not come back.
     pub(crate) left: BTreeSet<StationUuid>,
+    /// Those of them that said so while we were on the way to another group: of which one they did not say.
+    pub(crate) left_on_the_way: BTreeSet<StationUuid>,
     /// On which connection each one's latest JOIN came; accepted connections are numbered as they come.
     joined_on: BTreeMap<StationUuid, ConnId>,
     places: BTreeMap<PlaceId, (Option<StationUuid>, Vec<SocketAddr>)>,
@@ -33,6 +35,7 @@ impl View {
             made: BTreeSet::new(),
             serving: 0,
             left: BTreeSet::new(),
+            left_on_the_way: BTreeSet::new(),
             joined_on: BTreeMap::new(),
             places: BTreeMap::new(),
             ever_at: BTreeMap::new(),
@@ -46,6 +49,13 @@ impl View {
         let outdated = first_on.is_some_and(|conn| self.joined_on.get(&station).is_some_and(|on| *on > conn));
         if station != self.me && !outdated {
             self.left.insert(station);
+        }
+    }
+
+    /// The other group did not have us: those may have left it, and none of ours.
+    pub(crate) fn stays(&mut self) {
+        for station in std::mem::take(&mut self.left_on_the_way) {
+            self.left.remove(&station);
         }
     }
 

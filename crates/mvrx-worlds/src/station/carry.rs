@@ -212,11 +212,17 @@ impl Station {
                 if let Some(view) = ledger.view(host) {
                     // Another place, other company.
                     view.left.clear();
+                    view.left_on_the_way.clear();
                 }
                 if let Event::Moved { to, .. } = event {
                     self.shelf.keep_place(&place_text(to));
                 }
                 ledger.tally.moves += u64::from(matches!(event, Event::Moved { .. }));
+            }
+            Event::NotMoved { .. } => {
+                if let Some(view) = ledger.view(host) {
+                    view.stays();
+                }
             }
             Event::Serving { .. } => ledger.serves(host),
             Event::Served { .. } | Event::ServeFailed { .. } => ledger.served(host),

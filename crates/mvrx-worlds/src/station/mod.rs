@@ -427,6 +427,7 @@ impl Station {
         let first = self.links.get_mut(&id).is_some_and(|link| !std::mem::replace(&mut link.heard, true));
         let mut ledger = self.setup.ledger.borrow_mut();
         let ours = self.core.config().group.as_str();
+        let on_the_way = self.core.moving_to().is_some_and(|(to, _)| group_in(to).is_some());
         // Who is announced in our group has left another one.
         let of_another =
             matches!(message, Message::Leave(leave) if ledger.is_announced_in(leave.station, &[ours]));
@@ -436,6 +437,9 @@ impl Station {
             Message::Leave(_) if of_another => {}
             Message::Leave(leave) => {
                 view.heard_leave(leave.station, first.then_some(id));
+                if on_the_way {
+                    view.left_on_the_way.insert(leave.station);
+                }
                 if self.setup.planted == Planted::CommitToWhoLeft {
                     drop(ledger);
                     let reply = Message::LeaveRet(mvrx_message::Reply::ok());
