@@ -6,6 +6,8 @@ id=mvrx$$
 folder=$(mktemp -d)
 pids=()
 clean() {
+    # Each runs below a shell of its own, which does not pass a signal on.
+    for name in a b c; do ip netns pids "$id$name" 2>/dev/null | xargs -r kill 2>/dev/null || true; done
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait 2>/dev/null || true
     for name in hub a b c; do ip netns del "$id$name" 2>/dev/null || true; done

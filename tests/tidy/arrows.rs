@@ -11,9 +11,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lan-sim", &[]),
     ("mixer", &["mixer-proto", "lan-net"]),
     ("mixer-proto", &[]),
+    ("mvrx-bridge", &["mvrx-station", "mvrx-discovery", "mvrx-store", "mvrx-message"]),
     (
         "mvrx-cli",
         &[
+            "mvrx-bridge",
             "mvrx-conformance",
             "mvrx-discovery",
             "mvrx-file",
@@ -104,6 +106,20 @@ fn serde_json_keeps_the_meaning_of_messages() {
         assert!(
             !tree.contains(feature),
             "serde_json's {feature} is on: features unify, and it changes what messages mean"
+        );
+    }
+}
+
+#[test]
+fn one_version_of_tungstenite_is_in_the_tree() {
+    let lock: toml::Table = std::fs::read_to_string(root().join("Cargo.lock")).unwrap().parse().unwrap();
+    let packages = lock.get("package").and_then(toml::Value::as_array).unwrap();
+    for wanted in ["tungstenite", "tokio-tungstenite"] {
+        let named = packages.iter().filter(|p| p.get("name").and_then(toml::Value::as_str) == Some(wanted));
+        assert_eq!(
+            named.count(),
+            1,
+            "{wanted}: a framework's WebSocket feature, axum's `ws` for one, brings its own"
         );
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Up(Box<Up>),
     /// Host a session that stations reach by its URL (WebSocket mode): pass on what they commit, keep it, serve it
     Host(crate::commands::host::Host),
+    /// Join a group of the local network with a session anywhere: the stations and files of each side are on the other one, too
+    Bridge(crate::commands::bridge::Bridge),
     /// List the stations of the group and their files
     Ls(Ls),
     /// Fetch a file
@@ -92,6 +94,7 @@ impl Command {
         match self {
             Self::Up(args) => &args.common.interface,
             Self::Host(args) => &args.interface,
+            Self::Bridge(args) => &args.interface,
             Self::Ls(args) => &args.common.interface,
             Self::Groups(args) => &args.interface,
             Self::Get(args) => &args.common.interface,
@@ -105,6 +108,7 @@ impl Command {
         match self {
             Self::Up(args) => args.json,
             Self::Host(args) => args.json,
+            Self::Bridge(args) => args.json,
             Self::Move(args) => args.json,
             Self::Accept(args) | Self::Refuse(args) => args.json,
             Self::Ls(args) => args.json,

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Verdict, Failure> {
-    let lasting = matches!(args.command, Command::Up(_) | Command::Host(_));
+    let lasting = matches!(args.command, Command::Up(_) | Command::Host(_) | Command::Bridge(_));
     interfaces::check(args.command.interfaces(), lasting)?;
     if let Some(joining) = args.command.joins() {
         group::check(joining)?;
@@ -59,6 +59,7 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
     match args.command {
         Command::Up(up) => commands::up::run(*up).await?,
         Command::Host(host) => commands::host::run(host).await?,
+        Command::Bridge(bridge) => commands::bridge::run(bridge).await?,
         Command::Ls(ls) => commands::ls::run(ls).await?,
         Command::Get(get) => commands::get::run(get).await?,
         Command::Commit(commit) => commands::commit::run(commit).await?,

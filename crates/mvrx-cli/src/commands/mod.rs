@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod bridge;
 pub(crate) mod collect;
 pub(crate) mod commit;
 pub(crate) mod demo;

@@ -23,7 +23,7 @@ pub(crate) struct Move {
     /// To this group of TCP mode
     #[arg(long, value_name = "GROUP", value_parser = some_text)]
     to_group: Option<String>,
-    /// Ask those, too, of whose product nobody knows whether it outlives the question
+    /// Ask everybody: also products that are known to end on the question, and those of which nobody knows
     #[arg(long)]
     force: bool,
     #[command(flatten)]

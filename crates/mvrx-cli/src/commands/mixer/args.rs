@@ -169,7 +169,8 @@ pub(crate) struct ServeLimits {
     /// Bytes that the attributes of a client or room take, as text and in memory [default: 1M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_attributes: Option<u64>,
-    /// Bytes that the attributes of all clients and rooms take together [default: 128M]
+    /// Bytes that the attributes of all clients and rooms take together [default: 32M, and not more than half of what may wait for one
+    /// client]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_all_attributes: Option<u64>,
     /// Bytes of an error text that one client sends to everybody [default: 64k]
@@ -209,7 +210,7 @@ pub(crate) struct Reach {
     /// The server; the port is 12800 unless told otherwise
     #[arg(short, long, value_name = "HOST[:PORT]", default_value = "localhost", env = "MVRX_MIXER")]
     pub(crate) server: String,
-    /// The password of locked rooms of an mvrx server
+    /// The password of locked rooms of an mvrx server; told to whatever server is there, and a server of another make shows it to everybody
     #[arg(long, env = "MVRX_MIXER_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
     /// Our name as others see it

@@ -237,12 +237,9 @@ fn limits(wished: &ServeLimits) -> Limits {
     limits.all_outbox_bytes = waiting.max(bytes(limits.frame_bytes.saturating_mul(2)));
     let unfinished = wished.max_unfinished.map_or(limits.unfinished_bytes, bytes);
     limits.unfinished_bytes = unfinished.max(bytes(limits.frame_bytes.saturating_add(HEADER)));
-    // What is done before a client is dropped happens well before.
-    let quarter = (limits.outbox_bytes / 4).max(1);
-    let early = |wished: Option<u64>, default: usize| wished.map_or(default, bytes).min(quarter);
-    limits.hold_bytes = early(wished.hold_from, limits.hold_bytes);
-    limits.update_backlog_bytes = early(wished.max_updates_behind, limits.update_backlog_bytes);
-    limits.history_chunk_bytes = early(wished.history_piece, limits.history_chunk_bytes);
+    limits.hold_bytes = wished.hold_from.map_or(limits.hold_bytes, bytes);
+    limits.update_backlog_bytes = wished.max_updates_behind.map_or(limits.update_backlog_bytes, bytes);
+    limits.history_chunk_bytes = wished.history_piece.map_or(limits.history_chunk_bytes, bytes);
     hold(wished, &mut limits);
     limits.hello_grace = wished.greeting.unwrap_or(limits.hello_grace);
     limits.update_interval = wished.update_interval.unwrap_or(limits.update_interval);
@@ -298,11 +295,8 @@ mod tests {
     }
 
     #[test]
-    fn small_outbox_brings_what_comes_before_it_down_with_it() {
-        let none = ServeLimits::default();
-        assert_eq!(limits(&none), mixer::Limits::default());
-        let small = limits(&ServeLimits { max_waiting: Some(4000), ..none });
-        assert_eq!((small.outbox_bytes, small.hold_bytes, small.history_chunk_bytes), (4000, 1000, 1000));
+    fn without_options_the_limits_are_the_servers_own() {
+        assert_eq!(limits(&ServeLimits::default()), mixer::Limits::default());
     }
 
     #[test]

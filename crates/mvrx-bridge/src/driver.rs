@@ -1,0 +1,339 @@
+//! Does what [`Machine`] says: starts and stops stand-ins, fetches files into the bridge's store, lets them be committed on the other side.
+//!
+//! It holds no rule of its own. Each pass reads both sides whole; a pass follows each event of the bridge's own stations, and the time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mvrx_message::{Commit, FileUuid, StationUuid};
+use mvrx_station::{Event, Events, Heard, Source, StartError, Station, Stopped};
+use mvrx_store::{ListError, Store, StoredCommit};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::kept::as_it_is;
+use crate::sides::Sides;
+use crate::{Action, Machine, News, Options, Side};
+
+/// A running bridge. Dropped, it ends without saying LEAVE for those that it stands in for.
+#[derive(Debug)]
+pub struct Bridge {
+    station: StationUuid,
+    stop: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+/// Why a bridge did not start. Nothing of it is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartBridgeError {
+    /// Its store cannot be read.
+    #[error("cannot read the bridge's store: {0}")]
+    Store(#[from] ListError),
+    /// Its station of the session cannot be started.
+    #[error(transparent)]
+    Station(#[from] StartError),
+}
+
+impl Bridge {
+    /// Starts it on this runtime. It joins the session first, and the group once it knows the session's host.
+    ///
+    /// # Errors
+    /// When its store cannot be read or its station cannot start. That the session or the group is out of reach is [`News`].
+    pub async fn start(options: Options) -> Result<(Self, mpsc::Receiver<News>), StartBridgeError> {
+        let store = Arc::clone(&options.store);
+        let reading = Arc::clone(&store);
+        let kept = tokio::task::spawn_blocking(move || reading.commits()).await;
+        let kept = kept.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
+        let kept = kept.into_iter().filter_map(as_it_is).map(|stored| stored.commit);
+        let machine = Machine::new(options.station, options.limits.clone(), kept);
+        let (station, look, probe) = (options.station, options.look, options.probe);
+        let most = options.limits.stand_ins;
+        let (sides, host_events) = Sides::start(options).await?;
+        let (tell, news) = mpsc::channel(NEWS);
+        let (stop, stopping) = mpsc::channel(1);
+        let (done, fetched) = mpsc::channel(FETCHES);
+        let driver = Driver {
+            machine,
+            sides,
+            store,
+            tell,
+            done,
+            began: Instant::now(),
+            told: Told::default(),
+            most,
+            probe,
+            probed: Instant::now(),
+        };
+        tokio::spawn(driver.run(look, host_events, stopping, fetched));
+        Ok((Self { station, stop }, news))
+    }
+
+    /// Its StationUUID.
+    #[must_use]
+    pub fn uuid(&self) -> StationUuid {
+        self.station
+    }
+
+    /// Leaves on both sides, for everybody it stands in for, and ends. Returns within a few seconds.
+    pub async fn stop(&self) {
+        let (told, stopped) = oneshot::channel();
+        if self.stop.send(told).await.is_ok() {
+            // Ended either way.
+            let _ = stopped.await;
+        }
+    }
+}
+
+struct Driver {
+    machine: Machine,
+    sides: Sides,
+    store: Arc<dyn Store>,
+    tell: mpsc::Sender<News>,
+    done: mpsc::Sender<Done>,
+    began: Instant,
+    told: Told,
+    most: usize,
+    probe: Duration,
+    probed: Instant,
+}
+
+/// What was told last, so that nothing is told twice.
+#[derive(Debug, Default)]
+struct Told {
+    joined: bool,
+    active: Option<Option<StationUuid>>,
+    crowded: bool,
+    no_group: String,
+    carried: BTreeSet<(Side, FileUuid)>,
+}
+
+/// How a fetch ended.
+struct Done {
+    side: Side,
+    file: FileUuid,
+    result: Result<StoredCommit, String>,
+}
+
+impl Driver {
+    async fn run(
+        mut self,
+        look: Duration,
+        mut host_events: Events,
+        mut stopping: mpsc::Receiver<oneshot::Sender<()>>,
+        mut fetched: mpsc::Receiver<Done>,
+    ) {
+        let mut lan_events: Option<Events> = None;
+        let mut next = Instant::now();
+        let waits = loop {
+            let soon = Instant::now() + AFTER_EVENT;
+            tokio::select! {
+                told = stopping.recv() => break told,
+                heard = host_events.next() => match heard {
+                    Some(heard) => { self.hear(heard); next = next.min(soon); }
+                    None => break None,
+                },
+                heard = next_of(&mut lan_events) => match heard {
+                    Some(heard) => { self.hear(heard); next = next.min(soon); }
+                    None => break None,
+                },
+                Some(done) = fetched.recv() => { self.fetched(done); next = next.min(soon); }
+                () = tokio::time::sleep_until(next) => {
+                    match self.pass(&mut lan_events).await {
+                        Ok(()) => next = Instant::now() + look,
+                        Err(Stopped) => break None,
+                    }
+                }
+            }
+        };
+        self.sides.stop().await;
+        if let Some(waits) = waits {
+            // He may have stopped waiting.
+            let _ = waits.send(());
+        }
+    }
+
+    /// Looks at both sides and does what follows.
+    // req: BRG-14
+    async fn pass(&mut self, lan_events: &mut Option<Events>) -> Result<(), Stopped> {
+        let (session, host) = self.sides.view_session().await?;
+        if let Some(host) = host {
+            self.machine.set_host(host);
+            if session.joined && !std::mem::replace(&mut self.told.joined, true) {
+                self.tell(News::SessionJoined { host });
+            }
+            if self.sides.lan.is_none() {
+                match self.sides.join_group(host).await {
+                    Ok(events) => *lan_events = Some(events),
+                    Err(error) => self.no_group(error.to_string()),
+                }
+            }
+        }
+        self.told.joined &= session.joined;
+        let group = self.sides.view_group().await?;
+        if self.probed.elapsed() >= self.probe {
+            self.probed = Instant::now();
+            self.sides.probe(&group).await;
+        }
+        let actions = if self.sides.lan.is_some() {
+            self.machine.look(self.began.elapsed(), &group, &session)
+        } else {
+            Vec::new()
+        };
+        self.tell_state();
+        for action in actions {
+            self.act(action).await;
+        }
+        Ok(())
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::Start { side, station, name, provider } => {
+                match self.sides.stand_in(side, station, (&name, &provider)).await {
+                    Ok(()) => self.tell(News::Appeared { side, station, name }),
+                    Err(error) => {
+                        self.machine.not_started(side, station);
+                        self.tell(News::NotStanding { side, station, why: error.to_string() });
+                    }
+                }
+            }
+            Action::Stop { side, station } => {
+                if let Some(stand_in) = self.sides.stand_ins.remove(&(side, station)) {
+                    let leaving = stand_in.station;
+                    tokio::spawn(async move { leaving.stop().await });
+                    self.told.carried.retain(|(at, _)| *at != side);
+                    self.tell(News::Disappeared { side, station, name: stand_in.name });
+                }
+            }
+            Action::Rename { side, station, name } => {
+                if let Some(stand_in) = self.sides.stand_ins.get_mut(&(side, station)) {
+                    name.clone_into(&mut stand_in.name);
+                    // It has stopped: it is seen at the next look.
+                    let _ = stand_in.station.rename(name).await;
+                }
+            }
+            Action::Fetch { side, through, file } => {
+                let Some(by) = self.sides.of(side, through) else {
+                    return self.machine.not_fetched(file, self.began.elapsed());
+                };
+                self.fetch(side, by, file);
+            }
+            Action::Offer { side, station, file } => self.offer(side, station, file).await,
+            Action::List { side, file } => self.list(side, file).await,
+        }
+    }
+
+    fn fetch(&self, side: Side, by: Station, file: FileUuid) {
+        let (store, done) = (Arc::clone(&self.store), self.done.clone());
+        tokio::spawn(async move {
+            let result = fetch(&store, &by, file).await;
+            // The bridge has ended.
+            let _ = done.send(Done { side, file, result }).await;
+        });
+    }
+
+    fn fetched(&mut self, done: Done) {
+        let Done { side, file, result } = done;
+        match result {
+            Ok(stored) => self.machine.fetched(&stored.commit),
+            Err(why) => {
+                self.machine.not_fetched(file, self.began.elapsed());
+                self.tell(News::NotCarried { side, file, why });
+            }
+        }
+    }
+
+    /// The stand-in of its author commits a file.
+    async fn offer(&mut self, side: Side, station: StationUuid, file: FileUuid) {
+        let Some(stored) = self.stored(file).await else { return self.machine.forgotten(file) };
+        let Some(stand_in) = self.sides.stand_ins.get(&(side, station)) else { return };
+        let (commit, length) = (Commit { group: None, ..stored.commit }, stored.length);
+        let file_name = commit.file_name.clone();
+        if stand_in.station.announce(commit).await.is_ok() && self.told.carried.insert((side, file)) {
+            self.tell(News::Carried { side, file, file_name, station, length });
+        }
+    }
+
+    /// The bridge lists a file whose author is nowhere.
+    async fn list(&mut self, side: Side, file: FileUuid) {
+        let Some(stored) = self.stored(file).await else { return self.machine.forgotten(file) };
+        let Some(own) = self.sides.of(side, crate::Through::Bridge) else { return };
+        let commit = Commit { group: None, ..stored.commit };
+        // It has stopped with the bridge.
+        if own.list(commit).await.is_ok() {
+            let _ = own.refresh().await;
+        }
+    }
+
+    async fn stored(&self, file: FileUuid) -> Option<StoredCommit> {
+        look_up(&self.store, file).await
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::DiscoveryProblem { what } => self.tell(News::Problem { what }),
+            Heard::Event(seen) => match seen.event {
+                Event::SessionUnreachable { why, .. } => self.tell(News::SessionLost { why }),
+                Event::SessionRefused { message, .. } => {
+                    self.tell(News::SessionLost { why: format!("the host does not let us in: {message}") });
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn tell_state(&mut self) {
+        let active = self.machine.active();
+        if self.sides.lan.is_some() && self.told.active != Some(active) {
+            self.told.active = Some(active);
+            self.tell(active.map_or(News::AtWork, |bridge| News::Waits { bridge }));
+        }
+        let crowded = self.machine.crowded();
+        if crowded && !std::mem::replace(&mut self.told.crowded, crowded) {
+            self.tell(News::TooManyStations { most: self.most });
+        }
+    }
+
+    fn no_group(&mut self, what: String) {
+        if self.told.no_group != what {
+            self.told.no_group.clone_from(&what);
+            self.tell(News::Problem { what });
+        }
+    }
+
+    /// Whoever does not read misses it.
+    fn tell(&self, news: News) {
+        let _ = self.tell.try_send(news);
+    }
+}
+
+/// Fetches a file into the bridge's store, and looks whether it is what was announced.
+// req: BRG-12
+async fn fetch(store: &Arc<dyn Store>, by: &Station, file: FileUuid) -> Result<StoredCommit, String> {
+    let transfer = by.request(file, Source::Any).await.map_err(|error| error.to_string())?;
+    transfer.await.map_err(|failure| failure.to_string())?;
+    let found = look_up(store, file).await;
+    found.ok_or_else(|| "what came has not the announced length".to_owned())
+}
+
+async fn look_up(store: &Arc<dyn Store>, file: FileUuid) -> Option<StoredCommit> {
+    let store = Arc::clone(store);
+    let looking = tokio::task::spawn_blocking(move || store.commit(file).ok().flatten().and_then(as_it_is));
+    looking.await.ok().flatten()
+}
+
+async fn next_of(events: &mut Option<Events>) -> Option<Heard> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// News that wait for a slow reader.
+const NEWS: usize = 1_024;
+/// Ended fetches that wait for a pass.
+const FETCHES: usize = 64;
+/// Between an event and the pass that follows it: others come with it.
+const AFTER_EVENT: Duration = Duration::from_millis(50);

@@ -1,0 +1,523 @@
+//! From what is seen on both sides to what the bridge does: who stands in for whom, which files are fetched, what is offered where.
+//!
+//! It looks at both sides as they are now, each time anew, so that nothing that was missed stays missed. It knows no socket, no clock, no
+//! file's bytes; the same looks give the same deeds.
+//!
+//! Rules a caller keeps: [`Machine::look`] after every change and about every second; do what it says in its order; tell it what became of
+//! a fetch. What bounds it: [`Limits`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mvrx_message::{BridgeMark, Commit, FileUuid, StationUuid};
+
+use crate::table::{Deed, Sight, State};
+
+/// One of the two sides of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The group of TCP mode.
+    Lan,
+    /// The session of WebSocket mode.
+    Host,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Lan => Self::Host,
+            Self::Host => Self::Lan,
+        }
+    }
+}
+
+/// A station that is there on a side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Which.
+    pub station: StationUuid,
+    /// Its name.
+    pub name: String,
+    /// Its application.
+    pub provider: String,
+    /// Whether it is a bridge, or one stands in for it.
+    pub mark: Option<BridgeMark>,
+    /// Whether it answers.
+    pub answers: bool,
+}
+
+/// Who knows a commit on a side: the bridge itself, or one of its stand-ins there, to which alone it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Through {
+    /// The bridge's own station.
+    Bridge,
+    /// Its stand-in for this station.
+    StandIn(StationUuid),
+}
+
+/// A commit that is known on a side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Which; `station` is its author.
+    pub commit: Commit,
+    /// Who knows it.
+    pub through: Through,
+    /// Whether somebody there gives its file.
+    pub available: bool,
+    /// Whether the one that knows it has its file.
+    pub held: bool,
+}
+
+/// One side as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct View {
+    /// Whether it can be seen: the session has us, the group is looked at.
+    pub joined: bool,
+    /// Whether stations are told with their marks there; a host of another product tells of nobody.
+    pub tells_marks: bool,
+    /// Who is there, without the bridge itself.
+    pub stations: Vec<Seen>,
+    /// What is known there.
+    pub commits: Vec<Known>,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A stand-in begins.
+    Start {
+        /// Where.
+        side: Side,
+        /// For whom.
+        station: StationUuid,
+        /// Its name.
+        name: String,
+        /// Its application.
+        provider: String,
+    },
+    /// A stand-in leaves.
+    Stop {
+        /// Where.
+        side: Side,
+        /// For whom.
+        station: StationUuid,
+    },
+    /// Its station has another name now.
+    Rename {
+        /// Where.
+        side: Side,
+        /// For whom.
+        station: StationUuid,
+        /// Its name.
+        name: String,
+    },
+    /// A file is fetched into the bridge's store; [`Machine::fetched`] or [`Machine::not_fetched`] ends it.
+    Fetch {
+        /// On this side.
+        side: Side,
+        /// By this one.
+        through: Through,
+        /// Which.
+        file: FileUuid,
+    },
+    /// A stand-in commits what its station committed on the other side.
+    Offer {
+        /// Where.
+        side: Side,
+        /// Whose stand-in.
+        station: StationUuid,
+        /// Which.
+        file: FileUuid,
+    },
+    /// The bridge itself lists a file whose author is nowhere.
+    List {
+        /// Where.
+        side: Side,
+        /// Which.
+        file: FileUuid,
+    },
+}
+
+/// What bounds a bridge, and how long it waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Stations that it stands in for on each side; each has a thread, a port and, on a host, a connection.
+    pub stand_ins: usize,
+    /// Files fetched at once.
+    pub fetches: usize,
+    /// Before a stand-in starts: others may be seen first.
+    pub turn: Duration,
+    /// So much later for each bridge on that side with a lower StationUUID.
+    pub each_before_us: Duration,
+    /// How long stand-ins wait for a side that is out of reach.
+    pub patience: Duration,
+    /// Before a file that could not be fetched is tried again; twice as long each time, up to 32 times.
+    pub again: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            stand_ins: 64,
+            fetches: 4,
+            turn: Duration::from_secs(2),
+            each_before_us: Duration::from_secs(2),
+            patience: Duration::from_secs(60),
+            again: Duration::from_secs(5),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct StandIn {
+    state: State,
+    until: Option<Duration>,
+    name: String,
+    provider: String,
+}
+
+#[derive(Debug)]
+struct Failed {
+    times: u32,
+    again: Duration,
+}
+
+/// The rules of a bridge.
+#[derive(Debug)]
+pub struct Machine {
+    us: StationUuid,
+    host: Option<StationUuid>,
+    limits: Limits,
+    /// By the side on which they stand.
+    stand_ins: BTreeMap<(Side, StationUuid), StandIn>,
+    fetching: BTreeSet<FileUuid>,
+    failed: BTreeMap<FileUuid, Failed>,
+    /// What lies in the bridge's store and is sound, with its author.
+    kept: BTreeMap<FileUuid, Option<StationUuid>>,
+    listed: BTreeSet<(Side, FileUuid)>,
+    active: Option<StationUuid>,
+    crowded: bool,
+}
+
+impl Machine {
+    /// A bridge that stands nowhere yet, whose store has these files.
+    #[must_use]
+    pub fn new(us: StationUuid, limits: Limits, kept: impl IntoIterator<Item = Commit>) -> Self {
+        Self {
+            us,
+            host: None,
+            limits,
+            stand_ins: BTreeMap::new(),
+            fetching: BTreeSet::new(),
+            failed: BTreeMap::new(),
+            kept: kept.into_iter().map(|commit| (commit.file, commit.station)).collect(),
+            listed: BTreeSet::new(),
+            active: None,
+            crowded: false,
+        }
+    }
+
+    /// Who hosts the session.
+    pub fn set_host(&mut self, host: StationUuid) {
+        self.host = Some(host);
+    }
+
+    /// The bridge of this group and this host that is at work in place of us.
+    #[must_use]
+    pub fn active(&self) -> Option<StationUuid> {
+        self.active
+    }
+
+    /// Whether more stations are there than may be stood in for.
+    #[must_use]
+    pub fn crowded(&self) -> bool {
+        self.crowded
+    }
+
+    /// For whom it stands on a side.
+    pub fn standing(&self, side: Side) -> impl Iterator<Item = StationUuid> + '_ {
+        let there =
+            self.stand_ins.iter().filter(move |((at, _), stand_in)| *at == side && stand_in.state.stands());
+        there.map(|((_, station), _)| *station)
+    }
+
+    /// A fetch ended with the file in the store.
+    pub fn fetched(&mut self, commit: &Commit) {
+        self.fetching.remove(&commit.file);
+        self.failed.remove(&commit.file);
+        self.kept.insert(commit.file, commit.station);
+    }
+
+    /// A fetch ended without a file that may be offered.
+    pub fn not_fetched(&mut self, file: FileUuid, now: Duration) {
+        self.fetching.remove(&file);
+        let times = self.failed.get(&file).map_or(0, |failed| failed.times);
+        let again = now.saturating_add(self.limits.again.saturating_mul(1 << times.min(5)));
+        self.failed.insert(file, Failed { times: times.saturating_add(1), again });
+    }
+
+    /// A file is no longer in the store.
+    pub fn forgotten(&mut self, file: FileUuid) {
+        self.kept.remove(&file);
+    }
+
+    /// A stand-in could not be started: it is tried again.
+    pub fn not_started(&mut self, side: Side, station: StationUuid) {
+        self.stand_ins.remove(&(side, station));
+    }
+
+    /// Looks at both sides, and says what is to be done.
+    pub fn look(&mut self, now: Duration, lan: &View, host: &View) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.active = self.bridge_before_us(lan, host);
+        for side in [Side::Lan, Side::Host] {
+            let (there, from) = match side {
+                Side::Lan => (lan, host),
+                Side::Host => (host, lan),
+            };
+            self.stand(now, side, (there, from), lan, &mut actions);
+        }
+        self.forget_failures(lan, host);
+        if self.active.is_none() {
+            self.fetch(now, [(Side::Lan, lan), (Side::Host, host)], &mut actions);
+            self.offer([(Side::Lan, lan), (Side::Host, host)], &mut actions);
+        }
+        actions
+    }
+
+    /// The lowest of the bridges of this group and this host that are at work, if it goes before us.
+    // req: BRG-06
+    fn bridge_before_us(&self, lan: &View, host: &View) -> Option<StationUuid> {
+        let same = |seen: &&Seen| match seen.mark {
+            Some(BridgeMark::Bridge { host }) => Some(host) == self.host,
+            _ => false,
+        };
+        let at_work = |seen: &&Seen| {
+            let in_session = host.stations.iter().any(|other| other.station == seen.station);
+            seen.answers && (!host.joined || !host.tells_marks || in_session)
+        };
+        let all = lan.stations.iter().filter(same).filter(at_work).map(|seen| seen.station);
+        all.min().filter(|lowest| *lowest < self.us)
+    }
+
+    /// Moves each stand-in of a side along its table.
+    fn stand(
+        &mut self,
+        now: Duration,
+        side: Side,
+        (there, from): (&View, &View),
+        lan: &View,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut stations: BTreeSet<StationUuid> = from.stations.iter().map(|seen| seen.station).collect();
+        stations.extend(self.stand_ins.keys().filter(|(at, _)| *at == side).map(|(_, station)| *station));
+        stations.remove(&self.us);
+        let mut standing = self.standing(side).count();
+        self.crowded = if side == Side::Lan { false } else { self.crowded };
+        for station in stations {
+            let seen = from.stations.iter().find(|seen| seen.station == station);
+            let sight = self.sight(side, station, (seen, from), there, lan);
+            let turn = self.turn(there);
+            let most = self.limits.stand_ins;
+            let patience = self.limits.patience;
+            let stand_in = self.stand_ins.entry((side, station)).or_default();
+            if let Some(seen) = seen {
+                seen.provider.clone_into(&mut stand_in.provider);
+                if stand_in.state.stands() && stand_in.name != seen.name && !seen.name.is_empty() {
+                    seen.name.clone_into(&mut stand_in.name);
+                    actions.push(Action::Rename { side, station, name: seen.name.clone() });
+                } else if !stand_in.state.stands() {
+                    seen.name.clone_into(&mut stand_in.name);
+                }
+            }
+            // req: BRG-11
+            let full = standing >= most && !stand_in.state.stands();
+            self.crowded |= full && sight == Sight::Wanted;
+            let over = stand_in.until.is_some_and(|until| now >= until);
+            let mut events = vec![if full { Sight::Elsewhere } else { sight }];
+            if over {
+                events.push(Sight::Over);
+            }
+            for event in events {
+                let (next, deed) = stand_in.state.on(event);
+                stand_in.state = next;
+                match deed {
+                    Deed::Nothing => {}
+                    Deed::AwaitTurn => stand_in.until = Some(now.saturating_add(turn)),
+                    Deed::AwaitSide => stand_in.until = Some(now.saturating_add(patience)),
+                    Deed::Disarm => stand_in.until = None,
+                    Deed::Start => {
+                        stand_in.until = None;
+                        standing += 1;
+                        let (name, provider) = (stand_in.name.clone(), stand_in.provider.clone());
+                        actions.push(Action::Start { side, station, name, provider });
+                    }
+                    Deed::Stop => {
+                        stand_in.until = None;
+                        standing = standing.saturating_sub(1);
+                        actions.push(Action::Stop { side, station });
+                    }
+                }
+            }
+        }
+        self.stand_ins.retain(|(at, _), stand_in| *at != side || stand_in.state != State::Absent);
+    }
+
+    // req: BRG-03, BRG-07, BRG-08
+    fn sight(
+        &self,
+        side: Side,
+        station: StationUuid,
+        (seen, from): (Option<&Seen>, &View),
+        there: &View,
+        lan: &View,
+    ) -> Sight {
+        if self.active.is_some() {
+            return Sight::Elsewhere;
+        }
+        let stands = self.stand_ins.get(&(side, station)).is_some_and(|stand_in| stand_in.state.stands());
+        let at_target = there.stations.iter().find(|seen| seen.station == station);
+        if let Some(at_target) = at_target {
+            let elsewhere = match at_target.mark {
+                Some(BridgeMark::StandIn { bridge }) if bridge == self.us => false,
+                // Of two bridges that stand in for one station the lower goes on.
+                Some(BridgeMark::StandIn { bridge }) => {
+                    self.is_at_work(bridge, there, lan) && at_target.answers && (!stands || bridge < self.us)
+                }
+                Some(BridgeMark::Bridge { .. }) => true,
+                None => !stands || there.tells_marks,
+            };
+            if elsewhere {
+                return Sight::Elsewhere;
+            }
+        }
+        if !from.joined {
+            return Sight::Unsure;
+        }
+        let Some(seen) = seen else { return Sight::Gone };
+        match seen.mark {
+            None => Sight::Wanted,
+            // What another bridge brought from its own group into the session goes on into ours; what a bridge brought into a group goes no further.
+            Some(BridgeMark::StandIn { bridge }) if side == Side::Lan && bridge != self.us => Sight::Wanted,
+            Some(_) => Sight::Gone,
+        }
+    }
+
+    /// Whether a bridge is there that stands in for somebody. Where nobody tells, its stand-ins' own word counts.
+    fn is_at_work(&self, bridge: StationUuid, there: &View, lan: &View) -> bool {
+        let answers = |view: &View| view.stations.iter().any(|seen| seen.station == bridge && seen.answers);
+        answers(there) || answers(lan)
+    }
+
+    fn turn(&self, there: &View) -> Duration {
+        let before =
+            |seen: &&Seen| matches!(seen.mark, Some(BridgeMark::Bridge { .. })) && seen.station < self.us;
+        let before = u32::try_from(there.stations.iter().filter(before).count()).unwrap_or(u32::MAX);
+        self.limits.turn.saturating_add(self.limits.each_before_us.saturating_mul(before))
+    }
+
+    /// Whether a commit is of the side on which it is known: its author is there itself, or nowhere.
+    fn is_of(&self, side: Side, author: StationUuid, view: &View) -> bool {
+        if author == self.us || self.stand_ins.get(&(side, author)).is_some_and(|s| s.state.stands()) {
+            return false;
+        }
+        let seen = view.stations.iter().find(|seen| seen.station == author);
+        match seen.and_then(|seen| seen.mark) {
+            None => true,
+            Some(BridgeMark::StandIn { bridge }) => side == Side::Host && bridge != self.us,
+            Some(BridgeMark::Bridge { .. }) => false,
+        }
+    }
+
+    /// Of a file that nobody tells any more nothing is remembered: there is no end of those that somebody may invent.
+    // req: BRG-11
+    fn forget_failures(&mut self, lan: &View, host: &View) {
+        if !self.failed.is_empty() {
+            let told: BTreeSet<FileUuid> =
+                [lan, host].iter().flat_map(|view| &view.commits).map(|known| known.commit.file).collect();
+            self.failed.retain(|file, _| told.contains(file));
+        }
+    }
+
+    // req: BRG-09
+    fn fetch(&mut self, now: Duration, sides: [(Side, &View); 2], actions: &mut Vec<Action>) {
+        for (side, view) in sides {
+            if !view.joined {
+                continue;
+            }
+            let other = sides.iter().find(|(at, _)| *at != side);
+            let there = other.map(|(_, view)| known_files(view)).unwrap_or_default();
+            for known in &view.commits {
+                let file = known.commit.file;
+                let Some(author) = known.commit.station else { continue };
+                let waits = self.failed.get(&file).is_some_and(|failed| now < failed.again);
+                if self.fetching.len() >= self.limits.fetches {
+                    return;
+                }
+                if waits || !known.available || self.kept.contains_key(&file) || self.fetching.contains(&file)
+                {
+                    continue;
+                }
+                if there.contains(&file) || !self.is_of(side, author, view) {
+                    continue;
+                }
+                self.fetching.insert(file);
+                actions.push(Action::Fetch { side, through: known.through, file });
+            }
+        }
+    }
+
+    // req: BRG-10
+    fn offer(&mut self, sides: [(Side, &View); 2], actions: &mut Vec<Action>) {
+        for (from, view) in sides {
+            let side = from.other();
+            let Some((_, there)) = sides.iter().find(|(at, _)| *at == side) else { continue };
+            let (known_there, held_there) = (known_files(there), held_by_stand_ins(there));
+            let mut told = BTreeSet::new();
+            for known in &view.commits {
+                let (file, Some(author)) = (known.commit.file, known.commit.station) else { continue };
+                if !self.kept.contains_key(&file) || !told.insert(file) || !self.is_of(from, author, view) {
+                    continue;
+                }
+                let stands = self.stand_ins.get(&(side, author)).is_some_and(|s| s.state.stands());
+                if stands {
+                    if !held_there.contains(&(author, file)) {
+                        actions.push(Action::Offer { side, station: author, file });
+                    }
+                    continue;
+                }
+                let nowhere = |view: &View| view.stations.iter().all(|seen| seen.station != author);
+                let for_all = known.commit.for_stations.is_empty();
+                let wanted = for_all
+                    && nowhere(view)
+                    && nowhere(there)
+                    && there.joined
+                    && !known_there.contains(&file);
+                if wanted && self.listed.insert((side, file)) {
+                    actions.push(Action::List { side, file });
+                }
+            }
+        }
+    }
+}
+
+/// The files that somebody on a side gives.
+fn known_files(view: &View) -> BTreeSet<FileUuid> {
+    let given = view.commits.iter().filter(|known| known.available || known.held);
+    given.map(|known| known.commit.file).collect()
+}
+
+/// The files that our stand-ins on a side have committed, each with its author.
+fn held_by_stand_ins(view: &View) -> BTreeSet<(StationUuid, FileUuid)> {
+    let held = view.commits.iter().filter(|known| known.held);
+    held.filter_map(|known| match known.through {
+        Through::StandIn(author) => Some((author, known.commit.file)),
+        Through::Bridge => None,
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

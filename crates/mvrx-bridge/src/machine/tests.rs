@@ -1,0 +1,244 @@
+//! The rules, by looks alone.
+
+use super::*;
+
+fn id(n: u8) -> StationUuid {
+    StationUuid::from_random_bytes([n; 16])
+}
+
+fn seen(n: u8, mark: Option<BridgeMark>) -> Seen {
+    Seen { station: id(n), name: format!("Station {n}"), provider: "P".into(), mark, answers: true }
+}
+
+fn by(n: u8) -> Option<BridgeMark> {
+    Some(BridgeMark::StandIn { bridge: id(n) })
+}
+
+fn bridge_to(host: u8) -> Option<BridgeMark> {
+    Some(BridgeMark::Bridge { host: id(host) })
+}
+
+fn view(stations: Vec<Seen>) -> View {
+    View { joined: true, tells_marks: true, stations, commits: Vec::new() }
+}
+
+fn commit(n: u8, author: u8) -> Commit {
+    Commit {
+        file: FileUuid::from_random_bytes([n; 16]),
+        station: Some(id(author)),
+        version: mvrx_message::MvrVersion { major: 1, minor: 6 },
+        file_size: 7,
+        for_stations: Vec::new(),
+        comment: String::new(),
+        file_name: "show.mvr".into(),
+        blake3: None,
+        author: None,
+        group: None,
+    }
+}
+
+fn known(commit: &Commit, through: Through, held: bool) -> Known {
+    Known { commit: commit.clone(), through, available: true, held }
+}
+
+/// Bridge 100 between a group and the session of host 200, at a time.
+struct Desk {
+    machine: Machine,
+    now: Duration,
+}
+
+impl Desk {
+    fn new(limits: Limits) -> Self {
+        let mut machine = Machine::new(id(100), limits, []);
+        machine.set_host(id(200));
+        Self { machine, now: Duration::ZERO }
+    }
+
+    fn look(&mut self, lan: &View, host: &View) -> Vec<Action> {
+        self.machine.look(self.now, lan, host)
+    }
+
+    /// Two looks, with so much time between them.
+    fn look_after(&mut self, seconds: u64, lan: &View, host: &View) -> Vec<Action> {
+        let mut actions = self.look(lan, host);
+        self.now += Duration::from_secs(seconds);
+        actions.extend(self.look(lan, host));
+        actions
+    }
+
+    fn standing(&self) -> Vec<(Side, StationUuid)> {
+        let of = |side| self.machine.standing(side).map(move |station| (side, station));
+        of(Side::Lan).chain(of(Side::Host)).collect()
+    }
+}
+
+// proves: BRG-05
+#[test]
+fn a_station_of_each_side_appears_on_the_other_after_its_turn_and_goes_with_it() {
+    let mut desk = Desk::new(Limits::default());
+    let (lan, host) = (view(vec![seen(1, None)]), view(vec![seen(2, None)]));
+    assert_eq!(desk.look(&lan, &host), []);
+    let started = desk.look_after(2, &lan, &host);
+    assert_eq!(started.len(), 2, "{started:?}");
+    assert_eq!(desk.standing(), [(Side::Lan, id(2)), (Side::Host, id(1))]);
+    assert_eq!(desk.look(&view(vec![]), &host), [Action::Stop { side: Side::Host, station: id(1) }]);
+}
+
+// proves: BRG-03
+#[test]
+fn a_station_that_is_on_both_sides_itself_is_stood_in_for_nowhere() {
+    let mut desk = Desk::new(Limits::default());
+    let (lan, host) = (view(vec![seen(1, None)]), view(vec![seen(1, None)]));
+    assert_eq!(desk.look_after(60, &lan, &host), []);
+    // It was on the one side alone, and comes to the other.
+    let mut desk = Desk::new(Limits::default());
+    desk.look_after(60, &lan, &view(vec![]));
+    assert_eq!(desk.standing(), [(Side::Host, id(1))]);
+    assert_eq!(desk.look(&lan, &host), [Action::Stop { side: Side::Host, station: id(1) }]);
+}
+
+// proves: BRG-07
+#[test]
+fn what_a_bridge_brought_into_a_group_goes_no_further_and_what_it_brought_into_a_session_does() {
+    let mut desk = Desk::new(Limits::default());
+    let (lan, host) = (view(vec![seen(3, by(50)), seen(50, bridge_to(201))]), view(vec![seen(4, by(60))]));
+    desk.look_after(60, &lan, &host);
+    assert_eq!(desk.standing(), [(Side::Lan, id(4))]);
+    // Nor does what a stand-in is told by others.
+    let told = known(&commit(9, 3), Through::Bridge, false);
+    assert_eq!(desk.look(&View { commits: vec![told], ..lan }, &host), []);
+}
+
+// proves: BRG-06
+#[test]
+fn the_lowest_bridge_to_the_same_host_works_as_long_as_it_answers() {
+    let mut desk = Desk::new(Limits::default());
+    let (alone, session) = (view(vec![seen(1, None)]), view(vec![]));
+    desk.look_after(60, &alone, &session);
+    let two = view(vec![seen(1, None), seen(99, bridge_to(200))]);
+    // One that is not in the session, or of another host, or higher, does not count.
+    assert_eq!(desk.look(&two, &session), []);
+    assert_eq!(desk.look(&view(vec![seen(1, None), seen(99, bridge_to(201))]), &session), []);
+    assert_eq!(desk.look(&view(vec![seen(1, None), seen(101, bridge_to(200))]), &session), []);
+    let session = view(vec![seen(99, bridge_to(99))]);
+    assert_eq!(desk.look(&two, &session), [Action::Stop { side: Side::Host, station: id(1) }]);
+    assert_eq!(desk.machine.active(), Some(id(99)));
+    let silent = Seen { answers: false, ..seen(99, bridge_to(200)) };
+    desk.look_after(60, &view(vec![seen(1, None), silent]), &session);
+    assert_eq!((desk.machine.active(), desk.standing()), (None, vec![(Side::Host, id(1))]));
+}
+
+// proves: BRG-08
+#[test]
+fn of_two_stand_ins_the_one_of_the_lower_bridge_stays() {
+    for (other, stays) in [(90, false), (110, true)] {
+        let mut desk = Desk::new(Limits::default());
+        let session = view(vec![seen(2, None)]);
+        desk.look_after(60, &view(vec![seen(other, bridge_to(201))]), &session);
+        let both = view(vec![seen(other, bridge_to(201)), seen(2, by(other))]);
+        desk.look(&both, &session);
+        assert_eq!(desk.standing().len(), usize::from(stays), "bridge {other}");
+        // Where the other's is there first, ours does not start; what a bridge left behind that is gone keeps nobody out.
+        let mut late = Desk::new(Limits::default());
+        late.look_after(60, &both, &session);
+        assert_eq!(late.standing(), []);
+        late.look_after(60, &view(vec![seen(2, by(other))]), &session);
+        assert_eq!(late.standing(), [(Side::Lan, id(2))]);
+    }
+}
+
+#[test]
+fn a_bridge_waits_longer_for_each_that_goes_before_it() {
+    let mut desk = Desk::new(Limits::default());
+    let lan = view(vec![seen(90, bridge_to(201)), seen(91, bridge_to(202))]);
+    let session = view(vec![seen(2, None)]);
+    assert_eq!(desk.look_after(5, &lan, &session), []);
+    desk.now += Duration::from_secs(1);
+    assert_eq!(desk.look(&lan, &session).len(), 1);
+}
+
+#[test]
+fn stand_ins_in_the_group_outlast_a_short_loss_of_the_session_and_no_long_one() {
+    let mut desk = Desk::new(Limits::default());
+    let session = view(vec![seen(2, None)]);
+    desk.look_after(5, &view(vec![]), &session);
+    let lost = View { joined: false, ..view(vec![]) };
+    assert_eq!(desk.look_after(59, &view(vec![]), &lost), []);
+    assert_eq!(desk.look(&view(vec![]), &session), []);
+    assert_eq!(desk.look_after(60, &view(vec![]), &lost), [Action::Stop { side: Side::Lan, station: id(2) }]);
+}
+
+// proves: BRG-09, BRG-10
+#[test]
+fn a_commit_is_fetched_once_and_offered_once_by_the_stand_in_of_its_author() {
+    let mut desk = Desk::new(Limits::default());
+    let session = view(vec![]);
+    let plain = view(vec![seen(1, None)]);
+    desk.look_after(5, &plain, &session);
+    let (made, author) = (commit(9, 1), Through::StandIn(id(1)));
+    let lan = View { commits: vec![known(&made, Through::Bridge, false)], ..plain };
+    let fetch = Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file };
+    assert_eq!(desk.look(&lan, &session), std::slice::from_ref(&fetch));
+    assert_eq!(desk.look(&lan, &session), []);
+    desk.machine.not_fetched(made.file, desk.now);
+    assert_eq!(desk.look(&lan, &session), []);
+    desk.now += Duration::from_secs(5);
+    assert_eq!(desk.look(&lan, &session), [fetch]);
+    desk.machine.fetched(&made);
+    assert_eq!(
+        desk.look(&lan, &session),
+        [Action::Offer { side: Side::Host, station: id(1), file: made.file }]
+    );
+    // The session tells it back, and nothing follows.
+    let ours = Seen { mark: by(100), ..seen(1, None) };
+    let told = vec![known(&made, Through::Bridge, false), known(&made, author, true)];
+    assert_eq!(desk.look(&lan, &View { commits: told, ..view(vec![ours]) }), []);
+}
+
+#[test]
+fn a_file_whose_author_is_nowhere_is_listed_once_where_it_is_not_known() {
+    let mut desk = Desk::new(Limits::default());
+    let made = commit(9, 7);
+    desk.machine.fetched(&made);
+    let session = View { commits: vec![known(&made, Through::Bridge, false)], ..view(vec![]) };
+    assert_eq!(desk.look(&view(vec![]), &session), [Action::List { side: Side::Lan, file: made.file }]);
+    assert_eq!(desk.look(&view(vec![]), &session), []);
+}
+
+// proves: BRG-11
+#[test]
+fn no_more_stations_are_stood_in_for_and_no_more_files_fetched_than_allowed() {
+    let mut desk = Desk::new(Limits { stand_ins: 2, fetches: 3, ..Limits::default() });
+    let commits = (1..=5).map(|n| known(&commit(n, n), Through::Bridge, false)).collect();
+    let lan = View { commits, ..view((1..=5).map(|n| seen(n, None)).collect()) };
+    let actions = desk.look_after(60, &lan, &view(vec![]));
+    assert_eq!(desk.standing().len(), 2);
+    assert!(desk.machine.crowded());
+    assert_eq!(actions.iter().filter(|action| matches!(action, Action::Fetch { .. })).count(), 3);
+}
+
+/// A host of another product tells of nobody: who committed is known, and our stand-in among them.
+#[test]
+fn on_a_foreign_host_our_own_stand_in_is_not_taken_for_its_station() {
+    let mut desk = Desk::new(Limits::default());
+    let lan = view(vec![seen(1, None)]);
+    let foreign = |stations| View { tells_marks: false, ..view(stations) };
+    desk.look_after(60, &lan, &foreign(vec![]));
+    assert_eq!(desk.look_after(60, &lan, &foreign(vec![seen(1, None)])), []);
+    assert_eq!(desk.standing(), [(Side::Host, id(1))]);
+}
+
+// proves: BRG-11
+#[test]
+fn a_file_that_nobody_tells_any_more_leaves_nothing_behind() {
+    let mut desk = Desk::new(Limits::default());
+    let (lan, host) = (view(vec![seen(1, None)]), view(vec![]));
+    let told = View { commits: vec![known(&commit(9, 1), Through::Bridge, false)], ..lan.clone() };
+    let fetch = Action::Fetch { side: Side::Lan, through: Through::Bridge, file: commit(9, 1).file };
+    assert!(desk.look(&told, &host).contains(&fetch));
+    desk.machine.not_fetched(commit(9, 1).file, desk.now);
+    assert!(!desk.look(&told, &host).contains(&fetch), "it waits before it tries again");
+    assert_eq!(desk.machine.failed.len(), 1);
+    desk.look(&lan, &host);
+    assert_eq!(desk.machine.failed.len(), 0);
+}

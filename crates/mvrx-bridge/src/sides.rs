@@ -1,0 +1,194 @@
+//! The stations of a bridge: its own one on each side, and its stand-ins; what they see becomes [`View`]s.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mvrx_discovery::{Discovery, DiscoveryError, LanDiscovery, MdnsOptions};
+use mvrx_message::{BridgeMark, StationUuid};
+use mvrx_station::{Builder, Events, Membership, Moves, StartError, Station, StationInfo, Stopped};
+
+use crate::eyes::{Eyes, Marks};
+use crate::kept::KeptOf;
+use crate::{Known, Options, Seen, Side, Through, View};
+
+/// A running stand-in.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    pub(crate) station: Station,
+    pub(crate) name: String,
+}
+
+/// All stations of a bridge.
+#[derive(Debug)]
+pub(crate) struct Sides {
+    options: Options,
+    marks: Marks,
+    /// The bridge's own station of the session.
+    pub(crate) host: Station,
+    /// The bridge's own station of the group, once the session's host is known.
+    pub(crate) lan: Option<Station>,
+    pub(crate) stand_ins: BTreeMap<(Side, StationUuid), StandIn>,
+}
+
+impl Sides {
+    /// Begins with the session.
+    pub(crate) async fn start(options: Options) -> Result<(Self, Events), StartError> {
+        let mark = BridgeMark::Bridge { host: options.station };
+        let builder = describe(&options, (&options.name, PROVIDER), options.station, None).bridge(mark);
+        let (host, events) = (options.session)(builder).spawn().await?;
+        Ok((Self { options, marks: Marks::default(), host, lan: None, stand_ins: BTreeMap::new() }, events))
+    }
+
+    /// Joins the group, as the bridge to this host.
+    pub(crate) async fn join_group(&mut self, host: StationUuid) -> Result<Events, StartError> {
+        let options = &self.options;
+        let eyes = Eyes::of_bridge(discovery(options)?, self.marks.clone());
+        let (station, events) = describe(options, (&options.name, PROVIDER), options.station, None)
+            .bridge(BridgeMark::Bridge { host })
+            .listen(SocketAddr::new(options.listen, 0))
+            .discovery(eyes)
+            .spawn()
+            .await?;
+        self.lan = Some(station);
+        Ok(events)
+    }
+
+    /// Begins to stand in for a station.
+    pub(crate) async fn stand_in(
+        &mut self,
+        side: Side,
+        station: StationUuid,
+        (name, provider): (&str, &str),
+    ) -> Result<(), StartError> {
+        let options = &self.options;
+        let mark = BridgeMark::StandIn { bridge: options.station };
+        let builder = describe(options, (name, provider), station, Some(station)).bridge(mark);
+        let builder = match side {
+            Side::Host => (options.session)(builder),
+            Side::Lan => builder
+                .listen(SocketAddr::new(options.listen, 0))
+                .discovery(Eyes::of_stand_in(discovery(options)?)),
+        };
+        let (running, _) = builder.spawn().await?;
+        self.stand_ins.insert((side, station), StandIn { station: running, name: name.to_owned() });
+        Ok(())
+    }
+
+    pub(crate) fn of(&self, side: Side, through: Through) -> Option<Station> {
+        match (through, side) {
+            (Through::Bridge, Side::Host) => Some(self.host.clone()),
+            (Through::Bridge, Side::Lan) => self.lan.clone(),
+            (Through::StandIn(station), _) => {
+                self.stand_ins.get(&(side, station)).map(|stand_in| stand_in.station.clone())
+            }
+        }
+    }
+
+    /// The session as it is now, and its host.
+    pub(crate) async fn view_session(&self) -> Result<(View, Option<StationUuid>), Stopped> {
+        let session = self.host.session().await?;
+        let (joined, tells, host) = session
+            .map_or((false, false, None), |session| (session.joined, session.tells_stations, session.host));
+        let seen = self.host.stations().await?;
+        let stations = seen.iter().filter(|info| info.membership == Membership::Member);
+        let stations = stations.map(|info| seen_with(info, info.bridge)).collect();
+        let commits = self.commits(Side::Host, &self.host).await?;
+        Ok((View { joined, tells_marks: tells, stations, commits }, host))
+    }
+
+    /// The group as it is now.
+    pub(crate) async fn view_group(&self) -> Result<View, Stopped> {
+        let Some(lan) = &self.lan else { return Ok(View::default()) };
+        let seen = lan.stations().await?;
+        let stations = seen.iter().filter(|info| info.membership == Membership::Member);
+        let stations = stations.map(|info| seen_with(info, self.marks.of(info.station))).collect();
+        let commits = self.commits(Side::Lan, lan).await?;
+        Ok(View { joined: true, tells_marks: true, stations, commits })
+    }
+
+    /// What the bridge knows there, and what its stand-ins know that was told to them alone, or that they hold.
+    // req: BRG-13
+    async fn commits(&self, side: Side, own: &Station) -> Result<Vec<Known>, Stopped> {
+        let mut known = known_by(own, Through::Bridge).await?;
+        for ((at, station), stand_in) in &self.stand_ins {
+            if *at == side {
+                // One that has just stopped knows nothing.
+                let its = known_by(&stand_in.station, Through::StandIn(*station)).await.unwrap_or_default();
+                known.extend(
+                    its.into_iter().filter(|known| known.held || !known.commit.for_stations.is_empty()),
+                );
+            }
+        }
+        Ok(known)
+    }
+
+    /// Asks the other bridges of the group whether they are there: one that was killed said no goodbye.
+    pub(crate) async fn probe(&self, group: &View) {
+        let Some(lan) = &self.lan else { return };
+        for seen in &group.stations {
+            if matches!(seen.mark, Some(BridgeMark::Bridge { .. })) {
+                // It has stopped with the bridge.
+                let _ = lan.join(seen.station).await;
+            }
+        }
+    }
+
+    /// Leaves on both sides.
+    pub(crate) async fn stop(self) {
+        let mut leaving = tokio::task::JoinSet::new();
+        let own = [Some(self.host), self.lan];
+        let all =
+            self.stand_ins.into_values().map(|stand_in| stand_in.station).chain(own.into_iter().flatten());
+        for station in all {
+            leaving.spawn(async move { station.stop().await });
+        }
+        while leaving.join_next().await.is_some() {}
+    }
+}
+
+fn describe(
+    options: &Options,
+    (name, provider): (&str, &str),
+    station: StationUuid,
+    author: Option<StationUuid>,
+) -> Builder {
+    let provider = if provider.is_empty() { PROVIDER } else { provider };
+    Station::builder(name)
+        .provider(provider)
+        .group(options.group.as_str())
+        .identity(station)
+        .timers(options.timers.clone())
+        .moves(Moves::Never)
+        .store(KeptOf { all: Arc::clone(&options.store), author })
+}
+
+fn discovery(options: &Options) -> Result<Box<dyn Discovery>, DiscoveryError> {
+    match &options.discovery {
+        Some(make) => make(),
+        None => Ok(Box::new(LanDiscovery::start(MdnsOptions::default())?)),
+    }
+}
+
+async fn known_by(station: &Station, through: Through) -> Result<Vec<Known>, Stopped> {
+    let commits = station.commits().await?;
+    let known = commits.into_iter().map(|info| Known {
+        available: info.held || !info.holders.is_empty(),
+        held: info.held,
+        commit: info.commit,
+        through,
+    });
+    Ok(known.collect())
+}
+
+fn seen_with(info: &StationInfo, mark: Option<BridgeMark>) -> Seen {
+    Seen {
+        station: info.station,
+        name: info.name.clone(),
+        provider: info.provider.clone(),
+        mark,
+        answers: info.reachable,
+    }
+}
+
+const PROVIDER: &str = "mvrx bridge";

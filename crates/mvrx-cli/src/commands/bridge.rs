@@ -1,0 +1,158 @@
+//! `mvrx bridge`: a group of TCP mode and a session of WebSocket mode see each other, long-running.
+
+use std::path::PathBuf;
+
+use mvrx_bridge::{Bridge as Running, Limits, News, Options, Side};
+use mvrx_discovery::DiscoveryError;
+use mvrx_station::session_url;
+use mvrx_store::Limits as StoreLimits;
+use serde_json::json;
+
+use crate::args::Common;
+use crate::commands::watching::Watching;
+use crate::failure::Failure;
+use crate::{data, show, station};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bridge {
+    /// The session's URL (ws://host:port), or its host's name alone
+    #[arg(long, value_name = "URL|NAME")]
+    host: String,
+    /// The group on the local network
+    #[arg(short, long, default_value = "Default", env = "MVRX_GROUP")]
+    group: String,
+    /// The bridge's own name as both sides see it
+    #[arg(short, long, env = "MVRX_NAME")]
+    name: Option<String>,
+    /// The data directory, with the files that it carries; by default one of this user's
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    data: Option<PathBuf>,
+    /// So many stations of each side appear on the other one, at most
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    most: usize,
+    /// Use only these addresses or interfaces for the group (may be repeated); `lo` stays on this machine
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    pub(crate) interface: Vec<String>,
+    /// The UDP port of discovery, for tests
+    #[arg(long, hide = true, default_value_t = 5353)]
+    mdns_port: u16,
+    /// One JSON document per event instead of lines for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
+    let common = Common {
+        group: args.group.clone(),
+        name: args.name.clone(),
+        interface: args.interface.clone(),
+        peer: Vec::new(),
+        mdns_port: args.mdns_port,
+    };
+    let (name, url) = (station::name(&common), session_url(&args.host, PORT));
+    let data = data::open_with(args.data.as_deref(), &name, StoreLimits::default())?;
+    let kept_at = data.path.clone();
+    let watching = Watching::new(args.json);
+    let looking = common.clone();
+    let discovery = move || {
+        let refused =
+            |failure: Failure| DiscoveryError::ResponderRefused { reason: failure.words().to_owned() };
+        let found = station::discovery(&looking).map_err(refused)?;
+        Ok(Box::new(found) as Box<dyn mvrx_discovery::Discovery>)
+    };
+    let options = Options::new(name.as_str(), args.group.as_str(), url.as_str())
+        .identity(data.station)
+        .store(data.store)
+        .limits(Limits { stand_ins: args.most, ..Limits::default() })
+        .discovery(discovery);
+    let interrupted = station::interrupted();
+    let (running, mut news) = Running::start(options).await.map_err(|error| match error {
+        mvrx_bridge::StartBridgeError::Store(_) => Failure::local(error.to_string()),
+        _ => Failure::usage(error.to_string()),
+    })?;
+    let words = format!(
+        "{} joins the group {} with the session at {url}; it keeps what it carries in {}; times are UTC, when this machine saw it",
+        show::name(&name),
+        show::name(&args.group),
+        kept_at.display()
+    );
+    let fields = json!({
+        "station": running.uuid().to_string(), "name": name, "group": args.group, "session": url,
+        "data": kept_at.display().to_string(),
+    });
+    watching.say("bridge", &words, fields);
+    let telling = async {
+        while let Some(news) = news.recv().await {
+            let (event, words, fields) = words_of(&news);
+            watching.say(event, &words, fields);
+        }
+    };
+    tokio::select! {
+        () = telling => {}
+        () = interrupted => {}
+    }
+    running.stop().await;
+    Ok(())
+}
+
+/// The event, its line for people, its fields for programs.
+fn words_of(news: &News) -> (&'static str, String, serde_json::Value) {
+    match news {
+        News::SessionJoined { host } => {
+            ("session_joined", "the session has us".to_owned(), json!({ "host": host.to_string() }))
+        }
+        News::SessionLost { why } => (
+            "session_lost",
+            format!("the session is out of reach: {}; it is tried again", show::tame(why)),
+            json!({ "reason": why }),
+        ),
+        News::Waits { bridge } => (
+            "bridge_waits",
+            "another bridge joins this group with this session already; this one takes over when that is gone".to_owned(),
+            json!({ "station": bridge.to_string() }),
+        ),
+        News::AtWork => ("bridge_at_work", "this bridge is at work".to_owned(), json!({})),
+        News::Appeared { side, station, name } => (
+            "station_appeared",
+            format!("{} is in the {side} too now", show::name(name)),
+            json!({ "side": side.as_str(), "station": station.to_string(), "name": name }),
+        ),
+        News::Disappeared { side, station, name } => (
+            "station_disappeared",
+            format!("{} is no longer in the {side} by this bridge", show::name(name)),
+            json!({ "side": side.as_str(), "station": station.to_string(), "name": name }),
+        ),
+        News::Carried { side, file, file_name, station, length } => (
+            "commit_carried",
+            format!("{} ({}) is in the {side} too now", show::name(file_name), show::size(*length)),
+            json!({
+                "side": side.as_str(), "file": file.to_string(), "file_name": file_name,
+                "station": station.to_string(), "size": length,
+            }),
+        ),
+        News::NotCarried { side, file, why } => (
+            "commit_not_carried",
+            format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why)),
+            json!({ "side": side.as_str(), "file": file.to_string(), "reason": why }),
+        ),
+        News::NotStanding { side, station, why } => (
+            "station_not_shown",
+            format!("a station cannot be shown in the {side}: {}", show::tame(why)),
+            json!({ "side": side.as_str(), "station": station.to_string(), "reason": why }),
+        ),
+        News::TooManyStations { most } => (
+            "limit_reached",
+            format!("there are more stations than the {most} that are shown on each side (--most)"),
+            json!({ "limit": "stations", "allowed": most }),
+        ),
+        News::Problem { what } => (
+            "discovery_problem",
+            format!("in the {}: {}", Side::Lan, show::tame(what)),
+            json!({ "reason": what }),
+        ),
+        _ => ("bridge_news", String::new(), json!({})),
+    }
+}
+
+/// The port of sessions.
+const PORT: u16 = 42_480;
