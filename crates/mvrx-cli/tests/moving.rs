@@ -44,6 +44,16 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
+fn where_to_is_asked_for_with_both_ways_of_saying_it() {
+    let crew = Crew::new();
+    let said = crew.run(&["move"]);
+    assert_eq!(code(&said), 2, "{said:?}");
+    assert!(stderr(&said).contains("--to URL or --to-group GROUP"), "{said:?}");
+    let both = crew.run(&["move", "--to", "ws://10.0.0.1", "--to-group", "Tour"]);
+    assert_eq!(code(&both), 2, "{both:?}");
+}
+
+#[test]
 fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
     let crew = Crew::new();
     let (_rack, url) = host(&crew, "Rack");

@@ -18,7 +18,7 @@ use crate::{data, moving, session, show, station};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Move {
     /// To the session at this URL
-    #[arg(long, value_name = "URL", value_parser = some_text, required_unless_present = "to_group", conflicts_with = "to_group")]
+    #[arg(long, value_name = "URL", value_parser = some_text, conflicts_with = "to_group")]
     to: Option<String>,
     /// To this group of TCP mode
     #[arg(long, value_name = "GROUP", value_parser = some_text)]
