@@ -1,8 +1,9 @@
 """Five `mvrx up --session-host auto`, each in a namespace of its own, which elect their host. They exchange files while the host is killed, while
-the old one comes back, and while the next one loses its cable. After each take-over everybody has everything, and the new host serves it.
+the old one comes back, and while the next one loses its cable. After each take-over everybody has everything, and the new host serves it. A `mvrx up`
+without --session-host and a station of another product stay in TCP mode all the while, commit before, at and after each take-over, and have everything, too.
 
 usage: election.py MVRX ID LINK
-ID: the namespaces are ID1 to ID5 and IDhub; LINK: the bridge's ports are LINK1 to LINK5.
+ID: the namespaces are ID1 to ID7 and IDhub; LINK: the bridge's ports are LINK1 to LINK5.
 """
 
 import atexit
@@ -19,6 +20,8 @@ import threading
 import time
 import zipfile
 
+from tcp_only import Namespaces, TcpOnly
+
 mvrx, ident, link = sys.argv[1:4]
 seed = int(os.environ.get("MVRX_SEED", random.randrange(1 << 30)))
 dice = random.Random(seed)
@@ -30,7 +33,8 @@ class Station:
     """One station, and what it told."""
 
     def __init__(self, number, priority):
-        self.number, self.priority = number, priority
+        self.number = number
+        self.part = ["--session-host", "auto", "--priority", str(priority)] if priority else []
         self.home = f"{folder}/{number}"
         self.dir = f"{self.home}/files"
         os.makedirs(self.dir)
@@ -39,8 +43,7 @@ class Station:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", f"{ident}{self.number}", mvrx, "up", "--session-host", "auto", "--priority", str(self.priority),
-             "--name", f"S{self.number}", *self.shares, "--data", f"{self.home}/data", "--get", "all", "--dir", self.dir, "--json"],
+            ["ip", "netns", "exec", f"{ident}{self.number}", mvrx, "up", *self.part, "--name", f"S{self.number}", *self.shares, "--data", f"{self.home}/data", "--get", "all", "--dir", self.dir, "--json"],
             stdout=subprocess.PIPE, stderr=open(f"{self.home}/errors", "a"), text=True, env=dict(os.environ, HOME=self.home),
         )
         with self.heard:
@@ -86,7 +89,7 @@ class Station:
 
 def story():
     lines = []
-    for station in stations.values():
+    for station in [*stations.values(), desk]:
         for when, event in station.told[-25:]:
             lines.append((when, f"{when - begun:8.3f} S{station.number} {json.dumps(event)[:300]}"))
         errors = open(f"{station.home}/errors").read()[-500:] if os.path.exists(f"{station.home}/errors") else ""
@@ -144,15 +147,43 @@ def host_url(station):
     raise SystemExit(f"S{station.number} hosts nothing (seed {seed})")
 
 
-def share(station, what, url):
-    """One more person in the same namespace commits into the session."""
+def share(station, what, url=None):
+    """One more person in the same namespace commits into the session; without its URL, in TCP mode."""
     path = station.commit(what)
+    place = ["--host", url] if url else []
     people.append(subprocess.Popen(
-        ["ip", "netns", "exec", f"{ident}{station.number}", mvrx, "commit", path, "--message", what, "--host", url, "--name", f"P{what}",
+        ["ip", "netns", "exec", f"{ident}{station.number}", mvrx, "commit", path, "--message", what, *place, "--name", f"P{what}",
          "--data", f"{station.home}/data-{what}"],
         env=dict(os.environ, HOME=station.home), stdout=subprocess.DEVNULL,
     ))
     return 0, path, digest(path)
+
+
+def share_in_tcp_mode(what):
+    """The person at the desk and the other product commit in their group; gives both, and when that was."""
+    at = time.monotonic()
+    path = desk.commit(f"other-{what}")
+    other.commit(path)
+    return at, [share(desk, what), (other.number, path, digest(path))]
+
+
+def across(what, since, shares, who):
+    """Waits until all of these have what was shared, and prints how long it took."""
+    everybody_has(shares, who, 60)
+    print(f"{what}: {len(shares)} files across to all {len(who)} after {time.monotonic() - since:.2f} s")
+
+
+def nobody_twice(gone=None):
+    """Who is in the group of TCP mode, as somebody sees it who has just come: each station once."""
+    listed = subprocess.run(
+        ["ip", "netns", "exec", f"{ident}6", mvrx, "ls", "--json", "--wait", "4"],
+        check=True, capture_output=True, text=True, timeout=60, env=dict(os.environ, HOME=f"{folder}/stranger"),
+    )
+    found = json.loads(listed.stdout)["stations"]
+    names = sorted(station["name"] for station in found)
+    here = {f"S{s.number}" for s in stations.values() if s is not gone} | {"S6", "Other"}
+    assert len(set(names)) == len(names) and here <= set(names), f"{names} are in the group (seed {seed})\n{story()}"
+    assert not other.wrong, f"{other.wrong} (seed {seed})"
 
 
 def ids(document):
@@ -192,7 +223,7 @@ def succeeded(candidates, gone_at, what):
 
 
 def clean():
-    for process in people + [station.process for station in stations.values()]:
+    for process in people + [station.process for station in [*stations.values(), desk]]:
         if process and process.poll() is None:
             process.kill()
             process.wait()
@@ -201,8 +232,15 @@ def clean():
 
 people = []
 stations = {n: Station(n, 10 * n) for n in range(1, 6)}
+# In TCP mode alone: one of ours, and one of another product.
+desk = Station(6, None)
 atexit.register(clean)
 print(f"seed {seed}")
+other = TcpOnly(Namespaces(ident), 7, "10.78.0.7", "Other", f"{folder}/7")
+other.number = 7
+tcp_mode = [desk, other]
+desk.shares = [desk.commit("own6")]
+desk.start()
 start = time.monotonic()
 for station in stations.values():
     station.shares = [station.commit(f"own{station.number}")]
@@ -211,17 +249,25 @@ host = succeeded(list(stations.values()), start, "first election")
 assert host.number == 5, f"S{host.number} hosts instead of the highest (seed {seed})\n{story()}"
 
 shares = [(s.number, s.shares[0], digest(s.shares[0])) for s in stations.values()]
-shares.append(share(stations[1], "first", host_url(host)))
-everybody_has(shares, stations.values(), 60)
+shares += [(6, desk.shares[0], digest(desk.shares[0]))]
+at, more = share_in_tcp_mode("before")
+shares += [*more, share(stations[1], "first", host_url(host))]
+across("TCP mode and the first session", at, shares, [*stations.values(), *tcp_mode])
+nobody_twice()
 
 # The host is killed while somebody shares.
 others = [s for s in stations.values() if s is not host]
 gone = time.monotonic()
 host.kill()
+at, more = share_in_tcp_mode("during")
 old, host = host, succeeded(others, gone, "host killed")
 assert host.number == 4, f"S{host.number} succeeds instead of the next (seed {seed})\n{story()}"
-shares.append(share(stations[1], "second", host_url(host)))
-everybody_has(shares, others, 60)
+shares += more
+across("what TCP mode committed when the host was killed", at, shares, [*others, *tcp_mode])
+at, more = share_in_tcp_mode("after")
+shares += [*more, share(stations[1], "second", host_url(host))]
+across("TCP mode and the second session", at, shares, [*others, *tcp_mode])
+nobody_twice(gone=old)
 served_by(host_url(host), shares, 2)
 print(f"S{host.number} serves all {len(shares)} files")
 
@@ -233,7 +279,8 @@ print(f"old host back: one of the session again after {when - back:.2f} s")
 time.sleep(6)
 assert not any(event["event"] in ("elected", "gave_way") for s in stations.values() for _, event in s.since(back)), story()
 shares.append(share(stations[3], "third", host_url(host)))
-everybody_has(shares, stations.values(), 60)
+everybody_has(shares, [*stations.values(), *tcp_mode], 60)
+nobody_twice()
 
 # The cable of the host is pulled; later it is plugged in again.
 others = [s for s in stations.values() if s is not host]
@@ -241,7 +288,7 @@ gone = time.monotonic()
 subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{host.number}", "down"], check=True)
 old, host = host, succeeded(others, gone, "cable pulled")
 shares.append(share(stations[1], "fourth", host_url(host)))
-everybody_has(shares, others, 60)
+everybody_has(shares, [*others, *tcp_mode], 60)
 served_by(host_url(host), shares, 1)
 back = time.monotonic()
 subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{old.number}", "up"], check=True)
@@ -257,12 +304,15 @@ when, gone_from = min(gave, key=lambda pair: pair[0])
 assert gone_from is old, f"S{gone_from.number} gave way instead of S{old.number}, which was cut off (seed {seed})\n{story()}"
 joined, _ = gone_from.wait(["elected_host"], when, 60)
 print(f"cable plugged in again: S{gone_from.number} gave way after {when - back:.2f} s and is one of the session after {joined - back:.2f} s")
-everybody_has(shares, stations.values(), 90)
+at, more = share_in_tcp_mode("healed")
+shares += more
+everybody_has(shares, [*stations.values(), *tcp_mode], 90)
+nobody_twice()
 gave = [s.number for s in stations.values() for _, event in s.since(back) if event["event"] == "gave_way"]
 assert gave == [old.number], f"{gave} gave way (seed {seed})\n{story()}"
 
-for station in stations.values():
+for station in [*stations.values(), desk]:
     station.process.send_signal(signal.SIGINT)
-for station in stations.values():
+for station in [*stations.values(), desk]:
     station.process.wait(30)
-print("all five have all files")
+print("all five have all files, and so have the two that speak TCP mode alone")

@@ -46,7 +46,10 @@ impl Bridge {
         let kept = tokio::task::spawn_blocking(move || reading.commits()).await;
         let kept = kept.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
         let kept = kept.into_iter().filter_map(as_it_is).map(|stored| stored.commit);
-        let machine = Machine::new(options.station, options.limits.clone(), kept);
+        let mut machine = Machine::new(options.station, options.limits.clone(), kept);
+        if !options.host_too {
+            machine.leave_out_host();
+        }
         let (station, look, probe) = (options.station, options.look, options.probe);
         let most = options.limits.stand_ins;
         let (sides, host_events) = Sides::start(options).await?;

@@ -13,24 +13,35 @@ use mvrx_message::{BridgeMark, GroupName, StationUuid};
 
 /// Who is marked, as discovery showed last.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Marks(Arc<Mutex<BTreeMap<StationUuid, BridgeMark>>>);
+pub(crate) struct Marks(Arc<Mutex<BTreeMap<StationUuid, Marked>>>);
+
+/// What a station's TXT record says of it that matters to a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Marked {
+    /// Whether it is a bridge, or one stands in for it.
+    pub(crate) bridge: Option<BridgeMark>,
+    /// Whether it takes part in the election of a host.
+    pub(crate) candidate: bool,
+}
 
 impl Marks {
-    pub(crate) fn of(&self, station: StationUuid) -> Option<BridgeMark> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&station).copied()
+    pub(crate) fn of(&self, station: StationUuid) -> Marked {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&station).copied().unwrap_or_default()
     }
 
     fn note(&self, sighting: &Sighting) {
         let Some(station) = sighting.station else { return };
         let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match sighting.ours.and_then(|ours| ours.bridge) {
-            None => {
+        let says =
+            sighting.ours.map(|ours| Marked { bridge: ours.bridge, candidate: ours.candidate.is_some() });
+        match says.unwrap_or_default() {
+            unmarked if unmarked == Marked::default() => {
                 marks.remove(&station);
             }
-            Some(mark) if marks.len() < MARKED || marks.contains_key(&station) => {
-                marks.insert(station, mark);
+            marked if marks.len() < MARKED || marks.contains_key(&station) => {
+                marks.insert(station, marked);
             }
-            Some(_) => {}
+            _ => {}
         }
     }
 }

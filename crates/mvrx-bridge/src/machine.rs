@@ -44,6 +44,8 @@ pub struct Seen {
     pub provider: String,
     /// Whether it is a bridge, or one stands in for it.
     pub mark: Option<BridgeMark>,
+    /// Whether it takes part in the election of a session's host: it is about to be in the session itself.
+    pub candidate: bool,
     /// Whether it answers.
     pub answers: bool,
 }
@@ -151,6 +153,8 @@ pub struct Limits {
     pub turn: Duration,
     /// So much later for each bridge on that side with a lower StationUUID.
     pub each_before_us: Duration,
+    /// So much later for a station that takes part in the election of a session's host: it is about to come by itself.
+    pub candidates: Duration,
     /// How long stand-ins wait for a side that is out of reach.
     pub patience: Duration,
     /// Before a file that could not be fetched is tried again; twice as long each time, up to 32 times.
@@ -164,6 +168,7 @@ impl Default for Limits {
             fetches: 4,
             turn: Duration::from_secs(2),
             each_before_us: Duration::from_secs(2),
+            candidates: Duration::ZERO,
             patience: Duration::from_secs(60),
             again: Duration::from_secs(5),
         }
@@ -189,6 +194,8 @@ struct Failed {
 pub struct Machine {
     us: StationUuid,
     host: Option<StationUuid>,
+    /// Nobody stands in for the host itself.
+    without_host: bool,
     limits: Limits,
     /// By the side on which they stand.
     stand_ins: BTreeMap<(Side, StationUuid), StandIn>,
@@ -208,6 +215,7 @@ impl Machine {
         Self {
             us,
             host: None,
+            without_host: false,
             limits,
             stand_ins: BTreeMap::new(),
             fetching: BTreeSet::new(),
@@ -217,6 +225,12 @@ impl Machine {
             active: None,
             crowded: false,
         }
+    }
+
+    /// Nobody stands in for the session's host itself, which is one of its stations: it has no more to say than to pass on what others do.
+    // req: BRG-16
+    pub fn leave_out_host(&mut self) {
+        self.without_host = true;
     }
 
     /// Who hosts the session.
@@ -319,7 +333,7 @@ impl Machine {
         for station in stations {
             let seen = from.stations.iter().find(|seen| seen.station == station);
             let sight = self.sight(side, station, (seen, from), there, lan);
-            let turn = self.turn(there);
+            let turn = self.turn(there, seen);
             let most = self.limits.stand_ins;
             let patience = self.limits.patience;
             let stand_in = self.stand_ins.entry((side, station)).or_default();
@@ -374,7 +388,8 @@ impl Machine {
         there: &View,
         lan: &View,
     ) -> Sight {
-        if self.active.is_some() {
+        let left_out = self.without_host && self.host == Some(station);
+        if self.active.is_some() || left_out {
             return Sight::Elsewhere;
         }
         let stands = self.stand_ins.get(&(side, station)).is_some_and(|stand_in| stand_in.state.stands());
@@ -406,16 +421,21 @@ impl Machine {
     }
 
     /// Whether a bridge is there that stands in for somebody. Where nobody tells, its stand-ins' own word counts.
+    // req: BRG-17
     fn is_at_work(&self, bridge: StationUuid, there: &View, lan: &View) -> bool {
         let answers = |view: &View| view.stations.iter().any(|seen| seen.station == bridge && seen.answers);
         answers(there) || answers(lan)
     }
 
-    fn turn(&self, there: &View) -> Duration {
+    // req: BRG-15
+    fn turn(&self, there: &View, seen: Option<&Seen>) -> Duration {
         let before =
             |seen: &&Seen| matches!(seen.mark, Some(BridgeMark::Bridge { .. })) && seen.station < self.us;
         let before = u32::try_from(there.stations.iter().filter(before).count()).unwrap_or(u32::MAX);
-        self.limits.turn.saturating_add(self.limits.each_before_us.saturating_mul(before))
+        let moving =
+            if seen.is_some_and(|seen| seen.candidate) { self.limits.candidates } else { Duration::ZERO };
+        let turn = self.limits.turn.saturating_add(self.limits.each_before_us.saturating_mul(before));
+        turn.saturating_add(moving)
     }
 
     /// Whether a commit is of the side on which it is known: its author is there itself, or nowhere.

@@ -28,6 +28,7 @@ pub struct Options {
     pub(crate) listen: IpAddr,
     pub(crate) timers: Timers,
     pub(crate) limits: Limits,
+    pub(crate) host_too: bool,
     pub(crate) discovery: Option<MakeDiscovery>,
     pub(crate) session: IntoSession,
     pub(crate) look: Duration,
@@ -47,6 +48,7 @@ impl Options {
             listen: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             timers: Timers::default(),
             limits: Limits::default(),
+            host_too: true,
             discovery: None,
             session: Arc::new(move |builder| builder.session(url.clone())),
             look: Duration::from_millis(500),
@@ -68,6 +70,13 @@ impl Options {
         self
     }
 
+    /// The same with a store that goes on without the bridge: the next bridge may be given it, once this one has been stopped.
+    #[must_use]
+    pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = store;
+        self
+    }
+
     /// The address at which its stand-ins listen in the group, each at a port of its own; without it, all.
     #[must_use]
     pub fn listen(mut self, address: IpAddr) -> Self {
@@ -86,6 +95,14 @@ impl Options {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Whether the session's host itself appears in the group, as without this. Not where it only passes on what others say, and a station of the
+    /// same name beside it is there for the person.
+    #[must_use]
+    pub fn host_too(mut self, appears: bool) -> Self {
+        self.host_too = appears;
         self
     }
 

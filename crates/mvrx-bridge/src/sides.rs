@@ -8,7 +8,7 @@ use mvrx_discovery::{Discovery, DiscoveryError, LanDiscovery, MdnsOptions};
 use mvrx_message::{BridgeMark, StationUuid};
 use mvrx_station::{Builder, Events, Membership, Moves, StartError, Station, StationInfo, Stopped};
 
-use crate::eyes::{Eyes, Marks};
+use crate::eyes::{Eyes, Marked, Marks};
 use crate::kept::KeptOf;
 use crate::{Known, Options, Seen, Side, Through, View};
 
@@ -92,7 +92,8 @@ impl Sides {
             .map_or((false, false, None), |session| (session.joined, session.tells_stations, session.host));
         let seen = self.host.stations().await?;
         let stations = seen.iter().filter(|info| info.membership == Membership::Member);
-        let stations = stations.map(|info| seen_with(info, info.bridge)).collect();
+        let stations =
+            stations.map(|info| seen_with(info, Marked { bridge: info.bridge, candidate: false })).collect();
         let commits = self.commits(Side::Host, &self.host).await?;
         Ok((View { joined, tells_marks: tells, stations, commits }, host))
     }
@@ -181,12 +182,13 @@ async fn known_by(station: &Station, through: Through) -> Result<Vec<Known>, Sto
     Ok(known.collect())
 }
 
-fn seen_with(info: &StationInfo, mark: Option<BridgeMark>) -> Seen {
+fn seen_with(info: &StationInfo, marked: Marked) -> Seen {
     Seen {
         station: info.station,
         name: info.name.clone(),
         provider: info.provider.clone(),
-        mark,
+        mark: marked.bridge,
+        candidate: marked.candidate,
         answers: info.reachable,
     }
 }

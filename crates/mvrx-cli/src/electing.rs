@@ -4,6 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
+use mvrx_bridge::News;
 use mvrx_discovery::{Discovery, DiscoveryError};
 use mvrx_station::{Candidate, Election, ElectionNews, Station};
 use serde_json::json;
@@ -11,9 +12,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::args::Common;
+use crate::commands::bridge;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::{data, station};
+
+mod bridging;
+
+use bridging::{Bridging, Told};
 
 /// Whether this station takes part in the election of a host.
 #[derive(Debug, clap::Args)]
@@ -25,6 +31,10 @@ pub(crate) struct Electing {
     /// The highest hosts; of equals the one with the greater station id
     #[arg(long, value_name = "N", default_value_t = 100, requires = "session_host")]
     priority: u32,
+    /// While this station hosts, so many stations of each side appear on the other one, at most: those that speak TCP mode alone in the
+    /// session, and the session's in the group; 0: none
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "session_host")]
+    bridged: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,16 +57,20 @@ impl Electing {
 pub(crate) struct Running {
     task: JoinHandle<()>,
     news: mpsc::UnboundedReceiver<ElectionNews>,
+    /// `None`: nobody is to be bridged, or the bridge has ended.
+    bridging: Option<Bridging>,
     say: Watching,
 }
 
 /// Begins to take part. The host's files lie beside the station's.
 pub(crate) fn begin(
-    candidate: Candidate,
+    (candidate, electing): (Candidate, &Electing),
     common: &Common,
     (running, kept_at): (&Station, &Path),
     json: bool,
 ) -> Result<Running, Failure> {
+    let bridge = || bridging::begin(electing.bridged, common, &kept_at.join("bridged"));
+    let bridging = (electing.bridged > 0).then(bridge).transpose()?;
     let name = station::name(common);
     let path = kept_at.join("hosted");
     std::fs::create_dir_all(&path).map_err(|error| Failure::local(error.to_string()))?;
@@ -84,23 +98,79 @@ pub(crate) fn begin(
     };
     let (tell, news) = mpsc::unbounded_channel();
     let task = tokio::spawn(election.run(running.clone(), tell));
-    Ok(Running { task, news, say: Watching::new(json) })
+    Ok(Running { task, news, bridging, say: Watching::new(json) })
 }
 
 impl Running {
-    /// Says what becomes of it, for ever.
+    /// Says what becomes of it, and has a bridge beside the host, for ever.
+    // req: ELE-08
     pub(crate) async fn tell(&mut self) {
-        while let Some(news) = self.news.recv().await {
-            let (event, words, fields) = words(&news);
-            self.say.say(event, &words, fields);
+        loop {
+            tokio::select! {
+                news = self.news.recv() => {
+                    let Some(news) = news else { return std::future::pending().await };
+                    if let Some(bridging) = &self.bridging {
+                        match &news {
+                            ElectionNews::Hosting { url } => bridging.hosting(Some(url)),
+                            ElectionNews::GaveWay { .. } | ElectionNews::HostEnded => bridging.hosting(None),
+                            _ => {}
+                        }
+                    }
+                    let (event, words, fields) = words(&news);
+                    self.say.say(event, &words, fields);
+                }
+                told = next_of(&mut self.bridging) => {
+                    if let Some((event, words, fields)) = bridged(&told) {
+                        self.say.say(event, &words, fields);
+                    }
+                }
+            }
         }
-        std::future::pending::<()>().await;
+    }
+
+    /// The stations that are bridged leave with a word, while the host is still there.
+    pub(crate) async fn leave(&mut self) {
+        if let Some(bridging) = self.bridging.take() {
+            bridging.end().await;
+        }
     }
 
     /// Its station has stopped: waits until the host has, too.
     pub(crate) async fn end(self) {
         // A host that does not end in time ends with the process.
         let _ = tokio::time::timeout(END, self.task).await;
+    }
+}
+
+async fn next_of(bridging: &mut Option<Bridging>) -> Told {
+    match bridging {
+        Some(bridging) => bridging.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is worth telling of the bridge beside our own host. Where the host is, its own news say.
+fn bridged(told: &Told) -> Option<(&'static str, String, serde_json::Value)> {
+    match told {
+        Told::Begins(url) => Some((
+            "bridge",
+            "stations of the group that speak TCP mode alone are in the session by this one".to_owned(),
+            json!({ "session": url }),
+        )),
+        Told::Cannot(why) => Some((
+            "bridge_problem",
+            format!(
+                "stations of the group that speak TCP mode alone cannot be in the session: {why}; it is tried again"
+            ),
+            json!({ "reason": why }),
+        )),
+        Told::Of(News::SessionJoined { .. } | News::SessionLost { .. } | News::AtWork) => None,
+        Told::Of(News::TooManyStations { most }) => Some((
+            "limit_reached",
+            format!("there are more stations than the {most} that are shown on each side (--bridged)"),
+            json!({ "limit": "stations", "allowed": most }),
+        )),
+        Told::Of(news) => Some(bridge::words_of(news)),
     }
 }
 
@@ -119,6 +189,9 @@ fn words(news: &ElectionNews) -> (&'static str, String, serde_json::Value) {
             format!("the session that was hosted here goes on at {url}"),
             json!({ "session": url }),
         ),
+        ElectionNews::HostEnded => {
+            ("host_ended", "this station hosts no session any more".to_owned(), json!({}))
+        }
         ElectionNews::HostLost => {
             ("host_lost", "the session's host is lost; the next one takes over".to_owned(), json!({}))
         }

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::driver::sleep_until;
-use crate::{Builder, Events, Heard, HostOptions, Station};
+use crate::{Builder, Events, Heard, HostOptions, Station, StationInfo};
 
 /// What an application may want to know of the election.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum ElectionNews {
         /// Where.
         url: String,
     },
+    /// Our host has ended: our station was moved away from it.
+    HostEnded,
     /// The host is lost.
     HostLost,
     /// Our station is one of an elected host's session.
@@ -255,8 +257,7 @@ impl Runner {
         let Some((host, _)) = &self.hosting else { return };
         let us = self.station.uuid();
         if let Ok(stations) = host.stations().await {
-            let count = stations.iter().filter(|info| info.station != us).count();
-            self.step(ElectionInput::Members(count)).await;
+            self.step(ElectionInput::Members(members(&stations, us))).await;
         }
     }
 
@@ -345,7 +346,10 @@ impl Runner {
                 let ElectedHost { host: station, priority, url, .. } = next;
                 host.end_for(Successor { station, priority, url }).await;
             }
-            None => host.stop().await,
+            None => {
+                self.tell(ElectionNews::HostEnded);
+                host.stop().await;
+            }
         }
         self.look();
     }
@@ -407,6 +411,13 @@ impl Runner {
         let ways = self.seen_at.iter().filter_map(|at| address_towards(*at));
         ways.into_iter().next().unwrap_or(IpAddr::from([127, 0, 0, 1]))
     }
+}
+
+/// How many are in our session by themselves. Whoever is there by a bridge stays in its group whatever becomes of us, and our own bridge brings
+/// itself.
+// req: ELE-08
+fn members(stations: &[StationInfo], us: StationUuid) -> usize {
+    stations.iter().filter(|info| info.station != us && info.bridge.is_none()).count()
 }
 
 /// Whether an address alone leads there: one of a link needs its interface besides, which no URL says.

@@ -7,7 +7,14 @@ fn id(n: u8) -> StationUuid {
 }
 
 fn seen(n: u8, mark: Option<BridgeMark>) -> Seen {
-    Seen { station: id(n), name: format!("Station {n}"), provider: "P".into(), mark, answers: true }
+    Seen {
+        station: id(n),
+        name: format!("Station {n}"),
+        provider: "P".into(),
+        mark,
+        candidate: false,
+        answers: true,
+    }
 }
 
 fn by(n: u8) -> Option<BridgeMark> {
@@ -82,6 +89,64 @@ fn a_station_of_each_side_appears_on_the_other_after_its_turn_and_goes_with_it()
     assert_eq!(started.len(), 2, "{started:?}");
     assert_eq!(desk.standing(), [(Side::Lan, id(2)), (Side::Host, id(1))]);
     assert_eq!(desk.look(&view(vec![]), &host), [Action::Stop { side: Side::Host, station: id(1) }]);
+}
+
+// proves: BRG-15
+#[test]
+fn a_candidate_has_time_to_come_by_itself_and_is_stood_in_for_where_it_does_not() {
+    let limits = Limits { candidates: Duration::from_secs(15), ..Limits::default() };
+    let electing = || Seen { candidate: true, ..seen(1, None) };
+    let mut desk = Desk::new(limits.clone());
+    let (lan, empty) = (view(vec![electing(), seen(2, None)]), view(vec![]));
+    assert_eq!(desk.look_after(16, &lan, &empty).len(), 1);
+    assert_eq!(desk.standing(), [(Side::Host, id(2))], "the other one has no reason to wait");
+    // It comes in time: nobody ever stood in for it, in the session or, while it is on both sides, in the group.
+    let moved = view(vec![seen(1, None), seen(2, by(100))]);
+    assert_eq!(desk.look_after(60, &lan, &moved), []);
+
+    let mut desk = Desk::new(limits);
+    desk.look_after(17, &lan, &empty);
+    assert_eq!(desk.standing(), [(Side::Host, id(1)), (Side::Host, id(2))]);
+    // At last it comes, and has its place.
+    let action = Action::Stop { side: Side::Host, station: id(1) };
+    assert_eq!(desk.look(&lan, &moved), [action]);
+}
+
+// proves: BRG-16
+#[test]
+fn a_host_that_only_passes_on_appears_in_no_group_where_it_is_left_out() {
+    let session = view(vec![seen(200, None), seen(2, None)]);
+    let mut desk = Desk::new(Limits::default());
+    desk.look_after(60, &view(vec![]), &session);
+    assert_eq!(desk.standing(), [(Side::Lan, id(2)), (Side::Lan, id(200))]);
+    let mut desk = Desk::new(Limits::default());
+    desk.machine.leave_out_host();
+    desk.look_after(60, &view(vec![]), &session);
+    assert_eq!(desk.standing(), [(Side::Lan, id(2))]);
+}
+
+// proves: BRG-17
+#[test]
+fn what_a_killed_host_showed_is_taken_over_by_the_next_ones_bridge_and_nothing_goes_around() {
+    // Bridge 50 joined the group with the session of host 201, which is gone with it; its stand-ins are still remembered, and do not answer.
+    let dead = |n, mark| Seen { answers: false, ..seen(n, mark) };
+    let lan = view(vec![seen(1, None), dead(50, bridge_to(201)), dead(2, by(50)), dead(3, by(50))]);
+    let session = view(vec![seen(2, None), seen(3, None)]);
+    let mut desk = Desk::new(Limits::default());
+    desk.look_after(60, &lan, &session);
+    assert_eq!(desk.standing(), [(Side::Lan, id(2)), (Side::Lan, id(3)), (Side::Host, id(1))]);
+    // Two hosts for a moment: what is in the other one's session stays there, and what both show is shown once.
+    let lan = view(vec![seen(1, None), seen(50, bridge_to(201)), seen(2, by(50)), seen(4, by(50))]);
+    let mut desk = Desk::new(Limits::default());
+    desk.look_after(60, &lan, &session);
+    assert_eq!(desk.standing(), [(Side::Lan, id(3)), (Side::Host, id(1))]);
+    // The other one gives way, its station comes over.
+    let (lan, session) = (view(vec![seen(1, None)]), view(vec![seen(2, None), seen(3, None), seen(4, None)]));
+    desk.look_after(60, &lan, &session);
+    assert_eq!(
+        desk.standing(),
+        [(Side::Lan, id(2)), (Side::Lan, id(3)), (Side::Lan, id(4)), (Side::Host, id(1))]
+    );
 }
 
 // proves: BRG-03

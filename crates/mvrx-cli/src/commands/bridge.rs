@@ -96,7 +96,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
 }
 
 /// The event, its line for people, its fields for programs.
-fn words_of(news: &News) -> (&'static str, String, serde_json::Value) {
+pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value) {
     match news {
         News::SessionJoined { host } => {
             ("session_joined", "the session has us".to_owned(), json!({ "host": host.to_string() }))

@@ -62,7 +62,9 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         say_mixer(mixer, &args, &watching);
     }
     watching.refresh(&running).await?;
-    let elect = |candidate| electing::begin(candidate, &args.common, (&running, &kept_at), args.json);
+    let elect = |candidate| {
+        electing::begin((candidate, &args.electing), &args.common, (&running, &kept_at), args.json)
+    };
     let mut electing = candidate.map(elect).transpose()?;
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
@@ -75,12 +77,17 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         () = interrupted => Ok(()),
         () = election(&mut electing) => Ok(()),
     };
-    running.stop().await;
-    if let Some(electing) = electing {
-        electing.end().await;
-    }
+    end(&running, electing).await;
     stop_mixer(mixer, &args).await;
     result
+}
+
+/// The station stops, and what runs beside it for the election.
+async fn end(running: &Station, electing: Option<electing::Running>) {
+    let Some(mut electing) = electing else { return running.stop().await };
+    electing.leave().await;
+    running.stop().await;
+    electing.end().await;
 }
 
 /// Says what becomes of the election, if there is one; never ends.

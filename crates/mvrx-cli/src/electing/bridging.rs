@@ -1,0 +1,158 @@
+//! While this station hosts, the stations of the group that speak TCP mode alone are in its session by a bridge, and the session's in the group.
+//!
+//! It turns *we host there* and *we host no longer* into one bridge after the other: a bridge has left both sides before the next one comes.
+//! Who is stood in for is the bridge's business; it gives those that take part in the election time to come by themselves.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mvrx_bridge::{Bridge, Limits, News, Options};
+use mvrx_discovery::{Discovery, DiscoveryError};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::args::Common;
+use crate::data::{self, Data};
+use crate::failure::Failure;
+use crate::station;
+
+/// What is told of it.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// It begins, between the group and the session at this URL.
+    Begins(String),
+    /// It cannot, for this reason; it is tried again.
+    Cannot(String),
+    /// What the bridge tells.
+    Of(News),
+}
+
+/// A bridge for as long as we host.
+pub(super) struct Bridging {
+    session: watch::Sender<Option<String>>,
+    news: mpsc::UnboundedReceiver<Told>,
+    task: JoinHandle<()>,
+}
+
+/// Opens its data directory, beside the host's, and waits for a session. Not more than `most` stations of each side appear on the other one.
+pub(super) fn begin(most: usize, common: &Common, path: &Path) -> Result<Bridging, Failure> {
+    let name = format!("{} (bridge)", station::name(common));
+    let Data { station, store, .. } = data::open(Some(path), &name)?;
+    let looking = common.clone();
+    let discovery = move || -> Result<Box<dyn Discovery>, DiscoveryError> {
+        let refused =
+            |failure: Failure| DiscoveryError::ResponderRefused { reason: failure.words().to_owned() };
+        Ok(Box::new(station::discovery(&looking).map_err(refused)?))
+    };
+    let limits = Limits { stand_ins: most, candidates: CANDIDATES, ..Limits::default() };
+    let options = Options::new(name, common.group.as_str(), "")
+        .identity(station)
+        .shared_store(Arc::new(store))
+        .limits(limits)
+        .host_too(false)
+        .discovery(discovery);
+    let (tell, news) = mpsc::unbounded_channel();
+    let (session, wanted) = watch::channel(None);
+    let task = tokio::spawn(run(options, wanted, tell));
+    Ok(Bridging { session, news, task })
+}
+
+impl Bridging {
+    /// We host the session at this URL, or none.
+    pub(super) fn hosting(&self, url: Option<&str>) {
+        self.session.send_replace(url.map(here));
+    }
+
+    /// What is told next; never, when it has ended.
+    pub(super) async fn next(&mut self) -> Told {
+        match self.news.recv().await {
+            Some(told) => told,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Leaves both sides.
+    pub(super) async fn end(self) {
+        drop(self.session);
+        // What does not leave in time ends with the process.
+        let _ = tokio::time::timeout(END, self.task).await;
+    }
+}
+
+/// One bridge after the other, until nobody says any more where we host.
+async fn run(
+    options: Options,
+    mut wanted: watch::Receiver<Option<String>>,
+    tell: mpsc::UnboundedSender<Told>,
+) {
+    loop {
+        let session = wanted.borrow_and_update().clone();
+        let over = match session {
+            None => wanted.changed().await.is_err(),
+            Some(url) => one(&options, url, &mut wanted, &tell).await,
+        };
+        if over {
+            return;
+        }
+    }
+}
+
+/// The bridge of one session; whether it was the last.
+async fn one(
+    options: &Options,
+    url: String,
+    wanted: &mut watch::Receiver<Option<String>>,
+    tell: &mpsc::UnboundedSender<Told>,
+) -> bool {
+    // Whoever does not read does not want to know.
+    let tell = |told| drop(tell.send(told));
+    let at = url.clone();
+    let options = options.clone().session(move |builder| builder.session(at.clone()));
+    match Bridge::start(options).await {
+        Ok((bridge, mut news)) => {
+            tell(Told::Begins(url));
+            let over = loop {
+                tokio::select! {
+                    changed = wanted.changed() => break changed.is_err(),
+                    Some(news) = news.recv() => tell(Told::Of(news)),
+                }
+            };
+            bridge.stop().await;
+            over
+        }
+        Err(error) => {
+            tell(Told::Cannot(error.to_string()));
+            tokio::time::timeout(AGAIN, wanted.changed()).await.is_ok_and(|changed| changed.is_err())
+        }
+    }
+}
+
+/// The URL by which a host on this machine is reached, whatever becomes of its network.
+fn here(url: &str) -> String {
+    let port = url.trim_end_matches('/').rsplit_once(':').map_or("", |(_, port)| port);
+    let address: IpAddr =
+        if url.contains('[') { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+    match address {
+        IpAddr::V4(ip) => format!("ws://{ip}:{port}/"),
+        IpAddr::V6(ip) => format!("ws://[{ip}]:{port}/"),
+    }
+}
+
+/// Who takes part in the election is in the session by itself before that; who cannot get there is stood in for.
+const CANDIDATES: Duration = Duration::from_secs(15);
+/// A bridge that could not begin is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+const END: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_of_ours_is_reached_on_this_machine_at_its_port() {
+        assert_eq!(here("ws://10.78.0.5:42480/"), "ws://127.0.0.1:42480/");
+        assert_eq!(here("ws://[fd78::5]:42481/"), "ws://[::1]:42481/");
+    }
+}
