@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::secure::Reaching;
+
 /// Exchange .mvr files with the consoles, visualizers and planners of your crew, over the network instead of a USB stick (MVR-xchange).
 #[derive(Debug, Parser)]
 #[command(name = "mvrx", version, max_term_width = 100)]
@@ -146,12 +148,14 @@ pub(crate) struct Common {
 }
 
 /// A session in place of a group.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct InSession {
     /// Be one of the session at this URL, instead of a group of the local network; `auto` takes the one that the local network shows
     /// under the name of --group
     #[arg(id = "session", long = "host", value_name = "URL|auto", conflicts_with = "peer", value_parser = some_text)]
     pub(crate) host: Option<String>,
+    #[command(flatten)]
+    pub(crate) reaching: Reaching,
 }
 
 /// Where a running station keeps its identity and files.

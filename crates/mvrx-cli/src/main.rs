@@ -16,6 +16,7 @@ mod group;
 mod interfaces;
 mod moving;
 mod pick;
+mod secure;
 mod session;
 mod session_events;
 mod show;

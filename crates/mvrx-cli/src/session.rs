@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mvrx_discovery::{Discovery, DiscoveryEvent, SessionSighting};
 use mvrx_message::StationUuid;
-use mvrx_station::{Event, Events, Heard, session_url};
+use mvrx_station::{Event, Events, Heard};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -23,7 +23,7 @@ pub(crate) async fn url(
     match wish.host.as_deref() {
         None => Ok(None),
         Some(text) if is_auto(text) => found(common, within).await.map(Some),
-        Some(text) => Ok(Some(session_url(text, PORT))),
+        Some(text) => wish.reaching.url(text).map(Some),
     }
 }
 

@@ -53,6 +53,11 @@ pub(crate) fn document(value: &impl Serialize) {
     }
 }
 
+/// Whether standard output is a screen.
+pub(crate) fn is_looked_at() -> bool {
+    io::stdout().is_terminal()
+}
+
 pub(crate) fn for_people() -> bool {
     io::stderr().is_terminal()
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, LanDiscovery, MdnsOptions, Merged};
 use mvrx_station::{Builder, Events, Membership, StartError, Station, StationInfo, Timers};
 
-use crate::args::Common;
+use crate::args::{Common, InSession};
 use crate::failure::Failure;
 use crate::{show, signals};
 
-/// Describes a station of the wanted group with the wanted discovery, or of the session at a URL.
-pub(crate) fn describe(common: &Common, session: Option<&str>) -> Result<Builder, Failure> {
+/// Describes a station of the wanted group with the wanted discovery, or of the session at the URL that was found for the wish.
+pub(crate) fn describe(common: &Common, wish: &InSession) -> Result<Builder, Failure> {
     let station = Station::builder(name(common)).provider("mvrx").group(common.group.as_str());
-    Ok(match session {
+    let station = wish.reaching.apply(station)?;
+    Ok(match wish.host.as_deref() {
         Some(url) => {
             let later = options(common);
             station.session(url).discovery_after_move(move || LanDiscovery::start(later))
@@ -24,10 +25,10 @@ pub(crate) fn describe(common: &Common, session: Option<&str>) -> Result<Builder
 
 /// A station that only looks: it is not announced, so nobody can tell it news, and it asks for them instead.
 /// In a session the host tells news.
-pub(crate) fn describe_looking(common: &Common, session: Option<&str>) -> Result<Builder, Failure> {
-    let refresh = session.is_none().then_some(Duration::from_secs(2));
+pub(crate) fn describe_looking(common: &Common, wish: &InSession) -> Result<Builder, Failure> {
+    let refresh = wish.host.is_none().then_some(Duration::from_secs(2));
     let timers = Timers { refresh, ..Timers::default() };
-    Ok(describe(common, session)?.advertise(false).timers(timers))
+    Ok(describe(common, wish)?.advertise(false).timers(timers))
 }
 
 /// Our name: as wished, else the machine's. Blanks alone are no name.

@@ -9,6 +9,7 @@
 //! | `StationUUID` | the host's StationUUID |
 //! | `Group` | what the session is called |
 //! | `Elected` | of a host that was elected: its priority, when it began, and whether nobody is there but its own station |
+//! | `TLS` | `1`: the announced address is reached by `wss://` |
 //! | `URL` | how the session wants to be reached, where that is another way than the announced address and port |
 //!
 //! ```
@@ -44,6 +45,8 @@ pub struct SessionAdvertisement {
     pub url: Option<String>,
     /// TXT `Elected`: this host was elected.
     pub elected: Option<Elected>,
+    /// TXT `TLS`: the announced address is reached by `wss://`.
+    pub secure: bool,
     /// The TCP port on which the host listens; not 0.
     pub port: u16,
 }
@@ -80,11 +83,11 @@ impl Elected {
 }
 
 impl SessionAdvertisement {
-    /// A session without a group's name or a URL of its own.
+    /// A session without TLS, a group's name or a URL of its own.
     #[must_use]
     pub fn new(station: StationUuid, station_name: impl Into<String>, port: u16) -> Self {
         let (station_name, group) = (station_name.into(), String::new());
-        Self { station, station_name, group, url: None, elected: None, port }
+        Self { station, station_name, group, url: None, elected: None, secure: false, port }
     }
 }
 
@@ -102,6 +105,8 @@ pub struct SessionSighting {
     pub url: Option<String>,
     /// It was elected; `None`: a person started it.
     pub elected: Option<Elected>,
+    /// Its addresses are reached by `wss://`.
+    pub secure: bool,
     /// Where it listens, best first. Never empty.
     pub addresses: Vec<SocketAddr>,
     /// So many other hosts show themselves with the same StationUUID, as a copied data directory has it: the addresses are of all of them.
@@ -112,9 +117,10 @@ impl SessionSighting {
     /// The URLs to try, in order: the one that the host wants, then its addresses.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
+        let scheme = if self.secure { "wss" } else { "ws" };
         let at = |address: &SocketAddr| match address {
-            SocketAddr::V4(v4) => format!("ws://{}:{}/", v4.ip(), v4.port()),
-            SocketAddr::V6(v6) => format!("ws://[{}]:{}/", v6.ip(), v6.port()),
+            SocketAddr::V4(v4) => format!("{scheme}://{}:{}/", v4.ip(), v4.port()),
+            SocketAddr::V6(v6) => format!("{scheme}://[{}]:{}/", v6.ip(), v6.port()),
         };
         self.url.clone().into_iter().chain(self.addresses.iter().map(at)).collect()
     }
@@ -160,6 +166,7 @@ pub(crate) fn pairs(shown: &SessionAdvertisement) -> impl Iterator<Item = (&'sta
         (GROUP, Some(cut_to(&shown.group, GROUP))),
         (URL, url),
         (ELECTED, shown.elected.map(Elected::text)),
+        (TLS, shown.secure.then(|| "1".to_owned())),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key, value?)))
@@ -171,6 +178,7 @@ pub(crate) fn read<'a>(
     addresses: Vec<SocketAddr>,
 ) -> Option<SessionSighting> {
     let (mut name, mut uuid, mut group, mut url, mut elected) = (None, None, None, None, None);
+    let mut tls: Option<String> = None;
     for (key, value) in pairs.take(PAIRS) {
         let is = |wanted: &str| key.eq_ignore_ascii_case(wanted.as_bytes());
         let slot = match () {
@@ -179,6 +187,7 @@ pub(crate) fn read<'a>(
             () if is(GROUP) => &mut group,
             () if is(URL) => &mut url,
             () if is(ELECTED) => &mut elected,
+            () if is(TLS) => &mut tls,
             () => continue,
         };
         slot.get_or_insert_with(|| String::from_utf8_lossy(value).trim().to_owned());
@@ -190,7 +199,9 @@ pub(crate) fn read<'a>(
     let (station_name, group) = (name.unwrap_or_default(), group.unwrap_or_default());
     let elected = elected.as_deref().and_then(Elected::read);
     let url = url.filter(is_url);
-    let sighting = SessionSighting { station, station_name, group, url, elected, addresses, doubles: 0 };
+    let secure = tls.as_deref() == Some("1");
+    let sighting =
+        SessionSighting { station, station_name, group, url, elected, secure, addresses, doubles: 0 };
     Some(sighting).filter(|sighting| !sighting.addresses.is_empty())
 }
 
@@ -222,6 +233,7 @@ const UUID: &str = "StationUUID";
 const GROUP: &str = "Group";
 const URL: &str = "URL";
 const ELECTED: &str = "Elected";
+const TLS: &str = "TLS";
 
 /// The length of one string of a TXT record (RFC 1035).
 const STRING_BYTES: usize = 255;
@@ -252,6 +264,9 @@ mod tests {
         let seen = read_back(&shown).unwrap();
         assert_eq!((seen.station, seen.group.as_str()), (station, "Tour"));
         assert_eq!(seen.urls(), ["wss://rack.show/", "ws://10.0.0.1:42480/"]);
+        shown.secure = true;
+        let seen = read_back(&shown).unwrap();
+        assert_eq!(seen.urls(), ["wss://rack.show/", "wss://10.0.0.1:42480/"]);
         shown.station_name = "ü".repeat(300);
         shown.url = Some(format!("ws://{}", "a".repeat(300)));
         let seen = read_back(&shown).unwrap();

@@ -9,22 +9,22 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mvrx_core::{Config, Core, LimitReached, Limits, Moves, SessionConfig, Timers};
+use mvrx_core::{Config, Core, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{BridgeMark, Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store, StoredCommit};
-use mvrx_transport::{
-    AcceptError, FileStyle, ListenError, Listener, TcpTransport, Transport, WsTransport, WsUrl, WsUrlError,
-};
+use mvrx_transport::{FileStyle, ListenError, Listener, TcpTransport, Transport, WsUrl, WsUrlError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::accepting::accept;
 use crate::driver::{Done, Driver, Order};
 use crate::election;
 use crate::handle::{Shared, Station};
 use crate::host::{self, HostOptions};
 use crate::identity::random_bytes;
 use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
+use crate::secure::Secure;
 use crate::{Events, Exporter};
 
 /// Describes a station; [`Builder::spawn`] starts it.
@@ -55,6 +55,7 @@ pub struct Builder {
     later_discovery: Option<MakeDiscovery>,
     keep: Option<PathBuf>,
     file_style: FileStyle,
+    pub(crate) secure: Secure,
 }
 
 /// Why a station did not start. Nothing of it is left running.
@@ -117,6 +118,7 @@ impl Builder {
             later_discovery: None,
             keep: None,
             file_style: FileStyle::OneMessage,
+            secure: Secure::default(),
         }
     }
 
@@ -227,7 +229,7 @@ impl Builder {
         self
     }
 
-    /// Is one of the session of WebSocket mode at this URL (`ws://host[:port][/path]`), instead of being a station of TCP mode: everybody is
+    /// Is one of the session of WebSocket mode at this URL (`ws://host[:port][/path]` or `wss://…`, see [`Builder::trust`]), instead of being a station of TCP mode: everybody is
     /// reached by its host, with the same commits, requests and events. [`Builder::listen`], [`Builder::discovery`] and
     /// [`Builder::advertise`] mean nothing then; [`Builder::group`] only says under which name files are kept.
     #[must_use]
@@ -391,7 +393,8 @@ impl Builder {
     ) -> Result<Prepared, StartError> {
         let config = self.config(station, group)?;
         let in_session = config.session.is_some();
-        let mut found = Found::ways(in_session, self.transport, self.listen, self.discovery).await?;
+        let mut found =
+            Found::ways(in_session, self.transport, self.listen, self.discovery, &self.secure).await?;
         if self.candidate.is_some() && !in_session {
             found.web = Arc::new(election::web_socket());
         }
@@ -492,13 +495,14 @@ impl Found {
         transport: Option<Arc<dyn Transport>>,
         listen: Option<SocketAddr>,
         discovery: Option<Box<dyn Discovery>>,
+        secure: &Secure,
     ) -> Result<Self, StartError> {
         // A port that was asked for is that port or none; the default one gives way to the next free one.
         let attempts = if listen.is_some() { 1 } else { PORTS };
         let tcp = || Arc::new(TcpTransport::default().with_port_attempts(attempts));
         // req: SEC-01
         if in_session {
-            let web = transport.unwrap_or_else(|| Arc::new(WsTransport::default()));
+            let web = transport.unwrap_or_else(|| Arc::new(secure.web_socket()));
             let discovery = Box::new(FixedDiscovery::new([]));
             return Ok(Self { tcp: tcp(), web, listener: None, discovery, looks: false });
         }
@@ -508,7 +512,7 @@ impl Found {
             Some(discovery) => discovery,
             None => Box::new(LanDiscovery::start(MdnsOptions::default())?),
         };
-        let web = Arc::new(WsTransport::default());
+        let web = Arc::new(secure.web_socket());
         Ok(Self { tcp, web, listener: Some(listener), discovery, looks: true })
     }
 }
@@ -545,35 +549,6 @@ fn session(url: &str) -> Result<SessionConfig, StartError> {
 /// Where a station of a session listens.
 fn nowhere() -> SocketAddr {
     SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
-}
-
-pub(crate) async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
-    // Each is told once: a flood of them must not fill a disk with words.
-    let mut told = Vec::new();
-    loop {
-        match listener.accept().await {
-            Ok(connection) => {
-                if done.send(Done::Accepted(connection)).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) if error.is_final() => return,
-            Err(error) => {
-                tracing::debug!(%error, "a connection was not accepted");
-                let limit = match error {
-                    AcceptError::TooManyConnections { .. } => LimitReached::Inbound,
-                    AcceptError::TooManyConnectionsFromPeer { .. } => LimitReached::InboundFromOne,
-                    _ => continue,
-                };
-                if !told.contains(&limit) {
-                    told.push(limit);
-                    if done.send(Done::NotAccepted(limit)).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// The group that products begin with.

@@ -24,7 +24,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod accepting;
 mod builder;
+mod certificate;
 mod change;
 mod commit;
 mod connection;
@@ -39,10 +41,12 @@ mod host;
 mod identity;
 mod marked;
 mod moves;
+mod secure;
 mod session_url;
 mod transfer;
 
 pub use builder::{Builder, StartError};
+pub use certificate::{KeptCertificateError, load_or_make_certificate};
 pub use change::ChangeGroupError;
 pub use commit::CommitError;
 pub use election::{Election, ElectionNews};
@@ -58,5 +62,6 @@ pub use mvrx_core::{
     RequestFailure, RequestId, Source, Timers,
 };
 pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
-pub use session_url::session_url;
+pub use mvrx_transport::tls;
+pub use session_url::{secure_session_url, session_url};
 pub use transfer::{Fetched, Progress, Transfer};

@@ -16,7 +16,8 @@ use mvrx_store::StoredCommit;
 use mvrx_transport::{Listener, Transport, WsUrl};
 use tokio::sync::oneshot;
 
-use crate::builder::{accept, anywhere};
+use crate::accepting::accept;
+use crate::builder::anywhere;
 use crate::change::Listing;
 use crate::commit::Copied;
 use crate::driver::{Done, Driver};

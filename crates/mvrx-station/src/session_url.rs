@@ -10,6 +10,23 @@
 /// ```
 #[must_use]
 pub fn session_url(text: &str, port: u16) -> String {
+    with_scheme("ws", text, port)
+}
+
+/// The same, with TLS for a bare name.
+///
+/// ```
+/// use mvrx_station::secure_session_url;
+///
+/// assert_eq!(secure_session_url("rack.local", 42_480), "wss://rack.local:42480/");
+/// assert_eq!(secure_session_url("ws://rack.example/show", 42_480), "ws://rack.example/show");
+/// ```
+#[must_use]
+pub fn secure_session_url(text: &str, port: u16) -> String {
+    with_scheme("wss", text, port)
+}
+
+fn with_scheme(scheme: &str, text: &str, port: u16) -> String {
     if text.contains("://") {
         return text.to_owned();
     }
@@ -19,7 +36,7 @@ pub fn session_url(text: &str, port: u16) -> String {
         Err(_) => place.to_owned(),
     };
     let has_port = place.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-    if has_port { format!("ws://{place}{path}") } else { format!("ws://{place}:{port}{path}") }
+    if has_port { format!("{scheme}://{place}{path}") } else { format!("{scheme}://{place}:{port}{path}") }
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ pub mod middleware;
 mod pump;
 mod stream;
 mod tcp;
+pub mod tls;
 mod traits;
 pub mod ws;
 

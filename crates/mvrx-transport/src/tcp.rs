@@ -136,6 +136,14 @@ impl TcpLink {
     }
 }
 
+/// The same for a socket that something else is put around, which then cannot be told when a file begins.
+pub(crate) fn prepare(stream: &TcpStream) {
+    // Only how soon things arrive depends on it.
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(HELD_BACK);
+}
+
 /// Connects, within `allowed`, and names both ends.
 pub(crate) async fn connect(
     address: SocketAddr,

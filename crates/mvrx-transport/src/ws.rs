@@ -7,7 +7,8 @@
 //! ```
 //! [`WsTransport`] is what stations use. The frames below it are public by themselves: [`FrameDecoder`]. The writer
 //! has one binary message for a file, or many with messages between ([`crate::FileStyle`]); the reader takes either.
-//! No extension is offered or accepted. TLS is somebody else's: [`WsTransport::connect_over`] takes any stream.
+//! No extension is offered or accepted. Below it there may be TLS ([`crate::tls`]) or, by
+//! [`WsTransport::connect_over`], any stream.
 
 mod files;
 mod frame;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use mvrx_transport::battery::Fixture;
 use mvrx_transport::middleware::{FaultPlan, Faulty, recorded, traced};
+use mvrx_transport::tls::{ClientTls, SelfSigned, ServerTls};
 use mvrx_transport::{
     AcceptError, BoxFuture, Connection, DialError, Endpoint, FilePump, ListenError, Listener, MemoryNetwork,
     TcpTransport, Transport, WsTransport, WsUrl, transport_battery,
@@ -67,6 +68,28 @@ fn over_any_stream() -> Fixture {
     Fixture::new(OverAnyStream, OverAnyStream, ([127, 0, 0, 1], 0).into())
 }
 
+/// `wss://`, by a pinned certificate.
+#[derive(Debug)]
+struct Secure(WsTransport);
+
+impl Transport for Secure {
+    fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>> {
+        self.0.dial(Endpoint::Url(format!("wss://{to}/").parse().unwrap()))
+    }
+
+    fn listen(&self, at: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {
+        self.0.listen(at)
+    }
+}
+
+fn wss(pump: FilePump) -> Fixture {
+    let made = SelfSigned::make(&[]).unwrap();
+    let tls = ServerTls::from_pem(made.certificate.as_bytes(), made.key.as_bytes()).unwrap();
+    let trust = ClientTls::pinned(tls.fingerprint()).unwrap();
+    let ws = WsTransport::default().with_file_pump(pump).with_tls(tls).with_trust(trust);
+    Fixture::new(Secure(ws.clone()), Secure(ws), ([127, 0, 0, 1], 0).into())
+}
+
 fn memory() -> Fixture {
     let network = MemoryNetwork::new();
     let at = ([10, 0, 0, 1], 0).into();
@@ -78,6 +101,8 @@ transport_battery!(tcp_with_the_portable_pump, tcp(FilePump::Portable));
 transport_battery!(ws_with_the_blocking_pump, ws(FilePump::Blocking));
 transport_battery!(ws_with_the_portable_pump, ws(FilePump::Portable));
 transport_battery!(ws_over_any_stream, over_any_stream());
+// proves: TLS-06
+transport_battery!(wss, wss(FilePump::Blocking));
 transport_battery!(in_memory, memory());
 transport_battery!(ws_in_memory, websockets_in_memory());
 

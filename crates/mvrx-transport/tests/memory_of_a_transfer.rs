@@ -4,9 +4,10 @@
 
 use std::net::SocketAddr;
 
+use mvrx_transport::tls::{ClientTls, SelfSigned, ServerTls};
 use mvrx_transport::{
-    BoxError, DiscardSink, FilePump, FileSource, FileStyle, Incoming, Progress, SourceRead, TcpTransport,
-    Transport, WsTransport,
+    BoxError, DiscardSink, Endpoint, FilePump, FileSource, FileStyle, Incoming, Progress, SourceRead,
+    TcpTransport, Transport, WsTransport,
 };
 
 #[derive(Debug)]
@@ -24,10 +25,15 @@ impl FileSource for Zeros {
 }
 
 #[tokio::test]
-// proves: TRA-12, WSK-15
+// proves: TRA-12, WSK-15, TLS-08
 async fn a_long_file_takes_no_more_memory_than_a_short_one() {
     for pump in [FilePump::Blocking, FilePump::Portable] {
-        let ways: [(Box<dyn Transport>, FileStyle); 3] = [
+        let made = SelfSigned::make(&[]).unwrap();
+        let tls = ServerTls::from_pem(made.certificate.as_bytes(), made.key.as_bytes()).unwrap();
+        let trust = ClientTls::pinned(tls.fingerprint()).unwrap();
+        let secure = WsTransport::default().with_file_pump(pump).with_tls(tls).with_trust(trust);
+        let ways: [(Box<dyn Transport>, FileStyle); 4] = [
+            (Box::new(secure), FileStyle::OneMessage),
             (Box::new(TcpTransport::default().with_file_pump(pump)), FileStyle::OneMessage),
             (Box::new(WsTransport::default().with_file_pump(pump)), FileStyle::OneMessage),
             (Box::new(WsTransport::default().with_file_pump(pump)), FileStyle::Messages { most: 8192 }),
@@ -44,7 +50,10 @@ async fn a_long_file_takes_no_more_memory_than_a_short_one() {
 
 async fn carry(length: u64, transport: &dyn Transport, style: FileStyle) {
     let mut listener = transport.listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let dialing = transport.dial(listener.local_addr().into());
+    let at = listener.local_addr();
+    let secure = format!("{transport:?}").contains("fingerprint");
+    let to = if secure { Endpoint::Url(format!("wss://{at}/").parse().unwrap()) } else { at.into() };
+    let dialing = transport.dial(to);
     let (near, far) = tokio::join!(dialing, listener.accept());
     let (mut near, mut far) = (near.unwrap(), far.unwrap());
     near.writer.set_file_style(style);

@@ -4,20 +4,22 @@ use std::path::PathBuf;
 
 use mvrx_bridge::{Bridge as Running, Limits, News, Options, Side};
 use mvrx_discovery::DiscoveryError;
-use mvrx_station::session_url;
 use mvrx_store::Limits as StoreLimits;
 use serde_json::json;
 
 use crate::args::Common;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
+use crate::secure::Reaching;
 use crate::{data, show, station};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bridge {
-    /// The session's URL (ws://host:port), or its host's name alone
+    /// The session's URL (ws://host:port or wss://…), or its host's name alone
     #[arg(long, value_name = "URL|NAME")]
     host: String,
+    #[command(flatten)]
+    reaching: Reaching,
     /// The group on the local network
     #[arg(short, long, default_value = "Default", env = "MVRX_GROUP")]
     group: String,
@@ -49,7 +51,8 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         peer: Vec::new(),
         mdns_port: args.mdns_port,
     };
-    let (name, url) = (station::name(&common), session_url(&args.host, PORT));
+    let (name, url) = (station::name(&common), args.reaching.url(&args.host)?);
+    let (trust, at) = (args.reaching.trust()?, url.clone());
     let data = data::open_with(args.data.as_deref(), &name, StoreLimits::default())?;
     let kept_at = data.path.clone();
     let watching = Watching::new(args.json);
@@ -64,6 +67,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         .identity(data.station)
         .store(data.store)
         .limits(Limits { stand_ins: args.most, ..Limits::default() })
+        .session(move |builder| builder.session(at.clone()).trust(trust.clone()))
         .discovery(discovery);
     let interrupted = station::interrupted();
     let (running, mut news) = Running::start(options).await.map_err(|error| match error {
@@ -153,6 +157,3 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
         _ => ("bridge_news", String::new(), json!({})),
     }
 }
-
-/// The port of sessions.
-const PORT: u16 = 42_480;

@@ -22,7 +22,8 @@ pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
     let url = args.session.host.as_deref();
     let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
     let kept_at = data.path.clone();
-    let mut describe = station::describe(&args.common, url)?.identity(data.station).store(data.store);
+    let mut describe =
+        station::describe(&args.common, &args.session)?.identity(data.station).store(data.store);
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }

@@ -32,8 +32,7 @@ pub(crate) async fn run(mut args: Get) -> Result<(), Failure> {
     let store = FsStore::open(beside.path()).map_err(|error| Failure::local(error.to_string()))?;
     let wait = station::duration(args.wait);
     args.session.host = session::url(&args.session, &args.common, wait).await?;
-    let describe =
-        station::describe_looking(&args.common, args.session.host.as_deref())?.store(store.clone());
+    let describe = station::describe_looking(&args.common, &args.session)?.store(store.clone());
     let (asking, mut events) = station::spawn(describe).await?;
 
     let fetched = tokio::select! {

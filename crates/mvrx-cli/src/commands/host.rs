@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mvrx_discovery::Merged;
-use mvrx_station::{HostOptions, Station, session_url};
+use mvrx_station::tls::{Fingerprint, ServerTls};
+use mvrx_station::{HostOptions, Station, secure_session_url, session_url};
 use mvrx_store::Limits;
 use serde_json::json;
 
@@ -13,6 +14,7 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::up;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
+use crate::secure::{self, Certified};
 use crate::session::Following;
 use crate::{data, show, station};
 
@@ -25,9 +27,14 @@ pub(crate) struct Host {
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
     /// The URL that stations are told to use, where our addresses are not what they reach (a name in the DNS, a router, a proxy for wss); a
-    /// name alone means ws:// and our port
+    /// name alone means ws:// (wss:// with a certificate) and our port
     #[arg(long, value_name = "URL|NAME")]
     url: Option<String>,
+    #[command(flatten)]
+    certified: Certified,
+    /// Show the URL and the fingerprint as a QR code, also where nobody seems to look at it
+    #[arg(long)]
+    qr: bool,
     /// What the session is called; files of other sessions in the same data directory stay out of it
     #[arg(short, long, default_value = "Default", env = "MVRX_GROUP")]
     group: String,
@@ -90,6 +97,8 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     };
     let data = data::open_with(args.data.as_deref(), &name, limits)?;
     let kept_at = data.path.clone();
+    let tls = args.certified.certificate(&kept_at)?;
+    let fingerprint = tls.as_ref().map(ServerTls::fingerprint);
     let mut watching = Watching::new(args.json);
     watching.hosts_session();
     watching.asks_in(&kept_at);
@@ -99,6 +108,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         .gather(!args.only_asked)
         .pieces(args.pieces)
         .announce(discovery.is_some())
+        .tls(tls)
         .url(args.url.clone());
     let mut describe = Station::builder(name.as_str())
         .provider("mvrx")
@@ -116,7 +126,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     // Whoever sees the host may end it.
     let interrupted = station::interrupted();
     let (running, mut events) = station::spawn(describe).await?;
-    say_up(&running, &args, (&name, &kept_at), &watching);
+    say_up(&running, &args, (&name, &kept_at), fingerprint, &watching);
     watching.refresh(&running).await?;
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
@@ -144,8 +154,14 @@ fn showing(common: &Common, watching: &Watching) -> Option<Merged> {
     }
 }
 
-fn say_up(running: &Station, args: &Host, (name, kept_at): (&str, &Path), watching: &Watching) {
-    let urls = urls(running.address(), args.url.as_deref());
+fn say_up(
+    running: &Station,
+    args: &Host,
+    (name, kept_at): (&str, &Path),
+    fingerprint: Option<Fingerprint>,
+    watching: &Watching,
+) {
+    let urls = urls(running.address(), args.url.as_deref(), fingerprint.is_some());
     let words = format!(
         "{} hosts the session {}; stations reach it at {}, it keeps up to {} in {}; times are UTC, when this machine saw it",
         show::name(name),
@@ -157,16 +173,34 @@ fn say_up(running: &Station, args: &Host, (name, kept_at): (&str, &Path), watchi
     let fields = json!({
         "station": running.uuid().to_string(), "name": name, "group": args.group, "urls": urls,
         "address": running.address().to_string(), "data": kept_at.display().to_string(),
+        "fingerprint": fingerprint.map(|fingerprint| fingerprint.to_string()),
     });
     watching.say("host", &words, fields);
+    if let (Some(fingerprint), false) = (fingerprint, args.json) {
+        say_certificate(&urls, fingerprint, args.qr);
+    }
+}
+
+/// How stations know the host, in letters and for a camera.
+// req: TLS-13
+fn say_certificate(urls: &[String], fingerprint: Fingerprint, wished: bool) {
+    show::line(&format!("its certificate is {fingerprint}; stations reach it with"));
+    for url in urls {
+        show::line(&format!("  {}", secure::typed(url, fingerprint)));
+    }
+    let first = urls.first().filter(|_| wished || show::is_looked_at());
+    if let Some(code) = first.and_then(|url| secure::qr(url, fingerprint)) {
+        show::line(&code);
+    }
 }
 
 /// What stations can be told to connect to.
-fn urls(address: SocketAddr, wanted: Option<&str>) -> Vec<String> {
+fn urls(address: SocketAddr, wanted: Option<&str>, secure: bool) -> Vec<String> {
+    let url = if secure { secure_session_url } else { session_url };
     if let Some(wanted) = wanted {
-        return vec![session_url(wanted, address.port())];
+        return vec![url(wanted, address.port())];
     }
-    let at = |ip: IpAddr| format!("ws://{}/", SocketAddr::new(ip, address.port()));
+    let at = |ip: IpAddr| url(&SocketAddr::new(ip, address.port()).to_string(), address.port());
     if !address.ip().is_unspecified() {
         return vec![at(address.ip())];
     }
@@ -239,9 +273,12 @@ mod tests {
     #[test]
     fn the_url_that_is_wished_for_is_the_one_that_is_told() {
         let address = "127.0.0.1:42480".parse().unwrap();
-        assert_eq!(urls(address, None), ["ws://127.0.0.1:42480/"]);
-        assert_eq!(urls(address, Some("ws://rack.show/")), ["ws://rack.show/"]);
-        assert_eq!(urls(address, Some("rack.show")), ["ws://rack.show:42480/"]);
-        assert!(!urls("[::]:42480".parse().unwrap(), None).is_empty());
+        assert_eq!(urls(address, None, false), ["ws://127.0.0.1:42480/"]);
+        assert_eq!(urls(address, None, true), ["wss://127.0.0.1:42480/"]);
+        assert_eq!(urls("[::1]:42480".parse().unwrap(), None, true), ["wss://[::1]:42480/"]);
+        assert_eq!(urls(address, Some("ws://rack.show/"), true), ["ws://rack.show/"]);
+        assert_eq!(urls(address, Some("rack.show"), false), ["ws://rack.show:42480/"]);
+        assert_eq!(urls(address, Some("rack.show"), true), ["wss://rack.show:42480/"]);
+        assert!(!urls("[::]:42480".parse().unwrap(), None, false).is_empty());
     }
 }

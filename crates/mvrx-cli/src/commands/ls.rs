@@ -18,7 +18,8 @@ pub(crate) async fn run(mut args: Ls) -> Result<(), Failure> {
     let wait = station::duration(args.wait);
     args.session.host = session::url(&args.session, &args.common, wait).await?;
     let url = args.session.host.as_deref();
-    let (looking, mut events) = station::spawn(station::describe_looking(&args.common, url)?).await?;
+    let (looking, mut events) =
+        station::spawn(station::describe_looking(&args.common, &args.session)?).await?;
     let sessions = if url.is_none() { Some(look_for_sessions(&args)?) } else { None };
     let mut shown = BTreeSet::new();
     // The station tells each once, and no more than a few dozen.

@@ -56,9 +56,10 @@ pub(crate) async fn run(args: Move) -> Result<Verdict, Failure> {
     let to = target(&args)?;
     let wait = station::duration(args.wait);
     let from = session::url(&args.session, &args.common, wait).await?;
+    let at = InSession { host: from.clone(), reaching: args.session.reaching.clone() };
     let name = station::name(&args.common);
     let data = data::open(args.data.as_deref(), &name)?;
-    let describe = station::describe_looking(&args.common, from.as_deref())?.identity(data.station);
+    let describe = station::describe_looking(&args.common, &at)?.identity(data.station);
     let (mover, mut events) = station::spawn(describe).await?;
     let moved = tokio::select! {
         moved = lead(&args, &mover, &mut events, (from.as_deref(), &to)) => moved,

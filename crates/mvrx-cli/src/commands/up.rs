@@ -35,7 +35,8 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     args.session.host = session;
     let session = args.session.host.as_deref();
     let mut following = Following::new(followed.as_ref(), session);
-    let mut describe = station::describe(&args.common, session)?.identity(data.station).store(data.store);
+    let mut describe =
+        station::describe(&args.common, &args.session)?.identity(data.station).store(data.store);
     describe = describe.pieces(args.pieces).moves(args.moves.rule()?);
     describe = match candidate {
         Some(candidate) => describe.candidate(candidate),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mvrx_core::host::{Limits, Timers};
 use mvrx_message::{Product, StationUuid};
-use mvrx_transport::{FileEnding, FileStyle, Limits as TransportLimits};
+use mvrx_transport::tls::ServerTls;
+use mvrx_transport::{FileEnding, FileStyle, Limits as TransportLimits, WsTransport};
 
 /// How a host of a session behaves. The defaults suit a show: every committed file is kept, within limits.
 ///
@@ -38,8 +39,11 @@ pub struct HostOptions {
     pub pieces_for_all: Option<usize>,
     /// Whether the session is shown to the local network, so that nobody has to type its URL.
     pub announce: bool,
-    /// The host name or URL that is shown to people in place of our addresses; a bare name means `ws://` and our port.
+    /// The host name or URL that is shown to people in place of our addresses; a bare name means `ws://` (`wss://` with a certificate) and our
+    /// port.
     pub url: Option<String>,
+    /// The host's certificate: the session is at `wss://` then, and nowhere else.
+    pub tls: Option<ServerTls>,
 }
 
 // req: HDR-09
@@ -64,6 +68,7 @@ impl Default for HostOptions {
             pieces_for_all: None,
             announce: true,
             url: None,
+            tls: None,
         }
     }
 }
@@ -102,6 +107,23 @@ impl HostOptions {
     pub fn url(mut self, url: Option<String>) -> Self {
         self.url = url;
         self
+    }
+
+    /// See [`HostOptions::tls`].
+    #[must_use]
+    pub fn tls(mut self, tls: Option<ServerTls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// How stations reach us.
+    // req: TLS-11
+    pub(super) fn web_socket(&self) -> WsTransport {
+        let web = WsTransport::default().with_limits(self.transport);
+        match &self.tls {
+            Some(tls) => web.with_tls(tls.clone()),
+            None => web,
+        }
     }
 
     /// How a file goes to a station. `shared`: its messages go on the same connection; `sized`: it knows the file's length.

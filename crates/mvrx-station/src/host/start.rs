@@ -10,7 +10,7 @@ use mvrx_core::host::{Config, Host};
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{MvrVersion, StationUuid};
 use mvrx_store::{Store, StoredCommit};
-use mvrx_transport::{Transport, WsTransport, WsUrl};
+use mvrx_transport::{Transport, WsUrl};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -63,8 +63,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     config.limits = options.limits.clone();
     config.timers = options.timers.clone();
 
-    let web_socket = || Arc::new(WsTransport::default().with_limits(options.transport));
-    let transport = starting.transport.unwrap_or_else(|| web_socket());
+    let transport = starting.transport.unwrap_or_else(|| Arc::new(options.web_socket()));
     let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, HOST_PORT));
     let listener = transport.listen(starting.listen.unwrap_or(anywhere)).await?;
     let address = listener.local_addr();

@@ -10,7 +10,7 @@ use mvrx_message::StationUuid;
 
 use super::driver::HostDriver;
 use crate::events::{SessionSeen, Told};
-use crate::{Seen, session_url};
+use crate::{Seen, secure_session_url, session_url};
 
 impl HostDriver {
     pub(super) fn tell_start(&self) {
@@ -58,7 +58,9 @@ impl HostDriver {
         let config = self.host.config();
         let mut shown = SessionAdvertisement::new(config.station, config.station_name.clone(), self.port);
         shown.group.clone_from(&self.group);
-        shown.url = self.options.url.as_deref().map(|url| session_url(url, self.port));
+        shown.secure = self.options.tls.is_some();
+        let url = if shown.secure { secure_session_url } else { session_url };
+        shown.url = self.options.url.as_deref().map(|wanted| url(wanted, self.port));
         if let Err(error) = discovery.announce_session(&shown) {
             self.problem(format!("this session is not announced: {error}"));
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mvrx_message::{Blame, Scope};
 
+use crate::tls::TlsError;
+
 /// Why a connection did not become a WebSocket.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -45,9 +47,18 @@ pub enum HandshakeError {
         /// The status it was told.
         status: u16,
     },
-    /// The URL asks for TLS, and this transport has none.
-    #[error("the URL asks for TLS, which is not available here")]
-    TlsNotAvailable,
+    /// There is no TLS with the other end.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// The other end speaks TLS, and the URL says otherwise.
+    #[error("it speaks TLS: the URL of its session begins with wss://")]
+    TlsWanted,
+    /// A client that begins with TLS where there is none.
+    #[error("the client speaks TLS, and this session is at ws://")]
+    TlsNotSpoken,
+    /// A client that begins without TLS where there is nothing else.
+    #[error("the client does not speak TLS, and this session is at wss://")]
+    TlsMissing,
     /// The system says so.
     #[error("the handshake failed: {0}")]
     Network(#[source] io::Error),
@@ -62,7 +73,9 @@ impl HandshakeError {
             Self::HeadLongerThanLimit { .. } => Blame::Limit,
             Self::StreamEnded { .. } | Self::Network(_) => Blame::Network,
             Self::RefusedByCheck { .. } => Blame::Peer,
-            Self::TlsNotAvailable => Blame::Local,
+            Self::Tls(error) if error.is_local() => Blame::Local,
+            Self::Tls(TlsError::HungUp) => Blame::Network,
+            Self::Tls(_) | Self::TlsWanted | Self::TlsNotSpoken | Self::TlsMissing => Blame::Peer,
         }
     }
 

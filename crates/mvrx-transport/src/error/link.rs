@@ -44,7 +44,7 @@ pub enum DialError {
         error: io::Error,
     },
     /// Somebody answered, and there is no session to be had.
-    #[error("{address} is no host of a session: {error}")]
+    #[error("no session with {address}: {error}")]
     NotUpgraded {
         /// Who was called.
         address: SocketAddr,

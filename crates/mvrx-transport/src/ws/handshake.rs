@@ -23,6 +23,7 @@ use crate::endpoint::WsUrl;
 use crate::error::HandshakeError;
 use crate::limits::Limits;
 use crate::stream::Link;
+use crate::tls::FIRST_BYTE;
 
 /// What a client has after its handshake.
 #[derive(Debug)]
@@ -93,9 +94,13 @@ pub(super) async fn as_server<L: Link>(
         Some(status) => HandshakeError::RefusedByCheck { status },
         None => stream.why(error),
     };
-    if let (false, HandshakeError::NotWebSocket { .. } | HandshakeError::HeadLongerThanLimit { .. }) =
-        (answered, &error)
-    {
+    let is_told = matches!(
+        error,
+        HandshakeError::NotWebSocket { .. }
+            | HandshakeError::HeadLongerThanLimit { .. }
+            | HandshakeError::TlsNotSpoken
+    );
+    if is_told && !answered {
         // As far as it goes: whoever sent this may not listen.
         let _ = deadline.limit(answer(link, &error)).await;
     }
@@ -138,6 +143,23 @@ fn judge(
     Err(answer)
 }
 
+/// Answers a client that does not speak TLS to a host that speaks nothing else (RFC 2817), once its head is here: it may not listen before.
+pub(super) async fn say_tls<L: Link>(link: &L, allowed: usize) {
+    let mut stream = HeadStream::new(link, allowed);
+    if poll_fn(|cx| stream.poll_head(cx)).await.is_err() {
+        return;
+    }
+    let body = format!("{TLS_HINT}\n");
+    let answer = format!(
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: {TLS_TOKEN}\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    // As far as it goes: whoever sent this may not read.
+    let _ = write_all(link, answer.as_bytes()).await;
+    let _ = link.finish_writing();
+}
+
 async fn answer<L: Link>(link: &L, error: &HandshakeError) -> io::Result<()> {
     let status = match error {
         HandshakeError::HeadLongerThanLimit { .. } => "431 Request Header Fields Too Large",
@@ -149,7 +171,10 @@ async fn answer<L: Link>(link: &L, error: &HandshakeError) -> io::Result<()> {
          Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let mut rest = answer.as_bytes();
+    write_all(link, answer.as_bytes()).await
+}
+
+async fn write_all<L: Link>(link: &L, mut rest: &[u8]) -> io::Result<()> {
     while !rest.is_empty() {
         let written = poll_fn(|cx| link.poll_write(cx, rest)).await?;
         rest = rest.get(written.max(1)..).unwrap_or_default();
@@ -180,6 +205,9 @@ impl<'a, L: Link> HeadStream<'a, L> {
 
     fn why(&self, error: Theirs) -> HandshakeError {
         match error {
+            _ if self.bytes.first() == Some(&FIRST_BYTE) => HandshakeError::TlsNotSpoken,
+            _ if self.bytes.first() == Some(&ALERT) => HandshakeError::TlsWanted,
+            Theirs::Http(response) if wants_tls(&response) => HandshakeError::TlsWanted,
             _ if self.too_long => HandshakeError::HeadLongerThanLimit { allowed: self.allowed },
             _ if self.stream_ended && self.end.is_none() => {
                 HandshakeError::StreamEnded { received: self.bytes.len() }
@@ -215,6 +243,10 @@ impl<'a, L: Link> HeadStream<'a, L> {
             if ready!(read)? == 0 {
                 self.stream_ended = true;
                 return Poll::Ready(Ok(self.bytes.len()));
+            }
+            // No head of HTTP begins like that, and a blank line may never come.
+            if matches!(self.bytes.first(), Some(&FIRST_BYTE | &ALERT)) {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
             let from = before.saturating_sub(BLANK_LINE.len() - 1);
             let found = self
@@ -252,6 +284,17 @@ impl<L: Link> AsyncWrite for HeadStream<'_, L> {
     }
 }
 
+fn wants_tls(response: &http::Response<Option<Vec<u8>>>) -> bool {
+    let upgrade = response.headers().get("Upgrade").and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|upgrade| upgrade.to_ascii_uppercase().starts_with("TLS/"))
+}
+
+/// What a client without TLS is told that may not know it.
+const TLS_HINT: &str = "This MVR-xchange session is encrypted: its URL begins with wss://.";
+/// RFC 2817; whichever version, it is negotiated then.
+const TLS_TOKEN: &str = "TLS/1.2, HTTP/1.1";
+/// The first byte of a TLS alert, as a host answers a client that does not speak it.
+const ALERT: u8 = 0x15;
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 /// The header of a host's note; products read on without it.
 const NOTE: &str = "mvrx-note";

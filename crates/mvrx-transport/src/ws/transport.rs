@@ -18,14 +18,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use lan_net::accept::{Accepted, CappedListener};
+use lan_net::accept::{Accepted, CappedListener, Permit};
 use lan_net::deadline::Deadline;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 
 use super::frame::Role;
-use super::handshake::Joined;
 use super::io_link::IoLink;
 use super::{connection, handshake};
 use crate::endpoint::{Endpoint, WsUrl};
@@ -34,6 +34,7 @@ use crate::limits::Limits;
 use crate::pump::FilePump;
 use crate::stream::{Link, Origin};
 use crate::tcp::{self, TcpLink, canonical};
+use crate::tls::{ClientTls, FIRST_BYTE, ServerTls};
 use crate::traits::{BoxFuture, Connection, Listener, Transport};
 
 /// What a client asks for, before it is answered.
@@ -69,10 +70,13 @@ pub struct WsTransport {
     port_attempts: u16,
     check: Option<Arc<Check>>,
     note: Option<Arc<Note>>,
+    trust: ClientTls,
+    tls: Option<ServerTls>,
 }
 
 impl Default for WsTransport {
-    /// Default [`Limits`], the default [`FilePump`], the asked port only, every client is let in, and nothing is said of the host.
+    /// Default [`Limits`], the default [`FilePump`], the asked port only, every client is let in, and nothing is said of the host. As a client:
+    /// hosts of `wss://` are those that the system's authorities vouch for. As a host: no TLS.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
@@ -80,6 +84,8 @@ impl Default for WsTransport {
             port_attempts: 1,
             check: None,
             note: None,
+            trust: ClientTls::default(),
+            tls: None,
         }
     }
 }
@@ -123,13 +129,34 @@ impl WsTransport {
         self
     }
 
+    /// As a client, takes these for the hosts of `wss://`.
+    #[must_use]
+    pub fn with_trust(mut self, trust: ClientTls) -> Self {
+        self.trust = trust;
+        self
+    }
+
+    /// As a host, speaks TLS with this certificate, and nothing else.
+    #[must_use]
+    pub fn with_tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Asks the host at `url` what it says of itself ([`WsTransport::with_note`]); nobody joins. `None`: nothing, or it is another product.
     ///
     /// # Errors
     /// When no WebSocket is made there.
     // req: WSK-23
     pub async fn note_of(&self, url: WsUrl) -> Result<Option<String>, DialError> {
-        let (_, _, joined) = self.upgraded(Endpoint::Url(url)).await?;
+        let (stream, ends, url) = self.stream_to(Endpoint::Url(url)).await?;
+        let asking = async {
+            match self.way(stream, &url).await? {
+                Way::Plain(link) => handshake::as_client(&link, &url, &self.limits).await,
+                Way::Secure(link) => handshake::as_client(&link, &url, &self.limits).await,
+            }
+        };
+        let joined = asking.await.map_err(|error| DialError::NotUpgraded { address: ends.1, error })?;
         Ok(joined.note)
     }
 
@@ -169,11 +196,21 @@ impl WsTransport {
     }
 
     async fn reach(&self, to: Endpoint) -> Result<Connection, DialError> {
-        let (link, ends, joined) = self.upgraded(to).await?;
-        Ok(self.connection(link, ends, Origin::Dialed, Role::Client, &joined.early))
+        let (stream, ends, url) = self.stream_to(to).await?;
+        let joining = async {
+            match self.way(stream, &url).await? {
+                Way::Plain(link) => self.join(link, ends, &url).await,
+                Way::Secure(link) => self.join(link, ends, &url).await,
+            }
+        };
+        joining.await.map_err(|error| DialError::NotUpgraded { address: ends.1, error })
     }
 
-    async fn upgraded(&self, to: Endpoint) -> Result<(TcpLink, (SocketAddr, SocketAddr), Joined), DialError> {
+    /// A socket to the first address that answers.
+    async fn stream_to(
+        &self,
+        to: Endpoint,
+    ) -> Result<(TcpStream, (SocketAddr, SocketAddr), WsUrl), DialError> {
         let (url, addresses) = match to {
             Endpoint::Address(address) => (WsUrl::at(address), vec![address]),
             Endpoint::Url(url) => {
@@ -184,41 +221,83 @@ impl WsTransport {
         let host = || url.host().to_owned();
         let mut last = DialError::NameNotFound { host: host(), error: std::io::ErrorKind::NotFound.into() };
         for address in addresses {
-            if url.is_secure() {
-                return Err(DialError::NotUpgraded { address, error: HandshakeError::TlsNotAvailable });
-            }
             match tcp::connect(address, self.limits.connect).await {
-                Ok((stream, ends)) => return self.join(stream, ends, &url).await,
+                Ok((stream, ends)) => return Ok((stream, ends, url)),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    async fn join(
+    /// TLS, where the URL wants it.
+    // req: TLS-06
+    async fn way(&self, stream: TcpStream, url: &WsUrl) -> Result<Way, HandshakeError> {
+        if !url.is_secure() {
+            return Ok(Way::Plain(TcpLink::new(stream)));
+        }
+        tcp::prepare(&stream);
+        let allowed = self.limits.handshake;
+        let shaking = self.trust.connect(stream, url.host());
+        let secured = Deadline::after(allowed).limit(shaking).await;
+        secured.unwrap_or(Err(HandshakeError::TooSlow { allowed })).map(|s| Way::Secure(IoLink::new(s)))
+    }
+
+    async fn join<L: Link>(
         &self,
-        stream: TcpStream,
+        link: L,
         ends: (SocketAddr, SocketAddr),
         url: &WsUrl,
-    ) -> Result<(TcpLink, (SocketAddr, SocketAddr), Joined), DialError> {
-        let link = TcpLink::new(stream);
-        match handshake::as_client(&link, url, &self.limits).await {
-            Ok(joined) => Ok((link, ends, joined)),
-            Err(error) => Err(DialError::NotUpgraded { address: ends.1, error }),
-        }
+    ) -> Result<Connection, HandshakeError> {
+        let early = handshake::as_client(&link, url, &self.limits).await?.early;
+        Ok(self.connection(link, ends, Origin::Dialed, Role::Client, &early))
     }
 
     async fn admit(self, accepted: Accepted, listens: SocketAddr) -> Result<Connection, AcceptError> {
         let Accepted { stream, peer, permit } = accepted;
         let local = stream.local_addr().map_or(listens, canonical);
-        let link = TcpLink::new(stream);
-        match handshake::as_server(&link, self.says(), &self.limits).await {
-            Ok(early) => {
-                let origin = Origin::Accepted(Some(permit));
-                Ok(self.connection(link, (local, peer), origin, Role::Server, &early))
+        let ends = (local, peer);
+        let admitted = match self.tls.clone() {
+            None => self.welcome(TcpLink::new(stream), ends, permit).await,
+            Some(tls) => match self.secure(&tls, stream).await {
+                Ok(link) => self.welcome(link, ends, permit).await,
+                Err(error) => Err(error),
+            },
+        };
+        admitted.map_err(|error| AcceptError::NotUpgraded { peer, error })
+    }
+
+    async fn welcome<L: Link>(
+        &self,
+        link: L,
+        ends: (SocketAddr, SocketAddr),
+        permit: Permit,
+    ) -> Result<Connection, HandshakeError> {
+        let early = handshake::as_server(&link, self.says(), &self.limits).await?;
+        Ok(self.connection(link, ends, Origin::Accepted(Some(permit)), Role::Server, &early))
+    }
+
+    /// TLS, before anything else is read. Who begins otherwise is told, as far as it goes.
+    // req: TLS-06, TLS-07, TLS-09
+    async fn secure(
+        &self,
+        tls: &ServerTls,
+        stream: TcpStream,
+    ) -> Result<IoLink<TlsStream<TcpStream>>, HandshakeError> {
+        let allowed = self.limits.handshake;
+        let shaking = async {
+            tcp::prepare(&stream);
+            let mut first = [0];
+            let seen = stream.peek(&mut first).await.map_err(HandshakeError::Network)?;
+            if seen == 0 {
+                return Err(HandshakeError::StreamEnded { received: 0 });
             }
-            Err(error) => Err(AcceptError::NotUpgraded { peer, error }),
-        }
+            if first != [FIRST_BYTE] {
+                handshake::say_tls(&TcpLink::new(stream), self.limits.handshake_bytes).await;
+                return Err(HandshakeError::TlsMissing);
+            }
+            Ok(IoLink::new(tls.accept(stream).await?))
+        };
+        Deadline::after(allowed).limit(shaking).await.unwrap_or(Err(HandshakeError::TooSlow { allowed }))
     }
 
     fn connection<L: Link>(
@@ -250,7 +329,11 @@ impl Transport for WsTransport {
 
 impl fmt::Debug for WsTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WsTransport").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("WsTransport")
+            .field("limits", &self.limits)
+            .field("trust", &self.trust)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
     }
 }
 
@@ -286,6 +369,12 @@ impl Listener for WsListener {
             }
         })
     }
+}
+
+/// How a client reaches a host.
+enum Way {
+    Plain(TcpLink),
+    Secure(IoLink<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
 /// Every address of the URL's host.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::interfaces::Card;
 use super::own::Own;
 use super::report::Report;
-use crate::args::Common;
+use crate::args::{Common, InSession};
 use crate::commands::groups::{by_group, group_of_doctor, is_of_doctor};
 use crate::failure::Failure;
 use crate::{show, station};
@@ -131,7 +131,8 @@ async fn watch(mut discovery: Box<dyn Discovery>, ourselves: StationUuid, wait: 
 
 /// Joins the group as `mvrx ls` does.
 async fn join(common: &Common, wait: f64) -> Result<Seen, Failure> {
-    let (looking, mut events) = station::spawn(station::describe_looking(common, None)?).await?;
+    let (looking, mut events) =
+        station::spawn(station::describe_looking(common, &InSession::default())?).await?;
     let end = Instant::now() + station::duration(wait);
     let mut seen = Seen::default();
     while let Ok(Some(heard)) = timeout_at(end, events.next()).await {

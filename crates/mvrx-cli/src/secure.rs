@@ -1,0 +1,135 @@
+//! Encrypted sessions on the command line: the host's certificate, and whom a client takes for the host.
+
+use std::path::{Path, PathBuf};
+
+use mvrx_station::tls::{ClientTls, Fingerprint, ServerTls};
+use mvrx_station::{Builder, load_or_make_certificate, secure_session_url, session_url};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use crate::failure::Failure;
+use crate::session::PORT;
+
+/// How a client knows the host of a session.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Reaching {
+    /// Take exactly this certificate for the host of a session at wss://, whoever signed it and whatever its dates: the fingerprint that
+    /// `mvrx host --tls` shows
+    #[arg(long, value_name = "sha256:HEX", conflicts_with = "ca")]
+    pin: Option<Fingerprint>,
+    /// Take a certificate for the host that one of the authorities in this file vouches for (PEM), rather than one of this machine's system
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Reaching {
+    /// The URL as typed; of a bare name what the other words mean.
+    pub(crate) fn url(&self, text: &str) -> Result<String, Failure> {
+        if self.pin.is_none() && self.ca.is_none() {
+            return Ok(session_url(text, PORT));
+        }
+        let url = secure_session_url(text, PORT);
+        if url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://")) {
+            return Err(Failure::usage(format!(
+                "{url} is not encrypted, and shows no certificate for --pin or --ca to check: the URL has to begin with wss://"
+            )));
+        }
+        Ok(url)
+    }
+
+    /// A station that reaches its session in this way.
+    pub(crate) fn apply(&self, builder: Builder) -> Result<Builder, Failure> {
+        Ok(builder.trust(self.trust()?))
+    }
+
+    /// Whom to take for the host.
+    pub(crate) fn trust(&self) -> Result<ClientTls, Failure> {
+        match (&self.pin, &self.ca) {
+            (Some(pin), _) => ClientTls::pinned(*pin).map_err(|error| Failure::local(error.to_string())),
+            (None, Some(ca)) => {
+                let text = read(ca)?;
+                ClientTls::authorities(&text).map_err(|error| unusable(ca, &error))
+            }
+            (None, None) => Ok(ClientTls::default()),
+        }
+    }
+}
+
+/// The certificate of a host.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Certified {
+    /// Encrypt the session: stations reach it at wss://. Makes a certificate at the first start and keeps it in the data directory; stations know
+    /// it by its fingerprint (--pin)
+    #[arg(long, conflicts_with_all = ["cert", "key"])]
+    tls: bool,
+    /// Encrypt the session with this certificate (PEM, behind it those that lead to its authority)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of --cert (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl Certified {
+    /// What the host shows; `None`: the session is not encrypted.
+    pub(crate) fn certificate(&self, data: &Path) -> Result<Option<ServerTls>, Failure> {
+        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+            let (chain, secret) = (read(cert)?, read(key)?);
+            return ServerTls::from_pem(&chain, &secret).map(Some).map_err(|error| unusable(cert, &error));
+        }
+        if !self.tls {
+            return Ok(None);
+        }
+        load_or_make_certificate(data).map(Some).map_err(|error| Failure::local(error.to_string()))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))
+}
+
+fn unusable(path: &Path, error: &mvrx_station::tls::CertificateError) -> Failure {
+    Failure::usage(format!("{}: {error}", path.display()))
+}
+
+/// What a station types, for a camera to read: two squares a letter, four squares of margin. `None`: it is too long for one.
+pub(crate) fn qr(url: &str, fingerprint: Fingerprint) -> Option<String> {
+    let code = QrCode::new(typed(url, fingerprint)).ok()?;
+    // Terminals are dark more often than not; what is light is drawn.
+    Some(code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build())
+}
+
+/// What reaches the session from the command line.
+pub(crate) fn typed(url: &str, fingerprint: Fingerprint) -> String {
+    format!("--host {url} --pin {fingerprint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIN: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn a_pin_means_tls() {
+        let pin = Reaching { pin: Some(PIN.parse().unwrap()), ca: None };
+        assert_eq!(pin.url("rack.local").unwrap(), "wss://rack.local:42480/");
+        assert_eq!(pin.url("wss://rack.local/").unwrap(), "wss://rack.local/");
+        assert!(pin.url("ws://rack.local/").unwrap_err().words().contains("not encrypted"));
+        assert_eq!(Reaching::default().url("rack.local").unwrap(), "ws://rack.local:42480/");
+        assert_eq!(Reaching::default().url("WSS://rack.local/").unwrap(), "WSS://rack.local/");
+    }
+
+    #[test]
+    // proves: TLS-13
+    fn the_code_for_cameras_is_there_for_every_url_that_can_be_one() {
+        let pin = PIN.parse().unwrap();
+        let code = qr("wss://192.168.100.200:42480/", pin).unwrap();
+        let widths: Vec<_> = code.lines().map(|line| line.chars().count()).collect();
+        // A square with its margin: two rows of it are one line.
+        assert!(widths.iter().all(|width| *width == widths[0]), "{widths:?}");
+        assert_eq!(widths.len(), widths[0].div_ceil(2));
+        let long = format!("wss://rack.example/{}", "a".repeat(980));
+        assert!(qr(&long, pin).is_some());
+    }
+}

@@ -1,0 +1,123 @@
+//! Encrypted sessions: `mvrx host --tls`, `--cert`, and `--pin`, `--ca` of everybody who reaches one.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::{Crew, Running, code, json, stderr};
+
+/// A running host, its URL and its fingerprint.
+fn host(crew: &Crew, more: &[&str]) -> (Running, String, String) {
+    let mut arguments = vec!["host", "--name", "Rack", "--json", "--listen", "127.0.0.1:0"];
+    arguments.extend(more);
+    let mut host = crew.start(&arguments);
+    let up: Value = serde_json::from_str(&host.until("\"event\":\"host\"")).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (host, text(&up["urls"][0]), text(&up["fingerprint"]))
+}
+
+#[test]
+// proves: TLS-11, TLS-13
+fn a_crew_that_pins_the_hosts_certificate_exchanges_a_file_and_others_are_told_why_not() {
+    let crew = Crew::new();
+    let data = crew.path("rack");
+    let data = data.to_str().unwrap();
+    let show = crew.make_show("show.mvr", 1);
+    let (running, url, pin) = host(&crew, &["--tls", "--hidden", "--data", data, show.to_str().unwrap()]);
+    assert!(url.starts_with("wss://127.0.0.1:") && pin.starts_with("sha256:"), "{url} {pin}");
+
+    let committed = crew.make_show("second.mvr", 2);
+    let file = committed.to_str().unwrap();
+    let mut author = crew.start(&["commit", file, "-m", "hung", "--host", &url, "--pin", &pin]);
+    author.until("second.mvr");
+    let target = crew.path("got.mvr");
+    let to = target.to_str().unwrap();
+    let got = crew.run(&["get", "second.mvr", "--host", &url, "--pin", &pin, "-o", to]);
+    assert_eq!(code(&got), 0, "{got:?}");
+    assert_eq!(fs::read(&target).unwrap(), fs::read(&committed).unwrap());
+
+    let other = format!("sha256:{}", "ab".repeat(32));
+    let wrong = crew.run(&["ls", "--host", &url, "--pin", &other]);
+    assert_eq!(code(&wrong), 4, "{wrong:?}");
+    let words = stderr(&wrong);
+    assert!(words.contains(&other) && words.contains(&pin), "{words}");
+    let unknown = crew.run(&["ls", "--host", &url]);
+    assert_eq!(code(&unknown), 4, "{unknown:?}");
+    assert!(stderr(&unknown).contains("certificate"), "{unknown:?}");
+    let plain = crew.run(&["ls", "--host", &url.replace("wss://", "ws://")]);
+    assert_eq!(code(&plain), 4, "{plain:?}");
+    assert!(stderr(&plain).contains("begins with wss://"), "{plain:?}");
+    for (pin, words) in [("sha256:12", "64 hexadecimal digits"), (pin.as_str(), "not encrypted")] {
+        let used = crew.run(&["ls", "--host", &url.replace("wss://", "ws://"), "--pin", pin]);
+        assert_eq!(code(&used), 2, "{used:?}");
+        assert!(stderr(&used).contains(words), "{used:?}");
+    }
+    // The next start has the same certificate, and shows it as people see it.
+    running.kill();
+    let mut again =
+        crew.start(&["host", "--tls", "--qr", "--hidden", "--data", data, "--listen", "127.0.0.1:0"]);
+    again.until(&format!("its certificate is {pin}"));
+    again.until(&format!("--pin {pin}"));
+    let code = again.until("█");
+    assert!(code.chars().count() > 40, "{code}");
+}
+
+#[test]
+// proves: TLS-07
+fn a_plain_host_behind_wss_is_named() {
+    let crew = Crew::new();
+    let (_host, url, pin) = host(&crew, &["--hidden"]);
+    assert_eq!(pin, "");
+    let pin = format!("sha256:{}", "00".repeat(32));
+    let asked = crew.run(&["ls", "--host", &url.replace("ws://", "wss://"), "--pin", &pin]);
+    assert_eq!(code(&asked), 4, "{asked:?}");
+    assert!(stderr(&asked).contains("begins with ws://"), "{asked:?}");
+}
+
+#[test]
+// proves: TLS-11
+fn a_session_that_is_found_by_itself_is_reached_by_its_pin() {
+    let crew = Crew::new();
+    let (_host, url, pin) = host(&crew, &["--tls", "--group", "Rig"]);
+    let listed = crew.run(&["ls", "--host", "auto", "--group", "Rig", "--pin", &pin, "--json"]);
+    assert_eq!(code(&listed), 0, "{listed:?}");
+    let port = url.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+    let at = json(&listed)["session"].as_str().unwrap().to_owned();
+    assert!(at.starts_with("wss://") && at.ends_with(&format!(":{port}/")), "{at}");
+}
+
+#[test]
+// proves: TLS-05
+fn a_certificate_of_ones_own_is_checked_by_its_authority() {
+    let crew = Crew::new();
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (cert, key) = (crew.path("cert.pem"), crew.path("key.pem"));
+    fs::write(&cert, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (cert, key) = (cert.to_str().unwrap(), key.to_str().unwrap());
+    let (_host, url, _) = host(&crew, &["--hidden", "--cert", cert, "--key", key]);
+    let listed = crew.run(&["ls", "--host", &url, "--ca", cert, "--json"]);
+    assert_eq!(code(&listed), 0, "{listed:?}");
+    // The name in the URL has to be the certificate's.
+    let renamed = crew.run(&["ls", "--host", &url.replace("127.0.0.1", "localhost"), "--ca", cert]);
+    assert_eq!(code(&renamed), 4, "{renamed:?}");
+    assert!(stderr(&renamed).contains("not for localhost but for"), "{renamed:?}");
+    // What is no certificate, or lacks its key, is told before anything listens.
+    let wrong = crew.run(&["host", "--cert", key, "--key", key]);
+    assert_eq!(code(&wrong), 2, "{wrong:?}");
+    assert!(stderr(&wrong).contains("there is no certificate in it"), "{wrong:?}");
+    assert_eq!(code(&crew.run(&["host", "--cert", cert])), 2);
+}
+
+#[test]
+// proves: TLS-11
+fn a_bridge_reaches_an_encrypted_session() {
+    let crew = Crew::new();
+    let (_host, url, pin) = host(&crew, &["--tls", "--hidden"]);
+    let data = crew.path("bridge");
+    let data = data.to_str().unwrap();
+    let mut bridge = crew.start(&["bridge", "--host", &url, "--pin", &pin, "--data", data]);
+    bridge.until("the session has us");
+}
