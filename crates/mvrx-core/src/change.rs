@@ -18,7 +18,7 @@
 //!
 //! A station that changes with us is on the new side as soon as discovery shows it there, and is never left.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -135,6 +135,8 @@ pub(crate) struct Former {
     pub(crate) product: Product,
     /// It writes as the specification's next edition does.
     pub(crate) speaks_next: bool,
+    /// The group, where LEAVE says it.
+    pub(crate) group: Option<GroupName>,
     addresses: VecDeque<SocketAddr>,
     /// It is being told.
     running: bool,
@@ -337,7 +339,7 @@ impl Core {
             ChangeAction::Move => {
                 let Change { to, history, .. } = change;
                 self.fail_all_fetches();
-                self.part_from(|side| matches!(side, Side::Ours | Side::Unknown));
+                self.part_from(Some(&from), |side| matches!(side, Side::Ours | Side::Unknown));
                 self.config.group = to.clone();
                 self.farewells.clear();
                 let left = std::mem::replace(&mut self.history, history);
@@ -351,7 +353,7 @@ impl Core {
                 self.refresh_any();
             }
             ChangeAction::Stay => {
-                self.part_from(|side| side == Side::Next);
+                self.part_from(Some(&change.to), is_next);
                 self.all_are_ours();
                 self.advertise();
                 let nobody = || "no station that is there took our JOIN in time".to_owned();
@@ -360,6 +362,8 @@ impl Core {
                 self.change_in_move_ended(&why);
             }
             _ => {
+                // In which of the two they count us they know alone.
+                self.part_from(None, is_next);
                 self.all_are_ours();
                 let why = "this station leaves its group".to_owned();
                 self.event(Event::GroupNotChanged { to: change.to, why });
@@ -367,11 +371,13 @@ impl Core {
         }
     }
 
-    /// Forgets the stations of a side, and has those told that count us as one of theirs.
+    /// Forgets the stations of a side, and has those told that count us as one of theirs, in this group. Nothing is told where a station that
+    /// stays has answered since: whoever was there before, it would take the LEAVE for its own.
     // req: STA-17
-    fn part_from(&mut self, is_gone: impl Fn(Side) -> bool) {
-        let gone: Vec<StationUuid> =
-            self.peers.iter().filter(|(_, peer)| is_gone(peer.side)).map(|(station, _)| *station).collect();
+    fn part_from(&mut self, group: Option<&GroupName>, is_gone: impl Fn(Side) -> bool) {
+        let (gone, stay): (Vec<_>, Vec<_>) = self.peers.iter().partition(|(_, peer)| is_gone(peer.side));
+        let gone: Vec<StationUuid> = gone.into_iter().map(|(station, _)| *station).collect();
+        let taken: BTreeSet<SocketAddr> = stay.into_iter().filter_map(|(_, peer)| peer.good).collect();
         for station in gone {
             let counts_us = self.counts_us(station);
             self.stop_lane(Target::Station(station));
@@ -379,10 +385,12 @@ impl Core {
             peer.places.keys().for_each(|place| self.drop_place(*place));
             self.agenda.clear(Timer::Unseen(station));
             self.agenda.clear(Timer::Farewell(station));
-            let addresses = peer.addresses(self.config.limits.addresses);
+            let mut addresses = peer.addresses(self.config.limits.addresses);
+            addresses.retain(|address| !taken.contains(address));
+            let group = group.filter(|_| peer.side != Side::Unknown && peer.reads_group_of_leave()).cloned();
             if counts_us && !addresses.is_empty() && self.former.len() < self.config.limits.stations {
                 let speaks_next = crate::lanes::speaks_next(peer.quirks);
-                let former = Former { product: peer.product, speaks_next, addresses, running: false };
+                let former = Former { product: peer.product, speaks_next, group, addresses, running: false };
                 self.former.insert(station, former);
             }
         }

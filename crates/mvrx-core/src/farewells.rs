@@ -1,4 +1,7 @@
-//! LEAVEs of stations that were not known when they came, so that one which is seen only afterwards is not taken for one that comes.
+//! Of which group a LEAVE is, and those of stations that were not known when they came, so that one which is seen only afterwards is not taken
+//! for one that comes.
+//!
+//! LEAVE is sent late, and to whom one has forgotten already; our own kind says in it which group is left, and it counts in no other.
 //!
 //! Discovery may be later than a message, and may go on showing what is gone. A LEAVE counts from its station's own address alone: it is kept
 //! with the address that it came from, and holds for a sighting there. Bounded in number and in time; one address has a share of the places,
@@ -8,7 +11,11 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mvrx_message::StationUuid;
+use mvrx_message::{GroupName, StationUuid};
+
+use crate::Core;
+use crate::change::Side;
+use crate::peer::Peer;
 
 /// The latest of them, the oldest first.
 #[derive(Debug, Default)]
@@ -64,6 +71,28 @@ impl Farewells {
     /// They were said to another group.
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
+    }
+}
+
+impl Core {
+    /// The group that LEAVE says to a station; `None`: it says none, and is of any.
+    pub(crate) fn group_left_to(&self, station: StationUuid) -> Option<GroupName> {
+        let reads = self.peers.get(&station).is_some_and(Peer::reads_group_of_leave);
+        self.group_said_to(Some(station)).filter(|_| reads)
+    }
+
+    /// Whether a LEAVE is of another group than that in which we count its station: it comes late, or was meant for who was here before us.
+    // req: STA-24
+    pub(crate) fn is_leave_of_another_group(&self, station: StationUuid, group: Option<&GroupName>) -> bool {
+        let Some(group) = group else { return false };
+        let counted = self.peers.get(&station).map(|peer| peer.side);
+        match (counted, self.side_of(Some(group.as_str()))) {
+            (Some(Side::Any), _) => false,
+            (_, None) => true,
+            (Some(Side::Ours), Some(left)) => left == Side::Next,
+            (Some(Side::Next), Some(left)) => left == Side::Ours,
+            (Some(Side::Unknown) | None, Some(_)) => false,
+        }
     }
 }
 

@@ -248,7 +248,10 @@ impl Core {
     fn on_leave(&mut self, conn: ConnId, address: SocketAddr, leave: &Leave) {
         let station = leave.station;
         let known = station != self.config.station && self.peers.contains_key(&station);
-        if known && !self.may_speak_for(conn, address.ip(), station) {
+        let elsewhere = self.is_leave_of_another_group(station, leave.group.as_ref());
+        if elsewhere {
+            // It is answered all the same.
+        } else if known && !self.may_speak_for(conn, address.ip(), station) {
             // req: STA-22
             self.peer_error(
                 address,

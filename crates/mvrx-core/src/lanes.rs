@@ -33,11 +33,14 @@ impl Core {
         }
         self.tell_there(&Command::Publish(commit.clone()));
         // req: STA-07
+        let present = self.presence == Presence::Present;
         let told: Vec<StationUuid> = self
             .peers
             .iter()
             .filter(|(station, peer)| {
-                Some(**station) != except
+                // Who has LEAVE from us is told nothing more.
+                present
+                    && Some(**station) != except
                     && is_for(&commit, Some(**station))
                     // A JOIN under way was written before this commit: its station is told when it has become a member.
                     && (peer.membership == Membership::Member || (peer.membership != Membership::Left && peer.lane.running.is_some()))
@@ -292,9 +295,7 @@ impl Core {
         let product = self.product_of(target);
         let (message, wait) = match purpose {
             Purpose::Join => (Some(self.join_message(target)), self.config.timers.reply),
-            Purpose::Leave => {
-                (Some(Message::Leave(Leave { station: self.config.station })), self.config.timers.reply)
-            }
+            Purpose::Leave => (Some(self.leave_message(target)), self.config.timers.reply),
             Purpose::Commit(file) => {
                 (self.commit_for(target, file).map(Message::Commit), self.config.timers.reply)
             }
@@ -320,6 +321,17 @@ impl Core {
         // req: STA-18
         let group = self.group_said_to(station).filter(|_| self.product_of(target) == Product::Mvrx);
         Some(Commit { group, ..commit })
+    }
+
+    /// LEAVE is of one group: who is told late may count us in another one by then.
+    // req: STA-24
+    fn leave_message(&self, target: Target) -> Message {
+        let group = match target {
+            Target::Station(station) => self.group_left_to(station),
+            Target::Former(station) => self.former.get(&station).and_then(|former| former.group.clone()),
+            Target::Place(_) => None,
+        };
+        Message::Leave(Leave { group, ..Leave::new(self.config.station) })
     }
 
     fn send_on(&mut self, conn: ConnId, message: Message, dialect: Dialect, wait: Duration) {

@@ -157,6 +157,11 @@ impl Peer {
         self.inbound_ips.first().copied().or_else(shown)
     }
 
+    /// To our own kind LEAVE says its group, and to whom nothing was heard of yet: it had our JOIN alone, which said it, too.
+    pub(crate) fn reads_group_of_leave(&self) -> bool {
+        self.product == Product::Mvrx || self.provider.is_empty()
+    }
+
     pub(crate) fn has_address(&self) -> bool {
         !self.addresses(1).is_empty()
     }

@@ -134,10 +134,12 @@ impl JoinRet {
 }
 
 /// MVR_LEAVE (Table 70).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leave {
     /// Who leaves.
     pub station: StationUuid,
+    /// The group of TCP mode that it leaves; our own stations only.
+    pub group: Option<GroupName>,
 }
 
 /// MVR_COMMIT (Table 72), alone or as an entry of `Commits`: one revision of the show.
@@ -357,7 +359,7 @@ impl Leave {
     /// This station leaves.
     #[must_use]
     pub const fn new(station: StationUuid) -> Self {
-        Self { station }
+        Self { station, group: None }
     }
 }
 

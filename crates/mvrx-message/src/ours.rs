@@ -1,7 +1,7 @@
 //! What only our own stations say, in the `mvrx` object: the mark by which they know each other, and what the specification has no
 //! field for.
 //!
-//! The object is one additional key, `"mvrx"`, in JOIN, JOIN_RET, COMMIT, NEW_SESSION_HOST and NEW_SESSION_HOST_RET. Other products ignore it, and nothing of the
+//! The object is one additional key, `"mvrx"`, in JOIN, JOIN_RET, LEAVE, COMMIT, NEW_SESSION_HOST and NEW_SESSION_HOST_RET. Other products ignore it, and nothing of the
 //! specification depends on it. It only ever grows: a reader ignores what it does not know, so that its version tells what a peer
 //! can do and never forbids reading.
 //!
@@ -11,7 +11,8 @@
 //! | all | `mvr` | the MVR version where it is not the 1.6 that must be written, as `"1.5"` |
 //! | COMMIT | `blake3` | the file's BLAKE3, 64 hexadecimal digits |
 //! | COMMIT | `StationName`, `Provider` | [`Author`], of the station whose StationUUID the commit has |
-//! | JOIN, JOIN_RET | `group` | the group of TCP mode in which it is said: a station that moves is in two for a while |
+//! | JOIN, JOIN_RET, COMMIT | `group` | the group of TCP mode in which it is said: a station that moves is in two for a while |
+//! | LEAVE | `group` | the group of TCP mode that is left |
 //! | JOIN | `files`, `ticket` | [`FilesConnection`]: a second connection is offered (`true`), or this is it |
 //! | JOIN_RET | `ticket` | the [`Ticket`] of that second connection |
 //! | NEW_SESSION_HOST | `StationUUID` | who proposes the move |

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mvrx_message::{
-    Author, BridgeMark, Commit, Dialect, FileUuid, FilesConnection, Join, JoinRet, Leave, Message,
+    Author, BridgeMark, Commit, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinRet, Leave, Message,
     MoveAnswered, MoveOutcome, MvrVersion, NamedStation, NewSessionHost, NewSessionHostRet, Ours, Product,
     QuirkSet, Reply, Request, Roster, StationUuid, Ticket, safe_file_name,
 };
@@ -23,6 +23,10 @@ fn short_text() -> impl Strategy<Value = String> {
         s.push('x');
         s
     })
+}
+
+fn group() -> impl Strategy<Value = Option<GroupName>> {
+    prop::option::of("\\PC{1,15}".prop_filter_map("a name", |name| GroupName::join(&name).ok()))
 }
 
 fn station() -> impl Strategy<Value = StationUuid> {
@@ -151,7 +155,7 @@ fn message() -> impl Strategy<Value = Message> {
                 })
             }
         ),
-        station().prop_map(|station| Message::Leave(Leave { station })),
+        (station(), group()).prop_map(|(station, group)| Message::Leave(Leave { station, group })),
         reply().prop_map(Message::LeaveRet),
         commit().prop_map(Message::Commit),
         reply().prop_map(Message::CommitRet),

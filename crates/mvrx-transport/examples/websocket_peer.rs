@@ -79,7 +79,7 @@ async fn echo(mut connection: Connection) -> bool {
 async fn dial(url: &str) {
     let url = Endpoint::Url(url.parse().unwrap());
     let mut connection = WsTransport::default().dial(url).await.unwrap();
-    let message = Message::Leave(Leave { station: StationUuid::from_random_bytes([7; 16]) });
+    let message = Message::Leave(Leave::new(StationUuid::from_random_bytes([7; 16])));
     connection.writer.send(&message, &Dialect::strict()).await.unwrap();
     match connection.reader.next().await {
         Ok(Incoming::Message { parsed, .. }) => assert_eq!(parsed.message, message),

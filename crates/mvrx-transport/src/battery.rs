@@ -137,7 +137,7 @@ pub(crate) fn station(seed: u8) -> StationUuid {
 }
 
 pub(crate) fn leave(seed: u8) -> Message {
-    Message::Leave(Leave { station: station(seed) })
+    Message::Leave(Leave::new(station(seed)))
 }
 
 pub(crate) fn commit(seed: u8) -> Commit {

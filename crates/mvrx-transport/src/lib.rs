@@ -31,7 +31,7 @@
 //! let mut out = laptop.dial(Endpoint::Address("10.0.0.1:42424".parse()?)).await?;
 //! let mut inbound = listener.accept().await?;
 //!
-//! let leave = Message::Leave(Leave { station: StationUuid::from_random_bytes([7; 16]) });
+//! let leave = Message::Leave(Leave::new(StationUuid::from_random_bytes([7; 16])));
 //! out.writer.send(&leave, &Dialect::strict()).await?;
 //! let Incoming::Message { parsed, .. } = inbound.reader.next().await? else { panic!("a message was sent") };
 //! assert_eq!(parsed.message, leave);

@@ -36,7 +36,7 @@ async fn connection() -> (Connection, TcpStream) {
 }
 
 fn leave(seed: u8) -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([seed; 16]) })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([seed; 16])))
 }
 
 fn package(message: &Message) -> Vec<u8> {

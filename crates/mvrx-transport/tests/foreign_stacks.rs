@@ -19,7 +19,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async_with_config, client_async_
 const LENGTH: u64 = 16 << 20;
 
 fn leave() -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([7; 16]) })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([7; 16])))
 }
 
 fn json() -> String {

@@ -129,7 +129,7 @@ async fn serve(mut connection: Connection) -> ReadError {
 }
 
 async fn ask(connection: &mut Connection) {
-    let message = Message::Leave(Leave { station: StationUuid::from_random_bytes([1; 16]) });
+    let message = Message::Leave(Leave::new(StationUuid::from_random_bytes([1; 16])));
     connection.writer.send(&message, &Dialect::strict()).await.unwrap();
     match connection.reader.next().await {
         Ok(Incoming::Message { parsed, .. }) => assert_eq!(parsed.message, message),

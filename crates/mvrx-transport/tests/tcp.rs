@@ -91,7 +91,7 @@ async fn a_network_in_memory_that_is_gone_is_final() {
         Err(error @ AcceptError::NetworkGone) => assert!(error.is_final()),
         other => panic!("{other:?}"),
     }
-    let leave = Message::Leave(Leave { station: StationUuid::from_random_bytes([1; 16]) });
+    let leave = Message::Leave(Leave::new(StationUuid::from_random_bytes([1; 16])));
     near.writer.send(&leave, &Dialect::strict()).await.unwrap();
     assert!(matches!(far.reader.next().await, Ok(Incoming::Message { .. })), "connections outlive it");
 }

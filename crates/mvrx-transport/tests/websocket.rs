@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 const PUMPS: [FilePump; 2] = [FilePump::Blocking, FilePump::Portable];
 
 fn leave(seed: u8) -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([seed; 16]) })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([seed; 16])))
 }
 
 fn json(message: &Message) -> Vec<u8> {

@@ -50,7 +50,7 @@ impl FileSink for Held {
 }
 
 fn leave(seed: u8) -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([seed; 16]) })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([seed; 16])))
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ fn archive(seed: u8, length: usize) -> Vec<u8> {
 }
 
 fn leave(seed: u8) -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([seed; 16]) })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([seed; 16])))
 }
 
 fn text(message: &Message) -> Vec<u8> {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn leave(seed: u8) -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([seed; 16]) })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([seed; 16])))
 }
 
 fn ends() -> (SocketAddr, SocketAddr) {

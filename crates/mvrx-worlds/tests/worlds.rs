@@ -62,3 +62,13 @@ fn stations_that_move_are_each_in_one_place_whatever_happens() {
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
     }
 }
+
+/// Worlds that once ended wrong: a LEAVE of the old group reached who had moved to the new one, or the next station at an address.
+#[test]
+fn a_leave_of_another_group_puts_nobody_out() {
+    for seed in [2_825, 5_613, 6_463] {
+        let plan = Plan::new(seed).stations(6).moving();
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    }
+}

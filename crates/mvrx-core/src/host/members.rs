@@ -181,7 +181,7 @@ impl Host {
         self.send(conn, Message::JoinRet(ret));
     }
 
-    pub(super) fn on_leave(&mut self, conn: ConnId, leave: Leave) {
+    pub(super) fn on_leave(&mut self, conn: ConnId, leave: &Leave) {
         let station = self.links.get(&conn).and_then(|link| link.station);
         if station.is_some_and(|station| station != leave.station) {
             let why = "this connection has joined as another station";

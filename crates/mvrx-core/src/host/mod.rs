@@ -305,7 +305,7 @@ impl Host {
         }
         match &parsed.message {
             Message::Join(join) => self.on_join(conn, join),
-            Message::Leave(leave) => self.on_leave(conn, *leave),
+            Message::Leave(leave) => self.on_leave(conn, leave),
             Message::Commit(commit) => self.on_commit(conn, commit),
             Message::Request(request) => self.on_request(conn, request),
             Message::NewSessionHost(proposal) => self.on_new_session_host(conn, proposal),

@@ -191,7 +191,7 @@ impl Core {
         let station = self.config.station;
         self.agenda.set(Timer::Host, self.now + self.config.timers.departure);
         if let Some(conn) = self.session.as_ref().and_then(|s| s.main) {
-            self.say_to_host(conn, Message::Leave(Leave { station }));
+            self.say_to_host(conn, Message::Leave(Leave::new(station)));
         }
     }
 

@@ -17,7 +17,7 @@ impl Core {
             Message::Request(request) => self.on_request(conn, address, request),
             Message::RequestRet(reply) => self.on_host_request_ret(conn, reply),
             Message::LeaveRet(_) => self.stay(StayEvent::LeaveAnswered, ""),
-            Message::Leave(leave) => self.on_host_leave(conn, *leave),
+            Message::Leave(leave) => self.on_host_leave(conn, leave),
             Message::Join(join) => self.on_host_join(conn, join),
             Message::NewSessionHost(proposal) => self.on_new_session_host(conn, address, proposal),
             Message::NewSessionHostRet(ret) => self.on_host_move_ret(conn, ret),
@@ -189,7 +189,7 @@ impl Core {
     }
 
     /// Hosts of other products may pass on that a station left.
-    fn on_host_leave(&mut self, conn: ConnId, leave: Leave) {
+    fn on_host_leave(&mut self, conn: ConnId, leave: &Leave) {
         self.say_to_host(conn, Message::LeaveRet(ok()));
         if Some(leave.station) != self.host() {
             self.station_gone(leave.station);

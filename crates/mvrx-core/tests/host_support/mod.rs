@@ -63,7 +63,7 @@ pub fn join_as(n: u8, provider: &str, name: &str, commits: Vec<Commit>) -> Messa
 }
 
 pub fn leave(n: u8) -> Message {
-    Message::Leave(Leave { station: station(n) })
+    Message::Leave(Leave::new(station(n)))
 }
 
 pub fn request_for(n: u8) -> Message {

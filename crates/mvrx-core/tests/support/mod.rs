@@ -249,7 +249,7 @@ impl Desk {
 }
 
 pub fn leave(n: u8) -> Message {
-    Message::Leave(Leave { station: station(n) })
+    Message::Leave(Leave::new(station(n)))
 }
 
 pub fn request_for(n: u8) -> Message {

@@ -138,7 +138,10 @@ fn leave(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Leave, ParseErr
         reader.note_if(from != this, Quirk::LeaveKeysDisagree);
     }
     let id = if matches!(from, Id::Is(_)) { from } else { this };
-    Ok(Leave { station: required_station(reader, id, MessageType::Leave)? })
+    let station = required_station(reader, id, MessageType::Leave)?;
+    // req: MSG-MVRX-GROUP
+    let group = mvrx::read(reader, fields.mvrx).and_then(|extra| extra.group);
+    Ok(Leave { station, group })
 }
 
 // req: MSG-REQUEST

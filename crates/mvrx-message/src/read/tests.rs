@@ -79,7 +79,7 @@ fn request(members: &str) -> (Request, Vec<Quirk>) {
 // proves: MSG-TYPE
 #[test]
 fn reads_the_type_wherever_it_stands_and_however_it_is_called() {
-    let leave = Message::Leave(Leave { station: station(A) });
+    let leave = Message::Leave(Leave::new(station(A)));
     let last = parsed(&format!(r#"{{"FromStationUUID":"{A}","Type":"MVR_LEAVE"}}"#));
     assert_eq!((last.message, last.quirks.is_empty()), (leave.clone(), true));
     let legacy = parsed(&format!(r#"{{"MessageType":"MVR_LEAVE","FromStationUUID":"{A}"}}"#));
@@ -418,7 +418,7 @@ fn reads_leave_under_either_key_and_both() {
     ];
     for (members, expected) in cases {
         let (message, quirks) = quirks_of("MVR_LEAVE", &members);
-        assert_eq!(message, Message::Leave(Leave { station: station(A) }), "{members}");
+        assert_eq!(message, Message::Leave(Leave::new(station(A))), "{members}");
         assert_eq!(quirks, expected, "{members}");
     }
     let missing = ParseError::StationUuidMissing { message_type: MessageType::Leave };
@@ -498,7 +498,7 @@ fn reads_every_spelling_of_a_uuid() {
         (format!(" {A} "), Some(Quirk::UuidOddlySpelled)),
     ] {
         let (message, quirks) = quirks_of("MVR_LEAVE", &format!(r#""FromStationUUID":"{text}""#));
-        assert_eq!(message, Message::Leave(Leave { station: station(A) }), "{text}");
+        assert_eq!(message, Message::Leave(Leave::new(station(A))), "{text}");
         assert_eq!(quirks, Vec::from_iter(quirk), "{text}");
     }
 }

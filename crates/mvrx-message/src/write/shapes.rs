@@ -106,22 +106,28 @@ impl<'a> JoinRetShape<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct LeaveShape {
+pub(super) struct LeaveShape<'a> {
     #[serde(rename = "Type")]
     kind: &'static str,
     #[serde(rename = "FromStationUUID")]
     from: StationUuid,
     #[serde(rename = "StationUUID", skip_serializing_if = "Option::is_none")]
     station: Option<StationUuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvrx: Option<MvrxShape<'a>>,
 }
 
-impl LeaveShape {
+impl<'a> LeaveShape<'a> {
     // req: MSG-LEAVE
-    pub(super) fn of(leave: &Leave, dialect: &Dialect) -> Self {
+    pub(super) fn of(leave: &'a Leave, dialect: &Dialect) -> Self {
+        // req: MSG-MVRX-GROUP
+        let group = leave.group.as_ref().map(GroupName::as_str);
+        let mvrx = group.is_some().then(|| MvrxShape { group, ..MvrxShape::of(Ours::CURRENT, None) });
         Self {
             kind: MessageType::Leave.as_str(),
             from: leave.station,
             station: (dialect.leave_keys() == LeaveKeys::Both).then_some(leave.station),
+            mvrx: mvrx.and_then(|mvrx| mvrx.towards(dialect)),
         }
     }
 }

@@ -538,3 +538,21 @@ fn a_commit_tells_in_which_group_it_is_said() {
     assert!(json.contains(r#""mvrx":{"v":1,"group":"Stage 2"}"#), "{json}");
     assert_eq!(Message::parse(json.as_bytes()).unwrap().message, Message::Commit(said));
 }
+
+// proves: MSG-MVRX-GROUP
+#[test]
+fn a_leave_tells_which_group_is_left() {
+    let said = Leave { group: Some("Stage 2".parse().unwrap()), ..Leave::new(A.parse().unwrap()) };
+    let json = strict(&Message::Leave(said.clone()));
+    assert_eq!(
+        json,
+        format!(r#"{{"Type":"MVR_LEAVE","FromStationUUID":"{A}","mvrx":{{"v":1,"group":"Stage 2"}}}}"#)
+    );
+    assert_eq!(Message::parse(json.as_bytes()).unwrap().message, Message::Leave(said.clone()));
+    // Products that read only so much get none, and one that cannot be read spoils nothing.
+    let short = written(&Message::Leave(said), &Dialect::towards(Product::Mvr4j));
+    assert!(!short.contains("mvrx"), "{short}");
+    let odd = Message::parse(json.replace("\"Stage 2\"", "7").as_bytes()).unwrap();
+    assert_eq!(odd.message, Message::Leave(Leave::new(A.parse().unwrap())));
+    assert_eq!(odd.quirks.iter().collect::<Vec<_>>(), [crate::Quirk::MvrxObjectUnreadable]);
+}

@@ -349,7 +349,7 @@ impl Running {
                         waiting = Some((size, done));
                     }
                     Some(Order::Leave) => {
-                        let leave = Message::Leave(Leave { station: station(self.n) });
+                        let leave = Message::Leave(Leave::new(station(self.n)));
                         say(&mut self.conn, &leave).await;
                     }
                     None => return,

@@ -28,7 +28,7 @@ async fn pair(dialer: &dyn Transport, listener: &dyn Transport) -> (Connection, 
 }
 
 fn leave() -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([7; 16]) })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([7; 16])))
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -51,7 +51,7 @@ fn dialed() -> (Connection, Peer) {
 }
 
 fn leave() -> Vec<u8> {
-    let message = Message::Leave(Leave { station: StationUuid::from_random_bytes([1; 16]) });
+    let message = Message::Leave(Leave::new(StationUuid::from_random_bytes([1; 16])));
     let mut bytes = Vec::new();
     encode_json(&message.to_json(&Dialect::strict()), &mut bytes);
     bytes
@@ -101,7 +101,7 @@ async fn a_quiet_connection_is_ended_after_minutes() {
 async fn what_we_write_keeps_a_connection_from_being_idle() {
     let (mut connection, _peer) = dialed();
     let Connection { reader, writer, .. } = &mut connection;
-    let message = Message::Leave(Leave { station: StationUuid::from_random_bytes([1; 16]) });
+    let message = Message::Leave(Leave::new(StationUuid::from_random_bytes([1; 16])));
     let start = Instant::now();
     let writing = async {
         sleep(SECOND * 400).await;

@@ -8,7 +8,7 @@
 //! | `request-ends-once` | a request ends once, and only one that was made; at rest none is open |
 //! | `serving-ends-once` | a file told to be on its way out is told once to be sent or not; at rest none is on its way |
 //! | `bytes-are-the-source's` | what is kept, restored or sent is byte for byte what was committed under that FileUUID |
-//! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, or until it vanished and was seen again; where stations move, until it is announced in the same group again |
+//! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, or until it vanished and was seen again; a LEAVE that says its group is of that group, seen in another one it has vanished from it, and who is announced in a group has come back to it |
 //! | `audience-is-kept` | a commit for some is listed, announced, served and shown to them alone |
 //! | `limit-is-kept` | no queue or table is above its limit |
 //! | `everybody-knows-everybody`, `everybody-knows-every-commit` | at rest the stations of a group are members of each other and list every public commit |
@@ -260,15 +260,26 @@ impl Ledger {
         self.shown_in.get(&station).into_iter().flatten().any(|shown| groups.contains(&shown.as_str()))
     }
 
-    /// `host` sends JOIN or COMMIT to whoever listens at `to`, as one of these groups. A LEAVE is of one group: who is announced in one of
-    /// them has left another, or has come back to this one.
-    pub(crate) fn speaks_to(&mut self, host: HostId, groups: &[&str], to: SocketAddr, kind: &str) {
+    /// `host` sends JOIN or COMMIT to whoever listens at `to`, for the group that it says, or as one of these. A LEAVE is of one group: who is
+    /// announced in it has left another, or has come back to this one.
+    pub(crate) fn speaks_to(
+        &mut self,
+        host: HostId,
+        groups: &[&str],
+        said: Option<&str>,
+        to: SocketAddr,
+        kind: &str,
+    ) {
         let Some(listener) = self.listens.get(&to).copied() else { return };
-        if self.is_announced_in(listener, groups) {
+        let announced = match &said {
+            Some(said) => self.is_announced_in(listener, std::slice::from_ref(said)),
+            None => self.is_announced_in(listener, groups),
+        };
+        if announced {
             return;
         }
         let Some(view) = self.view(host) else { return };
-        if view.left.contains(&listener) && !view.may_mean_another(to, listener) {
+        if view.has_left(listener, said, groups) && !view.may_mean_another(to, listener) {
             let home = self.home(listener);
             self.violate(LEFT, format_args!("{host} sends {kind} to {listener} ({home:?}), which left"));
         }

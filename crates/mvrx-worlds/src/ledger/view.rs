@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use mvrx_core::{ConnId, PlaceId, RequestId};
-use mvrx_message::StationUuid;
+use mvrx_message::{Leave, StationUuid};
 
 /// One start of one station.
 #[derive(Debug)]
@@ -14,10 +14,10 @@ pub(crate) struct View {
     pub(crate) made: BTreeSet<RequestId>,
     /// Files told to be on their way out.
     pub(crate) serving: u32,
-    /// Who sent LEAVE and has not come back.
-    pub(crate) left: BTreeSet<StationUuid>,
-    /// Those of them that said so while we were on the way to another group: of which one they did not say.
-    pub(crate) left_on_the_way: BTreeSet<StationUuid>,
+    /// Who sent LEAVE and has not come back, and which group it said.
+    left: BTreeSet<(StationUuid, Option<String>)>,
+    /// Those of them that said none while we were on the way to another group.
+    left_on_the_way: BTreeSet<StationUuid>,
     /// On which connection each one's latest JOIN came; accepted connections are numbered as they come.
     joined_on: BTreeMap<StationUuid, ConnId>,
     places: BTreeMap<PlaceId, (Option<StationUuid>, Vec<SocketAddr>)>,
@@ -25,6 +25,8 @@ pub(crate) struct View {
     ever_at: BTreeMap<SocketAddr, BTreeSet<StationUuid>>,
     /// How many places show each.
     shown: BTreeMap<StationUuid, u32>,
+    /// In which group each was shown last.
+    shown_in: BTreeMap<StationUuid, String>,
 }
 
 impl View {
@@ -40,22 +42,52 @@ impl View {
             places: BTreeMap::new(),
             ever_at: BTreeMap::new(),
             shown: BTreeMap::new(),
+            shown_in: BTreeMap::new(),
         }
     }
 
     /// A LEAVE came, as the first message of connection `first_on` or on one in use. One that a station which started anew sent before its
     /// latest JOIN does not count.
-    pub(crate) fn heard_leave(&mut self, station: StationUuid, first_on: Option<ConnId>) {
+    pub(crate) fn heard_leave(&mut self, leave: &Leave, first_on: Option<ConnId>, on_the_way: bool) {
+        let station = leave.station;
         let outdated = first_on.is_some_and(|conn| self.joined_on.get(&station).is_some_and(|on| *on > conn));
-        if station != self.me && !outdated {
-            self.left.insert(station);
+        let group = leave.group.as_ref().map(|group| group.as_str().to_owned());
+        // Its goodbye came before its LEAVE: seen there again it has started anew.
+        let elsewhere =
+            self.shown_in.get(&station).zip(group.as_ref()).is_some_and(|(shown, left)| shown != left);
+        if station != self.me && !outdated && !elsewhere {
+            self.left.insert((station, group));
+            if on_the_way && leave.group.is_none() {
+                self.left_on_the_way.insert(station);
+            }
         }
     }
 
-    /// The other group did not have us: those may have left it, and none of ours.
-    pub(crate) fn stays(&mut self) {
+    /// Whether it has left the group for which something is said, or one of these where it does not say for which.
+    pub(crate) fn has_left(&self, station: StationUuid, said: Option<&str>, ours: &[&str]) -> bool {
+        let mut groups = self.left.iter().filter(|(left, _)| *left == station).map(|(_, group)| group);
+        groups.any(|left| {
+            left.as_deref().is_none_or(|left| said.map_or_else(|| ours.contains(&left), |said| said == left))
+        })
+    }
+
+    /// We are on the way to another group: who did not say which one it left may be in that one.
+    pub(crate) fn is_on_the_way(&mut self) {
+        self.left.retain(|(_, group)| group.is_some());
+        self.left_on_the_way.clear();
+    }
+
+    /// Another place, other company: what became of those in the old one is no longer known.
+    pub(crate) fn has_moved(&mut self, to: Option<&str>) {
+        self.left.retain(|(_, group)| group.is_some() && group.as_deref() == to);
+        self.left_on_the_way.clear();
+    }
+
+    /// The other group did not have us: those who did not say which one they left may have left it, and none of ours.
+    pub(crate) fn stays(&mut self, to: Option<&str>) {
+        self.left.retain(|(_, group)| group.is_none() || group.as_deref() != to);
         for station in std::mem::take(&mut self.left_on_the_way) {
-            self.left.remove(&station);
+            self.left.remove(&(station, None));
         }
     }
 
@@ -66,11 +98,22 @@ impl View {
 
     /// It sent JOIN, or our operator wants it to be joined.
     pub(crate) fn is_back(&mut self, station: StationUuid) {
-        self.left.remove(&station);
+        self.left.retain(|(left, _)| *left != station);
     }
 
-    pub(crate) fn sighted(&mut self, place: PlaceId, station: Option<StationUuid>, at: &[SocketAddr]) {
+    pub(crate) fn sighted(
+        &mut self,
+        place: PlaceId,
+        station: Option<StationUuid>,
+        group: Option<&str>,
+        at: &[SocketAddr],
+    ) {
         if let Some(station) = station {
+            // It vanished from the others.
+            self.left.retain(|(left, of)| *left != station || of.is_none() || of.as_deref() == group);
+            if let Some(group) = group {
+                self.shown_in.insert(station, group.to_owned());
+            }
             for address in at {
                 self.ever_at.entry(*address).or_default().insert(station);
             }
@@ -85,7 +128,7 @@ impl View {
             *times += 1;
             if *times == 1 {
                 // It had vanished and is seen again.
-                self.left.remove(&station);
+                self.is_back(station);
             }
         }
         self.places.insert(place, (station, at.to_vec()));
@@ -97,7 +140,8 @@ impl View {
         *times -= 1;
         if *times == 0 {
             self.shown.remove(&station);
-            self.left.remove(&station);
+            self.shown_in.remove(&station);
+            self.is_back(station);
         }
     }
 
@@ -105,6 +149,7 @@ impl View {
     /// another StationUUID.
     pub(crate) fn may_mean_another(&self, at: SocketAddr, listener: StationUuid) -> bool {
         let ever = self.ever_at.get(&at).into_iter().flatten();
-        ever.into_iter().any(|shown| *shown != listener && !self.left.contains(shown))
+        let has_left = |shown: &StationUuid| self.left.iter().any(|(left, _)| left == shown);
+        ever.into_iter().any(|shown| *shown != listener && !has_left(shown))
     }
 }

@@ -1,8 +1,8 @@
 //! What the core wants, done on the host.
 
 use lan_sim::{Announcement, Conn, HostCtx};
-use mvrx_core::{ConnId, Event, Input, Output, RequestId};
-use mvrx_message::{Commit, FileUuid, Message, SessionTarget, Txt};
+use mvrx_core::{ConnId, Event, Input, Output, RequestId, Sighting};
+use mvrx_message::{Commit, FileUuid, GroupName, Message, SessionTarget, Txt};
 
 use super::link::Link;
 use super::{Closing, IDLE, Station, address_of, group_in, place_text};
@@ -99,6 +99,11 @@ impl Station {
             let all: Vec<_> = self.sights.all().map(|(place, _)| place).collect();
             sightings =
                 all.into_iter().filter_map(|place| self.sighting(place, Some(group.as_str()))).collect();
+            if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
+                for Sighting { place, station, group, addresses, .. } in &sightings {
+                    view.sighted(*place, *station, group.as_deref(), addresses);
+                }
+            }
         }
         let seed = net.random();
         self.step(Input::MovePrepared { commits, sightings, seed }, net);
@@ -110,16 +115,19 @@ impl Station {
         let mut ledger = self.setup.ledger.borrow_mut();
         ledger.tally.messages += 1;
         let next = self.core.moving_to().and_then(|(to, _)| group_in(to));
-        let groups: Vec<&str> = std::iter::once(self.core.config().group.as_str()).chain(next).collect();
+        let place = self.core.place();
+        let groups: Vec<&str> = group_in(&place).into_iter().chain(next).collect();
         let commits: &[Commit] = match message {
             Message::Join(join) => {
-                ledger.speaks_to(host, &groups, to, "JOIN");
+                let said = join.group.as_ref().map(GroupName::as_str);
+                ledger.speaks_to(host, &groups, said, to, "JOIN");
                 &join.commits
             }
             Message::JoinRet(ret) => &ret.commits,
             Message::Commit(commit) => {
                 if matches!(conn, ConnId::Dialed(_)) {
-                    ledger.speaks_to(host, &groups, to, "COMMIT");
+                    let said = commit.group.as_ref().map(GroupName::as_str);
+                    ledger.speaks_to(host, &groups, said, to, "COMMIT");
                 }
                 std::slice::from_ref(commit)
             }
@@ -208,20 +216,21 @@ impl Station {
             }
             Event::RequestFailed { request, .. } => ledger.request_ended(host, *request),
             Event::CommitSeen { file, .. } => ledger.sees(host, *file),
-            Event::MoveBegun { .. } | Event::Moved { .. } => {
+            Event::MoveBegun { .. } => {
                 if let Some(view) = ledger.view(host) {
-                    // Another place, other company.
-                    view.left.clear();
-                    view.left_on_the_way.clear();
+                    view.is_on_the_way();
                 }
-                if let Event::Moved { to, .. } = event {
-                    self.shelf.keep_place(&place_text(to));
-                }
-                ledger.tally.moves += u64::from(matches!(event, Event::Moved { .. }));
             }
-            Event::NotMoved { .. } => {
+            Event::Moved { to, .. } => {
                 if let Some(view) = ledger.view(host) {
-                    view.stays();
+                    view.has_moved(group_in(to));
+                }
+                self.shelf.keep_place(&place_text(to));
+                ledger.tally.moves += 1;
+            }
+            Event::NotMoved { to, .. } => {
+                if let Some(view) = ledger.view(host) {
+                    view.stays(group_in(to));
                 }
             }
             Event::Serving { .. } => ledger.serves(host),

@@ -18,7 +18,7 @@ use mvrx_core::{
     Command, Config, ConnId, Core, Ending, Input, Moves, Presence, RequestId, Requested, SessionConfig,
     Source,
 };
-use mvrx_message::{Commit, FileUuid, GroupName, Message, MvrVersion, SessionTarget, StationUuid};
+use mvrx_message::{Commit, FileUuid, GroupName, Leave, Message, MvrVersion, SessionTarget, StationUuid};
 
 use crate::ledger::{LIMIT, Shared};
 use crate::plan::{Planted, SESSIONS};
@@ -426,20 +426,23 @@ impl Station {
         let host = net.host();
         let first = self.links.get_mut(&id).is_some_and(|link| !std::mem::replace(&mut link.heard, true));
         let mut ledger = self.setup.ledger.borrow_mut();
-        let ours = self.core.config().group.as_str();
-        let on_the_way = self.core.moving_to().is_some_and(|(to, _)| group_in(to).is_some());
-        // Who is announced in our group has left another one.
-        let of_another =
-            matches!(message, Message::Leave(leave) if ledger.is_announced_in(leave.station, &[ours]));
+        let place = self.core.place();
+        let next = self.core.moving_to().and_then(|(to, _)| group_in(to));
+        let groups: Vec<&str> = group_in(&place).into_iter().chain(next).collect();
+        let of_another = match message {
+            Message::Leave(Leave { group: Some(group), .. }) => !groups.contains(&group.as_str()),
+            // Who is announced in our group has left another one.
+            Message::Leave(leave) => {
+                group_in(&place).is_some_and(|ours| ledger.is_announced_in(leave.station, &[ours]))
+            }
+            _ => false,
+        };
         let Some(view) = ledger.view(host) else { return true };
         match message {
             Message::Join(join) => view.heard_join(join.station, id),
             Message::Leave(_) if of_another => {}
             Message::Leave(leave) => {
-                view.heard_leave(leave.station, first.then_some(id));
-                if on_the_way {
-                    view.left_on_the_way.insert(leave.station);
-                }
+                view.heard_leave(leave, first.then_some(id), next.is_some());
                 if self.setup.planted == Planted::CommitToWhoLeft {
                     drop(ledger);
                     let reply = Message::LeaveRet(mvrx_message::Reply::ok());

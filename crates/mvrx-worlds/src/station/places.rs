@@ -12,15 +12,18 @@ impl Station {
     pub(super) fn sighted(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {
         let Some(sighting) = self.sighting(place, None) else { return };
         let to = self.core.moving_to().and_then(|(to, _)| group_in(to));
-        let ours = self.core.config().group.as_str();
-        let counts = sighting.group.as_deref().is_some_and(|group| group == ours || Some(group) == to);
+        let place_of_ours = self.core.place();
+        let counts = [group_in(&place_of_ours), to]
+            .into_iter()
+            .flatten()
+            .any(|ours| sighting.group.as_deref() == Some(ours));
         if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
             if to.is_some() {
                 // Who left the old group may be in the new one.
-                view.left.clear();
+                view.is_on_the_way();
             }
             if counts {
-                view.sighted(place, sighting.station, &sighting.addresses);
+                view.sighted(place, sighting.station, sighting.group.as_deref(), &sighting.addresses);
             } else {
                 view.vanished(place);
             }
