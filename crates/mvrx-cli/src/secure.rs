@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use mvrx_station::tls::{ClientTls, Fingerprint, ServerTls};
-use mvrx_station::{Builder, load_or_make_certificate, secure_session_url, session_url};
+use mvrx_station::{
+    Builder, Login, Password, WsUrl, load_or_make_certificate, secure_session_url, session_url,
+};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
@@ -20,6 +22,45 @@ pub(crate) struct Reaching {
     /// Take a certificate for the host that one of the authorities in this file vouches for (PEM), rather than one of this machine's system
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    #[command(flatten)]
+    secret: Secret,
+}
+
+/// A session's password. It is no argument, since everybody on a machine may see those.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Secret {
+    /// The session's password is the first line of this file; without it, the environment variable MVRX_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Use the password also at ws://, where everybody on the way can read it
+    #[arg(long)]
+    password_in_the_clear: bool,
+}
+
+impl Secret {
+    /// The password, if there is one. `encrypted`: nobody on the way can read it.
+    // req: PWD-05
+    pub(crate) fn password(&self, encrypted: bool) -> Result<Option<Password>, Failure> {
+        let (text, from) = match &self.password_file {
+            Some(path) => {
+                let text = String::from_utf8(read(path)?);
+                let text = text.map_err(|_| Failure::usage(format!("{} is no text", path.display())))?;
+                (text.lines().next().unwrap_or_default().to_owned(), path.display().to_string())
+            }
+            None => match std::env::var("MVRX_PASSWORD") {
+                Ok(text) => (text, "MVRX_PASSWORD".to_owned()),
+                Err(_) => return Ok(None),
+            },
+        };
+        let password = Password::new(text).map_err(|error| Failure::usage(format!("{from}: {error}")))?;
+        if !encrypted && !self.password_in_the_clear {
+            return Err(Failure::usage(
+                "everybody on the way could read the password at ws://: encrypt the session (wss://, mvrx host --tls), or say \
+                 --password-in-the-clear",
+            ));
+        }
+        Ok(Some(password))
+    }
 }
 
 impl Reaching {
@@ -38,8 +79,22 @@ impl Reaching {
     }
 
     /// A station that reaches its session in this way.
-    pub(crate) fn apply(&self, builder: Builder) -> Result<Builder, Failure> {
-        Ok(builder.trust(self.trust()?))
+    pub(crate) fn apply(&self, builder: Builder, url: Option<&str>) -> Result<Builder, Failure> {
+        let builder = builder.trust(self.trust()?);
+        let login = url.map_or(Ok(None), |url| self.login(url))?;
+        Ok(match login {
+            Some(login) => builder.login(login),
+            None => builder,
+        })
+    }
+
+    /// What the host at this URL is told.
+    pub(crate) fn login(&self, url: &str) -> Result<Option<Login>, Failure> {
+        // What is no URL is told where it is used.
+        let Ok(url) = url.parse::<WsUrl>() else { return Ok(None) };
+        let Some(password) = self.secret.password(url.is_secure())? else { return Ok(None) };
+        let login = Login::new(password, &url);
+        Ok(Some(if self.secret.password_in_the_clear { login.in_the_clear() } else { login }))
     }
 
     /// Whom to take for the host.
@@ -68,6 +123,8 @@ pub(crate) struct Certified {
     /// The private key of --cert (PEM)
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) secret: Secret,
 }
 
 impl Certified {
@@ -112,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_pin_means_tls() {
-        let pin = Reaching { pin: Some(PIN.parse().unwrap()), ca: None };
+        let pin = Reaching { pin: Some(PIN.parse().unwrap()), ..Reaching::default() };
         assert_eq!(pin.url("rack.local").unwrap(), "wss://rack.local:42480/");
         assert_eq!(pin.url("wss://rack.local/").unwrap(), "wss://rack.local/");
         assert!(pin.url("ws://rack.local/").unwrap_err().words().contains("not encrypted"));

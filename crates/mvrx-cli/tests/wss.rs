@@ -121,3 +121,47 @@ fn a_bridge_reaches_an_encrypted_session() {
     let mut bridge = crew.start(&["bridge", "--host", &url, "--pin", &pin, "--data", data]);
     bridge.until("the session has us");
 }
+
+#[test]
+// proves: PWD-04, PWD-05
+fn a_password_opens_the_session_and_guessing_is_refused_while_who_is_in_stays() {
+    let crew = Crew::new();
+    let (right, wrong) = (crew.path("right"), crew.path("wrong"));
+    fs::write(&right, "open sesame\nnot this line\n").unwrap();
+    fs::write(&wrong, "open barley\n").unwrap();
+    let (right, wrong) = (right.to_str().unwrap(), wrong.to_str().unwrap());
+    let (_host, url, pin) = host(&crew, &["--tls", "--hidden", "--password-file", right]);
+    let asks = |more: &[&str]| {
+        let mut arguments = vec!["ls", "--host", &url, "--pin", &pin, "--wait", "1"];
+        arguments.extend(more);
+        crew.command(&arguments)
+    };
+    let mut a = crew.start(&["up", "--name", "A", "--host", &url, "--pin", &pin, "--password-file", right]);
+    a.until("joined the session");
+    let by_environment = asks(&[]).env("MVRX_PASSWORD", "open sesame").output().unwrap();
+    assert_eq!(code(&by_environment), 0, "{by_environment:?}");
+    let none = asks(&[]).output().unwrap();
+    assert_eq!(code(&none), 4, "{none:?}");
+    assert!(stderr(&none).contains("wants a password"), "{none:?}");
+    let mut refused = String::new();
+    for _ in 0..6 {
+        let guessed = asks(&["--password-file", wrong]).output().unwrap();
+        assert_eq!(code(&guessed), 4, "{guessed:?}");
+        refused = stderr(&guessed);
+        assert!(!refused.contains("barley") && !refused.contains("sesame"), "{refused}");
+        if refused.contains("after too many wrong ones") {
+            break;
+        }
+        assert!(refused.contains("does not take our password"), "{refused}");
+    }
+    assert!(refused.contains("after too many wrong ones"), "{refused}");
+    // Whoever is in is not asked again.
+    assert_eq!(code(&asks(&["--password-file", right]).output().unwrap()), 4);
+    assert!(a.child.try_wait().unwrap().is_none());
+    // Nobody says a password where others can read it, unless told.
+    for arguments in [vec!["host", "--hidden"], vec!["ls", "--host", "ws://127.0.0.1:9/"]] {
+        let refused = crew.command(&arguments).env("MVRX_PASSWORD", "x").output().unwrap();
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(stderr(&refused).contains("--password-in-the-clear"), "{refused:?}");
+    }
+}

@@ -62,6 +62,8 @@ pub use mvrx_core::{
     RequestFailure, RequestId, Source, Timers,
 };
 pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
+pub use mvrx_transport::WsUrl;
 pub use mvrx_transport::tls;
+pub use mvrx_transport::ws::{Login, NotAPassword, Password};
 pub use session_url::{secure_session_url, session_url};
 pub use transfer::{Fetched, Progress, Transfer};

@@ -1,7 +1,8 @@
-//! How a station reaches a session safely: whom it takes for the host.
+//! How a station reaches a session safely: whom it takes for the host, and what it tells it.
 
 use mvrx_transport::WsTransport;
 use mvrx_transport::tls::ClientTls;
+use mvrx_transport::ws::Login;
 
 use crate::Builder;
 
@@ -9,11 +10,16 @@ use crate::Builder;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secure {
     trust: ClientTls,
+    login: Option<Login>,
 }
 
 impl Secure {
     pub(crate) fn web_socket(&self) -> WsTransport {
-        WsTransport::default().with_trust(self.trust.clone())
+        let web = WsTransport::default().with_trust(self.trust.clone());
+        match &self.login {
+            Some(login) => web.with_login(login.clone()),
+            None => web,
+        }
     }
 }
 
@@ -24,6 +30,14 @@ impl Builder {
     #[must_use]
     pub fn trust(mut self, trust: ClientTls) -> Self {
         self.secure.trust = trust;
+        self
+    }
+
+    /// The password that the host of a session is told. It means nothing with [`Builder::transport`].
+    // req: PWD-04
+    #[must_use]
+    pub fn login(mut self, login: Login) -> Self {
+        self.secure.login = Some(login);
         self
     }
 }

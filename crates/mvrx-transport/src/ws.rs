@@ -10,6 +10,7 @@
 //! No extension is offered or accepted. Below it there may be TLS ([`crate::tls`]) or, by
 //! [`WsTransport::connect_over`], any stream.
 
+mod door;
 mod files;
 mod frame;
 mod handshake;
@@ -26,6 +27,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use door::{Door, Login, NotAPassword, Password};
 pub use frame::{
     FrameDecoder, FrameError, FrameHead, FrameLimits, LONGEST_HEAD, Opcode, Place, Role, Step, append_close,
     append_close_with, append_frame, mask,

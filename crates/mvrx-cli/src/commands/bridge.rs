@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         mdns_port: args.mdns_port,
     };
     let (name, url) = (station::name(&common), args.reaching.url(&args.host)?);
-    let (trust, at) = (args.reaching.trust()?, url.clone());
+    let (trust, login, at) = (args.reaching.trust()?, args.reaching.login(&url)?, url.clone());
     let data = data::open_with(args.data.as_deref(), &name, StoreLimits::default())?;
     let kept_at = data.path.clone();
     let watching = Watching::new(args.json);
@@ -67,7 +67,13 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         .identity(data.station)
         .store(data.store)
         .limits(Limits { stand_ins: args.most, ..Limits::default() })
-        .session(move |builder| builder.session(at.clone()).trust(trust.clone()))
+        .session(move |builder| {
+            let builder = builder.session(at.clone()).trust(trust.clone());
+            match &login {
+                Some(login) => builder.login(login.clone()),
+                None => builder,
+            }
+        })
         .discovery(discovery);
     let interrupted = station::interrupted();
     let (running, mut news) = Running::start(options).await.map_err(|error| match error {

@@ -99,6 +99,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let kept_at = data.path.clone();
     let tls = args.certified.certificate(&kept_at)?;
     let fingerprint = tls.as_ref().map(ServerTls::fingerprint);
+    let password = args.certified.secret.password(tls.is_some())?;
     let mut watching = Watching::new(args.json);
     watching.hosts_session();
     watching.asks_in(&kept_at);
@@ -109,6 +110,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         .pieces(args.pieces)
         .announce(discovery.is_some())
         .tls(tls)
+        .password(password)
         .url(args.url.clone());
     let mut describe = Station::builder(name.as_str())
         .provider("mvrx")

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mvrx_core::host::{Limits, Timers};
 use mvrx_message::{Product, StationUuid};
 use mvrx_transport::tls::ServerTls;
+use mvrx_transport::ws::{Door, Password};
 use mvrx_transport::{FileEnding, FileStyle, Limits as TransportLimits, WsTransport};
 
 /// How a host of a session behaves. The defaults suit a show: every committed file is kept, within limits.
@@ -44,6 +45,8 @@ pub struct HostOptions {
     pub url: Option<String>,
     /// The host's certificate: the session is at `wss://` then, and nowhere else.
     pub tls: Option<ServerTls>,
+    /// Who does not know it does not come in.
+    pub password: Option<Password>,
 }
 
 // req: HDR-09
@@ -69,6 +72,7 @@ impl Default for HostOptions {
             announce: true,
             url: None,
             tls: None,
+            password: None,
         }
     }
 }
@@ -116,12 +120,23 @@ impl HostOptions {
         self
     }
 
+    /// See [`HostOptions::password`].
+    #[must_use]
+    pub fn password(mut self, password: Option<Password>) -> Self {
+        self.password = password;
+        self
+    }
+
     /// How stations reach us.
-    // req: TLS-11
+    // req: TLS-11, PWD-04
     pub(super) fn web_socket(&self) -> WsTransport {
         let web = WsTransport::default().with_limits(self.transport);
-        match &self.tls {
+        let web = match &self.tls {
             Some(tls) => web.with_tls(tls.clone()),
+            None => web,
+        };
+        match &self.password {
+            Some(password) => web.with_door(Door::new(password.clone())),
             None => web,
         }
     }

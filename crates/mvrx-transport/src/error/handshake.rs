@@ -53,6 +53,15 @@ pub enum HandshakeError {
     /// The other end speaks TLS, and the URL says otherwise.
     #[error("it speaks TLS: the URL of its session begins with wss://")]
     TlsWanted,
+    /// The host wants a password, and was told none.
+    #[error("it wants a password for its session")]
+    PasswordWanted,
+    /// The host wants another password.
+    #[error("it does not take our password for its session")]
+    PasswordWrong,
+    /// Wrong passwords came from our address too often.
+    #[error("it takes no password from our address for a while, after too many wrong ones")]
+    TooManyGuesses,
     /// A client that begins with TLS where there is none.
     #[error("the client speaks TLS, and this session is at ws://")]
     TlsNotSpoken,
@@ -71,6 +80,8 @@ impl HandshakeError {
         match self {
             Self::TooSlow { .. } | Self::NotWebSocket { .. } | Self::AnsweredWith { .. } => Blame::Peer,
             Self::HeadLongerThanLimit { .. } => Blame::Limit,
+            Self::PasswordWanted | Self::PasswordWrong => Blame::Local,
+            Self::TooManyGuesses => Blame::Limit,
             Self::StreamEnded { .. } | Self::Network(_) => Blame::Network,
             Self::RefusedByCheck { .. } => Blame::Peer,
             Self::Tls(error) if error.is_local() => Blame::Local,

@@ -6,6 +6,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,6 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http;
 
+use super::door::{Door, Shut};
 use super::transport::{Check, Note, Upgrade};
 use crate::endpoint::WsUrl;
 use crate::error::HandshakeError;
@@ -39,6 +41,7 @@ pub(super) struct Joined {
 pub(super) async fn as_client<L: Link>(
     link: &L,
     url: &WsUrl,
+    authorization: Option<&str>,
     limits: &Limits,
 ) -> Result<Joined, HandshakeError> {
     let request = http::Request::builder()
@@ -47,8 +50,12 @@ pub(super) async fn as_client<L: Link>(
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", generate_key())
-        .body(());
+        .header("Sec-WebSocket-Key", generate_key());
+    let request = match authorization {
+        Some(authorization) => request.header("Authorization", authorization),
+        None => request,
+    };
+    let request = request.body(());
     let request = request.map_err(|error| HandshakeError::NotWebSocket { what: error.to_string() })?;
     let mut stream = HeadStream::new(link, limits.handshake_bytes);
     let handshake = tokio_tungstenite::client_async(request, &mut stream);
@@ -60,16 +67,32 @@ pub(super) async fn as_client<L: Link>(
     let outcome = Deadline::after(limits.handshake).limit(handshake).await;
     match outcome {
         Ok(Ok(note)) => Ok(Joined { early: stream.behind(), note }),
-        Ok(Err(error)) => Err(stream.why(error)),
+        Ok(Err(error)) => Err(match stream.why(error) {
+            HandshakeError::AnsweredWith { status: 401 } if authorization.is_some() => {
+                HandshakeError::PasswordWrong
+            }
+            HandshakeError::AnsweredWith { status: 401 } => HandshakeError::PasswordWanted,
+            HandshakeError::AnsweredWith { status: 429 } => HandshakeError::TooManyGuesses,
+            other => other,
+        }),
         Err(_) => Err(HandshakeError::TooSlow { allowed: limits.handshake }),
     }
+}
+
+/// How a server answers who knocks.
+#[derive(Clone, Copy)]
+pub(super) struct Says<'a> {
+    pub(super) door: Option<&'a Door>,
+    pub(super) from: IpAddr,
+    pub(super) check: Option<&'a Arc<Check>>,
+    pub(super) note: Option<&'a Arc<Note>>,
 }
 
 /// Makes `link` a WebSocket as a server does, and returns the bytes that came behind the head.
 // req: WSK-18, WSK-19
 pub(super) async fn as_server<L: Link>(
     link: &L,
-    (check, note): (Option<&Arc<Check>>, Option<&Arc<Note>>),
+    says: Says<'_>,
     limits: &Limits,
 ) -> Result<Vec<u8>, HandshakeError> {
     let mut stream = HeadStream::new(link, limits.handshake_bytes);
@@ -80,7 +103,7 @@ pub(super) async fn as_server<L: Link>(
         reason = "tungstenite's own type is that large, and its callback wants it"
     )]
     let judge = |request: &Request, response: Response| {
-        judge(check, request, response, &mut refused).map(|response| with_note(response, note))
+        judge(says, request, response, &mut refused).map(|response| with_note(response, says.note))
     };
     let handshake = tokio_tungstenite::accept_hdr_async(&mut stream, judge);
     let outcome = deadline.limit(handshake).await.map(|done| done.map(drop));
@@ -120,13 +143,16 @@ fn with_note(mut response: Response, note: Option<&Arc<Note>>) -> Response {
 /// Asks the application.
 #[allow(clippy::result_large_err, reason = "tungstenite's own type is that large, and its callback wants it")]
 fn judge(
-    check: Option<&Arc<Check>>,
+    says: Says<'_>,
     request: &Request,
     response: Response,
     refused: &mut Option<u16>,
 ) -> Result<Response, ErrorResponse> {
-    let Some(check) = check else { return Ok(response) };
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(Err(shut)) = says.door.map(|door| door.knock(says.from, header("Authorization"))) {
+        return Err(keep_out(shut, refused));
+    }
+    let Some(check) = says.check else { return Ok(response) };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let upgrade = Upgrade { path, host: header("Host"), origin: header("Origin") };
     let Err(refusal) = check(&upgrade) else { return Ok(response) };
@@ -158,6 +184,30 @@ pub(super) async fn say_tls<L: Link>(link: &L, allowed: usize) {
     // As far as it goes: whoever sent this may not read.
     let _ = write_all(link, answer.as_bytes()).await;
     let _ = link.finish_writing();
+}
+
+/// What a client is told whose password does not open.
+// req: PWD-02
+fn keep_out(shut: Shut, refused: &mut Option<u16>) -> ErrorResponse {
+    let (status, words, key, value) = match shut {
+        Shut::NoPassword => (401, "This session wants a password.\n", "WWW-Authenticate", ASKED.to_owned()),
+        Shut::WrongPassword => (401, "The password is wrong.\n", "WWW-Authenticate", ASKED.to_owned()),
+        Shut::TooManyGuesses(wait) => {
+            let seconds = wait.as_secs().saturating_add(1).to_string();
+            (429, "Too many wrong passwords came from this address.\n", "Retry-After", seconds)
+        }
+    };
+    *refused = Some(status);
+    let mut answer = ErrorResponse::new(Some(words.to_owned()));
+    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::FORBIDDEN);
+    let length = words.len().to_string();
+    for (key, value) in [(key, value.as_str()), ("Connection", "close"), ("Content-Length", length.as_str())]
+    {
+        if let (Ok(key), Ok(value)) = (key.parse::<http::HeaderName>(), http::HeaderValue::from_str(value)) {
+            answer.headers_mut().insert(key, value);
+        }
+    }
+    answer
 }
 
 async fn answer<L: Link>(link: &L, error: &HandshakeError) -> io::Result<()> {
@@ -289,6 +339,7 @@ fn wants_tls(response: &http::Response<Option<Vec<u8>>>) -> bool {
     upgrade.is_some_and(|upgrade| upgrade.to_ascii_uppercase().starts_with("TLS/"))
 }
 
+const ASKED: &str = "Basic realm=\"MVR-xchange session\", charset=\"UTF-8\"";
 /// What a client without TLS is told that may not know it.
 const TLS_HINT: &str = "This MVR-xchange session is encrypted: its URL begins with wss://.";
 /// RFC 2817; whichever version, it is negotiated then.

@@ -25,7 +25,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 
+use super::door::{Door, Login};
 use super::frame::Role;
+use super::handshake::Says;
 use super::io_link::IoLink;
 use super::{connection, handshake};
 use crate::endpoint::{Endpoint, WsUrl};
@@ -72,6 +74,8 @@ pub struct WsTransport {
     note: Option<Arc<Note>>,
     trust: ClientTls,
     tls: Option<ServerTls>,
+    door: Option<Door>,
+    login: Option<Login>,
 }
 
 impl Default for WsTransport {
@@ -86,6 +90,8 @@ impl Default for WsTransport {
             note: None,
             trust: ClientTls::default(),
             tls: None,
+            door: None,
+            login: None,
         }
     }
 }
@@ -143,6 +149,20 @@ impl WsTransport {
         self
     }
 
+    /// As a host, lets in who has the password; before anything else of the request is looked at.
+    #[must_use]
+    pub fn with_door(mut self, door: Door) -> Self {
+        self.door = Some(door);
+        self
+    }
+
+    /// As a client, tells its host the password.
+    #[must_use]
+    pub fn with_login(mut self, login: Login) -> Self {
+        self.login = Some(login);
+        self
+    }
+
     /// Asks the host at `url` what it says of itself ([`WsTransport::with_note`]); nobody joins. `None`: nothing, or it is another product.
     ///
     /// # Errors
@@ -152,8 +172,12 @@ impl WsTransport {
         let (stream, ends, url) = self.stream_to(Endpoint::Url(url)).await?;
         let asking = async {
             match self.way(stream, &url).await? {
-                Way::Plain(link) => handshake::as_client(&link, &url, &self.limits).await,
-                Way::Secure(link) => handshake::as_client(&link, &url, &self.limits).await,
+                Way::Plain(link) => {
+                    handshake::as_client(&link, &url, self.login_for(&url).as_deref(), &self.limits).await
+                }
+                Way::Secure(link) => {
+                    handshake::as_client(&link, &url, self.login_for(&url).as_deref(), &self.limits).await
+                }
             }
         };
         let joined = asking.await.map_err(|error| DialError::NotUpgraded { address: ends.1, error })?;
@@ -172,7 +196,8 @@ impl WsTransport {
         (local, peer): (SocketAddr, SocketAddr),
     ) -> Result<Connection, HandshakeError> {
         let link = IoLink::new(stream);
-        let early = handshake::as_client(&link, url, &self.limits).await?.early;
+        let early =
+            handshake::as_client(&link, url, self.login_for(url).as_deref(), &self.limits).await?.early;
         Ok(self.connection(link, (local, peer), Origin::Dialed, Role::Client, &early))
     }
 
@@ -187,12 +212,17 @@ impl WsTransport {
         (local, peer): (SocketAddr, SocketAddr),
     ) -> Result<Connection, HandshakeError> {
         let link = IoLink::new(stream);
-        let early = handshake::as_server(&link, self.says(), &self.limits).await?;
+        let early = handshake::as_server(&link, self.says(peer), &self.limits).await?;
         Ok(self.connection(link, (local, peer), Origin::Accepted(None), Role::Server, &early))
     }
 
-    fn says(&self) -> (Option<&Arc<Check>>, Option<&Arc<Note>>) {
-        (self.check.as_ref(), self.note.as_ref())
+    fn says(&self, peer: SocketAddr) -> Says<'_> {
+        let (door, check, note) = (self.door.as_ref(), self.check.as_ref(), self.note.as_ref());
+        Says { door, from: peer.ip(), check, note }
+    }
+
+    fn login_for(&self, url: &WsUrl) -> Option<String> {
+        self.login.as_ref().and_then(|login| login.for_host(url, &self.trust))
     }
 
     async fn reach(&self, to: Endpoint) -> Result<Connection, DialError> {
@@ -248,7 +278,8 @@ impl WsTransport {
         ends: (SocketAddr, SocketAddr),
         url: &WsUrl,
     ) -> Result<Connection, HandshakeError> {
-        let early = handshake::as_client(&link, url, &self.limits).await?.early;
+        let early =
+            handshake::as_client(&link, url, self.login_for(url).as_deref(), &self.limits).await?.early;
         Ok(self.connection(link, ends, Origin::Dialed, Role::Client, &early))
     }
 
@@ -272,7 +303,8 @@ impl WsTransport {
         ends: (SocketAddr, SocketAddr),
         permit: Permit,
     ) -> Result<Connection, HandshakeError> {
-        let early = handshake::as_server(&link, self.says(), &self.limits).await?;
+        let peer = ends.1;
+        let early = handshake::as_server(&link, self.says(peer), &self.limits).await?;
         Ok(self.connection(link, ends, Origin::Accepted(Some(permit)), Role::Server, &early))
     }
 
