@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mvrx_core::Event;
 use mvrx_core::election::{
-    ElectedHost, Election as Machine, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
+    ElectedHost, Election as Machine, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase, Errands,
 };
 use mvrx_discovery::{Discovery, DiscoveryError, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
 use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor};
@@ -95,7 +95,7 @@ impl Election {
             discovery: None,
             candidates: HashSet::new(),
             seen_at: VecDeque::new(),
-            ours: VecDeque::new(),
+            errands: Errands::default(),
             says: Says::default(),
         };
         runner.look();
@@ -136,8 +136,7 @@ struct Runner {
     candidates: HashSet<StationUuid>,
     /// Where others were seen, the latest first: by the same way they see us.
     seen_at: VecDeque<SocketAddr>,
-    /// Where we wanted to go lately.
-    ours: VecDeque<SessionTarget>,
+    errands: Errands,
     says: Says,
 }
 
@@ -167,22 +166,16 @@ impl Runner {
 
     async fn heard(&mut self, heard: Heard) {
         let Heard::Event(seen) = heard else { return };
-        match seen.event {
-            Event::Succession { host, stations } => {
-                for next in &stations {
-                    self.note_address(&next.url);
-                }
-                if self.machine.phase() != ElectionPhase::Member {
-                    self.tell(ElectionNews::Member { host });
-                }
-                self.step(ElectionInput::Joined { host, succession: stations }).await;
+        if let Event::Succession { host, stations } = &seen.event {
+            for next in stations {
+                self.note_address(&next.url);
             }
-            Event::SessionUnreachable { .. } | Event::SessionRefused { .. } => {
-                self.step(ElectionInput::Lost).await;
+            if self.machine.phase() != ElectionPhase::Member {
+                self.tell(ElectionNews::Member { host: *host });
             }
-            // One that follows a companion's proposal is told of the succession next.
-            Event::Moved { to, .. } if !self.ours.contains(&to) => self.step(ElectionInput::MovedAway).await,
-            _ => {}
+        }
+        if let Some(input) = self.errands.meaning(&seen.event) {
+            self.step(input).await;
         }
     }
 
@@ -308,8 +301,7 @@ impl Runner {
     }
 
     fn go(&mut self, to: SessionTarget, others: BTreeSet<StationUuid>, matters: bool) {
-        self.ours.push_front(to.clone());
-        self.ours.truncate(OURS);
+        self.errands.goes(to.clone());
         let (station, told) = (self.station.clone(), self.told.clone());
         tokio::spawn(async move {
             let moved = station.move_with(to, others).await;
@@ -491,5 +483,3 @@ const PONG: Duration = Duration::from_millis(2_500);
 const QUEUE: usize = 32;
 /// Addresses of others that are remembered.
 const PEERS: usize = 8;
-/// Moves of ours that are told from those of people.
-const OURS: usize = 8;

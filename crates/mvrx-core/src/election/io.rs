@@ -25,6 +25,8 @@ pub struct ElectionConfig {
     pub settle: Duration,
     /// A host that could not be joined is not tried again for so long.
     pub again: Duration,
+    /// After this long a host that is tried, and silent, is given up.
+    pub attempt: Duration,
 }
 
 impl ElectionConfig {
@@ -40,6 +42,7 @@ impl ElectionConfig {
             step: Duration::from_millis(2_500),
             settle: Duration::from_secs(2),
             again: Duration::from_secs(3),
+            attempt: Duration::from_secs(2),
         }
     }
 }

@@ -18,6 +18,7 @@
 //! answer [`ElectionOutput::Join`] and [`ElectionOutput::Lead`] with `Joined` or `NotJoined`, [`ElectionOutput::Start`] with `Started` or `NotStarted`.
 //! Bounded: so many candidates and hosts are known, the rest is not looked at.
 
+mod errands;
 mod io;
 mod table;
 
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use mvrx_message::{StationUuid, Successor};
 
+pub use self::errands::Errands;
 pub use self::io::{ElectedHost, ElectionConfig, ElectionInput, ElectionOutput};
 pub use self::table::{ElectionAction, ElectionEvent, ElectionPhase};
 
@@ -70,6 +72,8 @@ struct Seen {
     shown: ElectedHost,
     /// It did not answer, or need not be given way to; it is not tried before.
     not_before: Duration,
+    /// It was not tried since it was shown like this, nor since our host was lost.
+    fresh: bool,
 }
 
 impl Election {
@@ -176,7 +180,7 @@ impl Election {
         if !full && !same {
             // What is new of it is a reason to try it again.
             let shown = seen.clone();
-            self.hosts.insert(seen.host, Seen { seen, shown, not_before: Duration::ZERO });
+            self.hosts.insert(seen.host, Seen { seen, shown, not_before: self.now, fresh: true });
         }
     }
 
@@ -207,6 +211,7 @@ impl Election {
     fn not_before_a_while(&mut self, host: StationUuid) {
         if let Some(silent) = self.hosts.get_mut(&host) {
             silent.not_before = self.now + self.config.again;
+            silent.fresh = false;
         }
     }
 
@@ -222,10 +227,16 @@ impl Election {
     // ---- our own host
 
     fn started(&mut self, url: String, since: u64) {
+        if self.phase != ElectionPhase::Starting {
+            // Meanwhile our station followed somebody else.
+            return self.out.push_back(ElectionOutput::End { next: None });
+        }
         let own =
             ElectedHost { host: self.config.host, priority: self.config.priority, since, alone: true, url };
         self.own = Some(own);
         self.at_home = false;
+        // Our members come first; until then we are alone.
+        self.hosts.values_mut().for_each(|seen| seen.not_before = seen.not_before.max(self.now));
         self.show();
         self.on(ElectionEvent::Started);
     }
@@ -265,11 +276,13 @@ impl Election {
     /// A host that is there, an elder, or our turn.
     // req: ELE-03, ELE-04
     fn seek(&mut self) {
-        if self.best_host().is_some() {
-            return self.on(ElectionEvent::HostSeen);
-        }
         if self.turn_at.is_none() && self.phase == ElectionPhase::Looking {
             self.set_turn();
+        }
+        // Who was silent before is not tried where that may outlast our turn: many that are long gone would keep us from it for ever.
+        let late = self.turn_at.is_some_and(|at| at < self.now + self.config.attempt);
+        if self.best_host_where(|seen| seen.fresh || !late).is_some() {
+            return self.on(ElectionEvent::HostSeen);
         }
         if self.turn_at.is_some_and(|at| at <= self.now) {
             let event = if self.phase == ElectionPhase::Succeeding && self.rank_in_succession().is_none() {
@@ -280,6 +293,10 @@ impl Election {
             return self.on(event);
         }
         if self.phase == ElectionPhase::Succeeding && self.retry_at.is_some_and(|at| at <= self.now) {
+            if late {
+                self.retry_at = None;
+                return;
+            }
             if self.elders.is_empty() {
                 self.begin_round();
                 // There may be none.
@@ -293,8 +310,12 @@ impl Election {
 
     /// Who goes before all others that are seen and may be tried now. The one that was lost is tried by our station itself.
     fn best_host(&self) -> Option<&ElectedHost> {
+        self.best_host_where(|_| true)
+    }
+
+    fn best_host_where(&self, may: impl Fn(&Seen) -> bool) -> Option<&ElectedHost> {
         let lost = self.host.filter(|_| self.bereaved);
-        let usable = |seen: &&Seen| seen.not_before <= self.now && Some(seen.seen.host) != lost;
+        let usable = |seen: &&Seen| seen.not_before <= self.now && Some(seen.seen.host) != lost && may(seen);
         self.hosts.values().filter(usable).map(|seen| &seen.seen).min_by_key(|seen| seen.rank())
     }
 
@@ -327,21 +348,21 @@ impl Election {
         self.retry_at = (!self.elders.is_empty()).then_some(self.now + RETRY);
     }
 
-    /// Whoever else hosts is asked how it stands, the best first: what is shown may be of a host that is long gone, or from before a cut. Also one
-    /// that need not be given way to by what is shown: what it takes us for may be outdated as well.
+    /// Whoever else hosts is asked how it stands, in turn: what is shown may be of a host that is long gone, or from before a cut. Also one
+    /// that need not be given way to by what is shown: what it takes us for may be outdated as well. In turn, since those that are long gone
+    /// would keep us from the one that is there, if the best by what is shown was asked first each time.
     // req: ELE-06
     fn consider_yielding(&mut self) {
-        let Some(first) = self.hosts.values().map(|seen| seen.not_before).min() else {
-            self.yields_at = None;
-            return;
-        };
-        let soonest = self.now.max(first) + self.config.settle;
-        let at = self.yields_at.map_or(soonest, |at| at.min(soonest));
-        self.yields_at = Some(at);
-        if at <= self.now && self.probing.is_none() {
-            let probe = self.best_host().map(|best| (best.host, best.url.clone()));
-            self.probing = probe.as_ref().map(|(host, _)| *host);
-            self.out.extend(probe.map(|(host, url)| ElectionOutput::Probe { host, url }));
+        let next = self.hosts.values().min_by_key(|seen| (seen.not_before, seen.seen.rank()));
+        let next = next.map(|next| (next.not_before + self.config.settle, &next.seen));
+        self.yields_at = next.map(|(at, _)| at);
+        if let Some((at, next)) = next
+            && at <= self.now
+            && self.probing.is_none()
+        {
+            let (host, url) = (next.host, next.url.clone());
+            self.probing = Some(host);
+            self.out.push_back(ElectionOutput::Probe { host, url });
         }
     }
 
@@ -349,7 +370,6 @@ impl Election {
         if self.probing.take() != Some(host) {
             return;
         }
-        self.yields_at = None;
         let says = says.filter(|says| says.host == host);
         let yields = says.as_ref().zip(self.own.as_ref()).is_some_and(|(it, own)| it.rank() < own.rank());
         if let (Some(says), Some(known)) = (says, self.hosts.get_mut(&host)) {
@@ -400,7 +420,8 @@ impl Election {
             self.joining = None;
             self.elders.pop_front()
         } else {
-            let best = self.best_host().map(|seen| (seen.host, seen.url.clone()));
+            let fresh = self.best_host_where(|seen| seen.fresh).or_else(|| self.best_host());
+            let best = fresh.map(|seen| (seen.host, seen.url.clone()));
             self.joining = best.as_ref().map(|(host, _)| *host);
             best.map(|(_, url)| url)
         };
@@ -410,6 +431,8 @@ impl Election {
     // req: ELE-04, ELE-05
     fn succeed(&mut self) {
         self.bereaved = true;
+        // One that was there beside ours would have become one with it.
+        self.hosts.values_mut().for_each(|seen| seen.fresh = false);
         let rank = self.rank_in_succession().unwrap_or(self.succession.len());
         self.turn_at = Some(self.now + self.config.grace + self.steps(rank));
         self.begin_round();

@@ -336,6 +336,16 @@ impl World {
         let text = if quiet { String::new() } else { format!("{input:?}") };
         let outputs = election.step(self.now, input);
         let after = election.phase();
+        let next = election.deadline();
+        // Who is woken when it wants to be, and wants to be woken at once again, keeps its processor busy for nothing.
+        if quiet && next.is_some_and(|next| next <= self.now) {
+            panic!(
+                "seed {}: {n} is {after:?} at {:?} and waits for {next:?}\n{}",
+                self.seed,
+                self.now,
+                self.story()
+            );
+        }
         if !quiet || before != after || !outputs.is_empty() {
             let _ = writeln!(self.story, "{:?} {n} {before:?}->{after:?} {text} => {outputs:?}", self.now);
         }

@@ -1,0 +1,182 @@
+//! Aim: what an election waits for, step by step: where simulated worlds found it wrong.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use mvrx_core::election::{
+    ElectedHost, Election, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
+};
+use mvrx_message::{StationUuid, Successor};
+
+fn uuid(n: u8) -> StationUuid {
+    StationUuid::from_random_bytes([n; 16])
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn other(n: u8) -> ElectedHost {
+    ElectedHost { host: uuid(n), priority: 1, since: 50, alone: true, url: format!("ws://10.0.0.{n}:42480/") }
+}
+
+/// One that hosts since the start of time, and has seen nobody yet.
+fn hosting() -> Election {
+    let mut election = starting();
+    let url = "ws://10.0.0.1:42480/".to_owned();
+    election.step(ms(0), ElectionInput::Started { url, since: 10 });
+    election.step(ms(0), ElectionInput::Joined { host: uuid(101), succession: Vec::new() });
+    assert_eq!(election.phase(), ElectionPhase::Hosting);
+    election
+}
+
+/// One whose host is about to start.
+fn starting() -> Election {
+    let mut election =
+        Election::new(ElectionConfig { look: ms(0), ..ElectionConfig::new(uuid(1), uuid(101), 1) });
+    election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    assert_eq!(election.phase(), ElectionPhase::Starting);
+    election
+}
+
+// proves: ELE-06
+#[test]
+fn a_host_whose_next_question_is_void_is_not_woken_again_and_again() {
+    let mut election = hosting();
+    election.step(ms(0), ElectionInput::HostSeen(other(7)));
+    election.step(ms(1_000), ElectionInput::HostSeen(other(8)));
+    let asked = election.step(ms(2_000), ElectionInput::Tick);
+    let [ElectionOutput::Probe { host, .. }] = asked[..] else { panic!("{asked:?}") };
+    let next = if host == uuid(7) { uuid(8) } else { uuid(7) };
+    election.step(ms(2_100), ElectionInput::Probed { host, says: None });
+    // The one that would be asked next goes; the other one did not answer and has its pause.
+    election.step(ms(3_000), ElectionInput::HostGone { host: next });
+    for _ in 0..5 {
+        let Some(at) = election.deadline() else { break };
+        election.step(at, ElectionInput::Tick);
+        assert!(election.deadline().is_none_or(|next| next > at), "it waits for {at:?}, again and again");
+    }
+}
+
+/// Goes on until `until`; whoever is joined or asked is silent for 2 s and then not there. When our host was started, if it was.
+fn starts_among_the_silent(
+    (election, mut outputs): (&mut Election, Vec<ElectionOutput>),
+    begun: Duration,
+    until: Duration,
+) -> Option<Duration> {
+    let mut now = begun;
+    let mut silent_at: Option<Duration> = None;
+    while now < until {
+        if outputs.contains(&ElectionOutput::Start) {
+            return Some(now);
+        }
+        if outputs.iter().any(|output| matches!(output, ElectionOutput::Join { .. })) {
+            silent_at = Some(now + ms(2_000));
+        }
+        let woken = election.deadline().into_iter().chain(silent_at).min()?;
+        now = now.max(woken);
+        let gives_up = silent_at.take_if(|at| *at <= now).is_some();
+        outputs = election.step(now, if gives_up { ElectionInput::NotJoined } else { ElectionInput::Tick });
+    }
+    None
+}
+
+/// One of a session that is lost now; it is the successor of this rank, and this many others hosted before and still are shown.
+fn bereaved(rank: u8, shown: u8) -> (Election, Vec<ElectionOutput>) {
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    let successor =
+        |n: u8| Successor { station: uuid(n), priority: 5, url: format!("ws://10.0.0.{n}:42480/") };
+    let succession = (0..rank).map(|n| successor(20 + n)).chain([successor(1)]).collect();
+    election.step(ms(0), ElectionInput::Joined { host: uuid(150), succession });
+    for n in 0..shown {
+        election.step(ms(10), ElectionInput::HostSeen(other(50 + n)));
+    }
+    let outputs = election.step(ms(1_000), ElectionInput::Lost);
+    (election, outputs)
+}
+
+// proves: ELE-04
+#[test]
+fn a_successor_acts_in_its_turn_whoever_else_is_silent() {
+    for shown in 0..5 {
+        for rank in 0..3 {
+            let (mut election, outputs) = bereaved(rank, shown);
+            let acts = starts_among_the_silent((&mut election, outputs), ms(1_000), ms(60_000));
+            let turn = ms(1_000 + 1_500 + 2_500 * u64::from(rank));
+            assert_eq!(acts, Some(turn), "rank {rank}, {shown} silent hosts are shown");
+        }
+    }
+}
+
+// proves: ELE-02
+#[test]
+fn hosts_that_are_long_gone_keep_nobody_from_hosting() {
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    let mut outputs = Vec::new();
+    for n in 0..6 {
+        outputs.extend(election.step(ms(0), ElectionInput::HostSeen(other(50 + n))));
+    }
+    // Each is tried once, which takes 2 s.
+    let acts = starts_among_the_silent((&mut election, outputs), ms(0), ms(60_000));
+    assert!(acts.is_some_and(|at| at <= ms(12_000)), "{acts:?}");
+}
+
+// proves: ELE-02
+#[test]
+fn a_host_that_is_new_is_joined_though_it_is_our_turn() {
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    let turn = election.deadline().unwrap();
+    let outputs = election.step(turn, ElectionInput::HostSeen(other(50)));
+    assert!(matches!(outputs[..], [ElectionOutput::Join { .. }]), "{outputs:?}");
+}
+
+// proves: ELE-03
+#[test]
+fn a_host_that_starts_too_late_ends_at_once() {
+    let joined = ElectionInput::Joined { host: uuid(150), succession: Vec::new() };
+    for meanwhile in [vec![ElectionInput::MovedAway], vec![ElectionInput::MovedAway, joined]] {
+        let mut election = starting();
+        for input in meanwhile {
+            election.step(ms(10), input);
+        }
+        let url = "ws://10.0.0.1:42480/".to_owned();
+        let outputs = election.step(ms(20), ElectionInput::Started { url, since: 10 });
+        assert_eq!(outputs, [ElectionOutput::End { next: None }]);
+        assert_eq!(election.own(), None);
+    }
+}
+
+// proves: ELE-06
+#[test]
+fn a_host_that_is_there_is_asked_however_many_that_are_long_gone_are_shown() {
+    for silent in 0..8 {
+        let mut election = hosting();
+        // All go before us, and the one that is there comes last.
+        for n in 0..silent {
+            let gone = ElectedHost { alone: false, since: 1, ..other(50 + n) };
+            election.step(ms(0), ElectionInput::HostSeen(gone));
+        }
+        let there = ElectedHost { alone: false, since: 5, ..other(90) };
+        election.step(ms(0), ElectionInput::HostSeen(there.clone()));
+        let mut now = ms(0);
+        while election.phase() == ElectionPhase::Hosting {
+            let mut outputs = VecDeque::new();
+            if let Some(at) = election.deadline() {
+                now = now.max(at);
+                outputs.extend(election.step(now, ElectionInput::Tick));
+            }
+            // An answer may be followed by the next question at once.
+            while let Some(ElectionOutput::Probe { host, .. }) = outputs.pop_front() {
+                let is_there = host == there.host;
+                now += if is_there { ms(0) } else { ms(2_000) };
+                let says = is_there.then(|| there.clone());
+                outputs.extend(election.step(now, ElectionInput::Probed { host, says }));
+            }
+            let most = ms(2_000 + 2_000 * u64::from(silent));
+            assert!(now <= most, "{silent} are silent, and it still hosts at {now:?}");
+        }
+    }
+}
