@@ -10,7 +10,7 @@ use crate::fault::{Crash, DiskFate, Effect, Fault, FaultCounts};
 use crate::host::{HostId, HostSpec, HostState};
 use crate::link::Conn;
 use crate::net::{Action, Letter, Net, Settings};
-use crate::profile::{DatagramProfile, LinkProfile};
+use crate::profile::{BusProfile, DatagramProfile, LinkProfile};
 use crate::time::Time;
 use crate::trace::{Trace, What};
 
@@ -230,6 +230,11 @@ impl<N: Node> World<N> {
     /// Has datagrams fare otherwise from now on.
     pub fn set_datagrams(&mut self, profile: DatagramProfile) {
         self.net.settings.datagrams = profile;
+    }
+
+    /// Has what is announced be heard otherwise from now on.
+    pub fn set_bus(&mut self, profile: BusProfile) {
+        self.net.settings.bus = profile;
     }
 
     /// The time.

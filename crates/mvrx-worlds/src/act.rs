@@ -1,5 +1,7 @@
 //! What the people of a world do, as steps that mean something in every run: hosts and commits are numbers taken modulo how many there are.
 
+use std::time::Duration;
+
 use lan_sim::Simpler;
 use mvrx_message::StationUuid;
 
@@ -65,6 +67,15 @@ pub enum Act {
         /// Where to: of the groups and sessions of the world, modulo their number.
         to: u32,
     },
+    /// A machine crashes whose election stands at that point, if there is one; it starts again.
+    CrashIn {
+        /// Which point, of `ElectionPhase::ALL`, modulo their number.
+        phase: u32,
+        /// Its power is gone, else the process.
+        power: bool,
+        /// After so long it starts again.
+        down: Duration,
+    },
     /// A station that left is JOINed because its operator says so.
     JoinAsked {
         /// Where.
@@ -110,6 +121,7 @@ impl Act {
             | Self::Refresh { host }
             | Self::Move { host, .. }
             | Self::JoinAsked { host, .. } => host,
+            Self::CrashIn { .. } => 0,
         }
     }
 }

@@ -15,8 +15,13 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         if at >= Time::ZERO + plan.span {
             break;
         }
-        let moves = plan.moving && choices.below(8) == 0;
-        let act = if moves { a_move(choices, plan.hosts()) } else { act(choices, plan.hosts()) };
+        let act = if plan.electing {
+            election_act(choices, plan.hosts())
+        } else if plan.moving && choices.below(8) == 0 {
+            a_move(choices, plan.hosts())
+        } else {
+            act(choices, plan.hosts())
+        };
         acts.push((at, act));
     }
     let faults = plan.faults.draw(choices, plan.hosts(), Time::ZERO, plan.span);
@@ -26,6 +31,23 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
 fn a_move(choices: &mut Choices<'_>, hosts: u32) -> Act {
     let host = small(choices.below(hosts.into()));
     Act::Move { host, to: small(choices.below(4)) }
+}
+
+/// One deed of people whose stations elect a host, or a crash at a moment that matters.
+fn election_act(choices: &mut Choices<'_>, hosts: u32) -> Act {
+    if choices.below(16) == 0 {
+        let down = match choices.below(3) {
+            0 => Duration::from_millis(choices.below(500)),
+            1 => Duration::from_millis(choices.below(5_000)),
+            _ => Duration::from_millis(choices.below(40_000)),
+        };
+        return Act::CrashIn { phase: small(choices.below(7)), power: choices.below(2) == 0, down };
+    }
+    match act(choices, hosts) {
+        // Who leaves or is asked to join somebody is in the group alone; these are in it for moments.
+        Act::Leave { host } | Act::Rejoin { host } | Act::JoinAsked { host, .. } => Act::Refresh { host },
+        act => act,
+    }
 }
 
 /// One deed.

@@ -18,6 +18,7 @@
 mod act;
 pub mod doubles;
 mod draw;
+mod electing;
 mod grow;
 mod ledger;
 mod node;
@@ -29,6 +30,7 @@ mod shelf;
 mod station;
 
 pub use act::{Act, Audience};
+pub use electing::Candidacy;
 pub use grow::{Cost, grow};
 pub use ledger::{Ledger, Violation};
 pub use node::Node;

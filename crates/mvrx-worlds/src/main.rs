@@ -179,6 +179,7 @@ struct Options {
     quirky: bool,
     session: bool,
     moving: bool,
+    electing: bool,
     lines: usize,
     tries: usize,
     planted: Planted,
@@ -199,6 +200,7 @@ impl Options {
             quirky: false,
             session: false,
             moving: false,
+            electing: false,
             lines: 200,
             tries: 2_000,
             planted: Planted::Nothing,
@@ -220,6 +222,7 @@ impl Options {
                 "--quirky" => options.quirky = true,
                 "--session" => options.session = true,
                 "--moving" => options.moving = true,
+                "--electing" => options.electing = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
                 "--grow" => options.grow = true,
@@ -231,6 +234,13 @@ impl Options {
                         4 => Planted::CommitNotRelayed,
                         5 => Planted::CommitEchoed,
                         6 => Planted::KeptForgotten,
+                        7 => Planted::HostsDoNotAsk,
+                        8 => Planted::LossNotTold,
+                        9 => Planted::GivesWayToPriority,
+                        10 => Planted::HostsNotSeen,
+                        11 => Planted::BringsOwnAlone,
+                        12 => Planted::JoinsNobody,
+                        13 => Planted::WokenForNothing,
                         _ => Planted::Nothing,
                     }
                 }
@@ -248,10 +258,15 @@ impl Options {
             .quirky(if self.quirky { &Quirky::ALL } else { &[] });
         let plan = if self.session { plan.session() } else { plan };
         let plan = if self.moving { plan.moving() } else { plan };
+        let plan = if self.electing { plan.electing() } else { plan };
         if self.calm {
             return plan.calm();
         }
-        let interval = Duration::from_secs(self.fault_every);
+        let mut interval = Duration::from_secs(self.fault_every);
+        if self.electing {
+            // Hosts come to rest in between in some of the worlds, and never in others.
+            interval *= 1 << (seed % 4);
+        }
         plan.faults(FaultPlan::everything(interval).longest(Duration::from_secs(20)))
     }
 
@@ -271,6 +286,9 @@ impl Options {
         }
         if self.moving {
             words.push_str(" --moving");
+        }
+        if self.electing {
+            words.push_str(" --electing");
         }
         if self.planted != Planted::Nothing {
             words.push_str(&format!(" --planted {}", self.planted as u8));
@@ -293,10 +311,12 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --quirky         one quirky peer of each product beside the stations
   --session        WebSocket Mode: the stations are in a session, with a host of its own
   --moving         stations that move between two groups and two sessions
+  --electing       stations that elect the host of their session; the faults come once, twice, four or eight times as seldom, by the seed
   --trace          print everything that happens
   --go-on          go on after a failure
   --lines N        of the trace of a shrunk failure (200)
   --tries N        runs for shrinking (2000)
   --planted N      with a bug: 1 LEAVE is forgotten, 2 a request never ends, 3 a byte is lost, 4 a host keeps a COMMIT back,
-                   5 it echoes them, 6 it forgets what it kept
+                   5 it echoes them, 6 it forgets what it kept; of elections: 7 hosts do not ask, 8 a loss is not told,
+                   9 a host gives way to a priority, 10 hosts are not seen, 11 only own commits are brought, 12 hosts are not joined, 13 woken for nothing
   --grow           the cost of join, commit and leave for 10, 100, ... M stations";

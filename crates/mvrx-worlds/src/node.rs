@@ -2,13 +2,15 @@
 
 use lan_sim::{Event, HostCtx, Time};
 
-use crate::{QuirkyHost, SessionHost, Station};
+use crate::{Candidacy, QuirkyHost, SessionHost, Station};
 
 /// A station of ours, or a quirky peer.
 #[derive(Debug)]
 pub enum Node {
     /// Ours.
     Ours(Box<Station>),
+    /// Ours, and it can be elected to host.
+    Candidate(Box<Candidacy>),
     /// The host of a session.
     Rack(Box<SessionHost>),
     /// Another product's double.
@@ -20,6 +22,7 @@ impl Node {
     pub fn station(&self) -> Option<&Station> {
         match self {
             Self::Ours(station) => Some(station),
+            Self::Candidate(candidate) => Some(candidate.station()),
             Self::Rack(_) | Self::Quirky(_) => None,
         }
     }
@@ -28,7 +31,16 @@ impl Node {
     pub fn rack(&self) -> Option<&SessionHost> {
         match self {
             Self::Rack(rack) => Some(rack),
+            Self::Candidate(candidate) => candidate.host(),
             Self::Ours(_) | Self::Quirky(_) => None,
+        }
+    }
+
+    /// The candidate, if it is one.
+    pub fn candidate(&self) -> Option<&Candidacy> {
+        match self {
+            Self::Candidate(candidate) => Some(candidate),
+            Self::Ours(_) | Self::Rack(_) | Self::Quirky(_) => None,
         }
     }
 
@@ -36,7 +48,7 @@ impl Node {
     pub fn quirky(&self) -> Option<&QuirkyHost> {
         match self {
             Self::Quirky(quirky) => Some(quirky),
-            Self::Rack(_) | Self::Ours(_) => None,
+            Self::Rack(_) | Self::Ours(_) | Self::Candidate(_) => None,
         }
     }
 }
@@ -45,6 +57,7 @@ impl lan_sim::Node for Node {
     fn handle(&mut self, event: Event, net: &mut HostCtx<'_>) {
         match self {
             Self::Ours(station) => station.handle(event, net),
+            Self::Candidate(candidate) => candidate.handle(event, net),
             Self::Rack(rack) => rack.handle(&event, net),
             Self::Quirky(quirky) => quirky.handle(event, net),
         }
@@ -53,6 +66,7 @@ impl lan_sim::Node for Node {
     fn deadline(&self) -> Option<Time> {
         match self {
             Self::Ours(station) => station.deadline(),
+            Self::Candidate(candidate) => candidate.deadline(),
             Self::Rack(rack) => rack.deadline(),
             Self::Quirky(_) => None,
         }

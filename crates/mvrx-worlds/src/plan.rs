@@ -7,15 +7,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lan_sim::{
-    BusProfile, Chance, FaultCounts, FaultPlan, HostId, HostSpec, Keep, LinkProfile, Outcome, Rng, Seed,
-    Settings, Shrunk, Step, Time, World, shrink,
+    BusProfile, Chance, Crash, DiskFate, Fault, FaultCounts, FaultPlan, HostId, HostSpec, Keep, LinkProfile,
+    Outcome, Rng, Seed, Settings, Shrunk, Step, Time, World, shrink,
 };
+use mvrx_core::election::ElectionPhase;
 use mvrx_message::{GroupName, StationUuid};
 
 use crate::doubles::Quirky;
+use crate::electing;
 use crate::ledger::{Shared, Tally};
 use crate::station::{PORT, Setup};
-use crate::{Act, Audience, Ledger, Node, QuirkyHost, SessionHost, Station, draw, quiet};
+use crate::{Act, Audience, Candidacy, Ledger, Node, QuirkyHost, SessionHost, Station, draw, quiet};
 
 /// A world to be. Everything in it follows from this and the steps.
 #[derive(Debug, Clone)]
@@ -33,6 +35,7 @@ pub struct Plan {
     shared_instances: bool,
     session: bool,
     pub(crate) moving: bool,
+    pub(crate) electing: bool,
 }
 
 /// A bug planted on purpose into the node around the core, to test the checkers.
@@ -53,6 +56,20 @@ pub enum Planted {
     CommitEchoed,
     /// The host of a session forgets that it has kept a file.
     KeptForgotten,
+    /// Elected hosts do not hear what others say of themselves.
+    HostsDoNotAsk,
+    /// That the host is lost is not told to the election.
+    LossNotTold,
+    /// An elected host ends where somebody of higher priority comes.
+    GivesWayToPriority,
+    /// A station that starts again sees no hosts.
+    HostsNotSeen,
+    /// A station tells the host of a session of its own commits alone.
+    BringsOwnAlone,
+    /// A station does not go where its election sends it.
+    JoinsNobody,
+    /// What the election of a station without a host waits for stays in the past.
+    WokenForNothing,
 }
 
 /// What became of a world.
@@ -91,6 +108,7 @@ impl Plan {
             shared_instances: false,
             session: false,
             moving: false,
+            electing: false,
         }
     }
 
@@ -155,6 +173,13 @@ impl Plan {
     #[must_use]
     pub const fn moving(mut self) -> Self {
         self.moving = true;
+        self
+    }
+
+    /// With stations that elect a host for their session, and all that [`crate::Candidacy`] lists.
+    #[must_use]
+    pub const fn electing(mut self) -> Self {
+        self.electing = true;
         self
     }
 
@@ -255,6 +280,10 @@ impl Plan {
             },
             ..self.setup(name, ledger)
         };
+        if self.electing {
+            world.add_host(spec, move |net| Node::Candidate(Box::new(Candidacy::start(setup.clone(), net))));
+            return;
+        }
         world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
     }
 
@@ -268,7 +297,8 @@ impl Plan {
             limits: mvrx_core::Limits::default(),
             ttl: if self.rough { Duration::from_mins(2) } else { Duration::from_mins(75) },
             session: self.session.then_some(SESSIONS[0]),
-            moving: self.moving,
+            moving: self.moving || self.electing,
+            candidate: None,
             ledger: Rc::clone(ledger),
         }
     }
@@ -276,7 +306,11 @@ impl Plan {
     /// Lets the steps happen, ends all faults, waits until everything is at rest, and looks.
     pub fn play(&self, steps: &[Step<Act>]) -> Report {
         let (mut world, ledger) = self.world();
-        let outcome = play(&mut world, &ledger, steps);
+        let outcome = if self.electing {
+            electing::play(self.seed, &mut world, &ledger, steps)
+        } else {
+            play(&mut world, &ledger, steps)
+        };
         report(&world, &ledger, outcome)
     }
 
@@ -325,6 +359,9 @@ pub fn report(world: &World<Node>, ledger: &RefCell<Ledger>, outcome: Outcome) -
 /// Lets a person do something.
 pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
     let count = u32::try_from(world.hosts().count()).unwrap_or(1).max(1);
+    if let Act::CrashIn { phase, power, down } = *act {
+        return crash_in(world, phase, power, down);
+    }
     let host = HostId(act.host() % count);
     let hosts: Vec<StationUuid> = match act {
         Act::Commit { audience: Audience::Some(_), .. } => {
@@ -335,12 +372,22 @@ pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
     };
     world.with(host, |node, net| match node {
         Node::Ours(station) => station.act(act, &hosts, net),
+        Node::Candidate(candidate) => candidate.act(act, &hosts, net),
         Node::Rack(rack) => rack.act(act, &hosts, net),
         Node::Quirky(quirky) => quirky.act(act, net),
     });
 }
 
-fn check(ledger: &RefCell<Ledger>) -> Result<(), Outcome> {
+fn crash_in(world: &mut World<Node>, phase: u32, power: bool, down: Duration) {
+    let phase = ElectionPhase::ALL.get(phase as usize % ElectionPhase::ALL.len());
+    let there = world.nodes().find(|(_, node)| node.candidate().map(Candidacy::phase).as_ref() == phase);
+    if let Some(host) = there.map(|(host, _)| host) {
+        let how = if power { Crash::Power } else { Crash::Process };
+        world.inject(&Fault::Crash { host, how, down: Some(down), disk: DiskFate::Kept });
+    }
+}
+
+pub(crate) fn check(ledger: &RefCell<Ledger>) -> Result<(), Outcome> {
     match ledger.borrow().violation() {
         Some(found) => Err(Outcome::failed(found.check, &found.detail)),
         None => Ok(()),
@@ -367,7 +414,11 @@ pub(crate) fn group() -> GroupName {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { messages, events, commits, requests, fetched, bytes, dials, moves } = self;
+        let Self { messages, events, commits, requests, fetched, bytes, dials, moves, .. } = self;
+        if self.hosts > 0 {
+            let Self { hosts, takeover, split, .. } = self;
+            write!(f, "{hosts} hosts elected, takeover {takeover:?}, two hosts {split:?}, ")?;
+        }
         write!(
             f,
             "{messages} messages, {dials} dials, {events} events, {commits} commits, {requests} requests, {fetched} with the file, {bytes} bytes, {moves} moves"

@@ -95,7 +95,7 @@ fn is_in_one_place(host: HostId, station: &Station, ledger: &mut Ledger) {
 }
 
 /// Whether a station is in the session of this host.
-fn is_at(station: &Station, rack: &SessionHost) -> bool {
+pub(crate) fn is_at(station: &Station, rack: &SessionHost) -> bool {
     let SessionTarget::Url(url) = station.core().place() else { return false };
     address_of(&url).is_some_and(|at| at.ip() == rack.ip())
 }

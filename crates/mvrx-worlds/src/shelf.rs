@@ -9,6 +9,8 @@ use mvrx_message::{Commit, Dialect, FileUuid, Message, StationUuid};
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf {
     disk: Disk,
+    /// Where everything lies: on a machine that hosts, too, there are two.
+    root: &'static str,
 }
 
 /// A file on its way in.
@@ -20,44 +22,54 @@ pub(crate) struct Incoming {
 
 impl Shelf {
     pub(crate) const fn new(disk: Disk) -> Self {
-        Self { disk }
+        Self { disk, root: "" }
+    }
+
+    /// That of the host beside a station.
+    pub(crate) const fn hosted(disk: Disk) -> Self {
+        Self { disk, root: "hosted/" }
+    }
+
+    fn at(&self, path: impl std::fmt::Display) -> String {
+        format!("{}{path}", self.root)
     }
 
     /// The StationUUID of this disk; `fresh` becomes it where there is none. A disk that fails now leaves it unsaved: the station is another one
     /// after the next start.
     pub(crate) fn identity(&self, fresh: [u8; 16]) -> StationUuid {
-        let known = self.disk.open(IDENTITY).and_then(|file| file.contents()).ok().map(|c| c.to_bytes());
+        let known =
+            self.disk.open(&self.at(IDENTITY)).and_then(|file| file.contents()).ok().map(|c| c.to_bytes());
         let known =
             known.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).and_then(StationUuid::from_bytes);
         known.unwrap_or_else(|| {
             let id = StationUuid::from_random_bytes(fresh);
             // A torn identity is replaced; without a disk the station runs all the same.
-            let _ = self.write_whole(IDENTITY, &id.to_bytes());
+            let _ = self.write_whole(&self.at(IDENTITY), &id.to_bytes());
             id
         })
     }
 
     /// The place to which the station moved, if it did: a group's name or a session's URL.
     pub(crate) fn place(&self) -> Option<String> {
-        let bytes = self.disk.open(PLACE).and_then(|file| file.contents()).ok()?.to_bytes();
+        let bytes = self.disk.open(&self.at(PLACE)).and_then(|file| file.contents()).ok()?.to_bytes();
         String::from_utf8(bytes.to_vec()).ok().filter(|place| !place.is_empty())
     }
 
     /// Where its next start is. A disk that fails now leaves it where it was before.
     pub(crate) fn keep_place(&self, place: &str) {
-        let _ = self.write_whole(PLACE, place.as_bytes());
+        let _ = self.write_whole(&self.at(PLACE), place.as_bytes());
     }
 
     /// The commits whose files are here.
     pub(crate) fn recover(&self) -> Vec<(Commit, Content)> {
-        let entries = self.disk.list(SHELF).unwrap_or_default();
+        let entries = self.disk.list(&self.at(SHELF)).unwrap_or_default();
         let records = entries.iter().filter_map(|entry| entry.name.strip_suffix(".json"));
         records.filter_map(|name| self.read(name).ok().flatten()).collect()
     }
 
     fn read(&self, name: &str) -> Result<Option<(Commit, Content)>, DiskError> {
-        let record = self.disk.open(&format!("{SHELF}/{name}.json"))?.contents()?.to_bytes();
-        let file = self.disk.open(&format!("{SHELF}/{name}.mvr"))?.contents()?;
+        let record = self.disk.open(&self.at(format_args!("{SHELF}/{name}.json")))?.contents()?.to_bytes();
+        let file = self.disk.open(&self.at(format_args!("{SHELF}/{name}.mvr")))?.contents()?;
         let commit = Message::parse(&record).ok().and_then(|parsed| match parsed.message {
             Message::Commit(commit) => Some(commit),
             _ => None,
@@ -74,7 +86,7 @@ impl Shelf {
 
     /// Room for a file that begins.
     pub(crate) fn begin(&self, number: u64) -> Result<Incoming, DiskError> {
-        let path = format!("{SHELF}/{number}.tmp");
+        let path = self.at(format_args!("{SHELF}/{number}.tmp"));
         if self.disk.exists(&path) {
             self.disk.remove(&path)?;
         }
@@ -85,9 +97,9 @@ impl Shelf {
     pub(crate) fn keep(&self, incoming: &Incoming, commit: &Commit) -> Result<(), DiskError> {
         incoming.file.sync()?;
         let name = commit.file.to_string();
-        self.disk.rename(&incoming.path, &format!("{SHELF}/{name}.mvr"))?;
+        self.disk.rename(&incoming.path, &self.at(format_args!("{SHELF}/{name}.mvr")))?;
         let record = Message::Commit(commit.clone()).to_json(&Dialect::strict());
-        self.write_whole(&format!("{SHELF}/{name}.json"), &record)
+        self.write_whole(&self.at(format_args!("{SHELF}/{name}.json")), &record)
     }
 
     /// Throws away a file that is not wanted.
@@ -98,12 +110,12 @@ impl Shelf {
 
     /// Takes a file out; one that cannot be removed is found again at the next start.
     pub(crate) fn remove(&self, file: FileUuid) {
-        let _ = self.disk.remove(&format!("{SHELF}/{file}.json"));
-        let _ = self.disk.remove(&format!("{SHELF}/{file}.mvr"));
+        let _ = self.disk.remove(&self.at(format_args!("{SHELF}/{file}.json")));
+        let _ = self.disk.remove(&self.at(format_args!("{SHELF}/{file}.mvr")));
     }
 
     pub(crate) fn open(&self, file: FileUuid) -> Result<Content, DiskError> {
-        self.disk.open(&format!("{SHELF}/{file}.mvr"))?.contents()
+        self.disk.open(&self.at(format_args!("{SHELF}/{file}.mvr")))?.contents()
     }
 
     fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<(), DiskError> {

@@ -64,3 +64,45 @@ fn a_host_that_reads_a_file_again_that_it_has_is_found() {
     let plan = |seed| Plan::new(seed).stations(3).span(Duration::from_secs(30)).session().planted(bug);
     is_found_in(plan, "one-owner-read");
 }
+
+/// Bugs around elections are found in a few seeds: what finds them is tried in each.
+fn is_found_in_an_election(bug: Planted, check: &str) {
+    let plan =
+        |seed| Plan::new(seed).stations(4).span(Duration::from_secs(40)).calm().electing().planted(bug);
+    is_found_in(plan, check);
+}
+
+#[test]
+fn hosts_that_do_not_hear_what_others_say_of_themselves_are_found() {
+    is_found_in_an_election(Planted::HostsDoNotAsk, "two-hosts-become-one");
+}
+
+#[test]
+fn an_election_that_is_not_told_of_a_loss_is_found() {
+    is_found_in_an_election(Planted::LossNotTold, "a-successor-acts-in-time");
+}
+
+#[test]
+fn a_host_that_gives_way_to_a_higher_newcomer_is_found() {
+    is_found_in_an_election(Planted::GivesWayToPriority, "the-incumbent-stays");
+}
+
+#[test]
+fn a_former_host_that_does_not_see_its_successor_is_found() {
+    is_found_in_an_election(Planted::HostsNotSeen, "the-returning-host-joins");
+}
+
+#[test]
+fn a_station_that_brings_its_own_commits_alone_is_found() {
+    is_found_in_an_election(Planted::BringsOwnAlone, "no-commit-is-lost");
+}
+
+#[test]
+fn a_station_that_does_not_go_where_it_was_elected_to_go_is_found() {
+    is_found_in_an_election(Planted::JoinsNobody, "one-host-for-all");
+}
+
+#[test]
+fn an_election_that_is_woken_for_nothing_is_found() {
+    is_found_in_an_election(Planted::WokenForNothing, "nobody-spins");
+}

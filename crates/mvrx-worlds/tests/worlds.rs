@@ -72,3 +72,17 @@ fn a_leave_of_another_group_puts_nobody_out() {
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
     }
 }
+
+#[test]
+fn a_crew_has_one_host_whatever_happens() {
+    let (mut hosts, mut takeovers) = (0, 0);
+    for seed in 0..12 {
+        let plan = Plan::new(seed).stations(5).electing().span(Duration::from_secs(60));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+        hosts += report.tally.hosts;
+        takeovers += u64::from(!report.tally.takeover.is_zero());
+    }
+    assert!(hosts >= 24, "{hosts} hosts");
+    assert_eq!(takeovers, 12);
+}

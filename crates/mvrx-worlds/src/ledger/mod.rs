@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use lan_sim::{Bulk, Content, HostId};
 use mvrx_core::RequestId;
@@ -64,10 +65,14 @@ pub struct Ledger {
     at_ip: BTreeMap<IpAddr, BTreeSet<StationUuid>>,
     /// Hosts of sessions: what is for others passes through them.
     routers: BTreeSet<StationUuid>,
+    /// Where hosts of sessions would be, if any are.
+    routes_at: BTreeSet<SocketAddr>,
     /// Which stations told a session's host of a commit.
     told: BTreeMap<FileUuid, BTreeSet<StationUuid>>,
     /// In which groups each station is announced at the moment; of worlds with moves only.
     shown_in: BTreeMap<StationUuid, Vec<String>>,
+    /// Which priority a machine's station has from its next start on, where it is not drawn.
+    priorities: BTreeMap<HostId, u32>,
     /// What is counted for the report.
     pub(crate) tally: Tally,
 }
@@ -91,6 +96,12 @@ pub struct Tally {
     pub dials: u64,
     /// Moves that ended in another place.
     pub moves: u64,
+    /// Elected hosts that started.
+    pub hosts: u64,
+    /// The longest time from the death of a host to the start of its successor's, of those that were measured.
+    pub takeover: Duration,
+    /// The longest time that two hosts were there which nothing kept from each other.
+    pub split: Duration,
 }
 
 /// The ledger as the nodes of a world share it.
@@ -123,6 +134,15 @@ impl Ledger {
         }
     }
 
+    /// The host of a session starts on the machine of a station.
+    pub(crate) fn starts_beside(&mut self, host: HostId, station: StationUuid, addresses: &[SocketAddr]) {
+        self.homes.insert(station, host);
+        for address in addresses {
+            self.listens.insert(*address, station);
+            self.at_ip.entry(address.ip()).or_default().insert(station);
+        }
+    }
+
     pub(crate) fn view(&mut self, host: HostId) -> Option<&mut View> {
         self.views.get_mut(&host)
     }
@@ -135,6 +155,14 @@ impl Ledger {
     /// Which host a StationUUID is, or was.
     pub fn home(&self, station: StationUuid) -> Option<HostId> {
         self.homes.get(&station).copied()
+    }
+
+    pub(crate) fn give_priority(&mut self, host: HostId, priority: u32) {
+        self.priorities.insert(host, priority);
+    }
+
+    pub(crate) fn priority_of(&self, host: HostId) -> Option<u32> {
+        self.priorities.get(&host).copied()
     }
 
     // ---- files
@@ -196,6 +224,11 @@ impl Ledger {
         self.sources.get(&file).is_none_or(|source| {
             source.audience.is_empty() || source.author == station || source.audience.contains(&station)
         })
+    }
+
+    /// Who made a commit.
+    pub(crate) fn author(&self, file: FileUuid) -> Option<StationUuid> {
+        self.sources.get(&file).map(|source| source.author)
     }
 
     /// Every commit for everybody.
@@ -292,9 +325,16 @@ impl Ledger {
         }
         let ip = to.ip();
         let mut there = self.at_ip.get(&ip).into_iter().flatten();
-        if !there.any(|station| self.is_for(file, *station) || self.routers.contains(station)) {
+        let mut may = there.any(|station| self.is_for(file, *station) || self.routers.contains(station));
+        may |= self.routes_at.contains(&to);
+        if !may {
             self.violate(AUDIENCE, format_args!("{host} {what} {file} to {to}, whom it is not for"));
         }
+    }
+
+    /// Whoever listens there is the host of a session.
+    pub(crate) fn routes_at(&mut self, at: SocketAddr) {
+        self.routes_at.insert(at);
     }
 
     /// A station is the host of a session, and is told of what it only passes on.
@@ -313,9 +353,15 @@ impl Ledger {
             || self.told.get(&file).is_some_and(|told| told.contains(&to))
     }
 
-    /// `host` shows a commit of somebody else to its application.
-    pub(crate) fn sees(&mut self, host: HostId, file: FileUuid) {
-        let Some(me) = self.view(host).map(|view| view.me) else { return };
+    /// The host of a session tells a station of a commit.
+    pub(crate) fn tells_station(&mut self, host: HostId, to: StationUuid, file: FileUuid) {
+        if !self.is_for(file, to) {
+            self.violate(AUDIENCE, format_args!("{host} tells {to} of {file}, which is not for it"));
+        }
+    }
+
+    /// `me`, of `host`, shows a commit of somebody else to its application.
+    pub(crate) fn sees(&mut self, host: HostId, me: StationUuid, file: FileUuid) {
         if !self.sources.contains_key(&file) {
             return self.violate(BYTES, format_args!("{host} lists {file}, which nobody committed"));
         }

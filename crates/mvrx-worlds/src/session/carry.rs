@@ -67,7 +67,7 @@ impl SessionHost {
                 ledger.request_ended(host, *request);
             }
             Event::RequestFailed { request, .. } => ledger.request_ended(host, *request),
-            Event::CommitSeen { file, .. } => ledger.sees(host, *file),
+            Event::CommitSeen { file, .. } => ledger.sees(host, self.id(), *file),
             _ => {}
         }
     }

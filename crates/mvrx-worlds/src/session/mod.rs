@@ -22,12 +22,12 @@ use std::sync::Arc;
 use lan_sim::{Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::host::{AskId, Command, Config, Host, Input, RelayId};
 use mvrx_core::{ConnId, RequestId};
-use mvrx_message::{Commit, FileUuid, Message, StationUuid, Ticket};
+use mvrx_message::{Commit, FileUuid, Message, StationUuid, Successor, Ticket};
 
 use crate::Act;
 use crate::ledger::ECHO;
 use crate::shelf::Shelf;
-use crate::station::link::{Found, Link, made};
+use crate::station::link::{Found, Link, made, pong};
 use crate::station::{Closing, PORT, Setup, draft, nth_of, random_bytes};
 use files::Growing;
 
@@ -56,6 +56,9 @@ pub struct SessionHost {
     next_request: u64,
     inputs: VecDeque<Input>,
     stepping: bool,
+    /// It was elected: what it says to another host that asks how it stands.
+    note: Option<String>,
+    elected: bool,
 }
 
 /// One connection, and what the ledger has to know of it.
@@ -94,11 +97,46 @@ impl SessionHost {
         let addresses: Vec<SocketAddr> =
             net.addresses().into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         setup.ledger.borrow_mut().starts(net.host(), me, &addresses);
-        setup.ledger.borrow_mut().routes(me);
         let mut config = Config::new(me, &setup.name, "mvrx worlds");
         if setup.moving {
             config.moves = mvrx_core::Moves::Always;
         }
+        Self::begin(config, shelf, &addresses, setup, net)
+    }
+
+    /// The host beside a station, which was elected, at the port that it told. `None`: that port is taken.
+    pub(crate) fn elected(
+        me: StationUuid,
+        beside: StationUuid,
+        port: u16,
+        setup: Setup,
+        net: &mut HostCtx<'_>,
+    ) -> Option<Self> {
+        let port = net.listen(port).ok()?;
+        let shelf = Shelf::hosted(net.disk());
+        let addresses: Vec<SocketAddr> =
+            net.addresses().into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+        setup.ledger.borrow_mut().starts_beside(net.host(), me, &addresses);
+        let mut config = Config::new(me, &setup.name, "mvrx worlds");
+        config.elected = Some(beside);
+        Some(Self::begin(config, shelf, &addresses, setup, net))
+    }
+
+    /// The StationUUID that it has, or would have.
+    pub(crate) fn elected_id(net: &mut HostCtx<'_>) -> StationUuid {
+        let fresh = random_bytes(net);
+        Shelf::hosted(net.disk()).identity(fresh)
+    }
+
+    fn begin(
+        config: Config,
+        shelf: Shelf,
+        addresses: &[SocketAddr],
+        setup: Setup,
+        net: &mut HostCtx<'_>,
+    ) -> Self {
+        setup.ledger.borrow_mut().routes(config.station);
+        let elected = config.elected.is_some();
         let mut rack = Self {
             host: Host::new(config),
             ip: addresses.first().map(SocketAddr::ip),
@@ -117,6 +155,8 @@ impl SessionHost {
             next_request: 0,
             inputs: VecDeque::new(),
             stepping: false,
+            note: None,
+            elected,
         };
         for (commit, content) in rack.shelf.recover() {
             rack.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
@@ -143,6 +183,27 @@ impl SessionHost {
     /// Whether nothing waits to be sent, nothing is being closed, and no file is on its way.
     pub fn is_idle(&self) -> bool {
         self.closing.is_empty() && self.links.values().all(|wire| wire.link.out.is_empty())
+    }
+
+    /// So many stations are in its session, this one not counted.
+    pub(crate) fn members_but(&self, station: StationUuid) -> usize {
+        self.host.stations().filter(|view| view.station != station).count()
+    }
+
+    /// What it says of itself to another host that asks.
+    pub(crate) fn says_of_itself(&mut self, note: Option<String>) {
+        self.note = note;
+    }
+
+    /// It ends; its stations are told of the next one, if there is one.
+    pub(crate) fn end(&mut self, next: Option<Successor>, net: &mut HostCtx<'_>) {
+        self.note = None;
+        self.step(Input::Command(next.map_or(Command::End, Command::EndFor)), net);
+    }
+
+    /// Whether everything that it had to say is out.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.links.is_empty() && self.closing.is_empty()
     }
 
     fn step(&mut self, input: Input, net: &mut HostCtx<'_>) {
@@ -237,7 +298,7 @@ impl SessionHost {
                 let id = ConnId::Accepted(self.next_accepted);
                 self.next_accepted += 1;
                 self.by_conn.insert(conn, id);
-                let mut link = Link::new(conn, peer);
+                let mut link = Link::new(conn, peer).watchful(self.elected);
                 link.stands_since(net.now());
                 self.links.insert(
                     id,
@@ -279,6 +340,12 @@ impl SessionHost {
 
     fn found(&mut self, id: ConnId, found: Found, net: &mut HostCtx<'_>) {
         match found {
+            Found::Message(parsed) if matches!(&parsed.message, Message::Unknown { kind } if kind == ASK) => {
+                if let (Some(note), Some(wire)) = (&self.note, self.links.get_mut(&id)) {
+                    wire.link.push_message(format!("{{\"Type\":\"{note}\"}}").as_bytes());
+                    self.flush(id, net);
+                }
+            }
             Found::Message(parsed) => {
                 self.hears(id, &parsed.message);
                 if let Message::Join(join) = &parsed.message
@@ -289,7 +356,14 @@ impl SessionHost {
                 self.echoes(id, &parsed.message, net);
                 self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
             }
-            Found::Beat => self.flush(id, net),
+            Found::Beat => {
+                match self.links.get_mut(&id) {
+                    Some(Wire { sending: Some(sending), .. }) => sending.held.push(pong()),
+                    Some(wire) => wire.link.push_message(&pong()),
+                    None => {}
+                }
+                self.flush(id, net);
+            }
             Found::Malformed(what) => self.step(Input::Malformed { conn: id, kind: None, what }, net),
             Found::FileBegins(length) => {
                 if let Some(wire) = self.links.get_mut(&id) {
@@ -351,6 +425,12 @@ impl SessionHost {
         };
         for commit in commits {
             ledger.tells(host, wire.link.peer, "tells of", commit.file);
+            if let Some(to) = wire.station {
+                ledger.tells_station(host, to, commit.file);
+            }
         }
     }
 }
+
+/// One host asks another how it stands: the `mvrx-note` of a WebSocket handshake, as a message of its own.
+pub(crate) const ASK: &str = "WORLDS_ASK";

@@ -6,6 +6,7 @@ use mvrx_message::{Commit, FileUuid, GroupName, Message, SessionTarget, Txt};
 
 use super::link::Link;
 use super::{Closing, IDLE, Station, address_of, group_in, place_text};
+use crate::plan::Planted;
 
 impl Station {
     pub(super) fn carry_out(&mut self, output: Output, net: &mut HostCtx<'_>) {
@@ -22,9 +23,15 @@ impl Station {
                 let end = net.dial(address);
                 self.by_conn.insert(end, conn);
                 self.to_host.insert(conn, address);
-                self.links.insert(conn, Link::new(end, address));
+                let watchful = self.setup.candidate.is_some();
+                self.links.insert(conn, Link::new(end, address).watchful(watchful));
             }
-            Output::Send { conn, message, dialect } => {
+            Output::Send { conn, mut message, dialect } => {
+                if self.setup.planted == Planted::BringsOwnAlone
+                    && let Message::Join(join) = &mut *message
+                {
+                    join.commits.retain(|commit| commit.station == Some(join.station));
+                }
                 let Some(link) = self.links.get_mut(&conn) else { return };
                 link.push_message(&message.to_json(&dialect));
                 let peer = link.peer;
@@ -61,7 +68,12 @@ impl Station {
                     net.suspect(&instance);
                 }
             }
-            Output::Event(event) => self.tells(&event, net),
+            Output::Event(event) => {
+                self.tells(&event, net);
+                if self.setup.candidate.is_some() {
+                    self.heard.push_back(event);
+                }
+            }
             _ => {}
         }
     }
@@ -76,7 +88,7 @@ impl Station {
         for instance in &instances {
             let mut announcement = Announcement::new(instance.clone(), self.port);
             announcement.ttl = self.setup.ttl;
-            for (key, value) in Txt::new(name, self.id()).to_pairs() {
+            for (key, value) in Txt::new(name, self.id()).with_candidate(self.setup.candidate).to_pairs() {
                 announcement = announcement.text(key, value);
             }
             net.announce(announcement);
@@ -215,7 +227,7 @@ impl Station {
                 ledger.request_ended(host, *request);
             }
             Event::RequestFailed { request, .. } => ledger.request_ended(host, *request),
-            Event::CommitSeen { file, .. } => ledger.sees(host, *file),
+            Event::CommitSeen { file, .. } => ledger.sees(host, self.id(), *file),
             Event::MoveBegun { .. } => {
                 if let Some(view) = ledger.view(host) {
                     view.is_on_the_way();
@@ -225,7 +237,9 @@ impl Station {
                 if let Some(view) = ledger.view(host) {
                     view.has_moved(group_in(to));
                 }
-                self.shelf.keep_place(&place_text(to));
+                if self.setup.candidate.is_none() {
+                    self.shelf.keep_place(&place_text(to));
+                }
                 ledger.tally.moves += 1;
             }
             Event::NotMoved { to, .. } => {

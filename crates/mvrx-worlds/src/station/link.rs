@@ -17,7 +17,7 @@ use crate::shelf::Incoming;
 pub(crate) enum Found {
     Message(Box<Parsed>),
     Malformed(String),
-    /// A ping came; the answer waits to be sent.
+    /// A ping came: [`pong`] answers it, not within a file.
     Beat,
     FileBegins(Option<u64>),
     FileArrived(Receiving),
@@ -56,6 +56,8 @@ pub(crate) struct Link {
     pinged: bool,
     /// A transfer is given up when nothing moves until then.
     pub(crate) idle_at: Option<Time>,
+    /// After so long a silence it is asked whether the peer lives, and the answer is waited for so long.
+    beats: (Duration, Duration),
 }
 
 impl Link {
@@ -74,7 +76,16 @@ impl Link {
             heard_at: None,
             pinged: false,
             idle_at: None,
+            beats: (PING_AFTER, PONG_WITHIN),
         }
+    }
+
+    /// Of a station that can be elected, or of an elected host: who is cut off is noticed within a few seconds.
+    pub(crate) fn watchful(mut self, watchful: bool) -> Self {
+        if watchful {
+            self.beats = WATCHFUL;
+        }
+        self
     }
 
     pub(crate) const fn is_receiving(&self) -> bool {
@@ -164,10 +175,7 @@ impl Link {
         let found = match step {
             Step::Incomplete { .. } => Decoded::More,
             Step::Json(json) => match Message::parse(json) {
-                Ok(parsed) if is(&parsed.message, PING) => {
-                    self.push_message(&beat(PONG));
-                    Decoded::Found(Found::Beat)
-                }
+                Ok(parsed) if is(&parsed.message, PING) => Decoded::Found(Found::Beat),
                 Ok(parsed) if is(&parsed.message, PONG) => Decoded::Nothing,
                 Ok(parsed) => Decoded::Found(Found::Message(Box::new(parsed))),
                 Err(error) if error.scope() == Scope::Message => {
@@ -225,7 +233,8 @@ impl Link {
 
     /// When [`Link::keep_alive`] has something to do; nothing is asked while a file goes out, whose own limit holds.
     pub(crate) fn beat_at(&self) -> Option<Time> {
-        let silence = if self.pinged { PING_AFTER + PONG_WITHIN } else { PING_AFTER };
+        let (ping_after, pong_within) = self.beats;
+        let silence = if self.pinged { ping_after + pong_within } else { ping_after };
         self.heard_at.filter(|_| self.idle_at.is_none()).map(|heard| heard + silence)
     }
 
@@ -283,6 +292,11 @@ fn is(message: &Message, wanted: &str) -> bool {
     matches!(message, Message::Unknown { kind } if kind == wanted)
 }
 
+/// The answer to a ping.
+pub(crate) fn pong() -> Vec<u8> {
+    beat(PONG)
+}
+
 fn beat(kind: &str) -> Vec<u8> {
     format!("{{\"Type\":\"{kind}\"}}").into_bytes()
 }
@@ -292,6 +306,8 @@ const PONG: &str = "WORLDS_PONG";
 /// As the transport's limits are.
 const PING_AFTER: Duration = Duration::from_secs(30);
 const PONG_WITHIN: Duration = Duration::from_secs(60);
+/// As those of `mvrx_station::Election`.
+const WATCHFUL: (Duration, Duration) = (Duration::from_millis(1_500), Duration::from_millis(2_500));
 /// Of a file, so many bytes go out with its header.
 const FIRST_WRITE: u64 = 16 * 1024 - HEADER_LEN as u64;
 const READ: usize = 16 * 1024;

@@ -4,9 +4,10 @@
 //! depends on is told to the ledger on the way, from the wire and not from what the core makes of it.
 
 mod carry;
+mod errands;
 pub(crate) mod link;
 mod places;
-mod sights;
+pub(crate) mod sights;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -15,15 +16,18 @@ use std::time::Duration;
 
 use lan_sim::{Bulk, Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::{
-    Command, Config, ConnId, Core, Ending, Input, Moves, Presence, RequestId, Requested, SessionConfig,
-    Source,
+    Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, RequestId, Requested,
+    SessionConfig, Source,
 };
-use mvrx_message::{Commit, FileUuid, GroupName, Leave, Message, MvrVersion, SessionTarget, StationUuid};
+use mvrx_message::{
+    Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVersion, SessionTarget, StationUuid,
+};
 
 use crate::ledger::{LIMIT, Shared};
 use crate::plan::{Planted, SESSIONS};
 use crate::shelf::{Incoming, Shelf};
 use crate::{Act, Audience};
+pub(crate) use errands::DIAL;
 use link::{Found, Link};
 pub(crate) use places::{address_of, group_in, place_text};
 use sights::{Change, Due, Sights};
@@ -45,6 +49,8 @@ pub(crate) struct Setup {
     pub(crate) session: Option<SocketAddr>,
     /// It goes where others lead, and keeps the place for its next start.
     pub(crate) moving: bool,
+    /// It takes part in the election of a host; where it is is not kept for its next start, then.
+    pub(crate) candidate: Option<Candidate>,
     pub(crate) ledger: Shared,
 }
 
@@ -81,6 +87,8 @@ pub struct Station {
     steps: u64,
     inputs: VecDeque<Input>,
     stepping: bool,
+    /// What a candidate's election is still to hear.
+    heard: VecDeque<CoreEvent>,
 }
 
 impl Station {
@@ -100,7 +108,10 @@ impl Station {
         let mut config = Config::new(me, &setup.name, "mvrx worlds", setup.group.clone());
         config.limits = setup.limits.clone();
         let mut session = setup.session.map(|at| format!("ws://{at}/"));
-        if setup.moving {
+        config.candidate = setup.candidate;
+        if setup.candidate.is_some() {
+            config.timers.host_dial = config.timers.host_dial.min(DIAL);
+        } else if setup.moving {
             config.moves = Moves::Always;
             match shelf.place() {
                 Some(url) if url.contains("://") => session = Some(url),
@@ -132,6 +143,7 @@ impl Station {
             steps: 0,
             inputs: VecDeque::new(),
             stepping: false,
+            heard: VecDeque::new(),
         };
         for (commit, content) in station.shelf.recover() {
             station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
@@ -255,6 +267,8 @@ impl Station {
                 }
             }
             Act::Refresh { .. } => self.step(Input::Command(Command::Refresh), net),
+            // Nobody does that: it happens to the machine.
+            Act::CrashIn { .. } => {}
             Act::JoinAsked { nth, .. } => {
                 let known: Vec<StationUuid> = self.core.stations().map(|view| view.station).collect();
                 if let Some(station) = nth_of(&known, nth) {
@@ -395,7 +409,13 @@ impl Station {
                     self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
                 }
             }
-            Found::Beat => self.flush(id, net),
+            Found::Beat => {
+                // A file is in the queue as a whole: this goes behind it.
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.push_message(&link::pong());
+                }
+                self.flush(id, net);
+            }
             Found::Malformed(what) => self.step(Input::Malformed { conn: id, what }, net),
             Found::FileBegins(length) => self.step(Input::FileBegins { conn: id, length }, net),
             Found::FileArrived(receiving) => {

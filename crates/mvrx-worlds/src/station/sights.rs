@@ -14,7 +14,7 @@ use mvrx_core::PlaceId;
 use mvrx_message::{StationUuid, Txt};
 
 #[derive(Debug, Default)]
-pub(super) struct Sights {
+pub(crate) struct Sights {
     entries: BTreeMap<Key, Entry>,
     keys: BTreeMap<PlaceId, Key>,
     /// Whom an instance at its addresses showed last.
@@ -42,21 +42,21 @@ struct Entry {
 }
 
 /// What an announcement comes to.
-pub(super) enum Change {
+pub(crate) enum Change {
     Shows(PlaceId),
     Gone(PlaceId),
     Nothing,
 }
 
 /// What is due.
-pub(super) enum Due {
+pub(crate) enum Due {
     Ask(Vec<String>),
     Gone(PlaceId),
 }
 
 impl Sights {
     /// Tells the place, and the instances to be looked at again: where another station was shown, one of the two is outdated.
-    pub(super) fn heard(&mut self, seen: Arc<Announcement>, now: Time) -> (PlaceId, Vec<String>) {
+    pub(crate) fn heard(&mut self, seen: Arc<Announcement>, now: Time) -> (PlaceId, Vec<String>) {
         let key = key(&seen);
         let before = self.showed.insert((seen.instance.clone(), seen.addresses.clone()), key.clone());
         let displaced = before.filter(|before| *before != key);
@@ -85,7 +85,7 @@ impl Sights {
         (entry.place, doubted)
     }
 
-    pub(super) fn gone(&mut self, gone: &Announcement) -> Change {
+    pub(crate) fn gone(&mut self, gone: &Announcement) -> Change {
         let key = key(gone);
         let Some(entry) = self.entries.get_mut(&key) else { return Change::Nothing };
         entry.shown.retain(|other| !same_place(other, gone));
@@ -98,7 +98,7 @@ impl Sights {
     }
 
     /// The instances to look at again.
-    pub(super) fn doubt(&mut self, place: PlaceId, now: Time) -> Vec<String> {
+    pub(crate) fn doubt(&mut self, place: PlaceId, now: Time) -> Vec<String> {
         let Some(entry) = self.keys.get(&place).and_then(|key| self.entries.get_mut(key)) else {
             return Vec::new();
         };
@@ -117,13 +117,13 @@ impl Sights {
     }
 
     /// What a place shows.
-    pub(super) fn shown(&self, place: PlaceId) -> &[Arc<Announcement>] {
+    pub(crate) fn shown(&self, place: PlaceId) -> &[Arc<Announcement>] {
         let entry = self.keys.get(&place).and_then(|key| self.entries.get(key));
         entry.map(|entry| entry.shown.as_slice()).unwrap_or_default()
     }
 
     /// The next thing that is due.
-    pub(super) fn due(&mut self, now: Time) -> Option<Due> {
+    pub(crate) fn due(&mut self, now: Time) -> Option<Due> {
         let (at, place) = *self.agenda.first()?;
         if at > now {
             return None;
@@ -132,7 +132,7 @@ impl Sights {
         if doubted { self.drop_entry(place).map(Due::Gone) } else { Some(Due::Ask(self.doubt(place, now))) }
     }
 
-    pub(super) fn deadline(&self) -> Option<Time> {
+    pub(crate) fn deadline(&self) -> Option<Time> {
         self.agenda.first().map(|(at, _)| *at)
     }
 
@@ -143,7 +143,7 @@ impl Sights {
     }
 }
 
-pub(super) fn txt(seen: &Announcement) -> Txt {
+pub(crate) fn txt(seen: &Announcement) -> Txt {
     Txt::parse(seen.text.iter().map(|(key, value)| (key, value))).0
 }
 

@@ -1,0 +1,287 @@
+//! What a world of candidates goes through: everything that is drawn for it; then, with the network in order, the death of its host, a newcomer
+//! that flaps, a cut that heals; and what must be true in between and at the end.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lan_sim::{
+    BusProfile, Crash, DiskFate, Fault, HostId, LinkProfile, Outcome, Rng, Seed, Step, Time, World,
+};
+use mvrx_message::{FileUuid, StationUuid};
+
+use super::Candidacy;
+use super::watch::{INCUMBENT, RETURNING, Watch, is_of_session};
+use crate::plan::{act_in, check};
+use crate::{Act, Ledger, Node, Station, quiet};
+
+/// Lets it all happen.
+pub(crate) fn play(
+    seed: u64,
+    world: &mut World<Node>,
+    ledger: &RefCell<Ledger>,
+    steps: &[Step<Act>],
+) -> Outcome {
+    let all: Vec<HostId> = world.hosts().collect();
+    let watch = Watch::new(steps, &all, MEETING_ROUGH);
+    let rng = Seed::new(seed).child("trial").rng();
+    let mut trial = Trial { world, ledger, watch, rng, all };
+    trial.run(steps).err().unwrap_or(Outcome::Passed)
+}
+
+struct Trial<'a> {
+    world: &'a mut World<Node>,
+    ledger: &'a RefCell<Ledger>,
+    watch: Watch,
+    rng: Rng,
+    all: Vec<HostId>,
+}
+
+type Goes = Result<(), Outcome>;
+
+impl Trial<'_> {
+    fn run(&mut self, steps: &[Step<Act>]) -> Goes {
+        self.pass_with(steps, Duration::from_secs(1))?;
+        self.world.heal();
+        for host in &self.all {
+            self.world.set_profile(*host, LinkProfile::lan());
+        }
+        self.world.set_bus(BusProfile::calm());
+        self.watch.keeps_all(&self.all, self.world.now());
+        self.pass(SETTLING)?;
+        self.one_host_for_all("at rest", &self.all.clone())?;
+        self.watch.meeting = MEETING;
+        self.host_dies()?;
+        self.newcomer_flaps()?;
+        self.network_parts()?;
+        self.pass(quiet::REST)?;
+        self.one_host_for_all("at the end", &self.all.clone())?;
+        quiet::look(self.world, &mut self.ledger.borrow_mut());
+        self.no_commit_is_lost();
+        check(self.ledger)
+    }
+
+    fn pass(&mut self, time: Duration) -> Goes {
+        self.pass_with(&[], time)
+    }
+
+    fn pass_with(&mut self, steps: &[Step<Act>], rest: Duration) -> Goes {
+        let (watch, ledger) = (&mut self.watch, self.ledger);
+        let outcome = self.world.play(
+            steps,
+            rest,
+            |world, act| act_in(world, ledger, act),
+            |world, _| {
+                watch.look(world, ledger);
+                if world.spins() > SPINS {
+                    let text = format_args!("{} deadlines were in the past", world.spins());
+                    ledger.borrow_mut().violate(SPINNING, text);
+                }
+                check(ledger)
+            },
+        );
+        if outcome == Outcome::Passed { Ok(()) } else { Err(outcome) }
+    }
+
+    fn violate(&self, check_name: &'static str, text: &str) -> Goes {
+        self.ledger.borrow_mut().violate(check_name, format_args!("{text}"));
+        check(self.ledger)
+    }
+
+    fn pick(&mut self, of: u64) -> u64 {
+        self.rng.below(of.max(1))
+    }
+
+    // ---- what is looked at
+
+    fn candidate(&self, host: HostId) -> Option<&Candidacy> {
+        self.world.node(host).and_then(Node::candidate)
+    }
+
+    fn hosts_among(&self, group: &[HostId]) -> Vec<HostId> {
+        let hosts =
+            |host: &&HostId| self.candidate(**host).is_some_and(|candidate| candidate.host().is_some());
+        group.iter().filter(hosts).copied().collect()
+    }
+
+    fn one_host_for_all(&self, when: &str, group: &[HostId]) -> Goes {
+        if group.len() < 2 {
+            return Ok(());
+        }
+        let hosts = self.hosts_among(group);
+        let [host] = hosts[..] else {
+            return self.violate(ONE_HOST, &format!("{when} {hosts:?} host for {group:?}"));
+        };
+        match group.iter().find(|member| !is_of_session(self.world, **member, host)) {
+            Some(out) => {
+                let phase = self.candidate(*out).map(Candidacy::phase);
+                let text = format!("{when} {out} ({phase:?}) is not in the session of {host}");
+                self.violate(ONE_HOST, &text)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What any station of the session holds, the host and all the others list.
+    fn no_commit_is_lost(&self) {
+        let mut held: BTreeSet<(FileUuid, Option<StationUuid>)> = BTreeSet::new();
+        let ledger = self.ledger.borrow();
+        for (_, station) in self.world.nodes().filter_map(|(host, node)| Some((host, node.station()?))) {
+            let files = station.core().commits().filter(|view| view.held);
+            let files = files.filter(|view| ledger.is_public(view.commit.file));
+            held.extend(files.map(|view| (view.commit.file, ledger.author(view.commit.file))));
+        }
+        drop(ledger);
+        for (host, node) in self.world.nodes() {
+            let listed = node.station().map(|station| station.core().commits().map(|view| view.commit.file));
+            let listed: BTreeSet<FileUuid> = listed.into_iter().flatten().collect();
+            let kept = node.rack().map(|rack| rack.host().commits().map(|view| view.commit.file));
+            let kept: Option<BTreeSet<FileUuid>> = kept.map(Iterator::collect);
+            // Its own that its disk did not give back a station takes from nobody's word.
+            let me = node.station().map(Station::id);
+            let lost = held.iter().find(|(file, author)| {
+                (!listed.contains(file) && *author != me)
+                    || kept.as_ref().is_some_and(|kept| !kept.contains(file))
+            });
+            if let Some((file, _)) = lost {
+                let text = format_args!("{host} does not know {file}, which a station of the session holds");
+                self.ledger.borrow_mut().violate(LOST, text);
+            }
+        }
+    }
+
+    // ---- what happens
+
+    /// The host dies, and some of those who would succeed it first; the next one acts. Then they return.
+    fn host_dies(&mut self) -> Goes {
+        let [host] = self.hosts_among(&self.all)[..] else { return Ok(()) };
+        let mut heirs: Vec<HostId> = self.all.iter().copied().filter(|heir| *heir != host).collect();
+        let world = &*self.world;
+        heirs.sort_by_key(|heir| {
+            let there = world.node(*heir).and_then(Node::candidate);
+            Reverse(there.map(|there| (there.priority(), there.station().id())))
+        });
+        if heirs.is_empty() {
+            return Ok(());
+        }
+        let with = self.pick(heirs.len().min(3) as u64);
+        let dead: Vec<HostId> =
+            std::iter::once(host).chain(heirs.into_iter().take(usize::try_from(with).unwrap_or(0))).collect();
+        let how = if self.pick(2) == 0 { Crash::Process } else { Crash::Power };
+        let begun = self.world.now();
+        for dies in &dead {
+            // What only they had may be gone with them; what others hold may not.
+            let disk = if self.pick_one() { DiskFate::Kept } else { DiskFate::Wiped };
+            self.world.inject(&Fault::Crash { host: *dies, how, down: None, disk });
+        }
+        let noticed = if how == Crash::Power { NOTICED } else { Duration::ZERO };
+        let alive: Vec<HostId> = self.all.iter().copied().filter(|host| !dead.contains(host)).collect();
+        let next = self.somebody_acts(&alive, begun, noticed + ACTS + ON_THE_WAY)?;
+        self.pass(TOGETHER)?;
+        self.one_host_for_all("after the death of the host", &alive)?;
+        let pause = Duration::from_millis(self.pick(20_000));
+        self.pass(pause)?;
+        self.watch.incumbent = Some(next);
+        self.watch.clients = dead.iter().copied().collect();
+        for returns in &dead {
+            self.world.restart(*returns);
+        }
+        self.pass(RETURN)?;
+        for back in &dead {
+            if !is_of_session(self.world, *back, next) {
+                let phase = self.candidate(*back).map(Candidacy::phase);
+                self.violate(RETURNING, &format!("{back} ({phase:?}) is not in the session of {next}"))?;
+            }
+        }
+        self.watch.clients.clear();
+        self.one_host_for_all("after the return of the former host", &self.all)
+    }
+
+    fn somebody_acts(&mut self, alive: &[HostId], begun: Time, within: Duration) -> Result<HostId, Outcome> {
+        loop {
+            self.pass(Duration::from_millis(20))?;
+            let took = self.world.now().since_start().saturating_sub(begun.since_start());
+            if let Some(next) = self.hosts_among(alive).first() {
+                let mut ledger = self.ledger.borrow_mut();
+                ledger.tally.takeover = ledger.tally.takeover.max(took);
+                return Ok(*next);
+            }
+            if took > within {
+                self.violate(SUCCESSOR, &format!("nobody of {alive:?} hosts after {took:?}"))?;
+            }
+        }
+    }
+
+    /// One that does not host comes and goes, of the highest priority from now on.
+    fn newcomer_flaps(&mut self) -> Goes {
+        let [host] = self.hosts_among(&self.all)[..] else { return Ok(()) };
+        self.watch.incumbent = Some(host);
+        let others: Vec<HostId> = self.all.iter().copied().filter(|other| *other != host).collect();
+        let nth = usize::try_from(self.pick(others.len() as u64)).unwrap_or(0);
+        let Some(flaps) = others.get(nth).copied() else { return Ok(()) };
+        self.ledger.borrow_mut().give_priority(flaps, HIGHEST);
+        for _ in 0..3 + self.pick(3) {
+            let how = if self.pick_one() { Crash::Process } else { Crash::Power };
+            self.world.crash(flaps, how);
+            let down = Duration::from_millis(10 + self.pick(4_000));
+            self.pass(down)?;
+            self.world.restart(flaps);
+            let up = Duration::from_millis(10 + self.pick(9_000));
+            self.pass(up)?;
+        }
+        self.pass(RETURN)?;
+        self.one_host_for_all("after somebody flapped", &self.all)?;
+        if self.hosts_among(&self.all).first() != Some(&host) {
+            self.violate(INCUMBENT, &format!("{host} was displaced"))?;
+        }
+        self.watch.incumbent = None;
+        Ok(())
+    }
+
+    /// The network parts in two for a while.
+    fn network_parts(&mut self) -> Goes {
+        let mut parts: [Vec<HostId>; 2] = Default::default();
+        for host in self.all.clone() {
+            if self.pick_one() { parts[0].push(host) } else { parts[1].push(host) }
+        }
+        let breaks = self.pick_one();
+        self.watch.keeps_all(&self.all, self.world.now() + PARTED);
+        self.world.inject(&Fault::Partition { hosts: parts[0].clone(), span: PARTED, breaks });
+        self.pass(PARTED - Duration::from_secs(1))?;
+        for part in &parts {
+            self.one_host_for_all("while the network is parted", part)?;
+        }
+        self.pass(Duration::from_secs(1) + MEETING + TOGETHER)?;
+        self.one_host_for_all("after the cut", &self.all)
+    }
+
+    fn pick_one(&mut self) -> bool {
+        self.pick(2) == 0
+    }
+}
+
+/// Without faults: whatever was under way has ended then.
+const SETTLING: Duration = Duration::from_mins(3);
+/// Two hosts become one within this where the network is in order: until discovery shows them, and until they have asked each other.
+const MEETING: Duration = Duration::from_secs(20);
+/// The same while links break at random and sightings are lost.
+const MEETING_ROUGH: Duration = Duration::from_secs(60);
+/// A power cut is noticed within this, a process that dies at once.
+const NOTICED: Duration = Duration::from_secs(4);
+/// One of the first three successors acts within this of noticing.
+const ACTS: Duration = Duration::from_millis(6_500);
+/// To start a host, and for what is on its way.
+const ON_THE_WAY: Duration = Duration::from_millis(500);
+/// All are with the successor so long after it acted.
+const TOGETHER: Duration = Duration::from_secs(5);
+/// Who starts again has found the host within this.
+const RETURN: Duration = Duration::from_secs(30);
+const PARTED: Duration = Duration::from_mins(1);
+const HIGHEST: u32 = 100;
+/// A deadline may be in the past once in a while, where something else happened at the same moment.
+const SPINS: u64 = 100;
+const SPINNING: &str = "nobody-spins";
+const ONE_HOST: &str = "one-host-for-all";
+const SUCCESSOR: &str = "a-successor-acts-in-time";
+const LOST: &str = "no-commit-is-lost";

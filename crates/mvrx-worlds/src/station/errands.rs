@@ -1,0 +1,34 @@
+//! What the election of a candidate asks of its station, and hears of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lan_sim::HostCtx;
+use mvrx_core::{Command, Event as CoreEvent, Input};
+use mvrx_message::{SessionTarget, StationUuid};
+
+use super::Station;
+
+impl Station {
+    /// What it told since this was asked last; kept for candidates alone.
+    pub(crate) fn heard(&mut self) -> Option<CoreEvent> {
+        self.heard.pop_front()
+    }
+
+    /// Its election sends it somewhere; `others` are asked to come along.
+    pub(crate) fn move_with(
+        &mut self,
+        to: SessionTarget,
+        others: BTreeSet<StationUuid>,
+        net: &mut HostCtx<'_>,
+    ) {
+        self.step(Input::Command(Command::MoveWith { to, others }), net);
+    }
+
+    pub(crate) fn companions(&mut self, stations: BTreeSet<StationUuid>, net: &mut HostCtx<'_>) {
+        self.step(Input::Command(Command::Companions(stations)), net);
+    }
+}
+
+/// A candidate waits so long for a host, as `mvrx_station::Election` does.
+pub(crate) const DIAL: Duration = Duration::from_secs(2);
