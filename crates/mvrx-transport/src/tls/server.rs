@@ -15,7 +15,7 @@ use super::error::{self, CertificateError};
 use super::{Fingerprint, provider};
 use crate::error::HandshakeError;
 
-/// What a host shows and proves: a certificate, with those that signed it, and its key. Its `Debug` has nothing of the key.
+/// A host's certificate, with those that signed it, and its key. Its `Debug` has nothing of the key.
 #[derive(Clone)]
 pub struct ServerTls {
     config: Arc<ServerConfig>,
