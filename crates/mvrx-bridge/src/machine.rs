@@ -178,7 +178,8 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 struct StandIn {
     state: State,
-    until: Option<Duration>,
+    /// Since when our turn or its side is waited for.
+    since: Option<Duration>,
     name: String,
     provider: String,
 }
@@ -349,7 +350,9 @@ impl Machine {
             // req: BRG-11
             let full = standing >= most && !stand_in.state.stands();
             self.crowded |= full && sight == Sight::Wanted;
-            let over = stand_in.until.is_some_and(|until| now >= until);
+            // What is known of a station that has just come, and of who goes before us, may change while it waits.
+            let wait = if stand_in.state == State::Due { turn } else { patience };
+            let over = stand_in.since.is_some_and(|since| now >= since.saturating_add(wait));
             let mut events = vec![if full { Sight::Elsewhere } else { sight }];
             if over {
                 events.push(Sight::Over);
@@ -359,17 +362,16 @@ impl Machine {
                 stand_in.state = next;
                 match deed {
                     Deed::Nothing => {}
-                    Deed::AwaitTurn => stand_in.until = Some(now.saturating_add(turn)),
-                    Deed::AwaitSide => stand_in.until = Some(now.saturating_add(patience)),
-                    Deed::Disarm => stand_in.until = None,
+                    Deed::AwaitTurn | Deed::AwaitSide => stand_in.since = Some(now),
+                    Deed::Disarm => stand_in.since = None,
                     Deed::Start => {
-                        stand_in.until = None;
+                        stand_in.since = None;
                         standing += 1;
                         let (name, provider) = (stand_in.name.clone(), stand_in.provider.clone());
                         actions.push(Action::Start { side, station, name, provider });
                     }
                     Deed::Stop => {
-                        stand_in.until = None;
+                        stand_in.since = None;
                         standing = standing.saturating_sub(1);
                         actions.push(Action::Stop { side, station });
                     }

@@ -104,6 +104,12 @@ fn a_candidate_has_time_to_come_by_itself_and_is_stood_in_for_where_it_does_not(
     let moved = view(vec![seen(1, None), seen(2, by(100))]);
     assert_eq!(desk.look_after(60, &lan, &moved), []);
 
+    // Its JOIN came before its announcement: what it is was not known yet.
+    let mut desk = Desk::new(limits.clone());
+    desk.look_after(1, &view(vec![seen(1, None)]), &empty);
+    desk.look_after(15, &lan, &empty);
+    assert_eq!(desk.standing(), [(Side::Host, id(2))]);
+
     let mut desk = Desk::new(limits);
     desk.look_after(17, &lan, &empty);
     assert_eq!(desk.standing(), [(Side::Host, id(1)), (Side::Host, id(2))]);
