@@ -6,7 +6,7 @@
 //! Rules a caller keeps: the station was built with the same [`Builder::candidate`]; its place is not kept for the next start, since who
 //! hosts then is another question.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,7 +93,7 @@ impl Election {
             told,
             hosting: None,
             discovery: None,
-            candidates: HashSet::new(),
+            candidates: HashMap::new(),
             seen_at: VecDeque::new(),
             errands: Errands::default(),
             says: Says::default(),
@@ -133,7 +133,8 @@ struct Runner {
     told: mpsc::Sender<Outcome>,
     hosting: Option<(Station, Events)>,
     discovery: Option<Box<dyn Discovery>>,
-    candidates: HashSet<StationUuid>,
+    /// Each with where it is.
+    candidates: HashMap<StationUuid, Vec<SocketAddr>>,
     /// Where others were seen, the latest first: by the same way they see us.
     seen_at: VecDeque<SocketAddr>,
     errands: Errands,
@@ -203,8 +204,8 @@ impl Runner {
                 let here = seen.group.as_deref() == Some(self.wanted.group.as_str());
                 match seen.ours.and_then(|ours| ours.candidate).filter(|_| here) {
                     Some(candidate) => {
-                        self.candidates.insert(station);
                         self.note_peer(seen.addresses.iter().copied().find(is_whole));
+                        self.candidates.insert(station, seen.addresses);
                         let priority = candidate.priority;
                         self.step(ElectionInput::StationSeen { station, priority }).await;
                     }
@@ -241,7 +242,7 @@ impl Runner {
     }
 
     async fn candidate_gone(&mut self, station: StationUuid) {
-        if self.candidates.remove(&station) {
+        if self.candidates.remove(&station).is_some() {
             self.step(ElectionInput::StationGone { station }).await;
         }
     }
@@ -260,7 +261,10 @@ impl Runner {
         match output {
             ElectionOutput::Start => self.start(),
             ElectionOutput::Join { url } => self.go(SessionTarget::Url(url), BTreeSet::new(), true),
-            ElectionOutput::Lead { url, others } => self.go(SessionTarget::Url(url), others, true),
+            ElectionOutput::Lead { url, mut others } => {
+                others.retain(|other| self.candidates.get(other).is_some_and(|at| lead_to(&url, at)));
+                self.go(SessionTarget::Url(url), others, true);
+            }
             ElectionOutput::GoBack => {
                 self.go(SessionTarget::Group(self.wanted.group.clone()), BTreeSet::new(), false);
             }
@@ -386,8 +390,7 @@ impl Runner {
     }
 
     fn note_address(&mut self, url: &str) {
-        let at = url.strip_prefix("ws://").map(|rest| rest.trim_end_matches('/'));
-        self.note_peer(at.and_then(|at| at.parse().ok()));
+        self.note_peer(socket_of(url));
     }
 
     fn note_peer(&mut self, at: Option<SocketAddr>) {
@@ -431,6 +434,18 @@ fn read_note(text: &str, url: String) -> Option<ElectedHost> {
     let (host, elected) = text.split_once(' ')?;
     let Elected { priority, since, alone } = Elected::read(elected)?;
     Some(ElectedHost { host: host.parse().ok()?, priority, since, alone, url })
+}
+
+/// Whether who is at these addresses sees us at the one in this URL. Who is on another network than that would try in vain for as long as a move
+/// may take, and comes sooner by itself: the announced session has our address on its own network.
+// req: ELE-09
+fn lead_to(url: &str, at: &[SocketAddr]) -> bool {
+    let Some(ours) = socket_of(url).map(|at| at.ip()) else { return true };
+    ours.is_loopback() || at.iter().any(|at| address_towards(*at) == Some(ours))
+}
+
+fn socket_of(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("ws://")?.trim_end_matches('/').parse().ok()
 }
 
 /// Sends nothing: the system says which address it would use.
@@ -483,3 +498,22 @@ const PONG: Duration = Duration::from_millis(2_500);
 const QUEUE: usize = 32;
 /// Addresses of others that are remembered.
 const PEERS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: ELE-09
+    #[test]
+    fn who_sees_us_at_another_address_than_the_sessions_is_not_asked_to_come_there() {
+        let here = SocketAddr::from(([127, 0, 0, 1], 42424));
+        assert!(lead_to("ws://127.0.0.1:42480/", &[here]), "all are on this machine");
+        assert!(!lead_to("ws://203.0.113.7:42480/", &[here]), "nobody sees us there");
+        assert!(!lead_to("ws://203.0.113.7:42480/", &[]));
+        // Wherever there is a way out, we are seen at its address by whoever is at its other end.
+        let out = SocketAddr::from(([192, 0, 2, 77], 42424));
+        if let Some(ours) = address_towards(out) {
+            assert!(lead_to(&format!("ws://{}/", SocketAddr::new(ours, 42_480)), &[here, out]));
+        }
+    }
+}
