@@ -53,6 +53,33 @@ fn a_file_that_its_owner_refused_is_asked_for_when_it_tells_the_commit_again() {
     assert_eq!(rack.asked(author), None, "it is here");
 }
 
+// proves: HST-26
+#[test]
+fn who_joined_between_the_authors_leaving_and_the_keeping_of_its_file_is_told_of_it() {
+    let mut rack = gathering(1 << 20);
+    let (author, early) = (rack.join(1, vec![]), rack.join(3, vec![]));
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    assert!(matches!(rack.take_sent(early), Some(Message::Commit(told)) if told.file == file(1)));
+    assert!(matches!(rack.begin(author).0, Take::Keep(_)));
+    rack.receive(author, leave(1));
+    let (late, ret) = rack.join_with(2, "MVRApplication", vec![]);
+    assert_eq!(ret.commits, [], "nobody could give it");
+    rack.out.clear();
+    rack.arrive(author, 1001);
+    let (relay, _) = rack.take_keep().unwrap();
+    rack.step(Input::Kept { relay });
+    assert!(matches!(rack.take_sent(late), Some(Message::Commit(told)) if told.file == file(1)));
+
+    // One that somebody could give all the time is told once.
+    rack.receive(late, Message::Commit(commit(2, 2)));
+    assert!(matches!(rack.take_sent(early), Some(Message::Commit(_))));
+    rack.take_reply(late);
+    assert_eq!(rack.asked(late), Some(file(2)));
+    rack.out.clear();
+    rack.deliver(late, 1002);
+    assert!(!rack.sent_anything_on(early) && !rack.sent_anything_on(late));
+}
+
 // proves: HST-16
 #[test]
 fn the_newest_of_a_list_stay_and_what_would_not_stay_is_not_read() {

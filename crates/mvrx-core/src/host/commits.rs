@@ -63,7 +63,7 @@ impl Host {
         self.announce_more();
     }
 
-    fn queue_to_announce(&mut self, from: StationUuid, file: FileUuid) {
+    pub(super) fn queue_to_announce(&mut self, from: StationUuid, file: FileUuid) {
         if let Some(arrival) = self.history.arrival(file) {
             self.to_announce.entry(from).or_default().insert(arrival, file);
         }

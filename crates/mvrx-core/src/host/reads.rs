@@ -492,7 +492,15 @@ impl Host {
         }
         let Some(commit) = relay.keeping else { return };
         let (file, length) = (commit.file, commit.file_size);
+        let from = commit.station.unwrap_or(self.config.station);
+        // Who joined while nobody could give it was not told of it.
+        // req: HST-26
+        let missing = self.history.entry(file).is_none_or(|entry| !entry.is_available());
         self.history.hold(commit);
+        if missing {
+            self.queue_to_announce(from, file);
+            self.announce_more();
+        }
         // Where everything is fetched, what our application wants too is no exception: its wish alone makes no room.
         let counts = self.config.gather && length <= self.config.limits.kept_bytes;
         if relay.wanted.is_empty() || counts {
