@@ -282,10 +282,14 @@ impl Core {
             || places.any(|place| place.lane.failures == 0)
     }
 
-    /// Whether nobody is seen on a side.
+    /// Whether nobody is seen on a side. Who has left it is gone, whatever is still shown.
     pub(crate) fn sees_nobody(&self, on: impl Fn(Side) -> bool) -> bool {
-        let stations = self.peers.values().map(|peer| peer.side);
-        let places = self.places.values().map(|place| place.side);
+        let has_left = |peer: &Peer| peer.membership == Membership::Left;
+        let stations = self.peers.values().filter(|peer| !has_left(peer)).map(|peer| peer.side);
+        let is_of_one_who_left = |place: &crate::peer::Place| {
+            place.station.is_some_and(|station| self.peers.get(&station).is_some_and(has_left))
+        };
+        let places = self.places.values().filter(|place| !is_of_one_who_left(place)).map(|place| place.side);
         !stations.chain(places).any(on)
     }
 
@@ -341,7 +345,7 @@ impl Core {
                 self.fail_all_fetches();
                 self.part_from(Some(&from), |side| matches!(side, Side::Ours | Side::Unknown));
                 self.config.group = to.clone();
-                self.farewells.clear();
+                self.farewells.group_changed();
                 let left = std::mem::replace(&mut self.history, history);
                 self.left_files = left.views().map(|view| view.commit.file).collect();
                 self.left_group = Some(from.clone());

@@ -11,11 +11,11 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mvrx_message::{GroupName, StationUuid};
+use mvrx_message::{GroupName, Leave, StationUuid};
 
-use crate::Core;
 use crate::change::Side;
 use crate::peer::Peer;
+use crate::{Core, Presence};
 
 /// The latest of them, the oldest first.
 #[derive(Debug, Default)]
@@ -27,14 +27,23 @@ pub(crate) struct Farewells {
 struct Farewell {
     station: StationUuid,
     from: IpAddr,
+    /// The group that was left, where LEAVE said it.
+    group: Option<GroupName>,
     until: Duration,
 }
 
 impl Farewells {
-    /// A LEAVE came; it holds `until` then.
+    /// A LEAVE came; it holds `until` then, in the group that it says, else in the one in which we are.
     // req: STA-23
-    pub(crate) fn heard(&mut self, station: StationUuid, from: IpAddr, until: Duration) {
-        self.kept.retain(|other| (other.station, other.from) != (station, from));
+    pub(crate) fn heard(
+        &mut self,
+        station: StationUuid,
+        from: IpAddr,
+        group: Option<GroupName>,
+        until: Duration,
+    ) {
+        let same = |other: &Farewell| (other.station, other.from) == (station, from) && other.group == group;
+        self.kept.retain(|other| !same(other));
         let of_it = self.kept.iter().filter(|other| other.from == from).count();
         let oldest = if of_it >= OF_ONE_ADDRESS {
             self.kept.iter().position(|other| other.from == from)
@@ -44,37 +53,59 @@ impl Farewells {
         if let Some(oldest) = oldest {
             self.kept.remove(oldest);
         }
-        self.kept.push_back(Farewell { station, from, until });
+        self.kept.push_back(Farewell { station, from, group, until });
     }
 
-    /// The station came after it.
-    pub(crate) fn is_back(&mut self, station: StationUuid) {
-        self.kept.retain(|other| other.station != station);
+    /// The station came after it, into this group; `None`: into whichever.
+    pub(crate) fn is_back(&mut self, station: StationUuid, group: Option<&str>) {
+        self.kept.retain(|other| other.station != station || !other.is_of(group));
     }
 
-    /// Until when a station that is seen at these addresses for the first time has left already. Told once: seen again later it comes.
-    // req: STA-23
+    /// Until when a station that is seen at these addresses, in this group, for the first time has left already. Told once: seen again later it
+    /// comes.
+    // req: STA-23, STA-24
     pub(crate) fn left_until(
         &mut self,
         station: StationUuid,
         at: &[SocketAddr],
+        group: &str,
         now: Duration,
     ) -> Option<Duration> {
-        let its = |other: &&Farewell| other.station == station && at.iter().any(|at| at.ip() == other.from);
+        let its = |other: &&Farewell| {
+            other.station == station && other.is_of(Some(group)) && at.iter().any(|at| at.ip() == other.from)
+        };
         let left = self.kept.iter().filter(its).map(|other| other.until).max().filter(|until| *until > now);
         if left.is_some() {
-            self.is_back(station);
+            self.is_back(station, Some(group));
         }
         left
     }
 
-    /// They were said to another group.
-    pub(crate) fn clear(&mut self) {
-        self.kept.clear();
+    /// We are in another group: those that say none were of the former one. The others hold where they say, if we come back.
+    pub(crate) fn group_changed(&mut self) {
+        self.kept.retain(|farewell| farewell.group.is_some());
+    }
+}
+
+impl Farewell {
+    fn is_of(&self, group: Option<&str>) -> bool {
+        match (&self.group, group) {
+            (Some(left), Some(group)) => left.as_str() == group,
+            _ => true,
+        }
     }
 }
 
 impl Core {
+    /// A LEAVE of who is not counted in the group that is left: it is not taken for one that comes, should it be seen there.
+    // req: STA-23
+    pub(crate) fn note_farewell(&mut self, address: SocketAddr, leave: &Leave) {
+        if leave.station != self.config.station && self.presence == Presence::Present {
+            let until = self.now + self.config.timers.farewell;
+            self.farewells.heard(leave.station, address.ip(), leave.group.clone(), until);
+        }
+    }
+
     /// The group that LEAVE says to a station; `None`: it says none, and is of any.
     pub(crate) fn group_left_to(&self, station: StationUuid) -> Option<GroupName> {
         let reads = self.peers.get(&station).is_some_and(Peer::reads_group_of_leave);
@@ -117,19 +148,49 @@ mod tests {
     #[test]
     fn one_address_that_says_farewell_for_many_forgets_its_own_and_no_others() {
         let (mut farewells, until) = (Farewells::default(), Duration::from_secs(600));
-        farewells.heard(station(1), at(1), until);
+        farewells.heard(station(1), at(1), None, until);
         for n in 2..=250 {
-            farewells.heard(station(n), at(2), until);
+            farewells.heard(station(n), at(2), None, until);
         }
         let seen = |n: u8| [SocketAddr::new(at(n), 42_424)];
         assert_eq!(farewells.kept.len(), 1 + OF_ONE_ADDRESS);
-        assert_eq!(farewells.left_until(station(1), &seen(2), Duration::ZERO), None, "said from elsewhere");
-        assert_eq!(farewells.left_until(station(1), &seen(1), until), None, "too long ago");
-        assert_eq!(farewells.left_until(station(1), &seen(1), Duration::ZERO), Some(until));
-        assert_eq!(farewells.left_until(station(1), &seen(1), Duration::ZERO), None, "seen again");
+        assert_eq!(
+            farewells.left_until(station(1), &seen(2), "A", Duration::ZERO),
+            None,
+            "said from elsewhere"
+        );
+        assert_eq!(farewells.left_until(station(1), &seen(1), "A", until), None, "too long ago");
+        assert_eq!(farewells.left_until(station(1), &seen(1), "A", Duration::ZERO), Some(until));
+        assert_eq!(farewells.left_until(station(1), &seen(1), "A", Duration::ZERO), None, "seen again");
         for n in 1..=250 {
-            farewells.heard(station(n), at(n), until);
+            farewells.heard(station(n), at(n), None, until);
         }
         assert_eq!(farewells.kept.len(), MOST);
+    }
+
+    // proves: STA-24
+    #[test]
+    fn a_farewell_holds_in_the_group_that_it_says_and_whoever_comes_into_another_has_still_left_it() {
+        let (mut farewells, until) = (Farewells::default(), Duration::from_secs(600));
+        let seen = [SocketAddr::new(at(1), 42_424)];
+        let said = |farewells: &mut Farewells, group: &str| {
+            farewells.heard(station(1), at(1), Some(GroupName::create(group).unwrap()), until);
+        };
+        said(&mut farewells, "A");
+        farewells.group_changed();
+        farewells.is_back(station(1), Some("B"));
+        assert_eq!(farewells.left_until(station(1), &seen, "B", Duration::ZERO), None);
+        assert_eq!(farewells.left_until(station(1), &seen, "A", Duration::ZERO), Some(until));
+        assert_eq!(farewells.left_until(station(1), &seen, "A", Duration::ZERO), None);
+        said(&mut farewells, "A");
+        farewells.is_back(station(1), Some("A"));
+        assert_eq!(farewells.left_until(station(1), &seen, "A", Duration::ZERO), None, "it came after it");
+        farewells.heard(station(1), at(1), None, until);
+        farewells.group_changed();
+        assert_eq!(
+            farewells.left_until(station(1), &seen, "B", Duration::ZERO),
+            None,
+            "said in the former one"
+        );
     }
 }

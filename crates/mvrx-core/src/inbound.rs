@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mvrx_message::{
-    Commit, Dialect, FileUuid, Join, JoinRet, Leave, Message, Parsed, Product, Reply, Request, StationUuid,
+    Commit, Dialect, FileUuid, GroupName, Join, JoinRet, Leave, Message, Parsed, Product, Reply, Request,
+    StationUuid,
 };
 
 use crate::history::is_for;
@@ -190,7 +191,7 @@ impl Core {
                 refuse("this station knows too many stations already"),
             );
         }
-        self.farewells.is_back(station);
+        self.farewells.is_back(station, join.group.as_ref().map(GroupName::as_str));
         self.agenda.clear(Timer::Farewell(station));
         if let Some(inbound) = self.inbound.get_mut(&conn) {
             inbound.station = Some(station);
@@ -250,7 +251,8 @@ impl Core {
         let known = station != self.config.station && self.peers.contains_key(&station);
         let elsewhere = self.is_leave_of_another_group(station, leave.group.as_ref());
         if elsewhere {
-            // It is answered all the same.
+            // It is answered all the same, and holds where it says, should we come there.
+            self.note_farewell(address, leave);
         } else if known && !self.may_speak_for(conn, address.ip(), station) {
             // req: STA-22
             self.peer_error(
@@ -265,9 +267,8 @@ impl Core {
             self.stop_lane(crate::peer::Target::Station(station));
             self.membership(station, MembershipEvent::LeaveReceived);
             self.watch_unseen(station);
-        } else if station != self.config.station && self.presence == Presence::Present && !known {
-            let until = self.now + self.config.timers.farewell;
-            self.farewells.heard(station, address.ip(), until);
+        } else if !known {
+            self.note_farewell(address, leave);
         }
         self.answer(conn, Message::LeaveRet(ok()), Product::Other);
     }

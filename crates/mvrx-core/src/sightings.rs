@@ -52,23 +52,24 @@ impl Core {
     }
 
     fn sighted_station(&mut self, station: StationUuid, sighting: Sighting, side: Side) {
-        let Sighting { place, addresses, station_name, .. } = sighting;
+        let Sighting { place, addresses, station_name, group, .. } = sighting;
+        let group = group.unwrap_or_else(|| self.config.group.as_str().to_owned());
         let known = self.peers.contains_key(&station);
         if !self.make_peer(station, station_name.as_deref().unwrap_or_default()) {
             return;
         }
+        if !self.make_place(place, Some(station), addresses.clone(), side) {
+            return;
+        }
+        let told_anew = self.put_on(side, station);
         if !known
-            && let Some(until) = self.farewells.left_until(station, &addresses, self.now)
+            && let Some(until) = self.farewells.left_until(station, &addresses, &group, self.now)
             && let Some(peer) = self.peers.get_mut(&station)
         {
             // It is seen after its LEAVE came.
             peer.membership = Membership::Left;
             self.agenda.set(Timer::Farewell(station), until);
         }
-        if !self.make_place(place, Some(station), addresses.clone(), side) {
-            return;
-        }
-        let told_anew = self.put_on(side, station);
         let Some(peer) = self.peers.get_mut(&station) else { return };
         if std::mem::take(&mut peer.vanished) && peer.membership == Membership::Left {
             // Its goodbye came before its LEAVE: it has started anew all the same.

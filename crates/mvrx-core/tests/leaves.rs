@@ -224,3 +224,20 @@ fn a_farewell_to_one_that_is_gone_is_not_said_to_who_answers_there_now() {
     assert_eq!(desk.core.config().group, group("Stage"));
     assert_eq!(leaves(&mut desk), [(address(2), None)]);
 }
+
+// proves: STA-24
+#[test]
+fn who_left_a_group_while_we_were_in_another_is_not_asked_to_join_when_we_come_back_and_still_see_it_there() {
+    let mut desk = among(&[2]);
+    gone(&mut desk);
+    leaves(&mut desk);
+    comes(&mut desk, 2, leave_of(2, "Default"));
+    desk.out.clear();
+    let seen = [shown(2, 2, "Default")];
+    desk.command(Command::ChangeGroup { to: group("Default"), commits: vec![], sightings: seen.to_vec() });
+    desk.step(Input::AdvertisedAlso);
+    desk.pass(Duration::from_secs(1));
+    assert!(desk.take_dial().is_none(), "it said that it left");
+    assert_eq!(desk.core.config().group, group("Default"), "nobody is there");
+    assert_eq!(membership(&desk, 2), Some(Membership::Left));
+}
