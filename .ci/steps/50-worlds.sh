@@ -11,6 +11,8 @@ timeout 300 "$worlds" --seed 1 --seeds 300 --stations 10 --session
 timeout 300 "$worlds" --seed 1 --seeds 30 --stations 6 --minutes 1 --session --quirky
 # Stations that move between two groups and two sessions.
 timeout 300 "$worlds" --seed 0 --seeds 200 --stations 6 --moving
+# The same, and half of the moves lose a machine at one of their steps.
+timeout 300 "$worlds" --seed 0 --seeds 200 --stations 6 --crashing
 # Stations that elect who hosts their session.
 timeout 300 "$worlds" --seed 1 --seeds 200 --stations 5 --electing
 timeout 600 "$worlds" --seed 1 --seeds 50 --stations 100 --minutes 1 --fault-every 15

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lan_sim::Simpler;
+use mvrx_core::MovePhase;
 use mvrx_message::StationUuid;
 
 /// One deed of a person at one station. At a host that is down, or that is no station of ours, it does nothing.
@@ -76,6 +77,23 @@ pub enum Act {
         /// After so long it starts again.
         down: Duration,
     },
+    /// A station moves as in [`Self::Move`], and a machine crashes as soon as the move is at some step; it starts again.
+    MoveAndCrash {
+        /// Which moves.
+        host: u32,
+        /// Where to.
+        to: u32,
+        /// At which step, of [`MoveStep::ALL`].
+        step: MoveStep,
+        /// Which machine crashes.
+        who: Casualty,
+        /// So long after the step was reached.
+        after: Duration,
+        /// Its power is gone, else the process.
+        power: bool,
+        /// After so long it starts again.
+        down: Duration,
+    },
     /// A station that left is JOINed because its operator says so.
     JoinAsked {
         /// Where.
@@ -83,6 +101,42 @@ pub enum Act {
         /// Which of the stations known there, modulo their number.
         nth: u32,
     },
+}
+
+/// A step of a move, as it is seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveStep {
+    /// Some station is in this state of its move.
+    In(MovePhase),
+    /// Who leads has come to the end of its move, there or here.
+    Over,
+}
+
+impl MoveStep {
+    /// All of them, in their order.
+    pub const ALL: [Self; 5] = [
+        Self::In(MovePhase::Asking),
+        Self::In(MovePhase::Preparing),
+        Self::In(MovePhase::Joining),
+        Self::In(MovePhase::Gathering),
+        Self::Over,
+    ];
+}
+
+/// Which machine crashes during a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Casualty {
+    /// That of a station that is at the step.
+    AtTheStep,
+    /// That of who leads.
+    Leader,
+    /// One that hosts a session.
+    Host,
+}
+
+impl Casualty {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AtTheStep, Self::Leader, Self::Host];
 }
 
 /// To whom a commit is announced.
@@ -120,6 +174,7 @@ impl Act {
             | Self::Rename { host, .. }
             | Self::Refresh { host }
             | Self::Move { host, .. }
+            | Self::MoveAndCrash { host, .. }
             | Self::JoinAsked { host, .. } => host,
             Self::CrashIn { .. } => 0,
         }
@@ -142,6 +197,7 @@ impl Simpler for Act {
             }
             Self::Request { host, nth } if nth > 0 => vec![Self::Request { host, nth: 0 }],
             Self::Move { host, to } if to > 0 => vec![Self::Move { host, to: 0 }],
+            Self::MoveAndCrash { host, to, .. } => vec![Self::Move { host, to }],
             Self::Cancel { host, nth } if nth > 0 => vec![Self::Cancel { host, nth: 0 }],
             Self::JoinAsked { host, nth } if nth > 0 => vec![Self::JoinAsked { host, nth: 0 }],
             _ => Vec::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lan_sim::{Choices, Step, Time, interleave};
 
-use crate::{Act, Audience, Plan};
+use crate::{Act, Audience, Casualty, MoveStep, Plan};
 
 /// Commands and faults of a plan, in the order of time.
 pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
@@ -18,7 +18,8 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         let act = if plan.electing {
             election_act(choices, plan.hosts())
         } else if plan.moving && choices.below(8) == 0 {
-            a_move(choices, plan.hosts())
+            let deed = a_move(choices, plan.hosts());
+            if plan.crashing { and_crash(choices, deed) } else { deed }
         } else {
             act(choices, plan.hosts())
         };
@@ -31,6 +32,32 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
 fn a_move(choices: &mut Choices<'_>, hosts: u32) -> Act {
     let host = small(choices.below(hosts.into()));
     Act::Move { host, to: small(choices.below(4)) }
+}
+
+/// Half of the moves lose a machine at one of their steps.
+fn and_crash(choices: &mut Choices<'_>, deed: Act) -> Act {
+    let Act::Move { host, to } = deed else { return deed };
+    if choices.below(2) == 0 {
+        return deed;
+    }
+    let step = pick(choices, MoveStep::ALL);
+    let who = pick(choices, Casualty::ALL);
+    // At once, between two messages, or when it is about over.
+    let after = match choices.below(3) {
+        0 => Duration::ZERO,
+        1 => Duration::from_micros(choices.below(5_000)),
+        _ => Duration::from_millis(choices.below(2_000)),
+    };
+    let down = match choices.below(2) {
+        0 => Duration::from_millis(choices.below(2_000)),
+        _ => Duration::from_millis(choices.below(60_000)),
+    };
+    Act::MoveAndCrash { host, to, step, who, after, power: choices.below(2) == 0, down }
+}
+
+fn pick<T: Copy, const N: usize>(choices: &mut Choices<'_>, all: [T; N]) -> T {
+    let place = usize::try_from(choices.below(N as u64)).unwrap_or(0);
+    all.get(place).copied().unwrap_or(all[0])
 }
 
 /// One deed of people whose stations elect a host, or a crash at a moment that matters.

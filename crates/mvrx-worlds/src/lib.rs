@@ -21,6 +21,7 @@ mod draw;
 mod electing;
 mod grow;
 mod ledger;
+mod moves;
 mod node;
 mod plan;
 mod quiet;
@@ -29,7 +30,7 @@ mod session;
 mod shelf;
 mod station;
 
-pub use act::{Act, Audience};
+pub use act::{Act, Audience, Casualty, MoveStep};
 pub use electing::Candidacy;
 pub use grow::{Cost, grow};
 pub use ledger::{Ledger, Violation};

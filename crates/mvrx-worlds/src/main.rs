@@ -179,6 +179,7 @@ struct Options {
     quirky: bool,
     session: bool,
     moving: bool,
+    crashing: bool,
     electing: bool,
     lines: usize,
     tries: usize,
@@ -200,6 +201,7 @@ impl Options {
             quirky: false,
             session: false,
             moving: false,
+            crashing: false,
             electing: false,
             lines: 200,
             tries: 2_000,
@@ -222,6 +224,7 @@ impl Options {
                 "--quirky" => options.quirky = true,
                 "--session" => options.session = true,
                 "--moving" => options.moving = true,
+                "--crashing" => options.crashing = true,
                 "--electing" => options.electing = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
@@ -258,6 +261,7 @@ impl Options {
             .quirky(if self.quirky { &Quirky::ALL } else { &[] });
         let plan = if self.session { plan.session() } else { plan };
         let plan = if self.moving { plan.moving() } else { plan };
+        let plan = if self.crashing { plan.crashing() } else { plan };
         let plan = if self.electing { plan.electing() } else { plan };
         if self.calm {
             return plan.calm();
@@ -287,6 +291,9 @@ impl Options {
         if self.moving {
             words.push_str(" --moving");
         }
+        if self.crashing {
+            words.push_str(" --crashing");
+        }
         if self.electing {
             words.push_str(" --electing");
         }
@@ -311,6 +318,7 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --quirky         one quirky peer of each product beside the stations
   --session        WebSocket Mode: the stations are in a session, with a host of its own
   --moving         stations that move between two groups and two sessions
+  --crashing       the same, and half of the moves lose a machine at one of their steps
   --electing       stations that elect the host of their session; the faults come once, twice, four or eight times as seldom, by the seed
   --trace          print everything that happens
   --go-on          go on after a failure

@@ -17,7 +17,7 @@ use crate::doubles::Quirky;
 use crate::electing;
 use crate::ledger::{Shared, Tally};
 use crate::station::{PORT, Setup};
-use crate::{Act, Audience, Candidacy, Ledger, Node, QuirkyHost, SessionHost, Station, draw, quiet};
+use crate::{Act, Audience, Candidacy, Ledger, Node, QuirkyHost, SessionHost, Station, draw, moves, quiet};
 
 /// A world to be. Everything in it follows from this and the steps.
 #[derive(Debug, Clone)]
@@ -35,6 +35,7 @@ pub struct Plan {
     shared_instances: bool,
     session: bool,
     pub(crate) moving: bool,
+    pub(crate) crashing: bool,
     pub(crate) electing: bool,
 }
 
@@ -108,6 +109,7 @@ impl Plan {
             shared_instances: false,
             session: false,
             moving: false,
+            crashing: false,
             electing: false,
         }
     }
@@ -174,6 +176,13 @@ impl Plan {
     pub const fn moving(mut self) -> Self {
         self.moving = true;
         self
+    }
+
+    /// As [`Plan::moving`], and at each step of a move a machine may crash.
+    #[must_use]
+    pub const fn crashing(mut self) -> Self {
+        self.crashing = true;
+        self.moving()
     }
 
     /// With stations that elect a host for their session, and all that [`crate::Candidacy`] lists.
@@ -298,6 +307,7 @@ impl Plan {
             ttl: if self.rough { Duration::from_mins(2) } else { Duration::from_mins(75) },
             session: self.session.then_some(SESSIONS[0]),
             moving: self.moving || self.electing,
+            slow: self.crashing,
             candidate: None,
             ledger: Rc::clone(ledger),
         }
@@ -361,6 +371,9 @@ pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
     let count = u32::try_from(world.hosts().count()).unwrap_or(1).max(1);
     if let Act::CrashIn { phase, power, down } = *act {
         return crash_in(world, phase, power, down);
+    }
+    if let Act::MoveAndCrash { .. } = *act {
+        return moves::and_crash(world, ledger, act);
     }
     let host = HostId(act.host() % count);
     let hosts: Vec<StationUuid> = match act {

@@ -63,6 +63,18 @@ fn stations_that_move_are_each_in_one_place_whatever_happens() {
     }
 }
 
+#[test]
+fn a_machine_that_crashes_at_any_step_of_a_move_leaves_everybody_in_one_place() {
+    let mut struck = [0; 5];
+    for seed in 0..24 {
+        let plan = Plan::new(seed).stations(6).crashing();
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+        struck.iter_mut().zip(report.tally.struck).for_each(|(sum, count)| *sum += count);
+    }
+    assert!(struck.iter().all(|count| *count >= 3), "some step has hardly been struck: {struck:?}");
+}
+
 /// Worlds that once ended wrong: a LEAVE of the old group reached who had moved to the new one, or the next station at an address.
 #[test]
 fn a_leave_of_another_group_puts_nobody_out() {

@@ -56,6 +56,7 @@ impl Station {
                 self.advertise(&station_name, &[also.as_str(), group.as_str()], net);
                 self.step(Input::AdvertisedAlso, net);
             }
+            Output::PrepareMove { .. } if self.setup.slow => self.prepare_later(net),
             Output::PrepareMove { to } => self.prepare_move(&to, net),
             Output::Withdraw => {
                 for instance in std::mem::take(&mut self.announced) {
@@ -70,6 +71,9 @@ impl Station {
             }
             Output::Event(event) => {
                 self.tells(&event, net);
+                if let Event::MoveProposed { proposal, .. } = event {
+                    self.answer_later(proposal, net);
+                }
                 if self.setup.candidate.is_some() {
                     self.heard.push_back(event);
                 }
@@ -104,7 +108,7 @@ impl Station {
     }
 
     /// All files of this disk are those of every place: there is one crew.
-    fn prepare_move(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
+    pub(super) fn prepare_move(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
         let (mut commits, mut sightings) = (Vec::new(), Vec::new());
         if let SessionTarget::Group(group) = to {
             commits = self.shelf.recover().into_iter().map(|(commit, _)| commit).collect();

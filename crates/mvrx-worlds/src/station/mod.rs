@@ -4,7 +4,9 @@
 //! depends on is told to the ledger on the way, from the wire and not from what the core makes of it.
 
 mod carry;
+mod deeds;
 mod errands;
+mod later;
 pub(crate) mod link;
 mod places;
 pub(crate) mod sights;
@@ -16,18 +18,16 @@ use std::time::Duration;
 
 use lan_sim::{Bulk, Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::{
-    Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, RequestId, Requested,
-    SessionConfig, Source,
+    Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, RequestId,
+    SessionConfig,
 };
-use mvrx_message::{
-    Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVersion, SessionTarget, StationUuid,
-};
+use mvrx_message::{Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVersion, StationUuid};
 
 use crate::ledger::{LIMIT, Shared};
-use crate::plan::{Planted, SESSIONS};
+use crate::plan::Planted;
 use crate::shelf::{Incoming, Shelf};
-use crate::{Act, Audience};
 pub(crate) use errands::DIAL;
+use later::Later;
 use link::{Found, Link};
 pub(crate) use places::{address_of, group_in, place_text};
 use sights::{Change, Due, Sights};
@@ -49,6 +49,8 @@ pub(crate) struct Setup {
     pub(crate) session: Option<SocketAddr>,
     /// It goes where others lead, and keeps the place for its next start.
     pub(crate) moving: bool,
+    /// People and the machine take a while for what a move asks of them, so that it can crash meanwhile.
+    pub(crate) slow: bool,
     /// It takes part in the election of a host; where it is is not kept for its next start, then.
     pub(crate) candidate: Option<Candidate>,
     pub(crate) ledger: Shared,
@@ -89,6 +91,7 @@ pub struct Station {
     stepping: bool,
     /// What a candidate's election is still to hear.
     heard: VecDeque<CoreEvent>,
+    later: Later,
 }
 
 impl Station {
@@ -112,7 +115,8 @@ impl Station {
         if setup.candidate.is_some() {
             config.timers.host_dial = config.timers.host_dial.min(DIAL);
         } else if setup.moving {
-            config.moves = Moves::Always;
+            // Every other one asks its people.
+            config.moves = if setup.slow && net.host().0 % 2 == 0 { Moves::Ask } else { Moves::Always };
             match shelf.place() {
                 Some(url) if url.contains("://") => session = Some(url),
                 Some(group) => {
@@ -144,6 +148,7 @@ impl Station {
             inputs: VecDeque::new(),
             stepping: false,
             heard: VecDeque::new(),
+            later: Later::default(),
         };
         for (commit, content) in station.shelf.recover() {
             station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
@@ -220,93 +225,6 @@ impl Station {
         }
     }
 
-    // ---- what people do
-
-    pub(crate) fn act(&mut self, act: &Act, hosts: &[StationUuid], net: &mut HostCtx<'_>) {
-        match *act {
-            Act::Commit { length, audience, hashed, .. } => self.commit(length, audience, hashed, hosts, net),
-            Act::Request { nth, .. } => {
-                let wanted: Vec<FileUuid> =
-                    self.core.commits().filter(|view| !view.held).map(|view| view.commit.file).collect();
-                if let Some(file) = nth_of(&wanted, nth) {
-                    self.request(Requested::File(file), net);
-                }
-            }
-            Act::RequestLatest { .. } => {
-                let fresh = FileUuid::from_random_bytes(random_bytes(net));
-                self.setup.ledger.borrow_mut().may_come(fresh, self.id());
-                self.request(Requested::Latest { fresh }, net);
-            }
-            Act::Cancel { nth, .. } => {
-                let host = net.host();
-                let open: Vec<RequestId> = self
-                    .setup
-                    .ledger
-                    .borrow_mut()
-                    .view(host)
-                    .map(|view| view.open.iter().copied().collect())
-                    .unwrap_or_default();
-                if let Some(request) = nth_of(&open, nth) {
-                    self.step(Input::Command(Command::Cancel(request)), net);
-                }
-            }
-            Act::Leave { .. } => self.step(Input::Command(Command::Leave), net),
-            Act::Rejoin { .. } => self.step(Input::Command(Command::Rejoin), net),
-            Act::Rename { name, .. } => {
-                self.names += 1;
-                let name = format!("{} {name}.{}", self.setup.name, self.names);
-                self.step(Input::Command(Command::Rename(name)), net);
-            }
-            Act::Move { to, .. } => {
-                let groups =
-                    ["Default", "Stage"].map(|name| GroupName::create(name).map(SessionTarget::Group));
-                let sessions = SESSIONS.map(|at| SessionTarget::Url(format!("ws://{at}/")));
-                let places: Vec<SessionTarget> = groups.into_iter().flatten().chain(sessions).collect();
-                if let Some(to) = places.get(to as usize % places.len()).cloned() {
-                    self.step(Input::Command(Command::Move { to, force: false }), net);
-                }
-            }
-            Act::Refresh { .. } => self.step(Input::Command(Command::Refresh), net),
-            // Nobody does that: it happens to the machine.
-            Act::CrashIn { .. } => {}
-            Act::JoinAsked { nth, .. } => {
-                let known: Vec<StationUuid> = self.core.stations().map(|view| view.station).collect();
-                if let Some(station) = nth_of(&known, nth) {
-                    if let Some(view) = self.setup.ledger.borrow_mut().view(net.host()) {
-                        view.is_back(station);
-                    }
-                    self.step(Input::Command(Command::Join(station)), net);
-                }
-            }
-        }
-    }
-
-    fn request(&mut self, requested: Requested, net: &mut HostCtx<'_>) {
-        self.next_request += 1;
-        let request = RequestId(self.next_request);
-        self.setup.ledger.borrow_mut().requested(net.host(), request);
-        self.step(Input::Command(Command::Request { request, requested, source: Source::Any }), net);
-    }
-
-    fn commit(
-        &mut self,
-        length: u64,
-        audience: Audience,
-        hashed: bool,
-        hosts: &[StationUuid],
-        net: &mut HostCtx<'_>,
-    ) {
-        let file = FileUuid::from_random_bytes(random_bytes(net));
-        let content = link::made(net.random() | 1, length);
-        let commit = draft(file, self.id(), content, audience.among(hosts), hashed);
-        self.next_request += 1;
-        // The ledger first: should the disk fail half way, the file may still be found at the next start.
-        self.setup.ledger.borrow_mut().committed(&commit, self.id(), content);
-        if self.shelf.import(self.next_request, content, &commit).is_ok() {
-            self.step(Input::Command(Command::Publish(commit)), net);
-        }
-    }
-
     // ---- what happens
 
     /// Takes what the world tells.
@@ -315,6 +233,7 @@ impl Station {
             Event::Wake => {
                 self.keep_alive(net);
                 self.end_idle(net);
+                self.do_what_is_due(net);
                 while let Some(due) = self.sights.due(net.now()) {
                     match due {
                         Due::Ask(instances) => instances.iter().for_each(|instance| net.suspect(instance)),
@@ -386,10 +305,17 @@ impl Station {
         let idle = self.transferring().filter_map(|(_, link)| link.idle_at).min();
         let closing = self.closing.values().map(|closing| closing.until).min();
         let beat = self.to_host.keys().filter_map(|id| self.links.get(id)?.beat_at()).min();
-        [self.core.deadline().map(Time::from), idle, closing, self.sights.deadline(), beat]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.core.deadline().map(Time::from),
+            idle,
+            closing,
+            self.sights.deadline(),
+            beat,
+            self.later.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn transferring(&self) -> impl Iterator<Item = (ConnId, &Link)> {
