@@ -68,6 +68,17 @@ fn arrows_between_crates_point_one_way() {
 }
 
 #[test]
+fn the_judge_shares_nothing_with_what_it_judges() {
+    let (_, manifest) = crates().into_iter().find(|(name, _)| name == "mvrx-conformance").unwrap();
+    for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        for used in manifest.get(kind).and_then(toml::Value::as_table).into_iter().flat_map(|t| t.keys()) {
+            let ours = ["mvrx", "lan-", "mixer"].iter().any(|prefix| used.starts_with(prefix));
+            assert!(!ours, "a judge that uses {used} does not see its mistakes");
+        }
+    }
+}
+
+#[test]
 fn pure_crates_have_no_runtime() {
     for (name, manifest) in crates() {
         if WITHOUT_TOKIO.contains(&name.as_str()) {

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Groups(crate::commands::groups::Groups),
     /// When nothing appears: what keeps stations from finding each other here, and what to do; exit code 1 when there is something
     Doctor(crate::commands::doctor::Doctor),
+    /// Judge another product by the specifications, at its address; exit code 1 when it does not keep to them
+    Conform(crate::commands::conform::Conform),
     /// Two stations on this machine find each other and exchange a file; nothing leaves the machine
     Demo,
 }
@@ -76,7 +78,15 @@ pub(crate) enum Command {
 impl Command {
     /// Whether exit code 1 is what the command found, so that no failure may end with it.
     pub(crate) fn judges(&self) -> bool {
-        matches!(self, Self::Move(_) | Self::Check(_) | Self::Diff(_) | Self::Groups(_) | Self::Doctor(_))
+        matches!(
+            self,
+            Self::Move(_)
+                | Self::Check(_)
+                | Self::Diff(_)
+                | Self::Groups(_)
+                | Self::Doctor(_)
+                | Self::Conform(_)
+        )
     }
 
     /// Whose group it joins, if it is a group of TCP mode.
@@ -121,6 +131,7 @@ impl Command {
             Self::Inspect(args) => args.json,
             Self::Check(args) => args.json,
             Self::Diff(args) => args.json,
+            Self::Conform(args) => args.json,
             Self::Mixer(args) => args.command.wants_json(),
             _ => false,
         }

@@ -73,6 +73,7 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Refuse(answer) => commands::moves::answer(&answer, false)?,
         Command::Groups(groups) => return commands::groups::run(groups).await,
         Command::Doctor(doctor) => return commands::doctor::run(doctor).await,
+        Command::Conform(conform) => return commands::conform::run(conform).await,
         Command::Check(check) => return commands::file::check(&check),
         Command::Diff(diff) => return commands::file::diff(&diff),
     }

@@ -98,6 +98,11 @@ pub(crate) fn tame(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_direction_mark(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// The same for a text of several lines of ours.
+pub(crate) fn tame_lines(text: &str) -> String {
+    text.lines().map(tame).collect::<Vec<_>>().join("\n")
+}
+
 /// A name or comment of another station as a person sees it: tamed, and cut where it would fill the screen.
 pub(crate) fn name(text: &str) -> String {
     cut(&tame(text), NAME_CHARS)

@@ -1,0 +1,152 @@
+//! `mvrx conform`: judges another product by the specifications, at its address. What is asked and how is `mvrx-conformance`'s; here is how it looks.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ArgGroup;
+use mvrx_conformance::{Consent, Judge, JudgeError, Judged, Options, Report, Target};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::args::{seconds, some_text};
+use crate::failure::{Failure, Verdict};
+use crate::{show, station};
+
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("whom").required(true).args(["address", "list"])))]
+pub(crate) struct Conform {
+    /// The product: tcp://HOST:PORT for a station
+    #[arg(value_name = "ADDRESS", value_parser = target)]
+    address: Option<Target>,
+    /// Also commit a tiny file that is named as a test
+    #[arg(long)]
+    commits: bool,
+    /// Also send what is unusual or broken; it has been seen to end products, so never during a show
+    #[arg(long)]
+    rough: bool,
+    /// Also propose moves to places that do not exist
+    #[arg(long)]
+    moves: bool,
+    /// All of --commits, --rough and --moves
+    #[arg(long)]
+    all: bool,
+    /// Only cases whose name contains this (may be repeated)
+    #[arg(long, value_name = "PART", value_parser = some_text)]
+    only: Vec<String>,
+    /// How long any one answer may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = positive_seconds)]
+    wait: f64,
+    /// List the cases and connect to nobody
+    #[arg(long, conflicts_with = "address")]
+    list: bool,
+    /// Also write the result as JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) async fn run(args: Conform) -> Result<Verdict, Failure> {
+    let Some(target) = args.address.clone() else {
+        list(args.json);
+        return Ok(Verdict::Fine);
+    };
+    let judge = Judge::new(target, options(&args));
+    if judge.cases().is_empty() {
+        return Err(Failure::usage("no case has such a name; `mvrx conform --list` has all"));
+    }
+    show::note(&judge.announcement());
+    let lines = !args.json;
+    let report = apart(move || {
+        judge.run(&mut |judged: &Judged| {
+            if lines {
+                show::line(&show::tame_lines(&judged.text()));
+            }
+        })
+    })
+    .await??;
+    if args.json {
+        show::document(&report.json());
+    } else {
+        show::line(&report.summary());
+    }
+    if let Some(path) = &args.junit {
+        keep(path, &report)?;
+    }
+    Ok(if report.failed() > 0 { Verdict::Findings } else { Verdict::Fine })
+}
+
+fn options(args: &Conform) -> Options {
+    let wishes =
+        [(args.commits, Consent::Commits), (args.rough, Consent::Rough), (args.moves, Consent::Moves)];
+    Options {
+        wait: Duration::from_secs_f64(args.wait),
+        consent: wishes
+            .into_iter()
+            .filter(|(wish, _)| *wish || args.all)
+            .map(|(_, consent)| consent)
+            .collect(),
+        only: args.only.clone(),
+        ..Options::default()
+    }
+}
+
+/// On a thread of its own, so that ctrl-c ends the command in the middle of a wait.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let (done, result) = oneshot::channel();
+    let started = std::thread::Builder::new().name("judge".to_owned()).spawn(move || {
+        // Nobody waits any more once the command was stopped.
+        let _ = done.send(work());
+    });
+    started.map_err(|error| Failure::local(format!("cannot start a thread: {error}")))?;
+    tokio::select! {
+        result = result => result.map_err(|_| Failure::local("the judge ended without a result")),
+        stopped = station::stopped() => Err(stopped),
+    }
+}
+
+fn list(json: bool) {
+    let mut all = Vec::new();
+    for subject in mvrx_conformance::Subject::ALL {
+        for case in mvrx_conformance::cases(subject) {
+            let needs: Vec<&str> = case.needs.iter().map(|need| need.option()).collect();
+            if json {
+                all.push(json!({
+                    "subject": subject.word(), "case": case.id, "section": case.section, "sentence": case.sentence,
+                    "binding": case.binding.word(), "requirements": case.requirements, "needs": needs,
+                }));
+            } else {
+                let needs = if needs.is_empty() { String::new() } else { format!(" ({})", needs.join(" ")) };
+                let (word, binding) = (subject.word(), case.binding.word());
+                show::line(&format!("{word:8}  {binding:6}  {:28}  {}{needs}", case.id, case.sentence));
+            }
+        }
+    }
+    if json {
+        show::document(&json!({ "schema": show::SCHEMA, "cases": all }));
+    }
+}
+
+fn keep(path: &Path, report: &Report) -> Result<(), Failure> {
+    std::fs::write(path, report.junit())
+        .map_err(|error| Failure::local(format!("cannot write {}: {error}", path.display())).after_document())
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    Target::parse(text).map_err(|error| error.to_string())
+}
+
+fn positive_seconds(text: &str) -> Result<f64, String> {
+    seconds(text)
+        .and_then(|value| if value > 0.0 { Ok(value) } else { Err("more than 0 seconds".to_owned()) })
+}
+
+impl From<JudgeError> for Failure {
+    fn from(error: JudgeError) -> Self {
+        match error {
+            JudgeError::Unreachable { .. } => Self::peer(error.to_string()),
+            _ => Self::local(error.to_string()),
+        }
+    }
+}

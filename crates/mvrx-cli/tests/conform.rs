@@ -1,0 +1,121 @@
+//! `mvrx conform` against our own products, as processes: the verdicts are those that are checked in.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use support::{Crew, code, json, stderr, stdout};
+
+const ANYWHERE: &str = "127.0.0.1:0";
+
+fn conform(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mvrx")).arg("conform").args(arguments).output().unwrap()
+}
+
+/// The verdicts are those of the file; with `MVRX_WRITE=1` in the environment the file is written anew.
+fn assert_as_checked_in(name: &str, judged: &Output) {
+    let report = json(judged);
+    let lines: Vec<String> = report["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|case| format!("{} {}\n", case["verdict"].as_str().unwrap(), case["case"].as_str().unwrap()))
+        .collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conform").join(name);
+    if std::env::var_os("MVRX_WRITE").is_some() {
+        std::fs::write(&path, lines.concat()).unwrap();
+    }
+    let wanted = std::fs::read_to_string(&path).unwrap();
+    let odd: Vec<&Value> =
+        report["cases"].as_array().unwrap().iter().filter(|case| case["verdict"] != "pass").collect();
+    assert_eq!(lines.concat(), wanted, "{odd:#?}");
+}
+
+fn station(crew: &Crew) -> (support::Running, String) {
+    let show = crew.make_show("show.mvr", 1);
+    let mut up =
+        crew.start(&["up", "--listen", ANYWHERE, "--moves", "always", "--json", show.to_str().unwrap()]);
+    let said: Value = serde_json::from_str(&up.until("\"event\":\"up\"")).unwrap();
+    let address = format!("tcp://{}", said["address"].as_str().unwrap());
+    up.until("\"event\":\"commit_published\"");
+    (up, address)
+}
+
+// proves: CNF-05
+#[test]
+fn our_station_passes_every_case() {
+    let crew = Crew::new();
+    let (_up, address) = station(&crew);
+    let junit = crew.path("junit.xml");
+    let judged = conform(&[&address, "--all", "--json", "--wait", "20", "--junit", junit.to_str().unwrap()]);
+    assert_as_checked_in("station.txt", &judged);
+    assert_eq!(code(&judged), 0);
+    let xml = std::fs::read_to_string(junit).unwrap();
+    let count = json(&judged)["cases"].as_array().unwrap().len();
+    assert!(xml.contains(&format!("tests=\"{count}\" failures=\"0\" skipped=\"0\"")), "{xml}");
+}
+
+#[test]
+fn what_will_be_done_is_said_first_and_nothing_more_is_done() {
+    let crew = Crew::new();
+    let (_up, address) = station(&crew);
+    let judged = conform(&[&address]);
+    assert_eq!(code(&judged), 0, "{judged:?}");
+    assert!(stderr(&judged).contains("It commits nothing (--commits would)."), "{judged:?}");
+    let lines = stdout(&judged);
+    assert!(lines.contains("not-asked    commit-answered"), "{lines}");
+    assert!(lines.contains(" 0 fail, 0 tolerated, 0 not-offered, "), "{lines}");
+    let listed =
+        json(&crew.run(&["ls", "--peer", address.trim_start_matches("tcp://"), "--json", "--wait", "2"]));
+    assert!(!listed.to_string().contains("conform"), "{listed}");
+}
+
+#[test]
+fn what_cannot_be_judged_ends_with_its_exit_code() {
+    assert_eq!(code(&conform(&[])), 2);
+    assert_eq!(code(&conform(&["http://127.0.0.1:80"])), 2);
+    assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--only", "no such case"])), 2);
+    assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--wait", "0"])), 2);
+    // A port that nobody has any more.
+    let free = std::net::TcpListener::bind(ANYWHERE).unwrap().local_addr().unwrap();
+    let nobody = conform(&[&format!("tcp://{free}"), "--json"]);
+    assert_eq!(code(&nobody), 4, "{nobody:?}");
+    assert_eq!(json(&nobody)["exit_code"], 4);
+}
+
+// proves: CNF-04
+#[test]
+fn who_keeps_to_nothing_fails_with_the_bytes_seen() {
+    let listener = std::net::TcpListener::bind(ANYWHERE).unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            use std::io::{Read, Write};
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"\x1b[2JHTTP/1.1 400 Bad Request, which is nobody's answer");
+        }
+    });
+    let judged = conform(&[&address, "--only", "join-answered", "--wait", "5"]);
+    assert_eq!(code(&judged), 1, "{judged:?}");
+    let lines = stdout(&judged);
+    assert!(lines.contains("fail         join-answered"), "{lines}");
+    assert!(lines.contains("asked: A JOIN is answered on its connection."), "{lines}");
+    assert!(lines.contains("< header, 28 bytes: 1b 5b 32 4a 48 54 54 50"), "{lines}");
+    assert!(!lines.contains('\u{1b}'), "{lines:?}");
+}
+
+#[test]
+fn the_list_of_cases_needs_nobody() {
+    let listed = json(&conform(&["--list", "--json"]));
+    let cases = listed["cases"].as_array().unwrap();
+    assert!(
+        cases.iter().any(|case| case["case"] == "still-there" && case["subject"] == "station"),
+        "{listed}"
+    );
+    let lines = stdout(&conform(&["--list"]));
+    assert_eq!(lines.lines().count(), cases.len(), "{lines}");
+}

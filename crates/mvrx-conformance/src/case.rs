@@ -1,0 +1,141 @@
+//! The table of cases: what is asked, where it stands, how strongly it binds, who is judged.
+
+use crate::verdict::Outcome;
+use crate::visit::Visit;
+use crate::{Target, mvr};
+
+/// How strongly a sentence binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// The specification demands it; only this can fail.
+    Must,
+    /// The specification recommends it.
+    Should,
+    /// The specification does not say it; some product in use needs it.
+    Field,
+}
+
+impl Binding {
+    /// The word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::Field => "field",
+        }
+    }
+}
+
+/// What a case may do to a product beyond joining, asking and leaving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Announce a tiny file that is named as a test; in a session everybody sees it.
+    Commits,
+    /// Send what is unusual or broken. It has been seen to end products.
+    Rough,
+    /// Propose moves to places that do not exist.
+    Moves,
+}
+
+impl Consent {
+    /// The option of the command line that gives it.
+    #[must_use]
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Commits => "--commits",
+            Self::Rough => "--rough",
+            Self::Moves => "--moves",
+        }
+    }
+}
+
+/// Who is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A station of MVR-xchange's TCP Mode, addressed.
+    Station,
+}
+
+impl Subject {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Station];
+
+    /// The word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Station => "station",
+        }
+    }
+}
+
+/// One question.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// A name that stays: what results are compared by.
+    pub id: &'static str,
+    /// Where the sentence stands in the specification, or `found in the field`.
+    pub section: &'static str,
+    /// The sentence in our own words.
+    pub sentence: &'static str,
+    /// How strongly it binds.
+    pub binding: Binding,
+    /// The requirements of `docs/spec` that it belongs to.
+    pub requirements: &'static [&'static str],
+    /// What the operator has to consent to.
+    pub needs: &'static [Consent],
+    pub(crate) probe: fn(&mut Visit<'_>) -> Outcome,
+}
+
+type Probe = fn(&mut Visit<'_>) -> Outcome;
+type Ids = &'static [&'static str];
+
+pub(crate) const fn must(
+    id: &'static str,
+    section: &'static str,
+    sentence: &'static str,
+    requirements: Ids,
+    probe: Probe,
+) -> Case {
+    Case { id, section, sentence, binding: Binding::Must, requirements, needs: &[], probe }
+}
+
+pub(crate) const fn should(
+    id: &'static str,
+    section: &'static str,
+    sentence: &'static str,
+    requirements: Ids,
+    probe: Probe,
+) -> Case {
+    Case { id, section, sentence, binding: Binding::Should, requirements, needs: &[], probe }
+}
+
+/// What the specification does not say.
+pub(crate) const fn field(id: &'static str, sentence: &'static str, requirements: Ids, probe: Probe) -> Case {
+    let section = "found in the field";
+    Case { id, section, sentence, binding: Binding::Field, requirements, needs: &[], probe }
+}
+
+impl Case {
+    pub(crate) const fn needs(self, needs: &'static [Consent]) -> Self {
+        Self { needs, ..self }
+    }
+}
+
+impl Subject {
+    /// Who answers at such an address.
+    pub(crate) fn of(target: &Target) -> Self {
+        match target {
+            Target::Tcp { .. } => Self::Station,
+        }
+    }
+}
+
+/// The cases for one kind of product, in the order in which they are tried.
+#[must_use]
+pub fn cases(subject: Subject) -> Vec<Case> {
+    match subject {
+        Subject::Station => mvr::station_cases(),
+    }
+}

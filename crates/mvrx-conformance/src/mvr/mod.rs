@@ -1,0 +1,46 @@
+//! MVR-xchange: packages, messages, and the cases for those who speak it.
+
+pub(crate) mod line;
+pub(crate) mod look;
+pub(crate) mod messages;
+pub(crate) mod package;
+
+mod committing;
+mod joining;
+mod leaving;
+mod moving;
+mod packages;
+mod requesting;
+mod rough;
+
+use crate::case::Case;
+use crate::visit::Visit;
+
+/// What is done without any further consent.
+pub(crate) const DOES: &str = "The judge joins again and again as the station \"mvrx conform\" (application \"mvrx conform\"), \
+    asks for a file that nobody has and for the smallest file that is listed, and leaves.";
+pub(crate) const COMMITS: &str = "It commits \"mvrx-conform-test.mvr\", a few hundred bytes that mean nothing; in a session everybody sees it.";
+pub(crate) const ROUGH: &str = "It sends unusual and broken messages, which have been seen to end products.";
+pub(crate) const MOVES: &str = "It proposes moves to places that do not exist.";
+
+/// A station of TCP Mode.
+pub(crate) fn station_cases() -> Vec<Case> {
+    [
+        packages::CASES,
+        joining::CASES,
+        leaving::CASES,
+        requesting::CASES,
+        committing::CASES,
+        moving::CASES,
+        rough::PACKAGES,
+        rough::MESSAGES,
+    ]
+    .concat()
+}
+
+/// The judge's station leaves for good; whether that is answered is no matter any more.
+pub(crate) fn farewell(visit: &Visit<'_>) {
+    if let Ok(mut line) = visit.line() {
+        let _ = line.ask(&messages::leave(&visit.ids.first));
+    }
+}

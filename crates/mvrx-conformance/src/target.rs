@@ -1,0 +1,126 @@
+//! Where the product is, as the operator wrote it.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// A product's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// A station of TCP Mode: `tcp://HOST:PORT`.
+    Tcp {
+        /// A name or an address; IPv6 without brackets.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+}
+
+/// Why an address cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// It begins with nothing that is known.
+    UnknownScheme,
+    /// There is no host in it.
+    NoHost,
+    /// There is no port in it, and this kind of product has no usual one.
+    NoPort,
+    /// The port is no number from 1 to 65535.
+    BadPort,
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownScheme => "the address begins with none of tcp://",
+            Self::NoHost => "the address has no host",
+            Self::NoPort => "the address has no port",
+            Self::BadPort => "the port is no number from 1 to 65535",
+        })
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+impl Target {
+    /// Reads `tcp://HOST:PORT`.
+    ///
+    /// # Errors
+    /// See [`TargetError`].
+    pub fn parse(text: &str) -> Result<Self, TargetError> {
+        let (scheme, rest) = text.split_once("://").ok_or(TargetError::UnknownScheme)?;
+        match scheme {
+            "tcp" => {
+                let (host, port) = authority(rest.trim_end_matches('/'))?;
+                Ok(Self::Tcp { host, port: port.ok_or(TargetError::NoPort)? })
+            }
+            _ => Err(TargetError::UnknownScheme),
+        }
+    }
+
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        match self {
+            Self::Tcp { host, port } => (host, *port),
+        }
+    }
+
+    /// Every address that the name has now.
+    pub(crate) fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        Ok(self.host_and_port().to_socket_addrs()?.collect())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, port) = self.host_and_port();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        match self {
+            Self::Tcp { .. } => write!(f, "tcp://{host}:{port}"),
+        }
+    }
+}
+
+/// Host and, where it is there, port.
+fn authority(text: &str) -> Result<(String, Option<u16>), TargetError> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or(TargetError::NoHost)?;
+        (host, rest.strip_prefix(':'))
+    } else {
+        match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        }
+    };
+    if host.is_empty() {
+        return Err(TargetError::NoHost);
+    }
+    let port = match port {
+        Some(port) => Some(port.parse().ok().filter(|p| *p > 0).ok_or(TargetError::BadPort)?),
+        None => None,
+    };
+    Ok((host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        for (text, wanted) in [
+            ("tcp://10.0.0.5:42424", Ok("tcp://10.0.0.5:42424")),
+            ("tcp://rack.local:1/", Ok("tcp://rack.local:1")),
+            ("tcp://[::1]:9", Ok("tcp://[::1]:9")),
+            ("tcp://10.0.0.5", Err(TargetError::NoPort)),
+            ("tcp://:80", Err(TargetError::NoHost)),
+            ("tcp://a:0", Err(TargetError::BadPort)),
+            ("tcp://a:65536", Err(TargetError::BadPort)),
+            ("10.0.0.5:42424", Err(TargetError::UnknownScheme)),
+            ("http://a:80", Err(TargetError::UnknownScheme)),
+        ] {
+            let read = Target::parse(text).map(|target| target.to_string());
+            assert_eq!(read, wanted.map(str::to_owned), "{text}");
+        }
+    }
+}
