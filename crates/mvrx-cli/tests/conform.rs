@@ -59,6 +59,20 @@ fn our_station_passes_every_case() {
 }
 
 #[test]
+fn our_host_passes_every_case() {
+    let crew = Crew::new();
+    let show = crew.make_show("show.mvr", 2);
+    let arguments =
+        ["host", "--listen", ANYWHERE, "--hidden", "--moves", "always", "--json", show.to_str().unwrap()];
+    let mut host = crew.start(&arguments);
+    let said: Value = serde_json::from_str(&host.until("\"event\":\"host\"")).unwrap();
+    host.until("\"event\":\"commit_published\"");
+    let judged = conform(&[said["urls"][0].as_str().unwrap(), "--all", "--json", "--wait", "20"]);
+    assert_as_checked_in("host.txt", &judged);
+    assert_eq!(code(&judged), 0);
+}
+
+#[test]
 fn what_will_be_done_is_said_first_and_nothing_more_is_done() {
     let crew = Crew::new();
     let (_up, address) = station(&crew);
@@ -70,7 +84,7 @@ fn what_will_be_done_is_said_first_and_nothing_more_is_done() {
     assert!(lines.contains(" 0 fail, 0 tolerated, 0 not-offered, "), "{lines}");
     let listed =
         json(&crew.run(&["ls", "--peer", address.trim_start_matches("tcp://"), "--json", "--wait", "2"]));
-    assert!(!listed.to_string().contains("conform"), "{listed}");
+    assert!(!listed.to_string().contains("Conformance"), "{listed}");
 }
 
 #[test]
@@ -79,6 +93,9 @@ fn what_cannot_be_judged_ends_with_its_exit_code() {
     assert_eq!(code(&conform(&["http://127.0.0.1:80"])), 2);
     assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--only", "no such case"])), 2);
     assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--wait", "0"])), 2);
+    let tls = conform(&["wss://127.0.0.1:1/"]);
+    assert_eq!(code(&tls), 2);
+    assert!(stderr(&tls).contains("TLS is not offered"), "{tls:?}");
     // A port that nobody has any more.
     let free = std::net::TcpListener::bind(ANYWHERE).unwrap().local_addr().unwrap();
     let nobody = conform(&[&format!("tcp://{free}"), "--json"]);

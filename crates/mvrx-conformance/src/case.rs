@@ -55,17 +55,20 @@ impl Consent {
 pub enum Subject {
     /// A station of MVR-xchange's TCP Mode, addressed.
     Station,
+    /// The host of a session of WebSocket Mode.
+    Host,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Station];
+    pub const ALL: [Self; 2] = [Self::Station, Self::Host];
 
     /// The word for programs.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Station => "station",
+            Self::Host => "host",
         }
     }
 }
@@ -128,6 +131,7 @@ impl Subject {
     pub(crate) fn of(target: &Target) -> Self {
         match target {
             Target::Tcp { .. } => Self::Station,
+            Target::WebSocket { .. } => Self::Host,
         }
     }
 }
@@ -137,5 +141,6 @@ impl Subject {
 pub fn cases(subject: Subject) -> Vec<Case> {
     match subject {
         Subject::Station => mvr::station_cases(),
+        Subject::Host => mvr::host_cases(),
     }
 }

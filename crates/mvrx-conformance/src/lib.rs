@@ -29,6 +29,7 @@ mod transcript;
 mod verdict;
 mod visit;
 mod wire;
+mod ws;
 
 pub use case::{Binding, Case, Consent, Subject, cases};
 pub use judge::{Judge, JudgeError, Limits, Options};

@@ -14,6 +14,15 @@ pub enum Target {
         /// Its port.
         port: u16,
     },
+    /// The host of a session of WebSocket Mode: `ws://HOST[:PORT][/PATH]`.
+    WebSocket {
+        /// A name or an address; IPv6 without brackets.
+        host: String,
+        /// Its port; 80 where none is said.
+        port: u16,
+        /// What is asked for, from the slash on.
+        path: String,
+    },
 }
 
 /// Why an address cannot be judged.
@@ -22,21 +31,27 @@ pub enum Target {
 pub enum TargetError {
     /// It begins with nothing that is known.
     UnknownScheme,
+    /// It is a session behind TLS, which the judge does not speak.
+    Tls,
     /// There is no host in it.
     NoHost,
     /// There is no port in it, and this kind of product has no usual one.
     NoPort,
     /// The port is no number from 1 to 65535.
     BadPort,
+    /// There is a blank in what follows the host.
+    BadPath,
 }
 
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnknownScheme => "the address begins with none of tcp://",
+            Self::UnknownScheme => "the address begins with none of tcp:// and ws://",
+            Self::Tls => "TLS is not offered: judge the host at a ws:// address without it",
             Self::NoHost => "the address has no host",
             Self::NoPort => "the address has no port",
             Self::BadPort => "the port is no number from 1 to 65535",
+            Self::BadPath => "the address has a blank in it",
         })
     }
 }
@@ -44,7 +59,7 @@ impl fmt::Display for TargetError {
 impl std::error::Error for TargetError {}
 
 impl Target {
-    /// Reads `tcp://HOST:PORT`.
+    /// Reads `tcp://HOST:PORT` and `ws://HOST[:PORT][/PATH]`.
     ///
     /// # Errors
     /// See [`TargetError`].
@@ -55,13 +70,36 @@ impl Target {
                 let (host, port) = authority(rest.trim_end_matches('/'))?;
                 Ok(Self::Tcp { host, port: port.ok_or(TargetError::NoPort)? })
             }
+            "ws" => {
+                let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let (host, port) = authority(place)?;
+                let path = format!("/{path}");
+                if path.contains(|c: char| c.is_control() || c == ' ') {
+                    return Err(TargetError::BadPath);
+                }
+                Ok(Self::WebSocket { host, port: port.unwrap_or(80), path })
+            }
+            "wss" => Err(TargetError::Tls),
             _ => Err(TargetError::UnknownScheme),
         }
     }
 
     pub(crate) fn host_and_port(&self) -> (&str, u16) {
         match self {
-            Self::Tcp { host, port } => (host, *port),
+            Self::Tcp { host, port } | Self::WebSocket { host, port, .. } => (host, *port),
+        }
+    }
+
+    /// Host and port as a URL has them.
+    pub(crate) fn authority(&self) -> String {
+        let (host, port) = self.host_and_port();
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Tcp { .. } => "",
+            Self::WebSocket { path, .. } => path,
         }
     }
 
@@ -73,11 +111,11 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, port) = self.host_and_port();
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        match self {
-            Self::Tcp { .. } => write!(f, "tcp://{host}:{port}"),
-        }
+        let scheme = match self {
+            Self::Tcp { .. } => "tcp",
+            Self::WebSocket { .. } => "ws",
+        };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path())
     }
 }
 
@@ -117,6 +155,10 @@ mod tests {
             ("tcp://a:0", Err(TargetError::BadPort)),
             ("tcp://a:65536", Err(TargetError::BadPort)),
             ("10.0.0.5:42424", Err(TargetError::UnknownScheme)),
+            ("ws://rack", Ok("ws://rack:80/")),
+            ("ws://[::1]:42480/a/b?c=d", Ok("ws://[::1]:42480/a/b?c=d")),
+            ("ws://rack/a b", Err(TargetError::BadPath)),
+            ("wss://rack/", Err(TargetError::Tls)),
             ("http://a:80", Err(TargetError::UnknownScheme)),
         ] {
             let read = Target::parse(text).map(|target| target.to_string());

@@ -1,16 +1,17 @@
 //! What a probe has: the product's address, who the judge is, its limits, and the record of the bytes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::judge::Options;
-use crate::mvr::line::Line;
+use crate::mvr::line::{Line, Mode};
 use crate::mvr::messages;
 use crate::target::Target;
 use crate::transcript::Transcript;
 use crate::verdict::{Outcome, fail, not_offered};
 use crate::wire::Wire;
+use crate::ws::handshake::{self, Opened};
 
 /// One case's stay at a product.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Visit<'a> {
 pub(crate) struct Identities {
     /// The stations that the judge plays.
     pub(crate) first: String,
+    pub(crate) second: String,
+    pub(crate) third: String,
     /// The file that it commits.
     pub(crate) file: String,
     /// A file that nobody has.
@@ -36,7 +39,8 @@ pub(crate) struct Identities {
 
 impl Identities {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
-        Ok(Self { first: uuid()?, file: uuid()?, no_file: uuid()?, nobody: uuid()? })
+        let (first, second, third) = (uuid()?, uuid()?, uuid()?);
+        Ok(Self { first, second, third, file: uuid()?, no_file: uuid()?, nobody: uuid()? })
     }
 }
 
@@ -64,7 +68,31 @@ impl Visit<'_> {
 
     /// A connection on which messages can be said, not joined yet.
     pub(crate) fn line(&self) -> Outcome<Line> {
-        Ok(Line::tcp(self.wire()?, self.transcript.clone(), self.options))
+        match self.target {
+            Target::Tcp { .. } => Ok(self.line_over(self.wire()?, Mode::Tcp)),
+            Target::WebSocket { .. } => {
+                let (wire, opened) = self.opened()?;
+                if !opened.is_open() {
+                    return fail(format!("the handshake was answered with the status {}", opened.status));
+                }
+                Ok(self.line_over(wire, Mode::WebSocket))
+            }
+        }
+    }
+
+    fn line_over(&self, wire: Wire, mode: Mode) -> Line {
+        Line::new(wire, mode, self.transcript.clone(), self.options)
+    }
+
+    /// A connection on which a WebSocket was asked for, and the answer, whatever it is.
+    pub(crate) fn opened(&self) -> Outcome<(Wire, Opened)> {
+        let mut wire = self.wire()?;
+        let until = Instant::now() + self.options.wait;
+        let (host, path) = (self.target.authority(), self.target.path());
+        match handshake::open(&mut wire, &host, path, until, &self.transcript) {
+            Ok(opened) => Ok((wire, opened)),
+            Err(words) => fail(words),
+        }
     }
 
     /// A connection on which the judge's first station asked to join, and the answer.

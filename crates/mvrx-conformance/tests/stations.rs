@@ -84,7 +84,7 @@ const FILES: &[Row] = &[
         &["request-refused", "request-ret-type", "request-ret-ok", "request-ret-message"],
         &["request-ret-reason", "request-from-as-text", "request-next-edition"],
     ),
-    (Fault::FileCut, &["request-file-whole", "request-file-size"], &[]),
+    (Fault::FileCut, &["request-file-size", "request-file-whole"], &[]),
     (Fault::FileSizeWrong, &["request-file-size"], &[]),
     (Fault::FileNoArchive, &["request-file-is-an-archive"], &[]),
     (Fault::FileInTwo, &[], &["request-file-in-one"]),

@@ -100,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
         &["STA-03"],
         |v| {
             let (mut line, _) = v.joined()?;
-            let again = line.ask(&messages::join_as(&v.ids.first, "mvrx conform (renamed)"))?;
+            let again = line.ask(&messages::join_as(&v.ids.first, "Conformance test (renamed)"))?;
             look::is(&again, "MVR_JOIN_RET").and_then(|()| yes(&again))
         },
     ),
@@ -116,11 +116,11 @@ pub(super) const CASES: &[Case] = &[
         accepted(v, join.as_bytes())
     }),
     must("join-unicode-name", TABLE_66, "Names are in UTF-8, with letters of any script.", &["MSG-UTF8"], |v| {
-        let name = "mvrx conform: Prüfung 灯光 🎭";
+        let name = "Conformance test: Prüfung 灯光 🎭";
         accepted(v, messages::join_as(&v.ids.first, name).to_string().as_bytes())
     }),
     must("join-escaped-name", "ISO/IEC 21778", "Letters may be escaped.", &["MSG-JOIN"], |v| {
-        let name = "mvrx conform \"\\\u{e9}";
+        let name = "Conformance test \"\\\u{e9}";
         let join = messages::join_as(&v.ids.first, name).to_string().replace('\u{e9}', "\\u00e9");
         accepted(v, join.as_bytes())
     }),

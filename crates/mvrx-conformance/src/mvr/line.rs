@@ -1,22 +1,37 @@
-//! A connection on which messages are said and heard.
+//! A connection on which messages are said and heard, in either mode.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::messages::is_question;
 use super::package::{self, FILE, JSON, NoPackage, Package};
 use crate::judge::{Limits, Options};
 use crate::transcript::{Transcript, Way};
 use crate::verdict::{Outcome, fail};
 use crate::wire::Wire;
+use crate::ws::{self, Frame, NoFrame};
 
 /// A connection of messages.
 #[derive(Debug)]
 pub(crate) struct Line {
     wire: Wire,
+    mode: Mode,
     transcript: Transcript,
     wait: Duration,
     limits: Limits,
+    /// What came between the messages of a file.
+    between: VecDeque<Heard>,
+    /// How long a file will be that comes in several messages.
+    expected: usize,
+}
+
+/// How messages are framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Tcp,
+    WebSocket,
 }
 
 /// What came.
@@ -41,8 +56,9 @@ pub(crate) struct File {
 }
 
 impl Line {
-    pub(crate) fn tcp(wire: Wire, transcript: Transcript, options: &Options) -> Self {
-        Self { wire, transcript, wait: options.wait, limits: options.limits }
+    pub(crate) fn new(wire: Wire, mode: Mode, transcript: Transcript, options: &Options) -> Self {
+        let (wait, limits) = (options.wait, options.limits);
+        Self { wire, mode, transcript, wait, limits, between: VecDeque::new(), expected: 0 }
     }
 
     pub(crate) fn say(&mut self, message: &Value) -> Outcome {
@@ -52,11 +68,25 @@ impl Line {
     /// A message as bytes, whatever is in them.
     pub(crate) fn say_bytes(&mut self, json: &[u8]) -> Outcome {
         self.transcript.note(Way::Sent, "message", json);
-        self.write(&package::package(JSON, json))
+        let bytes = match self.mode {
+            Mode::Tcp => package::package(JSON, json),
+            Mode::WebSocket => ws::whole(ws::TEXT, json),
+        };
+        self.write(&bytes)
+    }
+
+    /// A whole file.
+    pub(crate) fn give(&mut self, file: &[u8]) -> Outcome {
+        self.transcript.note(Way::Sent, "file", file);
+        let bytes = match self.mode {
+            Mode::Tcp => package::package(FILE, file),
+            Mode::WebSocket => ws::whole(ws::BINARY, file),
+        };
+        self.write(&bytes)
     }
 
     /// Bytes as they are.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Outcome {
+    fn write(&mut self, bytes: &[u8]) -> Outcome {
         match self.wire.write(bytes) {
             Ok(()) => Ok(()),
             Err(_) => fail("the connection was closed before the judge had said all"),
@@ -72,6 +102,11 @@ impl Line {
         self.wire.finish();
     }
 
+    /// The next file may come in several messages; it is whole at this length.
+    pub(crate) fn expect(&mut self, bytes: u64) {
+        self.expected = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+
     /// Waits for whatever comes next.
     pub(crate) fn hear(&mut self, wait: Duration) -> Heard {
         self.hear_until(Instant::now() + wait)
@@ -85,6 +120,25 @@ impl Line {
             Err(NoPackage::Silence) => fail(self.no_answer()),
             Err(NoPackage::Closed) => fail(CLOSED),
             Err(NoPackage::Nonsense(words)) => fail(format!("it sent {words}")),
+        }
+    }
+
+    /// One frame.
+    pub(crate) fn frame(&mut self) -> Outcome<Frame> {
+        match self.frame_or_end()? {
+            Some(frame) => Ok(frame),
+            None => fail(CLOSED),
+        }
+    }
+
+    /// One frame, or none where the connection ends.
+    pub(crate) fn frame_or_end(&mut self) -> Outcome<Option<Frame>> {
+        let until = Instant::now() + self.wait;
+        match ws::receive(&mut self.wire, self.limits.message, until, &self.transcript) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(NoFrame::Silence) => fail(self.no_answer()),
+            Err(NoFrame::Closed) => Ok(None),
+            Err(NoFrame::TooLong(length)) => fail(self.too_long(length)),
         }
     }
 
@@ -125,6 +179,16 @@ impl Line {
     }
 
     fn hear_until(&mut self, until: Instant) -> Heard {
+        if let Some(heard) = self.between.pop_front() {
+            return heard;
+        }
+        match self.mode {
+            Mode::Tcp => self.hear_packages(until),
+            Mode::WebSocket => self.hear_messages(until),
+        }
+    }
+
+    fn hear_packages(&mut self, until: Instant) -> Heard {
         let most = self.limits.message.max(self.limits.file);
         let mut whole = Vec::new();
         let mut parts = 0;
@@ -138,8 +202,7 @@ impl Line {
                 };
             whole.extend(payload);
             parts += 1;
-            let more = header.number.saturating_add(1) < header.count && !short && parts < PARTS;
-            if more {
+            if header.number.saturating_add(1) < header.count && !short && parts < PARTS {
                 continue;
             }
             return if header.kind == FILE {
@@ -150,13 +213,81 @@ impl Line {
         }
     }
 
+    /// A text, or a file in one or several binary messages; texts between those wait for the next time.
+    fn hear_messages(&mut self, until: Instant) -> Heard {
+        let mut file = File { bytes: Vec::new(), parts: 0, short: false };
+        loop {
+            let (opcode, payload) = match self.message(until) {
+                Ok(message) => message,
+                Err(_) if file.parts > 0 => {
+                    file.short = true;
+                    return Heard::File(file);
+                }
+                Err(NoFrame::Silence) => return Heard::Silence,
+                Err(NoFrame::Closed) => return Heard::Closed,
+                Err(NoFrame::TooLong(length)) => return Heard::Nonsense(self.too_long(length)),
+            };
+            // A message in a binary frame is judged elsewhere, and read.
+            let text = opcode == ws::TEXT || (file.parts == 0 && matches!(read(&payload), Heard::Message(_)));
+            if text {
+                let heard = read(&payload);
+                if file.parts == 0 {
+                    return heard;
+                }
+                self.between.push_back(heard);
+                continue;
+            }
+            file.parts += 1;
+            file.bytes.extend(payload);
+            if file.bytes.len() >= self.expected || file.parts >= PARTS {
+                return Heard::File(file);
+            }
+        }
+    }
+
+    /// One whole message of WebSocket Mode; pings are answered on the way.
+    fn message(&mut self, until: Instant) -> Result<(u8, Vec<u8>), NoFrame> {
+        let most = self.limits.message.max(self.limits.file);
+        let (mut kind, mut whole) = (ws::TEXT, Vec::new());
+        for _ in 0..PARTS {
+            let left = most - whole.len();
+            let frame = ws::receive(&mut self.wire, left, until, &self.transcript)?;
+            match frame.opcode {
+                ws::PING => {
+                    self.wire.write(&ws::whole(ws::PONG, &frame.payload)).map_err(|_| NoFrame::Closed)?;
+                }
+                ws::PONG => {}
+                ws::CLOSE => return Err(NoFrame::Closed),
+                opcode => {
+                    if opcode != ws::CONTINUATION {
+                        kind = opcode;
+                    }
+                    whole.extend(frame.payload);
+                    if frame.last {
+                        return Ok((kind, whole));
+                    }
+                }
+            }
+        }
+        Err(NoFrame::TooLong(whole.len() as u64))
+    }
+
     fn no_answer(&self) -> String {
         format!("no answer within {} s on the connection that asked", self.wait.as_secs_f64())
+    }
+
+    fn too_long(&self, length: u64) -> String {
+        format!("a frame of {length} bytes; the judge reads {}", self.limits.message)
     }
 }
 
 /// A message; letters that are none are judged elsewhere.
 fn read(bytes: &[u8]) -> Heard {
+    // One product leaves the header of TCP Mode in front.
+    let bytes = match bytes.strip_prefix(package::MAGIC.to_be_bytes().as_slice()) {
+        Some(rest) => rest.get(package::HEADER - 4..).unwrap_or(rest),
+        None => bytes,
+    };
     match serde_json::from_str::<Value>(&String::from_utf8_lossy(bytes)) {
         Ok(message) if message.is_object() => Heard::Message(message),
         Ok(_) => Heard::Nonsense("JSON that is no object".to_owned()),
@@ -164,14 +295,9 @@ fn read(bytes: &[u8]) -> Heard {
     }
 }
 
-/// What a product may say of its own accord while the judge waits for an answer.
-fn is_question(message: &Value) -> bool {
-    let kind = message.get("Type").and_then(Value::as_str).unwrap_or_default();
-    matches!(kind, "MVR_JOIN" | "MVR_LEAVE" | "MVR_COMMIT" | "MVR_REQUEST" | "MVR_NEW_SESSION_HOST")
-}
-
 const CLOSED: &str = "the connection was closed without an answer";
 
 /// So many messages of its own while the judge waits are more than anybody has to say.
 const OWN_MESSAGES: usize = 256;
-const PARTS: usize = 4096;
+/// The same for pieces of one message or file.
+const PARTS: usize = 65_536;

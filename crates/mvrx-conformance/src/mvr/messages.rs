@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-pub(crate) const NAME: &str = "mvrx conform";
-pub(crate) const FILE_NAME: &str = "mvrx-conform-test.mvr";
+/// Who the judge is, as an application and as a station. Without the name of any product: several treat others by their names, and one that took
+/// the judge for its own kind would show it another face.
+pub(crate) const NAME: &str = "Conformance test";
+pub(crate) const FILE_NAME: &str = "conformance-test.mvr";
 
 pub(crate) fn join(me: &str) -> Value {
     join_as(me, NAME)
@@ -27,8 +29,14 @@ pub(crate) fn request(file: &str, from: &str) -> Value {
 pub(crate) fn commit(me: &str, file: &str, size: usize, to: &[&str]) -> Value {
     json!({
         "Type": "MVR_COMMIT", "verMajor": 1, "verMinor": 6, "FileSize": size, "FileUUID": file, "StationUUID": me,
-        "ForStationsUUID": to, "Comment": "a test of mvrx conform, to be ignored", "FileName": FILE_NAME,
+        "ForStationsUUID": to, "Comment": "a test, to be ignored", "FileName": FILE_NAME,
     })
+}
+
+/// What a product may say of its own accord while the judge waits for an answer.
+pub(crate) fn is_question(message: &Value) -> bool {
+    let kind = field(message, "Type");
+    matches!(kind, "MVR_JOIN" | "MVR_LEAVE" | "MVR_COMMIT" | "MVR_REQUEST" | "MVR_NEW_SESSION_HOST")
 }
 
 /// The message with this field set.
@@ -77,7 +85,7 @@ pub(crate) fn field<'a>(message: &'a Value, key: &str) -> &'a str {
 pub(crate) fn test_file() -> Vec<u8> {
     let name: &[u8; 27] = b"GeneralSceneDescription.xml";
     let xml = b"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\" ?>\n<GeneralSceneDescription verMajor=\"1\" verMinor=\"6\" \
-        provider=\"mvrx conform\" providerVersion=\"1\"><Scene><Layers/></Scene></GeneralSceneDescription>\n";
+        provider=\"Conformance test\" providerVersion=\"1\"><Scene><Layers/></Scene></GeneralSceneDescription>\n";
     let (size, length) = (four(xml.len()), [27, 0]);
     let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0x58];
     for field in [crc32(xml).to_le_bytes(), size, size] {

@@ -6,6 +6,7 @@ pub(crate) mod messages;
 pub(crate) mod package;
 
 mod committing;
+mod hosting;
 mod joining;
 mod leaving;
 mod moving;
@@ -15,11 +16,12 @@ mod rough;
 
 use crate::case::Case;
 use crate::visit::Visit;
+use crate::ws;
 
 /// What is done without any further consent.
-pub(crate) const DOES: &str = "The judge joins again and again as the station \"mvrx conform\" (application \"mvrx conform\"), \
+pub(crate) const DOES: &str = "The judge joins again and again as the station \"Conformance test\", \
     asks for a file that nobody has and for the smallest file that is listed, and leaves.";
-pub(crate) const COMMITS: &str = "It commits \"mvrx-conform-test.mvr\", a few hundred bytes that mean nothing; in a session everybody sees it.";
+pub(crate) const COMMITS: &str = "It commits \"conformance-test.mvr\", a few hundred bytes that mean nothing; in a session everybody sees it.";
 pub(crate) const ROUGH: &str = "It sends unusual and broken messages, which have been seen to end products.";
 pub(crate) const MOVES: &str = "It proposes moves to places that do not exist.";
 
@@ -30,9 +32,26 @@ pub(crate) fn station_cases() -> Vec<Case> {
         joining::CASES,
         leaving::CASES,
         requesting::CASES,
+        requesting::PACKAGES,
         committing::CASES,
         moving::CASES,
+        moving::STATION,
         rough::PACKAGES,
+        rough::MESSAGES,
+    ]
+    .concat()
+}
+
+/// The host of a session.
+pub(crate) fn host_cases() -> Vec<Case> {
+    [
+        ws::cases::CASES,
+        joining::CASES,
+        leaving::CASES,
+        requesting::CASES,
+        committing::CASES,
+        hosting::CASES,
+        moving::CASES,
         rough::MESSAGES,
     ]
     .concat()

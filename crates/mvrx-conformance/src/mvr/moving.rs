@@ -32,10 +32,6 @@ pub(super) const CASES: &[Case] = &[
         look::truth(&proposed(v, GROUP, URL)?, false)
     })
     .needs(ASKED),
-    must("move-to-nowhere", TEXT, "A URL that cannot be reached: OK is false.", &["MSG-NSH"], |v| {
-        no(&proposed(v, "", URL)?)
-    })
-    .needs(ASKED),
     must("move-stays", TEXT, "Who could not move is where it was.", &["STA-17"], |v| {
         proposed(v, "", URL)?;
         v.still_answers()
@@ -43,16 +39,27 @@ pub(super) const CASES: &[Case] = &[
     .needs(ASKED),
 ];
 
+/// A host does not go anywhere itself.
+pub(super) const STATION: &[Case] =
+    &[must("move-to-nowhere", TEXT, "A URL that cannot be reached: OK is false.", &["MSG-NSH"], |v| {
+        no(&proposed(v, "", URL)?)
+    })
+    .needs(ASKED)];
+
 /// A port at which nobody listens, and a group that nobody is in.
-const URL: &str = "ws://127.0.0.1:9/";
-const GROUP: &str = "mvrx-conform-nowhere._mvrxchange._tcp.local.";
+pub(super) const URL: &str = "ws://127.0.0.1:9/";
+const GROUP: &str = "conformance-test-nowhere._mvrxchange._tcp.local.";
 
 fn proposed(v: &mut Visit<'_>, name: &str, url: &str) -> Outcome<Value> {
     let (mut line, _) = v.joined()?;
-    line.ask(&json!({ "Type": "MVR_NEW_SESSION_HOST", "ServiceName": name, "ServiceURL": url }))
+    line.ask(&proposal(name, url))
 }
 
-fn no(ret: &Value) -> Outcome {
+pub(super) fn proposal(name: &str, url: &str) -> Value {
+    json!({ "Type": "MVR_NEW_SESSION_HOST", "ServiceName": name, "ServiceURL": url })
+}
+
+pub(super) fn no(ret: &Value) -> Outcome {
     match messages::ok(ret) {
         Some(false) => Ok(()),
         Some(true) => fail("OK is true"),

@@ -28,10 +28,6 @@ pub(super) const CASES: &[Case] = &[
     must("request-listed-file", TEXT, "A listed file is given to who asks for it.", &["STA-11", "STA-13"], |v| {
         fetched(v).map(drop)
     }),
-    must("request-file-whole", "Table 66: MVR_PAYLOAD_LENGTH", "The file is as long as its header says.", &["TRA-06"], |v| {
-        let (_, file) = fetched(v)?;
-        if file.short { fail(format!("only {} bytes came", file.bytes.len())) } else { Ok(()) }
-    }),
     must("request-file-size", "Table 72, FileSize", "The file has the size that its commit tells.", &["MSG-FILESIZE"], |v| {
         let (entry, file) = fetched(v)?;
         let told = size(&entry);
@@ -43,10 +39,6 @@ pub(super) const CASES: &[Case] = &[
     must("request-file-is-an-archive", TEXT, "What comes is an MVR file, that is a zip archive.", &["STA-13"], |v| {
         let (_, file) = fetched(v)?;
         if file.bytes.starts_with(b"PK") { Ok(()) } else { fail("it does not begin as one") }
-    }),
-    field("request-file-in-one", "A file is one package: two products take the first for the whole.", &["PKG-08", "TRA-06"], |v| {
-        let (_, file) = fetched(v)?;
-        if file.parts == 1 { Ok(()) } else { fail(format!("it came in {} parts", file.parts)) }
     }),
     must("request-same-twice", TEXT, "A listed file can be had as often as it is asked for, and is the same.", &["STA-13"], |v| {
         let ((_, one), (_, other)) = (fetched(v)?, fetched(v)?);
@@ -82,6 +74,29 @@ pub(super) const CASES: &[Case] = &[
     .needs(&[Consent::Commits, Consent::Rough]),
 ];
 
+/// What only packages have.
+pub(super) const PACKAGES: &[Case] = &[
+    must(
+        "request-file-whole",
+        "Table 66: MVR_PAYLOAD_LENGTH",
+        "The file is as long as its header says.",
+        &["TRA-06"],
+        |v| {
+            let (_, file) = fetched(v)?;
+            if file.short { fail(format!("only {} bytes came", file.bytes.len())) } else { Ok(()) }
+        },
+    ),
+    field(
+        "request-file-in-one",
+        "A file is one package: two products take the first for the whole.",
+        &["PKG-08", "TRA-06"],
+        |v| {
+            let (_, file) = fetched(v)?;
+            if file.parts == 1 { Ok(()) } else { fail(format!("it came in {} parts", file.parts)) }
+        },
+    ),
+];
+
 fn refused(v: &mut Visit<'_>) -> Outcome<Value> {
     let (mut line, ret) = v.joined()?;
     line.say(&messages::request(&v.ids.no_file, messages::field(&ret, "StationUUID")))?;
@@ -106,6 +121,7 @@ pub(super) fn fetched(v: &mut Visit<'_>) -> Outcome<(Value, File)> {
 fn fetch(line: &mut Line, entry: &Value) -> Outcome<File> {
     let request =
         messages::request(messages::field(entry, "FileUUID"), messages::field(entry, "StationUUID"));
+    line.expect(size(entry).unwrap_or_default());
     line.say(&request)?;
     match line.answer_or_file()? {
         Err(file) => Ok(file),

@@ -9,6 +9,7 @@ use crate::verdict::{Outcome, fail};
 use crate::visit::Visit;
 
 const TABLE: &str = "TCP Mode, Table 66";
+const JSON_TEXT: &str = "Packet & Message definition; ISO/IEC 21778";
 const ASKED: &[Consent] = &[Consent::Rough];
 
 pub(super) const PACKAGES: &[Case] = &[
@@ -96,7 +97,7 @@ pub(super) const PACKAGES: &[Case] = &[
 pub(super) const MESSAGES: &[Case] = &[
     must(
         "survives-no-json",
-        "Table 66, type 0",
+        JSON_TEXT,
         "A message that is no JSON ends nobody else's exchange.",
         &["TRA-02"],
         |v| survives_message(v, b"{\"Type\": \"MVR_JOIN\", "),
@@ -104,7 +105,7 @@ pub(super) const MESSAGES: &[Case] = &[
     .needs(ASKED),
     must(
         "survives-bad-utf8",
-        "Table 66, type 0",
+        JSON_TEXT,
         "A message that is not UTF-8 ends nobody else's exchange.",
         &["MSG-UTF8"],
         |v| survives_message(v, b"{\"Type\":\"MVR_JOIN\",\"StationName\":\"\xff\xfe\"}"),
@@ -112,7 +113,7 @@ pub(super) const MESSAGES: &[Case] = &[
     .needs(ASKED),
     must(
         "survives-deep-json",
-        "Table 66, type 0",
+        JSON_TEXT,
         "A message of very many levels ends nobody else's exchange.",
         &["MSG-LIMITS"],
         |v| survives_message(v, &[b"[".repeat(100_000), b"]".repeat(100_000)].concat()),

@@ -4,6 +4,7 @@
 use mvrx_conformance::{Consent, Judge, Options, Report, Target, Verdict};
 use std::time::Duration;
 
+pub mod host;
 pub mod station;
 
 /// Judges with every consent.
