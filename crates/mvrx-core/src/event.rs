@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mvrx_message::{FileUuid, GroupName, Product, Quirk, SessionTarget, StationUuid, Successor};
@@ -169,6 +170,41 @@ pub enum Event {
         announced: u64,
         /// What came, bytes.
         received: u64,
+    },
+    /// A fetched file was looked through before it was kept, and is a whole archive.
+    FileWhole {
+        /// Which.
+        file: FileUuid,
+        /// Who sent it.
+        from: Option<StationUuid>,
+        /// Members in the archive.
+        members: u64,
+        /// Of these, members that could not be unpacked: encrypted, of an unknown method, or beyond a limit.
+        unread: u64,
+        /// Whether it has the length that was announced for it; `None`: none was.
+        size_as_told: Option<bool>,
+        /// Whether a hash was announced for it, which it has then.
+        hash_as_told: bool,
+    },
+    /// A limit kept a fetched file from being looked through; it is kept, as nothing is known to be wrong with it.
+    FileNotJudged {
+        /// Which.
+        file: FileUuid,
+        /// Who sent it.
+        from: Option<StationUuid>,
+        /// Which limit, in words.
+        what: String,
+    },
+    /// A bad file came. It is never listed nor offered on.
+    FilePutAside {
+        /// Which it should have been.
+        file: FileUuid,
+        /// Who sent it.
+        from: Option<StationUuid>,
+        /// What is wrong with it, in words.
+        what: String,
+        /// Where it lies for a person to look at; `None`: it was thrown away.
+        path: Option<PathBuf>,
     },
     /// A file is being sent to somebody.
     Serving {

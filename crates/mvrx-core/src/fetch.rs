@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   Waiting ─ Turn ─► Choosing ─ Found ─► Asking ─ FileBegins ─► Receiving ─ Arrived ─► Keeping ─ Kept ─► done
-//!                        ▲  │                │ Refused, Failed       │ Refused, Failed     │ NotKept
-//!                        │  └─ NoneLeft ─► failed                    │                     ▼
-//!                        └───────────────────┴───────────────────────┴─ Unfit           failed
+//!                        ▲  │                │ Refused, Failed       │ Refused, Failed   │ │ NotKept, DamagedEverywhere
+//!                        │  └─ NoneLeft ─► failed                    │ Unfit             │ ▼
+//!                        └───────────────────┴───────────────────────┴───────── Damaged ─┘ failed
 //!   Choosing ─ Crowded ─► Waiting
 //! ```
 //!
@@ -14,7 +14,7 @@
 //! | `Choosing` | a holder is looked for | - (never at rest) | - | - |
 //! | `Asking` | REQUEST is on its way | the file or OK:false | the exchange's timers | the next holder |
 //! | `Receiving` | bytes arrive | the end of the file | the transport's idle timeout | the next holder |
-//! | `Keeping` | the file is whole and fits what was announced | the store | - (local) | failed, by its name |
+//! | `Keeping` | it has the length and hash that were announced | a look whether it is whole, and the store | - (local) | damaged: the next holder, unless its hash was announced; else failed, by its name |
 //!
 //! The bytes and their progress never enter the core: a file ends as arrived (length and hash) or failed.
 
@@ -64,6 +64,10 @@ pub enum FetchEvent {
     Kept,
     /// The store could not keep it.
     NotKept,
+    /// It was looked through and is damaged; another holder may have it whole.
+    Damaged,
+    /// The same, and it is what was announced by its hash: whoever has it has the same bytes.
+    DamagedEverywhere,
 }
 
 /// What follows.
@@ -81,8 +85,8 @@ pub enum FetchAction {
     Receive,
     /// Have the store publish it.
     Keep,
-    /// Throw the bytes away and look for another holder.
-    DropAndChoose,
+    /// Put the bytes aside and look for another holder.
+    PutAsideAndChoose,
     /// It is done.
     Finish,
     /// It failed.
@@ -95,7 +99,7 @@ impl FetchPhase {
     /// The next phase and what to do, for each phase and event.
     #[must_use]
     pub fn on(self, event: FetchEvent) -> (Self, FetchAction) {
-        use FetchAction::{Ask, Choose, DropAndChoose, Fail, Finish, Ignore, Keep, Park, Receive, Wait};
+        use FetchAction::{Ask, Choose, Fail, Finish, Ignore, Keep, Park, PutAsideAndChoose, Receive, Wait};
         use FetchEvent as E;
         use FetchPhase::{Asking, Choosing, Keeping, Receiving, Waiting};
         match (self, event) {
@@ -103,11 +107,13 @@ impl FetchPhase {
             (Choosing, E::Found) => (Asking, Ask),
             (Choosing, E::Crowded) => (Waiting, Wait),
             (Choosing, E::NotYet) => (Waiting, Park),
-            (Choosing, E::NoneLeft) | (Keeping, E::NotKept) => (self, Fail),
+            (Choosing, E::NoneLeft) | (Keeping, E::NotKept | E::DamagedEverywhere) => (self, Fail),
             (Asking | Receiving, E::Refused | E::Failed) => (Choosing, Choose),
             (Asking, E::FileBegins) => (Receiving, Receive),
             (Receiving, E::Arrived) => (Keeping, Keep),
-            (Receiving, E::Unfit) => (Choosing, DropAndChoose),
+            (Receiving, E::Unfit) => (Choosing, PutAsideAndChoose),
+            // req: STA-25
+            (Keeping, E::Damaged) => (Choosing, Choose),
             (Keeping, E::Kept) => (Keeping, Finish),
             (Waiting, _) | (Choosing, _) | (Asking, _) | (Receiving, _) | (Keeping, _) => (self, Ignore),
         }
@@ -119,7 +125,7 @@ impl FetchPhase {
 
 impl FetchEvent {
     /// All events.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Turn,
         Self::Found,
         Self::Crowded,
@@ -132,6 +138,8 @@ impl FetchEvent {
         Self::Unfit,
         Self::Kept,
         Self::NotKept,
+        Self::Damaged,
+        Self::DamagedEverywhere,
     ];
 }
 
@@ -151,6 +159,8 @@ pub(crate) struct Fetch {
     pub(crate) conn: Option<ConnId>,
     /// What the store is to publish the file as, decided when it has arrived.
     pub(crate) keeping: Option<Commit>,
+    /// Its hash was announced, so that all who have it have the same bytes.
+    pub(crate) hash_told: bool,
     /// The request that began this fetch was cancelled; those in `also` still wait.
     pub(crate) disowned: bool,
     /// Until when a holder may still turn out to be reachable, once it was found that none is.

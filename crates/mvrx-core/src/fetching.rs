@@ -52,6 +52,7 @@ impl Core {
             asking: None,
             conn: None,
             keeping: None,
+            hash_told: false,
             disowned: false,
             patience: None,
         };
@@ -91,8 +92,8 @@ impl Core {
             // req: STA-12
             FetchAction::Choose => self.choose(id),
             FetchAction::Park => self.park(id),
-            FetchAction::DropAndChoose => {
-                self.out.push_back(Output::DropFile { request: id });
+            FetchAction::PutAsideAndChoose => {
+                self.put_aside(id);
                 self.choose(id);
             }
             FetchAction::Ask => self.ask(id),
@@ -218,6 +219,7 @@ impl Core {
         }
         let Some(from) = from else { return };
         let announced = file.and_then(|f| self.history.entry(f)).map(|e| e.commit.clone());
+        let hash_told = announced.as_ref().is_some_and(|commit| commit.blake3.is_some());
         let commit = match announced {
             Some(announced) => match self.fits(announced, from, length, hash) {
                 Ok(commit) => commit,
@@ -228,6 +230,7 @@ impl Core {
         if let Some(fetch) = self.fetches.get_mut(&id) {
             fetch.file = Some(commit.file);
             fetch.keeping = Some(commit);
+            fetch.hash_told = hash_told;
         }
         self.fetch(id, FetchEvent::Arrived);
     }
@@ -294,6 +297,31 @@ impl Core {
         if self.fetches.get(&id).is_some_and(|f| f.phase == FetchPhase::Keeping) {
             self.end_fetch(id, &RequestFailure::NotKept { why: what });
         }
+    }
+
+    /// It was looked through before it was listed.
+    // req: STA-25
+    pub(crate) fn on_damaged(&mut self, id: RequestId, what: &str) {
+        let keeping = self.fetches.get_mut(&id).filter(|fetch| fetch.phase == FetchPhase::Keeping);
+        let Some(fetch) = keeping else { return };
+        fetch.keeping = None;
+        let (event, more) = if fetch.hash_told {
+            (FetchEvent::DamagedEverywhere, "; whoever lists it has the same bytes, by their announced hash")
+        } else {
+            (FetchEvent::Damaged, "")
+        };
+        self.attempt_failed(id, event, format!("the file that it sent is damaged: {what}{more}"));
+    }
+
+    // req: STA-25
+    fn put_aside(&mut self, id: RequestId) {
+        let Some(fetch) = self.fetches.get(&id) else { return };
+        self.out.push_back(match (fetch.file, fetch.tried.last().cloned()) {
+            (Some(file), Some(Attempt { station: from, why: what })) => {
+                Output::PutAside { request: id, file, from, what }
+            }
+            _ => Output::DropFile { request: id },
+        });
     }
 
     fn fetched(&mut self, id: RequestId) {

@@ -154,6 +154,13 @@ pub enum Input {
         /// Why, in words.
         what: String,
     },
+    /// A [`crate::Output::KeepFile`] was not done, because the file is damaged. It is out of the store.
+    Damaged {
+        /// For this request.
+        request: RequestId,
+        /// What is wrong with it, in words.
+        what: String,
+    },
     /// A [`crate::Output::Export`] is done; the fresh file is in the store already. `None`: the application could not.
     Exported {
         /// The asking connection.

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  discovery ─ Sighted ─►┌──────┐─ Dial, Send, SendFile, ReceiveFile, Close ─► connections
-//!  sockets ─ Received ──►│ Core │─ KeepFile, DropFile, Export ───────────────► store, exporter
+//!  sockets ─ Received ──►│ Core │─ KeepFile, DropFile, PutAside, Export ─────► store, exporter
 //!  application ─ Command►└──────┘─ Advertise, Withdraw, Suspect ─────────────► discovery
 //!                            └──── Event ────────────────────────────────────► application
 //! ```
@@ -18,7 +18,7 @@
 //! * drain every [`Outputs`] in order before the next [`Core::step`] (the borrow enforces it);
 //! * call `step(now, Input::Tick)` when [`Core::deadline`] has come; `now` never goes backwards;
 //! * answer each `Dial` with `Dialed` or `DialFailed`, each `DialHost` with `HostReached` or `HostUnreachable`, each `ReceiveFile` with `FileArrived` or `FileFailed`, each `KeepFile` with
-//!   `Kept` or `KeepFailed`, each `SendFile` with `FileSent`, `FileFailed` or `FileUnreadable`, each `Export` with `Exported`, each `PrepareMove` with
+//!   `Kept`, `KeepFailed` or `Damaged`, each `SendFile` with `FileSent`, `FileFailed` or `FileUnreadable`, each `Export` with `Exported`, each `PrepareMove` with
 //!   `MovePrepared` or `MoveNotPrepared`;
 //! * tell `Closed`, or `HostLost` of one made by `DialHost`, once for a connection that ended by itself; after an `Output::Close` the core has forgotten it.
 //!

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use mvrx_message::{Commit, Dialect, FileUuid, GroupName, Message, SessionTarget};
+use mvrx_message::{Commit, Dialect, FileUuid, GroupName, Message, SessionTarget, StationUuid};
 
 use crate::Event;
 
@@ -69,7 +69,7 @@ pub enum Output {
         /// The FileSize announced for it, in bytes.
         expected: Option<u64>,
     },
-    /// Publish the file that arrived for this request.
+    /// Look through the file that arrived for this request, and publish it if it is whole.
     KeepFile {
         /// For this request.
         request: RequestId,
@@ -80,6 +80,17 @@ pub enum Output {
     DropFile {
         /// For this request.
         request: RequestId,
+    },
+    /// What arrived for this request is another file than the one announced: keep it aside for a person to look at, or throw it away.
+    PutAside {
+        /// For this request.
+        request: RequestId,
+        /// The file that it should have been.
+        file: FileUuid,
+        /// Who sent it.
+        from: StationUuid,
+        /// What is wrong with it, in words.
+        what: String,
     },
     /// Make a fresh file of the application's current state and store it.
     Export {

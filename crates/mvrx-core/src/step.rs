@@ -205,6 +205,7 @@ impl Core {
             Input::FileUnreadable { conn, what } => self.on_file_unreadable(conn, what),
             Input::Kept { request } => self.on_kept(request),
             Input::KeepFailed { request, what } => self.on_keep_failed(request, what),
+            Input::Damaged { request, what } => self.on_damaged(request, &what),
             Input::Exported { conn, commit } => self.on_exported(conn, commit),
             Input::Closed { conn, ending } => self.on_closed(conn, ending),
         }

@@ -153,7 +153,7 @@ fn a_product_that_dies_of_an_empty_file_uuid_is_never_asked_for_its_current_stat
 }
 
 #[test]
-fn a_file_with_another_hash_than_announced_is_dropped_and_the_next_station_asked() {
+fn a_file_with_another_hash_than_announced_is_put_aside_and_the_next_station_asked() {
     let mut desk = Desk::new();
     let mut announced = commit(1, 1);
     announced.blake3 = Some([2; 32]);
@@ -161,8 +161,71 @@ fn a_file_with_another_hash_than_announced_is_dropped_and_the_next_station_asked
     desk.request(1, 1);
     let (conn, _, _) = desk.connect();
     deliver(&mut desk, conn, 1001);
-    assert!(desk.out.contains(&Output::DropFile { request: R }));
+    let aside = |o: &Output| {
+        matches!(o, Output::PutAside { request: R, file: f, from, what }
+            if *f == file(1) && *from == station(1) && what.contains("BLAKE3"))
+    };
+    assert!(desk.out.iter().any(aside), "{:?}", desk.out);
     assert!(desk.take_dial().is_some());
+}
+
+// proves: STA-25
+#[test]
+fn a_damaged_file_is_not_listed_and_the_next_station_is_asked() {
+    let mut desk = Desk::new();
+    for n in 1..=2 {
+        desk.join_with(n, "MVRApplication", vec![commit(1, 1)]);
+    }
+    desk.request(1, 1);
+    let (conn, _, _) = desk.connect();
+    deliver(&mut desk, conn, 1001);
+    desk.step(Input::Damaged { request: R, what: "member x: its checksum is 1".into() });
+    assert!(!desk.core.holds(file(1)));
+    let why = "the file that it sent is damaged: member x: its checksum is 1";
+    assert!(desk.saw(
+        |e| matches!(e, Event::RequestAttemptFailed { from, why: told, .. } if *from == station(1) && told == why)
+    ));
+    let (conn, to, _) = desk.connect();
+    assert_eq!(to, support::address(2));
+    deliver(&mut desk, conn, 1001);
+    keep(&mut desk);
+    assert!(desk.saw(|e| *e == Event::RequestDone { request: R, file: file(1), from: Some(station(2)) }));
+    // What comes too late changes nothing.
+    desk.step(Input::Damaged { request: R, what: "late".into() });
+    assert!(desk.core.holds(file(1)));
+}
+
+// proves: STA-25
+#[test]
+fn a_damaged_file_with_the_announced_hash_is_asked_of_nobody_else() {
+    let mut desk = Desk::new();
+    let mut announced = commit(1, 1);
+    announced.blake3 = Some([1; 32]);
+    desk.join_with(1, "mvrx", vec![announced.clone()]).join_with(2, "mvrx", vec![announced]);
+    desk.request(1, 1);
+    let (conn, _, _) = desk.connect();
+    deliver(&mut desk, conn, 1001);
+    desk.step(Input::Damaged { request: R, what: "cut".into() });
+    let failed = |e: &Event| {
+        matches!(e, Event::RequestFailed { request: R, failure: RequestFailure::EveryoneFailed { attempts } }
+            if attempts.len() == 1 && attempts[0].1.contains("cut; whoever lists it has the same bytes"))
+    };
+    assert!(desk.saw(failed), "{:?}", desk.out);
+    assert!(!desk.core.holds(file(1)) && desk.take_dial().is_none());
+}
+
+#[test]
+fn a_request_that_is_cancelled_while_its_file_is_looked_through_ends_once() {
+    let mut desk = Desk::new();
+    desk.join_with(1, "MVRApplication", vec![commit(1, 1)]);
+    desk.request(1, 1);
+    let (conn, _, _) = desk.connect();
+    deliver(&mut desk, conn, 1001);
+    desk.command(Command::Cancel(R));
+    assert!(desk.out.contains(&Output::DropFile { request: R }));
+    desk.step(Input::Damaged { request: R, what: "cut".into() });
+    assert_eq!(desk.events().iter().filter(|e| matches!(e, Event::RequestFailed { .. })).count(), 1);
+    assert!(!desk.core.holds(file(1)));
 }
 
 #[test]

@@ -99,6 +99,12 @@ impl<R: Read + Seek> Archive<R> {
         &self.members
     }
 
+    /// Where its first byte is. Not 0 is what a cut archive shows whose last member is an archive, too: the inner one is found.
+    #[must_use]
+    pub fn begins_at(&self) -> u64 {
+        self.extents.iter().map(|extent| extent.start).min().unwrap_or_else(|| self.zip.directory_offset())
+    }
+
     /// Starts to unpack the member at this place of the directory, at most `allowed` bytes of it.
     ///
     /// The reader fails as soon as the content is longer than declared, and at its end when size or checksum differ.
@@ -107,19 +113,33 @@ impl<R: Read + Seek> Archive<R> {
     /// [`MemberError`], when the member is encrypted, packed otherwise, declared too large, or its local header is wrong.
     /// A place outside the directory counts as a missing header.
     pub fn unpack(&self, place: usize, allowed: u64) -> Result<MemberReader<'_, R>, MemberError> {
+        let reader = self.unpack_unnamed(place, allowed)?;
+        let (Some(member), Some(extent)) = (self.members.get(place), self.extents.get(place)) else {
+            return Err(MemberError::HeaderDamaged);
+        };
+        member.accept_ratio(self.ratio)?;
+        if member.name_is_utf8 && !self.local_name_is(extent.start, member.name.as_bytes())? {
+            return Err(MemberError::LocalNameDiffers);
+        }
+        Ok(reader)
+    }
+
+    /// The same, whatever its local header calls it and however well it is packed: for those who keep nothing of it.
+    pub(crate) fn unpack_unnamed(
+        &self,
+        place: usize,
+        allowed: u64,
+    ) -> Result<MemberReader<'_, R>, MemberError> {
         let (Some(member), Some(way), Some(extent)) =
             (self.members.get(place), self.ways.get(place), self.extents.get(place))
         else {
             return Err(MemberError::HeaderDamaged);
         };
-        member.accept(allowed, self.ratio)?;
+        member.accept(allowed)?;
         let entry = self.zip.get_entry(*way).map_err(member_error)?;
         let (_, end) = entry.compressed_data_range();
         if end > extent.next {
             return Err(MemberError::DataOverlapsNext { end, next: extent.next });
-        }
-        if member.name_is_utf8 && !self.local_name_is(extent.start, member.name.as_bytes())? {
-            return Err(MemberError::LocalNameDiffers);
         }
         Ok(MemberReader::new(entry.reader(), member))
     }
@@ -156,7 +176,7 @@ impl Member {
         self.name.ends_with('/')
     }
 
-    fn accept(&self, allowed: u64, ratio: u64) -> Result<(), MemberError> {
+    fn accept(&self, allowed: u64) -> Result<(), MemberError> {
         if self.encrypted {
             return Err(MemberError::Encrypted);
         }
@@ -166,16 +186,16 @@ impl Member {
         if self.size > allowed {
             return Err(MemberError::SizeAboveLimit { size: self.size, allowed });
         }
-        // req: MVR-LIMIT-RATIO
-        if self.size > RATIO_FREE_BYTES && self.size / ratio.max(1) > self.packed {
-            return Err(MemberError::RatioAboveLimit {
-                packed: self.packed,
-                size: self.size,
-                allowed: ratio,
-            });
-        }
         if self.method == STORE && self.size != self.packed {
             return Err(MemberError::SizeDiffers { unpacked: self.packed, declared: self.size });
+        }
+        Ok(())
+    }
+
+    // req: MVR-LIMIT-RATIO
+    fn accept_ratio(&self, allowed: u64) -> Result<(), MemberError> {
+        if self.size > RATIO_FREE_BYTES && self.size / allowed.max(1) > self.packed {
+            return Err(MemberError::RatioAboveLimit { packed: self.packed, size: self.size, allowed });
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 //! | the version of a file, cheaply | [`version_of`] |
 //! | what is in it | [`MvrFile::open`], [`Summary::of`] |
 //! | what is wrong with it | [`check::file`], [`check::reader`] |
+//! | whether it came whole | [`whole::look`] |
 //! | what changed | [`Diff::between`] |
 //! | where everything is | [`Plan::of`], [`Plan::of_change`], [`Plan::svg`] |
 //! | a file to try things on | [`generate::Recipe`] |
@@ -58,6 +59,7 @@ pub mod scene;
 pub mod summary;
 mod text;
 mod version;
+pub mod whole;
 mod xml;
 
 /// Name of the member that makes a zip archive an MVR.

@@ -13,7 +13,7 @@
 //! listed, and both hold their bytes in the quota.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use mvrx_message::{Commit, FileUuid};
@@ -25,6 +25,7 @@ use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::disk::{Disk, DiskError, ReadFile, WriteFile};
 use crate::error::{PublishError, PutAwayError, ReadError, RemoveError, WriteError};
+use crate::fs::Aside;
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::put_away::{self, Wish};
@@ -52,6 +53,17 @@ pub(crate) trait Shelf: Send + Sync + fmt::Debug + 'static {
 
     /// Gives up a file that is not listed. Cannot fail for the caller; what stays is the shelf's to tell.
     fn discard(&self, place: Self::Place);
+
+    /// Keeps the (synced) file at `place` for a person to look at, never to be listed. `None`: it is not kept, and is still to be given up.
+    fn put_aside(
+        &self,
+        place: &Self::Place,
+        aside: &Aside,
+        limits: &Limits,
+    ) -> Result<Option<PathBuf>, DiskError> {
+        let _ = (place, aside, limits);
+        Ok(None)
+    }
 
     /// Makes the (synced) file at `place` and its commit durable, both or none. Calls never overlap.
     fn keep(&self, place: &Self::Place, stored: &StoredCommit, limits: &Limits) -> Result<(), PublishError>;

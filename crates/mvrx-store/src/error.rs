@@ -54,6 +54,15 @@ pub enum ListError {
     Disk(#[from] DiskError),
 }
 
+/// Why a bad file was not kept aside. It was given up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PutAsideError {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
 /// Why a file of the user was not taken in. Nothing of it is left in the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -6,6 +6,7 @@
 //! <directory>/commits/000000000007-<file>.json  the record of a listed commit
 //! <directory>/commits/000000000007-<file>.mvr   its file
 //! <directory>/commits/incoming-00….part         a file or record that is being written
+//! <directory>/aside/000001-<file>-….bad         a bad file that is kept for a person to look at
 //! ```
 //! Names say where a commit is in its life, so that a start after a crash finds out by listing one folder:
 //!
@@ -39,6 +40,7 @@ use crate::put_away::Wish;
 use crate::store::{Expect, Pending, PutAway, StoredCommit, Writer};
 use crate::stored_file::StoredFile;
 
+mod aside;
 mod names;
 mod recover;
 mod shelf;
@@ -46,6 +48,7 @@ mod view;
 
 pub use view::FsView;
 
+pub(crate) use aside::Aside;
 use shelf::FsShelf;
 
 /// Commits and files in a folder, safe against crashes. Clones are the same store.

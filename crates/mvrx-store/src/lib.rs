@@ -1,8 +1,8 @@
 //! Keeps MVR-xchange commits and their files: on disk and in memory.
 //!
 //! Bytes of an arriving or imported file go in, a list of commits with their files comes out, in the order of arrival
-//! and the same after every crash. It knows nothing of stations that are online, of connections, of what is inside an
-//! .mvr, or of when a commit should be forgotten.
+//! and the same after every crash. It knows nothing of stations that are online, of connections, of what an
+//! .mvr means (whether it came whole it can tell: [`look_through`]), or of when a commit should be forgotten.
 //!
 //! | part | one sentence |
 //! |---|---|
@@ -64,6 +64,7 @@ mod buffers;
 mod cancel;
 mod catalogue;
 mod clock;
+mod condition;
 pub mod disk;
 mod engine;
 mod error;
@@ -81,8 +82,9 @@ mod stored_file;
 
 pub use cancel::{Cancel, Wait};
 pub use clock::Clock;
+pub use condition::{Condition, LookError, look_through};
 pub use error::{
-    ImportError, ListError, OpenStoreError, PublishError, PutAwayError, ReadError, RemoveError, StoreError,
+    ImportError, ListError, OpenStoreError, PublishError, PutAsideError, PutAwayError, ReadError, RemoveError, StoreError,
     WriteError,
 };
 pub use fs::{FsOptions, FsStore, FsView, TakeOutName};
@@ -92,5 +94,5 @@ pub use mem::MemStore;
 pub use mvr_version::{StoredReader, is_whole_archive, mvr_version};
 pub use problem::{Problem, RecordDamage};
 pub use put_away::leftovers::clear_leftovers;
-pub use store::{Expect, Pending, PutAway, Store, StoredCommit, Writer};
+pub use store::{Bad, Expect, Pending, PutAway, Store, StoredCommit, Writer};
 pub use stored_file::{Extent, StoredFile};

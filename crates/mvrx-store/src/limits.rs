@@ -22,6 +22,10 @@ pub struct Limits {
     pub record_bytes: u64,
     /// How many numbered names `put_away` tries in a folder that is full of files of the same name. Default 1,000.
     pub name_attempts: u32,
+    /// Bad files kept aside; the oldest go first. Default 16.
+    pub aside_files: usize,
+    /// Bytes of all of them, beside `total_bytes`. A longer file is not kept. Default 4 GiB.
+    pub aside_bytes: u64,
 }
 
 impl Default for Limits {
@@ -32,6 +36,8 @@ impl Default for Limits {
             file_bytes: 16 * GIB,
             record_bytes: 2 * 1024 * 1024,
             name_attempts: 1_000,
+            aside_files: 16,
+            aside_bytes: 4 * GIB,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use mvrx_message::{Commit, FileUuid};
 
 use crate::cancel::Cancel;
-use crate::error::{ImportError, ListError, PublishError, PutAwayError, ReadError, RemoveError, WriteError};
+use crate::error::{ImportError, ListError, PublishError, PutAsideError, PutAwayError, ReadError, RemoveError, WriteError};
 use crate::problem::Problem;
 use crate::stored_file::StoredFile;
 
@@ -101,6 +101,16 @@ pub trait Pending: Send + fmt::Debug {
     /// See [`ReadError`].
     fn read(&self) -> Result<StoredFile, ReadError>;
 
+    /// Keeps the file aside for a person to look at, under a name that says why, and tells where: it is never listed, opened or counted.
+    /// The oldest of such files make room for it; `None` where it is not kept, and nothing of it is left then.
+    ///
+    /// # Errors
+    /// See [`PutAsideError`]; the file is given up then.
+    fn put_aside(self: Box<Self>, file: FileUuid, why: Bad) -> Result<Option<PathBuf>, PutAsideError> {
+        let _ = (file, why);
+        Ok(None)
+    }
+
     /// Lists the file as `commit` of `group`. When this returns, both survive a crash.
     ///
     /// A file that is listed already with the same bytes is left as it is, and its first commit returned. The commit
@@ -147,6 +157,30 @@ pub trait Writer: Send + fmt::Debug {
     /// # Errors
     /// See [`WriteError`]: too short or long where an exact length was required, and what the disk says.
     fn finish(self: Box<Self>) -> Result<Box<dyn Pending>, WriteError>;
+}
+
+/// What is wrong with a file that is put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Bad {
+    /// It is no whole archive.
+    Damaged,
+    /// It is not the file that was announced.
+    OtherFile,
+}
+
+impl Bad {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Damaged, Self::OtherFile];
+
+    /// The word for it in the name of a file.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Damaged => "damaged",
+            Self::OtherFile => "other-file",
+        }
+    }
 }
 
 /// What is known of the length of an incoming file, and what follows when it is wrong.

@@ -1,16 +1,17 @@
 //! A file that has arrived and waits to be listed or given up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mvrx_message::Commit;
+use mvrx_message::{Commit, FileUuid};
 
 use crate::budget::Reservation;
 use crate::disk::{DiskAction, DiskError, Naming, ReadFile, WriteFile};
 use crate::engine::{Engine, Shelf};
-use crate::error::{PublishError, ReadError};
+use crate::error::{PublishError, PutAsideError, ReadError};
+use crate::fs::Aside;
 use crate::limits::Limits;
-use crate::store::{Pending, StoredCommit};
+use crate::store::{Bad, Pending, StoredCommit};
 use crate::stored_file::StoredFile;
 
 /// A file between `finish` and `publish`.
@@ -54,6 +55,12 @@ impl<S: Shelf> Unlisted<S> {
         file.sync().named(DiskAction::Sync, Path::new(UNLISTED))
     }
 
+    /// Keeps the file aside, where the shelf does. What is not kept is given up.
+    fn put_aside(self, aside: &Aside) -> Result<Option<PathBuf>, DiskError> {
+        let Some(place) = &self.place else { return Err(gone(DiskAction::Rename)) };
+        self.engine.shelf.put_aside(place, aside, &self.engine.limits)
+    }
+
     /// Lists the file. From then on it is not ours to give up.
     pub(super) fn keep(&mut self, stored: &StoredCommit, limits: &Limits) -> Result<(), PublishError> {
         let Some(place) = &self.place else { return Err(gone(DiskAction::Rename).into()) };
@@ -87,6 +94,14 @@ impl<S: Shelf> Pending for Whole<S> {
 
     fn read(&self) -> Result<StoredFile, ReadError> {
         Ok(StoredFile::complete(self.place.open()?, self.length))
+    }
+
+    fn put_aside(mut self: Box<Self>, file: FileUuid, why: Bad) -> Result<Option<PathBuf>, PutAsideError> {
+        self.place.sync(&mut *self.file)?;
+        let Self { file: open, place, hash, length, .. } = *self;
+        // Some systems do not rename what is open for writing.
+        drop(open);
+        Ok(place.put_aside(&Aside { file, hash, length, why })?)
     }
 
     fn publish(self: Box<Self>, commit: &Commit, group: &str) -> Result<StoredCommit, PublishError> {

@@ -3,11 +3,12 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::disk::{Disk, DiskAction, DiskError, Naming, ReadFile, WriteFile};
 use crate::engine::{NotForgotten, Shelf};
 use crate::error::PublishError;
+use crate::fs::Aside;
 use crate::fs::names::{Name, Stem};
 use crate::limits::Limits;
 use crate::lock::DirLock;
@@ -26,6 +27,8 @@ pub(crate) struct FsShelf {
     /// Removed commits whose file is gone from the folder, though perhaps not yet for good.
     swept: Mutex<Vec<Stem>>,
     problems: Mutex<Vec<Problem>>,
+    /// Taken by who puts a bad file aside.
+    asiding: Mutex<()>,
     _lock: Option<DirLock>,
 }
 
@@ -38,6 +41,7 @@ impl FsShelf {
             unsettled: Mutex::default(),
             swept: Mutex::default(),
             problems: Mutex::default(),
+            asiding: Mutex::default(),
             _lock: lock,
         }
     }
@@ -64,6 +68,10 @@ impl FsShelf {
             }
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn asiding(&self) -> MutexGuard<'_, ()> {
+        self.asiding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn sync(&self) -> Result<(), DiskError> {
@@ -174,6 +182,10 @@ impl Shelf for FsShelf {
 
     fn discard(&self, place: Name) {
         self.clean(place);
+    }
+
+    fn put_aside(&self, place: &Name, aside: &Aside, limits: &Limits) -> Result<Option<PathBuf>, DiskError> {
+        self.move_aside(&self.path(*place), aside, limits)
     }
 
     fn keep(&self, place: &Name, stored: &StoredCommit, limits: &Limits) -> Result<(), PublishError> {

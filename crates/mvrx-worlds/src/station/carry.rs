@@ -41,7 +41,7 @@ impl Station {
             Output::SendFile { conn, file } => self.send_file(conn, file, net),
             Output::ReceiveFile { conn, request, .. } => self.receive_file(conn, request, net),
             Output::KeepFile { request, commit } => self.keep(request, &commit, net),
-            Output::DropFile { request } => {
+            Output::DropFile { request } | Output::PutAside { request, .. } => {
                 if let Some(incoming) = self.arrived.remove(&request) {
                     self.shelf.drop_file(&incoming);
                 }

@@ -178,7 +178,14 @@ fn lowered_limits_unlist_nothing_and_refuse_more() {
     }
     let before = store.commits().unwrap();
     drop(store);
-    let limits = Limits { commits: 1, total_bytes: 10, file_bytes: 10, record_bytes: 10, name_attempts: 1 };
+    let limits = Limits {
+        commits: 1,
+        total_bytes: 10,
+        file_bytes: 10,
+        record_bytes: 10,
+        name_attempts: 1,
+        ..Limits::default()
+    };
     let store = FsStore::open_with(disk.directory(), FsOptions { limits, ..disk.options() }).unwrap();
     assert_eq!(store.commits().unwrap(), before);
     assert_eq!(store.problems(), []);
