@@ -148,6 +148,7 @@ async fn start(name: &str, folder: &Path, peer: Option<SocketAddr>, sync: bool) 
     std::fs::create_dir_all(folder.join(name)).unwrap();
     let store = FsStore::open_on(disk, &folder.join(name), FsOptions::default()).unwrap();
     Station::builder(name)
+        .any_file(true)
         .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .discovery(FixedDiscovery::new(peer))
         .store(store)

@@ -6,7 +6,7 @@ cargo build --locked --examples
 "$target"/debug/examples/decode_capture
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-head -c 5000 /dev/urandom >"$folder/show.mvr"
+python3 -c 'import os, sys, zipfile; zipfile.ZipFile(sys.argv[1], "w").writestr("GeneralSceneDescription.xml", os.urandom(5000))' "$folder/show.mvr"
 unshare --net sh -euc "
     ip link set lo up
     timeout 60 $target/debug/examples/embed '$folder/show.mvr'

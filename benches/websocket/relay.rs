@@ -71,8 +71,14 @@ async fn go_directly(show: &Path, length: u64, folder: &Path) -> Duration {
 async fn go_through_host(show: &Path, length: u64, hash: [u8; 32], folder: &Path) -> Duration {
     let store = FsStore::open(folder.join("host")).unwrap();
     let options = HostOptions::default().announce(false).gather(false);
-    let (rack, _events) =
-        Station::builder("Rack").listen(loopback()).store(store).host(options).spawn().await.unwrap();
+    let (rack, _events) = Station::builder("Rack")
+        .any_file(true)
+        .listen(loopback())
+        .store(store)
+        .host(options)
+        .spawn()
+        .await
+        .unwrap();
     let commit = Commit {
         file: FileUuid::from_random_bytes([9; 16]),
         station: None,

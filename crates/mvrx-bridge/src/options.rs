@@ -29,6 +29,7 @@ pub struct Options {
     pub(crate) timers: Timers,
     pub(crate) limits: Limits,
     pub(crate) host_too: bool,
+    pub(crate) any_file: bool,
     pub(crate) discovery: Option<MakeDiscovery>,
     pub(crate) session: IntoSession,
     pub(crate) look: Duration,
@@ -49,6 +50,7 @@ impl Options {
             timers: Timers::default(),
             limits: Limits::default(),
             host_too: true,
+            any_file: false,
             discovery: None,
             session: Arc::new(move |builder| builder.session(url.clone())),
             look: Duration::from_millis(500),
@@ -103,6 +105,13 @@ impl Options {
     #[must_use]
     pub fn host_too(mut self, appears: bool) -> Self {
         self.host_too = appears;
+        self
+    }
+
+    /// Carries any file, and not only whole archives; see [`Builder::any_file`].
+    #[must_use]
+    pub fn any_file(mut self, any: bool) -> Self {
+        self.any_file = any;
         self
     }
 

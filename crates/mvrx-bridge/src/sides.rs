@@ -161,6 +161,7 @@ fn describe(
         .identity(station)
         .timers(options.timers.clone())
         .moves(Moves::Never)
+        .any_file(options.any_file)
         .store(KeptOf { all: Arc::clone(&options.store), author })
 }
 

@@ -153,6 +153,10 @@ pub(crate) struct Common {
     /// Also join the station at this address, whatever discovery sees (may be repeated)
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) peer: Vec<SocketAddr>,
+    /// Take, commit and pass on any bytes, not only whole .mvr files: for tests, and for other formats. Without it a damaged file is kept
+    /// aside and never offered on
+    #[arg(long, env = "MVRX_ANY_FILE", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) any_file: bool,
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     pub(crate) mdns_port: u16,

@@ -76,10 +76,10 @@ pub(crate) fn begin(
     std::fs::create_dir_all(&path).map_err(|error| Failure::local(error.to_string()))?;
     let host = mvrx_station::load_or_create(&path).map_err(|error| Failure::local(error.to_string()))?;
     let group = common.group.parse().map_err(|error| Failure::usage(format!("{}: {error}", common.group)))?;
-    let host_name = name.clone();
+    let (host_name, any_file) = (name.clone(), common.any_file);
     let make_host = move || {
         let data = data::open(Some(&path), &host_name).map_err(|failure| failure.words().to_owned())?;
-        Ok(Station::builder(host_name.as_str()).provider("mvrx").store(data.store))
+        Ok(Station::builder(host_name.as_str()).provider("mvrx").store(data.store).any_file(any_file))
     };
     let looking = common.clone();
     let make_discovery = move || -> Result<Box<dyn Discovery>, DiscoveryError> {

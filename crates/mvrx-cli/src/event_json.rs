@@ -97,6 +97,23 @@ fn of_requests(event: &Event) -> Option<(&'static str, Value)> {
         Event::RequestFailed { request, failure } => {
             ("request_failed", json!({ "request": request.0, "reason": failure.to_string() }))
         }
+        Event::FileWhole { file, from, members, unread, size_as_told, hash_as_told } => (
+            "file_whole",
+            json!({
+                "file": id(file), "station": from.as_ref().map(id), "members": members, "unread": unread,
+                "size_as_told": size_as_told, "hash_as_told": hash_as_told,
+            }),
+        ),
+        Event::FileNotJudged { file, from, what } => {
+            ("file_not_judged", json!({ "file": id(file), "station": from.as_ref().map(id), "reason": what }))
+        }
+        Event::FilePutAside { file, from, what, path } => (
+            "file_put_aside",
+            json!({
+                "file": id(file), "station": from.as_ref().map(id), "reason": what,
+                "path": path.as_ref().map(|path| path.display().to_string()),
+            }),
+        ),
         Event::FileSizeDiffers { file, from, announced, received } => (
             "file_size_differs",
             json!({ "file": id(file), "station": id(from), "announced_bytes": announced, "bytes": received }),

@@ -1,7 +1,7 @@
 //! Events of a station in words for people. What a person need not read has none.
 
 use mvrx_message::{FileUuid, StationUuid};
-use mvrx_station::{CommitSource, Event, RequestFailure};
+use mvrx_station::{Checked, CommitSource, Condition, Event, RequestFailure};
 
 use crate::moving;
 use crate::show::{name as shown, plural, size, tame};
@@ -84,6 +84,28 @@ fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
         Event::RequestFailed { request, failure } => {
             let what = names.requested(*request).map(|file| format!("{file} was ")).unwrap_or_default();
             format!("{what}not fetched: {}", request_failure(failure, &|station| names.station(station)))
+        }
+        Event::FileWhole { file: f, from, members, unread, size_as_told, hash_as_told } => {
+            let condition = Condition::Whole { members: *members, unread: *unread };
+            let from = from.map(|from| format!(" from {}", name(&from))).unwrap_or_default();
+            format!("{}{from} is {}", file(f), Checked::new(condition, *size_as_told, *hash_as_told))
+        }
+        Event::FileNotJudged { file: f, what, .. } => {
+            format!("{} was not looked through, and is kept: {}", file(f), tame(what))
+        }
+        Event::FilePutAside { file: f, from, what, path } => {
+            let from = from.map(|from| format!(" from {}", name(&from))).unwrap_or_default();
+            let what = tame(what);
+            match path {
+                Some(path) => {
+                    format!(
+                        "{}{from} is bad ({what}): kept aside at {}, not offered on",
+                        file(f),
+                        path.display()
+                    )
+                }
+                None => format!("{}{from} is bad ({what}): thrown away, not offered on", file(f)),
+            }
         }
         Event::FileSizeDiffers { file: f, from, announced, received } => {
             size_differs(&name(from), &file(f), *announced, *received)

@@ -28,7 +28,7 @@ pub(crate) struct Failure {
 const LOCAL: u8 = 1;
 /// The command was not used rightly.
 const USAGE: u8 = 2;
-/// The file is missing, empty, unreadable, or no zip archive at all.
+/// The file is missing, empty, unreadable, or no whole zip archive.
 const BAD_FILE: u8 = 3;
 /// A peer or the network.
 const PEER: u8 = 4;

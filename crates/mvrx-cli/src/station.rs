@@ -13,6 +13,7 @@ use crate::{show, signals};
 /// Describes a station of the wanted group with the wanted discovery, or of the session at the URL that was found for the wish.
 pub(crate) fn describe(common: &Common, wish: &InSession) -> Result<Builder, Failure> {
     let station = Station::builder(name(common)).provider("mvrx").group(common.group.as_str());
+    let station = station.any_file(common.any_file);
     let station = wish.reaching.apply(station, wish.host.as_deref())?;
     Ok(match wish.host.as_deref() {
         Some(url) => {

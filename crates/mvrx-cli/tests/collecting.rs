@@ -30,7 +30,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn what_was_fetched_and_is_not_in_the_folder_is_saved_at_the_next_start() {
-    let crew = Crew::new();
+    let crew = Crew::of_any_files();
     let peer = Peer::new(1, "Desk");
     let show = Listed::new(1, &peer, "show.mvr", b"the show");
     peer.lists(&[&show]);
@@ -65,7 +65,7 @@ fn what_was_fetched_and_is_not_in_the_folder_is_saved_at_the_next_start() {
 
 #[test]
 fn a_start_saves_no_second_copy_of_what_is_there() {
-    let crew = Crew::new();
+    let crew = Crew::of_any_files();
     let peer = Peer::new(1, "Desk");
     let show = Listed::new(1, &peer, "show.mvr", b"the show");
     peer.lists(&[&show]);
@@ -89,7 +89,7 @@ fn a_start_saves_no_second_copy_of_what_is_there() {
 
 #[test]
 fn a_save_that_failed_is_tried_again_and_told_in_words() {
-    let crew = Crew::new();
+    let crew = Crew::of_any_files();
     let peer = Peer::new(1, "Desk");
     let show = Listed::new(1, &peer, "show.mvr", b"the show");
     peer.lists(&[&show]);
@@ -108,7 +108,7 @@ fn a_save_that_failed_is_tried_again_and_told_in_words() {
 
 #[test]
 fn a_transfer_that_breaks_is_tried_again_and_told_once() {
-    let crew = Crew::new();
+    let crew = Crew::of_any_files();
     let peer = Peer::new(1, "Desk");
     let show = Listed::new(1, &peer, "show.mvr", &[7; 100_000]);
     peer.lists(&[&show]);
@@ -126,7 +126,7 @@ fn a_transfer_that_breaks_is_tried_again_and_told_once() {
 
 #[test]
 fn each_event_is_a_json_document_with_fields_for_programs() {
-    let crew = Crew::new();
+    let crew = Crew::of_any_files();
     let peer = Peer::new(1, "Desk");
     let show = Listed::new(1, &peer, "show.mvr", b"the show");
     peer.lists(&[&show]);

@@ -17,7 +17,8 @@ fn get(crew: &Crew, peers: &[&Peer], arguments: &[&str]) -> Output {
     for at in &at {
         all.extend(["--peer", at]);
     }
-    crew.run(&all)
+    // Most of what is given here is no archive.
+    crew.command(&all).env("MVRX_ANY_FILE", "1").output().unwrap()
 }
 
 #[test]
@@ -242,8 +243,13 @@ fn what_is_no_mvr_at_all_is_refused_and_what_looks_odd_is_committed_with_a_warni
         assert_eq!(code(&refused), 3, "{refused:?}");
         assert!(stdout(&refused).is_empty(), "it does not even start: {refused:?}");
     }
-    for odd in [write("cut.mvr", b"PK\x03\x04 and no end"), write("zeros.mvr", &[0; 64])] {
-        let committed = commit(&odd);
+    for name in ["cut.mvr", "zeros.mvr"] {
+        let bytes: &[u8] = if name == "cut.mvr" { b"PK\x03\x04 and no end" } else { &[0; 64] };
+        let odd = write(name, bytes);
+        let refused = commit(&odd);
+        assert_eq!(code(&refused), 3, "{refused:?}");
+        let arguments = ["commit", odd.to_str().unwrap(), "-m", "x", "--until-fetched", "0", "--any-file"];
+        let committed = crew.command(&arguments).args(["--data", data.to_str().unwrap()]).output().unwrap();
         assert_eq!(code(&committed), 0, "{committed:?}");
         let said = stdout(&committed);
         let (at, warned) =
@@ -268,6 +274,7 @@ fn a_full_disk_is_this_machines_failure_and_names_file_and_folder() {
         let full = std::process::Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_mvrx"), file.to_str().unwrap(), data.to_str().unwrap()])
             .env("HOME", crew.folder.path())
+            .env("MVRX_ANY_FILE", "1")
             .output()
             .unwrap();
         assert_eq!(code(&full), 1, "{full:?}");

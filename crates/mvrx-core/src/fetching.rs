@@ -299,6 +299,12 @@ impl Core {
         }
     }
 
+    /// Who was asked last for what a request is for; `None`: nobody, or it has ended.
+    #[must_use]
+    pub fn asked(&self, request: RequestId) -> Option<StationUuid> {
+        self.fetches.get(&request).and_then(|fetch| fetch.asking)
+    }
+
     /// It was looked through before it was listed.
     // req: STA-25
     pub(crate) fn on_damaged(&mut self, id: RequestId, what: &str) {

@@ -23,6 +23,7 @@ use crate::election;
 use crate::handle::{Shared, Station};
 use crate::host::{self, HostOptions};
 use crate::identity::random_bytes;
+use crate::looking::Look;
 use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
 use crate::secure::Secure;
 use crate::{Events, Exporter};
@@ -56,6 +57,7 @@ pub struct Builder {
     keep: Option<PathBuf>,
     file_style: FileStyle,
     pub(crate) secure: Secure,
+    pub(crate) look: Look,
 }
 
 /// Why a station did not start. Nothing of it is left running.
@@ -119,6 +121,7 @@ impl Builder {
             keep: None,
             file_style: FileStyle::OneMessage,
             secure: Secure::default(),
+            look: Look::default(),
         }
     }
 
@@ -362,6 +365,7 @@ impl Builder {
             transport: self.transport,
             discovery: self.discovery,
             exporter: self.exporter,
+            look: self.look,
         })
         .await?;
         Ok((station, events, run))
@@ -419,6 +423,9 @@ impl Builder {
             discovery,
             store: Arc::clone(&store),
             exporter: self.exporter,
+            look: self.look,
+            looking: HashMap::new(),
+            checked: None,
             events: events.clone(),
             problems: HashSet::new(),
             seen: HashMap::new(),

@@ -7,6 +7,7 @@ use mvrx_store::{ImportError, Pending, PublishError, Store, StoredCommit};
 
 use crate::files::never;
 use crate::identity::random_bytes;
+use crate::looking::Look;
 use crate::{CommitDraft, Exporter};
 
 /// Why a file was not committed. Nothing was announced and nothing of it is left in the store.
@@ -16,6 +17,15 @@ pub enum CommitError {
     /// The file could not be copied into the store.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// It is no whole zip archive, as an .mvr is one; see [`CommitDraft::any_file`].
+    #[error("the file is damaged: {what}")]
+    Damaged {
+        /// What is wrong with it, as a clause.
+        what: String,
+    },
+    /// It could not be looked through.
+    #[error(transparent)]
+    Look(#[from] mvrx_store::LookError),
     /// The store could not keep it.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -32,11 +42,11 @@ pub(crate) struct Copied {
 }
 
 pub(crate) async fn copy(
-    store: Arc<dyn Store>,
+    (store, look): (Arc<dyn Store>, Look),
     draft: CommitDraft,
     station: StationUuid,
 ) -> Result<Copied, CommitError> {
-    tokio::task::spawn_blocking(move || copy_now(store.as_ref(), draft, station))
+    tokio::task::spawn_blocking(move || copy_now((store.as_ref(), look), draft, station))
         .await
         .unwrap_or(Err(CommitError::Stopped))
 }
@@ -47,29 +57,34 @@ pub(crate) async fn list(copied: Copied, group: String) -> Result<Commit, Commit
 }
 
 pub(crate) async fn import(
-    store: Arc<dyn Store>,
+    (store, look): (Arc<dyn Store>, Look),
     draft: CommitDraft,
     station: StationUuid,
     group: String,
 ) -> Result<Commit, CommitError> {
-    tokio::task::spawn_blocking(move || import_now(store.as_ref(), draft, station, &group))
+    tokio::task::spawn_blocking(move || import_now((store.as_ref(), look), draft, station, &group))
         .await
         .unwrap_or(Err(CommitError::Stopped))
 }
 
 fn import_now(
-    store: &dyn Store,
+    from: (&dyn Store, Look),
     draft: CommitDraft,
     station: StationUuid,
     group: &str,
 ) -> Result<Commit, CommitError> {
-    let Copied { pending, commit } = copy_now(store, draft, station)?;
+    let Copied { pending, commit } = copy_now(from, draft, station)?;
     pending.publish(&commit, group)?;
     Ok(commit)
 }
 
-fn copy_now(store: &dyn Store, draft: CommitDraft, station: StationUuid) -> Result<Copied, CommitError> {
+fn copy_now(
+    (store, look): (&dyn Store, Look),
+    draft: CommitDraft,
+    station: StationUuid,
+) -> Result<Copied, CommitError> {
     let pending = store.import(&draft.path, &|_| {}, &never())?;
+    look.accept(pending.as_ref(), draft.any_file, &never())?;
     let own_name = draft.path.file_name().map(|name| name.to_string_lossy().into_owned());
     let version = draft
         .version
@@ -92,12 +107,14 @@ fn copy_now(store: &dyn Store, draft: CommitDraft, station: StationUuid) -> Resu
 
 pub(crate) async fn export(
     exporter: Arc<dyn Exporter>,
-    store: Arc<dyn Store>,
+    (store, look): (Arc<dyn Store>, Look),
     station: StationUuid,
     group: String,
 ) -> Option<Commit> {
     let exported = tokio::task::spawn_blocking(move || match exporter.export() {
-        Ok(draft) => import_now(store.as_ref(), draft, station, &group).map_err(|error| error.to_string()),
+        Ok(draft) => {
+            import_now((store.as_ref(), look), draft, station, &group).map_err(|error| error.to_string())
+        }
         Err(why) => Err(why),
     });
     match exported.await {

@@ -13,7 +13,7 @@ use mvrx_core::{
 };
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
 use mvrx_message::{Commit, FileUuid, GroupName, Product, SessionTarget, StationUuid, Successor};
-use mvrx_store::{ListError, Pending, Store, StoredCommit};
+use mvrx_store::{Cancel, ListError, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, FileStyle, WsUrl};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -25,6 +25,7 @@ use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
 use crate::fetches::Fetches;
 use crate::handle::{CommitInfo, SessionInfo, StationInfo};
+use crate::looking::{Checked, Look, Looked};
 use crate::moves::{HeldBack, Led, MoveTold, Opened, Ways};
 use crate::transfer::{Fetched, Progress};
 use crate::{CommitDraft, Exporter, HostOptions, Seen};
@@ -76,7 +77,8 @@ pub(crate) enum Done {
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     /// By the group in which it lies.
     Exported(ConnId, String, Option<Commit>),
-    Kept(RequestId, Result<(), String>),
+    Kept(RequestId, Box<Looked>),
+    Told(Box<Event>),
     Listed(Result<Vec<StoredCommit>, ListError>),
     Opened(Result<Opened, String>),
 }
@@ -92,6 +94,11 @@ pub(crate) struct Driver {
     pub(crate) discovery: Box<dyn Discovery>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) exporter: Option<Arc<dyn Exporter>>,
+    pub(crate) look: Look,
+    /// Files that are being looked through.
+    pub(crate) looking: HashMap<RequestId, Cancel>,
+    /// What was found out of the file that is being told to be here.
+    pub(crate) checked: Option<(FileUuid, Checked)>,
     pub(crate) events: broadcast::Sender<Told>,
     pub(crate) problems: HashSet<String>,
     pub(crate) seen: HashMap<FileUuid, SystemTime>,
@@ -282,8 +289,8 @@ impl Driver {
             Done::Exported(conn, group, commit) => self.exported(conn, &group, commit),
             Done::Listed(listed) => self.begin_change(listed),
             Done::Opened(opened) => self.opened(opened),
-            Done::Kept(request, Ok(())) => self.step(Input::Kept { request }),
-            Done::Kept(request, Err(what)) => self.step(Input::KeepFailed { request, what }),
+            Done::Kept(request, looked) => self.kept(request, *looked),
+            Done::Told(event) => self.on_event(*event),
         }
     }
 
@@ -374,7 +381,8 @@ impl Driver {
                 }
             }
             Output::KeepFile { request, commit } => self.keep(request, *commit),
-            Output::DropFile { request } => drop(self.arrived.remove(&request)),
+            Output::PutAside { request, file, from, what } => self.put_aside(request, file, (from, what)),
+            Output::DropFile { request } => self.drop_file(request),
             Output::Export { conn } => self.export(conn),
             Output::Close { conn } => {
                 if let Some(dial) = self.dials.remove(&conn) {
@@ -450,7 +458,7 @@ impl Driver {
         }
     }
 
-    fn on_event(&mut self, event: Event) {
+    pub(crate) fn on_event(&mut self, event: Event) {
         let at = SystemTime::now();
         match &event {
             Event::CommitSeen { file, .. } => {
@@ -463,7 +471,9 @@ impl Driver {
                     .find(|view| view.commit.file == *file)
                     .map(|view| view.commit.clone());
                 if let (Some((_, end)), Some(commit)) = (self.requests.remove(request), commit) {
-                    let _ = end.send(Ok(Fetched { file: *file, commit, from: *from }));
+                    let checked = self.checked.as_ref().filter(|(of, _)| of == file);
+                    let checked = checked.map(|(_, checked)| checked.clone());
+                    let _ = end.send(Ok(Fetched { file: *file, commit, from: *from, checked }));
                 }
             }
             Event::RequestFailed { request, failure } => {
@@ -508,10 +518,10 @@ impl Driver {
     }
 
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
-        let (store, done) = (Arc::clone(&self.store), self.done.clone());
+        let (store, done, look) = (Arc::clone(&self.store), self.done.clone(), self.look);
         let station = self.core.config().station;
         tokio::spawn(async move {
-            let result = commit::copy(store, draft, station).await;
+            let result = commit::copy((store, look), draft, station).await;
             let _ = done.send(Done::Copied(result, told)).await;
         });
     }
@@ -528,25 +538,13 @@ impl Driver {
 
     fn export(&mut self, conn: ConnId) {
         let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
-        let (station, group) = (self.core.config().station, self.group.clone());
+        let (station, group, look) = (self.core.config().station, self.group.clone(), self.look);
         tokio::spawn(async move {
             let commit = match exporter {
-                Some(exporter) => commit::export(exporter, store, station, group.clone()).await,
+                Some(exporter) => commit::export(exporter, (store, look), station, group.clone()).await,
                 None => None,
             };
             let _ = done.send(Done::Exported(conn, group, commit)).await;
-        });
-    }
-
-    fn keep(&mut self, request: RequestId, commit: Commit) {
-        let (done, group) = (self.done.clone(), self.group.clone());
-        let Some(pending) = self.arrived.remove(&request) else {
-            let what = "its bytes are gone".to_owned();
-            return self.step(Input::KeepFailed { request, what });
-        };
-        tokio::spawn(async move {
-            let kept = commit::publish(pending, commit, group).await.map_err(|error| error.to_string());
-            let _ = done.send(Done::Kept(request, kept.map(drop))).await;
         });
     }
 

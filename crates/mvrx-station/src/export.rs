@@ -24,6 +24,7 @@ pub struct CommitDraft {
     pub(crate) file_name: Option<String>,
     pub(crate) for_stations: Vec<mvrx_message::StationUuid>,
     pub(crate) version: Option<MvrVersion>,
+    pub(crate) any_file: bool,
 }
 
 impl CommitDraft {
@@ -36,6 +37,7 @@ impl CommitDraft {
             file_name: None,
             for_stations: Vec::new(),
             version: None,
+            any_file: false,
         }
     }
 
@@ -57,6 +59,13 @@ impl CommitDraft {
     #[must_use]
     pub fn for_stations(mut self, stations: impl IntoIterator<Item = mvrx_message::StationUuid>) -> Self {
         self.for_stations = stations.into_iter().collect();
+        self
+    }
+
+    /// Commits it also if it is no whole zip archive.
+    #[must_use]
+    pub fn any_file(mut self, any: bool) -> Self {
+        self.any_file = any;
         self
     }
 

@@ -39,6 +39,7 @@ mod files;
 mod handle;
 mod host;
 mod identity;
+mod looking;
 mod marked;
 mod moves;
 mod secure;
@@ -55,6 +56,7 @@ pub use export::{CommitDraft, Exporter};
 pub use handle::{CommitInfo, SessionInfo, Station, StationInfo, Stopped};
 pub use host::HostOptions;
 pub use identity::{IdentityError, load_or_create, random_bytes};
+pub use looking::Checked;
 pub use moves::{KeptPlace, MoveError, MoveReport, forget_place, keep_place, kept_place};
 pub use mvrx_core::host::Event as HostEvent;
 pub use mvrx_core::{
@@ -62,6 +64,7 @@ pub use mvrx_core::{
     RequestFailure, RequestId, Source, Timers,
 };
 pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
+pub use mvrx_store::{ArchiveLimits, Condition};
 pub use mvrx_transport::WsUrl;
 pub use mvrx_transport::tls;
 pub use mvrx_transport::ws::{Login, NotAPassword, Password};

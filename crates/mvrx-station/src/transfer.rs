@@ -11,6 +11,7 @@ use mvrx_message::{Commit, FileUuid, StationUuid};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::Order;
+use crate::looking::Checked;
 
 /// How far a transfer is. Cheap to clone and to read from any thread.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,7 @@ struct Inner {
     /// Of the station asked now; each one asked begins anew.
     moved: Mutex<mvrx_transport::Progress>,
     total: AtomicU64,
+    looked: AtomicU64,
 }
 
 impl Progress {
@@ -38,6 +40,16 @@ impl Progress {
         Some(self.inner.total.load(Ordering::Relaxed)).filter(|total| *total != 0)
     }
 
+    /// Bytes that were looked through since the whole file came, as they unpack; 0 before that.
+    #[must_use]
+    pub fn checked(&self) -> u64 {
+        self.inner.looked.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn looked_through(&self, bytes: u64) {
+        self.inner.looked.store(bytes, Ordering::Relaxed);
+    }
+
     /// Counts what somebody else moves.
     pub(crate) fn follow(&self, total: Option<u64>, moved: &mvrx_transport::Progress) {
         *self.inner.moved.lock().unwrap_or_else(PoisonError::into_inner) = moved.clone();
@@ -46,6 +58,7 @@ impl Progress {
 
     pub(crate) fn begin(&self, total: Option<u64>) -> mvrx_transport::Progress {
         let fresh = mvrx_transport::Progress::new();
+        self.looked_through(0);
         *self.inner.moved.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
         self.inner.total.store(total.unwrap_or(0), Ordering::Relaxed);
         fresh
@@ -62,6 +75,8 @@ pub struct Fetched {
     pub commit: Commit,
     /// Who gave it; `None`: it was in the store already.
     pub from: Option<StationUuid>,
+    /// What was found out of it before it was listed; `None`: it was in the store already, or any file is taken.
+    pub checked: Option<Checked>,
 }
 
 /// A request under way: a future of its end. Dropping it leaves the request running; [`Transfer::cancel`] ends it.

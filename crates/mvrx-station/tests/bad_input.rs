@@ -191,6 +191,7 @@ async fn a_file_of_another_length_is_refused_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let address = peer(commit_of(9, "x.mvr"), |mut socket| socket.write_all(&package(1, b"bytes")).unwrap());
     let (desk, mut events) = Station::builder("desk")
+        .any_file(true)
         .listen(support::loopback())
         .discovery(mvrx_discovery::FixedDiscovery::new([address]))
         .refuse_size_mismatch(true)

@@ -46,7 +46,7 @@ async fn station_with(
 ) -> (Station, Events) {
     let store = FsStore::open(folder.join(name)).unwrap();
     let discovery = LanDiscovery::start(MdnsOptions::loopback(port)).unwrap();
-    let builder = Station::builder(name).group(group).listen(loopback()).timers(timers);
+    let builder = Station::builder(name).any_file(true).group(group).listen(loopback()).timers(timers);
     builder.discovery(discovery).store(store).spawn().await.unwrap()
 }
 
@@ -179,7 +179,11 @@ async fn what_is_committed_meanwhile_is_of_the_group_in_which_the_station_is_the
     for (group, joins) in [("Stage", false), ("Empty", true)] {
         let data = folder.path().join(format!("data for {group}"));
         let timers = Timers { change: std::time::Duration::from_secs(2), ..Timers::default() };
-        let builder = Station::builder("One").listen(loopback()).discovery(bus.attach(HERE)).timers(timers);
+        let builder = Station::builder("One")
+            .any_file(true)
+            .listen(loopback())
+            .discovery(bus.attach(HERE))
+            .timers(timers);
         let (one, told) = builder.store(FsStore::open(&data).unwrap()).spawn().await.unwrap();
         let name = format!("{group}.mvr");
         let (changed, file) = tokio::join!(one.change_group(group), commit(&one, folder.path(), &name));
@@ -281,9 +285,10 @@ async fn what_is_being_listed_when_a_change_begins_is_of_the_old_group_and_told_
     let data = folder.path().join("One");
     let ((begun, has_begun), (release, go)) = (mpsc::channel(), mpsc::channel());
     let store = Slow { store: FsStore::open(&data).unwrap(), begun, go: Arc::new(Mutex::new(go)) };
-    let there = Station::builder("Two").group("Stage").listen(loopback()).discovery(bus.attach(HERE));
+    let there =
+        Station::builder("Two").any_file(true).group("Stage").listen(loopback()).discovery(bus.attach(HERE));
     let (two, mut on_stage) = there.spawn().await.unwrap();
-    let here = Station::builder("One").listen(loopback()).discovery(bus.attach(HERE));
+    let here = Station::builder("One").any_file(true).listen(loopback()).discovery(bus.attach(HERE));
     let (one, told) = here.store(store).spawn().await.unwrap();
 
     let path = folder.path().join("show.mvr");
@@ -349,7 +354,7 @@ async fn a_station_that_cannot_be_announced_in_the_new_group_stays_whole_in_the_
     let bus = MemoryBus::new();
     let folder = tempfile::tempdir().unwrap();
     let begin = |name: &'static str, discovery: Box<dyn Fn() -> OneGroup>| async move {
-        Station::builder(name).listen(loopback()).discovery(discovery()).spawn().await.unwrap()
+        Station::builder(name).any_file(true).listen(loopback()).discovery(discovery()).spawn().await.unwrap()
     };
     let attach = || -> Box<dyn Fn() -> OneGroup> {
         let bus = bus.clone();

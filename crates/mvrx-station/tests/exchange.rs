@@ -63,7 +63,7 @@ async fn how_often_a_file_was_fetched_is_counted_also_if_nobody_hears_of_it() {
     let store = FsStore::open(folder.path().join("desk")).unwrap();
     let (desk, mut deaf) = {
         let nowhere = mvrx_discovery::FixedDiscovery::new([]);
-        let desk = Station::builder("desk").listen(loopback()).discovery(nowhere).store(store);
+        let desk = Station::builder("desk").any_file(true).listen(loopback()).discovery(nowhere).store(store);
         desk.event_buffer(1).spawn().await.unwrap()
     };
     let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
@@ -90,7 +90,15 @@ async fn commits_reach_stations_that_discovery_shows_to_each_other_and_leaving_e
     let folder = tempfile::tempdir().unwrap();
     let spawn = |name: &'static str| {
         let discovery = bus.attach(HERE);
-        async move { Station::builder(name).listen(loopback()).discovery(discovery).spawn().await.unwrap() }
+        async move {
+            Station::builder(name)
+                .any_file(true)
+                .listen(loopback())
+                .discovery(discovery)
+                .spawn()
+                .await
+                .unwrap()
+        }
     };
     let (a, mut a_events) = spawn("A").await;
     let (b, mut b_events) = spawn("B").await;
@@ -128,7 +136,11 @@ async fn commits_reach_stations_that_discovery_shows_to_each_other_and_leaving_e
 async fn after_a_sleep_a_station_joins_again_and_hears_what_it_missed() {
     let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
     let spawn = |name: &'static str, shown: bool| {
-        let station = Station::builder(name).listen(loopback()).discovery(bus.attach(HERE)).advertise(shown);
+        let station = Station::builder(name)
+            .any_file(true)
+            .listen(loopback())
+            .discovery(bus.attach(HERE))
+            .advertise(shown);
         async move { station.spawn().await.unwrap() }
     };
     let (desk, _desk_events) = spawn("desk", true).await;
@@ -154,6 +166,7 @@ async fn what_was_committed_and_fetched_is_listed_again_after_a_restart() {
     let uuid = load_or_create(&data).unwrap();
     let start_desk = || async {
         Station::builder("desk")
+            .any_file(true)
             .identity(load_or_create(&data).unwrap())
             .listen(loopback())
             .discovery(MemoryBus::new().attach(HERE))
@@ -194,6 +207,7 @@ async fn asking_for_the_current_state_has_the_application_export_it() {
     let asked = Arc::new(AtomicUsize::new(0));
     let planner = Planner { path: folder.path().join("state.mvr"), asked: Arc::clone(&asked) };
     let (planning, _) = Station::builder("planner")
+        .any_file(true)
         .listen(loopback())
         .discovery(MemoryBus::new().attach(HERE))
         .exporter(planner)
@@ -230,8 +244,12 @@ async fn a_peer_that_is_not_there_yet_is_joined_when_it_comes() {
     let address: SocketAddr = reserved.local_addr().unwrap();
     drop(reserved);
     let (_desk, mut events) = start("desk", folder.path(), &[address]).await;
-    let late =
-        Station::builder("late").listen(address).discovery(MemoryBus::new().attach(HERE)).spawn().await;
+    let late = Station::builder("late")
+        .any_file(true)
+        .listen(address)
+        .discovery(MemoryBus::new().attach(HERE))
+        .spawn()
+        .await;
     let (_late, _late_events) = late.unwrap();
     until(&mut events, joined).await;
 }
@@ -239,9 +257,20 @@ async fn a_peer_that_is_not_there_yet_is_joined_when_it_comes() {
 #[tokio::test]
 async fn dropping_the_last_handle_leaves_the_group() {
     let bus = MemoryBus::new();
-    let (a, mut a_events) =
-        Station::builder("A").listen(loopback()).discovery(bus.attach(HERE)).spawn().await.unwrap();
-    let (b, _) = Station::builder("B").listen(loopback()).discovery(bus.attach(HERE)).spawn().await.unwrap();
+    let (a, mut a_events) = Station::builder("A")
+        .any_file(true)
+        .listen(loopback())
+        .discovery(bus.attach(HERE))
+        .spawn()
+        .await
+        .unwrap();
+    let (b, _) = Station::builder("B")
+        .any_file(true)
+        .listen(loopback())
+        .discovery(bus.attach(HERE))
+        .spawn()
+        .await
+        .unwrap();
     until(&mut a_events, joined).await;
     drop(b);
     until(&mut a_events, |e| {
@@ -258,6 +287,7 @@ async fn what_was_committed_in_another_group_is_not_offered_in_this_one_and_come
     fs::write(&file, b"a show of the first group").unwrap();
     for (group, listed) in [("One", 0), ("Two", 0), ("One", 1)] {
         let (desk, _events) = Station::builder("desk")
+            .any_file(true)
             .group(group)
             .listen(loopback())
             .discovery(MemoryBus::new().attach(HERE))

@@ -177,7 +177,8 @@ async fn a_station_of_ours_gets_a_file_of_another_length_whole_and_is_told() {
             owner.commit(announced(1, 1, wrong), bytes.clone());
             seen(&mut events).await;
             let url = format!("ws://{}/", rack.address());
-            let (desk, mut at_desk) = Station::builder("desk").session(url).spawn().await.unwrap();
+            let (desk, mut at_desk) =
+                Station::builder("desk").any_file(true).session(url).spawn().await.unwrap();
             until(&mut at_desk, |heard| match heard {
                 Heard::Event(seen) => matches!(seen.event, Event::JoinedGroup).then_some(()),
                 _ => None,

@@ -30,14 +30,23 @@ fn group(name: &str) -> SessionTarget {
 async fn station(bus: &MemoryBus, folder: &Path, name: &str, moves: Moves) -> (Station, Events) {
     let data = folder.join(name);
     let store = FsStore::open(&data).unwrap();
-    let builder = Station::builder(name).listen(loopback()).discovery(bus.attach(HERE)).store(store);
+    let builder =
+        Station::builder(name).any_file(true).listen(loopback()).discovery(bus.attach(HERE)).store(store);
     builder.moves(moves).keep_place_in(data).spawn().await.unwrap()
 }
 
 async fn host(folder: &Path, name: &str, moves: Moves) -> (Station, Events) {
     let store = FsStore::open(folder.join(name)).unwrap();
     let options = HostOptions::default().announce(false);
-    Station::builder(name).listen(loopback()).host(options).moves(moves).store(store).spawn().await.unwrap()
+    Station::builder(name)
+        .any_file(true)
+        .listen(loopback())
+        .host(options)
+        .moves(moves)
+        .store(store)
+        .spawn()
+        .await
+        .unwrap()
 }
 
 async fn commit(station: &Station, folder: &Path, name: &str) -> FileUuid {
@@ -140,6 +149,7 @@ async fn a_station_that_began_in_a_session_listens_once_it_is_in_a_group() {
     let (home, mut at_home) = station(&bus, folder.path(), "home", Moves::Never).await;
     let later = bus.clone();
     let (guest, mut at_guest) = Station::builder("guest")
+        .any_file(true)
         .session(format!("ws://{}/", rack.address()))
         .listen(loopback())
         .discovery_after_move(move || Ok(later.attach(HERE)))
@@ -435,7 +445,8 @@ async fn a_host_answers_a_raw_client_rightly_whatever_it_proposes_and_its_sessio
     let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
     let (rack, mut at_rack) = host(folder.path(), "rack", Moves::Always).await;
     let data = folder.path().join("fellow");
-    let fellow = Station::builder("fellow").listen(loopback()).store(FsStore::open(&data).unwrap());
+    let fellow =
+        Station::builder("fellow").any_file(true).listen(loopback()).store(FsStore::open(&data).unwrap());
     let fellow = fellow.discovery_after_move(move || Ok(bus.attach(HERE)));
     let fellow = fellow.moves(Moves::Always).keep_place_in(&data);
     let here = format!("ws://{}/", rack.address());

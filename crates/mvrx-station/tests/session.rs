@@ -35,13 +35,26 @@ async fn when_the_host_comes_back_so_do_its_stations_and_nothing_is_missed() {
     let host = |listen| {
         let store = FsStore::open(folder.path().join("rack")).unwrap();
         let options = HostOptions::default().announce(false);
-        Station::builder("Rack").identity(station(9)).listen(listen).store(store).host(options).spawn()
+        Station::builder("Rack")
+            .any_file(true)
+            .identity(station(9))
+            .listen(listen)
+            .store(store)
+            .host(options)
+            .spawn()
     };
     let (rack, _events) = host(loopback()).await.unwrap();
     let address = rack.address();
     let start = async |name: &str| {
         let store = FsStore::open(folder.path().join(name)).unwrap();
-        Station::builder(name).timers(brisk()).store(store).session(url(address)).spawn().await.unwrap()
+        Station::builder(name)
+            .any_file(true)
+            .timers(brisk())
+            .store(store)
+            .session(url(address))
+            .spawn()
+            .await
+            .unwrap()
     };
     let (desk, mut at_desk) = start("desk").await;
     let (plan, mut at_plan) = start("plan").await;
@@ -138,7 +151,8 @@ fn ret(reply: Reply) -> Message {
 async fn a_host_of_another_product_has_one_connection_and_files_both_ways() {
     let (mut foreign, at) = Foreign::listen().await;
     let folder = tempfile::tempdir().unwrap();
-    let (desk, mut events) = Station::builder("desk").timers(brisk()).session(&at).spawn().await.unwrap();
+    let (desk, mut events) =
+        Station::builder("desk").any_file(true).timers(brisk()).session(&at).spawn().await.unwrap();
     let (mut conn, join) = foreign.accept().await;
     assert_eq!(join.files, Some(FilesConnection::Offered));
     say(&mut conn, &ret(Reply::ok())).await;
@@ -172,7 +186,8 @@ async fn a_host_of_another_product_has_one_connection_and_files_both_ways() {
 // proves: SEC-05
 #[tokio::test]
 async fn what_is_no_host_is_told_in_words() {
-    let failed = Station::builder("desk").session("http://rack.example/").spawn().await.unwrap_err();
+    let failed =
+        Station::builder("desk").any_file(true).session("http://rack.example/").spawn().await.unwrap_err();
     assert!(matches!(failed, StartError::SessionUrl { .. }), "{failed}");
     // Somebody who speaks something else.
     let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
@@ -185,7 +200,8 @@ async fn what_is_no_host_is_told_in_words() {
                 .ok();
         }
     });
-    let (desk, mut events) = Station::builder("desk").timers(brisk()).session(at).spawn().await.unwrap();
+    let (desk, mut events) =
+        Station::builder("desk").any_file(true).timers(brisk()).session(at).spawn().await.unwrap();
     let why = until(&mut events, |e| match e {
         Event::SessionUnreachable { why, .. } => Some(why.clone()),
         _ => None,
@@ -200,7 +216,8 @@ async fn what_is_no_host_is_told_in_words() {
 async fn two_stations_with_one_identity_do_not_push_each_other_out_without_pause() {
     let mode = Mode::session().await;
     let Mode::Session(rack) = &mode else { unreachable!() };
-    let twin = || Station::builder("twin").identity(station(5)).session(url(rack.address())).spawn();
+    let twin =
+        || Station::builder("twin").any_file(true).identity(station(5)).session(url(rack.address())).spawn();
     let (one, mut events) = twin().await.unwrap();
     until(&mut events, |e| matches!(e, Event::JoinedGroup).then_some(())).await;
     let (two, _events) = twin().await.unwrap();
@@ -304,7 +321,8 @@ async fn a_commit_that_was_away_with_its_author_is_told_to_who_joined_meanwhile(
     let folder = tempfile::tempdir().unwrap();
     // It keeps nothing: with the author goes the file.
     let options = HostOptions::default().announce(false).gather(false);
-    let (rack, _events) = Station::builder("Rack").listen(loopback()).host(options).spawn().await.unwrap();
+    let (rack, _events) =
+        Station::builder("Rack").any_file(true).listen(loopback()).host(options).spawn().await.unwrap();
     let mode = Mode::Session(rack);
     let start = || {
         let store = FsStore::open(folder.path().join("desk")).unwrap();
@@ -362,7 +380,8 @@ async fn commits_beside_a_held_file(up: bool) -> Duration {
     let held = held_to_10_megabytes(rack.address()).await;
     let folder = tempfile::tempdir().unwrap();
     let store = FsStore::open(folder.path().join("far")).unwrap();
-    let (far, mut at_far) = Station::builder("far").store(store).session(url(held)).spawn().await.unwrap();
+    let (far, mut at_far) =
+        Station::builder("far").any_file(true).store(store).session(url(held)).spawn().await.unwrap();
     let (near, mut at_near) = mode.start("near", folder.path()).await;
     until_joined(&mut at_far, "near").await;
     until_joined(&mut at_near, "far").await;

@@ -141,12 +141,7 @@ mod tests {
         let show = mvrx_file::generate::Recipe::new(1).fixtures(2).to_bytes();
         let cancel = Cancel::new();
         let stop = cancel.clone();
-        let looked = look_through(
-            pending(&show).as_ref(),
-            &Limits::default(),
-            &|_| stop.cancel(),
-            &cancel,
-        );
+        let looked = look_through(pending(&show).as_ref(), &Limits::default(), &|_| stop.cancel(), &cancel);
         assert!(matches!(looked, Err(LookError::LookCancelled)));
     }
 }

@@ -84,14 +84,15 @@ pub use cancel::{Cancel, Wait};
 pub use clock::Clock;
 pub use condition::{Condition, LookError, look_through};
 pub use error::{
-    ImportError, ListError, OpenStoreError, PublishError, PutAsideError, PutAwayError, ReadError, RemoveError, StoreError,
-    WriteError,
+    ImportError, ListError, OpenStoreError, PublishError, PutAsideError, PutAwayError, ReadError,
+    RemoveError, StoreError, WriteError,
 };
 pub use fs::{FsOptions, FsStore, FsView, TakeOutName};
 pub use limits::Limits;
 pub use lock::DirLock;
 pub use mem::MemStore;
 pub use mvr_version::{StoredReader, is_whole_archive, mvr_version};
+pub use mvrx_file::Limits as ArchiveLimits;
 pub use problem::{Problem, RecordDamage};
 pub use put_away::leftovers::clear_leftovers;
 pub use store::{Bad, Expect, Pending, PutAway, Store, StoredCommit, Writer};

@@ -85,7 +85,8 @@ mod tests {
     fn knows_a_whole_archive_from_a_part_of_one() {
         let show = mvrx_file::generate::Recipe::new(1).fixtures(2).to_bytes();
         assert!(is_whole_archive(pending(&show).as_ref()));
-        for part in [&show[..show.len() - 1], &show[..show.len() - 30], &show[1..], &show[..0], b"not a zip"] {
+        for part in [&show[..show.len() - 1], &show[..show.len() - 30], &show[1..], &show[..0], b"not a zip"]
+        {
             assert!(!is_whole_archive(pending(part).as_ref()), "{}", part.len());
         }
     }

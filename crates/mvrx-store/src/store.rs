@@ -9,7 +9,9 @@ use std::time::SystemTime;
 use mvrx_message::{Commit, FileUuid};
 
 use crate::cancel::Cancel;
-use crate::error::{ImportError, ListError, PublishError, PutAsideError, PutAwayError, ReadError, RemoveError, WriteError};
+use crate::error::{
+    ImportError, ListError, PublishError, PutAsideError, PutAwayError, ReadError, RemoveError, WriteError,
+};
 use crate::problem::Problem;
 use crate::stored_file::StoredFile;
 

@@ -16,6 +16,7 @@ async fn meets(product: Quirky) {
     let id = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8";
     let double = Running::start(product, id, &format!("{product:?}")).unwrap();
     let (station, _events) = Station::builder("FOH desk")
+        .any_file(true)
         .provider("mvrx worlds")
         .listen(SocketAddr::from(([127, 0, 0, 1], 0)))
         .store(MemStore::default())

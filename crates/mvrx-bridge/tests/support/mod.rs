@@ -35,7 +35,7 @@ pub fn quick() -> Timers {
 
 /// A station of a group.
 pub async fn in_group(bus: &MemoryBus, n: u8, name: &str, provider: &str) -> Station {
-    let station = Station::builder(name).provider(provider).identity(id(n)).timers(quick());
+    let station = Station::builder(name).any_file(true).provider(provider).identity(id(n)).timers(quick());
     let station = station.listen(SocketAddr::new(HERE, 0)).discovery(bus.attach(HERE));
     station.spawn().await.unwrap().0
 }
@@ -43,7 +43,11 @@ pub async fn in_group(bus: &MemoryBus, n: u8, name: &str, provider: &str) -> Sta
 /// A session, and its URL.
 pub async fn host(n: u8, at: u16) -> (Station, String) {
     let hosting = HostOptions::default().announce(false);
-    let host = Station::builder("Rack").identity(id(n)).host(hosting).listen(SocketAddr::new(HERE, at));
+    let host = Station::builder("Rack")
+        .any_file(true)
+        .identity(id(n))
+        .host(hosting)
+        .listen(SocketAddr::new(HERE, at));
     let (host, _) = host.discovery(MemoryBus::new().attach(HERE)).spawn().await.unwrap();
     let url = format!("ws://{}/", host.address());
     (host, url)
@@ -51,7 +55,7 @@ pub async fn host(n: u8, at: u16) -> (Station, String) {
 
 /// A station of a session.
 pub async fn in_session(url: &str, n: u8, name: &str, provider: &str) -> Station {
-    let station = Station::builder(name).provider(provider).identity(id(n)).timers(quick());
+    let station = Station::builder(name).any_file(true).provider(provider).identity(id(n)).timers(quick());
     station.session(url).spawn().await.unwrap().0
 }
 
@@ -68,6 +72,7 @@ pub fn limits() -> Limits {
 pub fn options(bus: &MemoryBus, n: u8, url: &str) -> Options {
     let bus = bus.clone();
     Options::new(format!("Bridge {n}"), "Default", url)
+        .any_file(true)
         .identity(id(n))
         .listen(HERE)
         .timers(quick())

@@ -35,6 +35,10 @@ pub(crate) struct Bridge {
     /// Use only these addresses or interfaces for the group (may be repeated); `lo` stays on this machine
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub(crate) interface: Vec<String>,
+    /// Take, commit and pass on any bytes, not only whole .mvr files: for tests, and for other formats. Without it a damaged file is kept
+    /// aside and never offered on
+    #[arg(long, env = "MVRX_ANY_FILE", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    any_file: bool,
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,
@@ -49,6 +53,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         name: args.name.clone(),
         interface: args.interface.clone(),
         peer: Vec::new(),
+        any_file: args.any_file,
         mdns_port: args.mdns_port,
     };
     let (name, url) = (station::name(&common), args.reaching.url(&args.host)?);
@@ -66,6 +71,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     let options = Options::new(name.as_str(), args.group.as_str(), url.as_str())
         .identity(data.station)
         .store(data.store)
+        .any_file(args.any_file)
         .limits(Limits { stand_ins: args.most, ..Limits::default() })
         .session(move |builder| {
             let builder = builder.session(at.clone()).trust(trust.clone());

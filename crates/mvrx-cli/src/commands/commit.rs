@@ -16,7 +16,7 @@ use crate::pick::{self, Meant};
 use crate::{data, session, station};
 
 pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
-    let odd = offer::look(&args.file)?;
+    let odd = offer::look(&args.file, args.common.any_file)?;
     let wait = station::duration(args.wait);
     args.session.host = session::url(&args.session, &args.common, wait).await?;
     let url = args.session.host.as_deref();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{
-    CommitInfo, Event, Events, Fetched, Heard, Membership, RequestFailure, Source, Station, StationInfo,
-    Transfer,
+    Checked, CommitInfo, Condition, Event, Events, Fetched, Heard, Membership, RequestFailure, Source,
+    Station, StationInfo, Transfer,
 };
 use mvrx_store::FsStore;
 use serde_json::json;
@@ -40,6 +40,10 @@ pub(crate) async fn run(mut args: Get) -> Result<(), Failure> {
         stopped = station::stopped() => Err(stopped),
     };
     asking.stop().await;
+    // The store goes with this process; what a person is to look at stays.
+    for path in destination::keep_bad(beside.path(), &destination.folder) {
+        show::note(&format!("mvrx: a bad file that came is kept at {}", path.display()));
+    }
     let Got { fetched, announced } = fetched?;
     let path = destination.save(&store, &fetched).await?;
     if args.json {
@@ -54,9 +58,13 @@ pub(crate) async fn run(mut args: Get) -> Result<(), Failure> {
             "author": fetched.commit.station.map(|s| s.to_string()),
             "from": fetched.from.map(|s| s.to_string()),
             "comment": fetched.commit.comment,
+            "check": checked_json(fetched.checked.as_ref()),
         }));
     } else {
         show::line(&path.display().to_string());
+        if let Some(checked) = &fetched.checked {
+            show::note(&format!("mvrx: {checked}"));
+        }
     }
     Ok(())
 }
@@ -83,6 +91,18 @@ async fn fetch(asking: &Station, events: &mut Events, args: &Get) -> Result<Got,
         Ok(got) => Ok(got),
         Err(failure) => Err(words::not_fetched(&failure, file, &stations, args)),
     }
+}
+
+fn checked_json(checked: Option<&Checked>) -> serde_json::Value {
+    let Some(checked) = checked else { return serde_json::Value::Null };
+    let (members, unread, reason) = match &checked.condition {
+        Condition::Whole { members, unread } => (Some(members), Some(unread), None),
+        other => (None, None, Some(other.to_string())),
+    };
+    json!({
+        "whole": members.is_some(), "members": members, "unread": unread, "reason": reason,
+        "size_as_told": checked.size_as_told, "hash_as_told": checked.hash_as_told, "text": checked.to_string(),
+    })
 }
 
 /// Waits until somebody has what is wanted: an id or a name as soon as it is seen, the latest when the group has had time to tell.
@@ -190,6 +210,9 @@ async fn follow(
             _ = redraw.tick() => {
                 if let Some(bar) = &bar {
                     draw(bar, progress.received(), progress.total());
+                    if progress.checked() > 0 {
+                        bar.set_message(format!("looking through it, {}", show::size(progress.checked())));
+                    }
                 }
             }
         }
@@ -217,7 +240,7 @@ fn draw(bar: &indicatif::ProgressBar, received: u64, total: Option<u64>) {
 
 fn progress_bar() -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::no_length();
-    let template = "{wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+    let template = "{wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} {msg}";
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

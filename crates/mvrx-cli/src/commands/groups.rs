@@ -52,6 +52,7 @@ pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
         name: None,
         interface: args.interface.clone(),
         peer: Vec::new(),
+        any_file: false,
         mdns_port: args.mdns_port,
     };
     let mut discovery = station::discovery(&common)?;

@@ -63,6 +63,10 @@ pub(crate) struct Host {
     /// Use only these addresses or interfaces for showing it (may be repeated); `lo` stays on this machine
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub(crate) interface: Vec<String>,
+    /// Take, commit and pass on any bytes, not only whole .mvr files: for tests, and for other formats. Without it a damaged file is kept
+    /// aside and never offered on
+    #[arg(long, env = "MVRX_ANY_FILE", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    any_file: bool,
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,
@@ -76,7 +80,7 @@ pub(crate) struct Host {
 pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let mut files = Vec::new();
     for file in &args.files {
-        files.push((file.as_path(), offer::look(file)?));
+        files.push((file.as_path(), offer::look(file, args.any_file)?));
     }
     if let Some(dir) = args.dir.as_ref().filter(|dir| !dir.is_dir()) {
         return Err(Failure::usage(format!("the folder {} is not there", dir.display())));
@@ -86,6 +90,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         name: args.name.clone(),
         interface: args.interface.clone(),
         peer: Vec::new(),
+        any_file: args.any_file,
         mdns_port: args.mdns_port,
     };
     let name = station::name(&common);
@@ -117,6 +122,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         .group(args.group.as_str())
         .identity(data.station)
         .store(data.store)
+        .any_file(args.any_file)
         .moves(args.moves.rule()?)
         .host(hosting);
     if let Some(listen) = args.listen {

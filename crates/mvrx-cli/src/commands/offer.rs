@@ -15,8 +15,9 @@ use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::show;
 
-/// Refuses what cannot be an .mvr: missing, empty, unreadable, or no zip archive at all. Gives a warning for one that merely looks odd.
-pub(crate) fn look(path: &Path) -> Result<Option<String>, Failure> {
+/// Refuses what cannot be an .mvr: missing, empty, unreadable, or no whole zip archive, unless `any` file will do. Gives a warning for one
+/// that merely looks odd.
+pub(crate) fn look(path: &Path, any: bool) -> Result<Option<String>, Failure> {
     let refuse = |why: &str| Failure::bad_file(format!("{} {why}", path.display()));
     let about = match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(refuse("does not exist")),
@@ -29,12 +30,18 @@ pub(crate) fn look(path: &Path) -> Result<Option<String>, Failure> {
     if about.len() == 0 {
         return Err(refuse("is empty"));
     }
-    match mvrx_file::version_of(path) {
+    let read = mvrx_file::version_of(path);
+    let is_zip =
+        !matches!(&read, Err(OpenError::Archive(ArchiveError::EndRecordMissing)) if !may_be_zip(path));
+    if !any && is_zip {
+        is_whole(path)?;
+    }
+    match read {
         Ok(_) => Ok(None),
         Err(OpenError::Io(error) | OpenError::Archive(ArchiveError::Io(error))) => {
             Err(refuse(&format!("cannot be read: {error}")))
         }
-        Err(OpenError::Archive(ArchiveError::EndRecordMissing)) if !may_be_zip(path) => {
+        Err(OpenError::Archive(ArchiveError::EndRecordMissing)) if !any && !is_zip => {
             Err(refuse("is no .mvr: it is not a zip archive"))
         }
         Err(odd) => {
@@ -43,12 +50,27 @@ pub(crate) fn look(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-/// Whether it begins as a zip archive does; or is called .mvr and begins with zeros, as files do that are made to try a network.
+/// Whether every byte of it is there, and right.
+fn is_whole(path: &Path) -> Result<(), Failure> {
+    let cannot = |what: String| Failure::bad_file(format!("{} {what}", path.display()));
+    let file = File::open(path).map_err(|error| cannot(format!("cannot be read: {error}")))?;
+    let looked = mvrx_file::whole::look(file, &mvrx_file::Limits::default(), &mut |_| true);
+    match looked {
+        Err(damage) if damage.is_damage() => Err(cannot(damaged(&damage.to_string()))),
+        // A disk that fails says so when the file is copied; what a limit hides is no damage.
+        _ => Ok(()),
+    }
+}
+
+fn damaged(what: &str) -> String {
+    format!("is damaged: {}; it was not committed (--any-file commits it all the same)", show::tame(what))
+}
+
+/// Whether it begins as a zip archive does.
 fn may_be_zip(path: &Path) -> bool {
     let mut begin = [0; 4];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
-    let called_mvr = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mvr"));
-    read.is_ok() && (ZIP_BEGINS.contains(&begin) || (called_mvr && begin == [0; 4]))
+    read.is_ok() && ZIP_BEGINS.contains(&begin)
 }
 
 /// Where a file is committed, and who tells of it.
@@ -126,6 +148,7 @@ fn failure(path: &Path, data: &Path, error: &CommitError) -> Failure {
         CommitError::Import(ImportError::ImportCancelled) | CommitError::Stopped => {
             Failure::local(error.to_string())
         }
+        CommitError::Damaged { what } => Failure::bad_file(format!("{} {}", path.display(), damaged(what))),
         // Its words name the file.
         CommitError::Import(error) => Failure::bad_file(error.to_string()),
         other => of_ours(other.to_string()),

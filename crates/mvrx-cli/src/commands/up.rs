@@ -18,7 +18,7 @@ use crate::{data, electing, session, show, station};
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
     for file in &args.files {
-        files.push((file.as_path(), offer::look(file)?));
+        files.push((file.as_path(), offer::look(file, args.common.any_file)?));
     }
     if !args.dir.is_dir() {
         return Err(Failure::usage(format!("the folder {} is not there", args.dir.display())));

@@ -23,6 +23,7 @@ pub mod peer;
 pub struct Crew {
     pub folder: tempfile::TempDir,
     port: String,
+    any_file: bool,
     /// Keeps the port from all who do not share it as mDNS does; hears nobody, as it is connected to nobody.
     _held: UdpSocket,
 }
@@ -46,7 +47,12 @@ impl Crew {
     pub fn new() -> Self {
         let held = held_port();
         let port = held.local_addr().unwrap().port().to_string();
-        Self { folder: tempfile::tempdir().unwrap(), port, _held: held }
+        Self { folder: tempfile::tempdir().unwrap(), port, any_file: false, _held: held }
+    }
+
+    /// One whose files are any bytes.
+    pub fn of_any_files() -> Self {
+        Self { any_file: true, ..Self::new() }
     }
 
     /// Hears what is asked and told by multicast DNS.
@@ -82,6 +88,9 @@ impl Crew {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
         command.args(arguments).args(["--interface", "lo", "--mdns-port", &self.port]);
         command.env("HOME", self.folder.path()).env_remove("XDG_DATA_HOME").env_remove("MVRX_DATA");
+        if self.any_file {
+            command.env("MVRX_ANY_FILE", "1");
+        }
         command
     }
 

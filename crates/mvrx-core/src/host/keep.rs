@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use mvrx_message::FileUuid;
+use mvrx_message::{FileUuid, StationUuid};
 
 use super::link::Member;
 use super::relay::Relay;
@@ -145,6 +145,12 @@ impl Host {
         let listed = self.history.entry(relay.file).is_some();
         let fits = length <= self.config.limits.kept_bytes && self.config.limits.kept_files > 0;
         listed && (fits || !relay.wanted.is_empty())
+    }
+
+    /// Who gives, or gave, the file of a read.
+    #[must_use]
+    pub fn owner(&self, relay: RelayId) -> Option<StationUuid> {
+        self.relays.get(&relay).and_then(|relay| relay.owner).map(|(_, station)| station)
     }
 
     pub(super) fn kept_bytes(&self) -> u64 {

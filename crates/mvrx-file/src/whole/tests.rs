@@ -28,7 +28,8 @@ fn a_whole_archive_is_whole_and_its_members_are_counted() {
 #[test]
 fn every_cut_and_every_flipped_byte_of_a_members_content_is_damage() {
     let content: Vec<u8> = (0..=255).cycle().take(700).collect();
-    let show = zip(&[("a.txt", &content, MemberOptions::default()), ("b", &content, MemberOptions::deflate())]);
+    let show =
+        zip(&[("a.txt", &content, MemberOptions::default()), ("b", &content, MemberOptions::deflate())]);
     for end in 0..show.len() {
         assert!(look_at(&show[..end]).is_err_and(|error| error.is_damage()), "cut at {end}");
     }

@@ -13,6 +13,7 @@ use super::link::Receive;
 use super::options::HostOptions;
 use super::sending::{FileJob, From, Stop};
 use crate::commit;
+use crate::looking::{Keeping, Looked, Outcome, checked, event_of};
 
 impl HostDriver {
     pub(super) fn carry_out(&mut self, output: Output) {
@@ -158,11 +159,13 @@ impl HostDriver {
         let Some(work) = self.work.pop_front() else { return };
         self.working = true;
         let (store, done, group) = (Arc::clone(&self.store), self.done.clone(), self.group.clone());
+        let (look, cancel) = (self.look, self.stop_looking.clone());
         tokio::spawn(async move {
             let told = match work {
                 Work::Keep(relay, pending, commit) => {
-                    let kept = commit::publish(pending, *commit, group).await;
-                    Done::Kept(relay, kept.map(drop).map_err(|error| error.to_string()))
+                    let keeping = Keeping { pending, commit: (*commit).clone(), group, cancel };
+                    let outcome = look.keep(keeping, |_| {}).await;
+                    Done::Kept(relay, Box::new(Looked { commit: *commit, outcome }))
                 }
                 Work::Forget(file) => {
                     let removed = tokio::task::spawn_blocking(move || store.remove(file)).await;
@@ -177,12 +180,40 @@ impl HostDriver {
         });
     }
 
+    /// A damaged file is not kept. Those to whom it was passed on while it came look through it themselves.
+    // req: HDR-12
+    pub(super) fn kept(&mut self, relay: RelayId, looked: Looked) {
+        let Looked { commit, outcome } = looked;
+        let (file, from) = (commit.file, self.host.owner(relay));
+        match outcome {
+            Outcome::Kept(condition) => {
+                let announced = self.host.commits().find(|view| view.commit.file == file);
+                let checked =
+                    condition.map(|condition| checked(condition, announced.map(|view| view.commit), &commit));
+                if let Some(event) = checked.as_ref().and_then(|checked| event_of(file, from, checked)) {
+                    self.tell(event);
+                }
+                // Who reads it goes on; who begins now reads the store.
+                self.growing.remove(&relay);
+                self.checked = checked.map(|checked| (file, checked));
+                self.step(Input::Kept { relay });
+                self.checked = None;
+            }
+            Outcome::PutAside { what, path } => {
+                let what = format!("damaged: {what}");
+                self.tell(mvrx_core::Event::FilePutAside { file, from, what: what.clone(), path });
+                self.step(Input::KeepFailed { relay, what });
+            }
+            Outcome::Failed(what) => self.step(Input::KeepFailed { relay, what }),
+        }
+    }
+
     fn export(&mut self, ask: AskId) {
         let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
-        let (station, group) = (self.host.config().station, self.group.clone());
+        let (station, group, look) = (self.host.config().station, self.group.clone(), self.look);
         tokio::spawn(async move {
             let commit = match exporter {
-                Some(exporter) => commit::export(exporter, store, station, group).await,
+                Some(exporter) => commit::export(exporter, (store, look), station, group).await,
                 None => None,
             };
             let _ = done.send(Done::Exported(ask, commit)).await;

@@ -10,7 +10,7 @@ use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId};
 use mvrx_core::{ConnId, RequestFailure, RequestId};
 use mvrx_discovery::{Discovery, DiscoveryEvent};
 use mvrx_message::{Commit, FileUuid, Message, SessionTarget};
-use mvrx_store::{Pending, Store, StoredCommit};
+use mvrx_store::{Cancel, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, Listener};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -28,6 +28,7 @@ use crate::driver::{Order, sleep_until};
 use crate::events::Told;
 use crate::fetches::Fetches;
 use crate::handle::{CommitInfo, StationInfo};
+use crate::looking::{Checked, Look, Looked};
 use crate::moves::{Led, MoveTold};
 use crate::transfer::{Fetched, Progress};
 use crate::{ChangeGroupError, CommitDraft, Exporter};
@@ -38,7 +39,7 @@ pub(crate) enum Done {
     Accepted(Connection),
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Exported(AskId, Option<Commit>),
-    Kept(RelayId, Result<(), String>),
+    Kept(RelayId, Box<Looked>),
     Forgotten,
 }
 
@@ -73,6 +74,10 @@ pub(crate) struct HostDriver {
     pub(super) discovery: Option<Box<dyn Discovery>>,
     pub(super) store: Arc<dyn Store>,
     pub(super) exporter: Option<Arc<dyn Exporter>>,
+    pub(super) look: Look,
+    pub(super) stop_looking: Cancel,
+    /// What was found out of the file that is being told to be here.
+    pub(super) checked: Option<(FileUuid, Checked)>,
     pub(super) events: broadcast::Sender<Told>,
     pub(super) problems: HashSet<String>,
     pub(super) seen: Times,
@@ -132,6 +137,7 @@ impl HostDriver {
             }
         }
         accepting.abort();
+        self.stop_looking.cancel();
         let Self { discovery, links, mut writers, stopping, growing, .. } = self;
         drop(links);
         for growing in growing.into_values() {
@@ -376,14 +382,7 @@ impl HostDriver {
             Done::Kept(relay, kept) => {
                 self.working = false;
                 self.go_on_working();
-                match kept {
-                    Ok(()) => {
-                        // Who reads it goes on; who begins now reads the store.
-                        self.growing.remove(&relay);
-                        self.step(Input::Kept { relay });
-                    }
-                    Err(what) => self.step(Input::KeepFailed { relay, what }),
-                }
+                self.kept(relay, *kept);
             }
             Done::Forgotten => {
                 self.working = false;
@@ -410,9 +409,9 @@ impl HostDriver {
 
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
-        let (station, group) = (self.host.config().station, self.group.clone());
+        let (station, group, look) = (self.host.config().station, self.group.clone(), self.look);
         tokio::spawn(async move {
-            let result = commit::import(store, draft, station, group).await;
+            let result = commit::import((store, look), draft, station, group).await;
             let _ = done.send(Done::Imported(result, told)).await;
         });
     }
@@ -442,8 +441,10 @@ impl HostDriver {
                 let commit = self.host.commits().find(|view| view.commit.file == *file);
                 let commit = commit.map(|view| view.commit.clone());
                 let from = commit.as_ref().and_then(|commit| commit.station);
+                let checked = self.checked.as_ref().filter(|(of, _)| of == file);
+                let checked = checked.map(|(_, checked)| checked.clone());
                 if let (Some(requested), Some(commit)) = (self.requests.remove(request), commit) {
-                    let _ = requested.end.send(Ok(Fetched { file: *file, commit, from }));
+                    let _ = requested.end.send(Ok(Fetched { file: *file, commit, from, checked }));
                 }
                 Some(mvrx_core::Event::RequestDone { request: *request, file: *file, from })
             }

@@ -9,7 +9,7 @@ use mvrx_core::Moves;
 use mvrx_core::host::{Config, Host};
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{MvrVersion, StationUuid};
-use mvrx_store::{Store, StoredCommit};
+use mvrx_store::{Cancel, Store, StoredCommit};
 use mvrx_transport::{Transport, WsUrl};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -23,6 +23,7 @@ use super::times::Times;
 use crate::builder::{Running, StartError};
 use crate::driver::Order;
 use crate::handle::{Shared, Station};
+use crate::looking::Look;
 use crate::{Events, Exporter, session_url};
 
 /// What the builder knows.
@@ -41,6 +42,7 @@ pub(crate) struct Starting {
     pub(crate) transport: Option<Arc<dyn Transport>>,
     pub(crate) discovery: Option<Box<dyn Discovery>>,
     pub(crate) exporter: Option<Arc<dyn Exporter>>,
+    pub(crate) look: Look,
 }
 
 /// A host about to run.
@@ -87,6 +89,9 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         discovery,
         store: Arc::clone(&store),
         exporter,
+        look: starting.look,
+        stop_looking: Cancel::new(),
+        checked: None,
         events: events.clone(),
         problems: HashSet::new(),
         seen: Times::default(),

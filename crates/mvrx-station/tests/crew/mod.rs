@@ -33,14 +33,19 @@ impl Mode {
     }
 
     pub async fn session() -> Self {
-        let rack = Station::builder("Rack").listen(loopback()).host(HostOptions::default().announce(false));
+        let rack = Station::builder("Rack")
+            .any_file(true)
+            .listen(loopback())
+            .host(HostOptions::default().announce(false));
         Self::Session(rack.spawn().await.unwrap().0)
     }
 
     pub fn describe(&self, name: &str) -> Builder {
         match self {
-            Self::Tcp(bus) => Station::builder(name).listen(loopback()).discovery(bus.attach(HERE.into())),
-            Self::Session(rack) => Station::builder(name).session(url(rack.address())),
+            Self::Tcp(bus) => {
+                Station::builder(name).any_file(true).listen(loopback()).discovery(bus.attach(HERE.into()))
+            }
+            Self::Session(rack) => Station::builder(name).any_file(true).session(url(rack.address())),
         }
     }
 

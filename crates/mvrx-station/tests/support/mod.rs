@@ -32,6 +32,7 @@ pub fn loopback() -> SocketAddr {
 pub async fn start(name: &str, folder: &Path, peers: &[SocketAddr]) -> (Station, Events) {
     let store = FsStore::open(folder.join(name)).unwrap();
     Station::builder(name)
+        .any_file(true)
         .listen(loopback())
         .discovery(FixedDiscovery::new(peers.iter().copied()))
         .store(store)

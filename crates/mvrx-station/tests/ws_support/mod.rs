@@ -34,7 +34,7 @@ pub fn loopback() -> SocketAddr {
 }
 
 pub fn hosting(options: HostOptions) -> Builder {
-    Station::builder("Rack").listen(loopback()).host(options.announce(false))
+    Station::builder("Rack").any_file(true).listen(loopback()).host(options.announce(false))
 }
 
 pub async fn host() -> (Station, Events) {
@@ -61,11 +61,18 @@ pub fn content(seed: u8, length: usize) -> Vec<u8> {
     bytes
 }
 
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum: u32, _| (sum >> 1) ^ ((sum & 1) * 0xEDB8_8320))
+    })
+}
+
 /// A zip archive with so many bytes in it, without a pattern.
 pub fn archive(seed: u8, length: usize) -> Vec<u8> {
     let mut bytes = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0".to_vec();
     let size = u32::try_from(length).unwrap().to_le_bytes();
-    let tail = [&[0; 4][..], &size, &size, &1_u16.to_le_bytes()].concat();
+    let tail =
+        [&crc32(&content(seed, length)).to_le_bytes()[..], &size, &size, &1_u16.to_le_bytes()].concat();
     bytes.extend_from_slice(&tail);
     bytes.extend_from_slice(b"\0\0a");
     bytes.extend_from_slice(&content(seed, length));

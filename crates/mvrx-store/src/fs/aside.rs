@@ -158,7 +158,10 @@ mod tests {
         let store = store(&disk, Limits::default());
         let path = put(&store, 1, 5_000, Bad::Damaged).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(name.starts_with(&format!("000001-{}-", file(1))) && name.ends_with("-damaged.bad"), "{name}");
+        assert!(
+            name.starts_with(&format!("000001-{}-", file(1))) && name.ends_with("-damaged.bad"),
+            "{name}"
+        );
         assert_eq!(put(&store, 1, 5_000, Bad::Damaged), Some(path), "the same once more");
         let other = put(&store, 1, 5_000, Bad::OtherFile).unwrap();
         assert!(other.to_str().unwrap().ends_with("-other-file.bad"));

@@ -50,6 +50,7 @@ pub(super) async fn look(common: &Common, wait: f64) -> Result<Seen, Failure> {
         name: None,
         interface: common.interface.clone(),
         peer: Vec::new(),
+        any_file: false,
         mdns_port: common.mdns_port,
     };
     let (advertisement, _listener) = throw_away()?;

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use mvrx_message::numbered;
 use mvrx_station::Fetched;
+use mvrx_store::disk::{Disk, RealDisk};
 use mvrx_store::{Cancel, DirLock, FsStore, PutAwayError, TakeOutName};
 
 use crate::commands::offer::disk_words;
@@ -63,6 +65,28 @@ impl Destination {
     }
 }
 
+/// Moves bad files that the store in `store` kept aside into `folder`, under names of their own, and gives their paths.
+pub(super) fn keep_bad(store: &Path, folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(store.join(ASIDE)) else { return Vec::new() };
+    let mut kept = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Without its number in that store.
+        let name = name.split_once('-').map_or(name.as_str(), |(_, name)| name);
+        for number in 1..NAMES {
+            let path = folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
+            match RealDisk::default().rename_new(&entry.path(), &path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                moved => {
+                    kept.extend(moved.is_ok().then_some(path));
+                    break;
+                }
+            }
+        }
+    }
+    kept
+}
+
 /// Removes what fetches that were killed left in the folder: their stores, which nobody has locked.
 pub(super) fn clear_leftovers(folder: &Path) {
     mvrx_store::clear_leftovers(folder);
@@ -87,6 +111,12 @@ fn ends_as_folder(path: &Path) -> bool {
 
 /// How the folder of a store beside the file's place begins.
 pub(super) const BESIDE: &str = ".mvrx-get-";
+
+/// Where a store keeps bad files.
+const ASIDE: &str = "aside";
+
+/// Names that are tried for one.
+const NAMES: u32 = 1_000;
 
 /// The file in it that says whether somebody uses it.
 const LOCK: &str = "mvrx.lock";
