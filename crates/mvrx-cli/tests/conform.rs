@@ -3,8 +3,9 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use support::{Crew, code, json, stderr, stdout};
@@ -69,6 +70,22 @@ fn our_host_passes_every_case() {
     host.until("\"event\":\"commit_published\"");
     let judged = conform(&[said["urls"][0].as_str().unwrap(), "--all", "--json", "--wait", "20"]);
     assert_as_checked_in("host.txt", &judged);
+    assert_eq!(code(&judged), 0);
+}
+
+#[test]
+fn our_mixer_server_passes_every_case() {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+    server.args(["mixer", "serve", "--host", "127.0.0.1", "--port", "0", "--json"]).stdout(Stdio::piped());
+    let mut server = server.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let said: Value = serde_json::from_str(&line).unwrap();
+    let address = format!("mixer://{}", said["addresses"][0].as_str().unwrap());
+    let judged = conform(&[&address, "--all", "--json", "--wait", "20"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_as_checked_in("mixer.txt", &judged);
     assert_eq!(code(&judged), 0);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::verdict::Outcome;
 use crate::visit::Visit;
-use crate::{Target, mvr};
+use crate::{Target, mixer, mvr};
 
 /// How strongly a sentence binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,13 @@ pub enum Subject {
     Station,
     /// The host of a session of WebSocket Mode.
     Host,
+    /// A Mixer server.
+    Mixer,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Station, Self::Host];
+    pub const ALL: [Self; 3] = [Self::Station, Self::Host, Self::Mixer];
 
     /// The word for programs.
     #[must_use]
@@ -69,6 +71,7 @@ impl Subject {
         match self {
             Self::Station => "station",
             Self::Host => "host",
+            Self::Mixer => "mixer",
         }
     }
 }
@@ -132,6 +135,7 @@ impl Subject {
         match target {
             Target::Tcp { .. } => Self::Station,
             Target::WebSocket { .. } => Self::Host,
+            Target::Mixer { .. } => Self::Mixer,
         }
     }
 }
@@ -142,5 +146,6 @@ pub fn cases(subject: Subject) -> Vec<Case> {
     match subject {
         Subject::Station => mvr::station_cases(),
         Subject::Host => mvr::host_cases(),
+        Subject::Mixer => mixer::server_cases(),
     }
 }

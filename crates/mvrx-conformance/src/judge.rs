@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::case::{Case, Consent, Subject, cases};
+use crate::mixer;
 use crate::mvr;
 use crate::report::{Judged, Report};
 use crate::target::Target;
@@ -110,11 +111,14 @@ impl Judge {
     pub fn announcement(&self) -> String {
         let cases = self.cases();
         let asked = cases.iter().filter(|case| self.missing(case).is_empty()).count();
-        let does = mvr::DOES;
+        let (does, rough) = match self.target {
+            Target::Mixer { .. } => (mixer::DOES, mixer::ROUGH),
+            _ => (mvr::DOES, mvr::ROUGH),
+        };
         let mut words = format!("{asked} of {} cases at {}. {does}", cases.len(), self.target);
         for (consent, with, without) in [
             (Consent::Commits, mvr::COMMITS, "It commits nothing"),
-            (Consent::Rough, mvr::ROUGH, "It sends nothing broken"),
+            (Consent::Rough, rough, "It sends nothing broken"),
             (Consent::Moves, mvr::MOVES, "It proposes no move"),
         ] {
             if cases.iter().any(|case| case.needs.contains(&consent)) {
@@ -145,7 +149,11 @@ impl Judge {
             told(&finding);
             judged.push(finding);
         }
-        mvr::farewell(&self.visit(&ids, Transcript::default()));
+        let last = self.visit(&ids, Transcript::default());
+        match self.target {
+            Target::Mixer { .. } => mixer::farewell(&last),
+            _ => mvr::farewell(&last),
+        }
         Ok(Report::new(self.target.to_string(), Subject::of(&self.target), judged))
     }
 

@@ -22,6 +22,7 @@
 
 mod case;
 mod judge;
+mod mixer;
 mod mvr;
 mod report;
 mod target;

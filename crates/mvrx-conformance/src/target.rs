@@ -23,6 +23,13 @@ pub enum Target {
         /// What is asked for, from the slash on.
         path: String,
     },
+    /// A Mixer server: `mixer://HOST[:PORT]`.
+    Mixer {
+        /// A name or an address; IPv6 without brackets.
+        host: String,
+        /// Its port; 12800 where none is said.
+        port: u16,
+    },
 }
 
 /// Why an address cannot be judged.
@@ -46,7 +53,7 @@ pub enum TargetError {
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnknownScheme => "the address begins with none of tcp:// and ws://",
+            Self::UnknownScheme => "the address begins with none of tcp://, ws:// and mixer://",
             Self::Tls => "TLS is not offered: judge the host at a ws:// address without it",
             Self::NoHost => "the address has no host",
             Self::NoPort => "the address has no port",
@@ -59,7 +66,7 @@ impl fmt::Display for TargetError {
 impl std::error::Error for TargetError {}
 
 impl Target {
-    /// Reads `tcp://HOST:PORT` and `ws://HOST[:PORT][/PATH]`.
+    /// Reads `tcp://HOST:PORT`, `ws://HOST[:PORT][/PATH]` and `mixer://HOST[:PORT]`.
     ///
     /// # Errors
     /// See [`TargetError`].
@@ -79,6 +86,10 @@ impl Target {
                 }
                 Ok(Self::WebSocket { host, port: port.unwrap_or(80), path })
             }
+            "mixer" => {
+                let (host, port) = authority(rest.trim_end_matches('/'))?;
+                Ok(Self::Mixer { host, port: port.unwrap_or(12_800) })
+            }
             "wss" => Err(TargetError::Tls),
             _ => Err(TargetError::UnknownScheme),
         }
@@ -86,7 +97,9 @@ impl Target {
 
     pub(crate) fn host_and_port(&self) -> (&str, u16) {
         match self {
-            Self::Tcp { host, port } | Self::WebSocket { host, port, .. } => (host, *port),
+            Self::Tcp { host, port } | Self::Mixer { host, port } | Self::WebSocket { host, port, .. } => {
+                (host, *port)
+            }
         }
     }
 
@@ -98,7 +111,7 @@ impl Target {
 
     pub(crate) fn path(&self) -> &str {
         match self {
-            Self::Tcp { .. } => "",
+            Self::Tcp { .. } | Self::Mixer { .. } => "",
             Self::WebSocket { path, .. } => path,
         }
     }
@@ -114,6 +127,7 @@ impl fmt::Display for Target {
         let scheme = match self {
             Self::Tcp { .. } => "tcp",
             Self::WebSocket { .. } => "ws",
+            Self::Mixer { .. } => "mixer",
         };
         write!(f, "{scheme}://{}{}", self.authority(), self.path())
     }
@@ -155,6 +169,7 @@ mod tests {
             ("tcp://a:0", Err(TargetError::BadPort)),
             ("tcp://a:65536", Err(TargetError::BadPort)),
             ("10.0.0.5:42424", Err(TargetError::UnknownScheme)),
+            ("mixer://rack", Ok("mixer://rack:12800")),
             ("ws://rack", Ok("ws://rack:80/")),
             ("ws://[::1]:42480/a/b?c=d", Ok("ws://[::1]:42480/a/b?c=d")),
             ("ws://rack/a b", Err(TargetError::BadPath)),

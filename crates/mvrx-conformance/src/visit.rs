@@ -69,7 +69,7 @@ impl Visit<'_> {
     /// A connection on which messages can be said, not joined yet.
     pub(crate) fn line(&self) -> Outcome<Line> {
         match self.target {
-            Target::Tcp { .. } => Ok(self.line_over(self.wire()?, Mode::Tcp)),
+            Target::Tcp { .. } | Target::Mixer { .. } => Ok(self.line_over(self.wire()?, Mode::Tcp)),
             Target::WebSocket { .. } => {
                 let (wire, opened) = self.opened()?;
                 if !opened.is_open() {

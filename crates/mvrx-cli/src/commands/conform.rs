@@ -15,7 +15,7 @@ use crate::{show, station};
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("whom").required(true).args(["address", "list"])))]
 pub(crate) struct Conform {
-    /// The product: tcp://HOST:PORT for a station, ws://HOST[:PORT][/PATH] for the host of a session
+    /// The product: tcp://HOST:PORT for a station, ws://HOST[:PORT][/PATH] for the host of a session, mixer://HOST[:PORT] for a Mixer server
     #[arg(value_name = "ADDRESS", value_parser = target)]
     address: Option<Target>,
     /// Also commit a tiny file that is named as a test

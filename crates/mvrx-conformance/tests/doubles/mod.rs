@@ -5,6 +5,7 @@ use mvrx_conformance::{Consent, Judge, Options, Report, Target, Verdict};
 use std::time::Duration;
 
 pub mod host;
+pub mod mixer;
 pub mod station;
 
 /// Judges with every consent.
