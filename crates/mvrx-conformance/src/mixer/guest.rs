@@ -286,7 +286,7 @@ impl Guest {
         let frame = Frame { kind, payload, big_endian };
         match frame.text() {
             Some(text) => {
-                self.transcript.note(Way::Received, &format!("type {kind}, a text"), text.as_bytes())
+                self.transcript.note(Way::Received, &format!("type {kind}, a text"), text.as_bytes());
             }
             None => self.transcript.note(Way::Received, &format!("type {kind}"), &frame.payload),
         }

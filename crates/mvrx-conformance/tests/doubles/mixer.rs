@@ -156,28 +156,7 @@ impl Server {
                 let set = read_json(&mut &payload[..])?;
                 self.set_client(state, id, set)
             }
-            16 | 17 => {
-                let mut rest = payload;
-                let name = read_text(&mut rest)?;
-                let mut set = if kind == 16 {
-                    read_json(&mut rest)?
-                } else {
-                    json!({ "keep_open": rest.starts_with(&[1, 0, 0, 0]) })
-                };
-                if kind == 16 && !self.is(Fault::TakesServerAttributes) {
-                    let own = ["command_count", "byte_size", "joinable", "keep_open", "name"];
-                    set.as_object_mut().ok_or("no object")?.retain(|key, _| !own.contains(&key.as_str()));
-                }
-                if !state.rooms.contains_key(&name) {
-                    return if self.is(Fault::SilentAboutUnknown) {
-                        Ok(())
-                    } else {
-                        Err("no such room".to_owned())
-                    };
-                }
-                self.set_room(state, &name, set);
-                Ok(())
-            }
+            16 | 17 => self.room_request(state, kind, payload),
             18 => {
                 let bytes = if self.is(Fault::IdWithLength) { text(id) } else { id.as_bytes().to_vec() };
                 say(state, id, 18, &bytes);
@@ -190,6 +169,26 @@ impl Server {
             }
             _ => Err("an unknown type".to_owned()),
         }
+    }
+
+    /// SET_ROOM_CUSTOM_ATTRIBUTES and SET_ROOM_KEEP_OPEN.
+    fn room_request(&self, state: &mut State, kind: u16, payload: &[u8]) -> Result<(), String> {
+        let mut rest = payload;
+        let name = read_text(&mut rest)?;
+        let mut set = if kind == 16 {
+            read_json(&mut rest)?
+        } else {
+            json!({ "keep_open": rest.starts_with(&[1, 0, 0, 0]) })
+        };
+        if kind == 16 && !self.is(Fault::TakesServerAttributes) {
+            let own = ["command_count", "byte_size", "joinable", "keep_open", "name"];
+            set.as_object_mut().ok_or("no object")?.retain(|key, _| !own.contains(&key.as_str()));
+        }
+        if !state.rooms.contains_key(&name) {
+            return if self.is(Fault::SilentAboutUnknown) { Ok(()) } else { Err("no such room".to_owned()) };
+        }
+        self.set_room(state, &name, set);
+        Ok(())
     }
 
     fn join(&self, state: &mut State, id: &str, payload: &[u8]) -> Result<(), String> {
