@@ -156,3 +156,34 @@ fn what_cannot_be_is_told() {
     assert!(stderr(&unreachable).contains("nobody was moved"), "{unreachable:?}");
     assert_eq!(code(&answer(&crew, "refuse", &[])), 5);
 }
+
+#[test]
+fn who_follows_certain_stations_alone_sees_that_a_mover_is_one_of_them() {
+    let crew = Crew::new();
+    let [boss, stranger, here] = ["boss", "stranger", "here"].map(|name| crew.path(name));
+    let id = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8";
+    std::fs::create_dir_all(&boss).unwrap();
+    std::fs::write(boss.join("station-uuid"), id).unwrap();
+    let mut a = crew.start(&[
+        "up",
+        "--name",
+        "A",
+        "--data",
+        text(&here),
+        "--moves",
+        "listed",
+        "--follow",
+        id,
+        "--json",
+    ]);
+    a.until("\"event\":\"up\"");
+    let to = |group, data, name| {
+        crew.run(&["move", "--to-group", group, "--data", data, "--name", name, "--wait", "4", "--json"])
+    };
+    let other = to("Tour", text(&stranger), "Stranger");
+    assert_eq!((code(&other), &json(&other)["stayed"]), (1, &1.into()), "{other:?}");
+    let listed = to("Stage", text(&boss), "Boss");
+    assert_eq!((code(&listed), &json(&listed)["moved"]), (0, &1.into()), "{listed:?}");
+    let moved: Value = serde_json::from_str(&a.until("\"event\":\"moved\"")).unwrap();
+    assert_eq!(moved["group"], "Stage", "{moved}");
+}

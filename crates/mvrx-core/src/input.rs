@@ -61,6 +61,13 @@ pub enum Input {
         /// Why, in words.
         what: String,
     },
+    /// An [`crate::Output::SavePlace`] is done: the next start is there, whatever happens from now on.
+    PlaceSaved,
+    /// An [`crate::Output::SavePlace`] cannot be done: the disk refuses.
+    PlaceNotSaved {
+        /// Why, in words.
+        what: String,
+    },
     /// A [`crate::Output::DialHost`] succeeded.
     HostReached {
         /// The connection.

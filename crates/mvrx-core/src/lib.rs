@@ -19,7 +19,7 @@
 //! * call `step(now, Input::Tick)` when [`Core::deadline`] has come; `now` never goes backwards;
 //! * answer each `Dial` with `Dialed` or `DialFailed`, each `DialHost` with `HostReached` or `HostUnreachable`, each `ReceiveFile` with `FileArrived` or `FileFailed`, each `KeepFile` with
 //!   `Kept`, `KeepFailed` or `Damaged`, each `SendFile` with `FileSent`, `FileFailed` or `FileUnreadable`, each `Export` with `Exported`, each `PrepareMove` with
-//!   `MovePrepared` or `MoveNotPrepared`;
+//!   `MovePrepared` or `MoveNotPrepared`, each `SavePlace` with `PlaceSaved` or `PlaceNotSaved`;
 //! * tell `Closed`, or `HostLost` of one made by `DialHost`, once for a connection that ended by itself; after an `Output::Close` the core has forgotten it.
 //!
 //! Everything held is bounded by [`Limits`]; everything waited for by a [`Timer`] with a default in [`Timers`].

@@ -124,6 +124,17 @@ pub enum Output {
         /// Where to.
         to: SessionTarget,
     },
+    /// Keep a place for the next start: it has us, and the old one is left once this is done. [`crate::Input::PlaceSaved`] or
+    /// [`crate::Input::PlaceNotSaved`] answers, unless `ForgetSavedPlace` comes before.
+    SavePlace {
+        /// Where the next start is to be.
+        to: SessionTarget,
+        /// The group that it belongs to; in a session the name under which its files are kept.
+        group: GroupName,
+    },
+    /// The move ended where it began, after `SavePlace`: the next start is where it was before. A `SavePlace` that is not answered yet is not
+    /// answered any more.
+    ForgetSavedPlace,
     /// Take back what is announced in discovery.
     Withdraw,
     /// A station answered at a place: it is real, discovery does not give it up to make room for others.

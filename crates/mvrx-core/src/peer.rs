@@ -173,6 +173,15 @@ impl Peer {
             || self.places.values().flatten().any(|a| a.ip() == ip)
     }
 
+    /// Whether `ip` is this station's by more than its own word: discovery shows it there, or showed it last, or it answered us there. What a
+    /// message says of its sender is not among it. Discovery proves nobody's name either.
+    // req: MOV-13
+    pub(crate) fn is_vouched_for_at(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        let mut seen = self.good.iter().chain(self.places.values().flatten());
+        seen.any(|at| at.ip().to_canonical() == ip)
+    }
+
     pub(crate) fn view(&self, station: StationUuid, limit: usize) -> StationView<'_> {
         StationView {
             station,

@@ -192,6 +192,8 @@ impl Core {
                 self.on_move_prepared(commits, sightings, seed);
             }
             Input::MoveNotPrepared { what } => self.on_move_not_prepared(&what),
+            Input::PlaceSaved => self.on_place_saved(),
+            Input::PlaceNotSaved { what } => self.on_place_not_saved(&what),
             Input::HostReached { conn, address } => self.on_host_reached(conn, address),
             Input::HostUnreachable { conn, what } => self.on_host_unreachable(conn, &what),
             Input::HostLost { conn, what } => self.on_host_lost(conn, &what),

@@ -79,7 +79,9 @@ pub struct Timers {
     pub consent: Duration,
     /// A move's new place is joined within this time, or the move is not made.
     pub arrival: Duration,
-    /// Stations that we asked to move may take this long to answer: longer than `consent` and `arrival` together.
+    /// The driver may take this long to keep a place for the next start.
+    pub keep_place: Duration,
+    /// Stations that we asked to move may take this long to answer: longer than `consent`, `arrival` and `keep_place` together.
     pub move_answers: Duration,
     /// The same for the host that asks the stations of its session: longer than its own consent and their answers together.
     pub host_move: Duration,
@@ -117,6 +119,7 @@ impl Default for Timers {
             look_around: Duration::from_secs(1),
             consent: Duration::from_secs(60),
             arrival: Duration::from_secs(40),
+            keep_place: Duration::from_secs(10),
             move_answers: Duration::from_secs(120),
             host_move: Duration::from_secs(200),
             commit_tries: 4,

@@ -168,6 +168,23 @@ fn the_operator_agrees_or_a_rule_does() {
     }
 }
 
+// proves: MOV-13
+#[test]
+fn at_the_host_a_name_is_what_its_connection_joined_as() {
+    let listed = BTreeSet::from([station(2)]);
+    let mut rack = Rack::with(|config| config.moves = Moves::Listed(listed));
+    let (one, two) = (join(&mut rack, 1), join(&mut rack, 2));
+    // What a proposal says of itself does not count.
+    let lie = NewSessionHost { station: Some(station(2)), ..NewSessionHost::to_url(THERE) };
+    rack.receive(one, Message::NewSessionHost(lie));
+    assert!(rack.take_reply(one).message.contains("follows"));
+    assert_eq!(asked(&mut rack, two), None);
+    // Who is let in under a listed name is taken for that station: nothing in a session proves a name.
+    let forger = join(&mut rack, 2);
+    propose(&mut rack, forger);
+    assert_eq!(asked(&mut rack, one), Some(station(2)));
+}
+
 #[test]
 fn our_own_application_moves_the_stations_and_the_host_stays() {
     let mut rack = Rack::new();

@@ -229,6 +229,126 @@ fn a_rule_says_whose_proposals_are_followed_and_the_operator_has_a_minute() {
     at_rest(&mut desk);
 }
 
+/// A station at `at` sends a JOIN as station `n`, and proposes as that station, on the same connection or on one of its own.
+fn propose_as(
+    desk: &mut Desk,
+    n: u8,
+    at: u8,
+    to: &SessionTarget,
+    one_connection: bool,
+    named: bool,
+) -> ConnId {
+    let first = desk.accept(at);
+    desk.receive(first, support::join_from(n, "mvrx", vec![]));
+    assert!(matches!(desk.take_sent(first), Some(Message::JoinRet(ret)) if ret.reply.ok));
+    let conn = if one_connection { first } else { desk.accept(at) };
+    let said = NewSessionHost { station: named.then(|| station(n)), ..proposal(to) };
+    desk.receive(conn, Message::NewSessionHost(said));
+    conn
+}
+
+// proves: MOV-13
+#[test]
+fn a_join_under_a_listed_stations_name_is_no_consent_wherever_it_comes_from() {
+    for known in [false, true] {
+        for (one_connection, named) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mut desk = in_group(Moves::Listed(BTreeSet::from([station(1)])));
+            if known {
+                desk.join(1);
+            }
+            let conn = propose_as(&mut desk, 1, 66, &url(THERE), one_connection, named);
+            assert!(refused(&mut desk, conn).contains("certain others"), "{known} {one_connection} {named}");
+            let told = |e: &Event| matches!(e, Event::MoveDeclined { station: None, .. });
+            assert!(desk.saw(told), "it is named as nobody: {:?}", desk.events());
+            assert_eq!(desk.core.moving_to(), None);
+        }
+    }
+    // A COMMIT in its name from elsewhere is none either.
+    let mut desk = in_group(Moves::Listed(BTreeSet::from([station(1)])));
+    desk.join(1);
+    let conn = desk.accept(66);
+    desk.receive(conn, Message::Commit(commit(4, 1)));
+    desk.take_sent(conn);
+    desk.receive(
+        conn,
+        Message::NewSessionHost(NewSessionHost { station: Some(station(1)), ..proposal(&url(THERE)) }),
+    );
+    assert!(refused(&mut desk, conn).contains("certain others"));
+}
+
+// proves: MOV-13
+#[test]
+fn a_listed_station_counts_at_each_address_where_discovery_shows_it_or_where_it_answered_us() {
+    let listed = || in_group(Moves::Listed(BTreeSet::from([station(1)])));
+    let follows = |desk: &mut Desk, at: u8| {
+        let conn = desk.accept(at);
+        desk.receive(
+            conn,
+            Message::NewSessionHost(NewSessionHost { station: Some(station(1)), ..proposal(&url(THERE)) }),
+        );
+        let follows = desk.core.moving_to().is_some();
+        assert_eq!(reply(desk, conn).is_some(), !follows);
+        follows
+    };
+    // Several addresses: it speaks from any of them.
+    for at in [1, 11] {
+        let mut desk = listed();
+        desk.sight_at(1, vec![address(1), address(11)]);
+        let (conn, _, _) = desk.connect();
+        desk.receive(conn, join_ret_from(1, "mvrx", ok(), vec![]));
+        assert!(follows(&mut desk, at), "{at}");
+    }
+    // A socket for both families tells an IPv4 address in the form of IPv6.
+    let mut desk = listed();
+    desk.join(1);
+    let conn = ConnId::Accepted(77);
+    desk.step(Input::Accepted { conn, peer: "[::ffff:10.0.0.1]:50000".parse().unwrap() });
+    desk.receive(
+        conn,
+        Message::NewSessionHost(NewSessionHost { station: Some(station(1)), ..proposal(&url(THERE)) }),
+    );
+    assert!(desk.core.moving_to().is_some());
+    // One of the fixed list, which names nobody: who answered there.
+    let mut desk = listed();
+    desk.step(Input::Sighted(Sighting { station: None, group: None, ..shown(1, None) }));
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(1, "mvrx", ok(), vec![]));
+    assert!(follows(&mut desk, 1));
+    // A bridge shows it at its own address, and answers for it there.
+    let mut desk = listed();
+    desk.sight_at(1, vec![address(99)]);
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(1, "mvrx", ok(), vec![]));
+    assert!(!follows(&mut desk, 1), "its real address is not shown here");
+    assert!(follows(&mut desk, 99));
+    // Shown, and nothing more: it is no member yet.
+    let mut desk = listed();
+    desk.sight(1);
+    assert!(!follows(&mut desk, 1));
+    // Whoever makes discovery show it elsewhere, too, is taken for it: TCP mode proves nobody's name.
+    let mut desk = listed();
+    desk.join(1);
+    desk.step(Input::Sighted(Sighting {
+        place: PlaceId(66),
+        addresses: vec![address(66)],
+        ..shown(1, Some("Default"))
+    }));
+    assert!(follows(&mut desk, 66));
+}
+
+// proves: MOV-13
+#[test]
+fn in_a_session_whom_the_host_names_is_who_proposes_and_a_stranger_cannot_connect() {
+    for (by, follows) in [(1, true), (2, false)] {
+        let (mut desk, host) = in_session(Moves::Listed(BTreeSet::from([station(1)])));
+        let said = NewSessionHost { station: Some(station(by)), ..proposal(&url(THERE)) };
+        desk.receive(host, Message::NewSessionHost(said));
+        assert_eq!(desk.core.moving_to().is_some(), follows, "{by}");
+        let stranger = desk.accept(66);
+        assert!(desk.closed(stranger));
+    }
+}
+
 // proves: MOV-06, MOV-07
 #[test]
 fn from_a_group_to_a_session_the_host_has_us_before_anybody_is_left() {
@@ -653,6 +773,16 @@ fn a_candidate_follows_another_one_into_its_own_session_and_nobody_elsewhere() {
         assert!(reply(&mut desk, conn).is_some_and(|reply| !reply.ok), "{n} {to:?}");
     }
     assert!(!begun(&desk) && asked(&desk).is_empty());
+    // A JOIN in its name does not make another address its own.
+    for one_connection in [true, false] {
+        for to in [url("ws://10.0.0.66:42480/"), own.clone()] {
+            let conn = propose_as(&mut desk, 1, 66, &to, one_connection, true);
+            assert!(reply(&mut desk, conn).is_some_and(|reply| !reply.ok), "{to:?}");
+        }
+    }
+    let conn = propose(&mut desk, 1, &url("ws://10.0.0.66:42480/"));
+    assert!(reply(&mut desk, conn).is_some_and(|reply| !reply.ok));
+    assert!(!begun(&desk) && asked(&desk).is_empty());
     propose(&mut desk, 1, &own);
     assert!(begun(&desk) && asked(&desk).is_empty(), "nobody is asked");
 
@@ -676,4 +806,122 @@ fn who_was_elected_asks_the_other_candidates_and_nobody_else() {
     desk.receive(two, Message::NewSessionHostRet(ok().into()));
     assert_eq!(answers(&desk), [(station(2), MoveAnswer::Moved)]);
     assert!(moved(&desk, &url(THERE)));
+}
+
+fn saving(desk: &Desk) -> bool {
+    desk.out.iter().any(|o| matches!(o, Output::SavePlace { .. }))
+}
+
+fn forgotten(desk: &Desk) -> bool {
+    desk.out.contains(&Output::ForgetSavedPlace)
+}
+
+/// The host at `THERE` has us, and the new place is being kept.
+fn joined_there(desk: &mut Desk) -> ConnId {
+    prepared(desk, vec![], &[], None);
+    let (host, _) = reached(desk, THERE);
+    assert!(!saving(desk), "nothing is kept before we are there");
+    desk.receive(host, host_ret(9, vec![]));
+    host
+}
+
+// proves: MOV-07, MOV-08
+#[test]
+fn nothing_is_left_and_nothing_answered_before_the_new_place_is_kept_and_a_disk_that_refuses_keeps_us_here() {
+    for how in ["kept", "refused", "silent", "left"] {
+        let mut desk = in_group(Moves::Always);
+        desk.join(1);
+        desk.keeps_places = false;
+        let asker = propose(&mut desk, 1, &url(THERE));
+        let host = joined_there(&mut desk);
+        let group_of = |o: &Output| match o {
+            Output::SavePlace { to, group } => Some((to.clone(), group.as_str().to_owned())),
+            _ => None,
+        };
+        let saves: Vec<_> = desk.out.iter().filter_map(group_of).collect();
+        assert_eq!(saves, [(url(THERE), "Default".to_owned())]);
+        desk.pass(Duration::from_secs(9));
+        assert_eq!(reply(&mut desk, asker), None, "the answer waits for the disk");
+        assert!(!moved(&desk, &url(THERE)) && desk.dials() == 0 && !desk.out.contains(&Output::Withdraw));
+        desk.out.clear();
+        match how {
+            "kept" => desk.step(Input::PlaceSaved),
+            "refused" => desk.step(Input::PlaceNotSaved { what: "the disk is full".to_owned() }),
+            "silent" => desk.pass(Duration::from_secs(2)),
+            _ => desk.command(Command::Leave),
+        };
+        assert_eq!(moved(&desk, &url(THERE)), how == "kept", "{how}");
+        assert_eq!(forgotten(&desk), how != "kept", "{how}: what was kept may be on the disk");
+        if how == "kept" {
+            assert_eq!(reply(&mut desk, asker), Some(ok()));
+            continue;
+        }
+        let why = refused(&mut desk, asker);
+        let told = if how == "left" { "leaves" } else { "kept for the next start" };
+        assert!(why.contains(told) && (how != "refused" || why.contains("the disk is full")), "{why}");
+        assert_eq!(stayed(&desk), Some(why));
+        assert!(matches!(desk.take_sent(host), Some(Message::Leave(_))), "it is not there after all");
+        assert_eq!(desk.core.place(), group("Default"));
+        if how != "left" {
+            desk.pass(Duration::from_secs(5));
+            desk.out.clear();
+            desk.step(Input::PlaceSaved);
+            assert_eq!(desk.out, [], "too late");
+            desk.command(Command::Publish(commit(2, 0)));
+            let (_, to, message) = desk.connect();
+            assert!(to == address(1) && matches!(message, Message::Commit(_)), "whole as before");
+        }
+    }
+}
+
+// proves: MOV-07, MOV-08
+#[test]
+fn from_group_to_group_and_from_a_session_the_disk_has_its_say_too() {
+    let mut desk = in_group(Moves::Always);
+    desk.join(1);
+    desk.keeps_places = false;
+    let asker = propose(&mut desk, 1, &group("Stage"));
+    prepared(&mut desk, vec![], &[3], Some("Stage"));
+    desk.step(Input::AdvertisedAlso);
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
+    let kept = |o: &Output| matches!(o, Output::SavePlace { to, group: label } if *to == group("Stage") && label.as_str() == "Stage");
+    assert!(desk.out.iter().any(kept), "{:?}", desk.out);
+    desk.step(Input::PlaceNotSaved { what: "no room".to_owned() });
+    assert!(refused(&mut desk, asker).contains("no room"));
+    assert_eq!((desk.core.place(), desk.core.moving_to()), (group("Default"), None));
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(1)]);
+
+    let (mut desk, host) = in_session(Moves::Always);
+    desk.keeps_places = false;
+    desk.receive(host, Message::NewSessionHost(proposal(&group("Stage"))));
+    prepared(&mut desk, vec![], &[3], Some("Stage"));
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
+    assert!(desk.out.iter().any(kept), "{:?}", desk.out);
+    desk.step(Input::PlaceNotSaved { what: "no room".to_owned() });
+    assert!(refused(&mut desk, host).contains("no room"));
+    assert_eq!(desk.core.session().unwrap().stay, Stay::Joined);
+}
+
+// proves: MOV-08, MOV-09
+#[test]
+fn who_leads_keeps_the_place_before_it_asks_anybody_and_forgets_it_where_it_stays_after_all() {
+    let mut desk = crew();
+    desk.keeps_places = false;
+    desk.command(Command::Move { to: url(THERE), force: false });
+    joined_there(&mut desk);
+    assert_eq!((desk.dials(), answers(&desk).len()), (0, 0), "nobody is asked yet");
+    desk.step(Input::PlaceNotSaved { what: "no room".to_owned() });
+    assert!(stayed(&desk).unwrap().contains("no room"));
+    assert_eq!((desk.dials(), answers(&desk).len()), (0, 0), "and nobody is");
+    desk.pass(Duration::from_secs(5));
+    desk.out.clear();
+
+    desk.command(Command::Move { to: url(THERE), force: false });
+    joined_there(&mut desk);
+    desk.step(Input::PlaceSaved);
+    assert_eq!(desk.dials(), 2);
+    desk.command(Command::Leave);
+    assert!(forgotten(&desk) && stayed(&desk).is_some(), "{:?}", desk.out);
 }

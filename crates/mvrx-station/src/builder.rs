@@ -23,6 +23,7 @@ use crate::election;
 use crate::handle::{Shared, Station};
 use crate::host::{self, HostOptions};
 use crate::identity::random_bytes;
+use crate::keeping::Keeping;
 use crate::looking::Look;
 use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
 use crate::secure::Secure;
@@ -405,7 +406,7 @@ impl Builder {
         let address = found.listener.as_ref().map_or_else(nowhere, |listener| listener.local_addr());
         let shown = Arc::new(Mutex::new(address));
         let later = self.later_discovery.unwrap_or_else(by_mdns);
-        let (ways, listener, discovery) = found.open(self.listen, Arc::clone(&shown), later, self.keep);
+        let (ways, listener, discovery) = found.open(self.listen, Arc::clone(&shown), later);
         let (events, first) = broadcast::channel(self.events);
         let (orders, orders_in) = mpsc::channel::<Order>(QUEUE);
         let (reports, reports_in) = mpsc::channel(QUEUE);
@@ -435,6 +436,7 @@ impl Builder {
             changing: None,
             listing: 0,
             led: None,
+            keeping: Keeping::new(self.keep),
             held_back: None,
             links: HashMap::new(),
             dials: HashMap::new(),
@@ -531,12 +533,11 @@ impl Found {
         listen: Option<SocketAddr>,
         address: Arc<Mutex<SocketAddr>>,
         later: MakeDiscovery,
-        keep: Option<PathBuf>,
     ) -> (Ways, Option<Box<dyn Listener>>, Box<dyn Discovery>) {
         let Self { tcp, web, listener, discovery, looks } = self;
         let discovery_later = (!looks).then_some(later);
         let listens = listener.is_some();
-        let ways = Ways { tcp, web, listen, listens, address, discovery: discovery_later, keep };
+        let ways = Ways { tcp, web, listen, listens, address, discovery: discovery_later };
         (ways, listener, discovery)
     }
 }

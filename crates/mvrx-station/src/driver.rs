@@ -25,6 +25,7 @@ use crate::connection::{Job, Kind, Link, Receive, Report};
 use crate::events::Told;
 use crate::fetches::Fetches;
 use crate::handle::{CommitInfo, SessionInfo, StationInfo};
+use crate::keeping::Keeping;
 use crate::looking::{Checked, Look, Looked};
 use crate::moves::{HeldBack, Led, MoveTold, Opened, Ways};
 use crate::transfer::{Fetched, Progress};
@@ -81,6 +82,9 @@ pub(crate) enum Done {
     Told(Box<Event>),
     Listed(Result<Vec<StoredCommit>, ListError>),
     Opened(Result<Opened, String>),
+    /// By the number that the driver gave it.
+    PlaceSaved(u64, Result<(), String>),
+    Problem(String),
 }
 
 pub(crate) struct Driver {
@@ -110,6 +114,7 @@ pub(crate) struct Driver {
     /// How many commits of ours are being listed in the group where we are.
     pub(crate) listing: usize,
     pub(crate) led: Option<Led>,
+    pub(crate) keeping: Keeping,
     pub(crate) held_back: HeldBack,
     pub(crate) links: HashMap<ConnId, Link>,
     pub(crate) dials: HashMap<ConnId, AbortHandle>,
@@ -147,7 +152,9 @@ impl Driver {
             }
         }
         // Nothing is left to be said; what waits in a writer is let out, discovery says goodbye.
-        let Self { discovery, links, dials, stopping, .. } = self;
+        let Self { discovery, links, dials, stopping, keeping, .. } = self;
+        drop(done);
+        keeping.finish().await;
         for dial in dials.into_values() {
             dial.abort();
         }
@@ -291,6 +298,8 @@ impl Driver {
             Done::Opened(opened) => self.opened(opened),
             Done::Kept(request, looked) => self.kept(request, *looked),
             Done::Told(event) => self.on_event(*event),
+            Done::PlaceSaved(number, kept) => self.place_saved(number, kept),
+            Done::Problem(what) => self.problem(what),
         }
     }
 
@@ -395,6 +404,8 @@ impl Driver {
             Output::Advertise { station_name, group } => self.advertise(station_name, group),
             Output::AdvertiseAlso { station_name, group } => self.advertise_also(station_name, group),
             Output::PrepareMove { to } => self.prepare_move(&to),
+            Output::SavePlace { to, group } => self.save_place(&to, group),
+            Output::ForgetSavedPlace => self.forget_saved_place(),
             Output::Withdraw => self.discovery.withdraw(),
             Output::Suspect { place } => {
                 if let Some(key) = self.key(place) {

@@ -58,9 +58,11 @@ pub fn random_bytes() -> [u8; 16] {
 pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+        // What stays of it is overwritten the next time.
+        let _ = fs::remove_file(&beside);
+    })
 }
 
 const FILE: &str = "station-uuid";

@@ -39,6 +39,7 @@ mod files;
 mod handle;
 mod host;
 mod identity;
+mod keeping;
 mod looking;
 mod marked;
 mod moves;
@@ -56,8 +57,9 @@ pub use export::{CommitDraft, Exporter};
 pub use handle::{CommitInfo, SessionInfo, Station, StationInfo, Stopped};
 pub use host::HostOptions;
 pub use identity::{IdentityError, load_or_create, random_bytes};
+pub use keeping::{KeptPlace, forget_place, keep_place, kept_place};
 pub use looking::Checked;
-pub use moves::{KeptPlace, MoveError, MoveReport, forget_place, keep_place, kept_place};
+pub use moves::{MoveError, MoveReport};
 pub use mvrx_core::host::Event as HostEvent;
 pub use mvrx_core::{
     CommitSource, Event, ExchangeFailure, LimitReached, Limits, Membership, MoveAnswer, Moves, ProposalId,

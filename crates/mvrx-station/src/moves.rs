@@ -1,17 +1,14 @@
-//! The driver's part in a move: opening the way to the new place, reading what the store has of it, holding back what is committed meanwhile,
-//! keeping the new place for the next start. What is joined and left when is the core's affair.
+//! The driver's part in a move: opening the way to the new place, reading what the store has of it, holding back what is committed meanwhile.
+//! What is joined and left when is the core's affair; how the new place is kept for the next start is [`crate::keeping`]'s.
 
 use std::fmt;
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mvrx_core::{Command, Event, Input, MoveAnswer};
 use mvrx_discovery::{Discovery, DiscoveryError, LanDiscovery, MdnsOptions};
-use mvrx_message::{GroupName, SessionTarget, StationUuid};
+use mvrx_message::{SessionTarget, StationUuid};
 use mvrx_store::StoredCommit;
 use mvrx_transport::{Listener, Transport, WsUrl};
 use tokio::sync::oneshot;
@@ -21,7 +18,7 @@ use crate::builder::anywhere;
 use crate::change::Listing;
 use crate::commit::Copied;
 use crate::driver::{Done, Driver};
-use crate::identity::{random_bytes, write_whole};
+use crate::identity::random_bytes;
 
 /// How a move that this station led has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +70,6 @@ pub(crate) struct Ways {
     pub(crate) address: Arc<Mutex<SocketAddr>>,
     /// How stations of a group find each other, once that is needed.
     pub(crate) discovery: Option<MakeDiscovery>,
-    /// Where the place is kept for the next start.
-    pub(crate) keep: Option<PathBuf>,
 }
 
 /// Makes the discovery of a station that moves to a group.
@@ -211,20 +206,16 @@ impl Driver {
     }
 
     /// Notes how a move goes, if this tells of one.
-    // req: MOV-07, MOV-12
+    // req: MOV-07
     pub(crate) fn note_move(&mut self, event: &Event) {
         match event {
             Event::MoveBegun { .. } => {
                 self.held_back.get_or_insert_default();
             }
-            Event::Moved { to, .. } => {
+            Event::Moved { .. } => {
                 let group = self.core.config().group.clone();
                 group.as_str().clone_into(&mut self.group);
-                let session = if let SessionTarget::Url(url) = to { Some(url.clone()) } else { None };
-                let place = KeptPlace { group, session };
-                if let Some(Err(error)) = self.ways.keep.as_deref().map(|keep| keep_place(keep, &place)) {
-                    self.problem(format!("the new place is not kept for the next start: {error}"));
-                }
+                self.keeping.has_moved();
             }
             _ => {}
         }
@@ -239,57 +230,6 @@ impl Driver {
 
 /// What is committed while a move is under way: only its end tells to which place it belongs.
 pub(crate) type HeldBack = Option<Vec<(Copied, Listing)>>;
-
-/// Where a station that moved is to be at its next start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptPlace {
-    /// Its group; in a session the name under which its files are kept.
-    pub group: GroupName,
-    /// The URL of its session, if it is in one.
-    pub session: Option<String>,
-}
-
-/// Keeps a place in a station's data directory, for its next start.
-///
-/// # Errors
-/// When it cannot be written; what was kept before stays then.
-pub fn keep_place(directory: &Path, place: &KeptPlace) -> io::Result<()> {
-    let session = place.session.as_ref().map(|url| format!("session {url}\n")).unwrap_or_default();
-    write_whole(&directory.join(FILE), &format!("group {}\n{session}", place.group))
-}
-
-/// The place that was kept there; `None` where there is none, or a damaged one.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn kept_place(directory: &Path) -> io::Result<Option<KeptPlace>> {
-    let text = match fs::read_to_string(directory.join(FILE)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut lines = text.lines();
-    let group = lines.next().and_then(|line| line.strip_prefix("group ")).and_then(|name| name.parse().ok());
-    let session = lines.next().map(|line| line.strip_prefix("session "));
-    Ok(match (group, session) {
-        (Some(group), None) => Some(KeptPlace { group, session: None }),
-        (Some(group), Some(Some(url))) if url.parse::<WsUrl>().is_ok() => {
-            Some(KeptPlace { group, session: Some(url.to_owned()) })
-        }
-        _ => None,
-    })
-}
-
-/// Forgets it.
-///
-/// # Errors
-/// When the file is there and cannot be removed.
-pub fn forget_place(directory: &Path) -> io::Result<()> {
-    match fs::remove_file(directory.join(FILE)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
 
 /// The discovery of a station of which nothing else was said.
 pub(crate) fn by_mdns() -> MakeDiscovery {
@@ -309,33 +249,3 @@ pub(crate) fn seed() -> u64 {
 
 /// A discovery that has just begun has this long to show who is there: the first answers come at once, lost ones within a second.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// In the data directory.
-const FILE: &str = "place";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // proves: MOV-12
-    #[test]
-    fn a_place_is_kept_and_forgotten_and_a_damaged_one_is_none() {
-        let directory = tempfile::tempdir().unwrap();
-        let at = directory.path();
-        assert_eq!(kept_place(at).unwrap(), None);
-        for session in [None, Some("ws://rack.example:81/x".to_owned())] {
-            let place = KeptPlace { group: "Stage 2".parse().unwrap(), session };
-            keep_place(at, &place).unwrap();
-            assert_eq!(kept_place(at).unwrap(), Some(place));
-        }
-        forget_place(at).unwrap();
-        forget_place(at).unwrap();
-        assert_eq!(kept_place(at).unwrap(), None);
-        for damaged in
-            ["", "group", "group \n", "session ws://x/\n", "group A\nsession rack\n", "group A\ntent 1\n"]
-        {
-            fs::write(at.join(FILE), damaged).unwrap();
-            assert_eq!(kept_place(at).unwrap(), None, "{damaged}");
-        }
-    }
-}

@@ -3,75 +3,22 @@
 
 mod support;
 
-use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::net::{SocketAddr, TcpStream};
 
 use mvrx_discovery::MemoryBus;
-use mvrx_message::{FileUuid, Message, Reply};
+use mvrx_message::{Message, Reply};
 use mvrx_station::{
-    CommitDraft, Event, Events, Heard, HostEvent, HostOptions, MoveAnswer, MoveError, Moves, SessionTarget,
-    Source, Station, kept_place,
+    Event, Heard, HostEvent, MoveAnswer, MoveError, Moves, SessionTarget, Source, Station, kept_place,
 };
 use mvrx_store::FsStore;
 use mvrx_transport::{Connection, Incoming, Transport, WsTransport};
 use serde_json::{Value, json};
-use support::{HERE, LIMIT, is_well, loopback, package, read_package, until};
-
-fn url(address: SocketAddr) -> SessionTarget {
-    SessionTarget::Url(format!("ws://{address}/"))
-}
-
-fn group(name: &str) -> SessionTarget {
-    SessionTarget::Group(name.parse().unwrap())
-}
-
-async fn station(bus: &MemoryBus, folder: &Path, name: &str, moves: Moves) -> (Station, Events) {
-    let data = folder.join(name);
-    let store = FsStore::open(&data).unwrap();
-    let builder =
-        Station::builder(name).any_file(true).listen(loopback()).discovery(bus.attach(HERE)).store(store);
-    builder.moves(moves).keep_place_in(data).spawn().await.unwrap()
-}
-
-async fn host(folder: &Path, name: &str, moves: Moves) -> (Station, Events) {
-    let store = FsStore::open(folder.join(name)).unwrap();
-    let options = HostOptions::default().announce(false);
-    Station::builder(name)
-        .any_file(true)
-        .listen(loopback())
-        .host(options)
-        .moves(moves)
-        .store(store)
-        .spawn()
-        .await
-        .unwrap()
-}
-
-async fn commit(station: &Station, folder: &Path, name: &str) -> FileUuid {
-    let path = folder.join(name);
-    fs::write(&path, name).unwrap();
-    station.commit(CommitDraft::from_path(&path)).await.unwrap().file
-}
-
-async fn until_joined(events: &mut Events, other: &Station) {
-    let wanted = other.uuid();
-    until(events, |e| matches!(e, Event::StationJoined { station, .. } if *station == wanted).then_some(()))
-        .await;
-}
-
-async fn until_moved(events: &mut Events, place: &SessionTarget) {
-    until(events, |e| matches!(e, Event::Moved { to, .. } if to == place).then_some(())).await;
-}
-
-async fn until_known(station: &Station, events: &mut Events, file: FileUuid) {
-    let knows = async || station.commits().await.unwrap().iter().any(|info| info.commit.file == file);
-    if !knows().await {
-        until(events, |e| matches!(e, Event::CommitSeen { file: seen, .. } if *seen == file).then_some(()))
-            .await;
-    }
-}
+use support::places::{
+    answer_in, commit, group, host, nowhere, proposal, propose, station, until_joined, until_known,
+    until_moved, url,
+};
+use support::{HERE, LIMIT, is_well, loopback, until};
 
 fn answer(report: &mvrx_station::MoveReport, of: &Station) -> Option<MoveAnswer> {
     report.answers.iter().find(|(station, _)| *station == of.uuid()).map(|(_, answer)| answer.clone())
@@ -241,12 +188,6 @@ async fn where_the_new_place_cannot_be_had_nobody_is_asked() {
     fellow.stop().await;
 }
 
-/// A URL where nobody listens.
-fn nowhere() -> SessionTarget {
-    let listener = TcpListener::bind(loopback()).unwrap();
-    url(listener.local_addr().unwrap())
-}
-
 /// A host that lets nobody in.
 async fn full_house() -> SocketAddr {
     let mut listener = WsTransport::default().listen(loopback()).await.unwrap();
@@ -277,25 +218,6 @@ async fn turn_away(mut connection: Connection) {
             let _ = connection.writer.send(&Message::JoinRet(ret), &mvrx_message::Dialect::strict()).await;
         }
     }
-}
-
-/// A proposal, letter by letter.
-fn proposal(name: &str, url: &str) -> String {
-    format!(r#"{{"Type":"MVR_NEW_SESSION_HOST","ServiceName":"{name}","ServiceURL":"{url}"}}"#)
-}
-
-/// The answer to one: whether it is yes, and why not.
-fn answer_in(json: &[u8]) -> (bool, String) {
-    let ret: Value = serde_json::from_slice(json).unwrap();
-    assert_eq!(ret["Type"], "MVR_NEW_SESSION_HOST_RET");
-    (ret["OK"].as_bool().unwrap(), ret["Message"].as_str().unwrap_or_default().to_owned())
-}
-
-/// Says it in a package and reads the answer.
-fn propose(socket: &mut TcpStream, name: &str, url: &str) -> (bool, String) {
-    socket.write_all(&package(0, proposal(name, url).as_bytes())).unwrap();
-    let (_, payload) = read_package(socket).expect("no answer");
-    answer_in(&payload)
 }
 
 /// A client of WebSocket Mode, made of a socket, RFC 6455 and the specification's text.

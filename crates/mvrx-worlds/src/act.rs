@@ -114,10 +114,11 @@ pub enum MoveStep {
 
 impl MoveStep {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::In(MovePhase::Asking),
         Self::In(MovePhase::Preparing),
         Self::In(MovePhase::Joining),
+        Self::In(MovePhase::Saving),
         Self::In(MovePhase::Gathering),
         Self::Over,
     ];

@@ -55,9 +55,9 @@ impl Shelf {
         String::from_utf8(bytes.to_vec()).ok().filter(|place| !place.is_empty())
     }
 
-    /// Where its next start is. A disk that fails now leaves it where it was before.
-    pub(crate) fn keep_place(&self, place: &str) {
-        let _ = self.write_whole(&self.at(PLACE), place.as_bytes());
+    /// Where its next start is; an empty one: where its setting says. A disk that fails now leaves it where it was before.
+    pub(crate) fn keep_place(&self, place: &str) -> Result<(), DiskError> {
+        self.write_whole(&self.at(PLACE), place.as_bytes())
     }
 
     /// The commits whose files are here.

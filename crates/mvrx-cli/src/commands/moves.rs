@@ -59,7 +59,8 @@ pub(crate) async fn run(args: Move) -> Result<Verdict, Failure> {
     let at = InSession { host: from.clone(), reaching: args.session.reaching.clone() };
     let name = station::name(&args.common);
     let data = data::open(args.data.as_deref(), &name)?;
-    let describe = station::describe_looking(&args.common, &at)?.identity(data.station);
+    // Announced, so that who follows certain stations alone can see that this is one of them.
+    let describe = station::describe(&args.common, &at)?.identity(data.station);
     let (mover, mut events) = station::spawn(describe).await?;
     let moved = tokio::select! {
         moved = lead(&args, &mover, &mut events, (from.as_deref(), &to)) => moved,

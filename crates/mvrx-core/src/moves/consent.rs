@@ -7,6 +7,7 @@ use mvrx_message::{Message, NewSessionHost, Product, Reply, SessionTarget, Stati
 
 use super::{Asker, Cause, MoveAction, MoveEvent, MovePhase, Moves, ProposalId, Ride, place};
 use crate::inbound::{ok, refuse};
+use crate::peer::Peer;
 use crate::{Command, ConnId, Core, Event, Membership, Presence, Timer};
 
 impl Core {
@@ -79,10 +80,7 @@ impl Core {
             SessionTarget::Url(url) if !self.in_session() => place::address(url),
             _ => None,
         };
-        let is_its_own = |ip: IpAddr| {
-            ip == asker.address.ip().to_canonical()
-                || self.peers.get(&station).is_some_and(|peer| peer.may_be_at(ip))
-        };
+        let is_its_own = |ip: IpAddr| self.peers.get(&station).is_some_and(|peer| peer.is_vouched_for_at(ip));
         self.config.candidate.is_some() && at.is_some_and(is_its_own)
     }
 
@@ -121,7 +119,9 @@ impl Core {
         )
     }
 
-    /// Who proposes: by its own word where that fits where it comes from, else the only station that may be there.
+    /// Who proposes: whoever it says, or said on this connection, or else the only station that may be there; nobody, where no more than its own
+    /// word shows that it is there.
+    // req: MOV-13
     fn who_proposes(
         &self,
         conn: ConnId,
@@ -129,15 +129,19 @@ impl Core {
         proposal: &NewSessionHost,
     ) -> Option<StationUuid> {
         let on_conn = self.inbound.get(&conn).and_then(|inbound| inbound.station);
+        let said = proposal.station.or(on_conn);
         if self.in_session() {
             // The host speaks for whom it names.
-            return proposal.station.or(on_conn);
+            return said;
         }
-        let is_there = |station: &StationUuid| {
-            let peer = self.peers.get(station);
-            peer.is_some_and(|p| p.membership == Membership::Member && p.may_be_at(address.ip()))
+        let is_there = |(_, peer): &(&StationUuid, &Peer)| {
+            peer.membership == Membership::Member && peer.is_vouched_for_at(address.ip())
         };
-        proposal.station.filter(is_there).or(on_conn).or_else(|| self.only_station_at(address.ip()))
+        let mut there = self.peers.iter().filter(is_there).map(|(station, _)| *station);
+        match said {
+            Some(said) => there.find(|station| *station == said),
+            None => there.next().filter(|_| there.next().is_none()),
+        }
     }
 
     /// Tells the application what was declined without asking it; the same again is not told again.
@@ -163,6 +167,7 @@ impl Core {
         match self.on_move(event) {
             MoveAction::Ask => self.ask_application(),
             MoveAction::Prepare => self.prepare_move(),
+            MoveAction::Save => self.save_place(),
             MoveAction::Gather => self.gather(),
             MoveAction::Switch => self.switch(),
             MoveAction::Join | MoveAction::StayHere | MoveAction::Busy | MoveAction::Nothing => {}

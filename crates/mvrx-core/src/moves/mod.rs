@@ -39,7 +39,8 @@ pub enum Moves {
     Always,
     /// None.
     Never,
-    /// Those of these stations, and no others. TCP mode does not prove who says something; a name and an address are all there is.
+    /// Those of these stations, and no others: in a group at addresses where discovery shows them or where they answered us, in a session by
+    /// the host's word. No mode proves who says something.
     Listed(BTreeSet<StationUuid>),
 }
 
@@ -118,6 +119,8 @@ struct Ride {
     news: Vec<Event>,
     /// The host of the new place does not have us, and why.
     turned_away: Option<String>,
+    /// The driver was told to keep the new place for the next start.
+    saved: bool,
     /// The new group had its time to show who is there.
     looked: bool,
     /// Decided then at the latest.

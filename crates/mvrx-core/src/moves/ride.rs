@@ -19,6 +19,7 @@ impl Ride {
             news: Vec::new(),
             looked: false,
             turned_away: None,
+            saved: false,
             deadline: Duration::ZERO,
             to_ask: VecDeque::new(),
             asking: BTreeMap::new(),
@@ -117,6 +118,12 @@ impl Core {
             }
             (MovePhase::Gathering, _) => self.follow_move(MoveEvent::Deadline),
             (MovePhase::Settled, _) => {}
+            (MovePhase::Saving, _) => {
+                self.end_move(
+                    MoveEvent::Deadline,
+                    "the new place could not be kept for the next start in time",
+                );
+            }
             _ if arrived => self.arrived(),
             _ => self.end_move(MoveEvent::Deadline, "the new place could not be joined in time"),
         }
@@ -167,8 +174,35 @@ impl Core {
 
     /// The new place has us.
     pub(super) fn arrived(&mut self) {
-        let event = if self.leads() { MoveEvent::JoinedToLead } else { MoveEvent::JoinedToFollow };
+        self.follow_move(MoveEvent::Joined);
+    }
+
+    /// Nothing is left before the next start is in the new place, and nobody is asked to follow before.
+    // req: MOV-07
+    pub(super) fn save_place(&mut self) {
+        let Some(ride) = self.moving.ride.as_mut() else { return };
+        ride.saved = true;
+        let to = ride.to.clone();
+        self.agenda.set(Timer::Move, self.now + self.config.timers.keep_place);
+        let group = ride.there.as_ref().map(|there| there.config.group.clone());
+        let group =
+            group.or_else(|| self.changing_to().cloned()).unwrap_or_else(|| self.config.group.clone());
+        self.out.push_back(Output::SavePlace { to, group });
+    }
+
+    pub(crate) fn on_place_saved(&mut self) {
+        let event = if self.leads() { MoveEvent::SavedToLead } else { MoveEvent::SavedToFollow };
         self.follow_move(event);
+    }
+
+    // req: MOV-08
+    pub(crate) fn on_place_not_saved(&mut self, what: &str) {
+        if self.moving.phase == MovePhase::Saving {
+            self.end_move(
+                MoveEvent::NotSaved,
+                &format!("the new place cannot be kept for the next start: {what}"),
+            );
+        }
     }
 
     pub(crate) fn on_not_advertised(&mut self, what: &str) {
@@ -179,7 +213,7 @@ impl Core {
 
     /// The change of group that is a move has ended by itself.
     pub(crate) fn change_in_move_ended(&mut self, why: &str) {
-        if matches!(self.moving.phase, MovePhase::Joining | MovePhase::Gathering) {
+        if matches!(self.moving.phase, MovePhase::Joining | MovePhase::Saving | MovePhase::Gathering) {
             self.end_move(MoveEvent::NotJoined, why);
         }
     }
@@ -269,6 +303,9 @@ impl Core {
         }
         if let Cause::Proposed { asker, .. } = ride.cause {
             self.answer_proposal(asker.conn, refuse(why));
+        }
+        if ride.saved {
+            self.out.push_back(Output::ForgetSavedPlace);
         }
         self.event(Event::NotMoved { to: ride.to, why: why.to_owned() });
     }

@@ -62,6 +62,10 @@ pub struct Station {
     shown_in: BTreeSet<String>,
     /// The next start is here.
     kept: SessionTarget,
+    kept_label: String,
+    /// What was kept before the move under way kept its place.
+    kept_before: Option<(SessionTarget, String)>,
+    saving: Option<(SessionTarget, String)>,
     label: String,
     store: BTreeMap<String, Vec<Commit>>,
     dials: Vec<(ConnId, usize)>,
@@ -158,6 +162,9 @@ impl World {
             rule,
             shown_in: BTreeSet::new(),
             kept: place.clone(),
+            kept_label: label.to_owned(),
+            kept_before: None,
+            saving: None,
             label: label.to_owned(),
             store,
             dials: Vec::new(),
@@ -261,7 +268,7 @@ impl World {
 
     pub fn restart(&mut self, n: usize) {
         if !self.stations[n].alive {
-            let Station { rule, kept, label, store, .. } = &self.stations[n];
+            let Station { rule, kept, kept_label: label, store, .. } = &self.stations[n];
             let station = self.fresh_station(n, rule.clone(), &kept.clone(), &label.clone(), store.clone());
             self.stations[n] = station;
             self.start(n);
@@ -312,6 +319,7 @@ impl World {
             ways.extend((!station.dials.is_empty()).then_some((0, n)));
             ways.extend((!station.unseen.is_empty()).then_some((1, n)));
             ways.extend(station.preparing.is_some().then_some((2, n)));
+            ways.extend(station.saving.is_some().then_some((5, n)));
         }
         for (wire, w) in &self.wires {
             ways.extend((!w.up.is_empty()).then_some((3, *wire)));
@@ -327,7 +335,8 @@ impl World {
             1 => self.see(n),
             2 => self.prepared(n),
             3 => self.deliver_on(at, true),
-            _ => self.deliver_on(at, false),
+            4 => self.deliver_on(at, false),
+            _ => self.saved(n),
         }
         true
     }
@@ -465,6 +474,17 @@ impl World {
         self.step(n, Input::MovePrepared { commits, sightings, seed });
     }
 
+    fn saved(&mut self, n: usize) {
+        let Some((to, label)) = self.stations[n].saving.take() else { return };
+        if self.below(12) == 0 {
+            return self.step(n, Input::PlaceNotSaved { what: "the disk is full".to_owned() });
+        }
+        let station = &mut self.stations[n];
+        let label = std::mem::replace(&mut station.kept_label, label);
+        station.kept_before = Some((std::mem::replace(&mut station.kept, to), label));
+        self.step(n, Input::PlaceSaved);
+    }
+
     fn deliver_on(&mut self, wire: u64, up: bool) {
         let Some(w) = self.wires.get_mut(&wire) else { return };
         let item = if up { w.up.pop_front() } else { w.down.pop_front() };
@@ -524,6 +544,16 @@ impl World {
             }
             Output::Withdraw => self.show(n, BTreeSet::new()),
             Output::PrepareMove { to } => self.stations[n].preparing = Some(to),
+            Output::SavePlace { to, group } => {
+                self.stations[n].saving = Some((to, group.as_str().to_owned()));
+            }
+            Output::ForgetSavedPlace => {
+                let station = &mut self.stations[n];
+                station.saving = None;
+                if let Some((kept, label)) = station.kept_before.take() {
+                    (station.kept, station.kept_label) = (kept, label);
+                }
+            }
             Output::Event(event) => self.note(n, event),
             _ => {}
         }
@@ -543,8 +573,10 @@ impl World {
             Event::Moved { to, .. } => {
                 station.moved += 1;
                 station.led = 0;
-                station.kept = to;
+                assert_eq!(station.kept, to, "left before the new place was kept");
+                station.kept_before = None;
                 station.label = station.core.config().group.as_str().to_owned();
+                assert_eq!(station.kept_label, station.label);
                 self.release(n);
             }
             Event::NotMoved { .. } => {

@@ -101,6 +101,8 @@ pub struct Desk {
     pub now: Duration,
     pub out: Vec<Output>,
     accepted: u64,
+    /// The disk keeps a new place at once; otherwise the test answers.
+    pub keeps_places: bool,
 }
 
 impl Desk {
@@ -111,7 +113,13 @@ impl Desk {
     pub fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(me(), "FOH desk", "mvrx", GroupName::create("Default").unwrap());
         configure(&mut config);
-        let mut desk = Self { core: Core::new(config), now: Duration::ZERO, out: Vec::new(), accepted: 0 };
+        let mut desk = Self {
+            core: Core::new(config),
+            now: Duration::ZERO,
+            out: Vec::new(),
+            accepted: 0,
+            keeps_places: true,
+        };
         desk.step(Input::Start);
         desk.out.clear();
         desk
@@ -119,6 +127,13 @@ impl Desk {
 
     pub fn step(&mut self, input: Input) -> &mut Self {
         self.out.extend(self.core.step(self.now, input));
+        let saves = |o: &Output| matches!(o, Output::SavePlace { .. });
+        if self.keeps_places
+            && let Some(at) = self.out.iter().position(saves)
+        {
+            self.out.remove(at);
+            self.step(Input::PlaceSaved);
+        }
         self
     }
 

@@ -10,6 +10,8 @@
     clippy::cast_possible_truncation
 )]
 
+pub mod places;
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;

@@ -97,7 +97,7 @@ pub struct Tally {
     /// Moves that ended in another place.
     pub moves: u64,
     /// Machines that crashed at a step of a move, by the step's place in [`crate::MoveStep::ALL`].
-    pub struck: [u64; 5],
+    pub struck: [u64; 6],
     /// Elected hosts that started.
     pub hosts: u64,
     /// The longest time from the death of a host to the start of its successor's, of those that were measured.

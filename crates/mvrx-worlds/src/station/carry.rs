@@ -58,6 +58,9 @@ impl Station {
             }
             Output::PrepareMove { .. } if self.setup.slow => self.prepare_later(net),
             Output::PrepareMove { to } => self.prepare_move(&to, net),
+            Output::SavePlace { .. } if self.setup.slow => self.save_later(net),
+            Output::SavePlace { to, .. } => self.save_place(&to, net),
+            Output::ForgetSavedPlace => self.forget_saved_place(),
             Output::Withdraw => {
                 for instance in std::mem::take(&mut self.announced) {
                     net.withdraw(&instance);
@@ -69,16 +72,20 @@ impl Station {
                     net.suspect(&instance);
                 }
             }
-            Output::Event(event) => {
-                self.tells(&event, net);
-                if let Event::MoveProposed { proposal, .. } = event {
-                    self.answer_later(proposal, net);
-                }
-                if self.setup.candidate.is_some() {
-                    self.heard.push_back(event);
-                }
-            }
+            Output::Event(event) => self.on_event(event, net),
             _ => {}
+        }
+    }
+
+    fn on_event(&mut self, event: Event, net: &mut HostCtx<'_>) {
+        self.tells(&event, net);
+        match event {
+            Event::Moved { .. } => self.kept_before = None,
+            Event::MoveProposed { proposal, .. } => self.answer_later(proposal, net),
+            _ => {}
+        }
+        if self.setup.candidate.is_some() {
+            self.heard.push_back(event);
         }
     }
 
@@ -123,6 +130,30 @@ impl Station {
         }
         let seed = net.random();
         self.step(Input::MovePrepared { commits, sightings, seed }, net);
+    }
+
+    /// Who can be elected finds its place at each start, and keeps none.
+    pub(super) fn save_place(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
+        if self.setup.candidate.is_some() {
+            return self.step(Input::PlaceSaved, net);
+        }
+        let before = self.shelf.place().unwrap_or_default();
+        let input = match self.shelf.keep_place(&place_text(to)) {
+            Ok(()) => {
+                self.kept_before = Some(before);
+                Input::PlaceSaved
+            }
+            Err(error) => Input::PlaceNotSaved { what: error.to_string() },
+        };
+        self.step(input, net);
+    }
+
+    fn forget_saved_place(&mut self) {
+        self.later.forget_saving();
+        if let Some(before) = self.kept_before.take() {
+            // A disk that refuses now: the next start is there. The station tells it, and its operator knows.
+            let _ = self.shelf.keep_place(&before);
+        }
     }
 
     /// Tells the ledger what is said, to whom.
@@ -240,9 +271,6 @@ impl Station {
             Event::Moved { to, .. } => {
                 if let Some(view) = ledger.view(host) {
                     view.has_moved(group_in(to));
-                }
-                if self.setup.candidate.is_none() {
-                    self.shelf.keep_place(&place_text(to));
                 }
                 ledger.tally.moves += 1;
             }

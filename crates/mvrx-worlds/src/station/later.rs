@@ -16,12 +16,17 @@ pub(super) struct Later {
 #[derive(Debug)]
 enum Errand {
     Prepare,
+    Save,
     Answer { proposal: ProposalId, yes: bool },
 }
 
 impl Later {
     pub(super) fn deadline(&self) -> Option<Time> {
         self.waiting.iter().map(|(at, _)| *at).min()
+    }
+
+    pub(super) fn forget_saving(&mut self) {
+        self.waiting.retain(|(_, errand)| !matches!(errand, Errand::Save));
     }
 
     fn due(&mut self, now: Time) -> Option<Errand> {
@@ -35,6 +40,12 @@ impl Station {
     pub(super) fn prepare_later(&mut self, net: &mut HostCtx<'_>) {
         let at = net.now() + Duration::from_millis(net.random() % 300);
         self.later.waiting.push((at, Errand::Prepare));
+    }
+
+    /// And as long to keep something.
+    pub(super) fn save_later(&mut self, net: &mut HostCtx<'_>) {
+        let at = net.now() + Duration::from_millis(net.random() % 300);
+        self.later.waiting.push((at, Errand::Save));
     }
 
     /// Somebody reads it within a while and says yes or no, or nobody does.
@@ -53,6 +64,11 @@ impl Station {
                     // As the driver does: for where it goes now, if it still goes anywhere.
                     if let Some(to) = self.core.moving_to().map(|(to, _)| to.clone()) {
                         self.prepare_move(&to, net);
+                    }
+                }
+                Errand::Save => {
+                    if let Some(to) = self.core.moving_to().map(|(to, _)| to.clone()) {
+                        self.save_place(&to, net);
                     }
                 }
                 Errand::Answer { proposal, yes: true } => {

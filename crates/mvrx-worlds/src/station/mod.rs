@@ -92,6 +92,8 @@ pub struct Station {
     /// What a candidate's election is still to hear.
     heard: VecDeque<CoreEvent>,
     later: Later,
+    /// What was kept before the move under way kept its place.
+    kept_before: Option<String>,
 }
 
 impl Station {
@@ -149,6 +151,7 @@ impl Station {
             stepping: false,
             heard: VecDeque::new(),
             later: Later::default(),
+            kept_before: None,
         };
         for (commit, content) in station.shelf.recover() {
             station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);

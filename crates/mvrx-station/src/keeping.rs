@@ -1,0 +1,199 @@
+//! Where a station that moved is at its next start: kept in its data directory before the old place is left, and forgotten again where the move
+//! ends here after all.
+//!
+//! What is written and undone is done off the driver's thread, one after the other in the order in which it was wanted. A disk that refuses, or
+//! hangs, ends the move and nothing else (`Timers::keep_place`).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mvrx_core::Input;
+use mvrx_message::{GroupName, SessionTarget};
+use mvrx_transport::WsUrl;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::driver::{Done, Driver};
+use crate::identity::write_whole;
+
+/// Where a station that moved is to be at its next start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPlace {
+    /// Its group; in a session the name under which its files are kept.
+    pub group: GroupName,
+    /// The URL of its session, if it is in one.
+    pub session: Option<String>,
+}
+
+/// Keeps a place in a station's data directory, for its next start.
+///
+/// # Errors
+/// When it cannot be written; what was kept before stays then.
+pub fn keep_place(directory: &Path, place: &KeptPlace) -> io::Result<()> {
+    let session = place.session.as_ref().map(|url| format!("session {url}\n")).unwrap_or_default();
+    write_whole(&directory.join(FILE), &format!("group {}\n{session}", place.group))
+}
+
+/// The place that was kept there; `None` where there is none, or a damaged one.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn kept_place(directory: &Path) -> io::Result<Option<KeptPlace>> {
+    let text = match fs::read_to_string(directory.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut lines = text.lines();
+    let group = lines.next().and_then(|line| line.strip_prefix("group ")).and_then(|name| name.parse().ok());
+    let session = lines.next().map(|line| line.strip_prefix("session "));
+    Ok(match (group, session) {
+        (Some(group), None) => Some(KeptPlace { group, session: None }),
+        (Some(group), Some(Some(url))) if url.parse::<WsUrl>().is_ok() => {
+            Some(KeptPlace { group, session: Some(url.to_owned()) })
+        }
+        _ => None,
+    })
+}
+
+/// Forgets it.
+///
+/// # Errors
+/// When the file is there and cannot be removed.
+pub fn forget_place(directory: &Path) -> io::Result<()> {
+    match fs::remove_file(directory.join(FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The place of the next start, as the driver has it kept.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    /// The data directory; `None`: nothing is kept.
+    directory: Option<PathBuf>,
+    /// What was kept before the move under way kept its place; `None`: nothing is to be undone.
+    before: Arc<Mutex<Option<Option<KeptPlace>>>>,
+    /// The last of what is being done; each waits for the one before it.
+    last: Option<JoinHandle<()>>,
+    /// How many places were to be kept, and the one whose answer the core waits for.
+    count: u64,
+    awaited: Option<u64>,
+}
+
+impl Keeping {
+    pub(crate) fn new(directory: Option<PathBuf>) -> Self {
+        Self { directory, before: Arc::default(), last: None, count: 0, awaited: None }
+    }
+
+    /// The new place is ours for good.
+    pub(crate) fn has_moved(&self) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Lets what was begun come to its end, within [`LONGEST`].
+    pub(crate) async fn finish(self) {
+        if let Some(last) = self.last {
+            // A disk that hangs keeps nobody from stopping.
+            let _ = timeout(LONGEST, last).await;
+        }
+    }
+}
+
+impl Driver {
+    // req: MOV-07, MOV-12
+    pub(crate) fn save_place(&mut self, to: &SessionTarget, group: GroupName) {
+        let keeping = &mut self.keeping;
+        keeping.count += 1;
+        keeping.awaited = Some(keeping.count);
+        let session = if let SessionTarget::Url(url) = to { Some(url.clone()) } else { None };
+        let place = KeptPlace { group, session };
+        let (directory, memory) = (keeping.directory.clone(), Arc::clone(&keeping.before));
+        let (last, number, done) = (keeping.last.take(), keeping.count, self.done.clone());
+        self.keeping.last = Some(tokio::spawn(async move {
+            if let Some(last) = last {
+                let _ = last.await;
+            }
+            let kept = tokio::task::spawn_blocking(move || {
+                let Some(directory) = directory else { return Ok(()) };
+                let before = kept_place(&directory)?;
+                keep_place(&directory, &place)?;
+                *memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+                Ok(())
+            });
+            let kept = kept.await.unwrap_or_else(|ended| Err(io::Error::other(ended)));
+            // The driver is gone: nobody waits.
+            let _ = done.send(Done::PlaceSaved(number, kept.map_err(|error| error.to_string()))).await;
+        }));
+    }
+
+    pub(crate) fn place_saved(&mut self, number: u64, kept: Result<(), String>) {
+        if self.keeping.awaited.take_if(|awaited| *awaited == number).is_some() {
+            self.step(match kept {
+                Ok(()) => Input::PlaceSaved,
+                Err(what) => Input::PlaceNotSaved { what },
+            });
+        }
+    }
+
+    // req: MOV-08
+    pub(crate) fn forget_saved_place(&mut self) {
+        let keeping = &mut self.keeping;
+        keeping.awaited = None;
+        let Some(directory) = keeping.directory.clone() else { return };
+        let (memory, last, done) = (Arc::clone(&keeping.before), keeping.last.take(), self.done.clone());
+        keeping.last = Some(tokio::spawn(async move {
+            if let Some(last) = last {
+                let _ = last.await;
+            }
+            let undone = tokio::task::spawn_blocking(move || {
+                let before = memory.lock().unwrap_or_else(PoisonError::into_inner).take();
+                match before {
+                    None => Ok(()),
+                    Some(Some(place)) => keep_place(&directory, &place),
+                    Some(None) => forget_place(&directory),
+                }
+            });
+            if let Err(error) = undone.await.unwrap_or_else(|ended| Err(io::Error::other(ended))) {
+                let what = format!("the next start is in another place than this station: {error}");
+                let _ = done.send(Done::Problem(what)).await;
+            }
+        }));
+    }
+}
+
+/// A station that stops waits no longer for its disk.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// In the data directory.
+const FILE: &str = "place";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: MOV-12
+    #[test]
+    fn a_place_is_kept_and_forgotten_and_a_damaged_one_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        assert_eq!(kept_place(at).unwrap(), None);
+        for session in [None, Some("ws://rack.example:81/x".to_owned())] {
+            let place = KeptPlace { group: "Stage 2".parse().unwrap(), session };
+            keep_place(at, &place).unwrap();
+            assert_eq!(kept_place(at).unwrap(), Some(place));
+        }
+        forget_place(at).unwrap();
+        forget_place(at).unwrap();
+        assert_eq!(kept_place(at).unwrap(), None);
+        for damaged in
+            ["", "group", "group \n", "session ws://x/\n", "group A\nsession rack\n", "group A\ntent 1\n"]
+        {
+            fs::write(at.join(FILE), damaged).unwrap();
+            assert_eq!(kept_place(at).unwrap(), None, "{damaged}");
+        }
+    }
+}
