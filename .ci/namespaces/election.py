@@ -83,7 +83,9 @@ class Station:
         """Commits from beside, as a person does, into the running station's session; gives the file's hash."""
         path = f"{self.home}/{what}.mvr"
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("GeneralSceneDescription.xml", dice.randbytes(dice.randrange(100_000, 2_000_000)))
+            scene = '<?xml version="1.0" encoding="UTF-8"?><GeneralSceneDescription verMajor="1" verMinor="6"><Scene><Layers/></Scene></GeneralSceneDescription>'
+            archive.writestr("GeneralSceneDescription.xml", scene)
+            archive.writestr("model.3ds", dice.randbytes(dice.randrange(100_000, 2_000_000)))
         return path
 
 

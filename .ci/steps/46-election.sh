@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Five stations that elect their host, on machines of their own: the host is killed, comes back, and loses its cable; two more speak TCP mode alone and stay
-# reachable. Then four stations on two networks. Prints how long each take-over took.
+# reachable. Then five that exchange large files meanwhile, and four stations on two networks. Prints how long each take-over took.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 id=mvre$$
@@ -21,4 +21,5 @@ for number in 1 2 3 4 5 6 7; do
 done
 mvrx="${MVRX:-$(realpath "${CARGO_TARGET_DIR:-target}/release/mvrx")}"
 timeout 400 python3 .ci/namespaces/election.py "$mvrx" "$id" "${id: -6}"
+timeout 400 python3 .ci/namespaces/election_files.py "$mvrx"
 timeout 100 python3 .ci/namespaces/election_nets.py "$mvrx"

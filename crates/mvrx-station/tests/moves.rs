@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use mvrx_discovery::MemoryBus;
@@ -13,10 +12,8 @@ use mvrx_station::{
 };
 use mvrx_store::FsStore;
 use mvrx_transport::{Connection, Incoming, Transport, WsTransport};
-use serde_json::{Value, json};
 use support::places::{
-    answer_in, commit, group, host, nowhere, proposal, propose, station, until_joined, until_known,
-    until_moved, url,
+    Client, commit, group, host, nowhere, propose, station, until_joined, until_known, until_moved, url,
 };
 use support::{HERE, LIMIT, is_well, loopback, until};
 
@@ -217,97 +214,6 @@ async fn turn_away(mut connection: Connection) {
             };
             let _ = connection.writer.send(&Message::JoinRet(ret), &mvrx_message::Dialect::strict()).await;
         }
-    }
-}
-
-/// A client of WebSocket Mode, made of a socket, RFC 6455 and the specification's text.
-struct Client {
-    socket: TcpStream,
-}
-
-impl Client {
-    fn connect(to: SocketAddr) -> Self {
-        let mut socket = TcpStream::connect(to).unwrap();
-        socket.set_read_timeout(Some(LIMIT)).unwrap();
-        let request = format!(
-            "GET / HTTP/1.1\r\nHost: {to}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        socket.write_all(request.as_bytes()).unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            socket.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-        Self { socket }
-    }
-
-    fn frame(&mut self, opcode: u8, payload: &[u8]) {
-        let mask = [7, 11, 13, 17];
-        let mut bytes = vec![0x80 | opcode];
-        match u8::try_from(payload.len()).ok().filter(|length| *length < 126) {
-            Some(length) => bytes.push(0x80 | length),
-            None => {
-                bytes.push(0x80 | 126);
-                bytes.extend_from_slice(&u16::try_from(payload.len()).unwrap().to_be_bytes());
-            }
-        }
-        bytes.extend_from_slice(&mask);
-        bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        self.socket.write_all(&bytes).unwrap();
-    }
-
-    fn say(&mut self, json: &str) {
-        self.frame(1, json.as_bytes());
-    }
-
-    /// The next message of this type; others are passed over.
-    fn hear(&mut self, kind: &str) -> Vec<u8> {
-        let mut message = Vec::new();
-        loop {
-            let mut head = [0; 2];
-            self.socket.read_exact(&mut head).expect("no answer");
-            let mut length = usize::from(head[1]);
-            if length == 126 {
-                let mut long = [0; 2];
-                self.socket.read_exact(&mut long).unwrap();
-                length = u16::from_be_bytes(long).into();
-            }
-            assert!(length < 0x1_0000 && head[1] < 127, "a server masks nothing, and this is short");
-            let mut payload = vec![0; length];
-            self.socket.read_exact(&mut payload).unwrap();
-            match head[0] & 0x0F {
-                9 => self.frame(10, &payload),
-                0 | 1 => message.extend_from_slice(&payload),
-                8 => panic!("it was closed: {}", String::from_utf8_lossy(&payload)),
-                _ => {}
-            }
-            if head[0] & 0x80 == 0 || head[0] & 0x0F > 1 {
-                continue;
-            }
-            let text = std::mem::take(&mut message);
-            let read: Value = serde_json::from_slice(&text).unwrap();
-            if read["Type"] == kind {
-                return text;
-            }
-        }
-    }
-
-    fn join(&mut self) {
-        let join = json!({
-            "Type": "MVR_JOIN", "Provider": "MVRApplication", "StationName": "raw", "verMajor": 1, "verMinor": 6,
-            "StationUUID": "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f", "Commits": [],
-        });
-        self.say(&join.to_string());
-        let ret: Value = serde_json::from_slice(&self.hear("MVR_JOIN_RET")).unwrap();
-        assert_eq!(ret["OK"], true, "{ret}");
-    }
-
-    fn propose(&mut self, name: &str, url: &str) -> (bool, String) {
-        self.say(&proposal(name, url));
-        answer_in(&self.hear("MVR_NEW_SESSION_HOST_RET"))
     }
 }
 
