@@ -1,5 +1,5 @@
 """Five `mvrx up --session-host auto`, each in a namespace of its own, which elect their host. They exchange files while the host is killed, while
-the old one comes back, and while the next one loses its cable. After each take-over everybody has everything, and the new host serves it. A `mvrx up`
+the old one comes back, and while the next one loses its cable; at the end the host and the two who succeed it first lose theirs at once. After each take-over everybody has everything, and the new host serves it. A `mvrx up`
 without --session-host and a station of another product stay in TCP mode all the while, commit before, at and after each take-over, and have everything, too.
 
 usage: election.py MVRX ID LINK
@@ -312,6 +312,15 @@ everybody_has(shares, [*stations.values(), *tcp_mode], 90)
 nobody_twice()
 gave = [s.number for s in stations.values() for _, event in s.since(back) if event["event"] == "gave_way"]
 assert gave == [old.number], f"{gave} gave way (seed {seed})\n{story()}"
+
+# The cables of the host and of the two who succeed it first are pulled at once: who comes third hosts.
+heirs = sorted((s for s in stations.values() if s is not host), key=lambda s: s.number, reverse=True)
+cut, left = [host, *heirs[:2]], heirs[2:]
+gone = time.monotonic()
+for station in cut:
+    subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{station.number}", "down"], check=True)
+host = succeeded(left, gone, "the host's cable and those of the next two pulled")
+assert host is left[0], f"S{host.number} hosts instead of the third (seed {seed})\n{story()}"
 
 for station in [*stations.values(), desk]:
     station.process.send_signal(signal.SIGINT)

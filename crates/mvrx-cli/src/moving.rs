@@ -84,7 +84,7 @@ pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
         Event::MoveAnswered { station, answer } => {
             format!("{}: {}", names.station(*station), answer_words(answer))
         }
-        Event::Moved { from, to } => format!("now in {}, no longer in {}", place(to), place(from)),
+        Event::Moved { from, to, .. } => format!("now in {}, no longer in {}", place(to), place(from)),
         Event::NotMoved { to, why } => format!("not moved to {}: {}", place(to), tame(why)),
         _ => return None,
     })

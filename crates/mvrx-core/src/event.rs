@@ -306,6 +306,8 @@ pub enum Event {
         from: SessionTarget,
         /// The new one.
         to: SessionTarget,
+        /// It was an errand ([`crate::Command::MoveWith`]); otherwise somebody wanted it, here or by a proposal.
+        errand: bool,
     },
     /// We did not move; all is as it was.
     NotMoved {

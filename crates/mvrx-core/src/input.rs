@@ -246,7 +246,8 @@ pub enum Command {
         /// Whether products are asked, too, of which nobody knows whether they outlive the question.
         force: bool,
     },
-    /// The same of a station that was elected to host, or follows one that was: these and nobody else are asked, none if there are none.
+    /// The same as an errand of a station that was elected to host, or follows one that was: these and nobody else are asked, none if there are
+    /// none.
     MoveWith {
         /// Where to.
         to: SessionTarget,

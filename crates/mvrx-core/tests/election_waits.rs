@@ -59,7 +59,7 @@ fn a_host_whose_next_question_is_void_is_not_woken_again_and_again() {
     }
 }
 
-/// Goes on until `until`; whoever is joined or asked is silent for 2 s and then not there. When our host was started, if it was.
+/// Goes on until `until`; whoever is joined or asked is silent for as long as a try takes, and then not there. When our host was started, if it was.
 fn starts_among_the_silent(
     (election, mut outputs): (&mut Election, Vec<ElectionOutput>),
     begun: Duration,
@@ -72,7 +72,7 @@ fn starts_among_the_silent(
             return Some(now);
         }
         if outputs.iter().any(|output| matches!(output, ElectionOutput::Join { .. })) {
-            silent_at = Some(now + ms(2_000));
+            silent_at = Some(now + ElectionConfig::ATTEMPT);
         }
         let woken = election.deadline().into_iter().chain(silent_at).min()?;
         now = now.max(woken);
@@ -103,7 +103,8 @@ fn a_successor_acts_in_its_turn_whoever_else_is_silent() {
         for rank in 0..3 {
             let (mut election, outputs) = bereaved(rank, shown);
             let acts = starts_among_the_silent((&mut election, outputs), ms(1_000), ms(60_000));
-            let turn = ms(1_000 + 1_500 + 2_500 * u64::from(rank));
+            let config = ElectionConfig::new(uuid(1), uuid(101), 1);
+            let turn = ms(1_000) + config.grace + config.step * u32::from(rank);
             assert_eq!(acts, Some(turn), "rank {rank}, {shown} silent hosts are shown");
         }
     }
@@ -118,7 +119,7 @@ fn hosts_that_are_long_gone_keep_nobody_from_hosting() {
     for n in 0..6 {
         outputs.extend(election.step(ms(0), ElectionInput::HostSeen(other(50 + n))));
     }
-    // Each is tried once, which takes 2 s.
+    // Each is tried once.
     let acts = starts_among_the_silent((&mut election, outputs), ms(0), ms(60_000));
     assert!(acts.is_some_and(|at| at <= ms(12_000)), "{acts:?}");
 }
@@ -179,4 +180,81 @@ fn a_host_that_is_there_is_asked_however_many_that_are_long_gone_are_shown() {
             assert!(now <= most, "{silent} are silent, and it still hosts at {now:?}");
         }
     }
+}
+
+/// One that lost its host, whom nobody told that it succeeds, and that is sent back to its group; its host is still shown.
+fn going_back() -> (Election, Duration) {
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    election.step(ms(0), ElectionInput::HostSeen(other(150)));
+    election.step(ms(10), ElectionInput::Joined { host: uuid(150), succession: Vec::new() });
+    election.step(ms(20), ElectionInput::Lost);
+    let turn = election.deadline().unwrap();
+    let outputs = election.step(turn, ElectionInput::Tick);
+    assert_eq!(outputs, [ElectionOutput::GoBack]);
+    (election, turn)
+}
+
+// proves: ELE-10
+#[test]
+fn who_comes_in_while_it_is_sent_back_joins_that_host_again_once_it_is_back() {
+    for silent in [false, true] {
+        let (mut election, mut now) = going_back();
+        if silent {
+            // That move is under way, so that none into a session can begin.
+            let outputs = election.step(now + ms(10), ElectionInput::Tick);
+            assert!(matches!(outputs[..], [ElectionOutput::Join { .. }]), "{outputs:?}");
+            election.step(now + ms(10), ElectionInput::NotJoined);
+        }
+        now += ms(500);
+        election.step(now, ElectionInput::Joined { host: uuid(150), succession: Vec::new() });
+        assert_eq!(election.phase(), ElectionPhase::Member);
+        now += ms(250);
+        let outputs = election.step(now, ElectionInput::Back);
+        assert_eq!(outputs, [ElectionOutput::Join { url: other(150).url }]);
+        assert_eq!(election.phase(), ElectionPhase::Joining);
+    }
+}
+
+// proves: ELE-10
+#[test]
+fn who_is_back_and_sees_no_host_waits_for_its_turn_as_at_first() {
+    let (mut election, mut now) = going_back();
+    election.step(now, ElectionInput::HostGone { host: uuid(150) });
+    now += ms(60_000);
+    election.step(now, ElectionInput::Joined { host: uuid(150), succession: Vec::new() });
+    let outputs = election.step(now, ElectionInput::Back);
+    assert_eq!((election.phase(), outputs), (ElectionPhase::Looking, Vec::new()));
+    assert_eq!(election.deadline(), Some(now + ms(3_000)));
+}
+
+// proves: ELE-10
+#[test]
+fn to_be_back_is_no_news_to_who_looks_or_was_lost_or_moved() {
+    let (mut election, now) = going_back();
+    assert_eq!(election.step(now + ms(1), ElectionInput::HostGone { host: uuid(150) }), []);
+    let turn = election.deadline();
+    assert_eq!(election.step(now + ms(1_000), ElectionInput::Back), []);
+    assert_eq!((election.phase(), election.deadline()), (ElectionPhase::Looking, turn));
+
+    let (mut bereaved, _) = bereaved(1, 0);
+    let turn = bereaved.deadline();
+    bereaved.step(ms(1_000), ElectionInput::Back);
+    assert_eq!((bereaved.phase(), bereaved.deadline() <= turn), (ElectionPhase::Joining, true));
+
+    let (mut away, now) = going_back();
+    away.step(now, ElectionInput::MovedAway);
+    assert_eq!(away.step(now, ElectionInput::Back), []);
+    assert_eq!(away.phase(), ElectionPhase::Elsewhere);
+}
+
+// proves: ELE-10
+#[test]
+fn a_host_whose_station_was_taken_back_to_the_group_has_it_come_home() {
+    let mut election = hosting();
+    election.step(ms(1_000), ElectionInput::Back);
+    let at = election.deadline().unwrap();
+    assert_eq!(at, ms(1_500));
+    let outputs = election.step(at, ElectionInput::Tick);
+    assert!(matches!(outputs[..], [ElectionOutput::Lead { .. }]), "{outputs:?}");
 }

@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use mvrx_core::election::ElectionInput;
 use mvrx_core::{
     Command, ConnId, Event, Input, Membership, MoveAnswer, Moves, Output, PlaceId, ProposalId, SessionConfig,
     Sighting, Stay,
@@ -924,4 +925,57 @@ fn who_leads_keeps_the_place_before_it_asks_anybody_and_forgets_it_where_it_stay
     assert_eq!(desk.dials(), 2);
     desk.command(Command::Leave);
     assert!(forgotten(&desk) && stayed(&desk).is_some(), "{:?}", desk.out);
+}
+
+fn ends(desk: &Desk) -> Vec<(SessionTarget, bool)> {
+    let events = desk.events().into_iter();
+    events
+        .filter_map(|e| if let Event::Moved { to, errand, .. } = e { Some((to, errand)) } else { None })
+        .collect()
+}
+
+// proves: ELE-10
+#[test]
+fn an_errand_is_known_at_its_end_however_many_were_refused_meanwhile() {
+    let (mut desk, _) = in_session(Moves::Always);
+    desk.command(Command::MoveWith { to: group("Default"), others: BTreeSet::new() });
+    for n in 0..20 {
+        let to = url(&format!("ws://10.0.0.{n}:42480/"));
+        desk.command(Command::MoveWith { to, others: BTreeSet::new() });
+    }
+    assert_eq!(desk.events().iter().filter(|e| matches!(e, Event::NotMoved { .. })).count(), 20);
+    prepared(&mut desk, vec![], &[], None);
+    desk.pass(Duration::from_secs(15));
+    assert_eq!(ends(&desk), [(group("Default"), true)]);
+    let back = desk.events().into_iter().find(|e| matches!(e, Event::Moved { .. })).unwrap();
+    assert_eq!(ElectionInput::of(&back), Some(ElectionInput::Back));
+}
+
+// proves: ELE-10
+#[test]
+fn what_a_person_or_a_proposal_wants_is_no_errand_also_where_an_errand_led_before() {
+    let mut desk = in_group(Moves::Always);
+    let go = |desk: &mut Desk, at: &str| {
+        prepared(desk, vec![], &[], None);
+        let (host, _) = reached(desk, at);
+        desk.receive(host, host_ret(9, vec![]));
+    };
+    desk.command(Command::MoveWith { to: url(THERE), others: BTreeSet::new() });
+    go(&mut desk, THERE);
+    desk.command(Command::Move { to: url(HERE), force: false });
+    go(&mut desk, HERE);
+    // The host is asked, and is silent.
+    desk.pass(Duration::from_secs(600));
+    desk.command(Command::Move { to: url(THERE), force: false });
+    go(&mut desk, THERE);
+    desk.pass(Duration::from_secs(600));
+    assert_eq!(ends(&desk), [(url(THERE), true), (url(HERE), false), (url(THERE), false)]);
+
+    let mut follows = in_group(Moves::Always);
+    follows.sight(1);
+    propose(&mut follows, 1, &url(THERE));
+    go(&mut follows, THERE);
+    assert_eq!(ends(&follows), [(url(THERE), false)]);
+    let away = follows.events().into_iter().find(|e| matches!(e, Event::Moved { .. })).unwrap();
+    assert_eq!(ElectionInput::of(&away), Some(ElectionInput::MovedAway));
 }

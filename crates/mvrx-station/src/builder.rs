@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mvrx_core::election::ElectionConfig;
 use mvrx_core::{Config, Core, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{BridgeMark, Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
@@ -385,7 +386,7 @@ impl Builder {
         config.candidate = self.candidate;
         config.bridge = self.bridge;
         if self.candidate.is_some() {
-            config.timers.host_dial = config.timers.host_dial.min(election::DIAL);
+            config.timers.host_dial = config.timers.host_dial.min(ElectionConfig::ATTEMPT);
         }
         Ok(config)
     }

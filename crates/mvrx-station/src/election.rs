@@ -10,11 +10,11 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mvrx_core::Event;
 use mvrx_core::election::{
-    ElectedHost, Election as Machine, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase, Errands,
+    ElectedHost, Election as Machine, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
 };
 use mvrx_discovery::{Discovery, DiscoveryError, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
 use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor};
@@ -95,7 +95,6 @@ impl Election {
             discovery: None,
             candidates: HashMap::new(),
             seen_at: VecDeque::new(),
-            errands: Errands::default(),
             says: Says::default(),
         };
         runner.look();
@@ -137,7 +136,6 @@ struct Runner {
     candidates: HashMap<StationUuid, Vec<SocketAddr>>,
     /// Where others were seen, the latest first: by the same way they see us.
     seen_at: VecDeque<SocketAddr>,
-    errands: Errands,
     says: Says,
 }
 
@@ -175,7 +173,7 @@ impl Runner {
                 self.tell(ElectionNews::Member { host: *host });
             }
         }
-        if let Some(input) = self.errands.meaning(&seen.event) {
+        if let Some(input) = ElectionInput::of(&seen.event) {
             self.step(input).await;
         }
     }
@@ -305,7 +303,6 @@ impl Runner {
     }
 
     fn go(&mut self, to: SessionTarget, others: BTreeSet<StationUuid>, matters: bool) {
-        self.errands.goes(to.clone());
         let (station, told) = (self.station.clone(), self.told.clone());
         tokio::spawn(async move {
             let moved = station.move_with(to, others).await;
@@ -324,7 +321,7 @@ impl Runner {
                 let at: WsUrl = url.parse().ok()?;
                 read_note(&WsTransport::default().note_of(at).await.ok()??, url)
             };
-            let says = tokio::time::timeout(DIAL, ask).await.ok().flatten();
+            let says = tokio::time::timeout(ElectionConfig::ATTEMPT, ask).await.ok().flatten();
             // The election has ended.
             let _ = told.send(Outcome::Input(ElectionInput::Probed { host, says })).await;
         });
@@ -478,7 +475,8 @@ pub(crate) fn web_socket() -> WsTransport {
 
 /// Connections of which one end is cut off are noticed within a few seconds.
 fn watchful(limits: TransportLimits) -> TransportLimits {
-    TransportLimits { ping_after: Some(PING), pong_within: PONG, ..limits }
+    let (after, within) = (ElectionConfig::PING_AFTER, ElectionConfig::PONG_WITHIN);
+    TransportLimits { ping_after: Some(after), pong_within: within, ..limits }
 }
 
 impl fmt::Debug for Election {
@@ -490,10 +488,6 @@ impl fmt::Debug for Election {
     }
 }
 
-/// A host may take this long to accept a connection.
-pub(crate) const DIAL: Duration = Duration::from_secs(2);
-const PING: Duration = Duration::from_millis(1_500);
-const PONG: Duration = Duration::from_millis(2_500);
 /// Results that wait.
 const QUEUE: usize = 32;
 /// Addresses of others that are remembered.

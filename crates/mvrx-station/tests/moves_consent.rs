@@ -101,7 +101,7 @@ async fn one_forged_join_opens_no_listed_stations_way_and_the_listed_station_its
     assert_eq!(report.answers, [(desk.uuid(), MoveAnswer::Moved)]);
     let here = SessionTarget::Group("Default".parse().unwrap());
     let moved =
-        |e: &Event| matches!(e, Event::Moved { from, to } if *from == here && *to == stage).then_some(());
+        |e: &Event| matches!(e, Event::Moved { from, to, .. } if *from == here && *to == stage).then_some(());
     until(&mut events, moved).await;
     for station in [desk, boss, trap] {
         station.stop().await;

@@ -52,12 +52,25 @@ fn one(options: &Options) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// What many worlds came to.
+#[derive(Default)]
+struct Sum {
+    faults: FaultCounts,
+    events: u64,
+    messages: u64,
+    steps: u64,
+    hosts: u64,
+    takeover: Duration,
+    split: Duration,
+    failed: Vec<(u64, Report)>,
+}
+
 /// Many seeds on all processors.
 fn many(options: &Options) -> ExitCode {
     let next = AtomicU64::new(options.seed);
     let end = options.seed + options.seeds;
     let stop = AtomicBool::new(false);
-    let sum = Mutex::new((FaultCounts::default(), 0_u64, 0_u64, 0_u64, Vec::new()));
+    let sum = Mutex::new(Sum::default());
     let begun = Instant::now();
     let work = || {
         while !stop.load(Ordering::Relaxed) {
@@ -69,12 +82,15 @@ fn many(options: &Options) -> ExitCode {
             let steps = plan.steps();
             let report = plan.play(&steps);
             let mut sum = sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            sum.0.add(&report.faults);
-            sum.1 += report.events;
-            sum.2 += report.tally.messages;
-            sum.3 += steps.len() as u64;
+            sum.faults.add(&report.faults);
+            sum.events += report.events;
+            sum.messages += report.tally.messages;
+            sum.steps += steps.len() as u64;
+            sum.hosts += report.tally.hosts;
+            sum.takeover = sum.takeover.max(report.tally.takeover);
+            sum.split = sum.split.max(report.tally.split);
             if report.outcome.check().is_some() {
-                sum.4.push((seed, report));
+                sum.failed.push((seed, report));
                 if !options.go_on {
                     stop.store(true, Ordering::Relaxed);
                 }
@@ -88,7 +104,7 @@ fn many(options: &Options) -> ExitCode {
         }
     });
     let took = begun.elapsed();
-    let (faults, events, messages, steps, mut failed) =
+    let Sum { faults, events, messages, steps, hosts, takeover, split, mut failed } =
         sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     println!(
         "{} seeds of {} stations on {threads} threads in {:.1} s",
@@ -100,6 +116,9 @@ fn many(options: &Options) -> ExitCode {
         "{steps} steps, {messages} messages, {events} node events, {} of them per second\n{faults}",
         per_second(events, took)
     );
+    if hosts > 0 {
+        println!("{hosts} hosts elected, takeover {takeover:?} at most, two hosts {split:?} at most");
+    }
     failed.sort_by_key(|(seed, _)| *seed);
     for (seed, report) in &failed {
         println!("seed {seed} fails: {:?}", report.outcome);

@@ -98,3 +98,14 @@ fn a_crew_has_one_host_whatever_happens() {
     assert!(hosts >= 24, "{hosts} hosts");
     assert_eq!(takeovers, 12);
 }
+
+/// Worlds that once ended wrong: whose station came into its old session while it was sent back to the group, or was sent to so many hosts
+/// meanwhile that the end of that move was taken for a person's; in one a host asked for a sign of life in the middle of a file.
+#[test]
+fn who_is_sent_back_to_the_group_finds_the_host_again() {
+    for seed in [1_437, 4_473, 6_782, 8_274, 9_510] {
+        let plan = Plan::new(seed).stations(5).electing();
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    }
+}

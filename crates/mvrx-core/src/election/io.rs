@@ -30,7 +30,14 @@ pub struct ElectionConfig {
 }
 
 impl ElectionConfig {
-    /// With the default times: a successor acts within 10 s if at most two of its elders went with the host.
+    /// Between a candidate and its host, who was not heard for so long is asked for a sign of life.
+    pub const PING_AFTER: Duration = Duration::from_secs(1);
+    /// Who gives none for so long, asked once, is lost.
+    pub const PONG_WITHIN: Duration = Duration::from_secs(2);
+    /// A host may take this long to accept a candidate's connection, or to answer how it stands.
+    pub const ATTEMPT: Duration = Duration::from_millis(1_750);
+
+    /// With the default times: a successor hosts within 10 s if at most two of its elders went with the host, however they went.
     #[must_use]
     pub const fn new(station: StationUuid, host: StationUuid, priority: u32) -> Self {
         Self {
@@ -39,10 +46,10 @@ impl ElectionConfig {
             priority,
             look: Duration::from_secs(3),
             grace: Duration::from_millis(1_500),
-            step: Duration::from_millis(2_500),
+            step: Duration::from_millis(2_250),
             settle: Duration::from_secs(2),
             again: Duration::from_secs(3),
-            attempt: Duration::from_secs(2),
+            attempt: Self::ATTEMPT,
         }
     }
 }
@@ -125,6 +132,8 @@ pub enum ElectionInput {
     },
     /// A person moved our station to another place.
     MovedAway,
+    /// Our station is in its group again, where it was sent by [`ElectionOutput::GoBack`].
+    Back,
 }
 
 /// What is to be done.

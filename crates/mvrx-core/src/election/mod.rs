@@ -15,19 +15,19 @@
 //! * A person who moves the station away ends its part in this.
 //!
 //! Rules a caller keeps: call [`Election::step`] with the time at each event and at [`Election::deadline`]; carry the outputs out in order;
-//! answer [`ElectionOutput::Join`] and [`ElectionOutput::Lead`] with `Joined` or `NotJoined`, [`ElectionOutput::Start`] with `Started` or `NotStarted`.
+//! answer [`ElectionOutput::Join`] and [`ElectionOutput::Lead`] with `Joined` or `NotJoined`, [`ElectionOutput::Start`] with `Started` or `NotStarted`,
+//! [`ElectionOutput::GoBack`] with `Back` once the station is there.
 //! Bounded: so many candidates and hosts are known, the rest is not looked at.
 
-mod errands;
 mod io;
 mod table;
+mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use mvrx_message::{StationUuid, Successor};
 
-pub use self::errands::Errands;
 pub use self::io::{ElectedHost, ElectionConfig, ElectionInput, ElectionOutput};
 pub use self::table::{ElectionAction, ElectionEvent, ElectionPhase};
 
@@ -145,6 +145,7 @@ impl Election {
             ElectionInput::Members(count) => self.members(count),
             ElectionInput::Probed { host, says } => self.probed(host, says),
             ElectionInput::MovedAway => self.on(ElectionEvent::MovedAway),
+            ElectionInput::Back => self.back(),
         }
         self.go_on();
         self.out.drain(..).collect()
@@ -222,6 +223,17 @@ impl Election {
             return;
         }
         self.on(ElectionEvent::Lost);
+    }
+
+    /// Our station is in its group: it was sent back there. Meanwhile it may have come into its former session once more.
+    // req: ELE-10
+    fn back(&mut self) {
+        if self.phase == ElectionPhase::Hosting {
+            self.at_home = false;
+            self.retry_at = Some(self.now + RETRY);
+            return;
+        }
+        self.on(ElectionEvent::Back);
     }
 
     // ---- our own host
@@ -393,11 +405,15 @@ impl Election {
             // A host that did not answer is tried again; our turn comes all the same.
             ElectionAction::Look => self.retry_at = self.hosts.values().map(|seen| seen.not_before).min(),
             ElectionAction::GoBack => {
-                self.bereaved = false;
-                self.first_at = None;
-                self.set_turn();
-                self.retry_at = self.hosts.values().map(|seen| seen.not_before).min();
+                self.look_anew();
                 self.out.push_back(ElectionOutput::GoBack);
+            }
+            ElectionAction::LookAnew => {
+                // The host had us a moment ago.
+                if let Some(had_us) = self.host.and_then(|host| self.hosts.get_mut(&host)) {
+                    (had_us.not_before, had_us.fresh) = (self.now, true);
+                }
+                self.look_anew();
             }
             ElectionAction::Resume => self.retry_at = Some(self.now + RETRY),
             ElectionAction::Stay => {
@@ -413,6 +429,13 @@ impl Election {
                 self.out.push_back(ElectionOutput::End { next: None });
             }
         }
+    }
+
+    fn look_anew(&mut self) {
+        self.bereaved = false;
+        self.first_at = None;
+        self.set_turn();
+        self.retry_at = self.hosts.values().map(|seen| seen.not_before).min();
     }
 
     fn join(&mut self, event: ElectionEvent) {

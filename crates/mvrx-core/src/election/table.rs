@@ -8,14 +8,15 @@
 //!     │ TurnCame              └──────────────────│───── HostSeen, Elder ──────┤
 //!     └──────────► Starting ── Started ─► Hosting ── Yields ─► Joining        │ TurnCame
 //!                   ▲  └ NotStarted ─► Looking                                │
-//!                   └─────────────────────────────────────────────────────────┘   (MovedAway from each: Elsewhere)
+//!                   └─────────────────────────────────────────────────────────┘   (MovedAway from each: Elsewhere;
+//!                                                                                Back from Member: Looking)
 //! ```
 //!
 //! | state | what is true | waited for | bounded by | then |
 //! |---|---|---|---|---|
 //! | `Looking` | in the group; no elected host is known | one to be seen; our turn | the look, and a step for each elder | we host |
 //! | `Joining` | on the way into a host's session | its answer | the move's own deadline | look, or try the next elder |
-//! | `Member` | in the session of an elected host | - | - | on its loss we succeed |
+//! | `Member` | in the session of an elected host | - | - | on its loss we succeed; back in the group after all, we look anew |
 //! | `Succeeding` | the host is lost; our elders are tried in turn | one of them, the host itself, our turn | the grace, and a step for each elder | we host |
 //! | `Starting` | our own host starts | it | the driver | host, or look again |
 //! | `Hosting` | our host runs, and our own station is one of its session | - | - | until it is ended, or yields |
@@ -68,6 +69,8 @@ pub enum ElectionEvent {
     Yields,
     /// A person moved our station away.
     MovedAway,
+    /// Our station is in its group again, as it was told.
+    Back,
 }
 
 /// What follows.
@@ -93,6 +96,8 @@ pub enum ElectionAction {
     GiveWay,
     /// Go back to the group.
     GoBack,
+    /// Look as who has just come into the group, and join the host that had us at once.
+    LookAnew,
     /// End our host: the person who moved us wants none here.
     End,
 }
@@ -117,6 +122,8 @@ impl ElectionPhase {
             (Hosting, E::Yields) => (Joining, A::GiveWay),
             (Looking | Joining | Member | Succeeding, E::MovedAway) => (Elsewhere, A::Nothing),
             (Starting | Hosting, E::MovedAway) => (Elsewhere, A::End),
+            (Member, E::Back) => (Looking, A::LookAnew),
+            (Looking | Joining | Succeeding | Starting | Hosting | Elsewhere, E::Back) => (self, A::Nothing),
             (Looking, E::ElderSilent)
             | (Looking, E::Elder | E::NotJoined | E::Lost | E::NobodyLeft | E::Started | E::NotStarted)
             | (Looking, E::Yields)
@@ -155,7 +162,7 @@ impl ElectionPhase {
 
 impl ElectionEvent {
     /// All events.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::HostSeen,
         Self::Elder,
         Self::Joined,
@@ -168,5 +175,6 @@ impl ElectionEvent {
         Self::NotStarted,
         Self::Yields,
         Self::MovedAway,
+        Self::Back,
     ];
 }

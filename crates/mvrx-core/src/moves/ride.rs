@@ -233,11 +233,12 @@ impl Core {
         let Some(ride) = self.moving.ride.take() else { return };
         let Ride { to, cause, there, news, .. } = ride;
         let from = self.place();
+        let errand = matches!(cause, Cause::Ours { only: Some(_), .. });
         let asker = if let Cause::Proposed { asker, .. } = &cause { Some(asker.conn) } else { None };
         let Some(there) = there else {
             // From group to group it is one core.
             self.release_change();
-            self.event(Event::Moved { from, to });
+            self.event(Event::Moved { from, to, errand });
             return asker.into_iter().for_each(|conn| self.answer_proposal(conn, ok()));
         };
         let out = std::mem::take(&mut self.out);
@@ -247,7 +248,7 @@ impl Core {
         // Each counted its own; what comes next is later than what either has.
         self.accepted = self.accepted.max(old.accepted);
         self.out = out;
-        self.event(Event::Moved { from, to });
+        self.event(Event::Moved { from, to, errand });
         self.out.extend(news.into_iter().map(Output::Event));
         old.moving.aside = true;
         // The host takes no answer of a station that has left; of a group every connection stands by itself.

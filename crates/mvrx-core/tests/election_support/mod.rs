@@ -30,6 +30,8 @@ struct Machine {
     host: Option<ElectedHost>,
     /// In the group of TCP mode, and seen there.
     in_group: bool,
+    /// Without power: whoever wants to join it waits in vain, instead of being refused at once.
+    dark: bool,
 }
 
 enum Happens {
@@ -66,14 +68,19 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        Self::of(seed, false)
+        Self::of(seed, false, 2)
+    }
+
+    /// One in which so many are left when the host and two more are gone.
+    pub fn crowd(seed: u64) -> Self {
+        Self::of(seed, false, 4)
     }
 
     pub fn calm(seed: u64) -> Self {
-        Self::of(seed, true)
+        Self::of(seed, true, 2)
     }
 
-    fn of(seed: u64, calm: bool) -> Self {
+    fn of(seed: u64, calm: bool, least: usize) -> Self {
         let mut world = Self {
             seed,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
@@ -90,11 +97,12 @@ impl World {
         for _ in 0..8 {
             world.random();
         }
-        let count = 2 + world.pick(5);
+        let count = least + world.pick(7 - least);
         for _ in 0..count {
             let priority = u32::try_from(world.pick(3)).unwrap();
             let (election, session, host) = (None, None, None);
-            world.machines.push(Machine { priority, election, boot: 0, session, host, in_group: false });
+            let (in_group, dark) = (false, false);
+            world.machines.push(Machine { priority, election, boot: 0, session, host, in_group, dark });
             world.parts.push(0);
             world.sees.push(Default::default());
             world.deaf_until.push(Duration::ZERO);
@@ -165,7 +173,7 @@ impl World {
         let config = ElectionConfig::new(station(n), host(n), self.machines[n].priority);
         let machine = &mut self.machines[n];
         machine.boot += 1;
-        machine.in_group = true;
+        (machine.in_group, machine.dark) = (true, false);
         let mut election = Election::new(config);
         let outputs = election.step(self.now, ElectionInput::Tick);
         machine.election = Some(election);
@@ -186,13 +194,39 @@ impl World {
                 let after = self.within(0, 300);
                 let boot = self.machines[other].boot;
                 // A connection whose other end is cut off is noticed later.
-                let late = if self.connected(n, other) { Duration::ZERO } else { Duration::from_secs(4) };
+                let late = if self.connected(n, other) { Duration::ZERO } else { SILENT };
                 self.at(after + late, Happens::Notice(other, boot, n));
             }
         }
         // Nobody says goodbye for it: what is shown stays for a while.
         self.everybody_looks();
         self.tell_members();
+    }
+
+    /// All of these lose their power at one moment: nobody is told, whoever they had a connection to notices by their silence.
+    pub fn cut_power(&mut self, all: &[usize]) {
+        for dark in all {
+            let _ = writeln!(self.story, "{:?} {dark} loses its power", self.now);
+            let machine = &mut self.machines[*dark];
+            (machine.election, machine.session, machine.host) = (None, None, None);
+            (machine.in_group, machine.dark) = (false, true);
+        }
+        for n in 0..self.count() {
+            if let Some((host, true)) = self.machines[n].session
+                && all.contains(&host)
+            {
+                self.notices_silence(n, host);
+            }
+        }
+        self.everybody_looks();
+    }
+
+    /// It was heard last at some moment since the last question and its answer.
+    fn notices_silence(&mut self, n: usize, host: usize) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap();
+        let (after, boot) =
+            (self.within(millis(ElectionConfig::PONG_WITHIN), millis(SILENT)), self.machines[n].boot);
+        self.at(after, Happens::Notice(n, boot, host));
     }
 
     pub fn flap(&mut self, n: usize) {
@@ -221,8 +255,7 @@ impl World {
             if let Some((host, true)) = self.machines[n].session
                 && !self.connected(n, host)
             {
-                let (after, boot) = (self.within(2_500, 4_000), self.machines[n].boot);
-                self.at(after, Happens::Notice(n, boot, host));
+                self.notices_silence(n, host);
             }
         }
         self.everybody_looks();
@@ -258,6 +291,11 @@ impl World {
         shown.alone = alone;
         self.sees[n].1.insert(other, shown.clone());
         self.tell(n, ElectionInput::HostSeen(shown));
+    }
+
+    /// The first two who succeed this host, as it told them.
+    pub fn first_heirs(&self, of: usize) -> Vec<usize> {
+        self.succession(of).iter().take(2).map(|next| number(next.station)).collect()
     }
 
     /// Those that host.
@@ -383,7 +421,7 @@ impl World {
                 ElectionOutput::Probe { host, .. } => {
                     let other = number(host);
                     let says = self.machines[other].host.clone().filter(|_| self.is_there(n, other));
-                    let after = if says.is_some() { self.within(1, 50) } else { Duration::from_secs(2) };
+                    let after = if says.is_some() { self.within(1, 50) } else { ElectionConfig::ATTEMPT };
                     self.at(after, Happens::Told(n, boot, ElectionInput::Probed { host, says }));
                 }
                 ElectionOutput::GoBack => {
@@ -399,8 +437,8 @@ impl World {
     /// A station is on its way into a session.
     fn goes(&mut self, n: usize, url: String) {
         let there = self.is_there(n, of_url(&url));
-        let late = self.pick(3) == 0 && !there;
-        let after = if late { Duration::from_secs(2) } else { self.within(5, 200) };
+        let late = (self.pick(3) == 0 && !there) || self.machines[of_url(&url)].dark;
+        let after = if late { ElectionConfig::ATTEMPT } else { self.within(5, 200) };
         let boot = self.machines[n].boot;
         self.at(after, Happens::Arrives(n, boot, url));
     }
@@ -590,6 +628,9 @@ impl World {
         self.check("after flapping");
     }
 }
+
+/// Who falls silent is noticed after this at the latest.
+const SILENT: Duration = ElectionConfig::PING_AFTER.saturating_add(ElectionConfig::PONG_WITHIN);
 
 pub fn station(n: usize) -> StationUuid {
     StationUuid::from_random_bytes([u8::try_from(n).unwrap() + 1; 16])

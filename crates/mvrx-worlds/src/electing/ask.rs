@@ -1,14 +1,14 @@
 //! One host asks another how it stands: dials it, says one word, reads one line, and is one of no session by that.
 
 use lan_sim::{Event, HostCtx, Time};
-use mvrx_core::election::{ElectedHost, ElectionInput};
+use mvrx_core::election::{ElectedHost, ElectionConfig, ElectionInput};
 use mvrx_message::{Message, StationUuid};
 
 use super::Candidacy;
 use crate::plan::Planted;
 use crate::session::ASK;
+use crate::station::address_of;
 use crate::station::link::{Found, Link};
-use crate::station::{DIAL, address_of};
 
 /// A question under way.
 #[derive(Debug)]
@@ -26,7 +26,8 @@ impl Candidacy {
             return self.inputs.push_back(ElectionInput::Probed { host, says: None });
         };
         let link = Link::new(net.dial(at), at);
-        self.asking = Some(Asking { link, host, url: url.to_owned(), until: net.now() + DIAL });
+        self.asking =
+            Some(Asking { link, host, url: url.to_owned(), until: net.now() + ElectionConfig::ATTEMPT });
     }
 
     /// Whether this is about the question under way.

@@ -1,7 +1,7 @@
 //! A station that can be elected to host, with its election and, while it hosts, the host beside it: on one simulated machine, as
 //! `mvrx_station::Election` is on a real one.
 //!
-//! It decides nothing: what discovery shows, what the station tells ([`Errands`] says what it means, there as here) and what the host counts become
+//! It decides nothing: what discovery shows, what the station tells ([`ElectionInput::of`] says what it means, there as here) and what the host counts become
 //! inputs of the [`Election`]; hosts are started and ended, and the station is moved, as that says. A host asks another one how it stands
 //! by a message of its own on a link of its own, which stands for the handshake that carries it on a real network. That machines
 //! start a host takes a moment, in which they may crash.
@@ -29,7 +29,7 @@ use lan_sim::{Announcement, Event, HostCtx, Time};
 use mvrx_core::Event as CoreEvent;
 use mvrx_core::PlaceId;
 use mvrx_core::election::{
-    ElectedHost, Election, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase, Errands,
+    ElectedHost, Election, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
 };
 use mvrx_message::{Candidate, SessionTarget, StationUuid, Successor, Txt};
 
@@ -47,7 +47,6 @@ pub(crate) use trial::play;
 pub struct Candidacy {
     station: Station,
     election: Election,
-    errands: Errands,
     setup: Setup,
     host: Option<SessionHost>,
     /// A host that has ended, while its last words go out.
@@ -80,7 +79,6 @@ impl Candidacy {
         let mut candidacy = Self {
             election: Election::new(ElectionConfig::new(station.id(), host_id, priority)),
             station,
-            errands: Errands::default(),
             setup,
             host: None,
             ending: None,
@@ -222,7 +220,7 @@ impl Candidacy {
             }
             _ => {}
         }
-        self.inputs.extend(self.errands.meaning(event));
+        self.inputs.extend(ElectionInput::of(event));
     }
 
     // ---- what is to be done
@@ -248,7 +246,6 @@ impl Candidacy {
     }
 
     fn go(&mut self, to: SessionTarget, others: BTreeSet<StationUuid>, matters: bool, net: &mut HostCtx<'_>) {
-        self.errands.goes(to.clone());
         if self.led.is_some() {
             // Another one is under way.
             if matters {

@@ -177,7 +177,8 @@ impl Trial<'_> {
         }
         let noticed = if how == Crash::Power { NOTICED } else { Duration::ZERO };
         let alive: Vec<HostId> = self.all.iter().copied().filter(|host| !dead.contains(host)).collect();
-        let next = self.somebody_acts(&alive, begun, noticed + ACTS + ON_THE_WAY)?;
+        let within = (noticed + ACTS + ON_THE_WAY).min(SUCCEEDED);
+        let next = self.somebody_acts(&alive, begun, within)?;
         self.pass(TOGETHER)?;
         self.one_host_for_all("after the death of the host", &alive)?;
         let pause = Duration::from_millis(self.pick(20_000));
@@ -268,11 +269,13 @@ const MEETING: Duration = Duration::from_secs(20);
 /// The same while links break at random and sightings are lost.
 const MEETING_ROUGH: Duration = Duration::from_secs(60);
 /// A power cut is noticed within this, a process that dies at once.
-const NOTICED: Duration = Duration::from_secs(4);
+const NOTICED: Duration = Duration::from_secs(3);
 /// One of the first three successors acts within this of noticing.
-const ACTS: Duration = Duration::from_millis(6_500);
+const ACTS: Duration = Duration::from_secs(6);
 /// To start a host, and for what is on its way.
 const ON_THE_WAY: Duration = Duration::from_millis(500);
+/// From the death of a host to the next one's start it may never take longer, whatever the parts of it are.
+const SUCCEEDED: Duration = Duration::from_secs(10);
 /// All are with the successor so long after it acted.
 const TOGETHER: Duration = Duration::from_secs(5);
 /// Who starts again has found the host within this.

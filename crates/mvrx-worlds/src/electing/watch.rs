@@ -130,7 +130,7 @@ pub(super) fn is_of_session(world: &World<Node>, member: HostId, host: HostId) -
 }
 
 /// A link that falls silent is noticed within this.
-const GONE_SILENT: Duration = Duration::from_secs(4);
+const GONE_SILENT: Duration = Duration::from_secs(3);
 const EVERY: Duration = Duration::from_millis(50);
 /// Two hosts that nothing keeps from each other become one.
 pub(super) const TWO_HOSTS: &str = "two-hosts-become-one";

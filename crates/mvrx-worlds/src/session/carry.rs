@@ -85,11 +85,10 @@ impl SessionHost {
             return;
         }
         let Some(sent) = wire.sending.take() else { return };
-        wire.link.idle_at = None;
         for json in &sent.held {
             wire.link.push_message(json);
         }
-        if wire.reading.is_none() {
+        if wire.link.rests(false) {
             self.transfers.remove(&id);
         }
         self.step(Input::FileSent { ask: sent.ask, length: sent.length }, net);

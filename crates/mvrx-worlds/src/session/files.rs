@@ -73,11 +73,12 @@ impl SessionHost {
     }
 
     pub(super) fn arrived(&mut self, conn: ConnId, receiving: Receiving, net: &mut HostCtx<'_>) {
-        let relay = self.links.get_mut(&conn).and_then(|wire| {
-            wire.link.idle_at = None;
-            wire.reading.take()
-        });
-        self.transfers.remove(&conn);
+        let wire = self.links.get_mut(&conn);
+        let (rests, relay) =
+            wire.map_or((true, None), |wire| (wire.link.rests(wire.sending.is_some()), wire.reading.take()));
+        if rests {
+            self.transfers.remove(&conn);
+        }
         match receiving.incoming.finish() {
             Ok((content, hash)) => {
                 let length = content.len();

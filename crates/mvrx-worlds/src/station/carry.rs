@@ -295,8 +295,9 @@ impl Station {
             link.idle_at = Some(net.now() + IDLE);
         }
         if done && let Some((_, length)) = link.sending.take() {
-            link.idle_at = None;
-            self.transfers.remove(&id);
+            if link.rests(false) {
+                self.transfers.remove(&id);
+            }
             self.step(Input::FileSent { conn: id, length }, net);
         }
     }

@@ -1,7 +1,6 @@
 //! What the election of a candidate asks of its station, and hears of it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use lan_sim::HostCtx;
 use mvrx_core::{Command, Event as CoreEvent, Input};
@@ -29,6 +28,3 @@ impl Station {
         self.step(Input::Command(Command::Companions(stations)), net);
     }
 }
-
-/// A candidate waits so long for a host, as `mvrx_station::Election` does.
-pub(crate) const DIAL: Duration = Duration::from_secs(2);

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use lan_sim::{Bulk, Content, HostCtx, Payload, Read, SendQueue, Take, Time};
+use mvrx_core::election::ElectionConfig;
 use mvrx_core::{Ending, RequestId};
 use mvrx_message::{FileUuid, Message, Parsed, Scope};
 use mvrx_wire::{Decoder, HEADER_LEN, Limits, Step, encode_json, file_header};
@@ -229,6 +230,15 @@ impl Link {
         }
     }
 
+    /// A file has gone one way: unless another one goes the other way, nothing is under way.
+    pub(crate) fn rests(&mut self, sends: bool) -> bool {
+        let rests = !sends && !self.is_receiving();
+        if rests {
+            self.idle_at = None;
+        }
+        rests
+    }
+
     // ---- the life signs of a WebSocket, which packages do not have
 
     /// When [`Link::keep_alive`] has something to do; nothing is asked while a file goes out, whose own limit holds.
@@ -307,7 +317,7 @@ const PONG: &str = "WORLDS_PONG";
 const PING_AFTER: Duration = Duration::from_secs(30);
 const PONG_WITHIN: Duration = Duration::from_secs(60);
 /// As those of `mvrx_station::Election`.
-const WATCHFUL: (Duration, Duration) = (Duration::from_millis(1_500), Duration::from_millis(2_500));
+const WATCHFUL: (Duration, Duration) = (ElectionConfig::PING_AFTER, ElectionConfig::PONG_WITHIN);
 /// Of a file, so many bytes go out with its header.
 const FIRST_WRITE: u64 = 16 * 1024 - HEADER_LEN as u64;
 const READ: usize = 16 * 1024;

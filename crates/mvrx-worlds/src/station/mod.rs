@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lan_sim::{Bulk, Conn, Event, HostCtx, HostId, Time};
+use mvrx_core::election::ElectionConfig;
 use mvrx_core::{
     Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, RequestId,
     SessionConfig,
@@ -26,7 +27,6 @@ use mvrx_message::{Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVe
 use crate::ledger::{LIMIT, Shared};
 use crate::plan::Planted;
 use crate::shelf::{Incoming, Shelf};
-pub(crate) use errands::DIAL;
 use later::Later;
 use link::{Found, Link};
 pub(crate) use places::{address_of, group_in, place_text};
@@ -115,7 +115,7 @@ impl Station {
         let mut session = setup.session.map(|at| format!("ws://{at}/"));
         config.candidate = setup.candidate;
         if setup.candidate.is_some() {
-            config.timers.host_dial = config.timers.host_dial.min(DIAL);
+            config.timers.host_dial = config.timers.host_dial.min(ElectionConfig::ATTEMPT);
         } else if setup.moving {
             // Every other one asks its people.
             config.moves = if setup.slow && net.host().0 % 2 == 0 { Moves::Ask } else { Moves::Always };
@@ -348,10 +348,9 @@ impl Station {
             Found::Malformed(what) => self.step(Input::Malformed { conn: id, what }, net),
             Found::FileBegins(length) => self.step(Input::FileBegins { conn: id, length }, net),
             Found::FileArrived(receiving) => {
-                if let Some(link) = self.links.get_mut(&id) {
-                    link.idle_at = None;
+                if self.links.get_mut(&id).is_none_or(|link| link.rests(link.sending.is_some())) {
+                    self.transfers.remove(&id);
                 }
-                self.transfers.remove(&id);
                 let request = receiving.request;
                 let whole = receiving.incoming.finish();
                 if self.setup.planted == Planted::ShortFile && receiving.pieces > 1 {
