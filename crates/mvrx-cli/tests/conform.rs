@@ -60,6 +60,19 @@ fn our_station_passes_every_case() {
 }
 
 #[test]
+fn our_station_is_found_by_what_it_announces_and_passes() {
+    let crew = Crew::new();
+    let (_up, address) = station(&crew);
+    let judged = crew.run(&["conform", "--discover", "Default", "--only", "dns-", "--json", "--wait", "20"]);
+    assert_as_checked_in("announced.txt", &judged);
+    assert_eq!(code(&judged), 0);
+    let port = address.rsplit(':').next().unwrap();
+    assert!(json(&judged)["target"].as_str().unwrap().ends_with(port), "{judged:?}");
+    let nobody = crew.run(&["conform", "--discover", "Another", "--json"]);
+    assert_eq!(code(&nobody), 5, "{nobody:?}");
+}
+
+#[test]
 fn our_host_passes_every_case() {
     let crew = Crew::new();
     let show = crew.make_show("show.mvr", 2);

@@ -53,6 +53,8 @@ impl Consent {
 /// Who is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
+    /// A station of TCP Mode, found by multicast DNS: what it announces.
+    Announced,
     /// A station of MVR-xchange's TCP Mode, addressed.
     Station,
     /// The host of a session of WebSocket Mode.
@@ -63,12 +65,13 @@ pub enum Subject {
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Station, Self::Host, Self::Mixer];
+    pub const ALL: [Self; 4] = [Self::Announced, Self::Station, Self::Host, Self::Mixer];
 
     /// The word for programs.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Announced => "announced",
             Self::Station => "station",
             Self::Host => "host",
             Self::Mixer => "mixer",
@@ -144,6 +147,7 @@ impl Subject {
 #[must_use]
 pub fn cases(subject: Subject) -> Vec<Case> {
     match subject {
+        Subject::Announced => mvr::announced_cases(),
         Subject::Station => mvr::station_cases(),
         Subject::Host => mvr::host_cases(),
         Subject::Mixer => mixer::server_cases(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::case::{Case, Consent, Subject, cases};
+use crate::discover::Announced;
 use crate::mixer;
 use crate::mvr;
 use crate::report::{Judged, Report};
@@ -88,20 +89,34 @@ impl std::error::Error for JudgeError {}
 pub struct Judge {
     target: Target,
     options: Options,
+    announced: Option<Announced>,
 }
 
 impl Judge {
     /// Nothing happens before [`run`](Self::run).
     #[must_use]
     pub fn new(target: Target, options: Options) -> Self {
-        Self { target, options }
+        Self { target, options, announced: None }
+    }
+
+    /// A station that discovery found, by what it announces as well; none where it announces no address.
+    #[must_use]
+    pub fn of_announced(announced: Announced, options: Options) -> Option<Self> {
+        let host = announced.addresses.first()?.to_string();
+        let target = Target::Tcp { host, port: announced.port };
+        Some(Self { target, options, announced: Some(announced) })
     }
 
     /// The cases that will be tried or, for want of consent, told as not asked.
     #[must_use]
     pub fn cases(&self) -> Vec<Case> {
         let only = &self.options.only;
-        let mut cases = cases(Subject::of(&self.target));
+        let mut all = Vec::new();
+        if self.announced.is_some() {
+            all.extend(cases(Subject::Announced));
+        }
+        all.extend(cases(Subject::of(&self.target)));
+        let mut cases = all;
         cases.retain(|case| only.is_empty() || only.iter().any(|part| case.id.contains(part.as_str())));
         cases
     }
@@ -177,7 +192,13 @@ impl Judge {
     }
 
     fn visit<'a>(&'a self, ids: &'a Identities, transcript: Transcript) -> Visit<'a> {
-        Visit { target: &self.target, options: &self.options, ids, transcript }
+        Visit {
+            target: &self.target,
+            options: &self.options,
+            ids,
+            announced: self.announced.as_ref(),
+            transcript,
+        }
     }
 
     // req: CNF-02

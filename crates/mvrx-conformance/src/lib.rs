@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod case;
+mod discover;
 mod judge;
 mod mixer;
 mod mvr;
@@ -33,7 +34,8 @@ mod wire;
 mod ws;
 
 pub use case::{Binding, Case, Consent, Subject, cases};
+pub use discover::{Announced, DiscoverError, Lookout, look};
 pub use judge::{Judge, JudgeError, Limits, Options};
-pub use report::{Judged, Report};
+pub use report::{Judged, Report, junit};
 pub use target::{Target, TargetError};
 pub use verdict::Verdict;

@@ -107,11 +107,9 @@ impl Report {
         })
     }
 
-    /// JUnit's XML: a failure is a failure; what is not offered or not asked is skipped; what is tolerated passes and says so.
-    #[must_use]
-    pub fn junit(&self) -> String {
+    fn suite(&self) -> String {
         let skipped = self.count(Verdict::NotOffered) + self.count(Verdict::NotAsked);
-        let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        let mut xml = String::new();
         let _ = writeln!(
             xml,
             "<testsuite name=\"mvrx conform {}\" tests=\"{}\" failures=\"{}\" skipped=\"{skipped}\">",
@@ -146,6 +144,13 @@ impl Report {
         xml.push_str("</testsuite>\n");
         xml
     }
+}
+
+/// JUnit's XML of one or several products: a failure is a failure; what is not offered or not asked is skipped; what is tolerated passes and says so.
+#[must_use]
+pub fn junit(reports: &[Report]) -> String {
+    let suites: Vec<String> = reports.iter().map(Report::suite).collect();
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n{}</testsuites>\n", suites.concat())
 }
 
 /// Text as XML has it; what XML cannot hold is left out.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::discover::Announced;
 use crate::judge::Options;
 use crate::mvr::line::{Line, Mode};
 use crate::mvr::messages;
@@ -19,6 +20,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) target: &'a Target,
     pub(crate) options: &'a Options,
     pub(crate) ids: &'a Identities,
+    pub(crate) announced: Option<&'a Announced>,
     pub(crate) transcript: Transcript,
 }
 

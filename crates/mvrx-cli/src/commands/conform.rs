@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgGroup;
-use mvrx_conformance::{Consent, Judge, JudgeError, Judged, Options, Report, Target};
+use mvrx_conformance::{Consent, Judge, JudgeError, Judged, Lookout, Options, Report, Target, junit, look};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -13,11 +13,20 @@ use crate::failure::{Failure, Verdict};
 use crate::{show, station};
 
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("whom").required(true).args(["address", "list"])))]
+#[command(group(ArgGroup::new("whom").required(true).args(["address", "discover", "list"])))]
 pub(crate) struct Conform {
     /// The product: tcp://HOST:PORT for a station, ws://HOST[:PORT][/PATH] for the host of a session, mixer://HOST[:PORT] for a Mixer server
     #[arg(value_name = "ADDRESS", value_parser = target)]
     address: Option<Target>,
+    /// Judge every station of this group that multicast DNS shows, and what it announces
+    #[arg(long, value_name = "GROUP", value_parser = some_text)]
+    discover: Option<String>,
+    /// Look only on these addresses or interfaces (may be repeated); `lo` stays on this machine
+    #[arg(long, value_name = "NAME|ADDRESS", requires = "discover")]
+    interface: Vec<String>,
+    /// The UDP port of discovery, for tests
+    #[arg(long, hide = true, default_value_t = 5353)]
+    mdns_port: u16,
     /// Also commit a tiny file that is named as a test
     #[arg(long)]
     commits: bool,
@@ -37,7 +46,7 @@ pub(crate) struct Conform {
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = positive_seconds)]
     wait: f64,
     /// List the cases and connect to nobody
-    #[arg(long, conflicts_with = "address")]
+    #[arg(long, conflicts_with_all = ["address", "discover"])]
     list: bool,
     /// Also write the result as JUnit's XML
     #[arg(long, value_name = "FILE")]
@@ -48,33 +57,58 @@ pub(crate) struct Conform {
 }
 
 pub(crate) async fn run(args: Conform) -> Result<Verdict, Failure> {
-    let Some(target) = args.address.clone() else {
-        list(args.json);
-        return Ok(Verdict::Fine);
+    let judges = match (&args.address, &args.discover) {
+        (Some(target), _) => vec![Judge::new(target.clone(), options(&args))],
+        (None, Some(group)) => found(&args, group.clone()).await?,
+        (None, None) => {
+            list(args.json);
+            return Ok(Verdict::Fine);
+        }
     };
-    let judge = Judge::new(target, options(&args));
+    let mut reports = Vec::new();
+    for judge in judges {
+        reports.push(judged(judge, args.json).await?);
+    }
+    if let Some(path) = &args.junit {
+        keep(path, &reports)?;
+    }
+    Ok(if reports.iter().any(|report| report.failed() > 0) { Verdict::Findings } else { Verdict::Fine })
+}
+
+async fn judged(judge: Judge, json: bool) -> Result<Report, Failure> {
     if judge.cases().is_empty() {
         return Err(Failure::usage("no case has such a name; `mvrx conform --list` has all"));
     }
     show::note(&judge.announcement());
-    let lines = !args.json;
     let report = apart(move || {
         judge.run(&mut |judged: &Judged| {
-            if lines {
+            if !json {
                 show::line(&show::tame_lines(&judged.text()));
             }
         })
     })
     .await??;
-    if args.json {
+    if json {
         show::document(&report.json());
     } else {
-        show::line(&report.summary());
+        show::line(&show::tame(&report.summary()));
     }
-    if let Some(path) = &args.junit {
-        keep(path, &report)?;
+    Ok(report)
+}
+
+/// The stations of a group, as discovery shows them.
+async fn found(args: &Conform, group: String) -> Result<Vec<Judge>, Failure> {
+    let lookout =
+        Lookout { interfaces: args.interface.clone(), udp_port: args.mdns_port, ..Lookout::default() };
+    let options = options(args);
+    let stations =
+        apart(move || look(&group, &lookout)).await?.map_err(|error| Failure::peer(error.to_string()))?;
+    let judges: Vec<Judge> =
+        stations.into_iter().filter_map(|station| Judge::of_announced(station, options.clone())).collect();
+    if judges.is_empty() {
+        return Err(Failure::nobody("multicast DNS shows no station of this group"));
     }
-    Ok(if report.failed() > 0 { Verdict::Findings } else { Verdict::Fine })
+    Ok(judges)
 }
 
 fn options(args: &Conform) -> Options {
@@ -128,8 +162,8 @@ fn list(json: bool) {
     }
 }
 
-fn keep(path: &Path, report: &Report) -> Result<(), Failure> {
-    std::fs::write(path, report.junit())
+fn keep(path: &Path, reports: &[Report]) -> Result<(), Failure> {
+    std::fs::write(path, junit(reports))
         .map_err(|error| Failure::local(format!("cannot write {}: {error}", path.display())).after_document())
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod look;
 pub(crate) mod messages;
 pub(crate) mod package;
 
+mod announced;
 mod committing;
 mod hosting;
 mod joining;
@@ -24,6 +25,11 @@ pub(crate) const DOES: &str = "The judge joins again and again as the station \"
 pub(crate) const COMMITS: &str = "It commits \"conformance-test.mvr\", a few hundred bytes that mean nothing; in a session everybody sees it.";
 pub(crate) const ROUGH: &str = "It sends unusual and broken messages, which have been seen to end products.";
 pub(crate) const MOVES: &str = "It proposes moves to places that do not exist.";
+
+/// What a station announces.
+pub(crate) fn announced_cases() -> Vec<Case> {
+    announced::CASES.to_vec()
+}
 
 /// A station of TCP Mode.
 pub(crate) fn station_cases() -> Vec<Case> {
