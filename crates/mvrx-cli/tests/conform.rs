@@ -18,7 +18,10 @@ fn conform(arguments: &[&str]) -> Output {
 
 /// The verdicts are those of the file; with `MVRX_WRITE=1` in the environment the file is written anew.
 fn assert_as_checked_in(name: &str, judged: &Output) {
-    let report = json(judged);
+    assert_verdicts(name, &json(judged));
+}
+
+fn assert_verdicts(name: &str, report: &Value) {
     let lines: Vec<String> = report["cases"]
         .as_array()
         .unwrap()
@@ -70,6 +73,37 @@ fn our_station_is_found_by_what_it_announces_and_passes() {
     assert!(json(&judged)["target"].as_str().unwrap().ends_with(port), "{judged:?}");
     let nobody = crew.run(&["conform", "--discover", "Another", "--json"]);
     assert_eq!(code(&nobody), 5, "{nobody:?}");
+}
+
+#[test]
+fn our_station_passes_as_a_client_of_the_scripted_station() {
+    let crew = Crew::new();
+    let show = crew.make_show("show.mvr", 3);
+    let folder = crew.folder("fetched");
+    // Announced, as products find it that are given no address.
+    let arguments =
+        ["conform", "--serve", "--listen", ANYWHERE, "--group", "Default", "--for", "60", "--json"];
+    let mut serve = crew.start(&arguments);
+    serve.until("\"event\":\"serving\"");
+    let arguments = [
+        "up",
+        "--listen",
+        ANYWHERE,
+        "--json",
+        "--get",
+        "all",
+        "--dir",
+        folder.to_str().unwrap(),
+        show.to_str().unwrap(),
+    ];
+    let mut up = crew.start(&arguments);
+    // Its own file is told in its JOIN, so no COMMIT follows.
+    up.until("\"event\":\"saved\"");
+    let interrupt = Command::new("kill").args(["-INT", &up.child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let report = serve.until("\"subject\":\"client\"");
+    assert_verdicts("client.txt", &serde_json::from_str(&report).unwrap());
+    serve.ends_well();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The table of cases: what is asked, where it stands, how strongly it binds, who is judged.
 
-use crate::verdict::Outcome;
+use crate::serve::{self, Watched};
+use crate::verdict::{Finding, Outcome};
 use crate::visit::Visit;
 use crate::{Target, mixer, mvr};
 
@@ -61,11 +62,13 @@ pub enum Subject {
     Host,
     /// A Mixer server.
     Mixer,
+    /// A client that joins a scripted station of TCP Mode.
+    Client,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Announced, Self::Station, Self::Host, Self::Mixer];
+    pub const ALL: [Self; 5] = [Self::Announced, Self::Station, Self::Host, Self::Mixer, Self::Client];
 
     /// The word for programs.
     #[must_use]
@@ -75,6 +78,7 @@ impl Subject {
             Self::Station => "station",
             Self::Host => "host",
             Self::Mixer => "mixer",
+            Self::Client => "client",
         }
     }
 }
@@ -94,10 +98,20 @@ pub struct Case {
     pub requirements: &'static [&'static str],
     /// What the operator has to consent to.
     pub needs: &'static [Consent],
-    pub(crate) probe: fn(&mut Visit<'_>) -> Outcome,
+    pub(crate) probe: Probe,
 }
 
-type Probe = fn(&mut Visit<'_>) -> Outcome;
+/// What finds out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Probe {
+    /// Something that is tried on a product.
+    Ask(Asking),
+    /// Something that is looked for in what a client said.
+    Watch(Watching),
+}
+
+type Asking = fn(&mut Visit<'_>) -> Outcome;
+pub(crate) type Watching = fn(&Watched) -> Result<(), (Finding, Vec<String>)>;
 type Ids = &'static [&'static str];
 
 pub(crate) const fn must(
@@ -105,9 +119,9 @@ pub(crate) const fn must(
     section: &'static str,
     sentence: &'static str,
     requirements: Ids,
-    probe: Probe,
+    probe: Asking,
 ) -> Case {
-    Case { id, section, sentence, binding: Binding::Must, requirements, needs: &[], probe }
+    Case { id, section, sentence, binding: Binding::Must, requirements, needs: &[], probe: Probe::Ask(probe) }
 }
 
 pub(crate) const fn should(
@@ -115,15 +129,48 @@ pub(crate) const fn should(
     section: &'static str,
     sentence: &'static str,
     requirements: Ids,
-    probe: Probe,
+    probe: Asking,
 ) -> Case {
-    Case { id, section, sentence, binding: Binding::Should, requirements, needs: &[], probe }
+    Case {
+        id,
+        section,
+        sentence,
+        binding: Binding::Should,
+        requirements,
+        needs: &[],
+        probe: Probe::Ask(probe),
+    }
 }
 
 /// What the specification does not say.
-pub(crate) const fn field(id: &'static str, sentence: &'static str, requirements: Ids, probe: Probe) -> Case {
+pub(crate) const fn field(
+    id: &'static str,
+    sentence: &'static str,
+    requirements: Ids,
+    probe: Asking,
+) -> Case {
     let section = "found in the field";
-    Case { id, section, sentence, binding: Binding::Field, requirements, needs: &[], probe }
+    Case {
+        id,
+        section,
+        sentence,
+        binding: Binding::Field,
+        requirements,
+        needs: &[],
+        probe: Probe::Ask(probe),
+    }
+}
+
+/// What a client has to say, and how.
+pub(crate) const fn watching(
+    id: &'static str,
+    section: &'static str,
+    sentence: &'static str,
+    binding: Binding,
+    requirements: Ids,
+    probe: Watching,
+) -> Case {
+    Case { id, section, sentence, binding, requirements, needs: &[], probe: Probe::Watch(probe) }
 }
 
 impl Case {
@@ -151,5 +198,6 @@ pub fn cases(subject: Subject) -> Vec<Case> {
         Subject::Station => mvr::station_cases(),
         Subject::Host => mvr::host_cases(),
         Subject::Mixer => mixer::server_cases(),
+        Subject::Client => serve::CASES.to_vec(),
     }
 }

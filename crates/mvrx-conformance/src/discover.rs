@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use mdns_sd::{IfKind, Receiver, ResolvedService, ServiceDaemon, ServiceEvent};
+use mdns_sd::{IfKind, Receiver, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
 
 /// Where to look.
 #[derive(Debug, Clone)]
@@ -76,6 +76,49 @@ pub fn look(group: &str, lookout: &Lookout) -> Result<Vec<Announced>, DiscoverEr
     // It ends by itself; nothing is to be waited for.
     let _ = daemon.shutdown();
     seen
+}
+
+/// An announcement of the judge's own; it ends when this is dropped.
+pub(crate) struct Shown {
+    daemon: ServiceDaemon,
+    name: String,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        // Said once more that it is gone, where that can still be said.
+        if let Ok(done) = self.daemon.unregister(&self.name) {
+            let _ = done.recv_timeout(GOODBYE);
+        }
+        let _ = self.daemon.shutdown();
+    }
+}
+
+/// Shows a scripted station in a group.
+pub(crate) fn show(
+    group: &str,
+    station: &str,
+    address: SocketAddr,
+    lookout: &Lookout,
+) -> Result<Shown, DiscoverError> {
+    let daemon = daemon(lookout)?;
+    let txt = [("StationName", crate::mvr::messages::NAME), ("StationUUID", station)];
+    let host = format!("conformance-{}.local.", station.get(..8).unwrap_or_default());
+    let instance = format!("{}.{group}", crate::mvr::messages::NAME);
+    let service = if address.ip().is_unspecified() {
+        ServiceInfo::new(SERVICE, &instance, &host, (), address.port(), &txt[..])?.enable_addr_auto()
+    } else {
+        ServiceInfo::new(SERVICE, &instance, &host, address.ip(), address.port(), &txt[..])?
+    };
+    let name = service.get_fullname().to_owned();
+    daemon.register(service)?;
+    Ok(Shown { daemon, name })
 }
 
 fn daemon(lookout: &Lookout) -> Result<ServiceDaemon, DiscoverError> {
@@ -165,6 +208,7 @@ pub(crate) const SERVICE: &str = "_mvrxchange._tcp.local.";
 const LONGEST_TYPE: u8 = 30;
 /// So many bytes has a group that it can ask for.
 const LONGEST_GROUP: usize = LONGEST_TYPE as usize + 1 - "._mvrxchange".len();
+const GOODBYE: Duration = Duration::from_millis(500);
 const MOST: usize = 1024;
 const TURN: Duration = Duration::from_millis(50);
 

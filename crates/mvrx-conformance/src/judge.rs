@@ -4,14 +4,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::case::{Case, Consent, Subject, cases};
+use crate::case::{Case, Consent, Probe, Subject, cases};
 use crate::discover::Announced;
 use crate::mixer;
 use crate::mvr;
 use crate::report::{Judged, Report};
 use crate::target::Target;
 use crate::transcript::Transcript;
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{Finding, Outcome, Verdict, not_offered};
 use crate::visit::{Identities, Visit};
 use crate::wire::Wire;
 
@@ -180,7 +180,7 @@ impl Judge {
         }
         let transcript = Transcript::default();
         let mut visit = self.visit(ids, transcript.clone());
-        let Finding { verdict, words } = match (case.probe)(&mut visit) {
+        let Finding { verdict, words } = match ask(&case, &mut visit) {
             Ok(()) => Finding { verdict: Verdict::Pass, words: String::new() },
             Err(finding) => finding,
         };
@@ -205,5 +205,12 @@ impl Judge {
     fn missing(&self, case: &Case) -> Vec<&'static str> {
         let consent = &self.options.consent;
         case.needs.iter().filter(|need| !consent.contains(need)).map(|need| need.option()).collect()
+    }
+}
+
+fn ask(case: &Case, visit: &mut Visit<'_>) -> Outcome {
+    match case.probe {
+        Probe::Ask(probe) => probe(visit),
+        Probe::Watch(_) => not_offered("it is for a scripted station"),
     }
 }

@@ -1,10 +1,14 @@
 //! `mvrx conform`: judges another product by the specifications, at its address. What is asked and how is `mvrx-conformance`'s; here is how it looks.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgGroup;
-use mvrx_conformance::{Consent, Judge, JudgeError, Judged, Lookout, Options, Report, Target, junit, look};
+use mvrx_conformance::{
+    Consent, Judge, JudgeError, Judged, Limits, Lookout, Options, Report, Scripted, Serving, Target, junit,
+    look,
+};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -13,7 +17,7 @@ use crate::failure::{Failure, Verdict};
 use crate::{show, station};
 
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("whom").required(true).args(["address", "discover", "list"])))]
+#[command(group(ArgGroup::new("whom").required(true).args(["address", "discover", "serve", "list"])))]
 pub(crate) struct Conform {
     /// The product: tcp://HOST:PORT for a station, ws://HOST[:PORT][/PATH] for the host of a session, mixer://HOST[:PORT] for a Mixer server
     #[arg(value_name = "ADDRESS", value_parser = target)]
@@ -21,8 +25,20 @@ pub(crate) struct Conform {
     /// Judge every station of this group that multicast DNS shows, and what it announces
     #[arg(long, value_name = "GROUP", value_parser = some_text)]
     discover: Option<String>,
+    /// The reverse: be a scripted station that products join, and judge what they say
+    #[arg(long, conflicts_with_all = ["address", "discover", "list"])]
+    serve: bool,
+    /// With --serve: where to listen
+    #[arg(long, value_name = "IP:PORT", requires = "serve", default_value = "0.0.0.0:0")]
+    listen: SocketAddr,
+    /// With --serve: show the station in this group by multicast DNS
+    #[arg(long, value_name = "GROUP", requires = "serve", value_parser = some_text)]
+    group: Option<String>,
+    /// With --serve: how long to wait for a product to come and to leave, in seconds
+    #[arg(long = "for", value_name = "SECONDS", requires = "serve", default_value_t = 120.0, value_parser = positive_seconds)]
+    time: f64,
     /// Look only on these addresses or interfaces (may be repeated); `lo` stays on this machine
-    #[arg(long, value_name = "NAME|ADDRESS", requires = "discover")]
+    #[arg(long, value_name = "NAME|ADDRESS")]
     interface: Vec<String>,
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
@@ -57,6 +73,9 @@ pub(crate) struct Conform {
 }
 
 pub(crate) async fn run(args: Conform) -> Result<Verdict, Failure> {
+    if args.serve {
+        return serve(args).await;
+    }
     let judges = match (&args.address, &args.discover) {
         (Some(target), _) => vec![Judge::new(target.clone(), options(&args))],
         (None, Some(group)) => found(&args, group.clone()).await?,
@@ -94,6 +113,39 @@ async fn judged(judge: Judge, json: bool) -> Result<Report, Failure> {
         show::line(&show::tame(&report.summary()));
     }
     Ok(report)
+}
+
+/// Serves a scripted station, and judges who came.
+async fn serve(args: Conform) -> Result<Verdict, Failure> {
+    let lookout =
+        Lookout { interfaces: args.interface.clone(), udp_port: args.mdns_port, ..Lookout::default() };
+    let time = Duration::from_secs_f64(args.time);
+    let (group, limits) = (args.group.clone(), Limits::default());
+    let serving = Serving { listen: args.listen, group, lookout, time, limits };
+    let scripted = Scripted::start(serving).map_err(|error| Failure::local(error.to_string()))?;
+    show::note(&scripted.scenes());
+    if args.json {
+        let address = scripted.address().to_string();
+        show::document(&json!({ "schema": show::SCHEMA, "event": "serving", "address": address }));
+    }
+    let lines = !args.json;
+    let report = apart(move || {
+        scripted.run(&mut |judged: &Judged| {
+            if lines {
+                show::line(&show::tame_lines(&judged.text()));
+            }
+        })
+    })
+    .await?;
+    if args.json {
+        show::document(&report.json());
+    } else {
+        show::line(&report.summary());
+    }
+    if let Some(path) = &args.junit {
+        keep(path, std::slice::from_ref(&report))?;
+    }
+    Ok(if report.failed() > 0 { Verdict::Findings } else { Verdict::Fine })
 }
 
 /// The stations of a group, as discovery shows them.

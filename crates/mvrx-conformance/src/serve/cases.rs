@@ -1,0 +1,226 @@
+//! What clients of TCP Mode are judged by: everything that they said.
+
+use serde_json::Value;
+
+use super::{Said, Watched};
+use crate::case::{Binding, Case, Watching, watching};
+use crate::mvr::{look, messages};
+use crate::verdict::{Finding, Outcome, Verdict, fail, tolerated};
+
+const TABLE: &str = "TCP Mode, Table 66";
+
+const fn must(
+    id: &'static str,
+    section: &'static str,
+    sentence: &'static str,
+    ids: &'static [&'static str],
+    probe: Watching,
+) -> Case {
+    watching(id, section, sentence, Binding::Must, ids, probe)
+}
+
+pub(crate) const CASES: &[Case] = &[
+    must("client-header", TABLE, "A package begins with the number 778682.", &["PKG-03"], |w| {
+        every(w, |said| wrong(said.header.magic != 778_682, &format!("it begins with {}", said.header.magic)))
+    }),
+    must(
+        "client-byte-order",
+        "TCP Mode, Table 67 and its note",
+        "The numbers of a header are written with their highest byte first.",
+        &["PKG-02"],
+        |w| every(w, |said| wrong(said.header.little_endian, "the lowest byte comes first")),
+    ),
+    must("client-version", TABLE, "The version of a package is 1.", &["PKG-04"], |w| {
+        every(w, |said| wrong(said.header.version != 1, &format!("it is {}", said.header.version)))
+    }),
+    must(
+        "client-count",
+        TABLE,
+        "A package's number, counted from 0, is below the count.",
+        &["PKG-17"],
+        |w| {
+            every(w, |said| {
+                wrong(
+                    said.header.number >= said.header.count,
+                    &format!("number {} of {}", said.header.number, said.header.count),
+                )
+            })
+        },
+    ),
+    must("client-type", TABLE, "A message goes as a package of type 0.", &["PKG-07"], |w| {
+        every(w, |said| wrong(said.header.kind != 0, &format!("the type is {}", said.header.kind)))
+    }),
+    must("client-length", TABLE, "A package tells the length of its payload in bytes.", &["PKG-09"], |w| {
+        every(w, |said| {
+            wrong(said.short || said.message.is_none(), "as many bytes as it tells are no whole message")
+        })
+    }),
+    must("client-utf8", TABLE, "A message is encoded in UTF-8.", &["MSG-UTF8"], |w| {
+        every(w, |said| wrong(!said.utf8, "it is not"))
+    }),
+    must(
+        "client-joins",
+        "MVR_JOIN message",
+        "Who wants to be one of the group sends MVR_JOIN to its stations.",
+        &["STA-01"],
+        |w| {
+            if w.said.iter().any(|said| said.is("MVR_JOIN")) {
+                return Ok(());
+            }
+            let words = if w.said.is_empty() { "nobody came" } else { "no JOIN came" };
+            Err((Finding { verdict: Verdict::Fail, words: words.to_owned() }, Vec::new()))
+        },
+    ),
+    must(
+        "client-join-first",
+        "MVR_JOIN message",
+        "The first message to another client is MVR_JOIN.",
+        &["STA-01"],
+        |w| match w.said.first() {
+            Some(said) => wrong(!said.is("MVR_JOIN"), "it is another one")
+                .map_err(|finding| (finding, said.seen.clone())),
+            None => nothing("message"),
+        },
+    ),
+    must("client-join-provider", "Table 68", "JOIN names the application.", &["MSG-JOIN"], |w| {
+        each(w, "MVR_JOIN", |m| look::text(m, "Provider"))
+    }),
+    must("client-join-name", "Table 68", "JOIN has the station's name for people.", &["MSG-JOIN"], |w| {
+        each(w, "MVR_JOIN", |m| look::text(m, "StationName"))
+    }),
+    must("client-join-uuid", "Table 68", "JOIN has the station's UUID.", &["MSG-UUID"], |w| {
+        each(w, "MVR_JOIN", |m| look::uuid(m, "StationUUID"))
+    }),
+    must(
+        "client-join-version",
+        "Table 68",
+        "JOIN tells the supported version of MVR.",
+        &["MSG-VERSION"],
+        |w| each(w, "MVR_JOIN", |m| look::number(m, "verMajor").and_then(|()| look::number(m, "verMinor"))),
+    ),
+    must(
+        "client-join-commits",
+        "Table 68",
+        "JOIN lists the files that are there.",
+        &["MSG-COMMITS-KEY"],
+        |w| each(w, "MVR_JOIN", look::commits),
+    ),
+    must(
+        "client-request-file",
+        "Table 74",
+        "REQUEST has the UUID of the file, or none for the last one.",
+        &["MSG-REQUEST"],
+        |w| {
+            each(w, "MVR_REQUEST", |m| match m.get("FileUUID") {
+                None => Ok(()),
+                Some(Value::String(text)) if text.is_empty() => Ok(()),
+                _ => look::uuid(m, "FileUUID"),
+            })
+        },
+    ),
+    must(
+        "client-request-from",
+        "Table 74",
+        "FromStationUUID is a list of UUIDs.",
+        &["MSG-REQUEST-FROM"],
+        |w| {
+            each(w, "MVR_REQUEST", |m| match m.get("FromStationUUID") {
+                Some(Value::Array(_)) | None => Ok(()),
+                Some(Value::String(_)) => {
+                    tolerated("FromStationUUID is a text, as in the specification's example")
+                }
+                Some(other) => fail(format!("FromStationUUID is {other}")),
+            })
+        },
+    ),
+    must(
+        "client-request-known",
+        "MVR_REQUEST message",
+        "What is asked for was announced.",
+        &["STA-11"],
+        |w| {
+            each(w, "MVR_REQUEST", |m| {
+                let file = messages::field(m, "FileUUID");
+                if file.is_empty() || file.eq_ignore_ascii_case(&w.file) {
+                    Ok(())
+                } else {
+                    fail(format!("{file} was not"))
+                }
+            })
+        },
+    ),
+    must("client-commit-file", "Table 72", "COMMIT has the UUID of the file.", &["MSG-COMMIT"], |w| {
+        each(w, "MVR_COMMIT", |m| look::uuid(m, "FileUUID"))
+    }),
+    must("client-commit-station", "Table 72", "COMMIT has the UUID of the station.", &["MSG-COMMIT"], |w| {
+        each(w, "MVR_COMMIT", |m| look::uuid(m, "StationUUID"))
+    }),
+    must("client-commit-size", "Table 72", "COMMIT has the size of the file.", &["MSG-FILESIZE"], |w| {
+        each(w, "MVR_COMMIT", |m| look::number(m, "FileSize"))
+    }),
+    must(
+        "client-commit-version",
+        "Table 72",
+        "COMMIT has the version of the file's MVR.",
+        &["MSG-VERSION"],
+        |w| each(w, "MVR_COMMIT", |m| look::number(m, "verMajor").and_then(|()| look::number(m, "verMinor"))),
+    ),
+    must(
+        "client-leave-station",
+        "Table 70",
+        "LEAVE has the UUID of the station as FromStationUUID.",
+        &["MSG-LEAVE"],
+        |w| {
+            each(w, "MVR_LEAVE", |m| match m.get("FromStationUUID") {
+                None if m.get("StationUUID").is_some() => {
+                    tolerated("it is called StationUUID, as in the specification's example")
+                }
+                _ => look::uuid(m, "FromStationUUID"),
+            })
+        },
+    ),
+    must("client-one-uuid", "Tables 68 and 70, StationUUID", "Who leaves is who joined.", &["STA-06"], |w| {
+        each(w, "MVR_LEAVE", |m| {
+            let key = if m.get("FromStationUUID").is_some() { "FromStationUUID" } else { "StationUUID" };
+            let leaver = messages::field(m, key);
+            let joined =
+                w.said.iter().filter(|said| said.is("MVR_JOIN")).filter_map(|said| said.message.as_ref());
+            let mut joined = joined.map(|join| messages::field(join, "StationUUID"));
+            if joined.any(|station| station.eq_ignore_ascii_case(leaver)) {
+                Ok(())
+            } else {
+                fail(format!("{leaver} did not join"))
+            }
+        })
+    }),
+];
+
+type Seen = Result<(), (Finding, Vec<String>)>;
+
+fn wrong(is: bool, words: &str) -> Outcome {
+    if is { fail(words) } else { Ok(()) }
+}
+
+fn nothing(what: &str) -> Seen {
+    Err((Finding { verdict: Verdict::NotOffered, words: format!("no {what} came") }, Vec::new()))
+}
+
+fn every(w: &Watched, look: impl Fn(&Said) -> Outcome) -> Seen {
+    if w.said.is_empty() {
+        return nothing("message");
+    }
+    worst(w.said.iter(), look)
+}
+
+fn each(w: &Watched, kind: &str, look: impl Fn(&Value) -> Outcome) -> Seen {
+    if !w.said.iter().any(|said| said.is(kind)) {
+        return nothing(kind);
+    }
+    worst(w.said.iter().filter(|said| said.is(kind)), |said| said.message.as_ref().map_or(Ok(()), &look))
+}
+
+/// The worst finding, with the bytes of its message.
+fn worst<'a>(said: impl Iterator<Item = &'a Said>, look: impl Fn(&Said) -> Outcome) -> Seen {
+    let found = said.filter_map(|said| look(said).err().map(|finding| (finding, said.seen.clone())));
+    found.min_by_key(|(finding, _)| finding.verdict).map_or(Ok(()), Err)
+}
