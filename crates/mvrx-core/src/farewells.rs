@@ -18,12 +18,12 @@ use crate::peer::Peer;
 use crate::{Core, Presence};
 
 /// The latest of them, the oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Farewells {
     kept: VecDeque<Farewell>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Farewell {
     station: StationUuid,
     from: IpAddr,

@@ -979,3 +979,27 @@ fn what_a_person_or_a_proposal_wants_is_no_errand_also_where_an_errand_led_befor
     let away = follows.events().into_iter().find(|e| matches!(e, Event::Moved { .. })).unwrap();
     assert_eq!(ElectionInput::of(&away), Some(ElectionInput::MovedAway));
 }
+
+// proves: STA-23
+#[test]
+fn who_left_the_old_place_after_we_did_is_not_joined_there_when_we_come_back_and_it_is_still_shown() {
+    for it_left in [true, false] {
+        let mut desk = in_group(Moves::Always);
+        desk.join(1);
+        propose(&mut desk, 1, &url(THERE));
+        let conn = desk.accept(1);
+        let host = joined_there(&mut desk);
+        assert!(moved(&desk, &url(THERE)));
+        if it_left {
+            desk.receive(conn, leave(1));
+            assert!(matches!(desk.take_sent(conn), Some(Message::LeaveRet(_))));
+        } else {
+            assert_eq!(desk.farewells(), [1]);
+        }
+        desk.out.clear();
+        // At once back, before discovery knows.
+        desk.receive(host, Message::NewSessionHost(proposal(&group("Default"))));
+        prepared(&mut desk, vec![], &[1], Some("Default"));
+        assert_eq!(desk.dials(), usize::from(!it_left), "{:?}", desk.out);
+    }
+}

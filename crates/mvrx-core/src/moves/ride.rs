@@ -89,6 +89,9 @@ impl Core {
         there.next_dial = self.moving.cores << CONNECTIONS_BITS;
         there.accepted = self.accepted;
         there.own_names = self.own_names.clone();
+        // req: STA-23
+        there.farewells = self.farewells.clone();
+        there.farewells.group_changed();
         let now = self.now;
         let commands = commits.into_iter().map(|commit| Input::Command(Command::Restore(commit)));
         let sightings = sightings.into_iter().map(Input::Sighted);

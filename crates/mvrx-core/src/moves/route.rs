@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mvrx_message::Message;
+
 use super::ride::CONNECTIONS_BITS;
 use super::{MovePhase, Ride};
 use crate::{ConnId, Core, Event, Input, Output, Presence, Timer};
@@ -142,6 +144,15 @@ impl Core {
     /// Lets the core of the old place take a step; forgets it when it has said all.
     pub(super) fn step_parting(&mut self, input: Input) {
         let Some(mut parting) = self.moving.parting.take() else { return };
+        if let Input::Received { conn, parsed } = &input
+            && let Message::Leave(leave) = &parsed.message
+            && let Some(from) = parting.inbound.get(conn).map(|inbound| inbound.peer.ip())
+        {
+            // Should we come back, it is not taken for one that is still there.
+            let group = leave.group.clone().or_else(|| parting.group_said_to(None));
+            let until = self.now + self.config.timers.farewell;
+            self.farewells.heard(leave.station, from, group, until);
+        }
         parting.step(self.now, input);
         if parting.presence == Presence::Absent {
             parting.close_idle();
