@@ -90,6 +90,10 @@ fn of_requests(event: &Event) -> Option<(&'static str, Value)> {
         Event::RequestAttemptFailed { request, from, why } => {
             ("request_attempt_failed", json!({ "request": request.0, "station": id(from), "reason": why }))
         }
+        Event::RequestBroke { request, from, why, kept } => (
+            "request_broke",
+            json!({ "request": request.0, "station": id(from), "reason": why, "kept_bytes": kept }),
+        ),
         Event::RequestDone { request, file, from } => (
             "request_done",
             json!({ "request": request.0, "file": id(file), "station": from.as_ref().map(id) }),

@@ -22,7 +22,12 @@ pub(crate) trait Names {
 pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
     let moves = || moving::words(event, names);
     let rest = || of_the_rest(event, names);
-    of_stations(event, names).or_else(|| of_files(event, names)).or_else(moves).or_else(rest)
+    let arrivals = || of_arrivals(event, names);
+    of_stations(event, names)
+        .or_else(|| of_files(event, names))
+        .or_else(arrivals)
+        .or_else(moves)
+        .or_else(rest)
 }
 
 fn of_stations(event: &Event, names: &dyn Names) -> Option<String> {
@@ -51,6 +56,45 @@ fn of_stations(event: &Event, names: &dyn Names) -> Option<String> {
             shown(name),
             address.map(|address| format!(" at {address}")).unwrap_or_default()
         ),
+        _ => return None,
+    })
+}
+
+/// What was found out of a file that comes.
+fn of_arrivals(event: &Event, names: &dyn Names) -> Option<String> {
+    let name = |station: &StationUuid| names.station(*station);
+    let file = |file: &FileUuid| names.file(*file);
+    Some(match event {
+        Event::RequestBroke { request, from, why, kept } => {
+            let what = names.requested(*request).unwrap_or_else(|| "the file".to_owned());
+            let on = match kept {
+                0 => "it is asked for again".to_owned(),
+                kept => format!("{} are here, the rest is asked for", size(*kept)),
+            };
+            format!("{what} from {} broke off: {}; {on}", name(from), tame(why))
+        }
+        Event::FileWhole { file: f, from, members, unread, size_as_told, hash_as_told } => {
+            let condition = Condition::Whole { members: *members, unread: *unread };
+            let from = from.map(|from| format!(" from {}", name(&from))).unwrap_or_default();
+            format!("{}{from} is {}", file(f), Checked::new(condition, *size_as_told, *hash_as_told))
+        }
+        Event::FileNotJudged { file: f, what, .. } => {
+            format!("{} was not looked through, and is kept: {}", file(f), tame(what))
+        }
+        Event::FilePutAside { file: f, from, what, path } => {
+            let from = from.map(|from| format!(" from {}", name(&from))).unwrap_or_default();
+            let what = tame(what);
+            match path {
+                Some(path) => {
+                    format!(
+                        "{}{from} is bad ({what}): kept aside at {}, not offered on",
+                        file(f),
+                        path.display()
+                    )
+                }
+                None => format!("{}{from} is bad ({what}): thrown away, not offered on", file(f)),
+            }
+        }
         _ => return None,
     })
 }
@@ -84,28 +128,6 @@ fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
         Event::RequestFailed { request, failure } => {
             let what = names.requested(*request).map(|file| format!("{file} was ")).unwrap_or_default();
             format!("{what}not fetched: {}", request_failure(failure, &|station| names.station(station)))
-        }
-        Event::FileWhole { file: f, from, members, unread, size_as_told, hash_as_told } => {
-            let condition = Condition::Whole { members: *members, unread: *unread };
-            let from = from.map(|from| format!(" from {}", name(&from))).unwrap_or_default();
-            format!("{}{from} is {}", file(f), Checked::new(condition, *size_as_told, *hash_as_told))
-        }
-        Event::FileNotJudged { file: f, what, .. } => {
-            format!("{} was not looked through, and is kept: {}", file(f), tame(what))
-        }
-        Event::FilePutAside { file: f, from, what, path } => {
-            let from = from.map(|from| format!(" from {}", name(&from))).unwrap_or_default();
-            let what = tame(what);
-            match path {
-                Some(path) => {
-                    format!(
-                        "{}{from} is bad ({what}): kept aside at {}, not offered on",
-                        file(f),
-                        path.display()
-                    )
-                }
-                None => format!("{}{from} is bad ({what}): thrown away, not offered on", file(f)),
-            }
         }
         Event::FileSizeDiffers { file: f, from, announced, received } => {
             size_differs(&name(from), &file(f), *announced, *received)

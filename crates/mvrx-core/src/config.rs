@@ -92,6 +92,8 @@ pub struct Limits {
     pub fetches_from_one: usize,
     /// Requests known at once, waiting ones included.
     pub requests: usize,
+    /// How often the file of one request may break off and be gone on with before the next holder is asked.
+    pub breaks: usize,
     /// Files served at once; a REQUEST above it is answered with OK:false.
     pub served: usize,
     /// Requests that wait on one connection for the file under way on it.
@@ -118,6 +120,7 @@ impl Default for Limits {
             fetches: 8,
             fetches_from_one: 2,
             requests: 1_024,
+            breaks: 200,
             served: 64,
             waiting_requests: 16,
             waiting_answers: 256,

@@ -144,6 +144,17 @@ pub enum Event {
         /// Why, in words.
         why: String,
     },
+    /// A file broke off; the station is asked to go on with it.
+    RequestBroke {
+        /// Which request.
+        request: RequestId,
+        /// Who sent it.
+        from: StationUuid,
+        /// Why, in words.
+        why: String,
+        /// How much of it is here, in bytes.
+        kept: u64,
+    },
     /// A requested file is in the store.
     RequestDone {
         /// Which request.

@@ -159,6 +159,10 @@ pub(crate) struct Fetch {
     pub(crate) conn: Option<ConnId>,
     /// What the store is to publish the file as, decided when it has arrived.
     pub(crate) keeping: Option<Commit>,
+    /// How often it broke off and could be gone on with.
+    pub(crate) breaks: usize,
+    /// Bytes that are kept since it broke off, until the connection's end is told.
+    pub(crate) part: Option<u64>,
     /// Its hash was announced, so that all who have it have the same bytes.
     pub(crate) hash_told: bool,
     /// The request that began this fetch was cancelled; those in `also` still wait.

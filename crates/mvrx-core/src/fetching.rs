@@ -53,6 +53,8 @@ impl Core {
             conn: None,
             keeping: None,
             hash_told: false,
+            breaks: 0,
+            part: None,
             disowned: false,
             patience: None,
         };
@@ -305,6 +307,26 @@ impl Core {
         self.fetches.get(&request).and_then(|fetch| fetch.asking)
     }
 
+    /// The file of a request is about to be told as failed, and so much of it is kept to be gone on with.
+    pub(crate) fn on_part_kept(&mut self, id: RequestId, bytes: u64) {
+        if let Some(fetch) = self.fetches.get_mut(&id).filter(|f| f.phase == FetchPhase::Receiving) {
+            fetch.part = Some(bytes);
+        }
+    }
+
+    /// What came behind a part that was kept did not belong to it: all of it is asked for.
+    // req: STA-26
+    pub(crate) fn on_part_wrong(&mut self, id: RequestId) {
+        self.host_answered(id);
+        self.on_part_kept(id, 0);
+        let Some(conn) = self.fetches.get(&id).map(|fetch| fetch.conn) else { return };
+        if let Some(conn) = conn {
+            self.exchange(conn, ExchangeEvent::Reply, true);
+        }
+        let why = "what it sent does not go on from what was kept".to_owned();
+        self.attempt_failed(id, FetchEvent::Failed, why);
+    }
+
     /// It was looked through before it was listed.
     // req: STA-25
     pub(crate) fn on_damaged(&mut self, id: RequestId, what: &str) {
@@ -343,7 +365,19 @@ impl Core {
 
     /// A station did not give the file: the next one is asked.
     pub(crate) fn attempt_failed(&mut self, id: RequestId, event: FetchEvent, why: String) {
+        let most = self.config.limits.breaks;
         let Some(fetch) = self.fetches.get_mut(&id) else { return };
+        // req: STA-26
+        if let (Some(kept), Some(from)) = (fetch.part.take(), fetch.asking)
+            && event == FetchEvent::Failed
+            && fetch.breaks < most
+        {
+            fetch.breaks += 1;
+            // Whoever goes on with it again has not failed.
+            fetch.tried.retain(|attempt| attempt.station != from);
+            self.event(Event::RequestBroke { request: id, from, why, kept });
+            return self.fetch(id, event);
+        }
         if let Some(station) = fetch.asking {
             fetch.tried.push(Attempt { station, why: why.clone() });
             self.event(Event::RequestAttemptFailed { request: id, from: station, why });

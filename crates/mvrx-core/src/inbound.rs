@@ -373,9 +373,9 @@ impl Core {
 }
 
 pub(crate) fn ok() -> Reply {
-    Reply { ok: true, message: String::new() }
+    Reply { ok: true, message: String::new(), from: None }
 }
 
 pub(crate) fn refuse(message: &str) -> Reply {
-    Reply { ok: false, message: message.to_owned() }
+    Reply { ok: false, message: message.to_owned(), from: None }
 }

@@ -161,6 +161,20 @@ pub enum Input {
         /// Why, in words.
         what: String,
     },
+    /// A [`crate::Output::ReceiveFile`] is about to be told as failed, and so much of the file is kept that the same station is asked to go on
+    /// with it. Told only where the file has come further.
+    PartKept {
+        /// For this request.
+        request: RequestId,
+        /// How much, in bytes.
+        bytes: u64,
+    },
+    /// A [`crate::Output::ReceiveFile`] ended with all bytes, behind a part that was kept, and they are not the file: nothing is kept
+    /// any more.
+    PartWrong {
+        /// For this request.
+        request: RequestId,
+    },
     /// A [`crate::Output::KeepFile`] was not done, because the file is damaged. It is out of the store.
     Damaged {
         /// For this request.

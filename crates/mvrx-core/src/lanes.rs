@@ -411,7 +411,7 @@ impl Core {
         let fetch = self.fetches.get(&request)?;
         // The strict form names the station asked, and never us: one product does not answer a REQUEST that says who asks.
         let from = fetch.asking.into_iter().collect();
-        Some(Message::Request(Request { file: fetch.file, from, station: None }))
+        Some(Message::Request(Request::new(fetch.file, from)))
     }
 
     /// Ends an exchange whose reply has been dealt with.

@@ -207,6 +207,8 @@ impl Core {
             Input::FileUnreadable { conn, what } => self.on_file_unreadable(conn, what),
             Input::Kept { request } => self.on_kept(request),
             Input::KeepFailed { request, what } => self.on_keep_failed(request, what),
+            Input::PartKept { request, bytes } => self.on_part_kept(request, bytes),
+            Input::PartWrong { request } => self.on_part_wrong(request),
             Input::Damaged { request, what } => self.on_damaged(request, &what),
             Input::Exported { conn, commit } => self.on_exported(conn, commit),
             Input::Closed { conn, ending } => self.on_closed(conn, ending),

@@ -214,6 +214,66 @@ fn a_damaged_file_with_the_announced_hash_is_asked_of_nobody_else() {
     assert!(!desk.core.holds(file(1)) && desk.take_dial().is_none());
 }
 
+fn breaks(desk: &mut Desk, kept: Option<u64>) {
+    let (conn, to, _) = desk.connect();
+    assert_eq!(to, support::address(1), "the same station goes on");
+    desk.step(Input::FileBegins { conn, length: Some(1001) });
+    if let Some(bytes) = kept {
+        desk.step(Input::PartKept { request: R, bytes });
+    }
+    desk.step(Input::FileFailed { conn, what: "cut".into(), local: false });
+}
+
+// proves: STA-26
+#[test]
+fn a_file_that_breaks_off_is_gone_on_with_as_often_as_it_comes_further_and_is_allowed() {
+    let mut desk = Desk::with(|config| config.limits.breaks = 3);
+    desk.join_with(1, "mvrx", vec![commit(1, 1)]).join_with(2, "mvrx", vec![commit(1, 1)]);
+    desk.request(1, 1);
+    for n in 1..=3 {
+        breaks(&mut desk, Some(n * 100));
+        let broke = |e: &Event| matches!(e, Event::RequestBroke { kept, from, .. } if *kept == n * 100 && *from == station(1));
+        assert!(desk.saw(broke));
+    }
+    breaks(&mut desk, Some(400));
+    assert!(desk.saw(|e| matches!(e, Event::RequestAttemptFailed { from, .. } if *from == station(1))));
+    let (conn, to, _) = desk.connect();
+    assert_eq!(to, support::address(2), "the limit is reached");
+    deliver(&mut desk, conn, 1001);
+    keep(&mut desk);
+}
+
+// proves: STA-26
+#[test]
+fn a_file_that_breaks_off_without_having_come_further_is_asked_of_the_next_station() {
+    let mut desk = Desk::new();
+    desk.join_with(1, "mvrx", vec![commit(1, 1)]).join_with(2, "mvrx", vec![commit(1, 1)]);
+    desk.request(1, 1);
+    breaks(&mut desk, Some(5));
+    breaks(&mut desk, None);
+    assert_eq!(desk.connect().1, support::address(2));
+}
+
+// proves: STA-26
+#[test]
+fn what_does_not_belong_to_the_kept_part_is_asked_for_whole_of_the_same_station() {
+    let mut desk = Desk::new();
+    desk.join_with(1, "mvrx", vec![commit(1, 1)]);
+    desk.request(1, 1);
+    let (conn, _, _) = desk.connect();
+    desk.step(Input::FileBegins { conn, length: Some(1) });
+    desk.step(Input::PartWrong { request: R });
+    assert!(desk.saw(|e| matches!(e, Event::RequestBroke { kept: 0, .. })));
+    let (conn, to, _) = desk.connect();
+    assert_eq!(to, support::address(1));
+    deliver(&mut desk, conn, 1001);
+    keep(&mut desk);
+    assert!(desk.core.holds(file(1)));
+    // Of a request that is over it changes nothing.
+    desk.step(Input::PartKept { request: R, bytes: 1 });
+    desk.step(Input::PartWrong { request: R });
+}
+
 #[test]
 fn a_request_that_is_cancelled_while_its_file_is_looked_through_ends_once() {
     let mut desk = Desk::new();

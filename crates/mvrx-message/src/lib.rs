@@ -49,8 +49,8 @@ pub use file_name::{numbered, safe_file_name};
 pub use group::{GroupName, GroupNameError, SERVICE_TYPE};
 pub use limits::Limits;
 pub use message::{
-    Commit, Join, JoinRet, Leave, Message, MessageType, NewSessionHost, NewSessionHostRet, Parsed, Reply,
-    Request, SessionTarget, SessionTargetError,
+    Commit, FilePart, Join, JoinRet, Leave, Message, MessageType, NewSessionHost, NewSessionHostRet, Parsed,
+    Reply, Request, SessionTarget, SessionTargetError,
 };
 pub use ours::{
     Author, BridgeMark, Candidate, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation,

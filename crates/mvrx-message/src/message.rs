@@ -176,6 +176,17 @@ pub struct Request {
     pub from: Vec<StationUuid>,
     /// Who asks, in the next edition of the specification. Read, never written: one product does not answer if it is there.
     pub station: Option<StationUuid>,
+    /// The asker has the beginning of the file; our own stations only.
+    pub part: Option<FilePart>,
+}
+
+/// The beginning of a file that somebody has, and which file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilePart {
+    /// How many bytes: the file is wanted from here on.
+    pub from: u64,
+    /// The BLAKE3 of the whole file. Who has another file sends that whole.
+    pub blake3: [u8; 32],
 }
 
 /// MVR_NEW_SESSION_HOST (Table 76).
@@ -205,6 +216,8 @@ pub struct Reply {
     pub ok: bool,
     /// Why not, for people; may be empty.
     pub message: String,
+    /// In MVR_REQUEST_RET of our own stations: the file follows, from this byte on, as [`Request::part`] asked.
+    pub from: Option<u64>,
 }
 
 /// Where NEW_SESSION_HOST moves the session.
@@ -367,7 +380,7 @@ impl Request {
     /// Asks for a file, or with `None` for the current state, from these stations.
     #[must_use]
     pub const fn new(file: Option<FileUuid>, from: Vec<StationUuid>) -> Self {
-        Self { file, from, station: None }
+        Self { file, from, station: None, part: None }
     }
 }
 
@@ -412,12 +425,12 @@ impl Reply {
     /// It was done.
     #[must_use]
     pub const fn ok() -> Self {
-        Self { ok: true, message: String::new() }
+        Self { ok: true, message: String::new(), from: None }
     }
 
     /// It was not done, for this reason.
     #[must_use]
     pub fn refused(reason: &str) -> Self {
-        Self { ok: false, message: reason.to_owned() }
+        Self { ok: false, message: reason.to_owned(), from: None }
     }
 }

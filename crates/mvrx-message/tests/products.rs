@@ -92,7 +92,7 @@ fn reads_the_other_messages_of_libmvrgdtf() {
     }
     for (message, found) in [golden!("libmvrgdtf_request"), golden!("libmvrgdtf_wire_request")] {
         assert!(
-            matches!(message, Message::Request(Request { file: Some(_), ref from, station: None }) if from.len() == 1)
+            matches!(message, Message::Request(Request { file: Some(_), ref from, station: None, part: None }) if from.len() == 1)
         );
         assert_eq!(found, upper);
     }

@@ -117,7 +117,7 @@ fn move_answered() -> impl Strategy<Value = MoveAnswered> {
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
-    (any::<bool>(), short_text()).prop_map(|(ok, message)| Reply { ok, message })
+    (any::<bool>(), short_text()).prop_map(|(ok, message)| Reply { ok, message, from: None })
 }
 
 /// Messages that the strict form carries whole.

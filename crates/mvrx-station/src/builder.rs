@@ -27,6 +27,7 @@ use crate::identity::random_bytes;
 use crate::keeping::Keeping;
 use crate::looking::Look;
 use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
+use crate::resume::Parts;
 use crate::secure::Secure;
 use crate::{Events, Exporter};
 
@@ -427,6 +428,7 @@ impl Builder {
             exporter: self.exporter,
             look: self.look,
             looking: HashMap::new(),
+            parts: Parts::default(),
             checked: None,
             events: events.clone(),
             problems: HashSet::new(),

@@ -9,32 +9,41 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mvrx_core::{ConnId, Ending, Input, RequestId};
-use mvrx_message::{Dialect, FileUuid, Message};
+use mvrx_message::{Dialect, FilePart, FileUuid, Message};
 use mvrx_store::{Pending, Store};
 use mvrx_transport::{
-    Aside, Blame, BoxFuture, Connection, FileEnding, FileStyle, Incoming, MessageReader, MessageWriter,
-    Progress, ReadError, Scope,
+    Aside, Blame, BoxFuture, Connection, FileEnding, FileSource as _, FileStyle, Incoming, MessageReader,
+    MessageWriter, Progress, ReadError, Scope,
 };
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-use crate::files::{StoreSink, StoreSource};
+use crate::files::{NotBegun, StoreSink, StoreSource};
+use crate::resume::{Going, Rest, from_of, say};
 
 /// What a connection's tasks tell the driver.
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are inputs, and each is moved once")]
 pub(crate) enum Report {
     Input(Input),
     /// A whole file lies in the store, not published yet.
     Arrived {
         request: RequestId,
         pending: Box<dyn Pending>,
+        /// What it went on from.
+        going: Option<Going>,
+    },
+    /// A file broke off, and more of it is kept than before. The connection is unusable.
+    Broke {
+        conn: ConnId,
+        request: RequestId,
+        bytes: u64,
+        what: String,
     },
 }
 
 /// What the writer is to do.
 pub(crate) enum Job {
     Send(Box<Message>, Dialect),
-    SendFile(FileUuid, FileStyle),
+    SendFile(FileUuid, FileStyle, Option<FilePart>),
     Close,
 }
 
@@ -42,6 +51,7 @@ pub(crate) enum Job {
 pub(crate) struct Receive {
     pub(crate) request: RequestId,
     pub(crate) expected: Option<u64>,
+    pub(crate) going: Option<Going>,
     pub(crate) ending: FileEnding,
     pub(crate) progress: Progress,
 }
@@ -195,7 +205,7 @@ async fn read(
             // The driver answers with a place for it, or closes the connection, which ends this task.
             let Some(order) = receive.recv().await else { return };
             let report = receive_file(conn, reader.as_mut(), length, order, &store, &reports).await;
-            let failed = matches!(report, Report::Input(_));
+            let failed = !matches!(report, Report::Arrived { .. });
             if reports.send(report).await.is_err() || failed {
                 return;
             }
@@ -237,11 +247,14 @@ async fn receive_file(
     reports: &mpsc::Sender<Report>,
 ) -> Report {
     let failed = |what: String, local| Report::Input(Input::FileFailed { conn, what, local });
-    let making_room = Arc::clone(store);
-    let begun = tokio::task::spawn_blocking(move || StoreSink::begin(making_room.as_ref(), length)).await;
+    let (making_room, going, request) = (Arc::clone(store), order.going, order.request);
+    let begun =
+        tokio::task::spawn_blocking(move || StoreSink::begin(making_room.as_ref(), length, going)).await;
     let (sink, arrived) = match begun {
         Ok(Ok(begun)) => begun,
-        Ok(Err(error)) => return failed(error.to_string(), true),
+        Ok(Err(NotBegun::Here(what))) => return failed(what, true),
+        Ok(Err(NotBegun::Other(what))) => return failed(what, false),
+        Ok(Err(NotBegun::Gone(what))) => return Report::Broke { conn, request, bytes: 0, what },
         Err(error) => return failed(error.to_string(), true),
     };
     // In WebSocket Mode messages may come between the pieces of a file.
@@ -257,11 +270,15 @@ async fn receive_file(
     reader.set_file_ending(order.ending);
     let received = reader.receive_file(Box::new(sink), order.expected, &mut between, order.progress).await;
     if let Err(error) = received {
-        let local = error.blame() == Blame::Local;
-        return failed(error.to_string(), local);
+        let (local, what) = (error.blame() == Blame::Local, error.to_string());
+        // The sink has gone with the transfer: what came is in the store's hands.
+        return match going.filter(|_| !local && arrived.taken() > 0) {
+            Some(going) => Report::Broke { conn, request, bytes: going.from + arrived.taken(), what },
+            None => failed(what, local),
+        };
     }
     match arrived.take() {
-        Some(pending) => Report::Arrived { request: order.request, pending },
+        Some(pending) => Report::Arrived { request, pending, going },
         None => failed("the store lost it".to_owned(), true),
     }
 }
@@ -292,7 +309,7 @@ impl Writing {
                         self.kind.lost(conn, error.to_string())
                     }
                 },
-                Job::SendFile(file, style) => match self.send_file(file, style).await {
+                Job::SendFile(file, style, part) => match self.send_file(file, style, part).await {
                     Ok(length) => Input::FileSent { conn, length },
                     Err(Unsent::Unreadable(what)) => Input::FileUnreadable { conn, what },
                     Err(Unsent::Broken { what, local }) => Input::FileFailed { conn, what, local },
@@ -318,7 +335,12 @@ impl Writing {
         }
     }
 
-    async fn send_file(&mut self, file: FileUuid, style: FileStyle) -> Result<u64, Unsent> {
+    async fn send_file(
+        &mut self,
+        file: FileUuid,
+        style: FileStyle,
+        part: Option<FilePart>,
+    ) -> Result<u64, Unsent> {
         let opening = Arc::clone(&self.store);
         let opened = tokio::task::spawn_blocking(move || StoreSource::open(opening.as_ref(), file)).await;
         let source = match opened {
@@ -326,9 +348,13 @@ impl Writing {
             Ok(Err(error)) => return Err(Unsent::Unreadable(error.to_string())),
             Err(error) => return Err(Unsent::Unreadable(error.to_string())),
         };
+        let from = from_of(part, source.hash(), source.length());
+        say(self.writer.as_mut(), from)
+            .await
+            .map_err(|error| Unsent::Broken { what: error.to_string(), local: false })?;
         self.writer.set_file_style(style);
         let aside = self.writer.aside();
-        let sending = self.writer.send_file(Box::new(source), Progress::new());
+        let sending = self.writer.send_file(Rest::of(Box::new(source), from), Progress::new());
         tokio::pin!(sending);
         let mut ended = false;
         let sent = loop {

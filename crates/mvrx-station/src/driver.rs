@@ -21,15 +21,16 @@ use tokio::time::Instant;
 
 use crate::change::{self, Changing, Shown};
 use crate::commit::{self, CommitError, Copied};
-use crate::connection::{Job, Kind, Link, Receive, Report};
+use crate::connection::{Job, Kind, Link, Report};
 use crate::events::Told;
 use crate::fetches::Fetches;
 use crate::handle::{CommitInfo, SessionInfo, StationInfo};
 use crate::keeping::Keeping;
 use crate::looking::{Checked, Look, Looked};
 use crate::moves::{HeldBack, Led, MoveTold, Opened, Ways};
+use crate::resume::Parts;
 use crate::transfer::{Fetched, Progress};
-use crate::{CommitDraft, Exporter, HostOptions, Seen};
+use crate::{CommitDraft, Exporter, Seen};
 
 /// What the application orders.
 #[derive(Debug)]
@@ -99,6 +100,7 @@ pub(crate) struct Driver {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) exporter: Option<Arc<dyn Exporter>>,
     pub(crate) look: Look,
+    pub(crate) parts: Parts,
     /// Files that are being looked through.
     pub(crate) looking: HashMap<RequestId, Cancel>,
     /// What was found out of the file that is being told to be here.
@@ -230,21 +232,21 @@ impl Driver {
                 | Input::HostLost { conn, .. }
                 | Input::FileFailed { conn, .. } = &input
                 {
-                    // Its writer lets out what it has, then closes.
-                    if let Some(link) = self.links.remove(conn) {
-                        link.close();
-                    }
+                    self.unlink(*conn);
                 }
                 let from = if let Input::Received { conn, .. } = &input { Some(*conn) } else { None };
-                self.step(input);
+                if !self.is_of_parts(&input) {
+                    self.step(input);
+                }
                 if let Some(link) = from.and_then(|conn| self.links.get(&conn)) {
                     link.answered();
                 }
             }
-            Report::Arrived { request, pending } => {
-                let (length, hash) = (pending.length(), pending.hash());
-                self.arrived.insert(request, pending);
-                self.step(Input::FileArrived { request, length, hash });
+            Report::Arrived { request, pending, going } => self.arrived((request, pending), going),
+            Report::Broke { conn, request, bytes, what } => {
+                self.unlink(conn);
+                self.step(Input::PartKept { request, bytes });
+                self.step(Input::FileFailed { conn, what, local: false });
             }
         }
     }
@@ -374,21 +376,9 @@ impl Driver {
                 self.dials.insert(conn, task.abort_handle());
             }
             Output::DialHost { conn, url } => self.dial_host(conn, url),
-            Output::Send { conn, message, dialect } => self.order(conn, Job::Send(message, dialect)),
+            Output::Send { conn, message, dialect } => self.send((conn, message), dialect),
             Output::SendFile { conn, file } => self.send_file(conn, file),
-            Output::ReceiveFile { conn, request, expected } => {
-                let progress = self
-                    .requests
-                    .get(&request)
-                    .map(|(progress, _)| progress.begin(expected))
-                    .unwrap_or_default();
-                let product = self.core.session().map(|session| session.product);
-                let ending = HostOptions::ending(product.unwrap_or_default(), false);
-                if let Some(link) = self.links.get(&conn) {
-                    // The reader waits for nothing else.
-                    let _ = link.receive(Receive { request, expected, ending, progress });
-                }
-            }
+            Output::ReceiveFile { conn, request, expected } => self.receive((conn, request), expected),
             Output::KeepFile { request, commit } => self.keep(request, *commit),
             Output::PutAside { request, file, from, what } => self.put_aside(request, file, (from, what)),
             Output::DropFile { request } => self.drop_file(request),
@@ -397,9 +387,7 @@ impl Driver {
                 if let Some(dial) = self.dials.remove(&conn) {
                     dial.abort();
                 }
-                if let Some(link) = self.links.remove(&conn) {
-                    link.close();
-                }
+                self.unlink(conn);
             }
             Output::Advertise { station_name, group } => self.advertise(station_name, group),
             Output::AdvertiseAlso { station_name, group } => self.advertise_also(station_name, group),
@@ -442,13 +430,14 @@ impl Driver {
     fn send_file(&mut self, conn: ConnId, file: FileUuid) {
         // req: SEC-03, SEC-04
         let style = if self.core.leaves_room(conn) { PIECES } else { self.file_style };
-        if !self.links.get(&conn).is_some_and(|link| link.order(Job::SendFile(file, style))) {
+        let part = self.parts.wanted(conn, file);
+        if !self.links.get(&conn).is_some_and(|link| link.order(Job::SendFile(file, style, part))) {
             let what = "the connection is gone, or too much waits on it".to_owned();
             self.step(Input::FileFailed { conn, what, local: false });
         }
     }
 
-    fn order(&mut self, conn: ConnId, job: Job) {
+    pub(crate) fn order(&mut self, conn: ConnId, job: Job) {
         // A reader waits for the answers to what it read, so that more than fits is never ordered but towards a host that does not read.
         let Some(link) = self.links.get(&conn) else { return };
         if link.order(job) {
@@ -457,9 +446,7 @@ impl Driver {
         tracing::debug!(?conn, "a message has no room; the connection is closed");
         let to_host = link.is_to_host();
         // Without the message those behind it would be taken for it.
-        if let Some(link) = self.links.remove(&conn) {
-            link.close();
-        }
+        self.unlink(conn);
         if to_host {
             // What is not said to the host is said to nobody, but the JOIN after a new connection makes up for it.
             let what = "it does not read what we say".to_owned();

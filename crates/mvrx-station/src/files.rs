@@ -1,5 +1,6 @@
 //! The store's files as the transport moves them: both sides work on the transport's blocking thread.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,20 +8,29 @@ use mvrx_message::FileUuid;
 use mvrx_store::{Cancel, Expect, Pending, ReadError, Store, StoredFile, Wait, WriteError, Writer};
 use mvrx_transport::{BoxError, FileSink, FileSource, SourceRead};
 
+use crate::resume::Going;
+
 /// A stored file on its way out. One that is still arriving is sent as it grows.
 #[derive(Debug)]
 pub(crate) struct StoreSource {
     file: StoredFile,
     length: u64,
+    hash: Option<[u8; 32]>,
 }
 
 impl StoreSource {
     /// Opens a file of the store. Blocks.
     pub(crate) fn open(store: &dyn Store, file: FileUuid) -> Result<Self, BoxError> {
+        let hash = store.commit(file).ok().flatten().map(|stored| stored.hash);
         let file = store.open(file)?;
         // A listed file is whole, so its length is known.
         let length = file.length().unwrap_or_else(|| file.so_far());
-        Ok(Self { file, length })
+        Ok(Self { file, length, hash })
+    }
+
+    /// Its BLAKE3.
+    pub(crate) fn hash(&self) -> Option<[u8; 32]> {
+        self.hash
     }
 }
 
@@ -46,21 +56,63 @@ pub(crate) struct StoreSink {
     arrived: Arrived,
 }
 
-/// Where the whole file lies once the sink is finished.
+/// Where the whole file lies once the sink is finished, and how much of it came.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Arrived(Arc<Mutex<Option<Box<dyn Pending>>>>);
+pub(crate) struct Arrived {
+    pending: Arc<Mutex<Option<Box<dyn Pending>>>>,
+    taken: Arc<AtomicU64>,
+}
 
 impl Arrived {
     pub(crate) fn take(&self) -> Option<Box<dyn Pending>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Bytes that came now.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
     }
 }
 
+/// Why a file that begins is not taken.
+#[derive(Debug)]
+pub(crate) enum NotBegun {
+    /// Our own side failed.
+    Here(String),
+    /// It is not what was asked for.
+    Other(String),
+    /// What was kept of it is gone meanwhile: it may be asked for again.
+    Gone(String),
+}
+
 impl StoreSink {
-    /// Makes room for a file of `length` bytes. Blocks.
-    pub(crate) fn begin(store: &dyn Store, length: Option<u64>) -> Result<(Self, Arrived), WriteError> {
-        // The length is the package's own: a byte more or less is no file. What was announced for it the core compares.
-        let writer = store.begin(length.map_or(Expect::Unknown, Expect::Exactly))?;
+    /// Makes room for a file, of which `length` bytes come, or goes on with one. Blocks.
+    // req: STA-26
+    pub(crate) fn begin(
+        store: &dyn Store,
+        length: Option<u64>,
+        going: Option<Going>,
+    ) -> Result<(Self, Arrived), NotBegun> {
+        let here = |error: WriteError| NotBegun::Here(error.to_string());
+        let writer = match going {
+            Some(Going { of, from, .. }) if from > 0 => {
+                let missing = of.length.saturating_sub(from);
+                if let Some(comes) = length.filter(|comes| *comes != missing) {
+                    let what =
+                        format!("it sends {comes} bytes from byte {from} on, and {missing} are missing");
+                    return Err(NotBegun::Other(what));
+                }
+                store.begin_part(&of, from).map_err(|error| match error {
+                    WriteError::PartNotThere { .. } => NotBegun::Gone(error.to_string()),
+                    error => here(error),
+                })?
+            }
+            Some(Going { of, .. }) if length.is_none_or(|comes| comes == of.length) => {
+                store.begin_part(&of, 0).map_err(here)?
+            }
+            // The length is the package's own: a byte more or less is no file. What was announced for it the core compares.
+            _ => store.begin(length.map_or(Expect::Unknown, Expect::Exactly)).map_err(here)?,
+        };
         let arrived = Arrived::default();
         Ok((Self { writer, arrived: arrived.clone() }, arrived))
     }
@@ -68,13 +120,15 @@ impl StoreSink {
 
 impl FileSink for StoreSink {
     fn write(&mut self, bytes: &[u8]) -> Result<(), BoxError> {
-        self.writer.write(bytes).map_err(Into::into)
+        self.writer.write(bytes)?;
+        self.arrived.taken.fetch_add(bytes.len() as u64, Ordering::AcqRel);
+        Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<(), BoxError> {
         let Self { writer, arrived } = *self;
         let pending = writer.finish()?;
-        *arrived.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
+        *arrived.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
         Ok(())
     }
 }

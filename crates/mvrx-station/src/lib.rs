@@ -43,6 +43,7 @@ mod keeping;
 mod looking;
 mod marked;
 mod moves;
+mod resume;
 mod secure;
 mod session_url;
 mod transfer;

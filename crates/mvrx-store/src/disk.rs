@@ -48,6 +48,12 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     /// `AlreadyExists` when there is anything at `path`, and whatever the disk says.
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>>;
 
+    /// Opens a file to write on at its end, first cut to `length` bytes.
+    ///
+    /// # Errors
+    /// `InvalidData` where it is shorter, and whatever the disk says.
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn WriteFile>>;
+
     /// Opens a file to read from, independently of every other handle on it.
     ///
     /// # Errors

@@ -29,15 +29,18 @@ use crate::fs::Aside;
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::put_away::{self, Wish};
-use crate::store::{Expect, PutAway, StoredCommit};
+use crate::store::{Expect, PartOf, PutAway, StoredCommit};
 use crate::stored_file::StoredFile;
 
 mod arriving;
 mod hashing;
 mod import;
+mod parts;
 mod whole;
 
 pub(crate) use arriving::Arriving;
+pub(crate) use parts::Found;
+use parts::Parts;
 pub(crate) use whole::Whole;
 
 /// Where a store keeps its files and its index.
@@ -47,6 +50,12 @@ pub(crate) trait Shelf: Send + Sync + fmt::Debug + 'static {
 
     /// Makes a file that nobody sees yet.
     fn create(&self) -> Result<(Box<dyn WriteFile>, Self::Place), DiskError>;
+
+    /// Makes a file that can be gone on with later, also after a restart.
+    fn create_part(&self, of: &PartOf) -> Result<(Box<dyn WriteFile>, Self::Place), DiskError>;
+
+    /// Goes on with such a file behind its first `length` bytes.
+    fn go_on(&self, place: &Self::Place, length: u64) -> Result<Box<dyn WriteFile>, DiskError>;
 
     /// Opens a file that is not listed, on a handle of its own.
     fn open_unlisted(&self, place: &Self::Place) -> Result<Arc<dyn ReadFile>, DiskError>;
@@ -97,21 +106,30 @@ pub(crate) struct Engine<S: Shelf> {
     budget: Budget,
     buffers: Buffers,
     list: RwLock<Catalogue>,
+    parts: Mutex<Parts<S::Place>>,
     /// Taken by who publishes or removes. Holds the next sequence number, `None` when there is none left.
     turn: Mutex<Option<u64>>,
 }
 
 /// What a shelf had when the store was opened.
-#[derive(Debug, Default)]
-pub(crate) struct Inventory {
+#[derive(Debug)]
+pub(crate) struct Inventory<P> {
     pub(crate) listed: Vec<StoredCommit>,
     pub(crate) highest_sequence: u64,
+    /// The last one was written to last.
+    pub(crate) parts: Vec<Found<P>>,
+}
+
+impl<P> Default for Inventory<P> {
+    fn default() -> Self {
+        Self { listed: Vec::new(), highest_sequence: 0, parts: Vec::new() }
+    }
 }
 
 impl<S: Shelf> Engine<S> {
     pub(crate) fn new(
         shelf: S,
-        inventory: Inventory,
+        inventory: Inventory<S::Place>,
         limits: Limits,
         clock: Clock,
         outside: Arc<dyn Disk>,
@@ -123,8 +141,11 @@ impl<S: Shelf> Engine<S> {
             list.insert(stored, bytes);
         }
         let next = inventory.highest_sequence.checked_add(1);
-        let (list, turn) = (RwLock::new(list), Mutex::new(next));
-        Self { shelf, limits, clock, outside, budget, buffers: Buffers::default(), list, turn }
+        let (list, turn, parts) = (RwLock::new(list), Mutex::new(next), Mutex::default());
+        let engine =
+            Self { shelf, limits, clock, outside, budget, buffers: Buffers::default(), list, turn, parts };
+        engine.find_parts(inventory.parts);
+        engine
     }
 
     pub(crate) fn commits(&self) -> Vec<StoredCommit> {
@@ -259,6 +280,18 @@ macro_rules! store_by_engine {
 
             fn begin(&self, expect: Expect) -> Result<Box<dyn Writer>, $crate::error::WriteError> {
                 Ok(Box::new(self.engine.begin(expect)?))
+            }
+
+            fn part(&self, of: &PartOf) -> u64 {
+                self.engine.part(of)
+            }
+
+            fn begin_part(
+                &self,
+                of: &PartOf,
+                from: u64,
+            ) -> Result<Box<dyn Writer>, $crate::error::WriteError> {
+                Ok(Box::new(self.engine.begin_part(of, from)?))
             }
 
             fn open(&self, file: FileUuid) -> Result<StoredFile, $crate::error::ReadError> {

@@ -116,6 +116,14 @@ pub enum ImportError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
+    /// Of the file that was to be gone on with there is not so much.
+    #[error("{wanted} bytes of it were to be here, and {found} are")]
+    PartNotThere {
+        /// Bytes behind which it was to go on.
+        wanted: u64,
+        /// Bytes that are kept.
+        found: u64,
+    },
     /// The file ended before the length that was required of it.
     #[error("the file ended after {received} bytes of {expected}")]
     FileShorterThanExpected {
@@ -356,9 +364,10 @@ impl WriteError {
             Self::FileShorterThanExpected { .. } | Self::FileLongerThanExpected { .. } => Blame::Peer,
             Self::FileOverLimit { .. } | Self::StoreQuotaReached { .. } => Blame::Limit,
             Self::WriterDropped { .. } => Blame::Network,
-            Self::DiskHasOtherLengthThanTold { .. } | Self::WriterFailedBefore | Self::Disk(_) => {
-                Blame::Local
-            }
+            Self::DiskHasOtherLengthThanTold { .. }
+            | Self::WriterFailedBefore
+            | Self::PartNotThere { .. }
+            | Self::Disk(_) => Blame::Local,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! <directory>/commits/000000000007-<file>.json  the record of a listed commit
 //! <directory>/commits/000000000007-<file>.mvr   its file
 //! <directory>/commits/incoming-00….part         a file or record that is being written
+//! <directory>/commits/partial-<file>-….part     a file that broke off in the middle, or is being written
 //! <directory>/aside/000001-<file>-….bad         a bad file that is kept for a person to look at
 //! ```
 //! Names say where a commit is in its life, so that a start after a crash finds out by listing one folder:
@@ -37,7 +38,7 @@ use crate::limits::Limits;
 use crate::lock::DirLock;
 use crate::problem::Problem;
 use crate::put_away::Wish;
-use crate::store::{Expect, Pending, PutAway, StoredCommit, Writer};
+use crate::store::{Expect, PartOf, Pending, PutAway, StoredCommit, Writer};
 use crate::stored_file::StoredFile;
 
 mod aside;

@@ -95,5 +95,5 @@ pub use mvr_version::{StoredReader, is_whole_archive, mvr_version};
 pub use mvrx_file::Limits as ArchiveLimits;
 pub use problem::{Problem, RecordDamage};
 pub use put_away::leftovers::clear_leftovers;
-pub use store::{Bad, Expect, Pending, PutAway, Store, StoredCommit, Writer};
+pub use store::{Bad, Expect, PartOf, Pending, PutAway, Store, StoredCommit, Writer};
 pub use stored_file::{Extent, StoredFile};

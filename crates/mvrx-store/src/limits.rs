@@ -1,5 +1,7 @@
 //! The limits of a store, in one place. Each is checked before the space or memory it protects is taken.
 
+use std::time::Duration;
+
 /// What a store will hold at most. A limit that is hit is a named error for the caller; what is stored stays.
 ///
 /// Lowering a limit under what a store already holds removes nothing: everything is still listed and served, only
@@ -26,6 +28,12 @@ pub struct Limits {
     pub aside_files: usize,
     /// Bytes of all of them, beside `total_bytes`. A longer file is not kept. Default 4 GiB.
     pub aside_bytes: u64,
+    /// Files that broke off in the middle and are kept to be gone on with; those that were written to longest ago go first. Default 16.
+    pub parts: usize,
+    /// Bytes of all of them, which count for `total_bytes` as well and make room for others. Default 16 GiB.
+    pub part_bytes: u64,
+    /// How long one is kept without being gone on with. Default 7 days.
+    pub part_age: Duration,
 }
 
 impl Default for Limits {
@@ -38,6 +46,9 @@ impl Default for Limits {
             name_attempts: 1_000,
             aside_files: 16,
             aside_bytes: 4 * GIB,
+            parts: 16,
+            part_bytes: 16 * GIB,
+            part_age: Duration::from_secs(7 * 24 * 3_600),
         }
     }
 }

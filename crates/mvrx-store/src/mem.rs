@@ -15,7 +15,7 @@ use crate::engine::{Engine, Inventory, NotForgotten, Shelf, store_by_engine};
 use crate::error::PublishError;
 use crate::limits::Limits;
 use crate::problem::Problem;
-use crate::store::{Expect, Pending, PutAway, StoredCommit, Writer};
+use crate::store::{Expect, PartOf, Pending, PutAway, StoredCommit, Writer};
 use crate::stored_file::StoredFile;
 
 /// Commits and files in memory. Clones are the same store.
@@ -79,6 +79,15 @@ impl Shelf for MemShelf {
     fn create(&self) -> Result<(Box<dyn WriteFile>, Self::Place), DiskError> {
         let file = Arc::new(MemFile::default());
         Ok((Box::new(MemWriter(Arc::clone(&file))), file))
+    }
+
+    fn create_part(&self, _of: &PartOf) -> Result<(Box<dyn WriteFile>, Self::Place), DiskError> {
+        self.create()
+    }
+
+    fn go_on(&self, place: &Self::Place, length: u64) -> Result<Box<dyn WriteFile>, DiskError> {
+        place.cut(length);
+        Ok(Box::new(MemWriter(Arc::clone(place))))
     }
 
     fn open_unlisted(&self, place: &Self::Place) -> Result<Arc<dyn ReadFile>, DiskError> {
@@ -148,6 +157,16 @@ impl WriteFile for MemWriter {
 }
 
 impl MemFile {
+    fn cut(&self, length: u64) {
+        let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+        let Ok(length) = usize::try_from(length) else { return };
+        blocks.truncate(length.div_ceil(BLOCK_BYTES));
+        let last = length - length.saturating_sub(1) / BLOCK_BYTES * BLOCK_BYTES;
+        if let Some(block) = blocks.last_mut() {
+            block.truncate(last);
+        }
+    }
+
     fn length(&self) -> u64 {
         let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
         let full = blocks.len().saturating_sub(1).saturating_mul(BLOCK_BYTES);

@@ -53,6 +53,25 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// See [`WriteError`]: a length over a limit is refused before a byte is written.
     fn begin(&self, expect: Expect) -> Result<Box<dyn Writer>, WriteError>;
 
+    /// How many bytes are kept of a file that broke off in the middle; 0 where there is no such. Does not block for long.
+    fn part(&self, of: &PartOf) -> u64 {
+        let _ = of;
+        0
+    }
+
+    /// Takes in a file that can be gone on with: where its writer is dropped before the end, or the process ends, its bytes are kept,
+    /// as [`Limits::parts`](crate::Limits) and the others allow. Goes on behind the first `from` bytes of what is kept, which are
+    /// read once for the hash; with 0 it begins anew, and what was kept goes. Of one file one writer at a time keeps what it has.
+    ///
+    /// # Errors
+    /// As [`Store::begin`], and where `from` bytes are not there.
+    fn begin_part(&self, of: &PartOf, from: u64) -> Result<Box<dyn Writer>, WriteError> {
+        if from > 0 {
+            return Err(WriteError::PartNotThere { wanted: from, found: 0 });
+        }
+        self.begin(Expect::Announced(of.length))
+    }
+
     /// Opens a listed file for reading. It can be read to its end whatever happens to the list meanwhile.
     ///
     /// # Errors
@@ -196,6 +215,17 @@ pub enum Expect {
     /// Somebody said so (`FileSize` of foreign products is often wrong). Any length is taken, and
     /// [`Pending::announced_otherwise`] reports the difference.
     Announced(u64),
+}
+
+/// Which file a part is of: the same bytes, whoever has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartOf {
+    /// The file.
+    pub file: FileUuid,
+    /// Its announced length in bytes.
+    pub length: u64,
+    /// Its announced BLAKE3.
+    pub hash: [u8; 32],
 }
 
 /// A listed commit.

@@ -202,7 +202,9 @@ impl Watching {
 
     fn is_quiet(&self, event: &Event) -> bool {
         match event {
-            Event::RequestStarted { request, .. } | Event::RequestAttemptFailed { request, .. } => {
+            Event::RequestStarted { request, .. }
+            | Event::RequestBroke { request, .. }
+            | Event::RequestAttemptFailed { request, .. } => {
                 self.requests.get(request).is_some_and(|file| self.quiet.contains(file))
             }
             // Who asked tells it, and what follows.
@@ -213,7 +215,9 @@ impl Watching {
 
     /// Adds what only we know: the names of what the event tells by id.
     fn add_names(&self, fields: &mut Map<String, Value>, event: &Event) {
-        if let Event::RequestAttemptFailed { request, .. } | Event::RequestFailed { request, .. } = event
+        if let Event::RequestAttemptFailed { request, .. }
+        | Event::RequestBroke { request, .. }
+        | Event::RequestFailed { request, .. } = event
             && let Some(file) = self.requests.get(request)
         {
             fields.insert("file".to_owned(), file.to_string().into());

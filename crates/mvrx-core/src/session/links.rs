@@ -326,6 +326,17 @@ impl Core {
     }
 
     fn close_files(&mut self, why: &str) {
+        // Nobody tells how far a file came that we cut off ourselves; what is kept of it is asked for again.
+        // req: STA-26
+        let asked =
+            self.session.as_ref().and_then(|s| s.asked.filter(|asked| Some(asked.conn) == s.files_conn));
+        if let Some(asked) = asked.filter(|asked| asked.begun) {
+            let file = self.fetches.get(&asked.request).and_then(|fetch| fetch.file);
+            let commit = file.and_then(|file| self.history.entry(file)).map(|entry| &entry.commit);
+            if commit.is_some_and(|commit| commit.blake3.is_some()) {
+                self.on_part_kept(asked.request, 0);
+            }
+        }
         if let Some(conn) = self.session.as_ref().and_then(|s| s.files_conn) {
             self.out.push_back(Output::Close { conn });
             self.forget_host_conn(conn, why);

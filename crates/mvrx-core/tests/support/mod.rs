@@ -60,11 +60,11 @@ pub fn commit_for(n: u8, author: u8, for_stations: &[u8]) -> Commit {
 }
 
 pub fn ok() -> Reply {
-    Reply { ok: true, message: String::new() }
+    Reply { ok: true, message: String::new(), from: None }
 }
 
 pub fn no(message: &str) -> Reply {
-    Reply { ok: false, message: message.to_owned() }
+    Reply { ok: false, message: message.to_owned(), from: None }
 }
 
 pub fn join_from(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
@@ -268,9 +268,9 @@ pub fn leave(n: u8) -> Message {
 }
 
 pub fn request_for(n: u8) -> Message {
-    Message::Request(Request { file: Some(file(n)), from: Vec::new(), station: None })
+    Message::Request(Request::new(Some(file(n)), Vec::new()))
 }
 
 pub fn request_for_current_state() -> Message {
-    Message::Request(Request { file: None, from: Vec::new(), station: None })
+    Message::Request(Request::new(None, Vec::new()))
 }

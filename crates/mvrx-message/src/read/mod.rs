@@ -65,7 +65,7 @@ fn message(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Message, Pars
         MessageType::CommitRet => Message::CommitRet(reply(reader, fields, true)),
         MessageType::Request => Message::Request(request(reader, fields)?),
         // It exists only to refuse, so an unreadable one refuses.
-        MessageType::RequestRet => Message::RequestRet(reply(reader, fields, false)),
+        MessageType::RequestRet => Message::RequestRet(request_ret(reader, fields)),
         MessageType::NewSessionHost => Message::NewSessionHost(new_session_host(reader, fields)),
         MessageType::NewSessionHostRet => Message::NewSessionHostRet(new_session_host_ret(reader, fields)),
     })
@@ -174,7 +174,9 @@ fn request(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Request, Pars
         from = reader.stations(fields.from_stations_uuid, Quirk::FromStationAsString)?.readable;
     }
     let station = sender(reader, fields.station_uuid);
-    Ok(Request { file, from, station })
+    // req: MSG-MVRX-PART
+    let part = mvrx::read(reader, fields.mvrx).and_then(|extra| extra.part());
+    Ok(Request { file, from, station, part })
 }
 
 // req: MSG-NSH
@@ -192,9 +194,20 @@ fn new_session_host_ret(reader: &mut Reader<'_>, fields: &Fields<'_>) -> NewSess
     NewSessionHostRet { reply: reply(reader, fields, true), answers }
 }
 
+// req: MSG-MVRX-PART
+fn request_ret(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Reply {
+    let from = mvrx::read(reader, fields.mvrx).and_then(|extra| extra.from);
+    let reply = reply(reader, fields, false);
+    Reply { from: from.filter(|_| reply.ok), ..reply }
+}
+
 // req: MSG-RET
 fn reply(reader: &mut Reader<'_>, fields: &Fields<'_>, assumed: bool) -> Reply {
-    Reply { ok: reader.ok(fields.ok, assumed), message: reader.string(fields.message).unwrap_or_default() }
+    Reply {
+        ok: reader.ok(fields.ok, assumed),
+        message: reader.string(fields.message).unwrap_or_default(),
+        from: None,
+    }
 }
 
 /// The StationUUID that the next edition adds to two messages.

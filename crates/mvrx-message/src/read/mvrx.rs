@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::fields;
 use super::value::{Id, Reader, each_element, first_byte};
 use crate::{
-    Author, BridgeMark, Candidate, FetchedFile, FileUuid, FilesConnection, GroupName, MoveAnswered,
+    Author, BridgeMark, Candidate, FetchedFile, FilePart, FileUuid, FilesConnection, GroupName, MoveAnswered,
     MoveOutcome, MvrVersion, NamedStation, Ours, Quirk, Roster, StationUuid, Successor, Ticket,
 };
 
@@ -22,6 +22,14 @@ pub(super) struct Extra {
     pub(super) station: Option<StationUuid>,
     pub(super) group: Option<GroupName>,
     pub(super) answers: Vec<MoveAnswered>,
+    pub(super) from: Option<u64>,
+}
+
+impl Extra {
+    /// The beginning of a file that somebody has: without its hash it means nothing.
+    pub(super) fn part(&self) -> Option<FilePart> {
+        Some(FilePart { from: self.from?, blake3: self.blake3? })
+    }
 }
 
 type Raw<'a> = Option<&'a RawValue>;
@@ -63,6 +71,8 @@ struct Object<'a> {
     succession: Raw<'a>,
     #[serde(borrow, default)]
     bridge: Raw<'a>,
+    #[serde(borrow, default)]
+    from: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +125,7 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
         // req: MSG-MVRX-GROUP
         group: group(reader, object.group),
         answers: answers(reader, object.answers),
+        from: number(reader, object.from),
     };
     reader.note_if(blake3.is_some() != extra.blake3.is_some(), Quirk::MvrxObjectUnreadable);
     reader.note_if(mvr.is_some() != extra.mvr.is_some(), Quirk::MvrxObjectUnreadable);
@@ -125,6 +136,12 @@ fn text(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<String> {
     let text = serde_json::from_str(raw?.get()).ok();
     reader.note_if(text.is_none(), Quirk::MvrxObjectUnreadable);
     text
+}
+
+fn number(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<u64> {
+    let number = serde_json::from_str(raw?.get()).ok();
+    reader.note_if(number.is_none(), Quirk::MvrxObjectUnreadable);
+    number
 }
 
 fn truth(reader: &mut Reader<'_>, raw: Raw<'_>) -> bool {

@@ -378,7 +378,11 @@ fn reads_ok_of_every_kind() {
         ("{}", true, Some(Quirk::OkMissing)),
     ] {
         let (message, quirks) = quirks_of("MVR_COMMIT_RET", &format!(r#""OK":{ok},"Message":"m""#));
-        assert_eq!(message, Message::CommitRet(Reply { ok: expected, message: "m".to_owned() }), "{ok}");
+        assert_eq!(
+            message,
+            Message::CommitRet(Reply { ok: expected, message: "m".to_owned(), from: None }),
+            "{ok}"
+        );
         assert_eq!(quirks, Vec::from_iter(quirk), "{ok}");
     }
 }

@@ -54,7 +54,7 @@ impl Message {
             Self::Commit(commit) => append(out, &CommitShape::of(commit, dialect)),
             Self::CommitRet(reply) => append(out, &ReplyShape::of(MessageType::CommitRet, reply, dialect)),
             Self::Request(request) => append(out, &RequestShape::of(request, dialect)),
-            Self::RequestRet(reply) => append(out, &ReplyShape::of(MessageType::RequestRet, reply, dialect)),
+            Self::RequestRet(reply) => append(out, &ReplyShape::of_request(reply, dialect)),
             Self::NewSessionHost(host) => append(out, &NewSessionHostShape::of(host, dialect)),
             Self::NewSessionHostRet(ret) => append(out, &ReplyShape::of_move(ret, dialect)),
             Self::Unknown { kind } => append(out, &TypeShape::of(kind, dialect)),

@@ -44,6 +44,8 @@ pub(super) struct MvrxShape<'a> {
     pub(super) bridge: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) succession: Option<Vec<SuccessorShape<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<u64>,
 }
 
 /// Who hosts next.

@@ -195,6 +195,8 @@ pub(super) struct RequestShape<'a> {
     file: Option<OrEmpty<FileUuid>>,
     #[serde(rename = "FromStationUUID")]
     from: &'a [StationUuid],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvrx: Option<MvrxShape<'a>>,
 }
 
 impl<'a> RequestShape<'a> {
@@ -205,6 +207,11 @@ impl<'a> RequestShape<'a> {
             kind: MessageType::Request.as_str(),
             file: (!absent).then_some(OrEmpty(request.file)),
             from: &request.from,
+            // req: MSG-MVRX-PART
+            mvrx: request.part.and_then(|part| {
+                let (from, blake3) = (Some(part.from), Some(hex(&part.blake3)));
+                MvrxShape { from, blake3, ..MvrxShape::of(Ours::CURRENT, None) }.towards(dialect)
+            }),
         }
     }
 }
@@ -250,6 +257,13 @@ pub(super) struct ReplyShape<'a> {
 impl<'a> ReplyShape<'a> {
     pub(super) fn of(kind: MessageType, reply: &'a Reply, dialect: &Dialect) -> Self {
         Self { kind: kind.as_str(), ok: reply.ok, message: short(&reply.message, dialect), mvrx: None }
+    }
+
+    // req: MSG-MVRX-PART
+    pub(super) fn of_request(reply: &'a Reply, dialect: &Dialect) -> Self {
+        let object =
+            |from| MvrxShape { from: Some(from), ..MvrxShape::of(Ours::CURRENT, None) }.towards(dialect);
+        Self { mvrx: reply.from.and_then(object), ..Self::of(MessageType::RequestRet, reply, dialect) }
     }
 
     // req: MSG-MVRX-MOVE

@@ -556,3 +556,46 @@ fn a_leave_tells_which_group_is_left() {
     assert_eq!(odd.message, Message::Leave(Leave::new(A.parse().unwrap())));
     assert_eq!(odd.quirks.iter().collect::<Vec<_>>(), [crate::Quirk::MvrxObjectUnreadable]);
 }
+
+// proves: MSG-MVRX-PART
+#[test]
+fn a_part_is_asked_for_and_answered_in_the_mvrx_object() {
+    use crate::{FilePart, FileUuid};
+    let part = FilePart { from: 7, blake3: [0xab; 32] };
+    let file = FileUuid::from_random_bytes([1; 16]);
+    let asks = Message::Request(Request { part: Some(part), ..Request::new(Some(file), vec![]) });
+    let text = String::from_utf8(asks.to_json(&Dialect::strict())).unwrap();
+    assert!(text.contains(r#""from":7"#) && text.contains(&"ab".repeat(32)), "{text}");
+    assert_eq!(Message::parse(text.as_bytes()).unwrap().message, asks);
+    let answers = Message::RequestRet(Reply { ok: true, message: String::new(), from: Some(7) });
+    let text = answers.to_json(&Dialect::strict());
+    assert_eq!(Message::parse(&text).unwrap().message, answers);
+    // What asks for no part is as the specification has it.
+    let text = Message::Request(Request::new(Some(file), vec![])).to_json(&Dialect::strict());
+    assert!(!String::from_utf8(text).unwrap().contains("mvrx"));
+}
+
+// proves: MSG-MVRX-PART
+#[test]
+fn a_part_that_makes_no_sense_is_none() {
+    let hash = "ab".repeat(32);
+    let read = |object: &str| {
+        let text = format!(
+            r#"{{"Type":"MVR_REQUEST","FileUUID":"","FromStationUUID":[],"mvrx":{{"v":1,{object}}}}}"#
+        );
+        match Message::parse(text.as_bytes()).unwrap().message {
+            Message::Request(request) => request.part.map(|part| part.from),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(&format!(r#""from":0,"blake3":"{hash}""#)), Some(0));
+    assert_eq!(read(&format!(r#""from":{},"blake3":"{hash}""#, u64::MAX)), Some(u64::MAX));
+    for bad in ["-1", "1.5", "\"7\"", "null", "[7]", "18446744073709551616", "1e3"] {
+        assert_eq!(read(&format!(r#""from":{bad},"blake3":"{hash}""#)), None, "{bad}");
+    }
+    assert_eq!(read(r#""from":7"#), None, "without a hash it means nothing");
+    assert_eq!(read(r#""from":7,"blake3":"ab""#), None);
+    let refused = br#"{"Type":"MVR_REQUEST_RET","OK":false,"Message":"","mvrx":{"v":1,"from":7}}"#;
+    let Message::RequestRet(reply) = Message::parse(refused).unwrap().message else { panic!() };
+    assert_eq!(reply.from, None, "a refusal gives nothing");
+}

@@ -83,7 +83,10 @@ impl HostDriver {
         let style = self.options.style(self.host.product(conn), shared, sized);
         self.sending.insert(ask, Sending { conn, stop: stop.clone() });
         let unknown = matches!(&from, From::Growing(growing) if !growing.has_length());
-        let job = FileJob { ask, from, style, stop };
+        let announced = self.host.commits().find(|view| view.commit.file == file);
+        let hash = announced.and_then(|view| view.commit.blake3);
+        let part = self.parts.wanted(conn, file);
+        let job = FileJob { ask, from, style, stop, part, hash };
         match (bytes, unknown) {
             (Bytes::Growing(relay), true) => self.parked.push(Parked { conn, relay, job }),
             _ => {

@@ -30,6 +30,7 @@ use crate::fetches::Fetches;
 use crate::handle::{CommitInfo, StationInfo};
 use crate::looking::{Checked, Look, Looked};
 use crate::moves::{Led, MoveTold};
+use crate::resume::Parts;
 use crate::transfer::{Fetched, Progress};
 use crate::{ChangeGroupError, CommitDraft, Exporter};
 
@@ -76,6 +77,7 @@ pub(crate) struct HostDriver {
     pub(super) exporter: Option<Arc<dyn Exporter>>,
     pub(super) look: Look,
     pub(super) stop_looking: Cancel,
+    pub(super) parts: Parts,
     /// What was found out of the file that is being told to be here.
     pub(super) checked: Option<(FileUuid, Checked)>,
     pub(super) events: broadcast::Sender<Told>,
@@ -290,6 +292,9 @@ impl HostDriver {
                         self.sending.remove(ask);
                     }
                     Input::Received { conn, parsed } => {
+                        if let Message::Request(request) = &parsed.message {
+                            self.parts.wants(*conn, request);
+                        }
                         if let Message::Join(join) = &parsed.message
                             && self.is_second(*conn, join)
                         {
@@ -344,6 +349,7 @@ impl HostDriver {
     pub(super) fn unlink(&mut self, conn: ConnId) {
         drop(self.links.remove(&conn));
         self.asked.remove(&conn);
+        self.parts.over(conn);
         self.tickets.withdraw(conn);
         self.parked.retain(|parked| parked.conn != conn);
         self.sending.retain(|_, sending| {

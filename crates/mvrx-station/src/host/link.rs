@@ -20,6 +20,7 @@ use super::draining::{DrainingSink, Trouble};
 use super::growing::{Growing, GrowingSink};
 use super::outbox::{Bounds, Job, Outbox, TooMuch};
 use super::sending::FileJob;
+use crate::resume::{Rest, from_of, say};
 use mvrx_message::{Dialect, Message};
 
 /// What a connection's tasks tell the driver.
@@ -235,15 +236,21 @@ impl Writing {
 
     /// Sends a file, and messages past it; whether the connection can be used further. `None`: the driver has let it go.
     async fn send_file(&self, writer: &mut dyn MessageWriter, job: FileJob) -> Option<(Report, bool)> {
-        let FileJob { ask, from, style, stop } = job;
+        let FileJob { ask, from, style, stop, part, hash } = job;
         let failed = |what: String, begun| Report::Input(Input::SendFailed { ask, what, begun });
         let store = Arc::clone(&self.store);
-        let opening = tokio::task::spawn_blocking(move || FileJob::open(from, style, stop, store.as_ref()));
-        let source = match opening.await {
+        let opening =
+            tokio::task::spawn_blocking(move || FileJob::open(from, style, stop, (store.as_ref(), hash)));
+        let (source, hash) = match opening.await {
             Ok(Ok(source)) => source,
             Ok(Err(error)) => return Some((failed(error.to_string(), false), true)),
             Err(error) => return Some((failed(error.to_string(), false), true)),
         };
+        let from = from_of(part, hash, source.length());
+        if let Err(error) = say(writer, from).await {
+            return Some((failed(error.to_string(), true), false));
+        }
+        let source = Rest::of(source, from);
         writer.set_file_style(style);
         let aside = if style == FileStyle::OneMessage { None } else { writer.aside() };
         let mut sending = writer.send_file(source, Progress::new());

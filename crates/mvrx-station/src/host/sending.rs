@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mvrx_core::host::AskId;
-use mvrx_message::FileUuid;
+use mvrx_message::{FilePart, FileUuid};
 use mvrx_store::Store;
 use mvrx_transport::{BoxError, FileSource, FileStyle};
 
@@ -17,7 +17,14 @@ pub(super) struct FileJob {
     pub(super) from: From,
     pub(super) style: FileStyle,
     pub(super) stop: Stop,
+    /// Which part of it was asked for.
+    pub(super) part: Option<FilePart>,
+    /// The hash that was announced.
+    pub(super) hash: Option<[u8; 32]>,
 }
+
+/// A file to send, and its hash where that is sure.
+type Opened = (Box<dyn FileSource>, Option<[u8; 32]>);
 
 /// Where the bytes are.
 #[derive(Debug)]
@@ -27,18 +34,23 @@ pub(super) enum From {
 }
 
 impl FileJob {
-    /// Opens it. Blocks.
+    /// Opens it, with its hash where that is sure. Blocks.
     pub(super) fn open(
         from: From,
         style: FileStyle,
         stop: Stop,
-        store: &dyn Store,
-    ) -> Result<Box<dyn FileSource>, BoxError> {
+        (store, announced): (&dyn Store, Option<[u8; 32]>),
+    ) -> Result<Opened, BoxError> {
         // The end of its only message tells how long a file is; who counts messages has FileSize alone.
         let any_length = style == FileStyle::OneMessage;
         Ok(match from {
-            From::Stored(file) => Box::new(StoreSource::open(store, file)?),
-            From::Growing(growing) => Box::new(GrowingSource::new(growing, stop, any_length)),
+            From::Stored(file) => {
+                let source = StoreSource::open(store, file)?;
+                let hash = source.hash();
+                (Box::new(source), hash)
+            }
+            // Its last byte goes out when its hash is the announced one.
+            From::Growing(growing) => (Box::new(GrowingSource::new(growing, stop, any_length)), announced),
         })
     }
 }

@@ -24,6 +24,7 @@ use crate::builder::{Running, StartError};
 use crate::driver::Order;
 use crate::handle::{Shared, Station};
 use crate::looking::Look;
+use crate::resume::Parts;
 use crate::{Events, Exporter, session_url};
 
 /// What the builder knows.
@@ -66,8 +67,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     config.timers = options.timers.clone();
 
     let transport = starting.transport.unwrap_or_else(|| Arc::new(options.web_socket()));
-    let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, HOST_PORT));
-    let listener = transport.listen(starting.listen.unwrap_or(anywhere)).await?;
+    let listener = transport.listen(starting.listen.unwrap_or(ANYWHERE)).await?;
     let address = listener.local_addr();
     let (discovery, problem) = showing(starting.discovery, options.announce);
 
@@ -91,6 +91,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         exporter,
         look: starting.look,
         stop_looking: Cancel::new(),
+        parts: Parts::default(),
         checked: None,
         events: events.clone(),
         problems: HashSet::new(),
@@ -148,6 +149,9 @@ fn showing(
     }
 }
 
+/// Where a host listens without further words.
+const ANYWHERE: SocketAddr =
+    SocketAddr::V6(std::net::SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, HOST_PORT, 0, 0));
 /// Beside the port of TCP mode, so that one machine may have both.
 const HOST_PORT: u16 = 42_480;
 /// Orders that wait for the driver; their senders wait then.

@@ -145,7 +145,7 @@ pub fn peer(commit: Commit, answer: impl Fn(TcpStream) + Send + 'static) -> Sock
             match Message::parse(&payload).unwrap().message {
                 Message::Join(_) => {
                     let ret = JoinRet {
-                        reply: Reply { ok: true, message: String::new() },
+                        reply: Reply { ok: true, message: String::new(), from: None },
                         provider: "MVRApplication".into(),
                         station_name: "stranger".into(),
                         version: MvrVersion { major: 1, minor: 6 },
@@ -160,7 +160,11 @@ pub fn peer(commit: Commit, answer: impl Fn(TcpStream) + Send + 'static) -> Sock
                 }
                 Message::Request(_) => answer(socket),
                 _ => socket
-                    .write_all(&message(&Message::LeaveRet(Reply { ok: true, message: String::new() })))
+                    .write_all(&message(&Message::LeaveRet(Reply {
+                        ok: true,
+                        message: String::new(),
+                        from: None,
+                    })))
                     .unwrap(),
             }
         }

@@ -208,6 +208,22 @@ impl Disk for SimDisk {
         Ok(Box::new(self.handle(node)))
     }
 
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn WriteFile>> {
+        let mut world = self.lock();
+        world.operation()?;
+        let node = world.find(path)?;
+        let now = world.tick();
+        match &mut world.nodes[node] {
+            Node::File { bytes, modified, .. } if bytes.len() as u64 >= length => {
+                bytes.truncate(usize::try_from(length).unwrap());
+                *modified = now;
+            }
+            Node::File { .. } => return Err(io::ErrorKind::InvalidData.into()),
+            Node::Folder { .. } => return Err(io::ErrorKind::IsADirectory.into()),
+        }
+        Ok(Box::new(self.handle(node)))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         let mut world = self.lock();
         world.operation()?;

@@ -12,7 +12,7 @@
 //! | sync a folder | `fsync` of the folder (unix) | nothing: Windows has no such call |
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,6 +88,16 @@ impl Disk for RealDisk {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        Ok(Box::new(RealWriter { file, calls: self.calls }))
+    }
+
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn WriteFile>> {
+        let mut file = File::options().read(true).write(true).open(path)?;
+        if file.metadata()?.len() < length {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
         Ok(Box::new(RealWriter { file, calls: self.calls }))
     }
 

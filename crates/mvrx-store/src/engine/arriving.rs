@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use crate::budget::{QuotaHit, Reservation};
+use crate::budget::Reservation;
 use crate::disk::{DiskAction, DiskError, Naming, ReadFile, WriteFile};
 use crate::engine::hashing::Hashing;
 use crate::engine::whole::{Unlisted, Whole};
@@ -12,7 +12,7 @@ use crate::engine::{Engine, Shelf};
 use crate::error::{ReadError, WriteError};
 use crate::growing::Growth;
 use crate::limits::Limits;
-use crate::store::{Expect, Pending, Writer};
+use crate::store::{Expect, PartOf, Pending, Writer};
 use crate::stored_file::StoredFile;
 
 /// A file between `begin` and `finish`.
@@ -51,7 +51,7 @@ impl<S: Shelf> Arriving<S> {
         if length > allowed {
             return Err(WriteError::FileOverLimit { length, allowed });
         }
-        let bytes = engine.budget.take(length).map_err(quota)?;
+        let bytes = engine.take_bytes(length)?;
         let (file, place) = engine.shelf.create()?;
         Ok(Self {
             file,
@@ -64,6 +64,28 @@ impl<S: Shelf> Arriving<S> {
             hashing: Hashing::default(),
             failed: false,
         })
+    }
+
+    /// A file that can be gone on with, behind its first `from` bytes.
+    pub(super) fn of_part(
+        engine: &Arc<Engine<S>>,
+        (file, place): (Box<dyn WriteFile>, S::Place),
+        bytes: Reservation,
+        (of, from): (PartOf, u64),
+    ) -> Self {
+        let readers = Told::default();
+        readers.0.arrived(from);
+        Self {
+            file,
+            reader: OnceLock::new(),
+            place: Unlisted::of_part(engine, place, (of, from)),
+            bytes,
+            readers,
+            expect: Expect::Announced(of.length),
+            received: from,
+            hashing: Hashing::default(),
+            failed: false,
+        }
     }
 
     /// Makes the file share the bytes of `source`; `false` when it cannot, and then nothing happened.
@@ -87,6 +109,7 @@ impl<S: Shelf> Arriving<S> {
         self.check_length().map_err(|error| self.fail(error))?;
         self.hash_the_rest(each)?;
         self.readers.0.complete();
+        self.place.is_no_part();
         self.bytes.shrink_to(self.received);
         let announced = match self.expect {
             Expect::Announced(length) if length != self.received => Some(length),
@@ -159,7 +182,7 @@ impl<S: Shelf> Arriving<S> {
         if length > allowed {
             return Err(WriteError::FileOverLimit { length, allowed });
         }
-        self.bytes.grow_to(length).map_err(quota)?;
+        self.place.grow(&mut self.bytes, length)?;
         Ok(length)
     }
 
@@ -179,12 +202,15 @@ impl<S: Shelf> Arriving<S> {
     fn arrived(&mut self, length: u64) {
         self.readers.0.arrived(length - self.received);
         self.received = length;
+        self.place.has(length);
     }
 
     /// Remembers that the file will not be whole, and why.
     fn fail(&mut self, error: WriteError) -> WriteError {
         if !self.failed {
             self.failed = true;
+            // A part on a full disk would keep it full.
+            self.place.is_no_part();
             self.readers.0.fail(error.clone());
         }
         error
@@ -241,10 +267,6 @@ impl<S: Shelf> Writer for Arriving<S> {
     fn finish(self: Box<Self>) -> Result<Box<dyn Pending>, WriteError> {
         Ok(Box::new(self.complete(&mut |_| Ok::<(), WriteError>(()))?))
     }
-}
-
-fn quota(hit: QuotaHit) -> WriteError {
-    WriteError::StoreQuotaReached { used: hit.used, wanted: hit.wanted, allowed: hit.allowed }
 }
 
 /// What errors call the file: it has no name that would help anybody.

@@ -8,10 +8,10 @@ use mvrx_message::{Commit, FileUuid};
 use crate::budget::Reservation;
 use crate::disk::{DiskAction, DiskError, Naming, ReadFile, WriteFile};
 use crate::engine::{Engine, Shelf};
-use crate::error::{PublishError, PutAsideError, ReadError};
+use crate::error::{PublishError, PutAsideError, ReadError, WriteError};
 use crate::fs::Aside;
 use crate::limits::Limits;
-use crate::store::{Bad, Pending, StoredCommit};
+use crate::store::{Bad, PartOf, Pending, StoredCommit};
 use crate::stored_file::StoredFile;
 
 /// A file between `finish` and `publish`.
@@ -32,11 +32,36 @@ pub(crate) struct Whole<S: Shelf> {
 pub(crate) struct Unlisted<S: Shelf> {
     engine: Arc<Engine<S>>,
     place: Option<S::Place>,
+    /// The file of which this is a part, and how much of it there is.
+    part: Option<(PartOf, u64)>,
 }
 
 impl<S: Shelf> Unlisted<S> {
     pub(super) fn new(engine: &Arc<Engine<S>>, place: S::Place) -> Self {
-        Self { engine: Arc::clone(engine), place: Some(place) }
+        Self { engine: Arc::clone(engine), place: Some(place), part: None }
+    }
+
+    /// It is kept when it is dropped, to be gone on with.
+    pub(super) fn of_part(engine: &Arc<Engine<S>>, place: S::Place, part: (PartOf, u64)) -> Self {
+        Self { engine: Arc::clone(engine), place: Some(place), part: Some(part) }
+    }
+
+    /// So many bytes are in it.
+    pub(super) fn has(&mut self, length: u64) {
+        if let Some((_, has)) = &mut self.part {
+            *has = length;
+        }
+    }
+
+    /// All of it is here, or nothing of it is to be kept.
+    pub(super) fn is_no_part(&mut self) {
+        if let Some((of, _)) = self.part.take() {
+            self.engine.is_no_part(&of);
+        }
+    }
+
+    pub(super) fn grow(&self, bytes: &mut Reservation, to: u64) -> Result<(), WriteError> {
+        self.engine.grow(bytes, to)
     }
 
     pub(super) fn engine(&self) -> &Engine<S> {
@@ -73,8 +98,10 @@ impl<S: Shelf> Unlisted<S> {
 // req: STO-15
 impl<S: Shelf> Drop for Unlisted<S> {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.engine.shelf.discard(place);
+        let Some(place) = self.place.take() else { return };
+        match self.part.take() {
+            Some((of, length)) => self.engine.keep_part(of, place, length),
+            None => self.engine.shelf.discard(place),
         }
     }
 }

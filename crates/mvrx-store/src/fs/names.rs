@@ -4,6 +4,8 @@ use std::fmt;
 
 use mvrx_message::FileUuid;
 
+use crate::store::PartOf;
+
 /// What a commit's record and file are called by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Stem {
@@ -16,6 +18,7 @@ pub(crate) struct Stem {
 pub(crate) enum Name {
     Schema,
     Temporary(u64),
+    Part(PartOf),
     Record(Stem),
     File(Stem),
     Publishing(Stem),
@@ -28,6 +31,8 @@ impl Name {
             Self::Schema
         } else if let Some(number) = text.strip_prefix(INCOMING) {
             Self::Temporary(u64::from_str_radix(number.strip_suffix(PART)?, 16).ok()?)
+        } else if let Some(part) = text.strip_prefix(PARTIAL) {
+            Self::Part(part_of(part.strip_suffix(PART)?)?)
         } else {
             let (stem, ending) = text.split_once('.')?;
             let (sequence, file) = stem.split_once('-')?;
@@ -50,6 +55,11 @@ impl fmt::Display for Name {
         let (stem, ending) = match self {
             Self::Schema => return out.write_str(SCHEMA_NAME),
             Self::Temporary(number) => return write!(out, "{INCOMING}{number:016x}{PART}"),
+            Self::Part(of) => {
+                write!(out, "{PARTIAL}{}-{}-", of.file, of.length)?;
+                of.hash.iter().try_for_each(|byte| write!(out, "{byte:02x}"))?;
+                return out.write_str(PART);
+            }
             Self::Record(stem) => (stem, "json"),
             Self::File(stem) => (stem, "mvr"),
             Self::Publishing(stem) => (stem, "publishing"),
@@ -60,7 +70,22 @@ impl fmt::Display for Name {
 }
 
 const SCHEMA_NAME: &str = "store.json";
+fn part_of(text: &str) -> Option<PartOf> {
+    let (file, rest) = text.split_at_checked(UUID)?;
+    let (length, digits) = rest.strip_prefix('-')?.split_once('-')?;
+    let mut hash = [0; 32];
+    if digits.len() != 2 * hash.len() {
+        return None;
+    }
+    for (place, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok()?;
+    }
+    Some(PartOf { file: file.parse().ok()?, length: length.parse().ok()?, hash })
+}
+
 const INCOMING: &str = "incoming-";
+const PARTIAL: &str = "partial-";
+const UUID: usize = 36;
 const PART: &str = ".part";
 
 #[cfg(test)]
@@ -77,6 +102,11 @@ mod tests {
             Name::Schema,
             Name::Temporary(0),
             Name::Temporary(u64::MAX),
+            Name::Part(PartOf {
+                file: stem(1).file,
+                length: u64::MAX,
+                hash: std::array::from_fn(|n| u8::try_from(n * 8).unwrap()),
+            }),
             Name::Record(stem(1)),
             Name::File(stem(999_999_999_999)),
             Name::Publishing(stem(u64::MAX)),
@@ -100,6 +130,10 @@ mod tests {
             format!("000000000001-{}.json", file.to_string().to_uppercase()),
             format!("000000000001-{file}.json~"),
             format!("000000000001-{file}"),
+            format!("partial-{file}-7-{}.part", "ab".repeat(31)),
+            format!("partial-{file}-07-{}.part", "ab".repeat(32)),
+            format!("partial-{file}-7-{}.part", "+b".repeat(32)),
+            format!("partial-{file}-7-{}.part", "AB".repeat(32)),
             format!("99999999999999999999999-{file}.mvr"),
         ] {
             assert_eq!(Name::parse(&text), None, "{text}");

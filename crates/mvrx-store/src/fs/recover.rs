@@ -6,14 +6,14 @@ use std::path::Path;
 
 use mvrx_message::FileUuid;
 
-use crate::disk::{DiskAction, DiskError, Entry, Kind, Naming, WriteFile};
-use crate::engine::Inventory;
+use crate::disk::{DiskAction, DiskError, Entry, Kind, Links, Naming, WriteFile};
+use crate::engine::{Found, Inventory};
 use crate::error::OpenStoreError;
 use crate::fs::names::{Name, Stem};
 use crate::fs::shelf::FsShelf;
 use crate::problem::{Problem, RecordDamage};
 use crate::record::{self, NotUsable};
-use crate::store::StoredCommit;
+use crate::store::{PartOf, StoredCommit};
 
 /// What the folder has.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ struct Scan {
     schema: Option<u64>,
     commits: BTreeMap<Stem, Parts>,
     temporaries: Vec<Name>,
+    parts: Vec<(PartOf, u64)>,
 }
 
 /// What there is of one commit. Lengths in bytes.
@@ -34,21 +35,41 @@ struct Parts {
 
 /// Reads what is in the folder of `shelf`, tells what is wrong with it, and cleans up after a crash.
 // req: STO-02, STO-04, STO-05
-pub(super) fn recover(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory, OpenStoreError> {
-    let (scan, inventory) = read_all(shelf, record_bytes)?;
+pub(super) fn recover(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory<Name>, OpenStoreError> {
+    let (scan, mut inventory) = read_all(shelf, record_bytes)?;
     if scan.schema.is_none() {
         write_schema(shelf)?;
     }
     clean_up(shelf, &scan);
+    inventory.parts = parts(shelf, &scan);
     Ok(inventory)
 }
 
+/// What can be gone on with; what is empty, or longer than its file, goes.
+// req: STO-20
+fn parts(shelf: &FsShelf, scan: &Scan) -> Vec<Found<Name>> {
+    let mut found = Vec::new();
+    for (of, length) in &scan.parts {
+        let (of, length, place) = (*of, *length, Name::Part(*of));
+        let at = shelf.disk.stat(&shelf.path(place), Links::Keep).ok().and_then(|stat| stat.modified);
+        match at {
+            Some(at) if length > 0 && length <= of.length => {
+                found.push(Found { of, place, length, at });
+            }
+            _ => {
+                shelf.clean(place);
+            }
+        }
+    }
+    found
+}
+
 /// Reads what is in the folder and changes nothing.
-pub(super) fn look(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory, OpenStoreError> {
+pub(super) fn look(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory<Name>, OpenStoreError> {
     read_all(shelf, record_bytes).map(|(_, inventory)| inventory)
 }
 
-fn read_all(shelf: &FsShelf, record_bytes: u64) -> Result<(Scan, Inventory), OpenStoreError> {
+fn read_all(shelf: &FsShelf, record_bytes: u64) -> Result<(Scan, Inventory<Name>), OpenStoreError> {
     let entries = shelf.disk.list(&shelf.folder).named(DiskAction::List, &shelf.folder)?;
     let (scan, mut problems) = sort(entries);
     // A limit that was lowered does not unlist what was stored before.
@@ -58,7 +79,7 @@ fn read_all(shelf: &FsShelf, record_bytes: u64) -> Result<(Scan, Inventory), Ope
 
     problems.into_iter().for_each(|problem| shelf.tell(problem));
     let highest_sequence = scan.commits.keys().map(|stem| stem.sequence).max().unwrap_or(0);
-    Ok((scan, Inventory { listed, highest_sequence }))
+    Ok((scan, Inventory { listed, highest_sequence, parts: Vec::new() }))
 }
 
 fn sort(entries: Vec<Entry>) -> (Scan, Vec<Problem>) {
@@ -73,6 +94,7 @@ fn sort(entries: Vec<Entry>) -> (Scan, Vec<Problem>) {
         match name {
             Name::Schema => scan.schema = Some(entry.length),
             Name::Temporary(_) => scan.temporaries.push(name),
+            Name::Part(of) => scan.parts.push((of, entry.length)),
             Name::Record(stem) => scan.commits.entry(stem).or_default().record = Some(entry.length),
             Name::File(stem) => scan.commits.entry(stem).or_default().file = Some(entry.length),
             Name::Publishing(stem) => scan.commits.entry(stem).or_default().publishing = true,

@@ -13,7 +13,7 @@ use crate::fs::names::{Name, Stem};
 use crate::limits::Limits;
 use crate::lock::DirLock;
 use crate::problem::Problem;
-use crate::store::StoredCommit;
+use crate::store::{PartOf, StoredCommit};
 
 /// The folder of a store.
 #[derive(Debug)]
@@ -173,6 +173,21 @@ impl Shelf for FsShelf {
 
     fn create(&self) -> Result<(Box<dyn WriteFile>, Name), DiskError> {
         self.create_temporary()
+    }
+
+    fn create_part(&self, of: &PartOf) -> Result<(Box<dyn WriteFile>, Name), DiskError> {
+        let name = Name::Part(*of);
+        let path = self.path(name);
+        match self.disk.create(&path) {
+            // A whole one that is not listed yet has the name: this one goes without.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.create_temporary(),
+            created => Ok((created.named(DiskAction::Create, &path)?, name)),
+        }
+    }
+
+    fn go_on(&self, place: &Name, length: u64) -> Result<Box<dyn WriteFile>, DiskError> {
+        let path = self.path(*place);
+        self.disk.append(&path, length).named(DiskAction::Open, &path)
     }
 
     fn open_unlisted(&self, place: &Name) -> Result<Arc<dyn ReadFile>, DiskError> {

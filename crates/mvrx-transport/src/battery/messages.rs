@@ -7,7 +7,7 @@ use crate::Incoming;
 
 pub async fn carries_every_kind_of_message(fixture: Fixture) {
     let (mut near, mut far) = fixture.pair().await;
-    let reply = || Reply { ok: false, message: "not today".to_owned() };
+    let reply = || Reply { ok: false, message: "not today".to_owned(), from: None };
     let Message::Join(join) = join(3) else { unreachable!("it is one") };
     let all = [
         Message::Join(join),
@@ -15,7 +15,7 @@ pub async fn carries_every_kind_of_message(fixture: Fixture) {
         Message::LeaveRet(Reply::ok()),
         Message::Commit(commit(7)),
         Message::CommitRet(reply()),
-        Message::Request(Request { file: Some(commit(7).file), from: vec![station(3)], station: None }),
+        Message::Request(Request::new(Some(commit(7).file), vec![station(3)])),
         Message::RequestRet(reply()),
         Message::NewSessionHost(NewSessionHost {
             service_name: String::new(),

@@ -146,7 +146,11 @@ fn take<L: Link>(
             return Err(ReceiveError::Stream { received, error: ReadError::ConnectionBroken });
         }
         match read {
-            Ok(0) => return Ok(Arrived::StreamEnded),
+            Ok(0) => {
+                // Whoever keeps the beginning of a file gets all that came of it.
+                write_out(transfer)?;
+                return Ok(Arrived::StreamEnded);
+            }
             Ok(count) => {
                 transfer.put(count, unframing, now());
                 // Frames without a byte of the file are no progress, however many come.
@@ -170,6 +174,8 @@ fn take<L: Link>(
             }
             Err(error) => {
                 let received = transfer.arrived();
+                // The network is to blame, whatever the sink says.
+                let _ = write_out(transfer);
                 return Err(ReceiveError::Stream { received, error: ReadError::Network(error) });
             }
         }

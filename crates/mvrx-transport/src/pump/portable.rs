@@ -115,7 +115,11 @@ pub(super) async fn receive<L: Link, U: Unframing>(
             Ok(_) if shared.is_broken() => {
                 return Err(ReceiveError::Stream { received, error: ReadError::ConnectionBroken });
             }
-            Ok(Ok(0)) => return Ok((transfer, unframing, Arrived::StreamEnded)),
+            Ok(Ok(0)) => {
+                // Whoever keeps the beginning of a file gets all that came of it.
+                transfer = write_out(transfer).await?;
+                return Ok((transfer, unframing, Arrived::StreamEnded));
+            }
             // Frames without a byte of the file are no progress, however many come.
             Ok(Ok(_)) if unframing.wants() > 0 && transfer.pace.is_over(Instant::now()) => {
                 return Err(transfer.stalled());

@@ -1,0 +1,357 @@
+//! Aim: a transfer that is cut again and again goes on where it stopped, arrives with its hash right, and moves little more than the file.
+//!
+//! `MVRX_RESUME_MIB` and `MVRX_RESUME_CUTS` make the file and the cuts as many as wanted; `MVRX_RESUME_SEED` places them elsewhere.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
+
+mod support;
+mod ws_support;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mvrx_discovery::FixedDiscovery;
+use mvrx_message::{Commit, FilePart, Message, Reply, Request};
+use mvrx_station::{
+    Builder, CommitDraft, Event, Events, Fetched, HostOptions, Limits, RequestFailure, Source, Station,
+    Timers,
+};
+use mvrx_store::{Expect, FsStore, MemStore, Store};
+use support::{commit_of, loopback, message, package, peer, read_package, until};
+use ws_support::content;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Stands between two stations, counts what comes from the one that is asked, and cuts at places.
+struct Proxy {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    moved: u64,
+    /// After so many bytes in all.
+    cuts: VecDeque<u64>,
+    made: u64,
+}
+
+impl Proxy {
+    fn to(target: SocketAddr, cuts: impl IntoIterator<Item = u64>) -> Self {
+        let listener = TcpListener::bind(loopback()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State { cuts: cuts.into_iter().collect(), ..State::default() }));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else { continue };
+                let state = Arc::clone(&shared);
+                let (c, s) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                std::thread::spawn(move || forward(client, server, |_| true));
+                std::thread::spawn(move || {
+                    forward(s, c, |count| {
+                        let mut state = state.lock().unwrap();
+                        state.moved += count as u64;
+                        let cut = state.cuts.front().is_some_and(|at| state.moved >= *at);
+                        if cut {
+                            state.cuts.pop_front();
+                            state.made += 1;
+                        }
+                        !cut
+                    });
+                });
+            }
+        });
+        Self { address, state }
+    }
+
+    fn moved(&self) -> u64 {
+        self.state.lock().unwrap().moved
+    }
+
+    fn made(&self) -> u64 {
+        self.state.lock().unwrap().made
+    }
+}
+
+fn forward(mut from: TcpStream, mut to: TcpStream, goes_on: impl Fn(usize) -> bool) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => {
+                let _ = to.shutdown(Shutdown::Write);
+                return;
+            }
+            Ok(count) => {
+                if to.write_all(&buffer[..count]).is_err() || !goes_on(count) {
+                    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+                    return;
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => {
+                let _ = to.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+}
+
+/// Sorted places somewhere in a file of so many bytes, at least 256 KiB apart.
+fn places(seed: u64, length: u64, count: u64) -> Vec<u64> {
+    let bytes = content(seed as u8, 8 * count as usize);
+    let mut places: Vec<u64> = bytes
+        .chunks_exact(8)
+        .map(|chunk| 2_000 + u64::from_le_bytes(chunk.try_into().unwrap()) % (length * 9 / 10))
+        .collect();
+    places.sort_unstable();
+    // What is under way when one falls is not to be cut again before it has moved.
+    let mut least = 0;
+    for place in &mut places {
+        *place = (*place).max(least);
+        least = *place + (256 << 10);
+    }
+    places
+}
+
+fn describe(name: &str, folder: &Path) -> Builder {
+    Station::builder(name).any_file(true).listen(loopback()).store(FsStore::open(folder.join(name)).unwrap())
+}
+
+async fn seen(events: &mut Events, of: &Commit) {
+    until(events, |e| matches!(e, Event::CommitSeen { file, .. } if *file == of.file).then_some(())).await;
+}
+
+fn make_show(folder: &Path, length: u64) -> std::path::PathBuf {
+    let path = folder.join("show.mvr");
+    let mut file = fs::File::create(&path).unwrap();
+    let mut left = length as usize;
+    let mut seed = 0_u8;
+    while left > 0 {
+        let piece = content(seed, left.min(8 << 20));
+        file.write_all(&piece).unwrap();
+        left -= piece.len();
+        seed = seed.wrapping_add(1);
+    }
+    path
+}
+
+/// That it came whole, by its hash, with little more moved than it is long.
+fn came_whole(fetched: &Fetched, commit: &Commit, proxy: &Proxy, (length, cuts): (u64, u64)) {
+    assert_eq!((fetched.commit.blake3, fetched.commit.file_size), (commit.blake3, length));
+    assert_eq!(proxy.made(), cuts, "every cut was made");
+    let moved = proxy.moved();
+    println!("{length} bytes, {cuts} cuts: {moved} bytes moved");
+    assert!(moved < length + length / 10, "{moved} bytes moved for {length}");
+}
+
+// proves: STA-26
+#[tokio::test]
+async fn a_transfer_over_tcp_that_is_cut_again_and_again_goes_on() {
+    let (length, cuts) = (number("MVRX_RESUME_MIB", 48) << 20, number("MVRX_RESUME_CUTS", 20));
+    let folder = tempfile::tempdir().unwrap();
+    let show = make_show(folder.path(), length);
+    let (desk, _) = describe("desk", folder.path()).discovery(FixedDiscovery::new([])).spawn().await.unwrap();
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    let proxy = Proxy::to(desk.address(), places(number("MVRX_RESUME_SEED", 1), length, cuts));
+    let at = FixedDiscovery::new([proxy.address]);
+    let (other, mut events) =
+        describe("other", folder.path()).discovery(at).event_buffer(100_000).spawn().await.unwrap();
+    seen(&mut events, &commit).await;
+    let transfer = other.request(commit.file, Source::Any).await.unwrap();
+    let progress = transfer.progress();
+    let fetched = transfer.await.unwrap();
+    assert_eq!(progress.received(), length);
+    came_whole(&fetched, &commit, &proxy, (length, cuts));
+    other.stop().await;
+    desk.stop().await;
+}
+
+// proves: STA-26
+#[tokio::test]
+async fn a_transfer_over_web_socket_that_is_cut_again_and_again_goes_on() {
+    let (length, cuts) = (number("MVRX_RESUME_MIB", 48) << 20, number("MVRX_RESUME_CUTS", 20));
+    let folder = tempfile::tempdir().unwrap();
+    let show = make_show(folder.path(), length);
+    let hosting = HostOptions::default().announce(false);
+    let (host, mut heard) = describe("rack", folder.path()).host(hosting).spawn().await.unwrap();
+    let url = |at: SocketAddr| format!("ws://{at}/");
+    let (desk, mut events) = Station::builder("desk")
+        .any_file(true)
+        .session(url(host.address()))
+        .store(FsStore::open(folder.path().join("desk")).unwrap())
+        .spawn()
+        .await
+        .unwrap();
+    until(&mut events, |e| matches!(e, Event::JoinedGroup).then_some(())).await;
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    // The host serves it from its store, whoever else is there.
+    while host.store().commit(commit.file).unwrap().is_none() {
+        let _ = tokio::time::timeout(Duration::from_millis(200), heard.next()).await;
+    }
+    let proxy = Proxy::to(host.address(), places(number("MVRX_RESUME_SEED", 1), length, cuts));
+    let (other, mut events) = Station::builder("other")
+        .any_file(true)
+        .session(url(proxy.address))
+        .store(FsStore::open(folder.path().join("other")).unwrap())
+        .timers(Timers { retry: vec![Duration::from_millis(50)], ..Timers::default() })
+        .event_buffer(100_000)
+        .spawn()
+        .await
+        .unwrap();
+    seen(&mut events, &commit).await;
+    let fetched = other.request(commit.file, Source::Any).await.unwrap().await.unwrap();
+    came_whole(&fetched, &commit, &proxy, (length, cuts));
+    for station in [other, desk, host] {
+        station.stop().await;
+    }
+}
+
+// proves: STA-26
+#[tokio::test]
+async fn a_part_outlives_a_restart_of_the_station() {
+    let length = 6 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let show = make_show(folder.path(), length);
+    let (desk, _) = describe("desk", folder.path()).discovery(FixedDiscovery::new([])).spawn().await.unwrap();
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    let proxy = Proxy::to(desk.address(), [length - 100_000]);
+    for last in [false, true] {
+        let mut limits = Limits::default();
+        if !last {
+            limits.breaks = 0;
+        }
+        let at = FixedDiscovery::new([proxy.address]);
+        let other = describe("other", folder.path()).limits(limits).discovery(at);
+        let (other, mut events) = other.spawn().await.unwrap();
+        seen(&mut events, &commit).await;
+        let ended = other.request(commit.file, Source::Any).await.unwrap().await;
+        assert_eq!(ended.is_ok(), last, "{ended:?}");
+        if let Ok(fetched) = ended {
+            came_whole(&fetched, &commit, &proxy, (length, 1));
+        }
+        other.stop().await;
+    }
+    desk.stop().await;
+}
+
+fn hash_of(bytes: &[u8]) -> [u8; 32] {
+    let mut writer = MemStore::new().begin(Expect::Unknown).unwrap();
+    writer.write(bytes).unwrap();
+    writer.finish().unwrap().hash()
+}
+
+/// A station whose answers to REQUEST are these, one after the other; each closes the connection.
+fn answers(commit: Commit, each: Vec<Vec<u8>>) -> (SocketAddr, Arc<Mutex<VecDeque<Vec<u8>>>>) {
+    let left = Arc::new(Mutex::new(VecDeque::from(each)));
+    let taken = Arc::clone(&left);
+    let address = peer(commit, move |mut socket| {
+        let answer = taken.lock().unwrap().pop_front();
+        let refused = message(&Message::RequestRet(Reply::refused("no more")));
+        // Whoever asked may have gone.
+        let _ = socket.write_all(&answer.unwrap_or(refused));
+    });
+    (address, left)
+}
+
+fn from(at: usize) -> Vec<u8> {
+    message(&Message::RequestRet(Reply { from: Some(at as u64), ..Reply::ok() }))
+}
+
+/// What becomes of a file that breaks off in its middle, and then is answered so.
+async fn goes_on(then: impl Fn(&[u8], usize) -> Vec<Vec<u8>>) -> (Result<Fetched, RequestFailure>, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = content(1, 900_000);
+    let half = 400_000;
+    let commit = Commit { blake3: Some(hash_of(&bytes)), ..commit_of(bytes.len() as u64, "rig.mvr") };
+    let mut broken = package(1, &bytes);
+    broken.truncate(28 + half);
+    let (address, left) = answers(commit.clone(), [vec![broken], then(&bytes, half)].concat());
+    let at = FixedDiscovery::new([address]);
+    let (other, mut events) = describe("other", folder.path()).discovery(at).spawn().await.unwrap();
+    seen(&mut events, &commit).await;
+    let ended = other.request(commit.file, Source::Any).await.unwrap().await;
+    other.stop().await;
+    let left = left.lock().unwrap().len();
+    (ended, left)
+}
+
+// proves: STA-26
+#[tokio::test]
+async fn a_foreign_station_that_sends_all_of_it_again_is_fine() {
+    let (ended, left) = goes_on(|bytes, _| vec![package(1, bytes)]).await;
+    assert_eq!((ended.unwrap().commit.file_size, left), (900_000, 0));
+}
+
+// proves: STA-26
+#[tokio::test]
+async fn what_does_not_go_on_from_the_kept_part_is_asked_for_whole_once() {
+    let wrong = |bytes: &[u8], half: usize| [from(half), package(1, &vec![7; bytes.len() - half])].concat();
+    let (ended, left) = goes_on(|bytes, half| vec![wrong(bytes, half), package(1, bytes)]).await;
+    assert_eq!((ended.unwrap().commit.file_size, left), (900_000, 0));
+    // Whole and wrong: it is another file, and nobody is left to ask.
+    let (ended, left) =
+        goes_on(|bytes, half| vec![wrong(bytes, half), package(1, &vec![7; bytes.len()])]).await;
+    assert!(ended.unwrap_err().to_string().contains("BLAKE3 differs"));
+    assert_eq!(left, 0);
+}
+
+// proves: STA-26
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_gives_no_file() {
+    for at in [0, 1, 399_999, 400_001, 899_999, 900_000, usize::MAX] {
+        let (ended, _) = goes_on(|bytes, half| vec![[from(at), package(1, &bytes[half..])].concat()]).await;
+        assert!(ended.is_err(), "from {at}");
+    }
+    for wrong in [499_999, 500_001] {
+        let (ended, _) = goes_on(|_, half| vec![[from(half), package(1, &vec![7; wrong])].concat()]).await;
+        let why = ended.unwrap_err().to_string();
+        assert!(why.contains("from byte 400000 on, and 500000 are missing"), "{why}");
+    }
+}
+
+// proves: STA-26, MSG-MVRX-PART
+#[tokio::test]
+async fn a_file_is_given_from_where_it_is_asked_for_and_whole_where_that_makes_no_sense() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = make_show(folder.path(), 1_000);
+    let bytes = fs::read(&show).unwrap();
+    let (desk, _) = describe("desk", folder.path()).discovery(FixedDiscovery::new([])).spawn().await.unwrap();
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    let hash = commit.blake3.unwrap();
+    let ask = |from: u64, blake3: [u8; 32]| {
+        let mut socket = TcpStream::connect(desk.address()).unwrap();
+        let request = Request::new(Some(commit.file), vec![]);
+        let part = Some(FilePart { from, blake3 });
+        socket.write_all(&message(&Message::Request(Request { part, ..request }))).unwrap();
+        let (kind, payload) = read_package(&mut socket).unwrap();
+        if kind == 1 {
+            return (0, payload);
+        }
+        let Message::RequestRet(reply) = Message::parse(&payload).unwrap().message else { panic!() };
+        assert!(reply.ok);
+        (reply.from.unwrap(), read_package(&mut socket).unwrap().1)
+    };
+    for at in [1, 500, 999] {
+        let rest = bytes[at as usize..].to_vec();
+        assert_eq!(ask(at, hash), (at, rest));
+    }
+    for at in [0, 1_000, 1_001, u64::MAX] {
+        assert_eq!(ask(at, hash), (0, bytes.clone()), "from {at}");
+    }
+    assert_eq!(ask(500, [0; 32]), (0, bytes.clone()), "another file");
+    desk.stop().await;
+}
