@@ -1,6 +1,7 @@
 """Five `mvrx up --session-host auto`, each in a namespace of its own, which elect their host. They exchange files while the host is killed, while
-the old one comes back, and while the next one loses its cable; at the end the host and the two who succeed it first lose theirs at once. After each take-over everybody has everything, and the new host serves it. A `mvrx up`
+the old one comes back, and while the next one loses its cable. After each of these take-overs everybody has everything, and the new host serves it. A `mvrx up`
 without --session-host and a station of another product stay in TCP mode all the while, commit before, at and after each take-over, and have everything, too.
+At the end the host and the two who succeed it first lose their cables at once: the third hosts within 10 s.
 
 usage: election.py MVRX ID LINK
 ID: the namespaces are ID1 to ID7 and IDhub; LINK: the bridge's ports are LINK1 to LINK5.
