@@ -157,6 +157,8 @@ fn what_cannot_be_judged_ends_with_its_exit_code() {
     assert_eq!(code(&conform(&["http://127.0.0.1:80"])), 2);
     assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--only", "no such case"])), 2);
     assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--wait", "0"])), 2);
+    assert_eq!(code(&conform(&["--serve", "--rough"])), 2);
+    assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--for", "3"])), 2);
     let tls = conform(&["wss://127.0.0.1:1/"]);
     assert_eq!(code(&tls), 2);
     assert!(stderr(&tls).contains("TLS is not offered"), "{tls:?}");

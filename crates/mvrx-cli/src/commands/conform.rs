@@ -26,16 +26,16 @@ pub(crate) struct Conform {
     #[arg(long, value_name = "GROUP", value_parser = some_text)]
     discover: Option<String>,
     /// The reverse: be a scripted station that products join, and judge what they say
-    #[arg(long, conflicts_with_all = ["address", "discover", "list"])]
+    #[arg(long, conflicts_with_all = ["address", "discover", "list", "commits", "rough", "moves", "all", "only"])]
     serve: bool,
     /// With --serve: where to listen
-    #[arg(long, value_name = "IP:PORT", requires = "serve", default_value = "0.0.0.0:0")]
+    #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["address", "discover", "list"], default_value = "0.0.0.0:0")]
     listen: SocketAddr,
     /// With --serve: show the station in this group by multicast DNS
-    #[arg(long, value_name = "GROUP", requires = "serve", value_parser = some_text)]
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["address", "discover", "list"], value_parser = some_text)]
     group: Option<String>,
     /// With --serve: how long to wait for a product to come and to leave, in seconds
-    #[arg(long = "for", value_name = "SECONDS", requires = "serve", default_value_t = 120.0, value_parser = positive_seconds)]
+    #[arg(long = "for", value_name = "SECONDS", conflicts_with_all = ["address", "discover", "list"], default_value_t = 120.0, value_parser = positive_seconds)]
     time: f64,
     /// Look only on these addresses or interfaces (may be repeated); `lo` stays on this machine
     #[arg(long, value_name = "NAME|ADDRESS")]

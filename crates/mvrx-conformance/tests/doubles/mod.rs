@@ -11,7 +11,7 @@ pub mod station;
 /// Judges with every consent.
 pub fn judge(address: &str, only: &[&str]) -> Report {
     let options = Options {
-        wait: Duration::from_millis(1500),
+        wait: Duration::from_millis(2500),
         quiet: Duration::from_millis(60),
         consent: vec![Consent::Commits, Consent::Rough, Consent::Moves],
         only: only.iter().map(|&part| part.to_owned()).collect(),
