@@ -137,6 +137,7 @@ async fn join(address: SocketAddr, n: u8, commits: Vec<Commit>) -> Connection {
         ours: Some(Ours::CURRENT),
         group: None,
         files: None,
+        password: None,
     };
     say(&mut conn, &Message::Join(join)).await;
     assert!(matches!(hear(&mut conn).await, Message::JoinRet(ret) if ret.reply.ok));

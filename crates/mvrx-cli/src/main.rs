@@ -4,6 +4,7 @@
 //! machine failed or, where a command judges, findings or a difference (it ends with 70 when the machine failed), 2 wrong use, 3 bad file, 4 a peer or the network failed, 5 nobody there, 130 stopped by ctrl-c.
 #![forbid(unsafe_code)]
 
+mod access;
 mod alike;
 mod args;
 mod commands;

@@ -1,10 +1,13 @@
 //! Encrypted sessions on the command line: the host's certificate, and whom a client takes for the host.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use console::Term;
 use mvrx_station::tls::{ClientTls, Fingerprint, ServerTls};
 use mvrx_station::{
     Builder, Login, Password, WsUrl, load_or_make_certificate, secure_session_url, session_url,
+    wants_password,
 };
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -38,6 +41,11 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
+    /// Whether passwords may go where others can read them.
+    pub(crate) fn in_the_clear(&self) -> bool {
+        self.password_in_the_clear
+    }
+
     /// The password, if there is one. `encrypted`: nobody on the way can read it.
     // req: PWD-05
     pub(crate) fn password(&self, encrypted: bool) -> Result<Option<Password>, Failure> {
@@ -92,9 +100,35 @@ impl Reaching {
     pub(crate) fn login(&self, url: &str) -> Result<Option<Login>, Failure> {
         // What is no URL is told where it is used.
         let Ok(url) = url.parse::<WsUrl>() else { return Ok(None) };
-        let Some(password) = self.secret.password(url.is_secure())? else { return Ok(None) };
+        let said = self.secret.password(url.is_secure())?;
+        let Some(password) = said.map_or_else(|| self.asked_for(&url), |said| Ok(Some(said)))? else {
+            return Ok(None);
+        };
         let login = Login::new(password, &url);
         Ok(Some(if self.secret.password_in_the_clear { login.in_the_clear() } else { login }))
+    }
+
+    /// Where somebody sits at a terminal, and the host wants a password: what they type, unseen.
+    // req: PWD-09
+    fn asked_for(&self, url: &WsUrl) -> Result<Option<Password>, Failure> {
+        let terminal = Term::stderr();
+        let may_be_told = url.is_secure() || self.secret.password_in_the_clear;
+        if !may_be_told || !terminal.is_term() || !std::io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        let (at, trust) = (url.clone(), self.trust()?);
+        // Nothing runs yet; a thread, since our own may be in the middle of a runtime.
+        let asking = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            Some(runtime.block_on(wants_password(&at, &trust)))
+        });
+        if asking.join().ok().flatten() != Some(true) {
+            return Ok(None);
+        }
+        let failed = |error: std::io::Error| Failure::local(format!("cannot read the password: {error}"));
+        terminal.write_str(&format!("Password of the session at {url}: ")).map_err(failed)?;
+        let typed = terminal.read_secure_line().map_err(failed)?;
+        Password::new(typed).map(Some).map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// Whom to take for the host.

@@ -13,11 +13,17 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
         HostEvent::StationReplaced { name, from, to, .. } => {
             format!("{} connected anew from {to}; its connection from {from} was closed", shown(name))
         }
+        HostEvent::ConnectionRefused { address, why } => {
+            format!("a connection from {} was refused: {}", names.at(*address), tame(why))
+        }
         HostEvent::JoinRefused { address, message, .. } => {
             format!("refused a JOIN from {}: {}", names.at(*address), tame(message))
         }
         HostEvent::CommitRelayed { file, stations, .. } if *stations > 0 => {
             format!("told {stations} {} of {}", plural(*stations, "station"), names.file(*file))
+        }
+        HostEvent::CommitNotTaken { file, station, message } => {
+            format!("did not take {} from {}: {}", names.file(*file), names.station(*station), tame(message))
         }
         HostEvent::CommitRefused { station, message } => {
             format!("{} refused a commit: {}", names.station(*station), tame(message))
@@ -72,10 +78,16 @@ fn of_stations(event: &HostEvent) -> Option<(&'static str, Value)> {
             json!({ "station": id(station), "name": name, "from": id(from), "address": id(to) }),
         ),
         HostEvent::FilesAttached { station } => ("files_attached", json!({ "station": id(station) })),
+        HostEvent::ConnectionRefused { address, why } => {
+            ("connection_refused", json!({ "address": id(address), "reason": why }))
+        }
         HostEvent::JoinRefused { station, address, message } => (
             "join_not_accepted",
             json!({ "station": id(station), "address": id(address), "reason": message }),
         ),
+        HostEvent::CommitNotTaken { file, station, message } => {
+            ("commit_not_taken", json!({ "file": id(file), "station": id(station), "reason": message }))
+        }
         HostEvent::CommitRefused { station, message } => {
             ("commit_refused", json!({ "station": id(station), "reason": message }))
         }

@@ -404,6 +404,7 @@ impl Core {
             ours: Some(self.config.ours()),
             group,
             files: None,
+            password: None,
         })
     }
 

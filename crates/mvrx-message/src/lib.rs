@@ -32,6 +32,7 @@ mod dialect;
 mod error;
 mod file_name;
 mod group;
+mod join_password;
 mod limits;
 mod message;
 mod ours;
@@ -47,6 +48,7 @@ pub use dialect::{CurrentState, Dialect, LeaveKeys};
 pub use error::{Blame, ParseError, Scope};
 pub use file_name::{numbered, safe_file_name};
 pub use group::{GroupName, GroupNameError, SERVICE_TYPE};
+pub use join_password::JoinPassword;
 pub use limits::Limits;
 pub use message::{
     Commit, FilePart, Join, JoinRet, Leave, Message, MessageType, NewSessionHost, NewSessionHostRet, Parsed,

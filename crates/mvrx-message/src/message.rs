@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Author, FileUuid, FilesConnection, GroupName, GroupNameError, MoveAnswered, MvrVersion, Ours, Product,
-    QuirkSet, Roster, StationUuid, Ticket,
+    Author, FileUuid, FilesConnection, GroupName, GroupNameError, JoinPassword, MoveAnswered, MvrVersion,
+    Ours, Product, QuirkSet, Roster, StationUuid, Ticket,
 };
 
 /// A message.
@@ -97,6 +97,8 @@ pub struct Join {
     pub group: Option<GroupName>,
     /// What it says of a second connection, for files; our own stations only.
     pub files: Option<FilesConnection>,
+    /// That it knows the session's password (issue 258 of the specification).
+    pub password: Option<JoinPassword>,
 }
 
 /// MVR_JOIN_RET (Table 69).

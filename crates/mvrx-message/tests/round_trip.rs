@@ -2,9 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use mvrx_message::{
-    Author, BridgeMark, Commit, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinRet, Leave, Message,
-    MoveAnswered, MoveOutcome, MvrVersion, NamedStation, NewSessionHost, NewSessionHostRet, Ours, Product,
-    QuirkSet, Reply, Request, Roster, StationUuid, Ticket, safe_file_name,
+    Author, BridgeMark, Commit, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinPassword, JoinRet,
+    Leave, Message, MoveAnswered, MoveOutcome, MvrVersion, NamedStation, NewSessionHost, NewSessionHostRet,
+    Ours, Product, QuirkSet, Reply, Request, Roster, StationUuid, Ticket, safe_file_name,
 };
 use proptest::prelude::*;
 
@@ -116,6 +116,10 @@ fn move_answered() -> impl Strategy<Value = MoveAnswered> {
         .prop_map(|(station, outcome, message)| MoveAnswered { station, outcome, message })
 }
 
+fn join_password() -> impl Strategy<Value = Option<JoinPassword>> {
+    prop::option::of("[0-9a-f]{64}".prop_map(|text| JoinPassword::new(&text)))
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     (any::<bool>(), short_text()).prop_map(|(ok, message)| Reply { ok, message, from: None })
 }
@@ -125,18 +129,21 @@ fn message() -> impl Strategy<Value = Message> {
     let introduction =
         || (short_text(), short_text(), version(), station(), prop::collection::vec(commit(), 0..4));
     prop_oneof![
-        (introduction(), files()).prop_map(|((provider, station_name, version, station, commits), files)| {
-            Message::Join(Join {
-                provider,
-                station_name,
-                version,
-                station,
-                commits,
-                ours: Some(Ours::default()),
-                group: None,
-                files,
-            })
-        }),
+        (introduction(), files(), join_password()).prop_map(
+            |((provider, station_name, version, station, commits), files, password)| {
+                Message::Join(Join {
+                    provider,
+                    station_name,
+                    version,
+                    station,
+                    commits,
+                    ours: Some(Ours::default()),
+                    group: None,
+                    files,
+                    password,
+                })
+            }
+        ),
         (reply(), introduction(), prop::option::of(ticket()), roster()).prop_map(
             |(reply, (provider, station_name, version, station, commits), ticket, roster)| {
                 let station = Some(station);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mvrx_core::{ConnId, Ending, Input, RequestId};
 use mvrx_message::{Dialect, FilePart, FileUuid, Message};
 use mvrx_store::{Pending, Store};
+use mvrx_transport::ws::Password;
 use mvrx_transport::{
     Aside, Blame, BoxFuture, Connection, FileEnding, FileSource as _, FileStyle, Incoming, MessageReader,
     MessageWriter, Progress, ReadError, Scope,
@@ -124,7 +125,7 @@ impl Link {
         store: Arc<dyn Store>,
         reports: mpsc::Sender<Report>,
     ) -> Self {
-        let Connection { reader, writer, .. } = connection;
+        let Connection { reader, writer, passed, .. } = connection;
         let (jobs, jobs_in) = mpsc::channel(if kind == Kind::Host { HOST_JOBS } else { JOBS });
         let (receive, receive_in) = mpsc::channel(1);
         let unanswered = Arc::new(Unanswered::default());
@@ -132,8 +133,17 @@ impl Link {
         let reading = read((conn, kind), reader, receive_in, ahead, Arc::clone(&store), reports.clone());
         let reader = tokio::spawn(reading).abort_handle();
         let taken = Arc::clone(&unanswered);
-        let writing =
-            Writing { conn, kind, writer, jobs: jobs_in, taken, later: VecDeque::new(), store, reports };
+        let writing = Writing {
+            conn,
+            kind,
+            writer,
+            told: passed.told,
+            jobs: jobs_in,
+            taken,
+            later: VecDeque::new(),
+            store,
+            reports,
+        };
         tokio::spawn(writing.run());
         Self { kind, jobs, receive, reader, unanswered }
     }
@@ -288,6 +298,8 @@ struct Writing {
     conn: ConnId,
     kind: Kind,
     writer: Box<dyn MessageWriter>,
+    /// The password that the host at the other end was told.
+    told: Option<Password>,
     jobs: mpsc::Receiver<Job>,
     /// Told whenever one was taken.
     taken: Arc<Unanswered>,
@@ -302,13 +314,16 @@ impl Writing {
         while let Some(job) = self.next().await {
             let conn = self.conn;
             let report = match job {
-                Job::Send(message, dialect) => match self.writer.send(&message, &dialect).await {
-                    Ok(_) => continue,
-                    Err(error) => {
-                        tracing::debug!(?conn, %error, "a message was not sent");
-                        self.kind.lost(conn, error.to_string())
+                Job::Send(mut message, dialect) => {
+                    say_password(&mut message, self.told.as_ref());
+                    match self.writer.send(&message, &dialect).await {
+                        Ok(_) => continue,
+                        Err(error) => {
+                            tracing::debug!(?conn, %error, "a message was not sent");
+                            self.kind.lost(conn, error.to_string())
+                        }
                     }
-                },
+                }
                 Job::SendFile(file, style, part) => match self.send_file(file, style, part).await {
                     Ok(length) => Input::FileSent { conn, length },
                     Err(Unsent::Unreadable(what)) => Input::FileUnreadable { conn, what },
@@ -362,7 +377,7 @@ impl Writing {
             tokio::select! {
                 sent = &mut sending => break sent,
                 job = self.jobs.recv(), if takes => match job {
-                    Some(job) => self.later.extend(beside(aside.as_deref(), job)),
+                    Some(job) => self.later.extend(beside(aside.as_deref(), job, self.told.as_ref())),
                     None => ended = true,
                 },
             }
@@ -390,13 +405,22 @@ impl Writing {
 }
 
 /// Does a job beside the file that goes out; gives it back if that cannot be.
-fn beside(aside: Option<&dyn Aside>, job: Job) -> Option<Job> {
+fn beside(aside: Option<&dyn Aside>, job: Job, told: Option<&Password>) -> Option<Job> {
     match (aside, job) {
-        (Some(aside), Job::Send(message, dialect)) => {
+        (Some(aside), Job::Send(mut message, dialect)) => {
+            say_password(&mut message, told);
             let sent = aside.send(&message, &dialect);
             sent.is_err().then_some(Job::Send(message, dialect))
         }
         (_, job) => Some(job),
+    }
+}
+
+/// A JOIN says the password where the handshake has told it: a foreign host may look for it there.
+// req: PWD-07
+fn say_password(message: &mut Message, told: Option<&Password>) {
+    if let (Message::Join(join), Some(told)) = (message, told) {
+        join.password = Some(told.for_join(join.station));
     }
 }
 

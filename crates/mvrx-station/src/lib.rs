@@ -56,12 +56,12 @@ pub use election::{Election, ElectionNews};
 pub use events::{Events, Heard, Seen, SessionSeen};
 pub use export::{CommitDraft, Exporter};
 pub use handle::{CommitInfo, SessionInfo, Station, StationInfo, Stopped};
-pub use host::HostOptions;
+pub use host::{Audit, HostOptions, Rate};
 pub use identity::{IdentityError, load_or_create, random_bytes};
 pub use keeping::{KeptPlace, forget_place, keep_place, kept_place};
 pub use looking::Checked;
 pub use moves::{MoveError, MoveReport};
-pub use mvrx_core::host::Event as HostEvent;
+pub use mvrx_core::host::{Access, Event as HostEvent};
 pub use mvrx_core::{
     CommitSource, Event, ExchangeFailure, LimitReached, Limits, Membership, MoveAnswer, Moves, ProposalId,
     RequestFailure, RequestId, Source, Timers,
@@ -70,6 +70,7 @@ pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
 pub use mvrx_store::{ArchiveLimits, Condition};
 pub use mvrx_transport::WsUrl;
 pub use mvrx_transport::tls;
-pub use mvrx_transport::ws::{Login, NotAPassword, Password};
+pub use mvrx_transport::ws::{Login, NotAPassword, Origins, Password};
+pub use secure::wants_password;
 pub use session_url::{secure_session_url, session_url};
 pub use transfer::{Fetched, Progress, Transfer};

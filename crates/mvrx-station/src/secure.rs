@@ -1,8 +1,8 @@
 //! How a station reaches a session safely: whom it takes for the host, and what it tells it.
 
-use mvrx_transport::WsTransport;
 use mvrx_transport::tls::ClientTls;
 use mvrx_transport::ws::Login;
+use mvrx_transport::{DialError, HandshakeError, WsTransport, WsUrl};
 
 use crate::Builder;
 
@@ -21,6 +21,14 @@ impl Secure {
             None => web,
         }
     }
+}
+
+/// Whether the host at this URL wants a password of who says none. Nobody joins for it. Bounded by the limits of connecting and of a handshake;
+/// `false` also where nobody answers.
+// req: PWD-09
+pub async fn wants_password(url: &WsUrl, trust: &ClientTls) -> bool {
+    let asked = WsTransport::default().with_trust(trust.clone()).note_of(url.clone()).await;
+    matches!(asked, Err(DialError::NotUpgraded { error: HandshakeError::PasswordWanted, .. }))
 }
 
 impl Builder {

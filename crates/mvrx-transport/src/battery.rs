@@ -165,6 +165,7 @@ pub(crate) fn join(commits: usize) -> Message {
         ours: None,
         group: None,
         files: None,
+        password: None,
     })
 }
 

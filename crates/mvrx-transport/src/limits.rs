@@ -44,6 +44,8 @@ pub struct Limits {
     pub handshake_bytes: usize,
     /// WebSocket Mode: how long the handshake may take, from connecting on. Default 10 s.
     pub handshake: Duration,
+    /// WebSocket Mode: the first message of a client that has said no password yet, where a host wants one. Default 64 KiB.
+    pub stranger_bytes: usize,
     /// WebSocket Mode: after so long a silence of the peer it is sent a ping; `None`: never, and [`Limits::idle`]
     /// holds instead. Default 30 s.
     pub ping_after: Option<Duration>,
@@ -60,6 +62,9 @@ pub struct Limits {
     /// The buffer of one file that comes in, the only memory it takes; at least 16 KiB are used. Default 1 MiB: the
     /// system keeps a file faster that is written in large pieces.
     pub receive_buffer: usize,
+    /// WebSocket Mode: accepted connections that are in their handshakes at a time; one more pushes out the oldest of whoever has the most.
+    /// Default 128.
+    pub handshakes: usize,
     /// Accepted connections that are open at a time. Default 256.
     pub connections: usize,
     /// The same for one IP address. Default 32.
@@ -86,11 +91,13 @@ impl Default for Limits {
             file_idle_bytes: 30 << 10,
             handshake_bytes: 16 << 10,
             handshake: Duration::from_secs(10),
+            stranger_bytes: 64 << 10,
             ping_after: Some(Duration::from_secs(30)),
             pong_within: Duration::from_secs(60),
             close_within: Duration::from_secs(10),
             file_buffer: 256 << 10,
             receive_buffer: 1 << 20,
+            handshakes: 128,
             connections: 256,
             connections_per_ip: 32,
         }

@@ -20,6 +20,7 @@ pub(crate) use writer::Busy;
 use crate::limits::Limits;
 use crate::pump::FilePump;
 use crate::traits::Connection;
+use crate::ws::Passed;
 
 // req: TRA-05
 /// Ends of a link, and everything its two halves have in common.
@@ -36,6 +37,7 @@ pub(crate) fn connection<L: Link>(
         local,
         reader: Box::new(reader::Reader::new(Arc::clone(&shared))),
         writer: Box::new(writer::Writer::new(shared)),
+        passed: Passed::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use mvrx_message::{Dialect, Message, MessageType, ParseError, Parsed};
 use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
 use crate::file::{FileSink, FileSource, Progress};
+use crate::ws::Passed;
 
 /// A boxed future, so that the traits can be objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -50,6 +51,8 @@ pub struct Connection {
     pub reader: Box<dyn MessageReader>,
     /// What goes out.
     pub writer: Box<dyn MessageWriter>,
+    /// What passwords had to do with it.
+    pub passed: Passed,
 }
 
 /// The incoming half of a connection.
@@ -80,6 +83,11 @@ pub trait MessageReader: Send + fmt::Debug {
     /// Where files end from now on; ignored where the wire tells.
     fn set_file_ending(&mut self, ending: FileEnding) {
         let _ = ending;
+    }
+
+    /// Bytes that a message may have from the next one on, in place of [`crate::Limits::json_bytes`]; ignored in TCP Mode.
+    fn set_text_bytes(&mut self, most: usize) {
+        let _ = most;
     }
 }
 

@@ -12,11 +12,15 @@
 
 mod door;
 mod files;
+mod first_join;
 mod frame;
 mod handshake;
 mod io_link;
+mod origin;
 mod outbox;
+mod proof;
 mod reader;
+mod shaking;
 mod timers;
 mod transport;
 mod writer;
@@ -27,12 +31,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use door::{Door, Login, NotAPassword, Password};
+pub use door::{Door, Login, NotAPassword, Password, Shut};
 pub use frame::{
     FrameDecoder, FrameError, FrameHead, FrameLimits, LONGEST_HEAD, Opcode, Place, Role, Step, append_close,
     append_close_with, append_frame, mask,
 };
 use lan_net::deadline::Deadline;
+pub use origin::Origins;
+pub use proof::{MayBe, Passed};
 pub use transport::{Check, Note, Refusal, Upgrade, WsTransport};
 
 use self::outbox::Outbox;
@@ -56,6 +62,7 @@ pub(crate) fn connection<L: Link>(
         local,
         reader: Box::new(reader::Reader::new(Arc::clone(&shared), Arc::clone(&outbox), role, early)),
         writer: Box::new(writer::Writer::new(shared, outbox)),
+        passed: Passed::default(),
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Host {
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,
     #[command(flatten)]
+    rules: crate::access::Rules,
+    #[command(flatten)]
     moves: crate::moving::MovesArgs,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
@@ -104,19 +106,11 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let kept_at = data.path.clone();
     let tls = args.certified.certificate(&kept_at)?;
     let fingerprint = tls.as_ref().map(ServerTls::fingerprint);
-    let password = args.certified.secret.password(tls.is_some())?;
+    let hosting = hosting(&args, tls)?;
     let mut watching = Watching::new(args.json);
     watching.hosts_session();
     watching.asks_in(&kept_at);
     let discovery = if args.hidden { None } else { showing(&common, &watching) };
-    let hosting = HostOptions::default()
-        .kept_bytes(args.keep)
-        .gather(!args.only_asked)
-        .pieces(args.pieces)
-        .announce(discovery.is_some())
-        .tls(tls)
-        .password(password)
-        .url(args.url.clone());
     let mut describe = Station::builder(name.as_str())
         .provider("mvrx")
         .group(args.group.as_str())
@@ -124,7 +118,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         .store(data.store)
         .any_file(args.any_file)
         .moves(args.moves.rule()?)
-        .host(hosting);
+        .host(hosting.announce(discovery.is_some()));
     if let Some(listen) = args.listen {
         describe = describe.listen(listen);
     }
@@ -148,6 +142,20 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     };
     running.stop().await;
     result
+}
+
+/// How the host behaves, and by whose rules.
+fn hosting(args: &Host, tls: Option<ServerTls>) -> Result<HostOptions, Failure> {
+    let password = args.certified.secret.password(tls.is_some())?;
+    let may_be_told = tls.is_some() || args.certified.secret.in_the_clear();
+    let options = HostOptions::default()
+        .kept_bytes(args.keep)
+        .gather(!args.only_asked)
+        .pieces(args.pieces)
+        .tls(tls)
+        .password(password.clone())
+        .url(args.url.clone());
+    args.rules.apply(options, password.as_ref(), may_be_told)
 }
 
 /// What shows the session to the network. Without it, it is a session all the same.
@@ -224,7 +232,7 @@ fn urls(address: SocketAddr, wanted: Option<&str>, secure: bool) -> Vec<String> 
 }
 
 /// `500M`, `20G`: decimal units, as the rest of what we show.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let factor: u64 = match unit.trim().to_ascii_uppercase().trim_end_matches('B') {
         "" => 1,

@@ -28,18 +28,29 @@ impl Host {
     }
 
     fn take_commit(&mut self, from: StationUuid, commit: &Commit) -> (Reply, Option<FileUuid>) {
-        match self.note(from, commit, CommitSource::Announced) {
+        let unwelcome = self.unwelcome(from, commit);
+        let noted = match &unwelcome {
+            Some(_) => Noted::Contradicts,
+            None => self.note(from, commit, CommitSource::Announced),
+        };
+        match noted {
             Noted::New => (Reply::ok(), Some(commit.file)),
             // req: HST-09
             Noted::Known => (Reply::ok(), None),
-            Noted::Contradicts => (refuse("this FileUUID is known with another FileSize"), None),
+            Noted::Contradicts => {
+                let message = unwelcome.unwrap_or_else(|| CONTRADICTS.to_owned());
+                let reply = refuse(&message);
+                self.event(Event::CommitNotTaken { file: commit.file, station: from, message });
+                (reply, None)
+            }
         }
     }
 
     /// Takes what a JOIN lists, and tells the others of what is new to the session.
     pub(super) fn note_commits(&mut self, from: StationUuid, commits: &[Commit], source: CommitSource) {
-        let news: Vec<FileUuid> = commits
-            .iter()
+        let news: Vec<FileUuid> = self
+            .welcome(from, commits)
+            .into_iter()
             .filter(|commit| {
                 // Who joined while nobody could give it was not told of it.
                 let missing = self.history.entry(commit.file).is_some_and(|entry| !entry.is_available());
@@ -211,3 +222,5 @@ impl Host {
         }
     }
 }
+
+const CONTRADICTS: &str = "this FileUUID is known with another FileSize";

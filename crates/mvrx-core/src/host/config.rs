@@ -2,7 +2,7 @@
 
 use mvrx_message::{JoinRet, MvrVersion, Ours, Reply, StationUuid};
 
-use super::Timers;
+use super::{Access, Timers};
 use crate::Moves;
 
 /// Who this host is and how it behaves; given once, at the start.
@@ -25,6 +25,8 @@ pub struct Config {
     pub moves: Moves,
     /// This host was elected; the station beside it, which goes when it goes. Then it tells who succeeds it.
     pub elected: Option<StationUuid>,
+    /// Who may be one of the session, and do what.
+    pub access: Access,
     /// How much may be held.
     pub limits: Limits,
     /// How long things may take.
@@ -44,6 +46,7 @@ impl Config {
             gather: true,
             moves: Moves::default(),
             elected: None,
+            access: Access::default(),
             limits: Limits::default(),
             timers: Timers::default(),
         }
@@ -100,6 +103,8 @@ pub struct Limits {
     pub sending: usize,
     /// Requests of our own application at once.
     pub requests: usize,
+    /// Bytes that one file may have; a COMMIT of a larger one is answered with OK:false, and nothing of it is read.
+    pub largest_file: u64,
     /// Bytes of relayed files kept; the oldest go first. Files of our own application do not count.
     pub kept_bytes: u64,
     /// Relayed files kept; the oldest go first.
@@ -124,6 +129,7 @@ impl Default for Limits {
             attempts: 16,
             sending: 128,
             requests: 256,
+            largest_file: u64::MAX,
             kept_bytes: 64 << 30,
             kept_files: 8_192,
             errors: 32,

@@ -63,6 +63,13 @@ pub enum Event {
         /// Why, in words.
         why: String,
     },
+    /// A connection ended before its handshake was done, or before anybody joined on it: told by who accepts connections, not by the machine.
+    ConnectionRefused {
+        /// Where from.
+        address: SocketAddr,
+        /// Why, in words.
+        why: String,
+    },
     /// A JOIN was answered with OK:false.
     JoinRefused {
         /// Who.
@@ -96,6 +103,15 @@ pub enum Event {
         file: FileUuid,
         /// To how many stations.
         stations: usize,
+    },
+    /// We answered a COMMIT with OK:false, or left a commit that a JOIN lists; of those of one JOIN the first is told.
+    CommitNotTaken {
+        /// Which.
+        file: FileUuid,
+        /// Who told.
+        station: StationUuid,
+        /// What it was told.
+        message: String,
     },
     /// A station answered a COMMIT with OK:false.
     CommitRefused {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use mvrx_message::{BridgeMark, Dialect, Join, JoinRet, Leave, Message, QuirkSet, Reply, StationUuid};
 
+use super::access::NOT_LISTED;
 use super::link::Member;
 use super::{
     AskEvent, Event, FILES_ONLY, GOING_AWAY, Host, JOIN_FIRST, LimitReached, Link, Output, POLICY, Standing,
@@ -72,6 +73,10 @@ impl Host {
         if join.station == self.config.station {
             return Some("this StationUUID is the host's own");
         }
+        // req: ACC-01
+        if !self.config.access.lists(join.station) {
+            return Some(NOT_LISTED);
+        }
         // req: BRG-02
         if matches!(join.ours.and_then(|ours| ours.bridge), Some(BridgeMark::StandIn { .. })) {
             let here = self.members.get(&join.station).filter(|member| member.conn != conn);
@@ -122,13 +127,15 @@ impl Host {
     fn learn(&mut self, conn: ConnId, join: &Join, address: SocketAddr) {
         let (station, product) = (join.station, join.product());
         let (name, provider) = (join.station_name.clone(), join.provider.clone());
+        let candidate = join.ours.and_then(|ours| ours.candidate);
+        let candidate = candidate.filter(|_| !self.config.access.only_reads(station));
         if let Some(member) = self.members.get_mut(&station) {
             let from = std::mem::replace(&mut member.name, name.clone());
             member.provider = provider;
             member.product = product;
             member.version = join.version;
             member.ours = join.ours.is_some();
-            member.candidate = join.ours.and_then(|ours| ours.candidate);
+            member.candidate = candidate;
             let mark = join.ours.and_then(|ours| ours.bridge);
             let remarked = std::mem::replace(&mut member.bridge, mark) != mark;
             // req: HST-04
@@ -149,7 +156,7 @@ impl Host {
             version: join.version,
             quirks: QuirkSet::EMPTY,
             ours: join.ours.is_some(),
-            candidate: join.ours.and_then(|ours| ours.candidate),
+            candidate,
             bridge: join.ours.and_then(|ours| ours.bridge),
         };
         self.members.insert(station, member);
@@ -159,11 +166,15 @@ impl Host {
 
     fn refuse_join(&mut self, conn: ConnId, join: &Join, why: &str) {
         let Some(address) = self.links.get(&conn).map(|link| link.peer) else { return };
-        if join.station != self.config.station && why != FILES_ONLY && why != IS_HERE {
+        let full = ![FILES_ONLY, IS_HERE, NOT_LISTED].contains(&why);
+        if join.station != self.config.station && full {
             self.limit(LimitReached::Stations);
         }
         self.event(Event::JoinRefused { station: join.station, address, message: why.to_owned() });
         self.answer_join(conn, join.station, refuse(why));
+        if why == NOT_LISTED {
+            self.close(conn, POLICY, why);
+        }
     }
 
     /// A JOIN that cannot be read names nobody; who is joined stays joined.

@@ -38,6 +38,7 @@
 //! assert_eq!(host.deadline(), Some(Duration::from_secs(15)));
 //! ```
 
+mod access;
 mod ask;
 mod commits;
 mod config;
@@ -61,6 +62,7 @@ use std::time::Duration;
 
 use mvrx_message::{Dialect, FileUuid, Message, MessageType, Product, Reply, SessionTarget, StationUuid};
 
+pub use self::access::Access;
 pub use self::ask::{AskAction, AskEvent, AskPhase};
 pub use self::config::{Config, Limits};
 pub use self::event::{Event, LimitReached};
@@ -232,6 +234,12 @@ impl Host {
     #[must_use]
     pub fn knows(&self, file: FileUuid) -> bool {
         self.history.entry(file).is_some()
+    }
+
+    /// What a commit tells of a file, as far as it is remembered.
+    #[must_use]
+    pub fn commit(&self, file: FileUuid) -> Option<&mvrx_message::Commit> {
+        self.history.entry(file).map(|entry| &entry.commit)
     }
 
     /// How much is held.

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use mvrx_message::{Message, NewSessionHost, NewSessionHostRet, Reply, SessionTarget, StationUuid};
 
+use super::access::READS_ONLY;
 use super::{Event, Host, JOIN_FIRST, Output, Standing, Timer, refuse};
 use crate::moves::target_of;
 use crate::{ConnId, MoveAnswer, Moves, ProposalId};
@@ -56,6 +57,7 @@ impl Host {
             return Some(refuse("another move is under way"));
         }
         let refused = match &self.config.moves {
+            _ if self.config.access.only_reads(station) => Some(READS_ONLY),
             Moves::Never => Some("this host follows no proposals"),
             Moves::Listed(listed) if !listed.contains(&station) => {
                 Some("this host follows only certain stations")

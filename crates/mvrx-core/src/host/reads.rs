@@ -84,11 +84,13 @@ impl Host {
             entry.map(|entry| entry.holders.keys().copied().collect()).unwrap_or_default();
         let told = entry.is_some();
         let named = if listing.is_empty() { from.into_iter().copied().collect() } else { listing };
-        named.into_iter().filter_map(move |station| {
-            let conn = self.members.get(&station)?.file_conn();
-            let behind = self.links.get(&conn).is_none_or(|link| !link.late.is_nothing());
-            (told || !behind).then_some((station, conn))
-        })
+        named.into_iter().filter(|station| !self.config.access.only_reads(*station)).filter_map(
+            move |station| {
+                let conn = self.members.get(&station)?.file_conn();
+                let behind = self.links.get(&conn).is_none_or(|link| !link.late.is_nothing());
+                (told || !behind).then_some((station, conn))
+            },
+        )
     }
 
     /// Moves a read along the table of [`RelayPhase`] and does what it says.

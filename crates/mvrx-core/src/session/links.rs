@@ -178,6 +178,8 @@ impl Core {
             ours: Some(self.config.ours()),
             group: None,
             files: ticket.or(offered),
+            // The connection's: the host that it leads to may be told it or not.
+            password: None,
         })
     }
 

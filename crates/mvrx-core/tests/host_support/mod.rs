@@ -59,6 +59,7 @@ pub fn join_as(n: u8, provider: &str, name: &str, commits: Vec<Commit>) -> Messa
         ours: None,
         group: None,
         files: None,
+        password: None,
     })
 }
 

@@ -77,6 +77,7 @@ pub fn join_from(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         ours: None,
         group: None,
         files: None,
+        password: None,
     })
 }
 

@@ -35,6 +35,7 @@ pub(super) struct Fields<'a> {
     pub(super) file_name: Raw<'a>,
     pub(super) service_name: Raw<'a>,
     pub(super) service_url: Raw<'a>,
+    pub(super) password: Raw<'a>,
     pub(super) mvrx: Raw<'a>,
     pub(super) duplicate_key: bool,
 }
@@ -129,6 +130,7 @@ impl<'f, 'de> Visitor<'de> for Slot<'f, 'de> {
             b"FileName" => &mut fields.file_name,
             b"ServiceName" => &mut fields.service_name,
             b"ServiceURL" => &mut fields.service_url,
+            b"Password" => &mut fields.password,
             b"mvrx" => &mut fields.mvrx,
             _ => return Ok(None),
         }))

@@ -19,8 +19,8 @@ pub(crate) use self::guess::guess_type;
 use self::mvrx::Extra;
 use self::value::{Id, Reader};
 use crate::{
-    Join, JoinRet, Leave, Limits, Message, MessageType, MvrVersion, NewSessionHost, NewSessionHostRet,
-    ParseError, Parsed, Quirk, QuirkSet, Reply, Request, StationUuid,
+    Join, JoinPassword, JoinRet, Leave, Limits, Message, MessageType, MvrVersion, NewSessionHost,
+    NewSessionHostRet, ParseError, Parsed, Quirk, QuirkSet, Reply, Request, StationUuid,
 };
 
 impl Message {
@@ -99,7 +99,9 @@ fn join(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Join, ParseError
     let commits = commit::listed(reader, fields)?;
     let ours = extra.as_ref().map(|e| e.ours);
     let (files, group) = extra.map_or((None, None), |e| (e.files, e.group));
-    Ok(Join { provider, station_name, version, station, commits, ours, group, files })
+    // req: MSG-JOIN-PASSWORD
+    let password = reader.string(fields.password).map(|text| JoinPassword::new(&text));
+    Ok(Join { provider, station_name, version, station, commits, ours, group, files, password })
 }
 
 // req: MSG-JOIN-RET

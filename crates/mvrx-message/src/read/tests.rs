@@ -114,7 +114,7 @@ fn keeps_the_kind_of_an_unknown_message_and_ignores_unknown_keys() {
     assert_eq!(message, Message::Unknown { kind: "MVR_TOMORROW".to_owned() });
     assert_eq!(message.kind(), "MVR_TOMORROW");
     assert_eq!(quirks, []);
-    let (_, quirks) = join(r#","Password":"secret","x":{"Type":"MVR_LEAVE"}"#);
+    let (_, quirks) = join(r#","Passwords":"secret","x":{"Type":"MVR_LEAVE"}"#);
     assert_eq!(quirks, []);
 }
 

@@ -5,8 +5,9 @@ use serde::{Serialize, Serializer};
 use super::mvrx::{AuthorShape, MvrxShape, hex, other_than_current};
 use crate::file_name::{bounded_file_name, cut};
 use crate::{
-    Commit, CurrentState, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinRet, Leave, LeaveKeys,
-    MessageType, MvrVersion, NewSessionHost, NewSessionHostRet, Ours, Reply, Request, StationUuid, Ticket,
+    Commit, CurrentState, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinPassword, JoinRet, Leave,
+    LeaveKeys, MessageType, MvrVersion, NewSessionHost, NewSessionHostRet, Ours, Reply, Request, StationUuid,
+    Ticket,
 };
 
 /// A list that [`super::list`] fills; it is the last field.
@@ -26,6 +27,8 @@ pub(super) struct JoinShape<'a> {
     ver_minor: u32,
     #[serde(rename = "StationUUID")]
     station: StationUuid,
+    #[serde(rename = "Password", skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mvrx: Option<MvrxShape<'a>>,
     #[serde(rename = "Commits")]
@@ -41,6 +44,8 @@ impl<'a> JoinShape<'a> {
             ver_major: MvrVersion::CURRENT.major,
             ver_minor: MvrVersion::CURRENT.minor,
             station: join.station,
+            // req: MSG-JOIN-PASSWORD
+            password: join.password.as_ref().map(JoinPassword::as_str),
             mvrx: join.ours.and_then(|ours| {
                 let ticket = match &join.files {
                     Some(FilesConnection::Of(ticket)) => Some(ticket.as_str()),

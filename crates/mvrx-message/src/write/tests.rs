@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    Author, Commit, CurrentState, FilesConnection, Join, JoinRet, Leave, LeaveKeys, MoveOutcome, MvrVersion,
-    NewSessionHost, NewSessionHostRet, Ours, Product, Reply, Request,
+    Author, Commit, CurrentState, FilesConnection, Join, JoinPassword, JoinRet, Leave, LeaveKeys,
+    MoveOutcome, MvrVersion, NewSessionHost, NewSessionHostRet, Ours, Product, Reply, Request,
 };
 
 const A: &str = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8";
@@ -40,6 +40,7 @@ fn join(commits: Vec<Commit>) -> Join {
         ours: None,
         group: None,
         files: None,
+        password: None,
     }
 }
 
@@ -397,6 +398,24 @@ fn agrees_on_a_second_connection_with_a_ticket_that_is_not_shown() {
     // Without the mark of our own nothing of it is said.
     let unmarked = Message::Join(Join { files: Some(FilesConnection::Offered), ..join(vec![]) });
     assert!(!strict(&unmarked).contains("mvrx"));
+}
+
+// proves: MSG-JOIN-PASSWORD
+#[test]
+fn a_join_says_a_password_that_is_not_shown() {
+    let said = "ab".repeat(32);
+    let message =
+        Message::Join(Join { password: Some(JoinPassword::new(&said)), ..join(vec![commit(), commit()]) });
+    let json = strict(&message);
+    assert!(json.contains(&format!(r#""Password":"{said}""#)), "{json}");
+    let read = Message::parse(json.as_bytes()).unwrap().message;
+    assert_eq!(read, message);
+    assert!(!format!("{read:?}").contains(&said[..8]));
+    // Nobody else's is this long; it is kept short.
+    let long = json.replace(&said, &said.repeat(3));
+    let Message::Join(long) = Message::parse(long.as_bytes()).unwrap().message else { panic!("a JOIN") };
+    assert_eq!(long.password.map(|p| p.as_str().len()), Some(JoinPassword::BYTES));
+    assert!(!strict(&Message::Join(join(vec![]))).contains("Password"));
 }
 
 // proves: MSG-MVRX-ROSTER

@@ -3,6 +3,7 @@
 //! It decides nothing. It owns one thread with a current-thread runtime; files move on blocking threads of that runtime.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,10 +17,12 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::audit::Knocks;
 use super::growing::Growing;
 use super::link::{Link, Report};
 use super::options::HostOptions;
 use super::outbox::Bounds;
+use super::pace::Paces;
 use super::sending::{FileJob, Stop};
 use super::tickets::Tickets;
 use super::times::Times;
@@ -38,6 +41,7 @@ use crate::{ChangeGroupError, CommitDraft, Exporter};
 #[derive(Debug)]
 pub(crate) enum Done {
     Accepted(Connection),
+    Refused(SocketAddr, String),
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Exported(AskId, Option<Commit>),
     Kept(RelayId, Box<Looked>),
@@ -87,6 +91,8 @@ pub(crate) struct HostDriver {
     pub(super) links: HashMap<ConnId, Link>,
     pub(super) writers: JoinSet<()>,
     pub(super) bounds: Bounds,
+    pub(super) paces: Paces,
+    pub(super) knocks: Knocks,
     pub(super) led: Option<Led>,
     pub(super) tickets: Tickets,
     pub(super) growing: HashMap<RelayId, Arc<Growing>>,
@@ -296,7 +302,7 @@ impl HostDriver {
                             self.parts.wants(*conn, request);
                         }
                         if let Message::Join(join) = &parsed.message
-                            && self.is_second(*conn, join)
+                            && (self.is_another(*conn, join) || self.is_second(*conn, join))
                         {
                             return;
                         }
@@ -368,10 +374,17 @@ impl HostDriver {
                 let conn = ConnId::Accepted(self.next_accepted);
                 let peer = connection.peer;
                 let with = (Arc::clone(&self.store), self.reports.clone());
-                let link = Link::start(conn, connection, self.bounds.clone(), with, &mut self.writers);
+                let link = Link::start(
+                    conn,
+                    connection,
+                    (self.bounds.clone(), self.paces.start()),
+                    with,
+                    &mut self.writers,
+                );
                 self.links.insert(conn, link);
                 self.step(Input::Accepted { conn, peer });
             }
+            Done::Refused(from, why) => self.refused(from, why),
             Done::Imported(result, told) => {
                 if let Ok(commit) = &result {
                     self.seen.note(commit.file, SystemTime::now());
@@ -436,7 +449,7 @@ impl HostDriver {
     }
 
     /// Where a station comes from.
-    pub(super) fn address_of(&self, station: mvrx_message::StationUuid) -> Option<std::net::SocketAddr> {
+    pub(super) fn address_of(&self, station: mvrx_message::StationUuid) -> Option<SocketAddr> {
         self.host.stations().find(|view| view.station == station).and_then(|view| view.address)
     }
 
@@ -475,7 +488,14 @@ async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
             }
             Err(error) if error.is_final() => return,
             // A flood of them must not fill a disk with words.
-            Err(error) => tracing::debug!(%error, "a connection was not accepted"),
+            Err(error) => {
+                tracing::debug!(%error, "a connection was not accepted");
+                if let Some(peer) = error.peer()
+                    && done.send(Done::Refused(peer, error.to_string())).await.is_err()
+                {
+                    return;
+                }
+            }
         }
     }
 }

@@ -3,12 +3,14 @@
 //! They decide nothing. A file that begins waits in the reader until the driver says where its bytes go. While a file goes out, messages
 //! pass it where the peer can read that ([`FileStyle::Messages`]), and wait where it cannot.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mvrx_core::ConnId;
 use mvrx_core::host::{Input, RelayId};
 use mvrx_store::Store;
+use mvrx_transport::ws::MayBe;
 use mvrx_transport::{
     Blame, BoxFuture, Connection, FileEnding, FileSink, FileStyle, Incoming, MessageReader, MessageWriter,
     Progress,
@@ -19,9 +21,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::draining::{DrainingSink, Trouble};
 use super::growing::{Growing, GrowingSink};
 use super::outbox::{Bounds, Job, Outbox, TooMuch};
+use super::pace::Pace;
 use super::sending::FileJob;
 use crate::resume::{Rest, from_of, say};
-use mvrx_message::{Dialect, Message};
+use mvrx_message::{Dialect, Message, StationUuid};
 
 /// What a connection's tasks tell the driver.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub(super) struct Receive {
 /// The driver's end of a connection.
 #[derive(Debug)]
 pub(super) struct Link {
+    peer: SocketAddr,
+    may_be: MayBe,
     outbox: Arc<Outbox>,
     receive: mpsc::Sender<Receive>,
     reader: AbortHandle,
@@ -64,17 +69,26 @@ impl Link {
     pub(super) fn start(
         conn: ConnId,
         connection: Connection,
-        bounds: Bounds,
+        (bounds, pace): (Bounds, Pace),
         (store, reports): (Arc<dyn Store>, mpsc::Sender<Report>),
         writers: &mut JoinSet<()>,
     ) -> Self {
-        let Connection { reader, writer, .. } = connection;
+        let Connection { peer, reader, writer, passed, .. } = connection;
         let outbox = Arc::new(Outbox::new(bounds));
         let (receive, receive_in) = mpsc::channel(1);
-        let reading = Reading { conn, store: Arc::clone(&store), reports: reports.clone() };
+        let reading = Reading { conn, pace, store: Arc::clone(&store), reports: reports.clone() };
         let reader = tokio::spawn(reading.run(reader, receive_in)).abort_handle();
         writers.spawn(Writing { conn, outbox: Arc::clone(&outbox), store, reports }.run(writer));
-        Self { outbox, receive, reader }
+        Self { peer, may_be: passed.may_be, outbox, receive, reader }
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether it knows the password of this station, if there is one.
+    pub(super) fn may_be(&self, station: StationUuid) -> bool {
+        self.may_be.includes(station)
     }
 
     pub(super) fn send(&self, message: Box<Message>, dialect: Dialect) -> Result<(), TooMuch> {
@@ -106,14 +120,16 @@ impl Drop for Link {
 
 struct Reading {
     conn: ConnId,
+    pace: Pace,
     store: Arc<dyn Store>,
     reports: mpsc::Sender<Report>,
 }
 
 impl Reading {
-    async fn run(self, mut reader: Box<dyn MessageReader>, mut receive: mpsc::Receiver<Receive>) {
+    async fn run(mut self, mut reader: Box<dyn MessageReader>, mut receive: mpsc::Receiver<Receive>) {
         let conn = self.conn;
         loop {
+            self.pace.keep().await;
             let (input, more) = match reader.next().await {
                 Ok(Incoming::Closed) => (closed(conn, "it closed the connection"), false),
                 Ok(incoming) => match heard(conn, incoming) {

@@ -12,6 +12,8 @@
 //!
 //! [`HostOptions`] has every limit. Requirements are in `docs/spec/host-driver.toml`.
 
+mod access;
+mod audit;
 mod carry;
 mod draining;
 mod driver;
@@ -19,11 +21,14 @@ mod growing;
 mod link;
 mod options;
 mod outbox;
+mod pace;
 mod sending;
 mod start;
 mod tell;
 mod tickets;
 mod times;
 
+pub use audit::Audit;
 pub use options::HostOptions;
+pub use pace::Rate;
 pub(crate) use start::{Prepared, Starting, start};

@@ -1,11 +1,15 @@
 //! How a host is to behave, and how much it may hold.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mvrx_core::host::{Limits, Timers};
+use super::audit::Audit;
+use super::pace::Rate;
+use crate::session_url;
+use mvrx_core::host::{Access, Limits, Timers};
 use mvrx_message::{Product, StationUuid};
 use mvrx_transport::tls::ServerTls;
-use mvrx_transport::ws::{Door, Password};
+use mvrx_transport::ws::{Door, Origins, Password};
 use mvrx_transport::{FileEnding, FileStyle, Limits as TransportLimits, WsTransport};
 
 /// How a host of a session behaves. The defaults suit a show: every committed file is kept, within limits.
@@ -45,8 +49,20 @@ pub struct HostOptions {
     pub url: Option<String>,
     /// The host's certificate: the session is at `wss://` then, and nowhere else.
     pub tls: Option<ServerTls>,
-    /// Who does not know it does not come in.
+    /// Who does not know it does not come in, but for the stations of [`HostOptions::own_passwords`].
     pub password: Option<Password>,
+    /// Stations with passwords of their own, by which alone they come in: nobody else can be one of them.
+    pub own_passwords: BTreeMap<StationUuid, Password>,
+    /// Who may be one of the session, and do what.
+    pub access: Access,
+    /// What happens is written down here.
+    pub audit: Option<Audit>,
+    /// How many messages of one connection are read. Default 2,000 at once and 500 a second; who sends faster waits.
+    pub messages_each: Rate,
+    /// The same of all connections together. Default 20,000 and 5,000.
+    pub messages_in_all: Rate,
+    /// Which web pages may; by default none.
+    pub origins: Origins,
 }
 
 // req: HDR-09
@@ -73,6 +89,12 @@ impl Default for HostOptions {
             url: None,
             tls: None,
             password: None,
+            own_passwords: BTreeMap::new(),
+            access: Access::default(),
+            audit: None,
+            messages_each: Rate { burst: 2_000, per_second: 500 },
+            messages_in_all: Rate { burst: 20_000, per_second: 5_000 },
+            origins: Origins::default(),
         }
     }
 }
@@ -127,17 +149,58 @@ impl HostOptions {
         self
     }
 
+    /// See [`HostOptions::own_passwords`].
+    #[must_use]
+    pub fn own_passwords(mut self, own: BTreeMap<StationUuid, Password>) -> Self {
+        self.own_passwords = own;
+        self
+    }
+
+    /// See [`HostOptions::access`].
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// See [`HostOptions::origins`].
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// See [`HostOptions::audit`].
+    #[must_use]
+    pub fn audit(mut self, audit: Option<Audit>) -> Self {
+        self.audit = audit;
+        self
+    }
+
+    /// Files of more bytes are refused, and end where they come all the same.
+    // req: ACC-03
+    #[must_use]
+    pub fn largest_file(mut self, bytes: u64) -> Self {
+        self.limits.largest_file = bytes;
+        self.transport.file_bytes = self.transport.file_bytes.min(bytes);
+        self
+    }
+
     /// How stations reach us.
-    // req: TLS-11, PWD-04
+    // req: TLS-11, PWD-04, PWD-08
     pub(super) fn web_socket(&self) -> WsTransport {
-        let web = WsTransport::default().with_limits(self.transport);
+        let url = self.url.as_deref().and_then(|url| session_url(url, 0).parse().ok());
+        let origins = url.iter().fold(self.origins.clone(), Origins::at);
+        let web = WsTransport::default().with_limits(self.transport).with_origins(origins);
         let web = match &self.tls {
             Some(tls) => web.with_tls(tls.clone()),
             None => web,
         };
+        let own = self.own_passwords.clone();
         match &self.password {
-            Some(password) => web.with_door(Door::new(password.clone())),
-            None => web,
+            Some(password) => web.with_door(Door::new(password.clone()).with_own(own)),
+            None if own.is_empty() => web,
+            None => web.with_door(Door::per_station(own)),
         }
     }
 

@@ -15,9 +15,11 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::audit::Knocks;
 use super::driver::HostDriver;
 use super::options::HostOptions;
 use super::outbox::Bounds;
+use super::pace::Paces;
 use super::tickets::Tickets;
 use super::times::Times;
 use crate::builder::{Running, StartError};
@@ -57,14 +59,8 @@ pub(crate) struct Prepared {
 pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     check_url(starting.options.url.as_deref())?;
     let Starting { options, name, provider, group, station, version, store, exporter, .. } = starting;
-    let mut config = Config::new(station, &name, &provider);
-    config.version = version;
-    config.exporter = exporter.is_some();
-    config.gather = options.gather;
-    config.elected = options.elected;
-    config.moves = starting.moves;
-    config.limits = options.limits.clone();
-    config.timers = options.timers.clone();
+    let said = (version, exporter.is_some(), starting.moves);
+    let config = configured(Config::new(station, &name, &provider), said, &options);
 
     let transport = starting.transport.unwrap_or_else(|| Arc::new(options.web_socket()));
     let listener = transport.listen(starting.listen.unwrap_or(ANYWHERE)).await?;
@@ -80,6 +76,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         all: options.outbox_bytes_in_all,
         waiting: Arc::new(AtomicUsize::new(0)),
     };
+    let paces = Paces::new(options.messages_each, options.messages_in_all);
     let mut driver = HostDriver {
         host: Host::new(config),
         options,
@@ -100,6 +97,8 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         links: HashMap::new(),
         writers: JoinSet::new(),
         bounds,
+        paces,
+        knocks: Knocks::default(),
         led: None,
         tickets: Tickets::default(),
         growing: HashMap::new(),
@@ -125,6 +124,24 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     let station = Station { shared: Arc::new(shared) };
     let run = Box::pin(driver.run(listener, orders_in, reports_in, done_in));
     Ok(Prepared { station, events: Events::new(first), run })
+}
+
+fn configured(
+    config: Config,
+    (version, exporter, moves): (MvrVersion, bool, Moves),
+    options: &HostOptions,
+) -> Config {
+    Config {
+        version,
+        exporter,
+        moves,
+        gather: options.gather,
+        elected: options.elected,
+        access: options.access.clone(),
+        limits: options.limits.clone(),
+        timers: options.timers.clone(),
+        ..config
+    }
 }
 
 /// What is shown to people has to lead somewhere.

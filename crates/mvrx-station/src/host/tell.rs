@@ -24,6 +24,7 @@ impl HostDriver {
     }
 
     pub(super) fn on_event(&mut self, event: HostEvent) {
+        self.note_down(&event);
         if let HostEvent::CommitSeen { file, .. } = &event {
             self.seen.note(*file, SystemTime::now());
             self.seen.shrink(self.host.holdings().commits, |file| self.host.knows(file));

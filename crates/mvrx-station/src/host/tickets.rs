@@ -57,12 +57,12 @@ impl HostDriver {
             Some(FilesConnection::Of(ticket)) => {
                 if matches!(self.host.standing(conn), Some(Standing::Joined | Standing::Left)) {
                     // It stays what it is: a ticket is for a connection that is nothing else yet.
-                    self.answer_second(conn, Reply::refused("a second connection is another one than this"));
+                    self.answer_join(conn, Reply::refused("a second connection is another one than this"));
                 } else if self.tickets.fits(join.station, ticket) {
                     self.step(Input::Attached { conn, station: join.station });
-                    self.answer_second(conn, Reply::ok());
+                    self.answer_join(conn, Reply::ok());
                 } else {
-                    self.answer_second(conn, Reply::refused("this ticket is not of this station"));
+                    self.answer_join(conn, Reply::refused("this ticket is not of this station"));
                     self.part(conn, POLICY, "a wrong ticket for a second connection");
                     let what = "it came with a wrong ticket for a second connection".to_owned();
                     self.step(Input::Closed { conn, what });
@@ -90,7 +90,7 @@ impl HostDriver {
         }
     }
 
-    fn answer_second(&mut self, conn: ConnId, reply: Reply) {
+    pub(super) fn answer_join(&mut self, conn: ConnId, reply: Reply) {
         let ret = self.host.config().join_ret(reply);
         if let Some(link) = self.links.get(&conn) {
             // The first message on its connection always fits.

@@ -94,6 +94,7 @@ pub fn join() -> Message {
         ours: None,
         group: None,
         files: None,
+        password: None,
     })
 }
 

@@ -114,6 +114,7 @@ pub fn join_as(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         ours: None,
         group: None,
         files: None,
+        password: None,
     })
 }
 

@@ -94,7 +94,7 @@ pub async fn carries_files_both_ways_at_once(fixture: Fixture) {
 }
 
 async fn exchange(connection: Connection, gives: u64, takes: u64) -> Connection {
-    let Connection { peer, local, mut reader, mut writer } = connection;
+    let Connection { peer, local, mut reader, mut writer, passed } = connection;
     let (sink, seen) = Sink::of(takes);
     let receiving = async {
         assert!(matches!(reader.next().await, Ok(crate::Incoming::File { .. })));
@@ -104,7 +104,7 @@ async fn exchange(connection: Connection, gives: u64, takes: u64) -> Connection 
     let (sent, received) = tokio::join!(sending, receiving);
     assert_eq!((sent.expect("sent"), received.expect("received")), (gives, takes));
     assert!(seen.finished());
-    Connection { peer, local, reader, writer }
+    Connection { peer, local, reader, writer, passed }
 }
 
 pub async fn carries_messages_after_a_file(fixture: Fixture) {

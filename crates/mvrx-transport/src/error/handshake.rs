@@ -6,6 +6,7 @@ use std::time::Duration;
 use mvrx_message::{Blame, Scope};
 
 use crate::tls::TlsError;
+use crate::ws::Shut;
 
 /// Why a connection did not become a WebSocket.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,18 @@ pub enum HandshakeError {
         /// The status it was told.
         status: u16,
     },
+    /// The client did not show that it knows the session's password, or is a web page from elsewhere.
+    #[error("kept out: {why}")]
+    KeptOut {
+        /// What it was told.
+        why: Shut,
+    },
+    /// Too many handshakes were under way, and this one's address had the most: it made room for others.
+    #[error("it made room for others: {allowed} handshakes were under way")]
+    PushedOut {
+        /// [`crate::Limits::handshakes`].
+        allowed: usize,
+    },
     /// There is no TLS with the other end.
     #[error("{0}")]
     Tls(#[from] TlsError),
@@ -79,11 +92,11 @@ impl HandshakeError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::TooSlow { .. } | Self::NotWebSocket { .. } | Self::AnsweredWith { .. } => Blame::Peer,
-            Self::HeadLongerThanLimit { .. } => Blame::Limit,
+            Self::HeadLongerThanLimit { .. } | Self::PushedOut { .. } => Blame::Limit,
             Self::PasswordWanted | Self::PasswordWrong => Blame::Local,
             Self::TooManyGuesses => Blame::Limit,
             Self::StreamEnded { .. } | Self::Network(_) => Blame::Network,
-            Self::RefusedByCheck { .. } => Blame::Peer,
+            Self::RefusedByCheck { .. } | Self::KeptOut { .. } => Blame::Peer,
             Self::Tls(error) if error.is_local() => Blame::Local,
             Self::Tls(TlsError::HungUp) => Blame::Network,
             Self::Tls(_) | Self::TlsWanted | Self::TlsNotSpoken | Self::TlsMissing => Blame::Peer,

@@ -177,6 +177,17 @@ pub enum AcceptError {
 }
 
 impl AcceptError {
+    /// Whose connection it was, where it was somebody's.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::TooManyConnections { peer, .. }
+            | Self::TooManyConnectionsFromPeer { peer, .. }
+            | Self::NotUpgraded { peer, .. } => Some(*peer),
+            _ => None,
+        }
+    }
+
     /// Whether the listener is of no more use.
     #[must_use]
     pub fn is_final(&self) -> bool {

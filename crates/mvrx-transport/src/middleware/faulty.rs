@@ -105,13 +105,14 @@ impl Listener for FaultyListener {
 }
 
 fn wrap(connection: Connection, plan: FaultPlan, chance: Chance) -> Connection {
-    let Connection { peer, local, reader, writer } = connection;
+    let Connection { peer, local, reader, writer, passed } = connection;
     let (cut, is_cut) = watch::channel(false);
     Connection {
         peer,
         local,
         reader: Box::new(FaultyReader { inner: Some(reader), is_cut }),
         writer: Box::new(FaultyWriter { inner: Some(writer), plan, chance, cut }),
+        passed,
     }
 }
 

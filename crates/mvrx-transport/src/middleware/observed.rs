@@ -204,7 +204,7 @@ struct Tells {
 
 impl Tells {
     fn wrap(&self, connection: Connection, direction: Direction) -> Connection {
-        let Connection { peer, local, reader, writer } = connection;
+        let Connection { peer, local, reader, writer, passed } = connection;
         let number = self.connections.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let teller = Teller { tells: self.clone(), connection: number, peer: Some(peer) };
         teller.tell(direction, What::Connected);
@@ -213,6 +213,7 @@ impl Tells {
             local,
             reader: Box::new(ObservedReader { inner: reader, teller: teller.clone(), closed: false }),
             writer: Box::new(ObservedWriter { inner: writer, teller }),
+            passed,
         }
     }
 }

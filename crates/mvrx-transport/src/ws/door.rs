@@ -1,20 +1,23 @@
 //! A session's password: what a client says of it in the handshake, and how a host checks it before anything else is read.
 //!
-//! It goes as HTTP's Basic authorization (RFC 7617) under any user name, so that every WebSocket client can say it. A host compares in
-//! constant time, and an address that guessed wrong too often is refused for a while, the right password included: otherwise it would
-//! guess on. Nothing of it is in `Debug` or in an error.
+//! It goes as HTTP's Basic authorization (RFC 7617) under any user name, so that every WebSocket client can say it; who says none there may
+//! say its hash in the JOIN that comes first ([`super::first_join`]). A host compares in constant time, and an address that guessed wrong too
+//! often is refused for a while, the right password included: otherwise it would guess on. Stations may have passwords of their own.
+//! Nothing of it is in `Debug` or in an error.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use data_encoding::BASE64;
-use ring::digest::{SHA256, digest};
+use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
+use mvrx_message::{Join, JoinPassword, StationUuid};
+use ring::digest::{Context, Digest, SHA256, digest};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
+use super::proof::MayBe;
 use crate::endpoint::WsUrl;
 use crate::tls::ClientTls;
 
@@ -38,24 +41,53 @@ impl Password {
         if fits { Ok(Self(text)) } else { Err(NotAPassword) }
     }
 
-    /// Whether a client's `Authorization` has it. The time this takes does not tell how much of it was right.
+    /// Whether it is the one of which this is the hash. The time this takes does not tell how much of it was right.
     // req: PWD-01
-    fn is_in(&self, authorization: &str) -> bool {
-        let said = authorization
-            .split_once(' ')
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Basic"))
-            .and_then(|(_, code)| BASE64.decode(code.trim().as_bytes()).ok());
-        let said = said.as_deref().and_then(|pair| pair.split(|byte| *byte == b':').next().zip(Some(pair)));
-        // A text without a user name is compared all the same.
-        let said =
-            said.map(|(user, pair)| pair.get(user.len() + 1..).unwrap_or_default()).unwrap_or_default();
-        let (ours, theirs) = (digest(&SHA256, self.0.as_bytes()), digest(&SHA256, said));
-        ours.as_ref().ct_eq(theirs.as_ref()).into()
+    fn is(&self, said: &Digest) -> bool {
+        digest(&SHA256, self.0.as_bytes()).as_ref().ct_eq(said.as_ref()).into()
+    }
+
+    /// What a station says of it in its JOIN (issue 258 of the specification): the SHA-256 of the password and the StationUUID as the JOIN has
+    /// it, both in UTF-8, as 64 hexadecimal digits. As good as the password for who wants to come in as this station: it is said where the
+    /// password is.
+    // req: PWD-07
+    #[must_use]
+    pub fn for_join(&self, station: StationUuid) -> JoinPassword {
+        JoinPassword::new(&HEXLOWER.encode(self.with(&station.to_string()).as_ref()))
+    }
+
+    /// Whether a JOIN of this station says it. The StationUUID counts in either case; each form is compared to its end.
+    // req: PWD-06
+    fn is_in_join(&self, station: StationUuid, said: &JoinPassword) -> bool {
+        let said = said.as_str().trim().as_bytes();
+        let said = HEXLOWER_PERMISSIVE.decode(said).or_else(|_| BASE64.decode(said)).unwrap_or_default();
+        let uuid = station.to_string();
+        let [lower, upper] = [&uuid, &uuid.to_ascii_uppercase()].map(|uuid| self.with(uuid));
+        (lower.as_ref().ct_eq(&said) | upper.as_ref().ct_eq(&said)).into()
+    }
+
+    fn with(&self, station: &str) -> Digest {
+        let mut both = Context::new(&SHA256);
+        both.update(self.0.as_bytes());
+        both.update(station.as_bytes());
+        both.finish()
     }
 
     fn authorization(&self) -> String {
         format!("Basic {}", BASE64.encode(format!("mvrx:{}", self.0).as_bytes()))
     }
+}
+
+/// The hash of the password in a client's `Authorization`.
+fn said_in(authorization: &str) -> Digest {
+    let said = authorization
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Basic"))
+        .and_then(|(_, code)| BASE64.decode(code.trim().as_bytes()).ok());
+    let said = said.as_deref().and_then(|pair| pair.split(|byte| *byte == b':').next().zip(Some(pair)));
+    // A text without a user name is compared all the same.
+    let said = said.map(|(user, pair)| pair.get(user.len() + 1..).unwrap_or_default()).unwrap_or_default();
+    digest(&SHA256, said)
 }
 
 impl fmt::Debug for Password {
@@ -89,55 +121,139 @@ impl Login {
 
     /// What the host of `url` is told.
     // req: PWD-03
-    pub(super) fn for_host(&self, url: &WsUrl, trust: &ClientTls) -> Option<String> {
+    pub(super) fn for_host(&self, url: &WsUrl, trust: &ClientTls) -> Option<Told> {
         let is_known = (url.host(), url.port()) == (self.host.as_str(), self.port);
         let told = match url.is_secure() {
             true => is_known || trust.is_pinned(),
             false => is_known && self.in_the_clear,
         };
-        told.then(|| self.password.authorization())
+        told.then(|| Told { authorization: self.password.authorization(), password: self.password.clone() })
     }
+}
+
+/// What a host is told in the handshake.
+pub(super) struct Told {
+    pub(super) authorization: String,
+    pub(super) password: Password,
 }
 
 /// What a host asks of who knocks. Its clones share what they remember.
 #[derive(Debug, Clone)]
 pub struct Door {
-    password: Password,
+    password: Option<Password>,
+    /// Of stations that have one of their own.
+    own: Arc<BTreeMap<StationUuid, Password>>,
+    in_join: bool,
     guesses: Arc<Mutex<Guesses>>,
 }
 
 /// Why a client does not come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shut {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Shut {
     /// It said no password.
+    #[error("this session wants a password, and none was said")]
     NoPassword,
+    /// It said another one.
+    #[error("the password is wrong")]
     WrongPassword,
     /// Its address has guessed wrong too often; it may try again after so long.
+    #[error("too many wrong passwords came from this address; it may try again in {} s", .0.as_secs().saturating_add(1))]
     TooManyGuesses(Duration),
+    /// It is a web page from elsewhere, by its Origin.
+    #[error("this session is not for web pages of that origin")]
+    WebPage,
+}
+
+/// How a client stands after its handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// It may be one of these stations.
+    In(MayBe),
+    /// It has said no password, and may say it in its JOIN.
+    InJoin,
 }
 
 impl Door {
     /// Lets in who has the password.
     #[must_use]
     pub fn new(password: Password) -> Self {
-        Self { password, guesses: Arc::default() }
+        Self { password: Some(password), ..Self::per_station(BTreeMap::new()) }
+    }
+
+    /// Lets in each of these stations with its own password, and nobody else.
+    #[must_use]
+    pub fn per_station(own: BTreeMap<StationUuid, Password>) -> Self {
+        Self { password: None, own: Arc::new(own), in_join: true, guesses: Arc::default() }
+    }
+
+    /// These stations have passwords of their own, with which alone they come in; the others have the common one, if there is any.
+    #[must_use]
+    pub fn with_own(self, own: BTreeMap<StationUuid, Password>) -> Self {
+        Self { own: Arc::new(own), ..self }
+    }
+
+    /// Lets in only who says the password in the handshake, before its first message is read. By default a JOIN may say its hash, as foreign
+    /// products may once do.
+    #[must_use]
+    pub fn in_handshake_only(self) -> Self {
+        Self { in_join: false, ..self }
     }
 
     /// Whether this client comes in.
     // req: PWD-01, PWD-02
-    pub(super) fn knock(&self, from: IpAddr, authorization: Option<&str>) -> Result<(), Shut> {
+    pub(super) fn knock(&self, from: IpAddr, authorization: Option<&str>) -> Result<Entry, Shut> {
+        self.guess(from, || match authorization {
+            Some(said) => self.stations_with(&said_in(said)).map(Entry::In).ok_or(Shut::WrongPassword),
+            None if self.in_join => Ok(Entry::InJoin),
+            // Who says nothing has guessed nothing.
+            None => Err(Shut::NoPassword),
+        })
+    }
+
+    /// Whether a client comes in whose first message this is, and as which station.
+    // req: PWD-06
+    pub(super) fn first_join(&self, from: IpAddr, join: Option<&Join>) -> Result<MayBe, Shut> {
+        self.guess(from, || {
+            let (station, said) = join
+                .and_then(|join| join.password.as_ref().map(|said| (join.station, said)))
+                .ok_or(Shut::NoPassword)?;
+            let wanted = self.own.get(&station).or(self.password.as_ref());
+            // A station that has none is refused as slowly, and in the same words.
+            let is_right = wanted.unwrap_or(&Password(String::new())).is_in_join(station, said);
+            let welcome = is_right && wanted.is_some();
+            welcome.then(|| MayBe::Only(Arc::from([station]))).ok_or(Shut::WrongPassword)
+        })
+    }
+
+    fn guess<T>(&self, from: IpAddr, judge: impl FnOnce() -> Result<T, Shut>) -> Result<T, Shut> {
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if let Some(wait) = guesses.wait(from, now) {
             return Err(Shut::TooManyGuesses(wait));
         }
-        // Who says nothing has guessed nothing.
-        let said = authorization.ok_or(Shut::NoPassword)?;
-        if self.password.is_in(said) {
-            return Ok(());
+        let judged = judge();
+        if matches!(judged, Err(Shut::WrongPassword)) {
+            guesses.wrong(from, now);
         }
-        guesses.wrong(from, now);
-        Err(Shut::WrongPassword)
+        judged
+    }
+
+    /// Who has this password; each one is compared, whichever fits.
+    // req: PWD-08
+    fn stations_with(&self, said: &Digest) -> Option<MayBe> {
+        let mut fits = Vec::new();
+        let mut others = Vec::new();
+        for (station, password) in self.own.iter() {
+            let to = if password.is(said) { &mut fits } else { &mut others };
+            to.push(*station);
+        }
+        match (self.password.as_ref().is_some_and(|password| password.is(said)), fits.is_empty()) {
+            (true, _) if others.is_empty() => Some(MayBe::Anyone),
+            (true, _) => Some(MayBe::AnyoneBut(others.into())),
+            (false, false) => Some(MayBe::Only(fits.into())),
+            (false, true) => None,
+        }
     }
 }
 
@@ -171,7 +287,7 @@ impl Guesses {
 }
 
 /// Who has one IPv6 address has its whole network of 64 bits.
-fn place(from: IpAddr) -> IpAddr {
+pub(super) fn place(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
         v4 => v4,
@@ -188,77 +304,4 @@ const EACH: Duration = Duration::from_secs(10);
 const ADDRESSES: usize = 4_096;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn door() -> Door {
-        Door::new(Password::new("open: sésame").unwrap())
-    }
-
-    fn said(text: &str) -> String {
-        Password::new(text).unwrap().authorization()
-    }
-
-    const FROM: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 1, 0, 0, 0, 7));
-
-    #[test]
-    // proves: PWD-01
-    fn the_password_alone_opens_and_nothing_shows_it() {
-        let right = said("open: sésame");
-        assert_eq!(door().knock(FROM, Some(&right)), Ok(()));
-        assert_eq!(door().knock(FROM, Some(&right.replace("Basic", "BASIC"))), Ok(()));
-        assert_eq!(door().knock(FROM, None), Err(Shut::NoPassword));
-        let bare = format!("Basic {}", BASE64.encode(b"open"));
-        for wrong in ["", "Basic", "Basic !", "Bearer open", &bare, &said("open: sesame"), &said("open")] {
-            assert_eq!(door().knock(FROM, Some(wrong)), Err(Shut::WrongPassword), "{wrong}");
-        }
-        let url = "wss://rack/".parse().unwrap();
-        let login = Login::new(Password::new("sésame").unwrap(), &url);
-        assert!(!format!("{:?} {login:?}", door()).contains("same"));
-        for wrong in ["", "a\nb", &"a".repeat(257)] {
-            assert_eq!(Password::new(wrong).map(drop), Err(NotAPassword));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    // proves: PWD-02
-    async fn guesses_of_an_address_are_limited_and_others_come_in() {
-        let (door, right) = (door(), said("open: sésame"));
-        let neighbour = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 1, 9, 9, 9, 9));
-        for _ in 0..5 {
-            assert_eq!(door.knock(FROM, Some("Basic x")), Err(Shut::WrongPassword));
-        }
-        for from in [FROM, neighbour] {
-            let shut = door.knock(from, Some(&right));
-            assert!(matches!(shut, Err(Shut::TooManyGuesses(wait)) if wait <= EACH), "{shut:?}");
-        }
-        assert_eq!(door.knock(IpAddr::V6(Ipv6Addr::LOCALHOST), Some(&right)), Ok(()));
-        tokio::time::advance(EACH).await;
-        assert_eq!(door.knock(FROM, Some(&right)), Ok(()));
-        // One more each ten seconds, and the right one does not count.
-        assert_eq!(door.knock(FROM, Some("Basic x")), Err(Shut::WrongPassword));
-        assert!(matches!(door.knock(FROM, Some("Basic x")), Err(Shut::TooManyGuesses(_))));
-        for n in 0..5_000_u32 {
-            let _ = door.knock(IpAddr::V4(n.into()), Some("Basic x"));
-        }
-        assert!(door.guesses.lock().unwrap().until.len() <= ADDRESSES);
-    }
-
-    #[test]
-    // proves: PWD-03
-    fn a_password_is_told_to_its_host_alone_and_encrypted() {
-        let url = |text: &str| text.parse::<WsUrl>().unwrap();
-        let login = Login::new(Password::new("x").unwrap(), &url("wss://rack:9/"));
-        let any = ClientTls::default();
-        assert!(login.for_host(&url("wss://rack:9/other"), &any).is_some());
-        for other in ["ws://rack:9/", "wss://rack/", "wss://evil:9/"] {
-            assert!(login.for_host(&url(other), &any).is_none(), "{other}");
-        }
-        let pinned = ClientTls::pinned(crate::tls::Fingerprint::of(b"x")).unwrap();
-        assert!(login.for_host(&url("wss://evil:9/"), &pinned).is_some());
-        assert!(login.for_host(&url("ws://rack:9/"), &pinned).is_none());
-        let open = login.in_the_clear();
-        assert!(open.for_host(&url("ws://rack:9/"), &any).is_some());
-        assert!(open.for_host(&url("ws://evil:9/"), &pinned).is_none());
-    }
-}
+mod tests;

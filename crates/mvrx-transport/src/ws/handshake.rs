@@ -19,7 +19,9 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http;
 
-use super::door::{Door, Shut};
+use super::door::{Door, Entry, Shut};
+use super::origin::Origins;
+use super::proof::MayBe;
 use super::transport::{Check, Note, Upgrade};
 use crate::endpoint::WsUrl;
 use crate::error::HandshakeError;
@@ -59,14 +61,17 @@ pub(super) async fn as_client<L: Link>(
     let request = request.map_err(|error| HandshakeError::NotWebSocket { what: error.to_string() })?;
     let mut stream = HeadStream::new(link, limits.handshake_bytes);
     let handshake = tokio_tungstenite::client_async(request, &mut stream);
-    let note = |response: &Response| {
+    let says = |response: &Response| {
         let note = response.headers().get(NOTE).and_then(|value| value.to_str().ok());
-        note.filter(|note| note.len() <= NOTE_BYTES).map(str::to_owned)
+        let wanted = authorization.is_none() && response.headers().contains_key(WANTED);
+        (note.filter(|note| note.len() <= NOTE_BYTES).map(str::to_owned), wanted)
     };
-    let handshake = async { handshake.await.map(|(_, response)| note(&response.map(drop))) };
+    let handshake = async { handshake.await.map(|(_, response)| says(&response.map(drop))) };
     let outcome = Deadline::after(limits.handshake).limit(handshake).await;
     match outcome {
-        Ok(Ok(note)) => Ok(Joined { early: stream.behind(), note }),
+        // It would read our JOIN only to refuse it: we have none to say there.
+        Ok(Ok((_, true))) => Err(HandshakeError::PasswordWanted),
+        Ok(Ok((note, false))) => Ok(Joined { early: stream.behind(), note }),
         Ok(Err(error)) => Err(match stream.why(error) {
             HandshakeError::AnsweredWith { status: 401 } if authorization.is_some() => {
                 HandshakeError::PasswordWrong
@@ -84,39 +89,35 @@ pub(super) async fn as_client<L: Link>(
 pub(super) struct Says<'a> {
     pub(super) door: Option<&'a Door>,
     pub(super) from: IpAddr,
+    pub(super) origins: Option<&'a Origins>,
     pub(super) check: Option<&'a Arc<Check>>,
     pub(super) note: Option<&'a Arc<Note>>,
 }
 
-/// Makes `link` a WebSocket as a server does, and returns the bytes that came behind the head.
+/// Makes `link` a WebSocket as a server does, and returns the bytes that came behind the head, and how the client stands.
 // req: WSK-18, WSK-19
 pub(super) async fn as_server<L: Link>(
     link: &L,
     says: Says<'_>,
     limits: &Limits,
-) -> Result<Vec<u8>, HandshakeError> {
+) -> Result<(Vec<u8>, Entry), HandshakeError> {
     let mut stream = HeadStream::new(link, limits.handshake_bytes);
     let deadline = Deadline::after(limits.handshake);
-    let mut refused = None;
+    let mut judged = Judged { entry: Entry::In(MayBe::Anyone), refused: None };
     #[allow(
         clippy::result_large_err,
         reason = "tungstenite's own type is that large, and its callback wants it"
     )]
-    let judge = |request: &Request, response: Response| {
-        judge(says, request, response, &mut refused).map(|response| with_note(response, says.note))
-    };
+    let judge = |request: &Request, response: Response| judge(says, request, response, &mut judged);
     let handshake = tokio_tungstenite::accept_hdr_async(&mut stream, judge);
     let outcome = deadline.limit(handshake).await.map(|done| done.map(drop));
     let error = match outcome {
-        Ok(Ok(())) => return Ok(stream.behind()),
+        Ok(Ok(())) => return Ok((stream.behind(), judged.entry)),
         Ok(Err(error)) => error,
         Err(_) => return Err(HandshakeError::TooSlow { allowed: limits.handshake }),
     };
     let answered = matches!(error, Theirs::Http(_));
-    let error = match refused {
-        Some(status) => HandshakeError::RefusedByCheck { status },
-        None => stream.why(error),
-    };
+    let error = judged.refused.take().unwrap_or_else(|| stream.why(error));
     let is_told = matches!(
         error,
         HandshakeError::NotWebSocket { .. }
@@ -131,6 +132,12 @@ pub(super) async fn as_server<L: Link>(
     Err(error)
 }
 
+// req: PWD-06
+fn with_wanted(mut response: Response) -> Response {
+    response.headers_mut().insert(WANTED, http::HeaderValue::from_static("wanted"));
+    response
+}
+
 // req: WSK-23
 fn with_note(mut response: Response, note: Option<&Arc<Note>>) -> Response {
     let note = note.and_then(|note| note()).filter(|note| note.len() <= NOTE_BYTES);
@@ -140,18 +147,39 @@ fn with_note(mut response: Response, note: Option<&Arc<Note>>) -> Response {
     response
 }
 
-/// Asks the application.
+/// What became of a request.
+struct Judged {
+    entry: Entry,
+    refused: Option<HandshakeError>,
+}
+
+/// Asks the door and the application.
 #[allow(clippy::result_large_err, reason = "tungstenite's own type is that large, and its callback wants it")]
 fn judge(
     says: Says<'_>,
     request: &Request,
     response: Response,
-    refused: &mut Option<u16>,
+    judged: &mut Judged,
 ) -> Result<Response, ErrorResponse> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if let Some(Err(shut)) = says.door.map(|door| door.knock(says.from, header("Authorization"))) {
-        return Err(keep_out(shut, refused));
+    let origin = request.headers().get("Origin").map(|value| value.to_str().unwrap_or("unreadable"));
+    if says.origins.is_some_and(|origins| !origins.lets_in(origin, header("Host"))) {
+        judged.refused = Some(HandshakeError::KeptOut { why: Shut::WebPage });
+        return Err(keep_out(Shut::WebPage));
     }
+    match says.door.map(|door| door.knock(says.from, header("Authorization"))) {
+        Some(Err(why)) => {
+            judged.refused = Some(HandshakeError::KeptOut { why });
+            return Err(keep_out(why));
+        }
+        Some(Ok(entry)) => judged.entry = entry,
+        None => {}
+    }
+    let response = match judged.entry {
+        Entry::In(_) => with_note(response, says.note),
+        // A stranger is told nothing of the host, but what it is to say.
+        Entry::InJoin => with_wanted(response),
+    };
     let Some(check) = says.check else { return Ok(response) };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let upgrade = Upgrade { path, host: header("Host"), origin: header("Origin") };
@@ -160,7 +188,7 @@ fn judge(
         .ok()
         .filter(|status| status.is_client_error() || status.is_server_error())
         .unwrap_or(http::StatusCode::FORBIDDEN);
-    *refused = Some(status.as_u16());
+    judged.refused = Some(HandshakeError::RefusedByCheck { status: status.as_u16() });
     let mut answer = ErrorResponse::new(None);
     *answer.status_mut() = status;
     let closing = http::HeaderValue::from_static("close");
@@ -188,19 +216,16 @@ pub(super) async fn say_tls<L: Link>(link: &L, allowed: usize) {
 
 /// What a client is told whose password does not open.
 // req: PWD-02
-fn keep_out(shut: Shut, refused: &mut Option<u16>) -> ErrorResponse {
-    let (status, words, key, value) = match shut {
-        Shut::NoPassword => (401, "This session wants a password.\n", "WWW-Authenticate", ASKED.to_owned()),
-        Shut::WrongPassword => (401, "The password is wrong.\n", "WWW-Authenticate", ASKED.to_owned()),
-        Shut::TooManyGuesses(wait) => {
-            let seconds = wait.as_secs().saturating_add(1).to_string();
-            (429, "Too many wrong passwords came from this address.\n", "Retry-After", seconds)
-        }
+fn keep_out(shut: Shut) -> ErrorResponse {
+    let words = format!("{shut}\n");
+    let (status, key, value) = match shut {
+        Shut::NoPassword | Shut::WrongPassword => (401, "WWW-Authenticate", ASKED.to_owned()),
+        Shut::WebPage => (403, "Content-Type", "text/plain".to_owned()),
+        Shut::TooManyGuesses(wait) => (429, "Retry-After", wait.as_secs().saturating_add(1).to_string()),
     };
-    *refused = Some(status);
-    let mut answer = ErrorResponse::new(Some(words.to_owned()));
-    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::FORBIDDEN);
     let length = words.len().to_string();
+    let mut answer = ErrorResponse::new(Some(words));
+    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::FORBIDDEN);
     for (key, value) in [(key, value.as_str()), ("Connection", "close"), ("Content-Length", length.as_str())]
     {
         if let (Ok(key), Ok(value)) = (key.parse::<http::HeaderName>(), http::HeaderValue::from_str(value)) {
@@ -349,6 +374,8 @@ const ALERT: u8 = 0x15;
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 /// The header of a host's note; products read on without it.
 const NOTE: &str = "mvrx-note";
+/// The header by which a host says that it wants a password of who said none; foreign clients read on without it.
+const WANTED: &str = "mvrx-password";
 /// A longer note is none.
 const NOTE_BYTES: usize = 256;
 /// Most heads are shorter.

@@ -44,6 +44,8 @@ pub(super) struct Reader<L: Link> {
     next: Option<Incoming>,
     timers: Timers,
     ending: FileEnding,
+    /// Bytes of a message; less than usual for a stranger.
+    text_bytes: usize,
     state: State,
 }
 
@@ -77,19 +79,26 @@ impl<L: Link> MessageReader for Reader<L> {
     fn set_file_ending(&mut self, ending: FileEnding) {
         self.ending = ending;
     }
+
+    fn set_text_bytes(&mut self, most: usize) {
+        self.text_bytes = most;
+        self.decoder.set_text_bytes(most);
+    }
 }
 
 impl<L: Link> Reader<L> {
     /// `early` came behind the handshake.
     pub(super) fn new(shared: Arc<Shared<L>>, outbox: Arc<Outbox>, role: Role, early: &[u8]) -> Self {
         let decoder = FrameDecoder::new(role, shared.limits.frames());
+        let text_bytes = shared.limits.json_bytes;
         let mut raw = ReadBuffer::default();
         raw.append(early);
         let (head, mut timers, ending) = (Vec::new(), Timers::default(), FileEnding::default());
         if !early.is_empty() {
             timers.read();
         }
-        Self { shared, outbox, role, decoder, raw, head, next: None, timers, ending, state: State::Open }
+        let (next, state) = (None, State::Open);
+        Self { shared, outbox, role, decoder, raw, head, next, timers, ending, text_bytes, state }
     }
 
     async fn next_incoming(&mut self) -> Result<Incoming, ReadError> {
@@ -197,7 +206,7 @@ impl<L: Link> Reader<L> {
             self.head = Vec::new();
             self.next = Some(understand(&json, &limits.message));
         } else {
-            let (length, allowed) = (self.head.len().saturating_sub(HEADER_LEN), limits.json_bytes);
+            let (length, allowed) = (self.head.len().saturating_sub(HEADER_LEN), self.text_bytes);
             if length > allowed {
                 return Err(FrameError::TextLongerThanLimit { length: length as u64, allowed }.into());
             }

@@ -22,14 +22,15 @@ use lan_net::accept::{Accepted, CappedListener, Permit};
 use lan_net::deadline::Deadline;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 
-use super::door::{Door, Login};
+use super::door::{Door, Entry, Login, Told};
 use super::frame::Role;
 use super::handshake::Says;
 use super::io_link::IoLink;
-use super::{connection, handshake};
+use super::origin::Origins;
+use super::shaking::Shaking;
+use super::{connection, first_join, handshake};
 use crate::endpoint::{Endpoint, WsUrl};
 use crate::error::{AcceptError, DialError, HandshakeError, ListenError};
 use crate::limits::Limits;
@@ -71,6 +72,7 @@ pub struct WsTransport {
     pump: FilePump,
     port_attempts: u16,
     check: Option<Arc<Check>>,
+    origins: Option<Origins>,
     note: Option<Arc<Note>>,
     trust: ClientTls,
     tls: Option<ServerTls>,
@@ -87,6 +89,7 @@ impl Default for WsTransport {
             pump: FilePump::default(),
             port_attempts: 1,
             check: None,
+            origins: None,
             note: None,
             trust: ClientTls::default(),
             tls: None,
@@ -125,6 +128,13 @@ impl WsTransport {
         check: impl Fn(&Upgrade<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
         self.check = Some(Arc::new(check));
+        self
+    }
+
+    /// As a host, lets web pages in only from these origins.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Origins) -> Self {
+        self.origins = Some(origins);
         self
     }
 
@@ -170,14 +180,12 @@ impl WsTransport {
     // req: WSK-23
     pub async fn note_of(&self, url: WsUrl) -> Result<Option<String>, DialError> {
         let (stream, ends, url) = self.stream_to(Endpoint::Url(url)).await?;
+        let told = self.login_for(&url);
         let asking = async {
+            let authorization = told.as_ref().map(|told| told.authorization.as_str());
             match self.way(stream, &url).await? {
-                Way::Plain(link) => {
-                    handshake::as_client(&link, &url, self.login_for(&url).as_deref(), &self.limits).await
-                }
-                Way::Secure(link) => {
-                    handshake::as_client(&link, &url, self.login_for(&url).as_deref(), &self.limits).await
-                }
+                Way::Plain(link) => handshake::as_client(&link, &url, authorization, &self.limits).await,
+                Way::Secure(link) => handshake::as_client(&link, &url, authorization, &self.limits).await,
             }
         };
         let joined = asking.await.map_err(|error| DialError::NotUpgraded { address: ends.1, error })?;
@@ -193,12 +201,9 @@ impl WsTransport {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
         url: &WsUrl,
-        (local, peer): (SocketAddr, SocketAddr),
+        ends: (SocketAddr, SocketAddr),
     ) -> Result<Connection, HandshakeError> {
-        let link = IoLink::new(stream);
-        let early =
-            handshake::as_client(&link, url, self.login_for(url).as_deref(), &self.limits).await?.early;
-        Ok(self.connection(link, (local, peer), Origin::Dialed, Role::Client, &early))
+        self.join(IoLink::new(stream), ends, url).await
     }
 
     /// Becomes a server over a stream that somebody accepted, one of TLS for instance. `ends` are ours and the
@@ -209,19 +214,17 @@ impl WsTransport {
     pub async fn accept_over(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
-        (local, peer): (SocketAddr, SocketAddr),
+        ends: (SocketAddr, SocketAddr),
     ) -> Result<Connection, HandshakeError> {
-        let link = IoLink::new(stream);
-        let early = handshake::as_server(&link, self.says(peer), &self.limits).await?;
-        Ok(self.connection(link, (local, peer), Origin::Accepted(None), Role::Server, &early))
+        self.welcome(IoLink::new(stream), ends, None).await
     }
 
     fn says(&self, peer: SocketAddr) -> Says<'_> {
         let (door, check, note) = (self.door.as_ref(), self.check.as_ref(), self.note.as_ref());
-        Says { door, from: peer.ip(), check, note }
+        Says { door, from: peer.ip(), origins: self.origins.as_ref(), check, note }
     }
 
-    fn login_for(&self, url: &WsUrl) -> Option<String> {
+    fn login_for(&self, url: &WsUrl) -> Option<Told> {
         self.login.as_ref().and_then(|login| login.for_host(url, &self.trust))
     }
 
@@ -278,9 +281,12 @@ impl WsTransport {
         ends: (SocketAddr, SocketAddr),
         url: &WsUrl,
     ) -> Result<Connection, HandshakeError> {
-        let early =
-            handshake::as_client(&link, url, self.login_for(url).as_deref(), &self.limits).await?.early;
-        Ok(self.connection(link, ends, Origin::Dialed, Role::Client, &early))
+        let told = self.login_for(url);
+        let authorization = told.as_ref().map(|told| told.authorization.as_str());
+        let early = handshake::as_client(&link, url, authorization, &self.limits).await?.early;
+        let mut connection = self.connection(link, ends, Origin::Dialed, Role::Client, &early);
+        connection.passed.told = told.map(|told| told.password);
+        Ok(connection)
     }
 
     async fn admit(self, accepted: Accepted, listens: SocketAddr) -> Result<Connection, AcceptError> {
@@ -288,9 +294,9 @@ impl WsTransport {
         let local = stream.local_addr().map_or(listens, canonical);
         let ends = (local, peer);
         let admitted = match self.tls.clone() {
-            None => self.welcome(TcpLink::new(stream), ends, permit).await,
+            None => self.welcome(TcpLink::new(stream), ends, Some(permit)).await,
             Some(tls) => match self.secure(&tls, stream).await {
-                Ok(link) => self.welcome(link, ends, permit).await,
+                Ok(link) => self.welcome(link, ends, Some(permit)).await,
                 Err(error) => Err(error),
             },
         };
@@ -301,11 +307,23 @@ impl WsTransport {
         &self,
         link: L,
         ends: (SocketAddr, SocketAddr),
-        permit: Permit,
+        permit: Option<Permit>,
     ) -> Result<Connection, HandshakeError> {
         let peer = ends.1;
-        let early = handshake::as_server(&link, self.says(peer), &self.limits).await?;
-        Ok(self.connection(link, ends, Origin::Accepted(Some(permit)), Role::Server, &early))
+        let (early, entry) = handshake::as_server(&link, self.says(peer), &self.limits).await?;
+        let mut connection = self.connection(link, ends, Origin::Accepted(permit), Role::Server, &early);
+        match (entry, &self.door) {
+            (Entry::In(may_be), _) => {
+                connection.passed.may_be = may_be;
+                Ok(connection)
+            }
+            (Entry::InJoin, Some(door)) => {
+                connection.reader.set_text_bytes(self.limits.stranger_bytes);
+                first_join::expect(door, peer.ip(), connection, &self.limits).await
+            }
+            // Without a door nobody is a stranger.
+            (Entry::InJoin, None) => Ok(connection),
+        }
     }
 
     /// TLS, before anything else is read. Who begins otherwise is told, as far as it goes.
@@ -353,8 +371,8 @@ impl Transport for WsTransport {
         Box::pin(async move {
             let (listener, local) = tcp::listen(addr, self.port_attempts, &self.limits)?;
             let transport = self.clone();
-            Ok(Box::new(WsListener { listener, local, transport, shaking: JoinSet::new() })
-                as Box<dyn Listener>)
+            let shaking = Shaking::new(self.limits.handshakes);
+            Ok(Box::new(WsListener { listener, local, transport, shaking }) as Box<dyn Listener>)
         })
     }
 }
@@ -374,8 +392,7 @@ struct WsListener {
     listener: CappedListener,
     local: SocketAddr,
     transport: WsTransport,
-    /// Connections in their handshakes; each has its place under the caps.
-    shaking: JoinSet<Result<Connection, AcceptError>>,
+    shaking: Shaking,
 }
 
 impl Listener for WsListener {
@@ -388,14 +405,11 @@ impl Listener for WsListener {
         Box::pin(async move {
             loop {
                 tokio::select! {
-                    Some(done) = self.shaking.join_next() => {
-                        // A handshake that panicked ends its own connection alone.
-                        if let Ok(outcome) = done {
-                            return outcome;
-                        }
-                    }
-                    accepted = self.listener.accept() => {
-                        self.shaking.spawn(self.transport.clone().admit(accepted?, self.local));
+                    Some(outcome) = self.shaking.next() => return outcome,
+                    accepted = self.listener.accept(), if self.shaking.has_room() => {
+                        let accepted = accepted?;
+                        let peer = accepted.peer;
+                        self.shaking.begin(peer, self.transport.clone().admit(accepted, self.local));
                     }
                 }
             }

@@ -125,6 +125,11 @@ impl FrameDecoder {
         }
     }
 
+    /// Texts may have so many bytes from the next frame on.
+    pub(crate) fn set_text_bytes(&mut self, most: usize) {
+        self.limits.text_bytes = most;
+    }
+
     /// Reads on, to the next thing that matters, and says how many bytes that took.
     ///
     /// # Errors

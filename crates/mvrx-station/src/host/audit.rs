@@ -1,0 +1,428 @@
+//! Who came, what was refused, committed, fetched and moved: a line for each in a file, for who has to answer for it later.
+//!
+//! ```text
+//!  HostDriver::on_event ─ Line ─► a bounded channel ─► one thread ─► FILE, and what was before in FILE.1
+//! ```
+//! A line is one JSON object. Texts of others are cut, and whatever could move a cursor or hide is escaped. No password is among what it is
+//! made of. The host never waits for the disk: lines that find no room are counted, and the count is a line. Requirements AUD-01 to AUD-03.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mvrx_core::host::Event;
+use mvrx_message::{FileUuid, SessionTarget, StationUuid};
+use tokio::time::Instant;
+
+use super::driver::HostDriver;
+
+/// A file of audit lines. Its clones write the same one; it is complete once the last is dropped and its thread has ended.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    lines: SyncSender<String>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Audit {
+    /// Goes on with the file at `path`, or makes it, for its owner alone. Above `most` bytes (default [`Audit::MOST`]) it becomes `path.1`, in
+    /// the place of an earlier one, and a new one begins: both together never take more than twice that.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn open(path: &Path, most: u64) -> io::Result<Self> {
+        let file = open(path)?;
+        let length = file.metadata()?.len();
+        let (lines, lines_in) = sync_channel(WAITING);
+        let lost = Arc::new(AtomicU64::new(0));
+        let writing = Writing { path: path.to_owned(), file, length, most, lost: Arc::clone(&lost) };
+        std::thread::Builder::new().name("mvrx-audit".to_owned()).spawn(move || writing.run(&lines_in))?;
+        Ok(Self { lines, lost })
+    }
+
+    /// Bytes of one file, where nobody says otherwise: 16 MiB.
+    pub const MOST: u64 = 16 << 20;
+
+    fn note(&self, line: Line) {
+        if self.lines.try_send(line.end()).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Writing {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    most: u64,
+    lost: Arc<AtomicU64>,
+}
+
+impl Writing {
+    fn run(mut self, lines: &Receiver<String>) {
+        while let Ok(line) = lines.recv() {
+            let lost = self.lost.swap(0, Ordering::Relaxed);
+            if lost > 0 {
+                self.write(&Line::new("lost", "not written").number("lines", lost).end());
+            }
+            self.write(&line);
+        }
+    }
+
+    // req: AUD-03
+    fn write(&mut self, line: &str) {
+        let length = line.len() as u64;
+        if self.length.saturating_add(length) > self.most && self.length > 0 {
+            self.begin_anew();
+        }
+        match self.file.write_all(line.as_bytes()) {
+            Ok(()) => self.length += length,
+            Err(error) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, "an audit line was not written");
+            }
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        let mut before = self.path.clone().into_os_string();
+        before.push(".1");
+        let anew = std::fs::rename(&self.path, &before).and_then(|()| open(&self.path));
+        match anew {
+            Ok(file) => (self.file, self.length) = (file, 0),
+            Err(error) => tracing::warn!(%error, "the audit file was not begun anew"),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// One line on its way.
+#[derive(Debug)]
+struct Line(String);
+
+impl Line {
+    fn new(event: &str, result: &str) -> Self {
+        Self(format!("{{\"time\":\"{}\"", utc(SystemTime::now()))).text("event", event).text("result", result)
+    }
+
+    // req: AUD-02
+    fn text(mut self, key: &str, text: &str) -> Self {
+        let _ = write!(self.0, ",\"{key}\":\"");
+        for character in text.chars().take(LONGEST) {
+            match character {
+                '"' | '\\' => self.0.extend(['\\', character]),
+                _ if character.is_control() || hides(character) => {
+                    let mut units = [0; 2];
+                    for unit in character.encode_utf16(&mut units) {
+                        let _ = write!(self.0, "\\u{unit:04x}");
+                    }
+                }
+                _ => self.0.push(character),
+            }
+        }
+        self.0.push('"');
+        self
+    }
+
+    fn number(mut self, key: &str, number: u64) -> Self {
+        let _ = write!(self.0, ",\"{key}\":{number}");
+        self
+    }
+
+    fn station(self, station: StationUuid) -> Self {
+        self.text("station", &station.to_string())
+    }
+
+    fn file(self, file: Option<FileUuid>) -> Self {
+        match file {
+            Some(file) => self.text("file", &file.to_string()),
+            None => self,
+        }
+    }
+
+    fn address(self, address: Option<SocketAddr>) -> Self {
+        match address {
+            Some(address) => self.text("address", &address.to_string()),
+            None => self,
+        }
+    }
+
+    fn to(self, to: &SessionTarget) -> Self {
+        match to {
+            SessionTarget::Url(url) => self.text("to", &without_user(url)),
+            SessionTarget::Group(group) => self.text("to", group.as_str()),
+            _ => self,
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.0.push_str("}\n");
+        self.0
+    }
+}
+
+/// A URL without the user name and the password that it may have.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Characters that show nothing, or change the order of what is shown.
+fn hides(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// As `2026-11-22T09:50:00.123Z`.
+fn utc(at: SystemTime) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Years that begin in March end with the leap day; 400 of them have 146,097 days.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (date, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = era * 400 + year + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
+}
+
+/// Refused connections of the last minute: somebody who knocks all the time must not fill the file, nor the eyes of who looks.
+#[derive(Debug, Default)]
+pub(super) struct Knocks {
+    since: Option<Instant>,
+    told: u32,
+    more: u64,
+}
+
+impl Knocks {
+    /// Whether this one is told, and of how many before it nobody was.
+    fn tell(&mut self) -> Option<u64> {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now - since >= MINUTE) {
+            *self = Self { since: Some(now), told: 0, more: self.more };
+        }
+        if self.told >= IN_A_MINUTE {
+            self.more += 1;
+            return None;
+        }
+        self.told += 1;
+        Some(std::mem::take(&mut self.more))
+    }
+}
+
+impl HostDriver {
+    /// A connection ended before anybody joined on it.
+    // req: AUD-01
+    pub(super) fn refused(&mut self, address: SocketAddr, why: String) {
+        let Some(more) = self.knocks.tell() else { return };
+        let why = if more == 0 { why } else { format!("{why} (and {more} that were not told)") };
+        self.on_event(Event::ConnectionRefused { address, why });
+    }
+
+    // req: AUD-01
+    pub(super) fn note_down(&self, event: &Event) {
+        let Some(audit) = &self.options.audit else { return };
+        if let Some(line) =
+            self.members_line(event).or_else(|| self.files_line(event)).or_else(|| moves_line(event))
+        {
+            audit.note(line);
+        }
+    }
+
+    fn members_line(&self, event: &Event) -> Option<Line> {
+        Some(match event {
+            Event::StationJoined { station, name, provider, address, .. } => Line::new("join", "ok")
+                .station(*station)
+                .text("name", name)
+                .text("application", provider)
+                .address(Some(*address)),
+            Event::StationReplaced { station, name, from, to } => Line::new("join", "anew")
+                .station(*station)
+                .text("name", name)
+                .address(Some(*to))
+                .text("before", &from.to_string()),
+            Event::StationRenamed { station, from, to } => {
+                Line::new("join", "renamed").station(*station).text("name", to).text("before", from)
+            }
+            Event::JoinRefused { station, address, message } => {
+                Line::new("join", "refused").station(*station).address(Some(*address)).text("reason", message)
+            }
+            Event::ConnectionRefused { address, why } => {
+                Line::new("connection", "refused").address(Some(*address)).text("reason", why)
+            }
+            Event::StationLeft { station } => Line::new("leave", "ok").station(*station),
+            Event::StationLost { station, name, why } => {
+                Line::new("leave", "lost").station(*station).text("name", name).text("reason", why)
+            }
+            Event::Ended => Line::new("session", "ended"),
+            _ => return None,
+        })
+    }
+
+    fn files_line(&self, event: &Event) -> Option<Line> {
+        let from = |line: Line, station| line.station(station).address(self.address_of(station));
+        let named = |line: Line, file: FileUuid| match self.host.commit(file) {
+            Some(commit) => {
+                line.file(Some(file)).text("name", &commit.file_name).number("bytes", commit.file_size)
+            }
+            None => line.file(Some(file)),
+        };
+        Some(match event {
+            Event::CommitRelayed { file, from: station, stations } => {
+                named(from(Line::new("commit", "ok"), *station), *file).number("told", *stations as u64)
+            }
+            Event::CommitPublished { file, stations } => {
+                let us = self.host.config().station;
+                named(Line::new("commit", "ok").station(us), *file).number("told", *stations as u64)
+            }
+            Event::CommitNotTaken { file, station, message } => {
+                from(Line::new("commit", "refused"), *station).file(Some(*file)).text("reason", message)
+            }
+            Event::Served { file, station, length } => {
+                from(Line::new("request", "ok"), *station).file(Some(*file)).number("bytes", *length)
+            }
+            Event::RequestRefused { file, station, message } => {
+                from(Line::new("request", "refused"), *station).file(*file).text("reason", message)
+            }
+            Event::RequestAbandoned { file, station, why } => {
+                from(Line::new("request", "abandoned"), *station).file(*file).text("reason", why)
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn moves_line(event: &Event) -> Option<Line> {
+    Some(match event {
+        Event::MoveProposed { station, to, .. } => Line::new("move", "proposed").station(*station).to(to),
+        Event::MoveDeclined { station, to, why } => {
+            Line::new("move", "refused").station(*station).to(to).text("reason", why)
+        }
+        Event::MoveBegun { to } => Line::new("move", "begun").to(to),
+        Event::MoveAnswered { station, answer } => {
+            Line::new("move", "answered").station(*station).text("answer", &format!("{answer:?}"))
+        }
+        Event::MoveEnded { to, moved, stayed } => {
+            Line::new("move", "ended").to(to).number("moved", *moved as u64).number("stayed", *stayed as u64)
+        }
+        Event::NotMoved { to, why } => Line::new("move", "refused").to(to).text("reason", why),
+        _ => return None,
+    })
+}
+
+/// Lines that wait for the disk.
+const WAITING: usize = 4_096;
+/// Characters of one text of others.
+const LONGEST: usize = 256;
+const MINUTE: Duration = Duration::from_secs(60);
+/// Refused connections that are told within a minute.
+const IN_A_MINUTE: u32 = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    // proves: AUD-02
+    fn what_others_say_cannot_make_lines_or_hide() {
+        let line =
+            Line::new("join", "ok").text("name", "a\"b\\c\n\u{1b}[2J\u{85}\u{202e}x\u{1f600}\u{e0041}").end();
+        assert!(
+            line.ends_with(
+                "\"name\":\"a\\\"b\\\\c\\u000a\\u001b[2J\\u0085\\u202ex\u{1f600}\\udb40\\udc41\"}\n"
+            ),
+            "{line}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["name"], "a\"b\\c\n\u{1b}[2J\u{85}\u{202e}x\u{1f600}\u{e0041}");
+        let to = SessionTarget::Url("wss://u:secret@rack:9/x@y".to_owned());
+        let moved = Line::new("move", "begun").to(&to).end();
+        assert!(moved.contains("\"wss://rack:9/x@y\"") && !moved.contains("secret"), "{moved}");
+        let long = Line::new("join", "ok").text("name", &"x".repeat(10_000)).end();
+        assert!(long.len() < 400, "{}", long.len());
+    }
+
+    #[test]
+    fn times_are_those_of_calendars() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199, "2024-02-29T23:59:59.000Z"),
+            (1_735_689_600, "2025-01-01T00:00:00.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(utc(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    // proves: AUD-03
+    fn the_file_never_takes_more_than_twice_its_limit_and_loses_no_last_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit");
+        let file = open(&path).unwrap();
+        let lost = Arc::new(AtomicU64::new(3));
+        let (lines, lines_in) = sync_channel(1_000);
+        let mut writing = Writing { path: path.clone(), file, length: 0, most: 1_000, lost };
+        for n in 0..200 {
+            lines.send(Line::new("join", "ok").number("n", n).end()).unwrap();
+        }
+        drop(lines);
+        let most = writing.most;
+        writing.length = 0;
+        writing.run(&lines_in);
+        let (new, old) = (
+            std::fs::read_to_string(&path).unwrap(),
+            std::fs::read_to_string(dir.path().join("audit.1")).unwrap(),
+        );
+        assert!(
+            new.len() as u64 <= most && old.len() as u64 <= most && old.len() > 800,
+            "{} {}",
+            new.len(),
+            old.len()
+        );
+        let all: Vec<_> = old.lines().chain(new.lines()).collect();
+        let first: serde_json::Value = serde_json::from_str(all[0]).unwrap();
+        let from = first["n"].as_u64().unwrap();
+        for (at, line) in (from..200).zip(&all) {
+            let read: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(read["n"], at);
+        }
+        assert_eq!(all.len() as u64, 200 - from);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    // proves: AUD-03
+    async fn who_knocks_all_the_time_is_told_of_in_parts() {
+        let mut knocks = Knocks::default();
+        let told = (0..1_000).filter_map(|_| knocks.tell()).count();
+        assert_eq!(told, IN_A_MINUTE as usize);
+        tokio::time::advance(MINUTE).await;
+        assert_eq!(knocks.tell(), Some(1_000 - u64::from(IN_A_MINUTE)));
+        assert_eq!(knocks.tell(), Some(0));
+    }
+}

@@ -1,0 +1,339 @@
+//! Who may be which station of a session, and who may do what.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod ws_support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{SinkExt, StreamExt};
+use mvrx_message::{Commit, Dialect, Join, Leave, Message, NewSessionHost, Request, StationUuid};
+use mvrx_station::tls::ClientTls;
+use mvrx_station::{
+    Access, Audit, Event, Events, Heard, HostEvent, HostOptions, Login, Password, Station, wants_password,
+};
+use mvrx_transport::{Connection, Endpoint, Incoming, Progress, Transport, WsTransport, WsUrl};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite;
+use ws_support::{
+    Bytes, LIMIT, archive, commit, file, hear, hosting, join, join_as, joined, kept, say, station, take_file,
+    until,
+};
+
+fn password(text: &str) -> Password {
+    Password::new(text).unwrap()
+}
+
+async fn dial_with(host: &Station, text: &str) -> Connection {
+    let url: WsUrl = format!("ws://{}/", host.address()).parse().unwrap();
+    let login = Login::new(password(text), &url).in_the_clear();
+    WsTransport::default().with_login(login).dial(Endpoint::Url(url)).await.unwrap()
+}
+
+fn says(message: Message, text: &str) -> Message {
+    match message {
+        Message::Join(join) => {
+            let said = password(text).for_join(join.station);
+            Message::Join(Join { password: Some(said), ..join })
+        }
+        other => other,
+    }
+}
+
+/// What a JOIN on this connection is told: "" when it is one of the session.
+async fn joins(conn: &mut Connection, message: &Message) -> String {
+    say(conn, message).await;
+    loop {
+        if let Message::JoinRet(ret) = hear(conn).await {
+            assert_eq!(ret.reply.ok, ret.reply.message.is_empty());
+            return ret.reply.message;
+        }
+    }
+}
+
+async fn ends(conn: &mut Connection) {
+    let ended = async { while let Ok(Incoming::Message { .. }) = conn.reader.next().await {} };
+    tokio::time::timeout(LIMIT, ended).await.expect("the connection is kept");
+}
+
+async fn refused(events: &mut Events) -> (StationUuid, String) {
+    until(events, |heard| match heard {
+        Heard::Session(seen) => match &seen.event {
+            HostEvent::JoinRefused { station, message, .. } => Some((*station, message.clone())),
+            _ => None,
+        },
+        _ => None,
+    })
+    .await
+}
+
+// proves: PWD-06, PWD-08
+#[tokio::test]
+async fn who_has_a_stations_password_is_that_station_and_no_other() {
+    let own = BTreeMap::from([(station(1), password("one")), (station(2), password("two"))]);
+    let options = HostOptions::default().password(Some(password("all"))).own_passwords(own);
+    let (rack, mut events) = hosting(options).spawn().await.unwrap();
+    let join_of = |n| join_as(n, "MVRApplication", vec![]);
+    let mut one = dial_with(&rack, "one").await;
+    assert_eq!(joins(&mut one, &join_of(1)).await, "");
+    assert_eq!(until(&mut events, joined).await, station(1));
+    for (said, wanted) in [("one", 2), ("one", 3), ("all", 1)] {
+        let mut conn = dial_with(&rack, said).await;
+        let told = joins(&mut conn, &join_of(wanted)).await;
+        assert!(told.contains("not the one of this StationUUID"), "{told}");
+        assert_eq!(refused(&mut events).await, (station(wanted), told));
+        ends(&mut conn).await;
+    }
+    // Nor may a connection that is one station become another.
+    assert!(joins(&mut one, &join_of(2)).await.contains("not the one"), "renamed");
+    ends(&mut one).await;
+    let mut all = dial_with(&rack, "all").await;
+    assert_eq!(joins(&mut all, &join_of(3)).await, "");
+    // A foreign client says it in its JOIN.
+    let mut two = Foreign::dial(&rack).await;
+    assert_eq!(two.joins(&says(join_of(2), "two")).await, "");
+    assert!(two.joins(&says(join_of(4), "all")).await.contains("not the one"), "renamed");
+    let mut none = Foreign::dial(&rack).await;
+    assert!(none.joins(&join_of(5)).await.contains("wants a password"));
+    rack.stop().await;
+}
+
+// proves: PWD-07
+#[tokio::test]
+async fn a_station_of_ours_says_its_password_in_its_join_only_where_the_handshake_has_told_it() {
+    // A host that looks at JOIN alone: it has no door.
+    let mut listener = WsTransport::default().listen(ws_support::loopback()).await.unwrap();
+    let url: WsUrl = format!("ws://{}/", listener.local_addr()).parse().unwrap();
+    for in_the_clear in [true, false] {
+        let login = Login::new(password("sesame"), &url);
+        let login = if in_the_clear { login.in_the_clear() } else { login };
+        let (running, _events) =
+            Station::builder("Desk").login(login).session(url.to_string()).spawn().await.unwrap();
+        let mut conn = tokio::time::timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
+        let Message::Join(join) = hear(&mut conn).await else { panic!("no JOIN") };
+        let right = password("sesame").for_join(running.uuid());
+        assert_eq!(join.password, in_the_clear.then_some(right));
+        running.stop().await;
+    }
+}
+
+/// A foreign client: it says no password in the handshake.
+struct Foreign(tokio_tungstenite::WebSocketStream<TcpStream>);
+
+impl Foreign {
+    async fn dial(host: &Station) -> Self {
+        let stream = TcpStream::connect(host.address()).await.unwrap();
+        let url = format!("ws://{}/", host.address());
+        Self(tokio_tungstenite::client_async(url, stream).await.unwrap().0)
+    }
+
+    /// As `joins`.
+    async fn joins(&mut self, message: &Message) -> String {
+        let json = String::from_utf8(message.to_json(&Dialect::strict())).unwrap();
+        self.0.send(tungstenite::Message::text(json)).await.unwrap();
+        loop {
+            let heard = tokio::time::timeout(LIMIT, self.0.next()).await.unwrap().unwrap().unwrap();
+            if let Ok(text) = heard.into_text()
+                && let Ok(parsed) = Message::parse(text.as_bytes())
+                && let Message::JoinRet(ret) = parsed.message
+            {
+                return ret.reply.message;
+            }
+        }
+    }
+}
+
+async fn not_taken(events: &mut Events) -> String {
+    until(events, |heard| match heard {
+        Heard::Session(seen) => match &seen.event {
+            HostEvent::CommitNotTaken { message, .. } => Some(message.clone()),
+            _ => None,
+        },
+        _ => None,
+    })
+    .await
+}
+
+// proves: ACC-03
+#[tokio::test]
+async fn a_commit_of_10_gib_above_the_quota_is_refused_in_words_and_nothing_is_fetched() {
+    let (rack, mut events) = hosting(HostOptions::default().largest_file(1 << 30)).spawn().await.unwrap();
+    let (mut author, ret) = join(rack.address(), 1, "MVRApplication", vec![]).await;
+    assert!(ret.reply.ok);
+    let large = Commit { file_size: 10 << 30, ..commit(1, 1, 0) };
+    say(&mut author, &Message::Commit(large)).await;
+    let Message::CommitRet(reply) = hear(&mut author).await else { panic!("no COMMIT_RET") };
+    assert!(!reply.ok && reply.message.contains("10737418240 bytes"), "{reply:?}");
+    assert_eq!(not_taken(&mut events).await, reply.message);
+    // The next thing that it is asked for is another file: nothing was asked of the large one.
+    say(&mut author, &Message::Commit(commit(2, 1, 1 << 30))).await;
+    let Message::CommitRet(reply) = hear(&mut author).await else { panic!("no COMMIT_RET") };
+    assert!(reply.ok, "{reply:?}");
+    let Message::Request(request) = hear(&mut author).await else { panic!("no REQUEST") };
+    assert_eq!(request.file, Some(file(2)));
+    rack.stop().await;
+}
+
+// proves: ACC-04
+#[tokio::test]
+async fn a_web_page_from_elsewhere_is_refused_and_a_programs_own_origin_is_not() {
+    let (rack, mut events) = hosting(HostOptions::default()).spawn().await.unwrap();
+    let at = rack.address();
+    for (origin, comes_in) in [
+        ("http://evil.example".to_owned(), false),
+        (format!("http://{at}"), true),
+        ("null".to_owned(), false),
+    ] {
+        let mut request =
+            tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{at}/")).unwrap();
+        request.headers_mut().insert("Origin", origin.parse().unwrap());
+        let stream = TcpStream::connect(at).await.unwrap();
+        match tokio_tungstenite::client_async(request, stream).await {
+            Ok(_) => assert!(comes_in, "{origin}"),
+            Err(tungstenite::Error::Http(answer)) => assert!(answer.status() == 403 && !comes_in, "{origin}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    let why = connection_refused(&mut events).await;
+    assert!(why.contains("web pages"), "{why}");
+    rack.stop().await;
+}
+
+async fn connection_refused(events: &mut Events) -> String {
+    until(events, |heard| match heard {
+        Heard::Session(seen) => match &seen.event {
+            HostEvent::ConnectionRefused { why, .. } => Some(why.clone()),
+            _ => None,
+        },
+        _ => None,
+    })
+    .await
+}
+
+// proves: AUD-01, AUD-02
+#[tokio::test]
+async fn what_happens_is_written_down_line_by_line_and_no_password_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit");
+    let audit = Audit::open(&path, Audit::MOST).unwrap();
+    let read_only = BTreeSet::from([station(3)]);
+    let options = HostOptions::default()
+        .password(Some(password("sesame")))
+        .access(Access { stations: Some((1..4).map(station).collect()), read_only })
+        .audit(Some(audit));
+    let (rack, mut events) = hosting(options).spawn().await.unwrap();
+    let bytes = a_day(&rack, &mut events).await;
+    rack.stop().await;
+    let text = whole(&path).await;
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let wanted = [
+        ("connection", "refused"),
+        ("join", "refused"),
+        ("join", "ok"),
+        ("commit", "refused"),
+        ("commit", "ok"),
+        ("request", "ok"),
+        ("move", "refused"),
+        ("leave", "ok"),
+        ("leave", "lost"),
+        ("session", "ended"),
+    ];
+    for (event, result) in wanted {
+        let line = lines.iter().find(|line| line["event"] == event && line["result"] == result);
+        assert!(
+            line.is_some_and(|line| line["time"].as_str().unwrap().ends_with('Z')),
+            "{event} {result}: {text}"
+        );
+    }
+    let of = |event: &str, result: &str| {
+        lines.iter().find(|l| l["event"] == event && l["result"] == result).unwrap()
+    };
+    assert_eq!(of("commit", "ok")["station"], station(1).to_string());
+    assert_eq!(of("request", "ok")["station"], station(3).to_string());
+    assert_eq!(of("request", "ok")["bytes"], bytes);
+    assert!(text.contains("De\\u001bsk\\u000a"), "{text}");
+    let secret = password("sesame").for_join(station(1));
+    assert!(
+        !text.contains("sesame") && !text.contains("barley") && !text.contains(secret.as_str()),
+        "{text}"
+    );
+}
+
+fn plain_join(n: u8) -> Join {
+    match join_as(n, "MVRApplication", vec![]) {
+        Message::Join(join) => join,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The file once its last line is there: it is written by a thread of its own.
+async fn whole(path: &std::path::Path) -> String {
+    let ended = async {
+        loop {
+            let text = std::fs::read_to_string(path).unwrap();
+            if text.contains("\"session\"") {
+                return text;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, ended).await.expect("the last line is not written")
+}
+
+/// Everything that is written down happens once; the bytes of the file that is exchanged.
+async fn a_day(rack: &Station, events: &mut Events) -> usize {
+    let mut wrong = Foreign::dial(rack).await;
+    assert!(!wrong.joins(&says(join_as(1, "MVRApplication", vec![]), "barley")).await.is_empty());
+    connection_refused(events).await;
+    let mut stranger = dial_with(rack, "sesame").await;
+    assert!(joins(&mut stranger, &join_as(9, "MVRApplication", vec![])).await.contains("certain stations"));
+    let mut one = dial_with(rack, "sesame").await;
+    let name = Message::Join(Join { station_name: "De\u{1b}sk\n".to_owned(), ..plain_join(1) });
+    assert_eq!(joins(&mut one, &name).await, "");
+    let mut reader = dial_with(rack, "sesame").await;
+    assert_eq!(joins(&mut reader, &join_as(3, "MVRApplication", vec![])).await, "");
+    say(&mut reader, &Message::Commit(commit(3, 3, 10))).await;
+    not_taken(events).await;
+    let show = archive(2, 1_000);
+    say(&mut one, &Message::Commit(commit(2, 1, show.len()))).await;
+    loop {
+        if let Message::Request(_) = hear(&mut one).await {
+            break;
+        }
+    }
+    one.writer.send_file(Bytes::whole(show.clone()), Progress::new()).await.unwrap();
+    until(events, kept).await;
+    say(&mut reader, &Message::Request(Request::new(Some(file(2)), vec![station(1)]))).await;
+    assert_eq!(take_file(&mut reader, Some(show.len() as u64)).await.unwrap(), show);
+    let fetched = |heard: &Heard| match heard {
+        Heard::Event(seen) => matches!(seen.event, Event::Served { .. }).then_some(()),
+        _ => None,
+    };
+    until(events, fetched).await;
+    say(&mut one, &Message::NewSessionHost(NewSessionHost::to_url("ws://elsewhere/"))).await;
+    say(&mut one, &Message::Leave(Leave::new(station(1)))).await;
+    let left = |heard: &Heard| match heard {
+        Heard::Event(seen) => matches!(seen.event, Event::StationLeft { .. }).then_some(()),
+        _ => None,
+    };
+    until(events, left).await;
+    show.len()
+}
+
+// proves: PWD-09
+#[tokio::test]
+async fn a_host_is_asked_whether_it_wants_a_password_before_anybody_joins() {
+    for wants in [true, false] {
+        let options = HostOptions::default().password(wants.then(|| password("sesame")));
+        let (rack, mut events) = hosting(options).spawn().await.unwrap();
+        let url: WsUrl = format!("ws://{}/", rack.address()).parse().unwrap();
+        assert_eq!(wants_password(&url, &ClientTls::default()).await, wants);
+        let (gone, trust) = (url, ClientTls::default());
+        rack.stop().await;
+        drop(rack);
+        assert!(!wants_password(&gone, &trust).await, "nobody answers");
+        while let Some(heard) = events.next().await {
+            assert_eq!(joined(&heard), None);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+use super::*;
+use crate::tls::Fingerprint;
+
+fn door() -> Door {
+    Door::new(Password::new("open: sésame").unwrap())
+}
+
+fn said(text: &str) -> String {
+    Password::new(text).unwrap().authorization()
+}
+
+const FROM: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 1, 0, 0, 0, 7));
+
+#[test]
+// proves: PWD-01
+fn the_password_alone_opens_and_nothing_shows_it() {
+    let right = said("open: sésame");
+    assert_eq!(door().knock(FROM, Some(&right)), Ok(Entry::In(MayBe::Anyone)));
+    assert_eq!(door().knock(FROM, Some(&right.replace("Basic", "BASIC"))), Ok(Entry::In(MayBe::Anyone)));
+    assert_eq!(door().knock(FROM, None), Ok(Entry::InJoin));
+    assert_eq!(door().in_handshake_only().knock(FROM, None), Err(Shut::NoPassword));
+    let bare = format!("Basic {}", BASE64.encode(b"open"));
+    for wrong in ["", "Basic", "Basic !", "Bearer open", &bare, &said("open: sesame"), &said("open")] {
+        assert_eq!(door().knock(FROM, Some(wrong)), Err(Shut::WrongPassword), "{wrong}");
+    }
+    let url = "wss://rack/".parse().unwrap();
+    let login = Login::new(Password::new("sésame").unwrap(), &url);
+    assert!(!format!("{:?} {login:?}", door()).contains("same"));
+    for wrong in ["", "a\nb", &"a".repeat(257)] {
+        assert_eq!(Password::new(wrong).map(drop), Err(NotAPassword));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+// proves: PWD-02
+async fn guesses_of_an_address_are_limited_and_others_come_in() {
+    let (door, right) = (door(), said("open: sésame"));
+    let neighbour = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 1, 9, 9, 9, 9));
+    for _ in 0..5 {
+        assert_eq!(door.knock(FROM, Some("Basic x")), Err(Shut::WrongPassword));
+    }
+    for from in [FROM, neighbour] {
+        let shut = door.knock(from, Some(&right));
+        assert!(matches!(shut, Err(Shut::TooManyGuesses(wait)) if wait <= EACH), "{shut:?}");
+    }
+    assert_eq!(door.knock(IpAddr::V6(Ipv6Addr::LOCALHOST), Some(&right)), Ok(Entry::In(MayBe::Anyone)));
+    tokio::time::advance(EACH).await;
+    assert_eq!(door.knock(FROM, Some(&right)), Ok(Entry::In(MayBe::Anyone)));
+    // One more each ten seconds, and the right one does not count.
+    assert_eq!(door.knock(FROM, Some("Basic x")), Err(Shut::WrongPassword));
+    assert!(matches!(door.knock(FROM, Some("Basic x")), Err(Shut::TooManyGuesses(_))));
+    for n in 0..5_000_u32 {
+        let _ = door.knock(IpAddr::V4(n.into()), Some("Basic x"));
+    }
+    assert!(door.guesses.lock().unwrap().until.len() <= ADDRESSES);
+}
+
+#[test]
+// proves: PWD-03
+fn a_password_is_told_to_its_host_alone_and_encrypted() {
+    let url = |text: &str| text.parse::<WsUrl>().unwrap();
+    let login = Login::new(Password::new("x").unwrap(), &url("wss://rack:9/"));
+    let any = ClientTls::default();
+    assert!(login.for_host(&url("wss://rack:9/other"), &any).is_some());
+    for other in ["ws://rack:9/", "wss://rack/", "wss://evil:9/"] {
+        assert!(login.for_host(&url(other), &any).is_none(), "{other}");
+    }
+    let pinned = ClientTls::pinned(Fingerprint::of(b"x")).unwrap();
+    assert!(login.for_host(&url("wss://evil:9/"), &pinned).is_some());
+    assert!(login.for_host(&url("ws://rack:9/"), &pinned).is_none());
+    let open = login.in_the_clear();
+    assert!(open.for_host(&url("ws://rack:9/"), &any).is_some());
+    assert!(open.for_host(&url("ws://evil:9/"), &pinned).is_none());
+}
+
+fn join_of(station: StationUuid, said: Option<JoinPassword>) -> Join {
+    Join {
+        provider: "ThePult".to_owned(),
+        station_name: "Desk".to_owned(),
+        version: mvrx_message::MvrVersion::CURRENT,
+        station,
+        commits: Vec::new(),
+        ours: None,
+        group: None,
+        files: None,
+        password: said,
+    }
+}
+
+fn desk(n: u8) -> StationUuid {
+    StationUuid::from_random_bytes([n; 16])
+}
+
+#[test]
+// proves: PWD-06, PWD-07
+fn a_join_opens_by_the_hash_of_password_and_station_in_every_usual_form() {
+    let station: StationUuid = "4aa291a1-1a62-45fe-aabc-e90e5e2399a8".parse().unwrap();
+    // sha256sum of "open sesame4aa291a1-1a62-45fe-aabc-e90e5e2399a8", and of the same in upper case.
+    let lower = "abe22f3f122d603bbae0a4f741c6e896492f9fbc64508b453f1771ece42b198f";
+    let upper = "0eae825b3f77c6bc49d3cf320dbee14ad2712cfd79b48dfa016be0af4aa998dd";
+    let password = Password::new("open sesame").unwrap();
+    assert_eq!(password.for_join(station).as_str(), lower);
+    assert!(!format!("{:?}", password.for_join(station)).contains(&lower[..8]));
+    let door = Door::new(password);
+    let says = |said: &str| door.first_join(FROM, Some(&join_of(station, Some(JoinPassword::new(said)))));
+    let code = BASE64.encode(&HEXLOWER.decode(lower.as_bytes()).unwrap());
+    for right in [lower, upper, &lower.to_ascii_uppercase(), &format!(" {lower} "), &code] {
+        assert_eq!(says(right), Ok(MayBe::Only(Arc::from([station]))), "{right}");
+    }
+    let (cut, long) = (&lower[..62], format!("{lower}00"));
+    for wrong in ["", "open sesame", cut, &long] {
+        assert_eq!(says(wrong), Err(Shut::WrongPassword), "{wrong}");
+    }
+    // Four wrong ones so far, and one of another station, whose hash this is not.
+    let other = join_of(desk(7), Some(JoinPassword::new(lower)));
+    assert_eq!(door.first_join(FROM, Some(&other)), Err(Shut::WrongPassword));
+    assert!(matches!(says(lower), Err(Shut::TooManyGuesses(_))), "five guesses are all");
+}
+
+#[test]
+// proves: PWD-06
+fn who_says_nothing_in_its_join_has_guessed_nothing() {
+    let door = door();
+    for _ in 0..9 {
+        assert_eq!(door.first_join(FROM, None), Err(Shut::NoPassword));
+        assert_eq!(door.first_join(FROM, Some(&join_of(desk(1), None))), Err(Shut::NoPassword));
+    }
+    assert_eq!(door.knock(FROM, None), Ok(Entry::InJoin));
+}
+
+#[test]
+// proves: PWD-08
+fn a_password_of_its_own_makes_a_station_that_one_and_nobody_else() {
+    let password = |text: &str| Password::new(text).unwrap();
+    let own = || BTreeMap::from([(desk(1), password("one")), (desk(2), password("two"))]);
+    let knock = |door: &Door, text: &str| door.knock(FROM, Some(&said(text)));
+    let only = Door::per_station(own());
+    assert_eq!(knock(&only, "one"), Ok(Entry::In(MayBe::Only(Arc::from([desk(1)])))));
+    assert_eq!(knock(&only, "all"), Err(Shut::WrongPassword));
+    let both = Door::new(password("all")).with_own(own());
+    let Ok(Entry::In(may_be)) = knock(&both, "all") else { panic!("the common one opens") };
+    assert_eq!([1, 2, 3].map(|n| may_be.includes(desk(n))), [false, false, true]);
+    let Ok(Entry::In(may_be)) = knock(&both, "two") else { panic!("its own one opens") };
+    assert_eq!([1, 2, 3].map(|n| may_be.includes(desk(n))), [false, true, false]);
+    let joins = |door: &Door, n: u8, text: &str| {
+        let said = password(text).for_join(desk(n));
+        door.first_join(FROM, Some(&join_of(desk(n), Some(said)))).is_ok()
+    };
+    assert!(joins(&both, 1, "one") && joins(&both, 3, "all"));
+    assert!(!joins(&both, 1, "all"), "a station with one of its own has no other");
+    assert!(!joins(&only, 3, "all") && !joins(&both, 1, "two"));
+}
