@@ -82,15 +82,9 @@ class Net:
     def inside(self, host, *command):
         return run("ip", "netns", "exec", f"{self.id}{host}", *command)
 
-    @contextlib.contextmanager
     def within(self, host):
         """Sockets that this thread makes meanwhile are that host's."""
-        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{self.id}{host}") as there:
-            enter(there)
-            try:
-                yield
-            finally:
-                enter(home)
+        return within(f"{self.id}{host}")
 
     def start(self, host, *command, **environment):
         home = os.path.join(self.folder, host)
@@ -127,6 +121,17 @@ class Net:
     def listed(self, host, *arguments):
         done = self.mvrx(host, "ls", "--json", *arguments)
         return {s["name"]: s for s in json.loads(done.stdout)["stations"]} if done.stdout else {}
+
+
+@contextlib.contextmanager
+def within(namespace):
+    """Sockets that this thread makes meanwhile are of that namespace."""
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
+        enter(there)
+        try:
+            yield
+        finally:
+            enter(home)
 
 
 def enter(namespace):
