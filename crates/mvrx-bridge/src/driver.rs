@@ -2,7 +2,6 @@
 //!
 //! It holds no rule of its own. Each pass reads both sides whole; a pass follows each event of the bridge's own stations, and the time.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::kept::as_it_is;
 use crate::sides::Sides;
+use crate::told::Told;
 use crate::{Action, Machine, News, Options, Side};
 
 /// A running bridge. Dropped, it ends without saying LEAVE for those that it stands in for.
@@ -99,16 +99,6 @@ struct Driver {
     most: usize,
     probe: Duration,
     probed: Instant,
-}
-
-/// What was told last, so that nothing is told twice.
-#[derive(Debug, Default)]
-struct Told {
-    joined: bool,
-    active: Option<Option<StationUuid>>,
-    crowded: bool,
-    no_group: String,
-    carried: BTreeSet<(Side, FileUuid)>,
 }
 
 /// How a fetch ended.
@@ -201,11 +191,13 @@ impl Driver {
                     }
                 }
             }
-            Action::Stop { side, station } => {
+            Action::Stop { side, station, quietly } => {
                 if let Some(stand_in) = self.sides.stand_ins.remove(&(side, station)) {
                     let leaving = stand_in.station;
-                    tokio::spawn(async move { leaving.stop().await });
-                    self.told.carried.retain(|(at, _)| *at != side);
+                    tokio::spawn(async move {
+                        if quietly { leaving.give_way().await } else { leaving.stop().await }
+                    });
+                    self.told.forgets(side, station);
                     self.tell(News::Disappeared { side, station, name: stand_in.name });
                 }
             }
@@ -253,7 +245,7 @@ impl Driver {
         let Some(stand_in) = self.sides.stand_ins.get(&(side, station)) else { return };
         let (commit, length) = (Commit { group: None, ..stored.commit }, stored.length);
         let file_name = commit.file_name.clone();
-        if stand_in.station.announce(commit).await.is_ok() && self.told.carried.insert((side, file)) {
+        if stand_in.station.announce(commit).await.is_ok() && self.told.carries(side, station, file) {
             self.tell(News::Carried { side, file, file_name, station, length });
         }
     }
@@ -293,8 +285,7 @@ impl Driver {
             self.told.active = Some(active);
             self.tell(active.map_or(News::AtWork, |bridge| News::Waits { bridge }));
         }
-        let crowded = self.machine.crowded();
-        if crowded && !std::mem::replace(&mut self.told.crowded, crowded) {
+        if self.told.is_newly_crowded(self.machine.crowded()) {
             self.tell(News::TooManyStations { most: self.most });
         }
     }

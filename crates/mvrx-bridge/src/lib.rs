@@ -29,16 +29,27 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "driver")]
 mod driver;
+#[cfg(feature = "driver")]
 mod eyes;
+#[cfg(feature = "driver")]
 mod kept;
 mod machine;
+#[cfg(feature = "driver")]
 mod news;
+#[cfg(feature = "driver")]
 mod options;
+#[cfg(feature = "driver")]
 mod sides;
 pub mod table;
+#[cfg(feature = "driver")]
+mod told;
 
+#[cfg(feature = "driver")]
 pub use driver::{Bridge, StartBridgeError};
 pub use machine::{Action, Known, Limits, Machine, Seen, Side, Through, View};
+#[cfg(feature = "driver")]
 pub use news::News;
+#[cfg(feature = "driver")]
 pub use options::Options;

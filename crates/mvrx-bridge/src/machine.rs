@@ -105,6 +105,8 @@ pub enum Action {
         side: Side,
         /// For whom.
         station: StationUuid,
+        /// Somebody else is that station there: it says no LEAVE, which would be taken for the station's.
+        quietly: bool,
     },
     /// Its station has another name now.
     Rename {
@@ -155,6 +157,9 @@ pub struct Limits {
     pub each_before_us: Duration,
     /// So much later for a station that takes part in the election of a session's host: it is about to come by itself.
     pub candidates: Duration,
+    /// How long a stand-in stays whose station has left its own side. One that comes to this side is seen here by then, and nobody is told that
+    /// it left.
+    pub parting: Duration,
     /// How long stand-ins wait for a side that is out of reach.
     pub patience: Duration,
     /// Before a file that could not be fetched is tried again; twice as long each time, up to 32 times.
@@ -169,6 +174,7 @@ impl Default for Limits {
             turn: Duration::from_secs(2),
             each_before_us: Duration::from_secs(2),
             candidates: Duration::ZERO,
+            parting: Duration::from_secs(2),
             patience: Duration::from_secs(60),
             again: Duration::from_secs(5),
         }
@@ -335,8 +341,9 @@ impl Machine {
             let seen = from.stations.iter().find(|seen| seen.station == station);
             let sight = self.sight(side, station, (seen, from), there, lan);
             let turn = self.turn(there, seen);
+            let quietly = self.is_another_there(there, station);
             let most = self.limits.stand_ins;
-            let patience = self.limits.patience;
+            let (parting, patience) = (self.limits.parting, self.limits.patience);
             let stand_in = self.stand_ins.entry((side, station)).or_default();
             if let Some(seen) = seen {
                 seen.provider.clone_into(&mut stand_in.provider);
@@ -351,7 +358,11 @@ impl Machine {
             let full = standing >= most && !stand_in.state.stands();
             self.crowded |= full && sight == Sight::Wanted;
             // What is known of a station that has just come, and of who goes before us, may change while it waits.
-            let wait = if stand_in.state == State::Due { turn } else { patience };
+            let wait = match stand_in.state {
+                State::Due => turn,
+                State::Parting => parting,
+                _ => patience,
+            };
             let over = stand_in.since.is_some_and(|since| now >= since.saturating_add(wait));
             let mut events = vec![if full { Sight::Elsewhere } else { sight }];
             if over {
@@ -373,7 +384,7 @@ impl Machine {
                     Deed::Stop => {
                         stand_in.since = None;
                         standing = standing.saturating_sub(1);
-                        actions.push(Action::Stop { side, station });
+                        actions.push(Action::Stop { side, station, quietly });
                     }
                 }
             }
@@ -420,6 +431,13 @@ impl Machine {
             Some(BridgeMark::StandIn { bridge }) if side == Side::Lan && bridge != self.us => Sight::Wanted,
             Some(_) => Sight::Gone,
         }
+    }
+
+    /// Whether the station is there itself, or by another bridge.
+    // req: BRG-18
+    fn is_another_there(&self, there: &View, station: StationUuid) -> bool {
+        let ours = Some(BridgeMark::StandIn { bridge: self.us });
+        there.tells_marks && there.stations.iter().any(|seen| seen.station == station && seen.mark != ours)
     }
 
     /// Whether a bridge is there that stands in for somebody. Where nobody tells, its stand-ins' own word counts.

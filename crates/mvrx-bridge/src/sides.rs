@@ -102,8 +102,15 @@ impl Sides {
     pub(crate) async fn view_group(&self) -> Result<View, Stopped> {
         let Some(lan) = &self.lan else { return Ok(View::default()) };
         let seen = lan.stations().await?;
-        let stations = seen.iter().filter(|info| info.membership == Membership::Member);
-        let stations = stations.map(|info| seen_with(info, self.marks.of(info.station))).collect();
+        let marked = seen.iter().map(|info| (info, self.marks.of(info.station)));
+        // Who is shown as stood in for by another bridge is there, though its LEAVE came once: ours beside it would come and go for ever.
+        let by_another = |marked: &Marked| match marked.bridge {
+            Some(BridgeMark::StandIn { bridge }) => bridge != self.options.station,
+            _ => false,
+        };
+        let there =
+            marked.filter(|(info, marked)| info.membership == Membership::Member || by_another(marked));
+        let stations = there.map(|(info, marked)| seen_with(info, marked)).collect();
         let commits = self.commits(Side::Lan, lan).await?;
         Ok(View { joined: true, tells_marks: true, stations, commits })
     }

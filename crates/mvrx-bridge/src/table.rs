@@ -5,8 +5,13 @@
 //! ┌────────┐ ────────► ┌─────┐ ──────────────► ┌──────────┐ ◄─── Wanted ──── ┌─────────┐
 //! │ Absent │           │ Due │                 │ Standing │                  │ Waiting │
 //! └────────┘ ◄──────── └─────┘                 └──────────┘ ──── Unsure ───► └─────────┘
-//!      ▲     all else                               │                             │
-//!      └───────────── Elsewhere, Gone: Stop ────────┴─── Elsewhere, Gone, Over ───┘
+//!      ▲     all else                           │   │   ▲                         │ │
+//!      ├───────────── Elsewhere: Stop ──────────┘  Gone │ Wanted                  │ │
+//!      │                                            ▼   │                         │ │
+//!      │                                         ┌─────────┐ ◄─────── Gone ───────┘ │
+//!      ├───────────── Elsewhere, Over: Stop ──── │ Parting │                        │
+//!      │                                         └─────────┘                        │
+//!      └───────────── Elsewhere, Over: Stop ────────────────────────────────────────┘
 //! ```
 //!
 //! | state | what is true | waited for | at most, then |
@@ -15,6 +20,7 @@
 //! | Due | it is to stand, unless somebody else does first | our turn among the bridges there | a few seconds, it is started |
 //! | Standing | it stands | - | - |
 //! | Waiting | it stands, and its own side is out of reach | its own side | the patience, it is stopped |
+//! | Parting | it stands, and its station has left | the station, which may come to this side | the parting, it is stopped |
 
 /// Where a stand-in is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,6 +34,8 @@ pub enum State {
     Standing,
     /// It stands, though nothing is known of its station at the moment.
     Waiting,
+    /// It stands, though its station has left its own side: on the way to this one, it will be seen here in a moment.
+    Parting,
 }
 
 /// What is seen of its station, or the time.
@@ -64,7 +72,7 @@ pub enum Deed {
 
 impl State {
     /// All, for whoever walks the whole table.
-    pub const ALL: [Self; 4] = [Self::Absent, Self::Due, Self::Standing, Self::Waiting];
+    pub const ALL: [Self; 5] = [Self::Absent, Self::Due, Self::Standing, Self::Waiting, Self::Parting];
 
     /// The table.
     // req: BRG-05
@@ -78,16 +86,18 @@ impl State {
             (Self::Due, _) => (Self::Absent, Deed::Disarm),
             (Self::Standing, Sight::Wanted | Sight::Over) => (Self::Standing, Deed::Nothing),
             (Self::Standing, Sight::Unsure) => (Self::Waiting, Deed::AwaitSide),
-            (Self::Waiting, Sight::Wanted) => (Self::Standing, Deed::Disarm),
+            (Self::Waiting | Self::Parting, Sight::Wanted) => (Self::Standing, Deed::Disarm),
             (Self::Waiting, Sight::Unsure) => (Self::Waiting, Deed::Nothing),
-            (Self::Standing, _) | (Self::Waiting, _) => (Self::Absent, Deed::Stop),
+            (Self::Standing | Self::Waiting, Sight::Gone) => (Self::Parting, Deed::AwaitSide),
+            (Self::Parting, Sight::Gone | Sight::Unsure) => (Self::Parting, Deed::Nothing),
+            (Self::Standing | Self::Waiting | Self::Parting, _) => (Self::Absent, Deed::Stop),
         }
     }
 
     /// Whether it stands on the other side.
     #[must_use]
     pub const fn stands(self) -> bool {
-        matches!(self, Self::Standing | Self::Waiting)
+        matches!(self, Self::Standing | Self::Waiting | Self::Parting)
     }
 }
 

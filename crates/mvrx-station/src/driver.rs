@@ -64,6 +64,8 @@ pub(crate) enum Order {
     Session(oneshot::Sender<Option<SessionInfo>>),
     Commits(oneshot::Sender<Vec<CommitInfo>>),
     Stop(oneshot::Sender<()>),
+    /// The same without a word: another one has our StationUUID and goes on.
+    GiveWay(oneshot::Sender<()>),
 }
 
 /// What the driver's own tasks tell it.
@@ -211,6 +213,10 @@ impl Driver {
                     CommitInfo::of(&view, seen(file), self.fetched.of(file))
                 };
                 let _ = reply.send(self.core.commits().map(of).collect());
+            }
+            Some(Order::GiveWay(told)) => {
+                self.stopping.push(told);
+                self.stopped = true;
             }
             Some(Order::Stop(told)) => {
                 self.stopping.push(told);

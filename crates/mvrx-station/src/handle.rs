@@ -352,6 +352,16 @@ impl Station {
         }
     }
 
+    /// Takes the announcement back and ends, and says no LEAVE: for a station that stands in for another one, which is there by itself now. A
+    /// LEAVE would be taken for that one's. Files under way break off. Returns when it has ended, within a few seconds.
+    pub async fn give_way(&self) {
+        let (told, stopped) = oneshot::channel();
+        if self.shared.orders.send(Order::GiveWay(told)).await.is_ok() {
+            // Ended either way.
+            let _ = stopped.await;
+        }
+    }
+
     async fn start(&self, requested: Requested, source: Source) -> Result<Transfer, Stopped> {
         let request = RequestId(self.shared.next_request.fetch_add(1, Ordering::Relaxed));
         let progress = Progress::default();

@@ -79,6 +79,10 @@ impl Desk {
     }
 }
 
+fn stop(side: Side, station: u8, quietly: bool) -> Action {
+    Action::Stop { side, station: id(station), quietly }
+}
+
 // proves: BRG-05
 #[test]
 fn a_station_of_each_side_appears_on_the_other_after_its_turn_and_goes_with_it() {
@@ -88,7 +92,47 @@ fn a_station_of_each_side_appears_on_the_other_after_its_turn_and_goes_with_it()
     let started = desk.look_after(2, &lan, &host);
     assert_eq!(started.len(), 2, "{started:?}");
     assert_eq!(desk.standing(), [(Side::Lan, id(2)), (Side::Host, id(1))]);
-    assert_eq!(desk.look(&view(vec![]), &host), [Action::Stop { side: Side::Host, station: id(1) }]);
+    assert_eq!(desk.look(&view(vec![]), &host), []);
+    assert_eq!(desk.look_after(2, &view(vec![]), &host), [stop(Side::Host, 1, false)]);
+}
+
+/// It has joined everybody there by itself: a LEAVE that comes then would put it out.
+// proves: BRG-18
+#[test]
+fn a_station_that_goes_over_to_the_other_side_is_not_said_to_have_left_there() {
+    let mut desk = Desk::new(Limits::default());
+    let host = view(vec![seen(2, None)]);
+    desk.look_after(2, &view(vec![]), &host);
+    let ours = view(vec![seen(2, by(100))]);
+    // It is gone from the session before discovery shows it in the group.
+    assert_eq!(desk.look_after(1, &ours, &view(vec![])), []);
+    assert_eq!(desk.look(&view(vec![seen(2, None)]), &view(vec![])), [stop(Side::Lan, 2, true)]);
+    // One that comes back is not told to have gone.
+    desk.look_after(2, &view(vec![]), &host);
+    assert_eq!(desk.look_after(1, &ours, &view(vec![])), []);
+    assert_eq!(desk.look_after(60, &ours, &host), []);
+}
+
+/// A LEAVE says its StationUUID and nothing of who sends it: whoever hears it takes it for that of the station, which would be gone to all there.
+// proves: BRG-18
+#[test]
+fn a_stand_in_says_no_leave_where_its_station_is_itself_or_by_another_bridge() {
+    let lan = view(vec![seen(1, None)]);
+    for (there, quietly) in [(None, true), (by(50), true), (by(100), false)] {
+        let mut desk = Desk::new(Limits::default());
+        desk.look_after(2, &lan, &view(vec![]));
+        assert_eq!(desk.standing(), [(Side::Host, id(1))]);
+        let host = view(vec![seen(1, there), seen(50, bridge_to(50))]);
+        // It has gone from its own side at the same time.
+        assert_eq!(
+            desk.look_after(2, &view(vec![]), &host).first(),
+            Some(&stop(Side::Host, 1, quietly)),
+            "{there:?}"
+        );
+    }
+    let mut desk = Desk::new(Limits::default());
+    desk.look_after(2, &lan, &view(vec![]));
+    assert_eq!(desk.look(&lan, &view(vec![seen(1, None)])), [stop(Side::Host, 1, true)]);
 }
 
 // proves: BRG-15
@@ -114,7 +158,7 @@ fn a_candidate_has_time_to_come_by_itself_and_is_stood_in_for_where_it_does_not(
     desk.look_after(17, &lan, &empty);
     assert_eq!(desk.standing(), [(Side::Host, id(1)), (Side::Host, id(2))]);
     // At last it comes, and has its place.
-    let action = Action::Stop { side: Side::Host, station: id(1) };
+    let action = stop(Side::Host, 1, true);
     assert_eq!(desk.look(&lan, &moved), [action]);
 }
 
@@ -165,7 +209,7 @@ fn a_station_that_is_on_both_sides_itself_is_stood_in_for_nowhere() {
     let mut desk = Desk::new(Limits::default());
     desk.look_after(60, &lan, &view(vec![]));
     assert_eq!(desk.standing(), [(Side::Host, id(1))]);
-    assert_eq!(desk.look(&lan, &host), [Action::Stop { side: Side::Host, station: id(1) }]);
+    assert_eq!(desk.look(&lan, &host), [stop(Side::Host, 1, true)]);
 }
 
 // proves: BRG-07
@@ -192,7 +236,7 @@ fn the_lowest_bridge_to_the_same_host_works_as_long_as_it_answers() {
     assert_eq!(desk.look(&view(vec![seen(1, None), seen(99, bridge_to(201))]), &session), []);
     assert_eq!(desk.look(&view(vec![seen(1, None), seen(101, bridge_to(200))]), &session), []);
     let session = view(vec![seen(99, bridge_to(99))]);
-    assert_eq!(desk.look(&two, &session), [Action::Stop { side: Side::Host, station: id(1) }]);
+    assert_eq!(desk.look(&two, &session), [stop(Side::Host, 1, false)]);
     assert_eq!(desk.machine.active(), Some(id(99)));
     let silent = Seen { answers: false, ..seen(99, bridge_to(200)) };
     desk.look_after(60, &view(vec![seen(1, None), silent]), &session);
@@ -236,7 +280,7 @@ fn stand_ins_in_the_group_outlast_a_short_loss_of_the_session_and_no_long_one() 
     let lost = View { joined: false, ..view(vec![]) };
     assert_eq!(desk.look_after(59, &view(vec![]), &lost), []);
     assert_eq!(desk.look(&view(vec![]), &session), []);
-    assert_eq!(desk.look_after(60, &view(vec![]), &lost), [Action::Stop { side: Side::Lan, station: id(2) }]);
+    assert_eq!(desk.look_after(60, &view(vec![]), &lost), [stop(Side::Lan, 2, false)]);
 }
 
 // proves: BRG-09, BRG-10

@@ -39,12 +39,17 @@ Due Unsure Absent Disarm
 Due Over Standing Start
 Standing Wanted Standing Nothing
 Standing Elsewhere Absent Stop
-Standing Gone Absent Stop
+Standing Gone Parting AwaitSide
 Standing Unsure Waiting AwaitSide
 Standing Over Standing Nothing
 Waiting Wanted Standing Disarm
 Waiting Elsewhere Absent Stop
-Waiting Gone Absent Stop
+Waiting Gone Parting AwaitSide
 Waiting Unsure Waiting Nothing
 Waiting Over Absent Stop
+Parting Wanted Standing Disarm
+Parting Elsewhere Absent Stop
+Parting Gone Parting Nothing
+Parting Unsure Parting Nothing
+Parting Over Absent Stop
 ";

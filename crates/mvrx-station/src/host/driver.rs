@@ -209,7 +209,7 @@ impl HostDriver {
             Some(Order::Commits(reply)) => {
                 let _ = reply.send(self.commits());
             }
-            Some(Order::Stop(told)) => self.stop(told),
+            Some(Order::Stop(told) | Order::GiveWay(told)) => self.stop(told),
             // The last handle is gone: nobody waits, but the stations are told.
             None => self.stop(oneshot::channel().0),
         }
