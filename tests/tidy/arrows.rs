@@ -39,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mvrx-transport", &["mvrx-wire", "mvrx-message", "lan-net"]),
     ("mvrx-web", &["mvrx-node"]),
     ("mvrx-wire", &[]),
-    ("mvrx-worlds", &["lan-sim", "mvrx-core", "mvrx-wire", "mvrx-message", "mixer-proto"]),
+    ("mvrx-worlds", &["lan-sim", "mvrx-bridge", "mvrx-core", "mvrx-wire", "mvrx-message", "mixer-proto"]),
 ];
 
 /// No runtime in these: a simulated world runs them.

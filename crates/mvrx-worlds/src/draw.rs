@@ -17,6 +17,8 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         }
         let act = if plan.electing {
             election_act(choices, plan.hosts())
+        } else if plan.bridging {
+            bridged_act(choices, plan.people())
         } else if plan.moving && choices.below(8) == 0 {
             let deed = a_move(choices, plan.hosts());
             if plan.crashing { and_crash(choices, deed) } else { deed }
@@ -73,6 +75,18 @@ fn election_act(choices: &mut Choices<'_>, hosts: u32) -> Act {
     match act(choices, hosts) {
         // Who leaves or is asked to join somebody is in the group alone; these are in it for moments.
         Act::Leave { host } | Act::Rejoin { host } | Act::JoinAsked { host, .. } => Act::Refresh { host },
+        act => act,
+    }
+}
+
+/// One deed of people on both sides of bridges; who moves does it alone in most worlds.
+fn bridged_act(choices: &mut Choices<'_>, people: u32) -> Act {
+    if choices.below(10) == 0 {
+        return a_move(choices, people);
+    }
+    match act(choices, people) {
+        // What comes then has a FileUUID that is nobody's commit.
+        Act::RequestLatest { host } => Act::Refresh { host },
         act => act,
     }
 }

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+mod bridging;
 pub mod doubles;
 mod draw;
 mod electing;
@@ -31,6 +32,7 @@ mod shelf;
 mod station;
 
 pub use act::{Act, Audience, Casualty, MoveStep};
+pub use bridging::Bridge;
 pub use electing::Candidacy;
 pub use grow::{Cost, grow};
 pub use ledger::{Ledger, Violation};

@@ -200,6 +200,7 @@ struct Options {
     moving: bool,
     crashing: bool,
     electing: bool,
+    bridging: bool,
     lines: usize,
     tries: usize,
     planted: Planted,
@@ -222,6 +223,7 @@ impl Options {
             moving: false,
             crashing: false,
             electing: false,
+            bridging: false,
             lines: 200,
             tries: 2_000,
             planted: Planted::Nothing,
@@ -245,26 +247,12 @@ impl Options {
                 "--moving" => options.moving = true,
                 "--crashing" => options.crashing = true,
                 "--electing" => options.electing = true,
+                "--bridging" => options.bridging = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
                 "--grow" => options.grow = true,
                 "--planted" => {
-                    options.planted = match number()? {
-                        1 => Planted::CommitToWhoLeft,
-                        2 => Planted::RequestNeverEnds,
-                        3 => Planted::ShortFile,
-                        4 => Planted::CommitNotRelayed,
-                        5 => Planted::CommitEchoed,
-                        6 => Planted::KeptForgotten,
-                        7 => Planted::HostsDoNotAsk,
-                        8 => Planted::LossNotTold,
-                        9 => Planted::GivesWayToPriority,
-                        10 => Planted::HostsNotSeen,
-                        11 => Planted::BringsOwnAlone,
-                        12 => Planted::JoinsNobody,
-                        13 => Planted::WokenForNothing,
-                        _ => Planted::Nothing,
-                    }
+                    options.planted = planted(number()?);
                 }
                 _ => return Err(format!("{word} is not known")),
             }
@@ -282,6 +270,7 @@ impl Options {
         let plan = if self.moving { plan.moving() } else { plan };
         let plan = if self.crashing { plan.crashing() } else { plan };
         let plan = if self.electing { plan.electing() } else { plan };
+        let plan = if self.bridging { plan.bridging() } else { plan };
         if self.calm {
             return plan.calm();
         }
@@ -316,10 +305,41 @@ impl Options {
         if self.electing {
             words.push_str(" --electing");
         }
+        if self.bridging {
+            words.push_str(" --bridging");
+        }
         if self.planted != Planted::Nothing {
             words.push_str(&format!(" --planted {}", self.planted as u8));
         }
         words
+    }
+}
+
+/// The bug of this number in [`HELP`].
+const fn planted(number: u64) -> Planted {
+    match number {
+        1 => Planted::CommitToWhoLeft,
+        2 => Planted::RequestNeverEnds,
+        3 => Planted::ShortFile,
+        4 => Planted::CommitNotRelayed,
+        5 => Planted::CommitEchoed,
+        6 => Planted::KeptForgotten,
+        7 => Planted::HostsDoNotAsk,
+        8 => Planted::LossNotTold,
+        9 => Planted::GivesWayToPriority,
+        10 => Planted::HostsNotSeen,
+        11 => Planted::BringsOwnAlone,
+        12 => Planted::JoinsNobody,
+        13 => Planted::WokenForNothing,
+        14 => Planted::BroughtBack,
+        15 => Planted::FetchedForgotten,
+        16 => Planted::MarksNotRead,
+        17 => Planted::StandInStays,
+        18 => Planted::OtherBridgesNotSeen,
+        19 => Planted::DeadBridgesCount,
+        20 => Planted::OfferForgotten,
+        21 => Planted::LeaveOfAnother,
+        _ => Planted::Nothing,
     }
 }
 
@@ -339,11 +359,14 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --moving         stations that move between two groups and two sessions
   --crashing       the same, and half of the moves lose a machine at one of their steps
   --electing       stations that elect the host of their session; the faults come once, twice, four or eight times as seldom, by the seed
+  --bridging       stations in two groups and two sessions that bridges join in a ring
   --trace          print everything that happens
   --go-on          go on after a failure
   --lines N        of the trace of a shrunk failure (200)
   --tries N        runs for shrinking (2000)
   --planted N      with a bug: 1 LEAVE is forgotten, 2 a request never ends, 3 a byte is lost, 4 a host keeps a COMMIT back,
                    5 it echoes them, 6 it forgets what it kept; of elections: 7 hosts do not ask, 8 a loss is not told,
-                   9 a host gives way to a priority, 10 hosts are not seen, 11 only own commits are brought, 12 hosts are not joined, 13 woken for nothing
+                   9 a host gives way to a priority, 10 hosts are not seen, 11 only own commits are brought, 12 hosts are not joined, 13 woken for nothing;
+                   of bridges: 14 brings files back, 15 forgets what it fetched, 16 reads no marks, 17 stand-ins stay, 18 others are not seen,
+                   19 dead ones count, 20 does not offer all, 21 stand-ins that give way say LEAVE
   --grow           the cost of join, commit and leave for 10, 100, ... M stations";

@@ -2,7 +2,7 @@
 
 use lan_sim::{Event, HostCtx, Time};
 
-use crate::{Candidacy, QuirkyHost, SessionHost, Station};
+use crate::{Bridge, Candidacy, QuirkyHost, SessionHost, Station};
 
 /// A station of ours, or a quirky peer.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub enum Node {
     Candidate(Box<Candidacy>),
     /// The host of a session.
     Rack(Box<SessionHost>),
+    /// A bridge between a group and a session.
+    Bridge(Box<Bridge>),
     /// Another product's double.
     Quirky(Box<QuirkyHost>),
 }
@@ -23,7 +25,7 @@ impl Node {
         match self {
             Self::Ours(station) => Some(station),
             Self::Candidate(candidate) => Some(candidate.station()),
-            Self::Rack(_) | Self::Quirky(_) => None,
+            Self::Rack(_) | Self::Quirky(_) | Self::Bridge(_) => None,
         }
     }
 
@@ -32,7 +34,7 @@ impl Node {
         match self {
             Self::Rack(rack) => Some(rack),
             Self::Candidate(candidate) => candidate.host(),
-            Self::Ours(_) | Self::Quirky(_) => None,
+            Self::Ours(_) | Self::Quirky(_) | Self::Bridge(_) => None,
         }
     }
 
@@ -40,7 +42,15 @@ impl Node {
     pub fn candidate(&self) -> Option<&Candidacy> {
         match self {
             Self::Candidate(candidate) => Some(candidate),
-            Self::Ours(_) | Self::Rack(_) | Self::Quirky(_) => None,
+            Self::Ours(_) | Self::Rack(_) | Self::Quirky(_) | Self::Bridge(_) => None,
+        }
+    }
+
+    /// The bridge, if it is one.
+    pub fn bridge(&self) -> Option<&Bridge> {
+        match self {
+            Self::Bridge(bridge) => Some(bridge),
+            _ => None,
         }
     }
 
@@ -48,7 +58,7 @@ impl Node {
     pub fn quirky(&self) -> Option<&QuirkyHost> {
         match self {
             Self::Quirky(quirky) => Some(quirky),
-            Self::Rack(_) | Self::Ours(_) | Self::Candidate(_) => None,
+            Self::Rack(_) | Self::Ours(_) | Self::Candidate(_) | Self::Bridge(_) => None,
         }
     }
 }
@@ -59,6 +69,7 @@ impl lan_sim::Node for Node {
             Self::Ours(station) => station.handle(event, net),
             Self::Candidate(candidate) => candidate.handle(event, net),
             Self::Rack(rack) => rack.handle(&event, net),
+            Self::Bridge(bridge) => bridge.handle(event, net),
             Self::Quirky(quirky) => quirky.handle(event, net),
         }
     }
@@ -68,6 +79,7 @@ impl lan_sim::Node for Node {
             Self::Ours(station) => station.deadline(),
             Self::Candidate(candidate) => candidate.deadline(),
             Self::Rack(rack) => rack.deadline(),
+            Self::Bridge(bridge) => bridge.deadline(),
             Self::Quirky(_) => None,
         }
     }

@@ -14,10 +14,12 @@ use mvrx_core::election::ElectionPhase;
 use mvrx_message::{GroupName, StationUuid};
 
 use crate::doubles::Quirky;
-use crate::electing;
 use crate::ledger::{Shared, Tally};
 use crate::station::{PORT, Setup};
-use crate::{Act, Audience, Candidacy, Ledger, Node, QuirkyHost, SessionHost, Station, draw, moves, quiet};
+use crate::{
+    Act, Audience, Bridge, Candidacy, Ledger, Node, QuirkyHost, SessionHost, Station, draw, moves, quiet,
+};
+use crate::{bridging, electing};
 
 /// A world to be. Everything in it follows from this and the steps.
 #[derive(Debug, Clone)]
@@ -37,6 +39,7 @@ pub struct Plan {
     pub(crate) moving: bool,
     pub(crate) crashing: bool,
     pub(crate) electing: bool,
+    pub(crate) bridging: bool,
 }
 
 /// A bug planted on purpose into the node around the core, to test the checkers.
@@ -71,6 +74,22 @@ pub enum Planted {
     JoinsNobody,
     /// What the election of a station without a host waits for stays in the past.
     WokenForNothing,
+    /// A bridge commits what it brings where it has it from, too.
+    BroughtBack,
+    /// A bridge forgets that it has fetched a file.
+    FetchedForgotten,
+    /// A bridge does not read who is marked.
+    MarksNotRead,
+    /// Stand-ins stay when they are to leave.
+    StandInStays,
+    /// A bridge does not see other bridges.
+    OtherBridgesNotSeen,
+    /// A bridge takes all bridges for present that ever were.
+    DeadBridgesCount,
+    /// A bridge does not offer every other file.
+    OfferForgotten,
+    /// A stand-in says LEAVE though its station is there.
+    LeaveOfAnother,
 }
 
 /// What became of a world.
@@ -111,6 +130,7 @@ impl Plan {
             moving: false,
             crashing: false,
             electing: false,
+            bridging: false,
         }
     }
 
@@ -192,6 +212,14 @@ impl Plan {
         self
     }
 
+    /// With stations in two groups and two sessions, which four bridges join in a ring and in part of the worlds one or two more, and all that
+    /// [`crate::Bridge`] lists. The sessions' hosts are the first two machines, the bridges the last.
+    #[must_use]
+    pub const fn bridging(mut self) -> Self {
+        self.bridging = true;
+        self.moving()
+    }
+
     /// With these quirky peers, beside the stations.
     #[must_use]
     pub fn quirky(mut self, products: &[Quirky]) -> Self {
@@ -201,7 +229,17 @@ impl Plan {
 
     /// How many hosts it has.
     pub fn hosts(&self) -> u32 {
-        self.stations + self.racks() + u32::try_from(self.quirky.len()).unwrap_or(0)
+        self.people() + self.bridges() + u32::try_from(self.quirky.len()).unwrap_or(0)
+    }
+
+    /// How many hosts it has where somebody does something, which are the first ones.
+    pub(crate) fn people(&self) -> u32 {
+        self.stations + self.racks()
+    }
+
+    /// The ring, and up to two beside the first of it and the last.
+    fn bridges(&self) -> u32 {
+        if self.bridging { 4 + u32::try_from(self.seed % 3).unwrap_or(0) } else { 0 }
     }
 
     fn racks(&self) -> u32 {
@@ -244,6 +282,9 @@ impl Plan {
         for number in 0..self.stations {
             self.add_station(&mut world, number, &mut rng, &ledger);
         }
+        for number in 0..self.bridges() {
+            self.add_bridge(&mut world, number, &mut rng, &ledger);
+        }
         for product in &self.quirky {
             let (product, name, ledger) = (*product, format!("{product:?}"), Rc::clone(&ledger));
             let spec = HostSpec::new(&name).profile(LinkProfile::lan());
@@ -279,10 +320,20 @@ impl Plan {
             let at = Time::ZERO + rng.span(Duration::from_secs(10));
             spec = spec.boots_at(at);
         }
+        let (group, at) = match number % 4 {
+            _ if !self.bridging => (group(), None),
+            0 => (group(), None),
+            1 => (stage(), None),
+            2 => (group(), Some(SESSIONS[0])),
+            _ => (stage(), Some(SESSIONS[1])),
+        };
         let setup = Setup {
-            shares_instance: self.shared_instances || (self.rough && choose(rng, 8) == 0),
+            group,
+            shares_instance: self.shared_instances || (self.rough && choose(rng, 8) == 0 && !self.bridging),
             moves_port: self.moving_ports || (self.rough && choose(rng, 2) == 0),
-            session: if self.moving && number.is_multiple_of(3) {
+            session: if self.bridging {
+                at
+            } else if self.moving && number.is_multiple_of(3) {
                 Some(SESSIONS[0])
             } else {
                 self.setup(String::new(), ledger).session
@@ -296,6 +347,22 @@ impl Plan {
         world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
     }
 
+    fn add_bridge(&self, world: &mut World<Node>, number: u32, rng: &mut Rng, ledger: &Shared) {
+        let name = format!("bridge {number}");
+        let (group, at) = match number % 4 {
+            0 => (group(), SESSIONS[0]),
+            1 => (stage(), SESSIONS[0]),
+            2 => (stage(), SESSIONS[1]),
+            _ => (group(), SESSIONS[1]),
+        };
+        let setup = Setup { group, session: Some(at), ..self.setup(name.clone(), ledger) };
+        let mut spec = HostSpec::new(&name).profile(LinkProfile::lan());
+        if self.rough {
+            spec = spec.boots_at(Time::ZERO + rng.span(Duration::from_secs(20)));
+        }
+        world.add_host(spec, move |net| Node::Bridge(Box::new(Bridge::start(setup.clone(), net))));
+    }
+
     fn setup(&self, name: String, ledger: &Shared) -> Setup {
         Setup {
             name,
@@ -304,11 +371,14 @@ impl Plan {
             moves_port: false,
             planted: self.planted,
             limits: mvrx_core::Limits::default(),
-            ttl: if self.rough { Duration::from_mins(2) } else { Duration::from_mins(75) },
+            ttl: if self.rough || self.bridging { Duration::from_mins(2) } else { Duration::from_mins(75) },
             session: self.session.then_some(SESSIONS[0]),
             moving: self.moving || self.electing,
             slow: self.crashing,
             candidate: None,
+            part: None,
+            among_bridges: self.bridging,
+            alone: self.bridging && !self.seed.is_multiple_of(4),
             ledger: Rc::clone(ledger),
         }
     }
@@ -318,6 +388,8 @@ impl Plan {
         let (mut world, ledger) = self.world();
         let outcome = if self.electing {
             electing::play(self.seed, &mut world, &ledger, steps)
+        } else if self.bridging {
+            bridging::play((self.seed, self.rough), &mut world, &ledger, steps)
         } else {
             play(&mut world, &ledger, steps)
         };
@@ -387,6 +459,7 @@ pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
         Node::Ours(station) => station.act(act, &hosts, net),
         Node::Candidate(candidate) => candidate.act(act, &hosts, net),
         Node::Rack(rack) => rack.act(act, &hosts, net),
+        Node::Bridge(_) => {}
         Node::Quirky(quirky) => quirky.act(act, net),
     });
 }
@@ -419,7 +492,16 @@ pub(crate) const SESSIONS: [SocketAddr; 2] = [
 
 /// The group of everybody.
 pub(crate) fn group() -> GroupName {
-    match GroupName::create("Default") {
+    named("Default")
+}
+
+/// The other group, where there are two.
+fn stage() -> GroupName {
+    named("Stage")
+}
+
+fn named(name: &str) -> GroupName {
+    match GroupName::create(name) {
         Ok(group) => group,
         Err(error) => unreachable!("the name of the group is in order: {error}"),
     }
@@ -427,6 +509,9 @@ pub(crate) fn group() -> GroupName {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.takeovers > 0 {
+            write!(f, "{} bridges taken over, ", self.takeovers)?;
+        }
         let Self { messages, events, commits, requests, fetched, bytes, dials, moves, .. } = self;
         if self.hosts > 0 {
             let Self { hosts, takeover, split, .. } = self;

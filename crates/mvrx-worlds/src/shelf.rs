@@ -67,6 +67,11 @@ impl Shelf {
         records.filter_map(|name| self.read(name).ok().flatten()).collect()
     }
 
+    /// A commit whose file is here.
+    pub(crate) fn commit(&self, file: FileUuid) -> Option<(Commit, Content)> {
+        self.read(&file.to_string()).ok().flatten()
+    }
+
     fn read(&self, name: &str) -> Result<Option<(Commit, Content)>, DiskError> {
         let record = self.disk.open(&self.at(format_args!("{SHELF}/{name}.json")))?.contents()?.to_bytes();
         let file = self.disk.open(&self.at(format_args!("{SHELF}/{name}.mvr")))?.contents()?;

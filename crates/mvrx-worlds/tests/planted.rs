@@ -106,3 +106,50 @@ fn a_station_that_does_not_go_where_it_was_elected_to_go_is_found() {
 fn an_election_that_is_woken_for_nothing_is_found() {
     is_found_in_an_election(Planted::WokenForNothing, "nobody-spins");
 }
+
+fn is_found_among_bridges(bug: Planted, check: &str) {
+    let plan =
+        |seed| Plan::new(seed).stations(4).span(Duration::from_secs(40)).calm().bridging().planted(bug);
+    let found = (0..12).find(|seed| plan(*seed).play(&plan(*seed).steps()).outcome.check() == Some(check));
+    assert!(found.is_some(), "the planted bug is found within a dozen seeds");
+}
+
+#[test]
+fn a_bridge_that_brings_files_back_is_found() {
+    is_found_among_bridges(Planted::BroughtBack, "no-echo");
+}
+
+#[test]
+fn a_bridge_that_forgets_what_it_fetched_is_found() {
+    is_found_among_bridges(Planted::FetchedForgotten, "nothing-goes-around");
+}
+
+#[test]
+fn a_bridge_that_does_not_read_who_is_marked_is_found() {
+    is_found_among_bridges(Planted::MarksNotRead, "nobody-is-there-twice");
+}
+
+#[test]
+fn stand_ins_that_stay_beside_their_stations_are_found() {
+    is_found_among_bridges(Planted::StandInStays, "nobody-is-there-twice");
+}
+
+#[test]
+fn bridges_that_do_not_see_each_other_are_found() {
+    is_found_among_bridges(Planted::OtherBridgesNotSeen, "one-bridge-works");
+}
+
+#[test]
+fn a_bridge_that_waits_for_a_dead_one_is_found() {
+    is_found_among_bridges(Planted::DeadBridgesCount, "one-bridge-works");
+}
+
+#[test]
+fn a_bridge_that_does_not_offer_everything_is_found() {
+    is_found_among_bridges(Planted::OfferForgotten, "all-is-available");
+}
+
+#[test]
+fn a_stand_in_that_takes_its_station_with_it_is_found() {
+    is_found_among_bridges(Planted::LeaveOfAnother, "everybody-is-seen");
+}

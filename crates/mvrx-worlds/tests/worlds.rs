@@ -109,3 +109,15 @@ fn who_is_sent_back_to_the_group_finds_the_host_again() {
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
     }
 }
+
+#[test]
+fn bridges_in_a_ring_show_everybody_everywhere_once() {
+    let mut takeovers = 0;
+    for seed in 0..6 {
+        let plan = Plan::new(seed).stations(6).bridging().calm();
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+        takeovers += report.tally.takeovers;
+    }
+    assert!(takeovers >= 3, "{takeovers} bridges had another one beside them");
+}

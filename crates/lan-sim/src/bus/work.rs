@@ -164,14 +164,21 @@ impl Net {
     fn goodbye(&mut self, id: EntryId) {
         let Some(entry) = self.bus.get(id) else { return };
         let seed = entry.seed.child("goodbye");
-        for host in entry.heard.iter().collect::<Vec<_>>() {
-            if !self.hears(host, id) {
-                continue;
-            }
-            if seed.nth(host.0.into()).rng().hits(self.settings.bus.lost) {
-                self.count(Effect::SightingLost);
-            } else {
-                self.forget(host, id);
+        // It ends what was said under this name, whichever of it somebody has heard.
+        let mut ends = Some(id);
+        while let Some(id) = ends
+            && let Some(entry) = self.bus.get(id)
+        {
+            ends = entry.before;
+            for host in entry.heard.iter().collect::<Vec<_>>() {
+                if !self.hears(host, id) {
+                    continue;
+                }
+                if seed.nth(host.0.into()).rng().hits(self.settings.bus.lost) {
+                    self.count(Effect::SightingLost);
+                } else {
+                    self.forget(host, id);
+                }
             }
         }
     }

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use lan_sim::{Bulk, Content, HostId};
 use mvrx_core::RequestId;
-use mvrx_message::{Commit, FileUuid, StationUuid};
+use mvrx_message::{Commit, FileUuid, Message, StationUuid};
 
 pub(crate) use view::View;
 
@@ -102,6 +102,8 @@ pub struct Tally {
     pub hosts: u64,
     /// The longest time from the death of a host to the start of its successor's, of those that were measured.
     pub takeover: Duration,
+    /// Bridges that died and had another one take over.
+    pub takeovers: u64,
     /// The longest time that two hosts were there which nothing kept from each other.
     pub split: Duration,
 }
@@ -362,6 +364,27 @@ impl Ledger {
         }
     }
 
+    /// `me`, of `host`, is told this, where there are bridges: of each commit under the author that made it, and of none of its own as of
+    /// something new.
+    pub(crate) fn hears_of(&mut self, host: HostId, me: StationUuid, message: &Message) {
+        let (commits, is_new): (&[Commit], _) = match message {
+            Message::Join(join) => (&join.commits, false),
+            Message::JoinRet(ret) => (&ret.commits, false),
+            Message::Commit(commit) => (std::slice::from_ref(commit), true),
+            _ => return,
+        };
+        for commit in commits {
+            let (file, author) = (commit.file, self.author(commit.file));
+            if commit.station.is_some() && author.is_some() && commit.station != author {
+                let told = commit.station;
+                self.violate(NO_ECHO, format_args!("{host} is told of {file} by {author:?} as by {told:?}"));
+            }
+            if is_new && author == Some(me) {
+                self.violate(NO_ECHO, format_args!("{host} is told of {file}, which it committed"));
+            }
+        }
+    }
+
     /// `me`, of `host`, shows a commit of somebody else to its application.
     pub(crate) fn sees(&mut self, host: HostId, me: StationUuid, file: FileUuid) {
         if !self.sources.contains_key(&file) {
@@ -385,6 +408,8 @@ pub(crate) const LEFT: &str = "left-is-not-sent-to";
 pub(crate) const AUDIENCE: &str = "audience-is-kept";
 /// A session's host sends nobody what came from there.
 pub(crate) const ECHO: &str = "host-never-echoes";
+/// What somebody committed does not come back to it, and is nobody else's.
+const NO_ECHO: &str = "no-echo";
 /// A session's host reads a file once.
 pub(crate) const ONE_READ: &str = "one-owner-read";
 /// Limits hold.

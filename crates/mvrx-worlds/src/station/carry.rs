@@ -84,7 +84,7 @@ impl Station {
             Event::MoveProposed { proposal, .. } => self.answer_later(proposal, net),
             _ => {}
         }
-        if self.setup.candidate.is_some() {
+        if self.setup.candidate.is_some() || self.setup.part.is_some() {
             self.heard.push_back(event);
         }
     }
@@ -99,7 +99,8 @@ impl Station {
         for instance in &instances {
             let mut announcement = Announcement::new(instance.clone(), self.port);
             announcement.ttl = self.setup.ttl;
-            for (key, value) in Txt::new(name, self.id()).with_candidate(self.setup.candidate).to_pairs() {
+            let txt = Txt::new(name, self.id()).with_candidate(self.setup.candidate);
+            for (key, value) in txt.with_bridge(self.core.config().bridge).to_pairs() {
                 announcement = announcement.text(key, value);
             }
             net.announce(announcement);

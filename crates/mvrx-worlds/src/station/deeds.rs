@@ -1,5 +1,7 @@
 //! What the people at a station do.
 
+use std::collections::BTreeSet;
+
 use lan_sim::HostCtx;
 use mvrx_core::{Command, Input, RequestId, Requested, Source};
 use mvrx_message::{FileUuid, GroupName, SessionTarget, StationUuid};
@@ -50,6 +52,9 @@ impl Station {
                 let sessions = SESSIONS.map(|at| SessionTarget::Url(format!("ws://{at}/")));
                 let places: Vec<SessionTarget> = groups.into_iter().flatten().chain(sessions).collect();
                 if let Some(to) = places.get(to as usize % places.len()).cloned() {
+                    if self.setup.alone {
+                        return self.move_with(to, BTreeSet::new(), net);
+                    }
                     self.step(Input::Command(Command::Move { to, force: false }), net);
                 }
             }

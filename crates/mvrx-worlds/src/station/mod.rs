@@ -3,6 +3,7 @@
 //! It decides nothing: whatever happens becomes an [`Input`] of the [`Core`], whatever the core wants is done on the host. Everything that a rule
 //! depends on is told to the ledger on the way, from the wire and not from what the core makes of it.
 
+mod bridged;
 mod carry;
 mod deeds;
 mod errands;
@@ -24,6 +25,7 @@ use mvrx_core::{
 };
 use mvrx_message::{Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVersion, StationUuid};
 
+use crate::bridging::Part;
 use crate::ledger::{LIMIT, Shared};
 use crate::plan::Planted;
 use crate::shelf::{Incoming, Shelf};
@@ -53,6 +55,12 @@ pub(crate) struct Setup {
     pub(crate) slow: bool,
     /// It takes part in the election of a host; where it is is not kept for its next start, then.
     pub(crate) candidate: Option<Candidate>,
+    /// It is one of a bridge's stations.
+    pub(crate) part: Option<Part>,
+    /// There are bridges, and what they bring is looked at.
+    pub(crate) among_bridges: bool,
+    /// It moves without asking anybody to come along.
+    pub(crate) alone: bool,
     pub(crate) ledger: Shared,
 }
 
@@ -101,9 +109,10 @@ impl Station {
     pub(crate) fn start(setup: Setup, net: &mut HostCtx<'_>) -> Self {
         let shelf = Shelf::new(net.disk());
         let fresh = random_bytes(net);
-        let me = shelf.identity(fresh);
+        let me = setup.part.as_ref().map_or_else(|| shelf.identity(fresh), |part| part.id);
         let moved = if setup.moves_port { u16::try_from(net.boot() % 100).unwrap_or(0) } else { 0 };
-        let port = net.listen(PORT + moved).or_else(|_| net.listen(0)).unwrap_or(0);
+        let first = if setup.part.is_some() { 0 } else { PORT + moved };
+        let port = net.listen(first).or_else(|_| net.listen(0)).unwrap_or(0);
         if setup.session.is_none() || setup.moving {
             net.browse();
         }
@@ -114,6 +123,9 @@ impl Station {
         config.limits = setup.limits.clone();
         let mut session = setup.session.map(|at| format!("ws://{at}/"));
         config.candidate = setup.candidate;
+        if let Some(part) = &setup.part {
+            (config.bridge, config.moves) = (Some(part.mark), Moves::Never);
+        }
         if setup.candidate.is_some() {
             config.timers.host_dial = config.timers.host_dial.min(ElectionConfig::ATTEMPT);
         } else if setup.moving {
@@ -129,6 +141,7 @@ impl Station {
             }
         }
         config.session = session.map(|url| SessionConfig::new(&url, net.random()));
+        let first_request = setup.part.as_ref().map_or(u64::from(net.boot()) << 32, |part| part.requests);
         let mut station = Self {
             core: Core::new(config),
             setup,
@@ -144,7 +157,7 @@ impl Station {
             arrived: BTreeMap::new(),
             next_accepted: 0,
             // Numbers of temporary files go on where those of the start before ended.
-            next_request: u64::from(net.boot()) << 32,
+            next_request: first_request,
             names: 0,
             steps: 0,
             inputs: VecDeque::new(),
@@ -153,7 +166,7 @@ impl Station {
             later: Later::default(),
             kept_before: None,
         };
-        for (commit, content) in station.shelf.recover() {
+        for (commit, content) in station.recover() {
             station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
             station.step(Input::Command(Command::Restore(commit)), net);
         }
@@ -374,6 +387,9 @@ impl Station {
         let host = net.host();
         let first = self.links.get_mut(&id).is_some_and(|link| !std::mem::replace(&mut link.heard, true));
         let mut ledger = self.setup.ledger.borrow_mut();
+        if self.setup.among_bridges && self.setup.part.is_none() {
+            ledger.hears_of(host, self.id(), message);
+        }
         let place = self.core.place();
         let next = self.core.moving_to().and_then(|(to, _)| group_in(to));
         let groups: Vec<&str> = group_in(&place).into_iter().chain(next).collect();

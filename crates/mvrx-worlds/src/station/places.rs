@@ -41,12 +41,21 @@ impl Station {
         };
         let seen = shown.iter().find(|seen| group_of(&seen.instance) == Some(group))?;
         let txt = sights::txt(seen);
+        let mut addresses = sights::addresses(seen);
+        if self.setup.among_bridges {
+            // A station and who stands in for it, or two that do, for a moment: as on a network, all of them may be tried.
+            for other in shown.iter().filter(|other| group_of(&other.instance) == Some(group)) {
+                let more = sights::addresses(other).into_iter();
+                let more: Vec<_> = more.filter(|address| !addresses.contains(address)).collect();
+                addresses.extend(more);
+            }
+        }
         Some(Sighting {
             place,
             station: txt.station,
             station_name: txt.station_name,
             group: Some(group.to_owned()),
-            addresses: sights::addresses(seen),
+            addresses,
         })
     }
 

@@ -34,8 +34,8 @@ struct Entry {
     place: PlaceId,
     /// The latest first.
     shown: Vec<Arc<Announcement>>,
-    /// When each instance was heard last: one that is not heard again ends, though another one of the same station is.
-    heard: BTreeMap<String, Time>,
+    /// When each instance was heard last, at its addresses: one that is not heard again ends, though another one of the same station is.
+    heard: BTreeMap<(String, Vec<IpAddr>), Time>,
     /// When it is asked for again or, doubted, given up.
     due: Time,
     doubted: bool,
@@ -76,10 +76,12 @@ impl Sights {
         entry.due = now + seen.ttl / 5 * 4;
         self.agenda.insert((entry.due, entry.place));
         self.keys.insert(entry.place, key);
-        entry.heard.insert(seen.instance.clone(), now);
+        entry.heard.insert((seen.instance.clone(), seen.addresses.clone()), now);
         let heard = &entry.heard;
-        let is_fresh =
-            |other: &Announcement| heard.get(&other.instance).is_some_and(|at| *at + other.ttl + DOUBT > now);
+        let is_fresh = |other: &Announcement| {
+            let at = heard.get(&(other.instance.clone(), other.addresses.clone()));
+            at.is_some_and(|at| *at + other.ttl + DOUBT > now)
+        };
         entry.shown.retain(|other| !same_place(other, &seen) && is_fresh(other));
         entry.shown.insert(0, seen);
         (entry.place, doubted)
@@ -112,7 +114,7 @@ impl Sights {
     }
 
     /// Everything that is shown at the moment: the place, and its announcements, the latest first.
-    pub(super) fn all(&self) -> impl Iterator<Item = (PlaceId, &[Arc<Announcement>])> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (PlaceId, &[Arc<Announcement>])> {
         self.entries.values().map(|entry| (entry.place, entry.shown.as_slice()))
     }
 
