@@ -190,6 +190,10 @@ impl Disk for Unsynced {
         Ok(Box::new(UnsyncedFile(self.0.create(path)?)))
     }
 
+    fn append(&self, path: &Path, length: u64) -> io::Result<Box<dyn WriteFile>> {
+        Ok(Box::new(UnsyncedFile(self.0.append(path, length)?)))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         self.0.open(path)
     }
