@@ -1,12 +1,12 @@
 //! `mvrx up --session-host auto`: what the election of a group's host needs of this machine, and what is said of it.
 
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
 use mvrx_bridge::News;
 use mvrx_discovery::{Discovery, DiscoveryError};
-use mvrx_station::{Candidate, Election, ElectionNews, Station};
+use mvrx_station::{Candidate, Election, ElectionNews, Moves, Station};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -44,12 +44,30 @@ enum SessionHost {
 }
 
 impl Electing {
-    /// What this station tells others of itself, if it takes part. The port is free at this moment.
-    pub(crate) fn candidate(&self) -> Option<Candidate> {
+    /// What this station tells others of itself, if it takes part, and what keeps its port from the other candidates of this machine.
+    // req: ELE-13
+    pub(crate) fn candidate(&self) -> Option<(Candidate, Option<Reserved>)> {
         self.session_host?;
-        let free = |port: &u16| TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port))).is_ok();
-        let port = (PORT..PORT + PORTS).find(free).unwrap_or(PORT);
-        Some(Candidate { priority: self.priority, port })
+        let reserved = (PORT..PORT + PORTS).find_map(Reserved::new);
+        let port = reserved.as_ref().map_or(PORT, |reserved| reserved.port);
+        Some((Candidate { priority: self.priority, port }, reserved))
+    }
+}
+
+/// A port of sessions that was free, and that no other candidate of this machine takes for its own while this is held: each of them holds the UDP port of
+/// the same number, on which nobody says anything. The TCP port stays free for the host, which comes and goes.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    port: u16,
+    _held: UdpSocket,
+}
+
+impl Reserved {
+    fn new(port: u16) -> Option<Self> {
+        let at = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        let held = UdpSocket::bind(at).ok()?;
+        let free = TcpListener::bind(at).is_ok();
+        free.then_some(Self { port, _held: held })
     }
 }
 
@@ -64,7 +82,7 @@ pub(crate) struct Running {
 
 /// Begins to take part. The host's files lie beside the station's.
 pub(crate) fn begin(
-    (candidate, electing): (Candidate, &Electing),
+    (candidate, moves, electing): (Candidate, Moves, &Electing),
     common: &Common,
     (running, kept_at): (&Station, &Path),
     json: bool,
@@ -93,6 +111,7 @@ pub(crate) fn begin(
         group,
         name,
         host,
+        moves,
         make_host: Box::new(make_host),
         make_discovery: Box::new(make_discovery),
     };
@@ -211,3 +230,25 @@ fn words(news: &ElectionNews) -> (&'static str, String, serde_json::Value) {
 const PORT: u16 = 42_480;
 const PORTS: u16 = 64;
 const END: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: ELE-13
+    #[test]
+    fn two_candidates_of_one_machine_tell_ports_of_their_own_before_anybody_hosts() {
+        let electing = Electing { session_host: Some(SessionHost::Auto), priority: 1, bridged: 0 };
+        let (one, held) = electing.candidate().unwrap();
+        let (other, _also) = electing.candidate().unwrap();
+        assert_ne!(one.port, other.port);
+        // The host can have it while it is held, and again after it has ended.
+        for _ in 0..2 {
+            TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, one.port))).unwrap();
+        }
+        let port = one.port;
+        assert!(Reserved::new(port).is_none(), "it is held");
+        drop(held);
+        assert!(Reserved::new(port).is_some());
+    }
+}

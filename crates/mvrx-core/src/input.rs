@@ -270,10 +270,15 @@ pub enum Command {
     },
     /// These stations can be elected as we can: what one of them proposes is followed where it leads into its own session.
     Companions(BTreeSet<StationUuid>),
+    /// Whether we take part in the election at the moment. Who was moved away by a person does not, and no candidate leads it back.
+    TakesPart(bool),
     /// A proposed move is followed.
     AcceptMove(ProposalId),
     /// A proposed move is not followed.
     RefuseMove(ProposalId),
+    /// Our operator has agreed already to a move to this place, which the host of our session is about to propose: that one is followed without
+    /// a question, if it comes within [`crate::Timers::consent`]. For the station beside an elected host, whose operator is one and the same.
+    AgreeToMove(SessionTarget),
     /// JOIN to every station again: tells our name and commits, brings theirs.
     Refresh,
     /// JOIN to one station, even one that left.

@@ -131,6 +131,9 @@ pub enum Output {
         to: SessionTarget,
         /// The group that it belongs to; in a session the name under which its files are kept.
         group: GroupName,
+        /// Its election sends it there, or another candidate leads it: nobody chose that place for the next start, and the answer waits for
+        /// no disk.
+        passing: bool,
     },
     /// The move ended where it began, after `SavePlace`: the next start is where it was before. A `SavePlace` that is not answered yet is not
     /// answered any more.

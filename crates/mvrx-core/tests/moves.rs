@@ -836,7 +836,7 @@ fn nothing_is_left_and_nothing_answered_before_the_new_place_is_kept_and_a_disk_
         let asker = propose(&mut desk, 1, &url(THERE));
         let host = joined_there(&mut desk);
         let group_of = |o: &Output| match o {
-            Output::SavePlace { to, group } => Some((to.clone(), group.as_str().to_owned())),
+            Output::SavePlace { to, group, .. } => Some((to.clone(), group.as_str().to_owned())),
             _ => None,
         };
         let saves: Vec<_> = desk.out.iter().filter_map(group_of).collect();
@@ -886,7 +886,7 @@ fn from_group_to_group_and_from_a_session_the_disk_has_its_say_too() {
     desk.step(Input::AdvertisedAlso);
     let (conn, _, _) = desk.connect();
     desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
-    let kept = |o: &Output| matches!(o, Output::SavePlace { to, group: label } if *to == group("Stage") && label.as_str() == "Stage");
+    let kept = |o: &Output| matches!(o, Output::SavePlace { to, group: label, .. } if *to == group("Stage") && label.as_str() == "Stage");
     assert!(desk.out.iter().any(kept), "{:?}", desk.out);
     desk.step(Input::PlaceNotSaved { what: "no room".to_owned() });
     assert!(refused(&mut desk, asker).contains("no room"));
@@ -1001,5 +1001,78 @@ fn who_left_the_old_place_after_we_did_is_not_joined_there_when_we_come_back_and
         desk.receive(host, Message::NewSessionHost(proposal(&group("Default"))));
         prepared(&mut desk, vec![], &[1], Some("Default"));
         assert_eq!(desk.dials(), usize::from(!it_left), "{:?}", desk.out);
+    }
+}
+
+// proves: ELE-11
+#[test]
+fn who_agreed_for_its_host_is_not_asked_again_once_and_for_that_place_alone() {
+    let from_host = |desk: &mut Desk, host: ConnId, to: &SessionTarget| {
+        desk.receive(
+            host,
+            Message::NewSessionHost(NewSessionHost { station: Some(station(3)), ..proposal(to) }),
+        );
+    };
+    let begun = |desk: &Desk| desk.saw(|e| matches!(e, Event::MoveBegun { .. }));
+    let agreed = || {
+        let (mut desk, host) = in_session(Moves::Ask);
+        desk.command(Command::AgreeToMove(url(THERE)));
+        (desk, host)
+    };
+
+    let (mut desk, host) = agreed();
+    from_host(&mut desk, host, &url(THERE));
+    assert!(begun(&desk) && asked(&desk).is_empty(), "{:?}", desk.events());
+    prepared(&mut desk, vec![], &[], None);
+    // It is not reached, and the same is proposed once more: that is another question.
+    desk.pass(Duration::from_secs(41));
+    assert!(stayed(&desk).is_some());
+    from_host(&mut desk, host, &url(THERE));
+    assert_eq!(asked(&desk).len(), 1);
+
+    let (mut desk, host) = agreed();
+    from_host(&mut desk, host, &group("Stage"));
+    assert!(!begun(&desk));
+    assert_eq!(asked(&desk).len(), 1, "another place");
+
+    for (seconds, questions) in [(59, 0), (60, 1)] {
+        let (mut desk, host) = agreed();
+        desk.pass(Duration::from_secs(seconds));
+        from_host(&mut desk, host, &url(THERE));
+        assert_eq!(asked(&desk).len(), questions, "after {seconds} s");
+    }
+
+    // Stations of a group are not the host; and who follows nobody does not by that.
+    let mut desk = in_group(Moves::Ask);
+    desk.join(1);
+    desk.command(Command::AgreeToMove(url(THERE)));
+    propose(&mut desk, 1, &url(THERE));
+    assert_eq!(asked(&desk).len(), 1);
+    let (mut desk, host) = in_session(Moves::Never);
+    desk.command(Command::AgreeToMove(url(THERE)));
+    from_host(&mut desk, host, &url(THERE));
+    assert!(!begun(&desk));
+}
+
+// proves: ELE-12
+#[test]
+fn a_place_to_which_an_election_sends_us_is_none_for_the_next_start() {
+    let passing = |desk: &Desk| {
+        let saves = desk.out.iter().filter_map(|o| match o {
+            Output::SavePlace { passing, .. } => Some(*passing),
+            _ => None,
+        });
+        saves.collect::<Vec<_>>()
+    };
+    for errand in [true, false] {
+        let mut desk = in_group(Moves::Always);
+        desk.keeps_places = false;
+        desk.command(if errand {
+            Command::MoveWith { to: url(THERE), others: BTreeSet::new() }
+        } else {
+            Command::Move { to: url(THERE), force: false }
+        });
+        joined_there(&mut desk);
+        assert_eq!(passing(&desk), [errand]);
     }
 }

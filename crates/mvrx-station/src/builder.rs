@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::accepting::accept;
+use crate::beside::AskedByHost;
 use crate::driver::{Done, Driver, Order};
 use crate::election;
 use crate::handle::{Shared, Station};
@@ -440,6 +441,7 @@ impl Builder {
             listing: 0,
             led: None,
             keeping: Keeping::new(self.keep),
+            asked_by_host: AskedByHost::default(),
             held_back: None,
             links: HashMap::new(),
             dials: HashMap::new(),

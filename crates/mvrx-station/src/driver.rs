@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::beside::{AskedByHost, HostTells};
 use crate::change::{self, Changing, Shown};
 use crate::commit::{self, CommitError, Copied};
 use crate::connection::{Job, Kind, Link, Report};
@@ -36,6 +37,8 @@ use crate::{CommitDraft, Exporter, Seen};
 #[derive(Debug)]
 pub(crate) enum Order {
     Command(Command),
+    /// The host that runs beside us.
+    HostTells(Box<HostTells>),
     Commit {
         draft: CommitDraft,
         done: oneshot::Sender<Result<Commit, CommitError>>,
@@ -119,6 +122,7 @@ pub(crate) struct Driver {
     pub(crate) listing: usize,
     pub(crate) led: Option<Led>,
     pub(crate) keeping: Keeping,
+    pub(crate) asked_by_host: AskedByHost,
     pub(crate) held_back: HeldBack,
     pub(crate) links: HashMap<ConnId, Link>,
     pub(crate) dials: HashMap<ConnId, AbortHandle>,
@@ -184,7 +188,12 @@ impl Driver {
 
     fn on_order(&mut self, order: Option<Order>) {
         match order {
-            Some(Order::Command(command)) => self.step(Input::Command(command)),
+            Some(Order::Command(command)) => {
+                if let Some(command) = self.answer_host(command) {
+                    self.step(Input::Command(command));
+                }
+            }
+            Some(Order::HostTells(told)) => self.host_tells(*told),
             Some(Order::Commit { draft, done }) => self.import(draft, done),
             Some(Order::Request { request, command, progress, end }) => {
                 self.requests.insert(request, (progress, end));
@@ -398,7 +407,7 @@ impl Driver {
             Output::Advertise { station_name, group } => self.advertise(station_name, group),
             Output::AdvertiseAlso { station_name, group } => self.advertise_also(station_name, group),
             Output::PrepareMove { to } => self.prepare_move(&to),
-            Output::SavePlace { to, group } => self.save_place(&to, group),
+            Output::SavePlace { to, group, passing } => self.save_place(&to, group, passing),
             Output::ForgetSavedPlace => self.forget_saved_place(),
             Output::Withdraw => self.discovery.withdraw(),
             Output::Suspect { place } => {

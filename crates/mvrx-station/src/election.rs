@@ -3,19 +3,23 @@
 //!
 //! It decides nothing. It owns the host while there is one, and a discovery of its own. It ends when the station has stopped, and the host with it.
 //!
-//! Rules a caller keeps: the station was built with the same [`Builder::candidate`]; its place is not kept for the next start, since who
-//! hosts then is another question.
+//! The host goes by the station's own rule for moves. What somebody proposes to the host is asked among the station's events, since one operator has
+//! both; the host is hidden as soon as its own station has been moved away, and ends when everybody else has answered.
+//!
+//! Rules a caller keeps: the station was built with the same [`Builder::candidate`] and [`Builder::moves`]. One that begins in a session was moved
+//! there by a person, and takes part from when it is one of an elected host's session.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mvrx_core::Event;
 use mvrx_core::election::{
     ElectedHost, Election as Machine, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
 };
+use mvrx_core::host::Event as HostEvent;
+use mvrx_core::{Event, Moves};
 use mvrx_discovery::{Discovery, DiscoveryError, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
 use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor};
 use mvrx_transport::{Limits as TransportLimits, WsTransport, WsUrl};
@@ -72,6 +76,8 @@ pub struct Election {
     pub name: String,
     /// The host's StationUUID: another one than the station's.
     pub host: StationUuid,
+    /// Whose proposals to move its session the host follows: those that the station follows.
+    pub moves: Moves,
     /// Describes the host.
     pub make_host: Box<dyn FnMut() -> Result<Builder, String> + Send>,
     /// Makes the discovery that sees and shows hosts.
@@ -92,12 +98,18 @@ impl Election {
             news,
             told,
             hosting: None,
+            host_moves: false,
+            departed: None,
             discovery: None,
             candidates: HashMap::new(),
             seen_at: VecDeque::new(),
             says: Says::default(),
         };
         runner.look();
+        // Whom a person moved into a session in an earlier run is there.
+        if matches!(runner.station.session().await, Ok(Some(_))) {
+            runner.step(ElectionInput::MovedAway).await;
+        }
         runner.step(ElectionInput::Tick).await;
         loop {
             let deadline = runner.machine.deadline().map(|at| runner.started + at);
@@ -108,7 +120,8 @@ impl Election {
                 },
                 Some(result) = results.recv() => runner.result(result).await,
                 found = next_of(&mut runner.discovery) => runner.found(found).await,
-                Some(_) = next_event(&mut runner.hosting) => runner.count_members().await,
+                Some(heard) = next_event(&mut runner.hosting) => runner.of_host(heard).await,
+                heard = next_event(&mut runner.departed) => runner.of_departed(heard).await,
                 () = sleep_until(deadline) => runner.step(ElectionInput::Tick).await,
             }
         }
@@ -131,6 +144,10 @@ struct Runner {
     news: mpsc::UnboundedSender<ElectionNews>,
     told: mpsc::Sender<Outcome>,
     hosting: Option<(Station, Events)>,
+    /// It is asking its stations to go elsewhere.
+    host_moves: bool,
+    /// The same host after our own station has gone, while others are still on their way.
+    departed: Option<(Station, Events)>,
     discovery: Option<Box<dyn Discovery>>,
     /// Each with where it is.
     candidates: HashMap<StationUuid, Vec<SocketAddr>>,
@@ -245,6 +262,44 @@ impl Runner {
         }
     }
 
+    // req: ELE-11
+    async fn of_host(&mut self, heard: Heard) {
+        self.note_move(&heard);
+        if let (Some((host, _)), Heard::Event(seen)) = (&self.hosting, heard) {
+            // It has stopped: its own events tell.
+            let _ = self.station.host_tells(host.clone(), seen.event).await;
+        }
+        self.count_members().await;
+    }
+
+    fn note_move(&mut self, heard: &Heard) {
+        match heard {
+            Heard::Event(seen) if matches!(seen.event, Event::MoveBegun { .. }) => self.host_moves = true,
+            Heard::Session(seen) if matches!(seen.event, HostEvent::MoveEnded { .. }) => {
+                self.host_moves = false;
+            }
+            _ => {}
+        }
+    }
+
+    /// Our station has gone with its session: the host ends once everybody has answered.
+    async fn of_departed(&mut self, heard: Option<Heard>) {
+        if let Some(heard) = &heard {
+            self.note_move(heard);
+        }
+        if heard.is_none() || !self.host_moves {
+            self.end_departed().await;
+        }
+    }
+
+    async fn end_departed(&mut self) {
+        if let Some((host, _)) = self.departed.take() {
+            host.stop().await;
+            self.host_moves = false;
+            self.tell(ElectionNews::HostEnded);
+        }
+    }
+
     async fn count_members(&mut self) {
         let Some((host, _)) = &self.hosting else { return };
         let us = self.station.uuid();
@@ -257,7 +312,11 @@ impl Runner {
 
     async fn carry_out(&mut self, output: ElectionOutput) {
         match output {
-            ElectionOutput::Start => self.start(),
+            ElectionOutput::Start => {
+                // One of ours at a time.
+                self.end_departed().await;
+                self.start();
+            }
             ElectionOutput::Join { url } => self.go(SessionTarget::Url(url), BTreeSet::new(), true),
             ElectionOutput::Lead { url, mut others } => {
                 others.retain(|other| self.candidates.get(other).is_some_and(|at| lead_to(&url, at)));
@@ -271,6 +330,10 @@ impl Runner {
                 // It has stopped: the events tell.
                 let _ = self.station.companions(stations).await;
             }
+            ElectionOutput::TakesPart(takes_part) => {
+                // The same.
+                let _ = self.station.takes_part(takes_part).await;
+            }
             ElectionOutput::Probe { host, url } => self.probe(host, url),
             ElectionOutput::End { next } => self.give_way(next).await,
             _ => {}
@@ -278,7 +341,9 @@ impl Runner {
     }
 
     fn start(&mut self) {
-        let listen = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, self.wanted.candidate.port));
+        // Where another program has the port meanwhile, any other one will do: the session shows where it is.
+        let told = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, self.wanted.candidate.port));
+        let listen = if TcpListener::bind(told).is_ok() { told } else { SocketAddr::new(told.ip(), 0) };
         let mut options = HostOptions::default().announce(false);
         options.elected = Some(self.station.uuid());
         options.transport = watchful(options.transport);
@@ -287,10 +352,15 @@ impl Runner {
         let transport = WsTransport::default().with_limits(options.transport).with_note(said);
         let described = (self.wanted.make_host)();
         let (identity, group) = (self.wanted.host, self.wanted.group.as_str().to_owned());
-        let told = self.told.clone();
+        let (moves, told) = (self.wanted.moves.clone(), self.told.clone());
         tokio::spawn(async move {
             let started = async {
-                let host = described?.identity(identity).group(group).listen(listen).transport(transport);
+                let host = described?
+                    .identity(identity)
+                    .group(group)
+                    .listen(listen)
+                    .transport(transport)
+                    .moves(moves);
                 host.host(options).spawn().await.map_err(|error| error.to_string())
             };
             let result = match started.await {
@@ -329,7 +399,7 @@ impl Runner {
 
     async fn give_way(&mut self, next: Option<ElectedHost>) {
         self.say(None);
-        let Some((host, _)) = self.hosting.take() else { return };
+        let Some((host, mut events)) = self.hosting.take() else { return };
         if let Some(discovery) = self.discovery.take() {
             discovery.shutdown().await;
         }
@@ -338,17 +408,23 @@ impl Runner {
                 self.tell(ElectionNews::GaveWay { url: next.url.clone() });
                 let ElectedHost { host: station, priority, url, .. } = next;
                 host.end_for(Successor { station, priority, url }).await;
+                self.host_moves = false;
             }
             None => {
-                self.tell(ElectionNews::HostEnded);
-                host.stop().await;
+                while let Some(heard) = told_already(&mut events).await {
+                    self.note_move(&heard);
+                }
+                self.departed = Some((host, events));
+                if !self.host_moves {
+                    self.end_departed().await;
+                }
             }
         }
         self.look();
     }
 
     async fn end(mut self) {
-        if let Some((host, _)) = self.hosting.take() {
+        for (host, _) in self.hosting.take().into_iter().chain(self.departed.take()) {
             host.stop().await;
         }
         if let Some(discovery) = self.discovery.take() {
@@ -465,6 +541,15 @@ async fn next_event(hosting: &mut Option<(Station, Events)>) -> Option<Heard> {
     match hosting {
         Some((_, events)) => events.next().await,
         None => std::future::pending().await,
+    }
+}
+
+/// What waits to be heard; `None`: nothing at this moment.
+async fn told_already(events: &mut Events) -> Option<Heard> {
+    tokio::select! {
+        biased;
+        heard = events.next() => heard,
+        () = std::future::ready(()) => None,
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use mvrx_core::{
-    Command, CommitView, Membership, ProposalId, RequestId, Requested, SessionView, Source, StationView, Stay,
+    Command, CommitView, Event, Membership, ProposalId, RequestId, Requested, SessionView, Source,
+    StationView, Stay,
 };
 use mvrx_message::{
     BridgeMark, Commit, FileUuid, GroupName, MvrVersion, Product, SessionTarget, StationUuid, Successor,
@@ -15,6 +16,7 @@ use mvrx_message::{
 use mvrx_store::Store;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::beside::HostTells;
 use crate::change::ChangeGroupError;
 use crate::commit::CommitError;
 use crate::driver::Order;
@@ -294,6 +296,17 @@ impl Station {
     /// These stations can be elected as this one can ([`Builder::candidate`]): a move that one of them leads into its own session is followed.
     pub(crate) async fn companions(&self, stations: BTreeSet<StationUuid>) -> Result<(), Stopped> {
         self.tell(Command::Companions(stations)).await
+    }
+
+    /// Whether this station follows them at the moment.
+    pub(crate) async fn takes_part(&self, takes_part: bool) -> Result<(), Stopped> {
+        self.tell(Command::TakesPart(takes_part)).await
+    }
+
+    /// What the host beside this station tells, as far as its operator has to know.
+    pub(crate) async fn host_tells(&self, host: Self, event: Event) -> Result<(), Stopped> {
+        let told = Box::new(HostTells { host, event });
+        self.shared.orders.send(Order::HostTells(told)).await.map_err(|_| Stopped)
     }
 
     /// Ends the session that we host; its stations are told who hosts it now.

@@ -79,6 +79,8 @@ pub(crate) struct Keeping {
     before: Arc<Mutex<Option<Option<KeptPlace>>>>,
     /// The last of what is being done; each waits for the one before it.
     last: Option<JoinHandle<()>>,
+    /// The move under way is its election's, in this group.
+    passes: Option<GroupName>,
     /// How many places were to be kept, and the one whose answer the core waits for.
     count: u64,
     awaited: Option<u64>,
@@ -86,12 +88,35 @@ pub(crate) struct Keeping {
 
 impl Keeping {
     pub(crate) fn new(directory: Option<PathBuf>) -> Self {
-        Self { directory, before: Arc::default(), last: None, count: 0, awaited: None }
+        Self { directory, before: Arc::default(), last: None, passes: None, count: 0, awaited: None }
     }
 
     /// The new place is ours for good.
-    pub(crate) fn has_moved(&self) {
+    pub(crate) fn has_moved(&mut self) {
         *self.before.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let (Some(group), Some(directory)) = (self.passes.take(), self.directory.clone()) {
+            self.takes_part_again(group, directory);
+        }
+    }
+
+    /// Who takes part in an election does so at its next start, too, wherever a person had moved it before. Nothing waits for it.
+    // req: ELE-12
+    fn takes_part_again(&mut self, group: GroupName, directory: PathBuf) {
+        let last = self.last.take();
+        self.last = Some(tokio::spawn(async move {
+            if let Some(last) = last {
+                let _ = last.await;
+            }
+            let written = tokio::task::spawn_blocking(move || match kept_place(&directory)? {
+                Some(KeptPlace { session: Some(_), .. }) => {
+                    keep_place(&directory, &KeptPlace { group, session: None })
+                }
+                _ => Ok(()),
+            });
+            if let Err(error) = written.await.unwrap_or_else(|ended| Err(io::Error::other(ended))) {
+                tracing::warn!(%error, "the next start is where this station was moved last");
+            }
+        }));
     }
 
     /// Lets what was begun come to its end, within [`LONGEST`].
@@ -105,13 +130,15 @@ impl Keeping {
 
 impl Driver {
     // req: MOV-07, MOV-12
-    pub(crate) fn save_place(&mut self, to: &SessionTarget, group: GroupName) {
+    pub(crate) fn save_place(&mut self, to: &SessionTarget, group: GroupName, passing: bool) {
         let keeping = &mut self.keeping;
         keeping.count += 1;
         keeping.awaited = Some(keeping.count);
         let session = if let SessionTarget::Url(url) = to { Some(url.clone()) } else { None };
+        keeping.passes = passing.then(|| group.clone());
         let place = KeptPlace { group, session };
-        let (directory, memory) = (keeping.directory.clone(), Arc::clone(&keeping.before));
+        let directory = keeping.directory.clone().filter(|_| !passing);
+        let memory = Arc::clone(&keeping.before);
         let (last, number, done) = (keeping.last.take(), keeping.count, self.done.clone());
         self.keeping.last = Some(tokio::spawn(async move {
             if let Some(last) = last {
@@ -143,6 +170,7 @@ impl Driver {
     pub(crate) fn forget_saved_place(&mut self) {
         let keeping = &mut self.keeping;
         keeping.awaited = None;
+        keeping.passes = None;
         let Some(directory) = keeping.directory.clone() else { return };
         let (memory, last, done) = (Arc::clone(&keeping.before), keeping.last.take(), self.done.clone());
         keeping.last = Some(tokio::spawn(async move {

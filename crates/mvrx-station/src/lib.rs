@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod accepting;
+mod beside;
 mod builder;
 mod certificate;
 mod change;

@@ -27,9 +27,8 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
     watching.asks_in(&kept_at);
-    let candidate = args.electing.candidate();
-    let said = args.place_was_said || candidate.is_some();
-    find_place((&mut args.common, &mut args.session), said, &kept_at, &watching)?;
+    let (candidate, _port) = args.electing.candidate().unzip();
+    find_place((&mut args.common, &mut args.session), args.place_was_said, &kept_at, &watching)?;
     let Some(session) = which_session(&args, &watching).await? else { return Ok(()) };
     let followed = session::is_found(&args.session).then(|| args.common.clone());
     args.session.host = session;
@@ -37,11 +36,10 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut following = Following::new(followed.as_ref(), session);
     let mut describe =
         station::describe(&args.common, &args.session)?.identity(data.station).store(data.store);
-    describe = describe.pieces(args.pieces).moves(args.moves.rule()?);
-    describe = match candidate {
-        Some(candidate) => describe.candidate(candidate),
-        None => describe.keep_place_in(&kept_at),
-    };
+    describe = describe.pieces(args.pieces).moves(args.moves.rule()?).keep_place_in(&kept_at);
+    if let Some(candidate) = candidate {
+        describe = describe.candidate(candidate);
+    }
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
@@ -64,7 +62,8 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     }
     watching.refresh(&running).await?;
     let elect = |candidate| {
-        electing::begin((candidate, &args.electing), &args.common, (&running, &kept_at), args.json)
+        let ours = (candidate, args.moves.rule()?, &args.electing);
+        electing::begin(ours, &args.common, (&running, &kept_at), args.json)
     };
     let mut electing = candidate.map(elect).transpose()?;
     let ended = async {
@@ -99,7 +98,7 @@ async fn election(electing: &mut Option<electing::Running>) {
     }
 }
 
-/// Where to be at the start: where somebody said, or among the candidates who host anew, else where it moved last.
+/// Where to be at the start: where somebody said, else where a person moved it last.
 fn find_place(
     place: (&mut Common, &mut InSession),
     said: bool,

@@ -172,4 +172,6 @@ pub enum ElectionOutput {
     GoBack,
     /// These and no others are candidates: a move that one of them leads into its own session is followed.
     Companions(BTreeSet<StationUuid>),
+    /// Whether our station follows those at the moment. One that a person moved away does not.
+    TakesPart(bool),
 }

@@ -398,6 +398,10 @@ impl Election {
     /// Moves along the table and does what it says.
     fn on(&mut self, event: ElectionEvent) {
         let (next, action) = self.phase.on(event);
+        let away = |phase| phase == ElectionPhase::Elsewhere;
+        if away(next) != away(self.phase) {
+            self.out.push_back(ElectionOutput::TakesPart(!away(next)));
+        }
         self.phase = next;
         match action {
             ElectionAction::Nothing => {}

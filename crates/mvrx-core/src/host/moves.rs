@@ -1,5 +1,5 @@
 //! A move of the whole session: a station of it, or our own application, wants everybody to go to another place. The host asks its stations and
-//! tells who asked what each answered. The host itself stays what it is, until it is ended.
+//! tells who asked what each answered. The host itself stays what it is, until it is ended; one that was elected ends when its own station has gone.
 //!
 //! ```text
 //!   none ─ proposed ─► asking ─ agreed ─► gathering ─ all answered, deadline ─► none: the asker gets the answers
@@ -185,16 +185,20 @@ impl Host {
         self.agenda.clear(Timer::Move);
         let moved = answers.iter().filter(|(_, answer)| *answer == MoveAnswer::Moved).count();
         self.event(Event::MoveEnded { to, moved, stayed: answers.len() - moved });
-        let Some((conn, _)) = asker.filter(|(conn, _)| self.links.contains_key(conn)) else { return };
+        let Some(asker) = asker.filter(|(conn, _)| self.links.contains_key(conn)) else { return };
         let reply =
             if moved > 0 || answers.is_empty() { Reply::ok() } else { refuse(&nobody_moved(&answers)) };
-        let host = MoveAnswer::Refused { message: HOST_STAYS.to_owned() };
-        let all = answers
-            .iter()
-            .chain(std::iter::once(&(self.config.station, host)))
-            .map(|(s, a)| a.told(*s))
-            .collect();
-        self.send(conn, Message::NewSessionHostRet(NewSessionHostRet { reply, answers: all }));
+        let stays = (self.config.station, MoveAnswer::Refused { message: HOST_STAYS.to_owned() });
+        let stays = (!self.ends_after(&answers, asker.1)).then_some(stays);
+        let all = answers.iter().chain(&stays).map(|(s, a)| a.told(*s)).collect();
+        self.send(asker.0, Message::NewSessionHostRet(NewSessionHostRet { reply, answers: all }));
+    }
+
+    /// Whether we were elected, and the station beside which we run goes along.
+    // req: ELE-11
+    fn ends_after(&self, answers: &[(StationUuid, MoveAnswer)], asker: StationUuid) -> bool {
+        let Some(own) = self.config.elected else { return false };
+        own == asker || answers.contains(&(own, MoveAnswer::Moved))
     }
 
     /// The session ends before our application said a word.

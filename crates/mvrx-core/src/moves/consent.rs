@@ -43,9 +43,12 @@ impl Core {
             return Some(refuse(BUSY));
         }
         // req: MOV-05
+        let passing = self.agreed_in_advance(&asker, &to);
+        let agreed = self.config.moves == Moves::Ask && self.agreed_already(&to);
         let follows = match &self.config.moves {
-            _ if self.agreed_in_advance(&asker, &to) => Some(Ok(())),
-            Moves::Ask => None,
+            _ if passing && self.moving.away => Some(Err(AWAY)),
+            _ if passing => Some(Ok(())),
+            Moves::Ask => agreed.then_some(Ok(())),
             Moves::Always => Some(Ok(())),
             Moves::Never => Some(Err("this station follows no proposals")),
             Moves::Listed(listed) if asker.station.is_some_and(|station| listed.contains(&station)) => {
@@ -59,7 +62,7 @@ impl Core {
         }
         self.moving.next_proposal += 1;
         let proposal = ProposalId(self.moving.next_proposal);
-        self.moving.ride = Some(Ride::new(to, Cause::Proposed { proposal, asker }));
+        self.moving.ride = Some(Ride { passing, ..Ride::new(to, Cause::Proposed { proposal, asker }) });
         let event = if follows.is_some() { MoveEvent::Agreed } else { MoveEvent::Proposed };
         self.follow_move(event);
         None
@@ -68,6 +71,12 @@ impl Core {
     pub(crate) fn companions_are(&mut self, stations: BTreeSet<StationUuid>) {
         self.tell_there(&Command::Companions(stations.clone()));
         self.moving.companions = stations;
+    }
+
+    // req: ELE-11
+    pub(crate) fn takes_part(&mut self, takes_part: bool) {
+        self.tell_there(&Command::TakesPart(takes_part));
+        self.moving.away = !takes_part;
     }
 
     /// Who can be elected agrees by that to follow who was, into a session at its own address and nowhere else.
@@ -82,6 +91,18 @@ impl Core {
         };
         let is_its_own = |ip: IpAddr| self.peers.get(&station).is_some_and(|peer| peer.is_vouched_for_at(ip));
         self.config.candidate.is_some() && at.is_some_and(is_its_own)
+    }
+
+    // req: ELE-11
+    pub(crate) fn agree_to_move(&mut self, to: SessionTarget) {
+        self.moving.agreed = Some((to, self.now + self.config.timers.consent));
+    }
+
+    /// Whether our operator said yes to this one a moment ago; once. In a session nobody but its host proposes anything.
+    fn agreed_already(&mut self, to: &SessionTarget) -> bool {
+        let now = self.now;
+        let agreed = |(agreed, until): &mut (SessionTarget, _)| place::same(agreed, to) && now < *until;
+        self.in_session() && self.moving.agreed.take_if(agreed).is_some()
     }
 
     /// Whether nothing else can begin.
@@ -175,5 +196,7 @@ impl Core {
     }
 }
 
+/// What is said to a candidate that was elected where a person does not want us.
+const AWAY: &str = "a person moved this station; it takes no part in the election";
 /// What is said to a second proposal.
 const BUSY: &str = "another move is under way";

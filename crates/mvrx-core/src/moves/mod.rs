@@ -104,6 +104,10 @@ pub(crate) struct Moving {
     left_waits: bool,
     /// Stations that can be elected, as we can.
     companions: BTreeSet<StationUuid>,
+    /// A person moved us away from where the election is.
+    away: bool,
+    /// Where our operator agreed to go when the host of our session asks, and until when that holds.
+    agreed: Option<(SessionTarget, Duration)>,
     /// What was declined last, and is not told again.
     declined: Option<(Option<StationUuid>, SessionTarget, String)>,
 }
@@ -119,6 +123,8 @@ struct Ride {
     news: Vec<Event>,
     /// The host of the new place does not have us, and why.
     turned_away: Option<String>,
+    /// An election wants it, here or at the one who asks; see [`crate::Output::SavePlace`].
+    passing: bool,
     /// The driver was told to keep the new place for the next start.
     saved: bool,
     /// The new group had its time to show who is there.

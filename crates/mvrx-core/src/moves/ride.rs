@@ -14,6 +14,7 @@ impl Ride {
     pub(super) fn new(to: SessionTarget, cause: Cause) -> Self {
         Self {
             to,
+            passing: matches!(cause, Cause::Ours { only: Some(_), .. }),
             cause,
             there: None,
             news: Vec::new(),
@@ -185,12 +186,12 @@ impl Core {
     pub(super) fn save_place(&mut self) {
         let Some(ride) = self.moving.ride.as_mut() else { return };
         ride.saved = true;
-        let to = ride.to.clone();
+        let (to, passing) = (ride.to.clone(), ride.passing);
         self.agenda.set(Timer::Move, self.now + self.config.timers.keep_place);
         let group = ride.there.as_ref().map(|there| there.config.group.clone());
         let group =
             group.or_else(|| self.changing_to().cloned()).unwrap_or_else(|| self.config.group.clone());
-        self.out.push_back(Output::SavePlace { to, group });
+        self.out.push_back(Output::SavePlace { to, group, passing });
     }
 
     pub(crate) fn on_place_saved(&mut self) {

@@ -544,7 +544,7 @@ impl World {
             }
             Output::Withdraw => self.show(n, BTreeSet::new()),
             Output::PrepareMove { to } => self.stations[n].preparing = Some(to),
-            Output::SavePlace { to, group } => {
+            Output::SavePlace { to, group, .. } => {
                 self.stations[n].saving = Some((to, group.as_str().to_owned()));
             }
             Output::ForgetSavedPlace => {

@@ -179,6 +179,8 @@ impl HostDriver {
     fn on_order(&mut self, order: Option<Order>) {
         match order {
             Some(Order::Command(command)) => self.on_command(command),
+            // Nothing runs beside a host.
+            Some(Order::HostTells(told)) => drop(told),
             Some(Order::Commit { draft, done }) => self.import(draft, done),
             Some(Order::Request { request, command, progress, end }) => {
                 self.request(request, &command, progress, end);
