@@ -16,7 +16,7 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
             break;
         }
         let act = if plan.electing {
-            election_act(choices, plan.hosts())
+            election_act(choices, plan.hosts(), plan.restless())
         } else if plan.bridging {
             bridged_act(choices, plan.people())
         } else if plan.moving && choices.below(8) == 0 {
@@ -63,7 +63,10 @@ fn pick<T: Copy, const N: usize>(choices: &mut Choices<'_>, all: [T; N]) -> T {
 }
 
 /// One deed of people whose stations elect a host, or a crash at a moment that matters.
-fn election_act(choices: &mut Choices<'_>, hosts: u32) -> Act {
+fn election_act(choices: &mut Choices<'_>, hosts: u32, restless: bool) -> Act {
+    if restless && choices.below(16) == 0 {
+        return a_move(choices, hosts);
+    }
     if choices.below(16) == 0 {
         let down = match choices.below(3) {
             0 => Duration::from_millis(choices.below(500)),

@@ -66,6 +66,8 @@ pub enum Planted {
     LossNotTold,
     /// An elected host ends where somebody of higher priority comes.
     GivesWayToPriority,
+    /// An elected host goes on where its own station was moved away.
+    HostStays,
     /// A station that starts again sees no hosts.
     HostsNotSeen,
     /// A station tells the host of a session of its own commits alone.
@@ -258,6 +260,11 @@ impl Plan {
     pub const fn keep(mut self, keep: Keep) -> Self {
         self.keep = keep;
         self
+    }
+
+    /// Whether people move stations while they elect: in every fourth world.
+    pub(crate) const fn restless(&self) -> bool {
+        self.electing && self.seed.is_multiple_of(4)
     }
 
     /// What happens in it, drawn from its seed.
@@ -496,7 +503,7 @@ pub(crate) fn group() -> GroupName {
 }
 
 /// The other group, where there are two.
-fn stage() -> GroupName {
+pub(crate) fn stage() -> GroupName {
     named("Stage")
 }
 

@@ -88,6 +88,11 @@ fn a_host_that_gives_way_to_a_higher_newcomer_is_found() {
 }
 
 #[test]
+fn an_elected_host_that_goes_on_where_its_own_station_was_moved_away_is_found() {
+    is_found_in_an_election(Planted::HostStays, "whoever-is-willing-is-moved");
+}
+
+#[test]
 fn a_former_host_that_does_not_see_its_successor_is_found() {
     is_found_in_an_election(Planted::HostsNotSeen, "the-returning-host-joins");
 }

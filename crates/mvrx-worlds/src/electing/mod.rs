@@ -13,10 +13,12 @@
 //! | `a-successor-acts-in-time` | a host that is killed, with none, one or two of those who succeed it first, is succeeded within [`NOTICED`] and [`ACTS`] | once |
 //! | `the-incumbent-stays` | neither a flapping newcomer of the highest priority nor a former host that returns displaces the host | at rest |
 //! | `the-returning-host-joins` | it becomes one of its successor's session, and never hosts | once |
+//! | `whoever-is-willing-is-moved` | who a person's move found willing is in that place, and nobody hosts who left; the others have one host | once |
 //! | `no-commit-is-lost` | what any station of a session holds, all of the session list | at rest |
 //! | `nobody-spins` | no deadline stays in the past | always |
 
 mod ask;
+mod person;
 mod sees;
 mod trial;
 mod watch;
@@ -31,9 +33,11 @@ use mvrx_core::PlaceId;
 use mvrx_core::election::{
     ElectedHost, Election, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
 };
-use mvrx_message::{Candidate, SessionTarget, StationUuid, Successor, Txt};
+use mvrx_core::host::Event as HostEvent;
+use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor, Txt};
 
 use crate::plan::Planted;
+use crate::shelf::Shelf;
 use crate::station::Setup;
 use crate::station::sights::Sights;
 use crate::{Act, SessionHost, Station};
@@ -49,6 +53,10 @@ pub struct Candidacy {
     election: Election,
     setup: Setup,
     host: Option<SessionHost>,
+    /// It is asking its stations to go elsewhere.
+    host_moves: bool,
+    /// One whose own station has gone, while others are still on their way.
+    departed: Option<SessionHost>,
     /// A host that has ended, while its last words go out.
     ending: Option<SessionHost>,
     host_id: StationUuid,
@@ -68,6 +76,13 @@ pub struct Candidacy {
 impl Candidacy {
     /// Starts a candidate of some priority: the one that it is given, else it is drawn anew at each start.
     pub(crate) fn start(mut setup: Setup, net: &mut HostCtx<'_>) -> Self {
+        let shelf = Shelf::new(net.disk());
+        let at_home = setup.ledger.borrow().brings_home;
+        match shelf.place().filter(|_| !at_home).and_then(|place| GroupName::join(&place).ok()) {
+            Some(group) => setup.group = group,
+            // A disk that refuses leaves it where a person moved it, until the next start.
+            None => drop(shelf.keep_place("")),
+        }
         let drawn = u32::try_from(net.random() % 3).unwrap_or(0);
         let priority = setup.ledger.borrow().priority_of(net.host()).unwrap_or(drawn);
         setup.candidate = Some(Candidate { priority, port: SESSION_PORT });
@@ -82,6 +97,8 @@ impl Candidacy {
             setup,
             host: None,
             ending: None,
+            host_moves: false,
+            departed: None,
             host_id,
             port: SESSION_PORT,
             sights: Sights::default(),
@@ -110,6 +127,16 @@ impl Candidacy {
     /// Where its election stands.
     pub const fn phase(&self) -> ElectionPhase {
         self.election.phase()
+    }
+
+    /// Whether a host runs on its machine, on its way out or not.
+    pub(crate) const fn has_a_host(&self) -> bool {
+        self.host.is_some() || self.departed.is_some()
+    }
+
+    /// The group whose session it would host.
+    pub(crate) const fn group(&self) -> &GroupName {
+        &self.setup.group
     }
 
     /// Its priority since its start.
@@ -145,7 +172,7 @@ impl Candidacy {
         let is_session =
             matches!(&event, Event::Sighted(seen) | Event::Vanished(seen) if sees::is_host(seen));
         if !asked && !matches!(event, Event::Sighted(_) | Event::Vanished(_)) {
-            for host in self.host.iter_mut().chain(&mut self.ending) {
+            for host in self.host.iter_mut().chain(&mut self.departed).chain(&mut self.ending) {
                 if is_host || !matches!(event, Event::Accepted { .. }) {
                     host.handle(&event, net);
                 }
@@ -159,7 +186,8 @@ impl Candidacy {
 
     /// When to be woken.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        let host = self.host.iter().chain(&self.ending).filter_map(SessionHost::deadline).min();
+        let hosts = self.host.iter().chain(&self.departed).chain(&self.ending);
+        let host = hosts.filter_map(SessionHost::deadline).min();
         let asking = self.asking.as_ref().map(|asking| asking.until);
         let mut election = self.election.deadline().map(Time::from);
         if self.setup.planted == Planted::WokenForNothing
@@ -173,6 +201,7 @@ impl Candidacy {
     /// Takes what has come of it, until nothing more comes of it.
     fn settle(&mut self, net: &mut HostCtx<'_>) {
         loop {
+            self.hosts_tell(net);
             while let Some(event) = self.station.heard() {
                 self.heard(&event);
             }
@@ -184,6 +213,9 @@ impl Candidacy {
             }
             let Some(input) = self.inputs.pop_front() else { break };
             self.step(input, net);
+        }
+        if !self.host_moves {
+            self.end_departed(net);
         }
         if self.ending.as_ref().is_some_and(SessionHost::has_ended) {
             self.ending = None;
@@ -239,6 +271,7 @@ impl Candidacy {
             }
             ElectionOutput::Show(host) => self.show(&host, net),
             ElectionOutput::Companions(stations) => self.station.companions(stations, net),
+            ElectionOutput::TakesPart(takes_part) => self.station.takes_part(takes_part, net),
             ElectionOutput::Probe { host, url } => self.ask(host, &url, net),
             ElectionOutput::End { next } => self.end_host(next, net),
             _ => {}
@@ -257,7 +290,29 @@ impl Candidacy {
         self.station.move_with(to, others, net);
     }
 
+    /// What the host has to do with people is asked by the station.
+    fn hosts_tell(&mut self, net: &mut HostCtx<'_>) {
+        while let Some((proposal, yes)) = self.station.answer_for_host(net) {
+            if let Some(host) = &mut self.host {
+                host.answer(proposal, yes, net);
+            }
+        }
+        for host in self.host.iter_mut().chain(&mut self.departed) {
+            while let Some(event) = host.heard() {
+                match event {
+                    HostEvent::MoveBegun { .. } => self.host_moves = true,
+                    HostEvent::MoveEnded { .. } => self.host_moves = false,
+                    HostEvent::MoveProposed { proposal, to, .. } => {
+                        self.station.answer_for_host_later(proposal, to, net);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
     fn start_host(&mut self, net: &mut HostCtx<'_>) {
+        self.end_departed(net);
         let setup = Setup { name: format!("{} hosts", self.setup.name), moving: false, ..self.setup.clone() };
         let beside = self.station.id();
         let started = match SessionHost::elected(self.host_id, beside, self.port, setup, net) {
@@ -275,15 +330,34 @@ impl Candidacy {
     }
 
     fn end_host(&mut self, next: Option<ElectedHost>, net: &mut HostCtx<'_>) {
+        if next.is_none() && self.setup.planted == Planted::HostStays {
+            return;
+        }
+        self.hosts_tell(net);
         let Some(mut host) = self.host.take() else { return };
         self.hosts_since = None;
-        net.unlisten(self.port);
         if let Some(shown) = self.shown.take() {
             net.withdraw(&shown);
         }
         let next =
             next.map(|ElectedHost { host, priority, url, .. }| Successor { station: host, priority, url });
+        host.says_of_itself(None);
+        if next.is_none() && self.host_moves {
+            self.departed = Some(host);
+            return;
+        }
+        self.host_moves = false;
+        net.unlisten(self.port);
         host.end(next, net);
+        self.ending = Some(host);
+    }
+
+    /// Everybody has answered, or there is to be another host.
+    fn end_departed(&mut self, net: &mut HostCtx<'_>) {
+        let Some(mut host) = self.departed.take() else { return };
+        self.host_moves = false;
+        net.unlisten(self.port);
+        host.end(None, net);
         self.ending = Some(host);
     }
 

@@ -30,15 +30,15 @@ pub(crate) fn play(
     trial.run(steps).err().unwrap_or(Outcome::Passed)
 }
 
-struct Trial<'a> {
-    world: &'a mut World<Node>,
-    ledger: &'a RefCell<Ledger>,
-    watch: Watch,
+pub(super) struct Trial<'a> {
+    pub(super) world: &'a mut World<Node>,
+    pub(super) ledger: &'a RefCell<Ledger>,
+    pub(super) watch: Watch,
     rng: Rng,
-    all: Vec<HostId>,
+    pub(super) all: Vec<HostId>,
 }
 
-type Goes = Result<(), Outcome>;
+pub(super) type Goes = Result<(), Outcome>;
 
 impl Trial<'_> {
     fn run(&mut self, steps: &[Step<Act>]) -> Goes {
@@ -48,6 +48,7 @@ impl Trial<'_> {
             self.world.set_profile(*host, LinkProfile::lan());
         }
         self.world.set_bus(BusProfile::calm());
+        self.come_home(steps)?;
         self.watch.keeps_all(&self.all, self.world.now());
         self.pass(SETTLING)?;
         self.one_host_for_all("at rest", &self.all.clone())?;
@@ -59,10 +60,11 @@ impl Trial<'_> {
         self.one_host_for_all("at the end", &self.all.clone())?;
         quiet::look(self.world, &mut self.ledger.borrow_mut());
         self.no_commit_is_lost();
-        check(self.ledger)
+        check(self.ledger)?;
+        self.a_person_moves_them()
     }
 
-    fn pass(&mut self, time: Duration) -> Goes {
+    pub(super) fn pass(&mut self, time: Duration) -> Goes {
         self.pass_with(&[], time)
     }
 
@@ -84,28 +86,28 @@ impl Trial<'_> {
         if outcome == Outcome::Passed { Ok(()) } else { Err(outcome) }
     }
 
-    fn violate(&self, check_name: &'static str, text: &str) -> Goes {
+    pub(super) fn violate(&self, check_name: &'static str, text: &str) -> Goes {
         self.ledger.borrow_mut().violate(check_name, format_args!("{text}"));
         check(self.ledger)
     }
 
-    fn pick(&mut self, of: u64) -> u64 {
+    pub(super) fn pick(&mut self, of: u64) -> u64 {
         self.rng.below(of.max(1))
     }
 
     // ---- what is looked at
 
-    fn candidate(&self, host: HostId) -> Option<&Candidacy> {
+    pub(super) fn candidate(&self, host: HostId) -> Option<&Candidacy> {
         self.world.node(host).and_then(Node::candidate)
     }
 
-    fn hosts_among(&self, group: &[HostId]) -> Vec<HostId> {
+    pub(super) fn hosts_among(&self, group: &[HostId]) -> Vec<HostId> {
         let hosts =
             |host: &&HostId| self.candidate(**host).is_some_and(|candidate| candidate.host().is_some());
         group.iter().filter(hosts).copied().collect()
     }
 
-    fn one_host_for_all(&self, when: &str, group: &[HostId]) -> Goes {
+    pub(super) fn one_host_for_all(&self, when: &str, group: &[HostId]) -> Goes {
         if group.len() < 2 {
             return Ok(());
         }

@@ -62,9 +62,13 @@ impl Watch {
         self.looked = now;
         let hosting: Vec<(HostId, Time)> =
             world.nodes().filter_map(|(host, node)| Some((host, node.candidate()?.hosts_since()?))).collect();
+        let group_of = |host| world.node(host).and_then(Node::candidate).map(Candidacy::group);
         let free = |host: HostId, since: Time| self.kept.get(&host).map_or(since, |kept| since.max(*kept));
         for (n, (one, since)) in hosting.iter().enumerate() {
             for (other, other_since) in hosting.iter().skip(n + 1) {
+                if group_of(*one) != group_of(*other) {
+                    continue;
+                }
                 let both = free(*one, *since).max(free(*other, *other_since));
                 let span = now.since_start().saturating_sub(both.since_start());
                 let mut ledger = ledger.borrow_mut();

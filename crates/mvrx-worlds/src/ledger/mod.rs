@@ -73,6 +73,8 @@ pub struct Ledger {
     shown_in: BTreeMap<StationUuid, Vec<String>>,
     /// Which priority a machine's station has from its next start on, where it is not drawn.
     priorities: BTreeMap<HostId, u32>,
+    /// Whoever starts is told to be in the first group, wherever it was moved before.
+    pub(crate) brings_home: bool,
     /// What is counted for the report.
     pub(crate) tally: Tally,
 }

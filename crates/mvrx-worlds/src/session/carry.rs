@@ -34,7 +34,12 @@ impl SessionHost {
             Output::ForgetFile { file } => self.forget(file),
             Output::Export { ask } => self.step(Input::Exported { ask, commit: None }, net),
             Output::Close { conn, .. } => self.let_go(conn, net),
-            Output::Event(event) => self.tells(&event, net),
+            Output::Event(event) => {
+                self.tells(&event, net);
+                if self.elected {
+                    self.heard.push_back(event);
+                }
+            }
             _ => {}
         }
     }

@@ -20,15 +20,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use lan_sim::{Conn, Event, HostCtx, HostId, Time};
-use mvrx_core::host::{AskId, Command, Config, Host, Input, RelayId};
-use mvrx_core::{ConnId, RequestId};
+use mvrx_core::host::{AskId, Command, Config, Event as HostEvent, Host, Input, RelayId};
+use mvrx_core::{ConnId, ProposalId, RequestId};
 use mvrx_message::{Commit, FileUuid, Message, StationUuid, Successor, Ticket};
 
 use crate::Act;
 use crate::ledger::ECHO;
 use crate::shelf::Shelf;
 use crate::station::link::{Found, Link, made, pong};
-use crate::station::{Closing, PORT, Setup, draft, nth_of, random_bytes};
+use crate::station::{Closing, PORT, Setup, draft, nth_of, random_bytes, rule_of};
 use files::Growing;
 
 /// A session's host.
@@ -59,6 +59,8 @@ pub struct SessionHost {
     /// It was elected: what it says to another host that asks how it stands.
     note: Option<String>,
     elected: bool,
+    /// What the station beside an elected one is still to hear.
+    heard: VecDeque<HostEvent>,
 }
 
 /// One connection, and what the ledger has to know of it.
@@ -119,6 +121,7 @@ impl SessionHost {
         setup.ledger.borrow_mut().starts_beside(net.host(), me, &addresses);
         let mut config = Config::new(me, &setup.name, "mvrx worlds");
         config.elected = Some(beside);
+        config.moves = rule_of(net.host());
         Some(Self::begin(config, shelf, &addresses, setup, net))
     }
 
@@ -157,6 +160,7 @@ impl SessionHost {
             stepping: false,
             note: None,
             elected,
+            heard: VecDeque::new(),
         };
         for (commit, content) in rack.shelf.recover() {
             rack.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
@@ -193,6 +197,17 @@ impl SessionHost {
     /// What it says of itself to another host that asks.
     pub(crate) fn says_of_itself(&mut self, note: Option<String>) {
         self.note = note;
+    }
+
+    /// What it told since this was asked last; kept by elected ones alone.
+    pub(crate) fn heard(&mut self) -> Option<HostEvent> {
+        self.heard.pop_front()
+    }
+
+    /// Its operator says whether its stations are asked to move.
+    pub(crate) fn answer(&mut self, proposal: ProposalId, yes: bool, net: &mut HostCtx<'_>) {
+        let command = if yes { Command::AcceptMove(proposal) } else { Command::RefuseMove(proposal) };
+        self.step(Input::Command(command), net);
     }
 
     /// It ends; its stations are told of the next one, if there is one.

@@ -58,6 +58,10 @@ impl Station {
             }
             Output::PrepareMove { .. } if self.setup.slow => self.prepare_later(net),
             Output::PrepareMove { to } => self.prepare_move(&to, net),
+            // Who takes part in an election finds its place at each start.
+            Output::SavePlace { passing: true, .. } if self.setup.candidate.is_some() => {
+                self.step(Input::PlaceSaved, net);
+            }
             Output::SavePlace { .. } if self.setup.slow => self.save_later(net),
             Output::SavePlace { to, .. } => self.save_place(&to, net),
             Output::ForgetSavedPlace => self.forget_saved_place(),
@@ -135,9 +139,6 @@ impl Station {
 
     /// Who can be elected finds its place at each start, and keeps none.
     pub(super) fn save_place(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
-        if self.setup.candidate.is_some() {
-            return self.step(Input::PlaceSaved, net);
-        }
         let before = self.shelf.place().unwrap_or_default();
         let input = match self.shelf.keep_place(&place_text(to)) {
             Ok(()) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lan_sim::HostCtx;
-use mvrx_core::{Command, Event as CoreEvent, Input};
+use mvrx_core::{Command, Event as CoreEvent, Input, ProposalId};
 use mvrx_message::{SessionTarget, StationUuid};
 
 use super::Station;
@@ -22,6 +22,19 @@ impl Station {
         net: &mut HostCtx<'_>,
     ) {
         self.step(Input::Command(Command::MoveWith { to, others }), net);
+    }
+
+    pub(crate) fn takes_part(&mut self, takes_part: bool, net: &mut HostCtx<'_>) {
+        self.step(Input::Command(Command::TakesPart(takes_part)), net);
+    }
+
+    /// What its operator says to a proposal that the host beside it told.
+    pub(crate) fn answer_for_host(&mut self, net: &mut HostCtx<'_>) -> Option<(ProposalId, bool)> {
+        let (proposal, to, yes) = self.for_host.pop_front()?;
+        if yes {
+            self.step(Input::Command(Command::AgreeToMove(to)), net);
+        }
+        Some((proposal, yes))
     }
 
     pub(crate) fn companions(&mut self, stations: BTreeSet<StationUuid>, net: &mut HostCtx<'_>) {

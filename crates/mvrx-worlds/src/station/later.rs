@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lan_sim::{HostCtx, Time};
 use mvrx_core::{Command, Input, ProposalId};
+use mvrx_message::SessionTarget;
 
 use super::Station;
 
@@ -18,6 +19,7 @@ enum Errand {
     Prepare,
     Save,
     Answer { proposal: ProposalId, yes: bool },
+    AnswerForHost { proposal: ProposalId, to: SessionTarget, yes: bool },
 }
 
 impl Later {
@@ -57,6 +59,20 @@ impl Station {
         }
     }
 
+    /// The same where the host beside it asks.
+    pub(crate) fn answer_for_host_later(
+        &mut self,
+        proposal: ProposalId,
+        to: SessionTarget,
+        net: &mut HostCtx<'_>,
+    ) {
+        let at = net.now() + Duration::from_millis(net.random() % 8_000);
+        match net.random() % 8 {
+            0 => {}
+            draw => self.later.waiting.push((at, Errand::AnswerForHost { proposal, to, yes: draw > 1 })),
+        }
+    }
+
     pub(super) fn do_what_is_due(&mut self, net: &mut HostCtx<'_>) {
         while let Some(errand) = self.later.due(net.now()) {
             match errand {
@@ -71,6 +87,7 @@ impl Station {
                         self.save_place(&to, net);
                     }
                 }
+                Errand::AnswerForHost { proposal, to, yes } => self.for_host.push_back((proposal, to, yes)),
                 Errand::Answer { proposal, yes: true } => {
                     self.step(Input::Command(Command::AcceptMove(proposal)), net);
                 }

@@ -20,10 +20,12 @@ use std::time::Duration;
 use lan_sim::{Bulk, Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::election::ElectionConfig;
 use mvrx_core::{
-    Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, RequestId,
+    Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, ProposalId, RequestId,
     SessionConfig,
 };
-use mvrx_message::{Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVersion, StationUuid};
+use mvrx_message::{
+    Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVersion, SessionTarget, StationUuid,
+};
 
 use crate::bridging::Part;
 use crate::ledger::{LIMIT, Shared};
@@ -102,6 +104,17 @@ pub struct Station {
     later: Later,
     /// What was kept before the move under way kept its place.
     kept_before: Option<String>,
+    /// What its operator answers for the host beside it.
+    for_host: VecDeque<(ProposalId, SessionTarget, bool)>,
+}
+
+/// Whose proposals a candidate follows on that machine, and the host beside it.
+pub(crate) fn rule_of(machine: HostId) -> Moves {
+    match machine.0 % 4 {
+        2 => Moves::Ask,
+        3 => Moves::Never,
+        _ => Moves::Always,
+    }
 }
 
 impl Station {
@@ -128,6 +141,7 @@ impl Station {
         }
         if setup.candidate.is_some() {
             config.timers.host_dial = config.timers.host_dial.min(ElectionConfig::ATTEMPT);
+            config.moves = rule_of(net.host());
         } else if setup.moving {
             // Every other one asks its people.
             config.moves = if setup.slow && net.host().0 % 2 == 0 { Moves::Ask } else { Moves::Always };
@@ -165,6 +179,7 @@ impl Station {
             heard: VecDeque::new(),
             later: Later::default(),
             kept_before: None,
+            for_host: VecDeque::new(),
         };
         for (commit, content) in station.recover() {
             station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);

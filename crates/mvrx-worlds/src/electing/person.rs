@@ -1,0 +1,136 @@
+//! A person moves the session of an elected host, the network being in order: whoever is willing goes, whoever stays has one host, and nobody is pulled
+//! back; where they start again, they elect anew in the group to which they were moved.
+
+use std::time::Duration;
+
+use lan_sim::{Crash, Deed, HostId, Step};
+use mvrx_core::Moves;
+use mvrx_core::election::ElectionPhase;
+use mvrx_message::{GroupName, SessionTarget};
+
+use super::Candidacy;
+use super::trial::{Goes, Trial};
+use crate::plan::{act_in, check, group, stage};
+use crate::station::rule_of;
+use crate::{Act, quiet};
+
+impl Trial<'_> {
+    /// Whoever was moved away starts again where all of them began.
+    pub(super) fn come_home(&mut self, steps: &[Step<Act>]) -> Goes {
+        self.ledger.borrow_mut().brings_home = true;
+        if steps.iter().any(|step| matches!(step.deed, Deed::Command(Act::Move { .. }))) {
+            // Moves that are under way come to their end first.
+            self.watch.keeps_all(&self.all, self.world.now());
+            self.pass(ANSWERED)?;
+        }
+        for host in self.all.clone() {
+            let away =
+                |there: &Candidacy| there.phase() == ElectionPhase::Elsewhere || *there.group() != group();
+            if self.candidate(host).is_some_and(away) {
+                self.world.crash(host, Crash::Process);
+                self.world.restart(host);
+            }
+        }
+        Ok(())
+    }
+
+    /// One of them has all of them go to the other group, or back to their own, or where nobody is.
+    pub(super) fn a_person_moves_them(&mut self) -> Goes {
+        self.ledger.borrow_mut().brings_home = false;
+        let all = self.all.clone();
+        let ([host], Some(mover)) = (&self.hosts_among(&all)[..], self.pick_of(&all)) else { return Ok(()) };
+        let host = *host;
+        let (to, target) = match self.pick(8) {
+            0 => (0, Some(group())),
+            1 => (2, None),
+            _ => (1, Some(stage())),
+        };
+        act_in(self.world, self.ledger, &Act::Move { host: mover.0, to });
+        self.pass(ANSWERED)?;
+        let Some(target) = target else {
+            self.one_host_for_all("after a move to where nobody is", &all)?;
+            return self.rest();
+        };
+        let (gone, stayed): (Vec<HostId>, Vec<HostId>) =
+            all.iter().partition(|host| self.has_gone(**host, &target));
+        self.all_went_who_would((host, mover), &gone, &target)?;
+        if let Some(hosts) =
+            gone.iter().find(|gone| self.candidate(**gone).is_some_and(Candidacy::has_a_host))
+        {
+            self.violate(MOVED, &format!("{hosts} was moved to {target} and hosts where it was"))?;
+        }
+        self.one_host_for_all("after a person moved the others away", &stayed)?;
+        self.rest()?;
+        let back = gone.iter().find(|gone| !self.has_gone(**gone, &target));
+        if let Some(back) = back {
+            self.violate(MOVED, &format!("{back} was moved to {target} and has not stayed there"))?;
+        }
+        for gone in &gone {
+            self.world.crash(*gone, Crash::Process);
+            self.world.restart(*gone);
+        }
+        self.pass(RETURN)?;
+        let together = if target == group() { all } else { gone };
+        self.one_host_for_all("where they start again after a move", &together)?;
+        self.rest()
+    }
+
+    fn rest(&mut self) -> Goes {
+        self.pass(quiet::REST)?;
+        quiet::look(self.world, &mut self.ledger.borrow_mut());
+        check(self.ledger)
+    }
+
+    fn pick_of(&mut self, all: &[HostId]) -> Option<HostId> {
+        let nth = usize::try_from(self.pick(all.len() as u64)).unwrap_or(0);
+        all.get(nth).copied()
+    }
+
+    fn has_gone(&self, host: HostId, target: &GroupName) -> bool {
+        let there = |candidate: &Candidacy| {
+            candidate.phase() == ElectionPhase::Elsewhere
+                && candidate.station().core().place() == SessionTarget::Group(target.clone())
+        };
+        self.candidate(host).is_some_and(there)
+    }
+
+    /// Who moves goes in any case; all who follow everybody, where the host let them be asked; nobody else who follows nobody.
+    fn all_went_who_would(
+        &self,
+        (host, mover): (HostId, HostId),
+        gone: &[HostId],
+        target: &GroupName,
+    ) -> Goes {
+        let asked = match rule_of(host) {
+            Moves::Always => true,
+            Moves::Never => false,
+            // Its people said yes, for their own station, too.
+            _ => gone.iter().any(|gone| *gone != mover),
+        };
+        for station in &self.all {
+            let goes = match rule_of(*station) {
+                _ if *station == mover => Some(true),
+                _ if !asked => Some(false),
+                Moves::Always => Some(true),
+                Moves::Never => Some(false),
+                _ if *station == host => Some(true),
+                _ => None,
+            };
+            if goes.is_some_and(|goes| goes != gone.contains(station)) {
+                let phase = self.candidate(*station).map(Candidacy::phase);
+                let place = self.candidate(*station).map(|there| there.station().core().place());
+                let text = format!(
+                    "{mover} moved all to {target}, {host} hosted: {station} is in {place:?} ({phase:?}), {gone:?} went"
+                );
+                self.violate(MOVED, &text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// People have a minute, a new place 40 s, all answers together two minutes; then whoever stayed has a host.
+const ANSWERED: Duration = Duration::from_mins(5);
+/// Who starts again has found the others, and elected.
+const RETURN: Duration = Duration::from_mins(1);
+const MOVED: &str = "whoever-is-willing-is-moved";
