@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::accepting::accept;
 use crate::beside::AskedByHost;
-use crate::driver::{Done, Driver, Order};
+use crate::driver::{Done, Driver};
 use crate::election;
 use crate::handle::{Shared, Station};
 use crate::host::{self, HostOptions};
@@ -28,6 +28,7 @@ use crate::identity::random_bytes;
 use crate::keeping::Keeping;
 use crate::looking::Look;
 use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
+use crate::orders::Order;
 use crate::resume::Parts;
 use crate::secure::Secure;
 use crate::{Events, Exporter};

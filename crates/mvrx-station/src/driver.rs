@@ -3,73 +3,34 @@
 //! It decides nothing and holds no rule of the protocol. It owns one thread with a current-thread runtime, whatever runtime the
 //! application has: a hop to another core costs several times the work of a control message.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mvrx_core::{
-    Command, CommitView, ConnId, Core, Ending, Event, Input, LimitReached, Output, PlaceId, RequestFailure,
-    RequestId,
+    Command, ConnId, Core, Ending, Event, Input, LimitReached, Output, PlaceId, RequestFailure, RequestId,
 };
 use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
-use mvrx_message::{Commit, FileUuid, GroupName, Product, SessionTarget, StationUuid, Successor};
+use mvrx_message::{Commit, FileUuid, GroupName, Product, SessionTarget, StationUuid};
 use mvrx_store::{Cancel, ListError, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, FileStyle, WsUrl};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::beside::{AskedByHost, HostTells};
-use crate::change::{self, Changing, Shown};
-use crate::commit::{self, CommitError, Copied};
+use crate::beside::AskedByHost;
+use crate::change::{Changing, Shown};
+use crate::commit::{CommitError, Copied};
 use crate::connection::{Job, Kind, Link, Report};
 use crate::events::Told;
 use crate::fetches::Fetches;
-use crate::handle::{CommitInfo, SessionInfo, StationInfo};
 use crate::keeping::Keeping;
 use crate::looking::{Checked, Look, Looked};
-use crate::moves::{HeldBack, Led, MoveTold, Opened, Ways};
+use crate::moves::{HeldBack, Led, Opened, Ways};
+use crate::orders::Order;
 use crate::resume::Parts;
 use crate::transfer::{Fetched, Progress};
-use crate::{CommitDraft, Exporter, Seen};
-
-/// What the application orders.
-#[derive(Debug)]
-pub(crate) enum Order {
-    Command(Command),
-    /// The host that runs beside us.
-    HostTells(Box<HostTells>),
-    Commit {
-        draft: CommitDraft,
-        done: oneshot::Sender<Result<Commit, CommitError>>,
-    },
-    Request {
-        request: RequestId,
-        command: Command,
-        progress: Progress,
-        end: oneshot::Sender<Result<Fetched, RequestFailure>>,
-    },
-    Cancel(RequestId),
-    ChangeGroup(GroupName, change::Told),
-    Move {
-        to: SessionTarget,
-        force: bool,
-        told: MoveTold,
-    },
-    MoveWith {
-        to: SessionTarget,
-        others: BTreeSet<StationUuid>,
-        told: MoveTold,
-    },
-    /// The session that we host goes on elsewhere.
-    EndFor(Successor, oneshot::Sender<()>),
-    Stations(oneshot::Sender<Vec<StationInfo>>),
-    Session(oneshot::Sender<Option<SessionInfo>>),
-    Commits(oneshot::Sender<Vec<CommitInfo>>),
-    Stop(oneshot::Sender<()>),
-    /// The same without a word: another one has our StationUUID and goes on.
-    GiveWay(oneshot::Sender<()>),
-}
+use crate::{Exporter, Seen};
 
 /// What the driver's own tasks tell it.
 pub(crate) enum Done {
@@ -183,60 +144,6 @@ impl Driver {
         let outputs: Vec<Output> = self.core.step(now, input).collect();
         for output in outputs {
             self.carry_out(output);
-        }
-    }
-
-    fn on_order(&mut self, order: Option<Order>) {
-        match order {
-            Some(Order::Command(command)) => {
-                if let Some(command) = self.answer_host(command) {
-                    self.step(Input::Command(command));
-                }
-            }
-            Some(Order::HostTells(told)) => self.host_tells(*told),
-            Some(Order::Commit { draft, done }) => self.import(draft, done),
-            Some(Order::Request { request, command, progress, end }) => {
-                self.requests.insert(request, (progress, end));
-                self.step(Input::Command(command));
-            }
-            Some(Order::Cancel(request)) => self.step(Input::Command(Command::Cancel(request))),
-            Some(Order::ChangeGroup(to, told)) => self.change_group(to, told),
-            Some(Order::Move { to, force, told }) => {
-                self.move_to(to.clone(), Command::Move { to, force }, told);
-            }
-            Some(Order::MoveWith { to, others, told }) => {
-                self.move_to(to.clone(), Command::MoveWith { to, others }, told);
-            }
-            // Nothing is hosted here.
-            Some(Order::EndFor(_, told)) => drop(told),
-            Some(Order::Stations(reply)) => {
-                let _ = reply.send(self.core.stations().map(|view| StationInfo::of(&view)).collect());
-            }
-            Some(Order::Session(reply)) => {
-                let _ = reply.send(self.core.session().map(|view| SessionInfo::of(&view)));
-            }
-            Some(Order::Commits(reply)) => {
-                let seen = |file| self.seen.get(&file).copied();
-                let of = |view: CommitView<'_>| {
-                    let file = view.commit.file;
-                    CommitInfo::of(&view, seen(file), self.fetched.of(file))
-                };
-                let _ = reply.send(self.core.commits().map(of).collect());
-            }
-            Some(Order::GiveWay(told)) => {
-                self.stopping.push(told);
-                self.stopped = true;
-            }
-            Some(Order::Stop(told)) => {
-                self.stopping.push(told);
-                self.step(Input::Command(Command::Leave));
-            }
-            None => {
-                // The last handle is gone: nobody waits, but the others are told.
-                let (told, _) = oneshot::channel();
-                self.stopping.push(told);
-                self.step(Input::Command(Command::Leave));
-            }
         }
     }
 
@@ -528,37 +435,6 @@ impl Driver {
             self.problem(format!("this station is not announced: {what}"));
             self.step(Input::NotAdvertised { what });
         }
-    }
-
-    fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
-        let (store, done, look) = (Arc::clone(&self.store), self.done.clone(), self.look);
-        let station = self.core.config().station;
-        tokio::spawn(async move {
-            let result = commit::copy((store, look), draft, station).await;
-            let _ = done.send(Done::Copied(result, told)).await;
-        });
-    }
-
-    /// Lists a file of ours in the group where we are.
-    pub(crate) fn list(&mut self, copied: Copied, told: oneshot::Sender<Result<Commit, CommitError>>) {
-        self.listing += 1;
-        let (done, group) = (self.done.clone(), self.group.clone());
-        tokio::spawn(async move {
-            let result = commit::list(copied, group).await;
-            let _ = done.send(Done::Imported(result, told)).await;
-        });
-    }
-
-    fn export(&mut self, conn: ConnId) {
-        let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
-        let (station, group, look) = (self.core.config().station, self.group.clone(), self.look);
-        tokio::spawn(async move {
-            let commit = match exporter {
-                Some(exporter) => commit::export(exporter, (store, look), station, group.clone()).await,
-                None => None,
-            };
-            let _ = done.send(Done::Exported(conn, group, commit)).await;
-        });
     }
 
     /// Tells the core of the files of its group that lie in the store, so that they are listed from the first JOIN on. What

@@ -19,10 +19,10 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::beside::HostTells;
 use crate::change::ChangeGroupError;
 use crate::commit::CommitError;
-use crate::driver::Order;
 use crate::events::Told;
 use crate::identity::random_bytes;
 use crate::moves::{MoveError, MoveReport};
+use crate::orders::Order;
 use crate::transfer::Progress;
 use crate::{Builder, CommitDraft, Events, Transfer};
 

@@ -44,6 +44,7 @@ mod keeping;
 mod looking;
 mod marked;
 mod moves;
+mod orders;
 mod resume;
 mod secure;
 mod session_url;

@@ -10,8 +10,8 @@ use mvrx_core::{RequestFailure, RequestId};
 use mvrx_message::{Commit, FileUuid, StationUuid};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::driver::Order;
 use crate::looking::Checked;
+use crate::orders::Order;
 
 /// How far a transfer is. Cheap to clone and to read from any thread.
 #[derive(Debug, Clone, Default)]

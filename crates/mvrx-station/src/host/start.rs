@@ -23,9 +23,9 @@ use super::pace::Paces;
 use super::tickets::Tickets;
 use super::times::Times;
 use crate::builder::{Running, StartError};
-use crate::driver::Order;
 use crate::handle::{Shared, Station};
 use crate::looking::Look;
+use crate::orders::Order;
 use crate::resume::Parts;
 use crate::{Events, Exporter, session_url};
 
