@@ -1,0 +1,196 @@
+//! What the network shows an election, and what is shown of it: candidates and hosts as discovery finds them, what a host says of itself to whoever
+//! asks, and at which address each sees the other.
+//!
+//! It knows nothing of who is to host.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::PoisonError;
+
+use mvrx_core::election::{ElectedHost, ElectionConfig, ElectionInput};
+use mvrx_discovery::{Discovery, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
+use mvrx_message::StationUuid;
+use mvrx_transport::{WsTransport, WsUrl};
+
+use super::{ElectionNews, Outcome, Runner};
+
+impl Runner {
+    pub(super) async fn found(&mut self, found: Option<DiscoveryEvent>) {
+        match found {
+            Some(DiscoveryEvent::Sighted(seen)) => {
+                let Some(station) = seen.station else { return };
+                let here = seen.group.as_deref() == Some(self.wanted.group.as_str());
+                match seen.ours.and_then(|ours| ours.candidate).filter(|_| here) {
+                    Some(candidate) => {
+                        self.note_peer(seen.addresses.iter().copied().find(is_whole));
+                        self.candidates.insert(station, seen.addresses);
+                        let priority = candidate.priority;
+                        self.step(ElectionInput::StationSeen { station, priority }).await;
+                    }
+                    None => self.candidate_gone(station).await,
+                }
+            }
+            Some(DiscoveryEvent::Vanished { key: SightingKey::Station(station) }) => {
+                self.candidate_gone(station).await;
+            }
+            Some(DiscoveryEvent::Session(seen)) if seen.group == self.wanted.group.as_str() => {
+                let mut seen = seen;
+                if seen.addresses.iter().any(is_whole) {
+                    seen.addresses.retain(is_whole);
+                }
+                let (Some(elected), Some(url)) = (seen.elected, seen.urls().into_iter().next()) else {
+                    return;
+                };
+                if seen.station != self.wanted.host {
+                    self.note_peer(seen.addresses.first().copied());
+                }
+                let Elected { priority, since, alone } = elected;
+                let host = ElectedHost { host: seen.station, priority, since, alone, url };
+                self.step(ElectionInput::HostSeen(host)).await;
+            }
+            Some(DiscoveryEvent::SessionVanished { station }) => {
+                self.step(ElectionInput::HostGone { host: station }).await;
+            }
+            Some(_) => {}
+            None => {
+                self.discovery = None;
+                self.tell(ElectionNews::Problem { what: "discovery has ended".to_owned() });
+            }
+        }
+    }
+
+    async fn candidate_gone(&mut self, station: StationUuid) {
+        if self.candidates.remove(&station).is_some() {
+            self.step(ElectionInput::StationGone { station }).await;
+        }
+    }
+
+    pub(super) fn probe(&self, host: StationUuid, url: String) {
+        let told = self.told.clone();
+        tokio::spawn(async move {
+            let ask = async {
+                let at: WsUrl = url.parse().ok()?;
+                read_note(&WsTransport::default().note_of(at).await.ok()??, url)
+            };
+            let says = tokio::time::timeout(ElectionConfig::ATTEMPT, ask).await.ok().flatten();
+            // The election has ended.
+            let _ = told.send(Outcome::Input(ElectionInput::Probed { host, says })).await;
+        });
+    }
+
+    pub(super) fn look(&mut self) {
+        let made = (self.wanted.make_discovery)().and_then(|mut discovery| {
+            discovery.look_for_sessions()?;
+            discovery.look_in(&self.wanted.group);
+            Ok(discovery)
+        });
+        match made {
+            Ok(discovery) => self.discovery = Some(discovery),
+            Err(error) => self.tell(ElectionNews::Problem { what: error.to_string() }),
+        }
+    }
+
+    pub(super) fn say(&self, what: Option<&ElectedHost>) {
+        *self.says.lock().unwrap_or_else(PoisonError::into_inner) = what.map(note);
+    }
+
+    pub(super) fn show(&mut self, host: &ElectedHost) {
+        self.say(Some(host));
+        let (Some((running, _)), Some(discovery)) = (&self.hosting, self.discovery.as_mut()) else { return };
+        let mut shown =
+            SessionAdvertisement::new(host.host, self.wanted.name.clone(), running.address().port());
+        self.wanted.group.as_str().clone_into(&mut shown.group);
+        shown.elected = Some(elected(host));
+        if let Err(error) = discovery.announce_session(&shown) {
+            self.tell(ElectionNews::Problem { what: error.to_string() });
+        }
+    }
+
+    pub(super) fn note_address(&mut self, url: &str) {
+        self.note_peer(socket_of(url));
+    }
+
+    fn note_peer(&mut self, at: Option<SocketAddr>) {
+        if let Some(at) = at.filter(|at| !at.ip().is_loopback() && is_whole(at)) {
+            self.seen_at.retain(|other| *other != at);
+            self.seen_at.push_front(at);
+            self.seen_at.truncate(PEERS);
+        }
+    }
+
+    /// Ours on the way to the others.
+    pub(super) fn our_address(&self) -> IpAddr {
+        let ways = self.seen_at.iter().filter_map(|at| address_towards(*at));
+        ways.into_iter().next().unwrap_or(IpAddr::from([127, 0, 0, 1]))
+    }
+}
+
+/// Whether an address alone leads there: one of a link needs its interface besides, which no URL says.
+fn is_whole(at: &SocketAddr) -> bool {
+    !matches!(at.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+fn elected(host: &ElectedHost) -> Elected {
+    let ElectedHost { priority, since, alone, .. } = *host;
+    Elected { priority, since, alone }
+}
+
+/// Which host it is, and how it stands.
+fn note(host: &ElectedHost) -> String {
+    format!("{} {}", host.host, elected(host).text())
+}
+
+fn read_note(text: &str, url: String) -> Option<ElectedHost> {
+    let (host, elected) = text.split_once(' ')?;
+    let Elected { priority, since, alone } = Elected::read(elected)?;
+    Some(ElectedHost { host: host.parse().ok()?, priority, since, alone, url })
+}
+
+/// Whether who is at these addresses sees us at the one in this URL. Who is on another network than that would try in vain for as long as a move
+/// may take, and comes sooner by itself: the announced session has our address on its own network.
+// req: ELE-09
+pub(super) fn lead_to(url: &str, at: &[SocketAddr]) -> bool {
+    let Some(ours) = socket_of(url).map(|at| at.ip()) else { return true };
+    ours.is_loopback() || at.iter().any(|at| address_towards(*at) == Some(ours))
+}
+
+fn socket_of(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("ws://")?.trim_end_matches('/').parse().ok()
+}
+
+/// Sends nothing: the system says which address it would use.
+fn address_towards(at: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if at.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(at).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
+pub(super) async fn next_of(discovery: &mut Option<Box<dyn Discovery>>) -> Option<DiscoveryEvent> {
+    match discovery {
+        Some(discovery) => discovery.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Addresses of others that are remembered.
+const PEERS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: ELE-09
+    #[test]
+    fn who_sees_us_at_another_address_than_the_sessions_is_not_asked_to_come_there() {
+        let here = SocketAddr::from(([127, 0, 0, 1], 42424));
+        assert!(lead_to("ws://127.0.0.1:42480/", &[here]), "all are on this machine");
+        assert!(!lead_to("ws://203.0.113.7:42480/", &[here]), "nobody sees us there");
+        assert!(!lead_to("ws://203.0.113.7:42480/", &[]));
+        // Wherever there is a way out, we are seen at its address by whoever is at its other end.
+        let out = SocketAddr::from(([192, 0, 2, 77], 42424));
+        if let Some(ours) = address_towards(out) {
+            assert!(lead_to(&format!("ws://{}/", SocketAddr::new(ours, 42_480)), &[here, out]));
+        }
+    }
+}
