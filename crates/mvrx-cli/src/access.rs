@@ -31,12 +31,31 @@ pub(crate) struct Rules {
     /// So many messages of one station are read in a second, after four times as many at once; who sends faster waits
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     messages: u32,
+    /// The same of all stations together
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    messages_all: u32,
+    /// So many bytes of one station are read in a second, as 20M, and so many of files are sent to it; who is faster waits. By default as fast
+    /// as it can
+    #[arg(long, value_name = "SIZE", value_parser = at_least::<100_000>)]
+    rate: Option<u64>,
+    /// The same of all stations together, which take turns
+    #[arg(long, value_name = "SIZE", value_parser = at_least::<1_000_000>)]
+    rate_all: Option<u64>,
+    /// Of what --keep allows, one station's files take at most this, as 5G; its oldest make room. By default all of it
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    keep_each: Option<u64>,
+    /// So many commits of one station are remembered; its oldest make room, with their files
+    #[arg(long, value_name = "N", default_value_t = 4_096, value_parser = clap::value_parser!(u16).range(1..=16_384))]
+    commits_each: u16,
     /// So many connections at once; a station of ours has two
     #[arg(long, value_name = "N", default_value_t = 384, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
     /// The same from one address
     #[arg(long, value_name = "N", default_value_t = 96, value_parser = clap::value_parser!(u16).range(1..))]
     connections_each: u16,
+    /// So many connections may be in their handshake at once; for one more, the oldest of the address that has the most is closed
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    handshakes: u16,
     /// Write a line of JSON to this file for each join, refusal, commit, request, move and leave; with FILE.1 it takes up to 32 MiB
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
@@ -51,6 +70,7 @@ struct Listed {
 }
 
 impl Rules {
+    // req: QUO-05
     /// The options with these rules. `password`: the session's; `encrypted`: nobody on the way can read what is said.
     pub(crate) fn apply(
         &self,
@@ -84,7 +104,14 @@ impl Rules {
             .origins(origins)
             .largest_file(self.largest)
             .audit(audit);
-        options.messages_each = Rate { burst: self.messages.saturating_mul(4), per_second: self.messages };
+        let messages = |rate: u32| Rate { burst: u64::from(rate) * 4, per_second: rate.into() };
+        options.messages_each = messages(self.messages);
+        options.messages_in_all = messages(self.messages_all);
+        options.bytes_each = self.rate.map(Rate::bytes);
+        options.bytes_in_all = self.rate_all.map(Rate::bytes);
+        options.limits.kept_bytes_each = self.keep_each.unwrap_or(u64::MAX);
+        options.limits.commits_each = self.commits_each.into();
+        options.transport.handshakes = self.handshakes.into();
         options.transport.connections = self.connections.into();
         options.transport.connections_per_ip = self.connections_each.into();
         options.limits.connections = self.connections.into();
@@ -130,6 +157,12 @@ fn stations_in(text: &str) -> Result<Listed, String> {
         }
     }
     Ok(listed)
+}
+
+/// A size that is not below `LEAST`: slower, a peer takes a file for stalled.
+fn at_least<const LEAST: u64>(text: &str) -> Result<u64, String> {
+    let size = bytes(text)?;
+    if size >= LEAST { Ok(size) } else { Err(format!("from {LEAST} bytes a second on")) }
 }
 
 fn origin(text: &str) -> Result<String, String> {
@@ -180,6 +213,54 @@ mod tests {
         assert!(apply(Some(&all), false).unwrap_err().words().contains("--password-in-the-clear"));
         let options = apply(Some(&all), true).unwrap();
         assert_eq!((options.own_passwords.len(), options.access.stations.map(|all| all.len())), (1, Some(2)));
+    }
+
+    #[derive(clap::Parser)]
+    struct Typed {
+        #[command(flatten)]
+        rules: Rules,
+    }
+
+    fn typed(words: &[&str]) -> Result<HostOptions, String> {
+        let typed = <Typed as clap::Parser>::try_parse_from([&["host"], words].concat());
+        let rules = typed.map_err(|error| error.to_string())?.rules;
+        rules.apply(HostOptions::default(), None, true).map_err(|failure| failure.words().to_owned())
+    }
+
+    // proves: QUO-01, QUO-02, QUO-03, QUO-04, QUO-05
+    #[test]
+    fn quotas_are_what_is_typed_and_by_default_what_the_library_has() {
+        let (own, library) = (typed(&[]).unwrap(), HostOptions::default());
+        assert_eq!(own.limits.commits_each, library.limits.commits_each);
+        assert_eq!(own.limits.kept_bytes_each, library.limits.kept_bytes_each);
+        assert_eq!(
+            (own.messages_each, own.messages_in_all),
+            (library.messages_each, library.messages_in_all)
+        );
+        assert_eq!((own.bytes_each, own.bytes_in_all), (None, None));
+        assert_eq!(own.transport.handshakes, library.transport.handshakes);
+        assert_eq!(own.transport.connections, library.transport.connections);
+        let words = "--rate 2M --rate-all 20M --keep-each 5G --commits-each 7 --messages 3 --messages-all 9 --handshakes 2";
+        let wished = typed(&words.split(' ').collect::<Vec<_>>()).unwrap();
+        assert_eq!(wished.bytes_each, Some(Rate::bytes(2_000_000)));
+        assert_eq!(wished.bytes_in_all, Some(Rate::bytes(20_000_000)));
+        assert_eq!((wished.limits.kept_bytes_each, wished.limits.commits_each), (5_000_000_000, 7));
+        assert_eq!(wished.messages_each, Rate { burst: 12, per_second: 3 });
+        assert_eq!(wished.messages_in_all, Rate { burst: 36, per_second: 9 });
+        assert_eq!(wished.transport.handshakes, 2);
+        assert!(typed(&["--rate", "100K"]).is_ok() && typed(&["--rate-all", "1M"]).is_ok());
+        for (option, wrong) in [
+            ("--rate", "99999"),
+            ("--rate-all", "999999"),
+            ("--commits-each", "0"),
+            ("--commits-each", "16385"),
+            ("--handshakes", "0"),
+            ("--messages-all", "0"),
+            ("--keep-each", "x"),
+        ] {
+            let told = typed(&[option, wrong]).unwrap_err();
+            assert!(told.contains(option), "{told}");
+        }
     }
 
     #[test]

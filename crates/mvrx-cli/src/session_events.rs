@@ -44,7 +44,10 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
             names.station(*from)
         ),
         HostEvent::FileNotKept { file, why } => format!("{} was not kept: {}", names.file(*file), tame(why)),
-        HostEvent::FileDropped { file } => format!("{} made room for newer files", names.file(*file)),
+        HostEvent::FileDropped { file, .. } => format!("{} made room for newer files", names.file(*file)),
+        HostEvent::StationSlowed { station, what, .. } => {
+            format!("{} is too fast: {}", names.station(*station), tame(what))
+        }
         HostEvent::RequestAbandoned { file, station, why } => {
             let what = file.map_or_else(|| "its request".to_owned(), |file| names.file(file));
             format!("{} did not get {what}: {}", names.station(*station), tame(why))
@@ -77,6 +80,9 @@ fn of_stations(event: &HostEvent) -> Option<(&'static str, Value)> {
             "station_replaced",
             json!({ "station": id(station), "name": name, "from": id(from), "address": id(to) }),
         ),
+        HostEvent::StationSlowed { station, address, what } => {
+            ("station_slowed", json!({ "station": id(station), "address": id(address), "reason": what }))
+        }
         HostEvent::FilesAttached { station } => ("files_attached", json!({ "station": id(station) })),
         HostEvent::ConnectionRefused { address, why } => {
             ("connection_refused", json!({ "address": id(address), "reason": why }))
@@ -112,7 +118,9 @@ fn of_files(event: &HostEvent) -> Option<(&'static str, Value)> {
             ("file_unproven", json!({ "file": id(file), "from": id(from) }))
         }
         HostEvent::FileNotKept { file, why } => ("file_not_kept", json!({ "file": id(file), "reason": why })),
-        HostEvent::FileDropped { file } => ("file_dropped", json!({ "file": id(file) })),
+        HostEvent::FileDropped { file, of } => {
+            ("file_dropped", json!({ "file": id(file), "station": id(of) }))
+        }
         HostEvent::RequestAbandoned { file, station, why } => (
             "request_abandoned",
             json!({ "file": file.as_ref().map(id), "station": id(station), "reason": why }),

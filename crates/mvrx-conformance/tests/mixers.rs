@@ -4,12 +4,9 @@
 mod doubles;
 
 use doubles::mixer::{Fault, listen};
-use doubles::{assert_found, judge};
+use doubles::{Row, all_found, assert_found, judge};
 
-/// A fault, the cases that fail, the cases that are tolerated.
-type Row = (Fault, &'static [&'static str], &'static [&'static str]);
-
-const ROWS: &[Row] = &[
+const ROWS: &[Row<Fault>] = &[
     (Fault::None, &[], &[]),
     (Fault::IdWithLength, &[], &["client-id-raw"]),
     (Fault::NoPort, &["client-has-port"], &[]),
@@ -49,13 +46,7 @@ const ROWS: &[Row] = &[
 // proves: CNF-01
 #[test]
 fn faults_of_mixer_servers_are_found_where_they_are() {
-    std::thread::scope(|scope| {
-        for (fault, fails, tolerates) in ROWS {
-            scope.spawn(move || {
-                assert_found(&format!("{fault:?}"), &judge(&listen(*fault), &[]), fails, tolerates);
-            });
-        }
-    });
+    all_found(ROWS, listen);
 }
 
 #[test]

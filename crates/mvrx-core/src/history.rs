@@ -27,6 +27,8 @@ pub struct CommitView<'a> {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) commit: Commit,
+    /// The station that told of it first, whoever made it; of what lay in our store from the start its author. `None`: we.
+    pub(crate) brought_by: Option<StationUuid>,
     pub(crate) held: bool,
     pub(crate) holders: BTreeMap<StationUuid, u64>,
 }
@@ -45,6 +47,8 @@ pub(crate) struct History {
     next: u64,
     /// The place of the next commit that a station tells.
     next_told: u64,
+    /// How many each station brought.
+    brought: BTreeMap<StationUuid, usize>,
     /// What the commits take in memory, about.
     bytes: usize,
 }
@@ -68,7 +72,8 @@ impl History {
                 entry.commit.blake3 = commit.blake3;
             }
         } else {
-            self.insert(Entry { commit, held: true, holders: BTreeMap::new() });
+            let brought_by = commit.station;
+            self.insert(Entry { commit, brought_by, held: true, holders: BTreeMap::new() });
         }
     }
 
@@ -101,7 +106,8 @@ impl History {
         }
         let mut commit = commit.clone();
         commit.station.get_or_insert(from);
-        self.insert(Entry { commit, held: false, holders: BTreeMap::from([(from, told)]) });
+        let holders = BTreeMap::from([(from, told)]);
+        self.insert(Entry { commit, brought_by: Some(from), held: false, holders });
         Noted::New
     }
 
@@ -113,10 +119,7 @@ impl History {
             let Some(oldest) = self.by_arrival.iter().find(|(_, e)| !e.held).map(|(a, _)| *a) else {
                 return dropped;
             };
-            if let Some(entry) = self.by_arrival.remove(&oldest) {
-                self.arrivals.remove(&entry.commit.file);
-                self.bytes = self.bytes.saturating_sub(cost(&entry.commit));
-            }
+            self.remove(oldest);
             dropped = true;
         }
         dropped
@@ -191,10 +194,21 @@ impl History {
 
     /// Nothing is known of a commit any more.
     pub(crate) fn forget(&mut self, file: FileUuid) {
-        let arrival = self.arrivals.remove(&file);
-        if let Some(entry) = arrival.and_then(|arrival| self.by_arrival.remove(&arrival)) {
-            self.bytes = self.bytes.saturating_sub(cost(&entry.commit));
+        if let Some(arrival) = self.arrival(file) {
+            self.remove(arrival);
         }
+    }
+
+    /// The stations that brought more commits than so many.
+    pub(crate) fn who_brought_more_than(&self, most: usize) -> Vec<StationUuid> {
+        self.brought.iter().filter(|(_, count)| **count > most.max(1)).map(|(station, _)| *station).collect()
+    }
+
+    /// The commits that a station brought but its newest `most`, oldest first.
+    pub(crate) fn oldest_of(&self, station: StationUuid, most: usize) -> Vec<FileUuid> {
+        let count = self.brought.get(&station).copied().unwrap_or(0).saturating_sub(most.max(1));
+        let of = |entry: &&Entry| entry.brought_by == Some(station);
+        self.entries().filter(of).take(count).map(|entry| entry.commit.file).collect()
     }
 
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
@@ -217,9 +231,25 @@ impl History {
 
     fn insert(&mut self, entry: Entry) {
         self.bytes = self.bytes.saturating_add(cost(&entry.commit));
+        if let Some(station) = entry.brought_by {
+            *self.brought.entry(station).or_default() += 1;
+        }
         self.arrivals.insert(entry.commit.file, self.next);
         self.by_arrival.insert(self.next, entry);
         self.next += 1;
+    }
+
+    fn remove(&mut self, arrival: u64) {
+        let Some(entry) = self.by_arrival.remove(&arrival) else { return };
+        self.arrivals.remove(&entry.commit.file);
+        self.bytes = self.bytes.saturating_sub(cost(&entry.commit));
+        let Some(station) = entry.brought_by else { return };
+        if let Some(count) = self.brought.get_mut(&station) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.brought.remove(&station);
+            }
+        }
     }
 }
 

@@ -5,9 +5,9 @@ mod host_support;
 
 use std::time::Duration;
 
-use host_support::{Rack, commit, file, join_as, leave, not_here, request_for};
-use mvrx_core::RequestId;
-use mvrx_core::host::{Command, Event, Input, Output, Take};
+use host_support::{Rack, commit, file, join_as, leave, not_here, request_for, station};
+use mvrx_core::host::{Command, Event, Input, LimitReached, Output, Take};
+use mvrx_core::{ConnId, RequestId};
 use mvrx_message::{Commit, FileUuid, Message, Reply};
 
 fn gathering(kept_bytes: u64) -> Rack {
@@ -205,4 +205,94 @@ fn a_late_joiner_is_told_of_every_commit_of_a_large_group() {
         );
         assert!(json.len() <= if product == "MVR4J" { 64 << 10 } else { 512 << 10 });
     }
+}
+
+/// Has the file of a commit that a station tells read and kept.
+fn bring(rack: &mut Rack, conn: ConnId, commit: Commit) {
+    let (file, length) = (commit.file, commit.file_size);
+    while rack.take_sent(conn).is_some() {}
+    rack.receive(conn, Message::Commit(commit));
+    assert!(rack.take_reply(conn).ok);
+    assert_eq!(rack.asked(conn), Some(file));
+    rack.deliver(conn, length);
+}
+
+fn held(rack: &Rack, files: std::ops::RangeInclusive<u8>) -> Vec<u8> {
+    files.filter(|n| rack.host.holds(file(*n))).collect()
+}
+
+// proves: QUO-03
+#[test]
+fn a_stations_own_oldest_files_make_room_above_what_is_kept_of_each() {
+    let mut rack = Rack::with(|c| {
+        c.gather = true;
+        c.limits.kept_bytes_each = 1_001 + 1_002;
+    });
+    let (other, greedy) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    bring(&mut rack, other, commit(50, 1));
+    for n in 1..=2 {
+        bring(&mut rack, greedy, commit(n, 2));
+    }
+    assert_eq!(held(&rack, 1..=2), [1, 2], "exactly as much as is allowed");
+    assert!(!rack.saw(|e| matches!(e, Event::LimitReached(_))));
+    bring(&mut rack, greedy, Commit { file_size: 2_000, ..commit(3, 2) });
+    assert_eq!(held(&rack, 1..=3), [3], "one byte more needs the room of both");
+    assert!(rack.host.holds(file(50)), "the others' files are no part of it");
+    assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::KeptEach)));
+    for n in 1..=2 {
+        assert!(rack.saw(|e| *e == Event::FileDropped { file: file(n), of: station(2) }));
+    }
+    // One that is too large by itself is not read ahead, and passed on to who asks.
+    rack.receive(greedy, Message::Commit(Commit { file_size: 2_004, ..commit(4, 2) }));
+    assert!(rack.take_reply(greedy).ok);
+    assert_eq!(rack.asked(greedy), None);
+    rack.receive(other, request_for(4));
+    assert!(matches!(rack.begin(greedy).0, Take::Relay(_)));
+}
+
+// proves: QUO-03
+#[test]
+fn who_commits_in_anothers_name_pushes_out_its_own_files_and_not_that_ones() {
+    let mut rack = Rack::with(|c| {
+        c.gather = true;
+        c.limits.kept_bytes_each = 2_100;
+    });
+    let (author, forger) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    for n in 1..=2 {
+        bring(&mut rack, author, commit(n, 1));
+    }
+    for n in 11..=14 {
+        bring(&mut rack, forger, commit(n, 1));
+    }
+    assert_eq!((held(&rack, 1..=2), held(&rack, 11..=14)), (vec![1, 2], vec![13, 14]));
+}
+
+// proves: QUO-04
+#[test]
+fn a_stations_own_oldest_commits_make_room_above_what_is_remembered_of_each() {
+    let mut rack = Rack::with(|c| {
+        c.gather = true;
+        c.limits.commits_each = 3;
+    });
+    let (other, greedy) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    bring(&mut rack, other, commit(50, 1));
+    for n in 1..=3 {
+        bring(&mut rack, greedy, commit(n, 2));
+    }
+    assert!(!rack.saw(|e| matches!(e, Event::LimitReached(_))), "so many are allowed");
+    // Also as another one's, and by a list: what counts is who tells.
+    bring(&mut rack, greedy, commit(4, 1));
+    let known = |rack: &Rack| (1..=9).chain([50]).filter(|n| rack.host.knows(file(*n))).collect::<Vec<_>>();
+    assert_eq!(known(&rack), [2, 3, 4, 50]);
+    assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::CommitsEach)));
+    assert!(rack.saw(|e| *e == Event::FileDropped { file: file(1), of: station(2) }));
+    let (_, ret) = rack.join_with(2, "MVRApplication", (5..=9).map(|n| commit(n, 2)).collect());
+    assert!(ret.reply.ok);
+    assert_eq!(known(&rack), [7, 8, 9, 50]);
+    assert_eq!(rack.host.holdings().kept_files, 1, "the other one's alone, until the new ones are here");
+    // Our own application's commits are no station's.
+    for n in 60..=70 {
+        rack.step(Input::Command(Command::Publish(commit(n, 9))));
+    }
+    assert!((60..=70).all(|n| rack.host.knows(file(n))));
 }

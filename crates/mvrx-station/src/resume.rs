@@ -105,8 +105,8 @@ impl Parts {
 impl Driver {
     pub(crate) fn send(&mut self, (conn, mut message): (ConnId, Box<Message>), dialect: Dialect) {
         if let Message::Request(request) = message.as_mut() {
-            let announced = self.core.commits().map(|view| view.commit);
-            let announced = request.file.and_then(|file| announced.into_iter().find(|c| c.file == file));
+            let of = |file| self.core.commits().map(|view| view.commit).find(|commit| commit.file == file);
+            let announced = request.file.and_then(of);
             self.parts.ask(conn, request, announced, self.store.as_ref());
         }
         self.order(conn, Job::Send(message, dialect));

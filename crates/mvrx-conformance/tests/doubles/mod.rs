@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_debug_implementations, reason = "no test uses all of it")]
 
 use mvrx_conformance::{Consent, Judge, Options, Report, Target, Verdict};
+use std::fmt::Debug;
 use std::time::Duration;
 
 pub mod host;
@@ -18,6 +19,20 @@ pub fn judge(address: &str, only: &[&str]) -> Report {
         ..Options::default()
     };
     Judge::new(Target::parse(address).unwrap(), options).run(&mut |_| {}).unwrap()
+}
+
+/// A fault, the cases that fail, the cases that are tolerated.
+pub type Row<F> = (F, &'static [&'static str], &'static [&'static str]);
+
+/// Each fault is found where it is and nowhere else. At once: what takes long is waiting.
+pub fn all_found<F: Copy + Debug + Send + Sync>(rows: &[Row<F>], listen: fn(F) -> String) {
+    std::thread::scope(|scope| {
+        for (fault, fails, tolerates) in rows {
+            scope.spawn(move || {
+                assert_found(&format!("{fault:?}"), &judge(&listen(*fault), &[]), fails, tolerates);
+            });
+        }
+    });
 }
 
 /// The cases with this verdict.

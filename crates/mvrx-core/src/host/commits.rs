@@ -5,7 +5,7 @@ use std::ops::Bound;
 use mvrx_message::{Author, Commit, FileUuid, Message, Reply, StationUuid};
 
 use super::{
-    Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, Output, StandingAction, StandingEvent, Timer, refuse,
+    Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, StandingAction, StandingEvent, Timer, refuse,
 };
 use crate::history::{Entry, Noted, is_for};
 use crate::{CommitSource, ConnId};
@@ -199,6 +199,7 @@ impl Host {
 
     /// Makes room: first goes what we do not hold, then what was relayed and nobody is being sent.
     fn bound_commits(&mut self) {
+        self.bound_commits_of_each();
         let (most, bytes) = (self.config.limits.commits, self.config.limits.commit_bytes);
         if self.history.len() > most {
             self.limit(LimitReached::Commits);
@@ -210,15 +211,33 @@ impl Host {
         self.history.shrink_within(most, bytes);
         let mut at = 0;
         while self.history.len() > most || self.history.bytes() > bytes {
-            let Some((file, _)) = self.kept.get(at).copied() else { return };
-            if self.is_in_use(file) {
+            let Some(kept) = self.kept.nth(at) else { return };
+            if self.is_in_use(kept.file) {
                 at += 1;
                 continue;
             }
-            self.kept.remove(at);
-            self.history.forget(file);
-            self.out.push_back(Output::ForgetFile { file });
-            self.event(Event::FileDropped { file });
+            self.let_go(at);
+            self.history.forget(kept.file);
+        }
+    }
+
+    /// A station's own oldest commits make room for its newer ones.
+    // req: QUO-04
+    fn bound_commits_of_each(&mut self) {
+        let most = self.config.limits.commits_each;
+        let us = self.config.station;
+        for station in self.history.who_brought_more_than(most).into_iter().filter(|station| *station != us) {
+            self.limit(LimitReached::CommitsEach);
+            for file in self.history.oldest_of(station, most) {
+                match self.kept.find(file) {
+                    Some(_) if self.is_in_use(file) => continue,
+                    Some(at) => self.let_go(at),
+                    // What our own application wanted to have stays.
+                    None if self.holds(file) => continue,
+                    None => {}
+                }
+                self.history.forget(file);
+            }
         }
     }
 }

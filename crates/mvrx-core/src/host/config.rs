@@ -83,6 +83,8 @@ pub struct Limits {
     pub commits: usize,
     /// Bytes of the commits remembered, as [`Limits::commits`]: names, comments and lists of stations count.
     pub commit_bytes: usize,
+    /// Commits remembered of those that one station brought; its own oldest go first, with their files. At least one.
+    pub commits_each: usize,
     /// Commits of stations that are told to the others within `Timers::announce`, whether JOIN listed them or COMMIT told them; more of them
     /// follow after it.
     pub announced_at_join: usize,
@@ -107,6 +109,8 @@ pub struct Limits {
     pub largest_file: u64,
     /// Bytes of relayed files kept; the oldest go first. Files of our own application do not count.
     pub kept_bytes: u64,
+    /// The same of the files whose commits one station brought; its own oldest go first. A larger file is passed on to who asks, and not kept.
+    pub kept_bytes_each: u64,
     /// Relayed files kept; the oldest go first.
     pub kept_files: usize,
     /// Messages without sense on one connection that are not forgiven yet (`Timers::forgiven`), before it is closed.
@@ -120,6 +124,7 @@ impl Default for Limits {
             stations: 512,
             commits: 16_384,
             commit_bytes: 32 << 20,
+            commits_each: 4_096,
             announced_at_join: 64,
             asks: 64,
             relays: 128,
@@ -131,8 +136,16 @@ impl Default for Limits {
             requests: 256,
             largest_file: u64::MAX,
             kept_bytes: 64 << 30,
+            kept_bytes_each: u64::MAX,
             kept_files: 8_192,
             errors: 32,
         }
+    }
+}
+
+impl Limits {
+    /// Bytes of the longest file that is kept.
+    pub(super) fn longest_kept(&self) -> u64 {
+        self.kept_bytes.min(self.kept_bytes_each)
     }
 }

@@ -70,6 +70,16 @@ pub enum Event {
         /// Why, in words.
         why: String,
     },
+    /// A station is faster than one station may be, and made to wait; told the first time, by who reads and writes its connections, not by
+    /// the machine.
+    StationSlowed {
+        /// Which.
+        station: StationUuid,
+        /// Where from.
+        address: SocketAddr,
+        /// What it does too fast, in words.
+        what: String,
+    },
     /// A JOIN was answered with OK:false.
     JoinRefused {
         /// Who.
@@ -163,6 +173,8 @@ pub enum Event {
     FileDropped {
         /// Which.
         file: FileUuid,
+        /// Who brought its commit.
+        of: StationUuid,
     },
     /// A whole file came whose length is not the FileSize announced for it.
     FileSizeDiffers {
@@ -321,6 +333,10 @@ pub enum LimitReached {
     Queued,
     /// `Limits::kept_bytes` or `Limits::kept_files`.
     Kept,
+    /// `Limits::kept_bytes_each`.
+    KeptEach,
+    /// `Limits::commits_each`.
+    CommitsEach,
 }
 
 impl std::fmt::Display for LimitReached {
@@ -336,6 +352,10 @@ impl std::fmt::Display for LimitReached {
             Self::Relays => "as many files as allowed are being fetched; further requests are refused",
             Self::Queued => "as many requests as allowed wait for one station; further ones are refused",
             Self::Kept => "as many files of others as allowed are kept; the oldest make room",
+            Self::KeptEach => "as much of one station's files as allowed is kept; its oldest make room",
+            Self::CommitsEach => {
+                "as many commits of one station as allowed are remembered; its oldest are forgotten"
+            }
         })
     }
 }

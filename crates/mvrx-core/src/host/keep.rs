@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use mvrx_message::{FileUuid, StationUuid};
 
+use super::kept::{Kept, KeptFile};
 use super::link::Member;
 use super::relay::Relay;
 use super::{Event, Host, LimitReached, Output, RelayId, RelayPhase};
@@ -27,26 +28,39 @@ impl Host {
     /// Counts a file that is in our store now, in the order of the commits.
     pub(super) fn count_as_kept(&mut self, file: FileUuid, length: u64) {
         let at = self.newer_from(file);
-        self.kept.insert(at, (file, length));
+        let of = self.brought_by(file);
+        self.kept.insert(at, KeptFile { file, length, of });
+    }
+
+    /// Who brought a commit: its files and itself count for that station.
+    fn brought_by(&self, file: FileUuid) -> StationUuid {
+        self.history.entry(file).and_then(|entry| entry.brought_by).unwrap_or(self.config.station)
     }
 
     /// Where in what is kept the commits begin that came after this one.
     fn newer_from(&self, file: FileUuid) -> usize {
         let arrival = self.history.arrival(file);
-        self.kept.partition_point(|(other, _)| self.history.arrival(*other) <= arrival)
+        self.kept.place(|other| self.history.arrival(other) <= arrival)
     }
 
     /// Whether a file of this length would still be here after what is kept of newer ones.
     fn would_stay(&self, file: FileUuid, length: u64) -> Stay {
         let arrival = self.history.arrival(file);
-        let newer = self.kept.range(self.newer_from(file)..).map(|(_, length)| *length);
+        let of = self.brought_by(file);
+        let newer = self.kept.from(self.newer_from(file)).map(|kept| (kept.length, kept.of));
         let coming = self.relays.values().filter(|relay| relay.gather);
         let coming = coming.filter(|relay| self.history.arrival(relay.file) > arrival);
-        let announced = |relay: &Relay| relay.announced.as_ref().and_then(announced_size).unwrap_or(0);
-        let more = |(files, bytes): (usize, u64), length: u64| (files + 1, bytes.saturating_add(length));
+        let length_of = |relay: &Relay| relay.announced.as_ref().and_then(announced_size).unwrap_or(0);
+        let announced = |relay: &Relay| (length_of(relay), self.brought_by(relay.file));
+        let more = |(files, bytes, own): (usize, u64, u64), (length, whose): (u64, StationUuid)| {
+            let own = if whose == of { own.saturating_add(length) } else { own };
+            (files + 1, bytes.saturating_add(length), own)
+        };
         let limits = &self.config.limits;
-        let fits = |(files, bytes)| files < limits.kept_files && bytes <= limits.kept_bytes;
-        let here = newer.fold((0, length), more);
+        let fits = |(files, bytes, own)| {
+            files < limits.kept_files && bytes <= limits.kept_bytes && own <= limits.kept_bytes_each
+        };
+        let here = newer.fold((0, length, length), more);
         match (fits(here), fits(coming.map(announced).fold(here, more))) {
             (_, true) => Stay::Yes,
             (true, false) => Stay::UnlessTheyCome,
@@ -143,7 +157,7 @@ impl Host {
         let Some(relay) = self.relays.get(&id) else { return false };
         // What no commit tells of could never be listed.
         let listed = self.history.entry(relay.file).is_some();
-        let fits = length <= self.config.limits.kept_bytes && self.config.limits.kept_files > 0;
+        let fits = length <= self.config.limits.longest_kept() && self.config.limits.kept_files > 0;
         listed && (fits || !relay.wanted.is_empty())
     }
 
@@ -153,26 +167,41 @@ impl Host {
         self.relays.get(&relay).and_then(|relay| relay.owner).map(|(_, station)| station)
     }
 
-    pub(super) fn kept_bytes(&self) -> u64 {
-        self.kept.iter().map(|(_, length)| *length).sum()
+    /// The files of the oldest commits make room for those of newer ones, of a station that has too many its own; one that somebody is being
+    /// sent stays until it is out.
+    // req: QUO-03
+    pub(super) fn shrink_kept(&mut self) {
+        let each = self.config.limits.kept_bytes_each;
+        for station in self.kept.above(each) {
+            self.limit(LimitReached::KeptEach);
+            self.drop_oldest(|kept| kept.bytes_of(station) > each, |kept| kept.of == station);
+        }
+        let (most_bytes, most_files) = (self.config.limits.kept_bytes, self.config.limits.kept_files);
+        let is_over = move |kept: &Kept| kept.bytes() > most_bytes || kept.len() > most_files;
+        if is_over(&self.kept) {
+            self.limit(LimitReached::Kept);
+            self.drop_oldest(is_over, |_| true);
+        }
     }
 
-    /// The files of the oldest commits make room for those of newer ones; one that somebody is being sent stays until it is out.
-    pub(super) fn shrink_kept(&mut self) {
-        let limits = &self.config.limits;
-        let (most_bytes, most_files) = (limits.kept_bytes, limits.kept_files);
+    fn drop_oldest(&mut self, is_over: impl Fn(&Kept) -> bool, is_one: impl Fn(&KeptFile) -> bool) {
         let mut at = 0;
-        while self.kept_bytes() > most_bytes || self.kept.len() > most_files {
-            let Some((file, _)) = self.kept.get(at).copied() else { return };
-            self.limit(LimitReached::Kept);
-            if self.is_in_use(file) {
+        while is_over(&self.kept) {
+            let Some(kept) = self.kept.nth(at) else { return };
+            if !is_one(&kept) || self.is_in_use(kept.file) {
                 at += 1;
                 continue;
             }
-            self.kept.remove(at);
-            self.history.release(file);
+            self.let_go(at);
+            self.history.release(kept.file);
+        }
+    }
+
+    /// A kept file is thrown away.
+    pub(super) fn let_go(&mut self, at: usize) {
+        if let Some(KeptFile { file, of, .. }) = self.kept.remove(at) {
             self.out.push_back(Output::ForgetFile { file });
-            self.event(Event::FileDropped { file });
+            self.event(Event::FileDropped { file, of });
         }
     }
 }

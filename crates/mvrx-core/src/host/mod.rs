@@ -45,6 +45,7 @@ mod config;
 mod event;
 mod io;
 mod keep;
+mod kept;
 mod late;
 mod link;
 mod members;
@@ -73,6 +74,7 @@ pub use self::standing::{Standing, StandingAction, StandingEvent};
 pub use self::timer::{Timer, Timers};
 
 use self::ask::Ask;
+use self::kept::Kept;
 use self::link::{Link, Member};
 use self::relay::Relay;
 use crate::history::History;
@@ -89,8 +91,8 @@ pub struct Host {
     asks: BTreeMap<AskId, Ask>,
     relays: BTreeMap<RelayId, Relay>,
     history: History,
-    /// Relayed files in the store and their lengths, oldest first.
-    kept: VecDeque<(FileUuid, u64)>,
+    /// Relayed files in the store.
+    kept: Kept,
     /// Files to be read for keeping, newest last.
     to_gather: BTreeMap<u64, FileUuid>,
     /// Commits that the others are still to be told of: by who told them, in the order of their arrival.
@@ -148,7 +150,7 @@ impl Host {
             asks: BTreeMap::new(),
             relays: BTreeMap::new(),
             history: History::default(),
-            kept: VecDeque::new(),
+            kept: Kept::default(),
             to_gather: BTreeMap::new(),
             to_announce: BTreeMap::new(),
             announced_last: None,
@@ -212,6 +214,14 @@ impl Host {
         self.links.get(&conn).map(|link| link.standing)
     }
 
+    /// Whose a connection is: that of a joined station, for messages or for files.
+    #[must_use]
+    pub fn station(&self, conn: ConnId) -> Option<StationUuid> {
+        let station = self.links.get(&conn)?.station?;
+        let member = self.members.get(&station)?;
+        (member.conn == conn || member.files == Some(conn)).then_some(station)
+    }
+
     /// What we take the application on a connection for; [`Product::Other`] before its JOIN.
     #[must_use]
     pub fn product(&self, conn: ConnId) -> Product {
@@ -254,7 +264,7 @@ impl Host {
             asks: self.asks.len(),
             relays: self.relays.len(),
             kept_files: self.kept.len(),
-            kept_bytes: self.kept_bytes(),
+            kept_bytes: self.kept.bytes(),
         }
     }
 

@@ -504,7 +504,7 @@ impl Host {
             self.announce_more();
         }
         // Where everything is fetched, what our application wants too is no exception: its wish alone makes no room.
-        let counts = self.config.gather && length <= self.config.limits.kept_bytes;
+        let counts = self.config.gather && length <= self.config.limits.longest_kept();
         if relay.wanted.is_empty() || counts {
             self.count_as_kept(file, length);
         }

@@ -1,4 +1,4 @@
-//! A connection may be the stations whose password it came with, and no other.
+//! A connection may be the stations whose password it came with, and no other; and it moves no faster than its station may.
 
 use mvrx_core::ConnId;
 use mvrx_core::host::{Event, Input};
@@ -20,6 +20,29 @@ impl HostDriver {
         self.part(conn, POLICY, ANOTHER);
         self.step(Input::Closed { conn, what: ANOTHER.to_owned() });
         true
+    }
+}
+
+impl HostDriver {
+    /// A connection counts for the station whose it is.
+    // req: QUO-01, QUO-02
+    pub(super) fn set_pace(&mut self, conn: ConnId) {
+        if let (Some(link), Some(station)) = (self.links.get(&conn), self.host.station(conn)) {
+            self.paces.belongs(link.pace(), station);
+        }
+    }
+
+    /// A station is made to wait, the first time since it came.
+    pub(super) fn slowed(&mut self, conn: ConnId, by: &str) {
+        let (Some(link), Some(station)) = (self.links.get(&conn), self.host.station(conn)) else { return };
+        let address = link.peer();
+        let per_second = match by {
+            "messages" => Some(self.options.messages_each.per_second),
+            _ => self.options.bytes_each.map(|rate| rate.per_second),
+        };
+        let per_second = per_second.unwrap_or_default();
+        let what = format!("more than {per_second} {by} a second: it waits, and nobody else");
+        self.on_event(Event::StationSlowed { station, address, what });
     }
 }
 

@@ -265,6 +265,10 @@ impl HostDriver {
             Event::JoinRefused { station, address, message } => {
                 Line::new("join", "refused").station(*station).address(Some(*address)).text("reason", message)
             }
+            Event::StationSlowed { station, address, what } => {
+                Line::new("pace", "slowed").station(*station).address(Some(*address)).text("reason", what)
+            }
+            Event::LimitReached(limit) => Line::new("limit", "reached").text("reason", &limit.to_string()),
             Event::ConnectionRefused { address, why } => {
                 Line::new("connection", "refused").address(Some(*address)).text("reason", why)
             }
@@ -299,6 +303,7 @@ impl HostDriver {
             Event::Served { file, station, length } => {
                 from(Line::new("request", "ok"), *station).file(Some(*file)).number("bytes", *length)
             }
+            Event::FileDropped { file, of } => named(Line::new("file", "dropped").station(*of), *file),
             Event::RequestRefused { file, station, message } => {
                 from(Line::new("request", "refused"), *station).file(*file).text("reason", message)
             }

@@ -294,31 +294,38 @@ impl HostDriver {
 
     fn on_report(&mut self, report: Report) {
         match report {
-            Report::Input(input) => {
-                match &input {
-                    Input::Closed { conn, .. } | Input::ReceiveFailed { conn, .. } => self.unlink(*conn),
-                    Input::FileSent { ask, .. } | Input::SendFailed { ask, .. } => {
-                        self.sending.remove(ask);
-                    }
-                    Input::Received { conn, parsed } => {
-                        if let Message::Request(request) = &parsed.message {
-                            self.parts.wants(*conn, request);
-                        }
-                        if let Message::Join(join) = &parsed.message
-                            && (self.is_another(*conn, join) || self.is_second(*conn, join))
-                        {
-                            return;
-                        }
-                    }
-                    _ => {}
-                }
-                self.step(input);
-            }
+            Report::Input(input) => self.on_input(input),
             Report::Arrived { conn, relay, length } => self.on_arrived(conn, relay, length),
+            Report::Slowed { conn, by } => self.slowed(conn, by),
             Report::NotReading { conn, what } => {
                 self.not_reading(conn, &what);
                 self.step(Input::Tick);
             }
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let mut joins = None;
+        match &input {
+            Input::Closed { conn, .. } | Input::ReceiveFailed { conn, .. } => self.unlink(*conn),
+            Input::FileSent { ask, .. } | Input::SendFailed { ask, .. } => {
+                self.sending.remove(ask);
+            }
+            Input::Received { conn, parsed } => match &parsed.message {
+                Message::Request(request) => self.parts.wants(*conn, request),
+                Message::Join(join) => {
+                    if self.is_another(*conn, join) || self.is_second(*conn, join) {
+                        return self.set_pace(*conn);
+                    }
+                    joins = Some(*conn);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        self.step(input);
+        if let Some(conn) = joins {
+            self.set_pace(conn);
         }
     }
 

@@ -22,6 +22,7 @@ use super::draining::{DrainingSink, Trouble};
 use super::growing::{Growing, GrowingSink};
 use super::outbox::{Bounds, Job, Outbox, TooMuch};
 use super::pace::Pace;
+use super::paced;
 use super::sending::FileJob;
 use crate::resume::{Rest, from_of, say};
 use mvrx_message::{Dialect, Message, StationUuid};
@@ -37,6 +38,11 @@ pub(super) enum Report {
         relay: Option<RelayId>,
         /// What came, bytes.
         length: u64,
+    },
+    /// It is made to wait, the first time: it is faster than a station may be, in this.
+    Slowed {
+        conn: ConnId,
+        by: &'static str,
     },
     /// A message could not pass a file: the peer does not read.
     NotReading {
@@ -60,6 +66,7 @@ pub(super) struct Receive {
 pub(super) struct Link {
     peer: SocketAddr,
     may_be: MayBe,
+    pace: Arc<Pace>,
     outbox: Arc<Outbox>,
     receive: mpsc::Sender<Receive>,
     reader: AbortHandle,
@@ -69,21 +76,26 @@ impl Link {
     pub(super) fn start(
         conn: ConnId,
         connection: Connection,
-        (bounds, pace): (Bounds, Pace),
+        (bounds, pace): (Bounds, Arc<Pace>),
         (store, reports): (Arc<dyn Store>, mpsc::Sender<Report>),
         writers: &mut JoinSet<()>,
     ) -> Self {
         let Connection { peer, reader, writer, passed, .. } = connection;
         let outbox = Arc::new(Outbox::new(bounds));
         let (receive, receive_in) = mpsc::channel(1);
-        let reading = Reading { conn, pace, store: Arc::clone(&store), reports: reports.clone() };
+        let ends = Ends { conn, pace: Arc::clone(&pace), store, reports };
+        let reading = Reading(ends.clone());
         let reader = tokio::spawn(reading.run(reader, receive_in)).abort_handle();
-        writers.spawn(Writing { conn, outbox: Arc::clone(&outbox), store, reports }.run(writer));
-        Self { peer, may_be: passed.may_be, outbox, receive, reader }
+        writers.spawn(Writing { ends, outbox: Arc::clone(&outbox) }.run(writer));
+        Self { peer, may_be: passed.may_be, pace, outbox, receive, reader }
     }
 
     pub(super) fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Whether it knows the password of this station, if there is one.
@@ -114,23 +126,42 @@ impl Drop for Link {
     /// Ends reading at once and any file under way; what else was ordered still goes out, then the connection closes.
     fn drop(&mut self) {
         self.reader.abort();
+        self.pace.end();
         self.outbox.close();
     }
 }
 
-struct Reading {
+/// What both tasks have.
+#[derive(Clone)]
+struct Ends {
     conn: ConnId,
-    pace: Pace,
+    pace: Arc<Pace>,
     store: Arc<dyn Store>,
     reports: mpsc::Sender<Report>,
 }
 
+impl Ends {
+    /// Tells, once, that the station is made to wait.
+    async fn tell_pace(&self) {
+        if let Some(by) = self.pace.slowed() {
+            // Nobody listens any more: then it ends.
+            let _ = self.reports.send(Report::Slowed { conn: self.conn, by }).await;
+        }
+    }
+}
+
+struct Reading(Ends);
+
 impl Reading {
-    async fn run(mut self, mut reader: Box<dyn MessageReader>, mut receive: mpsc::Receiver<Receive>) {
-        let conn = self.conn;
+    async fn run(self, mut reader: Box<dyn MessageReader>, mut receive: mpsc::Receiver<Receive>) {
+        let Ends { conn, pace, reports, .. } = &self.0;
+        let (conn, mut bytes) = (*conn, 0);
         loop {
-            self.pace.keep().await;
-            let (input, more) = match reader.next().await {
+            pace.keep(bytes).await;
+            self.0.tell_pace().await;
+            let next = reader.next().await;
+            bytes = next.as_ref().map_or(0, length);
+            let (input, more) = match next {
                 Ok(Incoming::Closed) => (closed(conn, "it closed the connection"), false),
                 Ok(incoming) => match heard(conn, incoming) {
                     Some(input) => (input, true),
@@ -139,7 +170,7 @@ impl Reading {
                 Err(error) => (closed(conn, &error.to_string()), false),
             };
             let begins = matches!(input, Input::FileBegins { .. });
-            if self.reports.send(Report::Input(input)).await.is_err() || !more {
+            if reports.send(Report::Input(input)).await.is_err() || !more {
                 return;
             }
             if begins {
@@ -147,7 +178,7 @@ impl Reading {
                 let Some(order) = receive.recv().await else { return };
                 let report = self.receive(reader.as_mut(), order).await;
                 let failed = matches!(report, Report::Input(_));
-                if self.reports.send(report).await.is_err() || failed {
+                if reports.send(report).await.is_err() || failed {
                     return;
                 }
             }
@@ -155,15 +186,15 @@ impl Reading {
     }
 
     async fn receive(&self, reader: &mut dyn MessageReader, order: Receive) -> Report {
-        let conn = self.conn;
+        let Ends { conn, pace, store, reports } = self.0.clone();
         let failed = |what, local| Report::Input(Input::ReceiveFailed { conn, what, local });
         let Receive { into, expected, ending, progress } = order;
         reader.set_file_ending(ending);
-        let trouble = Trouble::new(conn, self.reports.clone());
+        let trouble = Trouble::new(conn, reports.clone());
         let sink: Box<dyn FileSink> = match &into {
             None => Box::new(DrainingSink::nowhere()),
             Some((_, growing)) => {
-                let (growing, store) = (Arc::clone(growing), Arc::clone(&self.store));
+                let growing = Arc::clone(growing);
                 let opening = tokio::task::spawn_blocking(move || {
                     (GrowingSink::open(&growing, store.as_ref()), growing)
                 });
@@ -178,10 +209,12 @@ impl Reading {
                 }
             }
         };
+        let sink = paced::sink(sink, &pace);
         // In WebSocket Mode messages may come between the pieces of a file.
         let mut between = |incoming| {
-            let reports = self.reports.clone();
+            let (reports, pace) = (reports.clone(), Arc::clone(&pace));
             Box::pin(async move {
+                pace.keep(length(&incoming)).await;
                 if let Some(input) = heard(conn, incoming) {
                     // Nobody listens any more: the file ends with the driver, too.
                     let _ = reports.send(Report::Input(input)).await;
@@ -216,20 +249,27 @@ fn heard(conn: ConnId, incoming: Incoming) -> Option<Input> {
     }
 }
 
+/// Bytes of a message.
+fn length(incoming: &Incoming) -> usize {
+    match incoming {
+        Incoming::Message { bytes, .. } | Incoming::Malformed { bytes, .. } => *bytes,
+        _ => 0,
+    }
+}
+
 fn closed(conn: ConnId, what: &str) -> Input {
     Input::Closed { conn, what: what.to_owned() }
 }
 
 struct Writing {
-    conn: ConnId,
+    ends: Ends,
     outbox: Arc<Outbox>,
-    store: Arc<dyn Store>,
-    reports: mpsc::Sender<Report>,
 }
 
 impl Writing {
     async fn run(self, mut writer: Box<dyn MessageWriter>) {
-        let conn = self.conn;
+        let Ends { conn, reports, .. } = &self.ends;
+        let conn = *conn;
         while let Some(job) = self.outbox.next().await {
             let (report, more) = match job {
                 Job::Send(message, dialect) => match writer.send(&message, &dialect).await {
@@ -237,11 +277,14 @@ impl Writing {
                     Err(error) => (Report::Input(closed(conn, &error.to_string())), false),
                 },
                 Job::SendFile(job) => match self.send_file(writer.as_mut(), job).await {
-                    Some(told) => told,
+                    Some(told) => {
+                        self.ends.tell_pace().await;
+                        told
+                    }
                     None => break,
                 },
             };
-            if self.reports.send(report).await.is_err() || !more {
+            if reports.send(report).await.is_err() || !more {
                 break;
             }
         }
@@ -254,7 +297,7 @@ impl Writing {
     async fn send_file(&self, writer: &mut dyn MessageWriter, job: FileJob) -> Option<(Report, bool)> {
         let FileJob { ask, from, style, stop, part, hash } = job;
         let failed = |what: String, begun| Report::Input(Input::SendFailed { ask, what, begun });
-        let store = Arc::clone(&self.store);
+        let store = Arc::clone(&self.ends.store);
         let opening =
             tokio::task::spawn_blocking(move || FileJob::open(from, style, stop, (store.as_ref(), hash)));
         let (source, hash) = match opening.await {
@@ -266,7 +309,7 @@ impl Writing {
         if let Err(error) = say(writer, from).await {
             return Some((failed(error.to_string(), true), false));
         }
-        let source = Rest::of(source, from);
+        let source = paced::source(Rest::of(source, from), &self.ends.pace);
         writer.set_file_style(style);
         let aside = if style == FileStyle::OneMessage { None } else { writer.aside() };
         let mut sending = writer.send_file(source, Progress::new());
@@ -292,9 +335,9 @@ impl Writing {
                     // The driver has closed: what is half out is broken off.
                     let (aside, (message, dialect)) = message?;
                     if let Err(error) = aside.send(&message, &dialect) {
-                        let (conn, what) = (self.conn, error.to_string());
+                        let (conn, what) = (self.ends.conn, error.to_string());
                         // Nobody listens: then it ends, too.
-                        let _ = self.reports.send(Report::NotReading { conn, what }).await;
+                        let _ = self.ends.reports.send(Report::NotReading { conn, what }).await;
                     }
                 }
             }

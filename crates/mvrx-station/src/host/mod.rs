@@ -22,6 +22,7 @@ mod link;
 mod options;
 mod outbox;
 mod pace;
+mod paced;
 mod sending;
 mod start;
 mod tell;

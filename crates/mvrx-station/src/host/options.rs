@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::audit::Audit;
-use super::pace::Rate;
+use super::pace::{Paces, Rate, Rates};
 use crate::session_url;
 use mvrx_core::host::{Access, Limits, Timers};
 use mvrx_message::{Product, StationUuid};
@@ -57,10 +57,16 @@ pub struct HostOptions {
     pub access: Access,
     /// What happens is written down here.
     pub audit: Option<Audit>,
-    /// How many messages of one connection are read. Default 2,000 at once and 500 a second; who sends faster waits.
+    /// How many messages of one station are read, on all its connections. Default 2,000 at once and 500 a second; who sends faster waits.
     pub messages_each: Rate,
-    /// The same of all connections together. Default 20,000 and 5,000.
+    /// The same of all stations together. Default 20,000 and 5,000.
     pub messages_in_all: Rate,
+    /// How many bytes of one station are read, messages and files, and how many bytes of files are sent to it, on all its connections: of each
+    /// of both at most so many. Who is faster waits, on its own connections; what others fetch of a file while it comes from there comes
+    /// no faster, either. `None`, the default: as fast as it can. Below 100 kB a second peers may take a file for stalled.
+    pub bytes_each: Option<Rate>,
+    /// The same of all stations together, which take turns. Default `None`. Below 1 MB a second peers may take files for stalled.
+    pub bytes_in_all: Option<Rate>,
     /// Which web pages may; by default none.
     pub origins: Origins,
 }
@@ -94,6 +100,8 @@ impl Default for HostOptions {
             audit: None,
             messages_each: Rate { burst: 2_000, per_second: 500 },
             messages_in_all: Rate { burst: 20_000, per_second: 5_000 },
+            bytes_each: None,
+            bytes_in_all: None,
             origins: Origins::default(),
         }
     }
@@ -186,12 +194,22 @@ impl HostOptions {
         self
     }
 
+    pub(super) fn paces(&self) -> Paces {
+        let each = Rates { messages: self.messages_each, bytes: self.bytes_each };
+        Paces::new(each, Rates { messages: self.messages_in_all, bytes: self.bytes_in_all })
+    }
+
     /// How stations reach us.
     // req: TLS-11, PWD-04, PWD-08
     pub(super) fn web_socket(&self) -> WsTransport {
         let url = self.url.as_deref().and_then(|url| session_url(url, 0).parse().ok());
         let origins = url.iter().fold(self.origins.clone(), Origins::at);
-        let web = WsTransport::default().with_limits(self.transport).with_origins(origins);
+        let mut transport = self.transport;
+        if self.bytes_each.or(self.bytes_in_all).is_some() {
+            // Who waits is to be read again soon: its peer would take a file that stands still for one that has stalled.
+            transport.receive_buffer = transport.receive_buffer.min(PACED_BUFFER);
+        }
+        let web = WsTransport::default().with_limits(transport).with_origins(origins);
         let web = match &self.tls {
             Some(tls) => web.with_tls(tls.clone()),
             None => web,
@@ -241,6 +259,8 @@ const CONNECTIONS: usize = 384;
 const CONNECTIONS_PER_IP: usize = 96;
 /// Many transfers at once share the memory.
 const FILE_BUFFER: usize = 512 << 10;
+/// The same where bytes have a rate.
+const PACED_BUFFER: usize = 64 << 10;
 const PIECES: usize = 256 << 10;
 const SMALL_PIECES: usize = 64 << 10;
 

@@ -1,20 +1,48 @@
-//! How fast messages are read: of each connection, and of all together. Who sends faster waits, and nobody else; nothing is lost.
+//! How fast a station may send and fetch, on all its connections, and all of them together: messages, and bytes. Who is faster waits, and
+//! nobody else; nothing is lost.
+//!
+//! ```text
+//!  Paces ─ start ─► Pace of a connection ─► Counts: its own until it has joined, then those of its station
+//!                                      └──► Counts of all together
+//! ```
+//! Whoever waits for the count of all has waited for its own before, and each connection waits for one message or one piece of a file in
+//! either direction: so they take turns where all together are too fast, however much each of them has. It knows no file: [`super::paced`]
+//! makes files wait.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mvrx_message::StationUuid;
 use tokio::time::Instant;
 
-/// So many messages at once, and so many a second after them.
+/// So many at once, and so many a second after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// At once; at least one.
-    pub burst: u32,
+    pub burst: u64,
     /// A second; at least one.
-    pub per_second: u32,
+    pub per_second: u64,
 }
 
-/// When the next message may be read.
+impl Rate {
+    /// So many bytes a second, and those of a second at once.
+    #[must_use]
+    pub fn bytes(per_second: u64) -> Self {
+        Self { burst: per_second, per_second }
+    }
+}
+
+/// How fast messages and bytes may move.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    pub(super) messages: Rate,
+    /// Of each direction; `None`: as fast as they can.
+    pub(super) bytes: Option<Rate>,
+}
+
+/// When the next one may move.
 #[derive(Debug)]
 struct Bucket {
     rate: Rate,
@@ -27,63 +55,206 @@ impl Bucket {
         Self { rate, paid: Instant::now() }
     }
 
-    /// Takes one; how long it has to wait.
-    fn take(&mut self, now: Instant) -> Duration {
-        let each = Duration::from_secs(1) / self.rate.per_second.max(1);
-        self.paid = self.paid.max(now) + each;
-        (self.paid - now).saturating_sub(each * self.rate.burst.max(1))
+    /// Takes so many; how long the last of them has to wait.
+    fn take(&mut self, count: u64, now: Instant) -> Duration {
+        self.paid = self.paid.max(now) + self.cost(count);
+        (self.paid - now).saturating_sub(self.cost(self.rate.burst.max(1)))
+    }
+
+    fn cost(&self, count: u64) -> Duration {
+        let nanos = u128::from(count) * 1_000_000_000 / u128::from(self.rate.per_second.max(1));
+        // Beyond a day it is a day: nobody waits so long for anything.
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)).min(A_DAY)
     }
 }
 
-/// The pace of all connections of a host. Each takes one message at a time: so they take turns where all of them together are too fast.
-#[derive(Debug, Clone)]
+/// What is counted of one station, or of all together.
+#[derive(Debug)]
+struct Counts {
+    messages: Mutex<Bucket>,
+    read: Option<Mutex<Bucket>>,
+    sent: Option<Mutex<Bucket>>,
+    slow: Mutex<Slow>,
+}
+
+/// Whether somebody was made to wait, and was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slow {
+    Never,
+    By(&'static str),
+    Told,
+}
+
+impl Counts {
+    fn new(rates: Rates) -> Self {
+        let bytes = || rates.bytes.map(|rate| Mutex::new(Bucket::new(rate)));
+        let messages = Mutex::new(Bucket::new(rates.messages));
+        Self { messages, read: bytes(), sent: bytes(), slow: Mutex::new(Slow::Never) }
+    }
+
+    /// How long it is before one more message of so many bytes may be read on.
+    fn message(&self, bytes: u64) -> Duration {
+        let now = Instant::now();
+        let messages = lock(&self.messages).take(1, now);
+        self.note(messages, "messages");
+        messages.max(self.bytes(Way::Read, bytes))
+    }
+
+    fn bytes(&self, way: Way, bytes: u64) -> Duration {
+        let bucket = match way {
+            Way::Read => &self.read,
+            Way::Sent => &self.sent,
+        };
+        let wait = bucket.as_ref().map_or(Duration::ZERO, |bucket| lock(bucket).take(bytes, Instant::now()));
+        self.note(wait, "bytes");
+        wait
+    }
+
+    fn note(&self, wait: Duration, what: &'static str) {
+        let mut slow = lock(&self.slow);
+        if !wait.is_zero() && *slow == Slow::Never {
+            *slow = Slow::By(what);
+        }
+    }
+
+    /// Whether nothing of it is owed: a new one would be the same.
+    fn is_paid(&self) -> bool {
+        let now = Instant::now();
+        let paid = |bucket: &Mutex<Bucket>| lock(bucket).paid <= now;
+        paid(&self.messages) && self.read.iter().chain(&self.sent).all(paid)
+    }
+}
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Read,
+    Sent,
+}
+
+/// The pace of all connections of a host.
+#[derive(Debug)]
 pub(super) struct Paces {
-    each: Rate,
-    all: Arc<Mutex<Bucket>>,
+    each: Rates,
+    all: Arc<Counts>,
+    /// Of those that are here, and of those that are gone and owe.
+    stations: HashMap<StationUuid, Arc<Counts>>,
+    piece: usize,
 }
 
 impl Paces {
-    pub(super) fn new(each: Rate, all: Rate) -> Self {
-        Self { each, all: Arc::new(Mutex::new(Bucket::new(all))) }
+    pub(super) fn new(each: Rates, all: Rates) -> Self {
+        // A quarter of a second of the slower one: whoever waits beside a file waits for a piece of it.
+        let slower = each.bytes.iter().chain(&all.bytes).map(|rate| rate.per_second).min();
+        let piece = slower.map_or(LARGEST_PIECE, |rate| usize::try_from(rate / 4).unwrap_or(LARGEST_PIECE));
+        let piece = piece.clamp(SMALLEST_PIECE, LARGEST_PIECE);
+        Self { each, all: Arc::new(Counts::new(all)), stations: HashMap::new(), piece }
     }
 
-    pub(super) fn start(&self) -> Pace {
-        Pace { own: Bucket::new(self.each), all: Arc::clone(&self.all) }
+    /// The pace of a connection that nobody has joined on.
+    pub(super) fn start(&self) -> Arc<Pace> {
+        let counts_bytes = self.each.bytes.is_some() || self.all.read.is_some();
+        let own = Mutex::new(Arc::new(Counts::new(self.each)));
+        let all = Arc::clone(&self.all);
+        let piece = counts_bytes.then_some(self.piece);
+        Arc::new(Pace { own, all, piece, ended: AtomicBool::new(false) })
+    }
+
+    /// A connection is this station's: its counts are those of all its connections. What it did before it joined is forgiven.
+    pub(super) fn belongs(&mut self, pace: &Pace, station: StationUuid) {
+        self.stations.retain(|_, counts| Arc::strong_count(counts) > 1 || !counts.is_paid());
+        let each = self.each;
+        let counts = self.stations.entry(station).or_insert_with(|| Arc::new(Counts::new(each)));
+        *lock(&pace.own) = Arc::clone(counts);
     }
 }
 
 /// The pace of one connection.
 #[derive(Debug)]
 pub(super) struct Pace {
-    own: Bucket,
-    all: Arc<Mutex<Bucket>>,
+    own: Mutex<Arc<Counts>>,
+    all: Arc<Counts>,
+    /// Bytes of a file that move in one piece; `None`: nobody counts bytes.
+    piece: Option<usize>,
+    ended: AtomicBool,
 }
 
 impl Pace {
-    /// Waits until one more message may be read on.
+    /// Waits until one more message may be read, after one of so many bytes.
     // req: QUO-01
-    pub(super) async fn keep(&mut self) {
-        let own = self.own.take(Instant::now());
-        if !own.is_zero() {
-            tokio::time::sleep(own).await;
-        }
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
-        if !all.is_zero() {
-            tokio::time::sleep(all).await;
+    pub(super) async fn keep(&self, bytes: usize) {
+        for counts in [self.own(), Arc::clone(&self.all)] {
+            let wait = counts.message(bytes as u64);
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
         }
     }
+
+    /// Bytes of a file that move at a time; `None`: as many as there are.
+    pub(super) fn piece(&self) -> Option<usize> {
+        self.piece
+    }
+
+    /// How long it is before more bytes of a file may move, after so many: for the station's own pace, then for that of all.
+    pub(super) fn own_bytes(&self, way: Way, bytes: usize) -> Duration {
+        self.own().bytes(way, bytes as u64)
+    }
+
+    pub(super) fn bytes_of_all(&self, way: Way, bytes: usize) -> Duration {
+        self.all.bytes(way, bytes as u64)
+    }
+
+    /// The connection is over: nobody waits on it any more.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// What this station was made to wait for, the first time.
+    pub(super) fn slowed(&self) -> Option<&'static str> {
+        let own = self.own();
+        let mut slow = lock(&own.slow);
+        match *slow {
+            Slow::By(what) => {
+                *slow = Slow::Told;
+                Some(what)
+            }
+            Slow::Never | Slow::Told => None,
+        }
+    }
+
+    fn own(&self) -> Arc<Counts> {
+        Arc::clone(&lock(&self.own))
+    }
 }
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+const LARGEST_PIECE: usize = 64 << 10;
+const SMALLEST_PIECE: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const EACH: Rate = Rate { burst: 10, per_second: 5 };
+    const FREE: Rates = Rates { messages: Rate { burst: 1_000, per_second: 1_000 }, bytes: None };
 
-    async fn takes(pace: &mut Pace, count: u32) -> Duration {
+    fn station(n: u8) -> StationUuid {
+        StationUuid::from_random_bytes([n; 16])
+    }
+
+    async fn takes(pace: &Pace, count: u32) -> Duration {
         let from = Instant::now();
         for _ in 0..count {
-            pace.keep().await;
+            pace.keep(0).await;
         }
         from.elapsed()
     }
@@ -91,25 +262,78 @@ mod tests {
     #[tokio::test(start_paused = true)]
     // proves: QUO-01
     async fn a_burst_is_free_and_more_of_it_waits() {
-        let paces = Paces::new(EACH, Rate { burst: 1_000, per_second: 1_000 });
-        let mut one = paces.start();
-        assert_eq!(takes(&mut one, 10).await, Duration::ZERO);
-        let waited = takes(&mut one, 5).await;
+        let paces = Paces::new(Rates { messages: EACH, ..FREE }, FREE);
+        let one = paces.start();
+        assert_eq!(takes(&one, 10).await, Duration::ZERO);
+        assert_eq!(one.slowed(), None);
+        let waited = takes(&one, 5).await;
         assert!((Duration::from_millis(990)..Duration::from_millis(1_020)).contains(&waited), "{waited:?}");
+        assert_eq!((one.slowed(), one.slowed()), (Some("messages"), None), "told once");
         // Nobody else waits for it.
-        assert_eq!(takes(&mut paces.start(), 10).await, Duration::ZERO);
+        assert_eq!(takes(&paces.start(), 10).await, Duration::ZERO);
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(takes(&mut one, 10).await, Duration::ZERO, "rest is given back");
+        assert_eq!(takes(&one, 10).await, Duration::ZERO, "rest is given back");
     }
 
     #[tokio::test(start_paused = true)]
     // proves: QUO-01
     async fn all_together_have_one_too_and_take_turns() {
-        let paces = Paces::new(Rate { burst: 1_000, per_second: 1_000 }, EACH);
-        let (mut one, mut other) = (paces.start(), paces.start());
+        let paces = Paces::new(FREE, Rates { messages: EACH, ..FREE });
+        let (one, other) = (paces.start(), paces.start());
         // The first has the burst; then each has every second one until the first is done.
-        let (a, b) = tokio::join!(takes(&mut one, 20), takes(&mut other, 20));
+        let (a, b) = tokio::join!(takes(&one, 20), takes(&other, 20));
         assert!((Duration::from_millis(3_600)..Duration::from_millis(4_100)).contains(&a), "{a:?}");
         assert!((Duration::from_millis(5_900)..Duration::from_millis(6_100)).contains(&b), "{b:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    // proves: QUO-01, QUO-02
+    async fn a_station_has_one_pace_on_all_its_connections_and_none_anew_by_connecting_again() {
+        let mut paces = Paces::new(Rates { messages: EACH, ..FREE }, FREE);
+        let (one, two, other) = (paces.start(), paces.start(), paces.start());
+        for (pace, n) in [(&one, 1), (&two, 1), (&other, 2)] {
+            paces.belongs(pace, station(n));
+        }
+        assert_eq!(takes(&one, 10).await, Duration::ZERO);
+        assert!(takes(&two, 1).await > Duration::from_millis(190));
+        assert_eq!(takes(&other, 10).await, Duration::ZERO);
+        drop((one, two, other));
+        let again = paces.start();
+        paces.belongs(&again, station(1));
+        assert!(takes(&again, 1).await > Duration::from_millis(190));
+        drop(again);
+        // Who owes nothing is forgotten.
+        tokio::time::advance(Duration::from_secs(10)).await;
+        paces.belongs(&paces.start(), station(3));
+        assert_eq!(paces.stations.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    // proves: QUO-02
+    async fn bytes_of_each_way_wait_by_themselves_and_messages_count_among_them() {
+        let paces = Paces::new(Rates { bytes: Some(Rate::bytes(1_000_000)), ..FREE }, FREE);
+        let pace = paces.start();
+        assert_eq!(pace.own_bytes(Way::Read, 1_000_000), Duration::ZERO, "those of a second at once");
+        assert_eq!(pace.own_bytes(Way::Read, 1), Duration::from_micros(1));
+        assert_eq!(pace.own_bytes(Way::Sent, 1_000_000), Duration::ZERO);
+        let from = Instant::now();
+        pace.keep(500_000).await;
+        assert!(from.elapsed() >= Duration::from_millis(500));
+        assert_eq!(pace.slowed(), Some("bytes"));
+        assert_eq!(pace.bytes_of_all(Way::Read, usize::MAX), Duration::ZERO, "they have no such limit");
+        assert_eq!(paces.start().own_bytes(Way::Read, 1_000_000), Duration::ZERO);
+        assert!(pace.own_bytes(Way::Sent, usize::MAX) <= A_DAY);
+    }
+
+    #[test]
+    fn pieces_are_small_enough_to_take_turns_and_large_enough_to_get_on() {
+        let piece = |rate: Option<u64>| {
+            let rates = Rates { bytes: rate.map(Rate::bytes), ..FREE };
+            Paces::new(rates, FREE).start().piece()
+        };
+        assert_eq!(piece(None), None);
+        for (rate, expected) in [(1, 4_096), (100_000, 25_000), (10_000_000, 65_536), (u64::MAX, 65_536)] {
+            assert_eq!(piece(Some(rate)), Some(expected));
+        }
     }
 }

@@ -19,7 +19,6 @@ use super::audit::Knocks;
 use super::driver::HostDriver;
 use super::options::HostOptions;
 use super::outbox::Bounds;
-use super::pace::Paces;
 use super::tickets::Tickets;
 use super::times::Times;
 use crate::builder::{Running, StartError};
@@ -76,7 +75,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         all: options.outbox_bytes_in_all,
         waiting: Arc::new(AtomicUsize::new(0)),
     };
-    let paces = Paces::new(options.messages_each, options.messages_in_all);
+    let paces = options.paces();
     let mut driver = HostDriver {
         host: Host::new(config),
         options,
