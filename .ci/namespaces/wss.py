@@ -1,7 +1,8 @@
 """A session behind TLS with a password: who knows pin and password exchanges a file, and a foreign client in plain Python fetches it by the Password
 of its JOIN. At a terminal
-the password is asked for. Wrong pins, wrong passwords, a web page, a station that only reads and a commit above the quota are told so, and a flood
-of half-open handshakes from a neighbour keeps nobody out. What happened is in the audit file, without a password.
+the password is asked for. Wrong pins, wrong passwords, guesses, an expired certificate, a station on no list, a web page, a station that only reads
+and a commit above the quota are told so; a recorded session that is sent again joins nobody, and 10,000 half-open handshakes from forty addresses keep
+nobody out. What happened is in the audit file, without a password.
 
 usage: wss.py MVRX
 """
@@ -11,19 +12,22 @@ import json
 import os
 import pty
 import random
+import resource
 import socket
 import subprocess
 import termios
+import threading
 import uuid
 import zipfile
 
 from foreign import Foreign, Refused
-from net import MVRX, Net, say, wait
+from net import MVRX, Net, run, say, wait
 
 RACK, PORT = "10.77.0.9", 42480
 PASSWORD = "open sesame"
 SIZE, LARGEST = 5_000_000, 20_000_000
-READER, STRANGER = (str(uuid.UUID(int=n << 8)) for n in (2, 3))
+READER, STRANGER, LISTED = (str(uuid.UUID(int=n << 8)) for n in (2, 3, 4))
+HANDSHAKES, ADDRESSES = 10_000, 40
 
 
 def main():
@@ -66,6 +70,8 @@ def play(net):
     foreigner(net, pin, show)
     page(net, pin)
     limits(net, pin)
+    expired_and_listed(net, right)
+    sent_again(net, pin, audit)
     flood(net, there, right, pin)
     written_down(audit)
 
@@ -185,28 +191,150 @@ def limits(net, pin):
     assert author.until("MVR_REQUEST")["FileUUID"] == small
 
 
-def flood(net, there, right, pin):
-    """Half-open handshakes of one neighbour, as many as it can hold; a new station of another comes in."""
-    held = []
+def expired(net):
+    """A certificate that an authority vouches for and that is out of date, and the authority."""
+    def at(name):
+        return os.path.join(net.folder, name)
+
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    run("openssl", "req", "-x509", *new, "-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Crew", "-days", "30")
+    run("openssl", "req", *new, "-keyout", at("old.key"), "-out", at("old.csr"), "-subj", "/CN=Rack")
+    with open(at("names"), "w") as file:
+        file.write(f"subjectAltName=IP:{RACK}\n")
+    run("openssl", "x509", "-req", "-in", at("old.csr"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-CAcreateserial", "-days", "-1",
+        "-extfile", at("names"), "-out", at("old.pem"))
+    return at("old.pem"), at("old.key"), at("ca.pem")
+
+
+def expired_and_listed(net, right):
+    """A second session, whose certificate is out of date, for one station alone."""
+    certificate, key, authority = expired(net)
+    audit = os.path.join(net.folder, "audit2")
+    net.start("rack", MVRX, "host", "--name", "Crew", "--cert", certificate, "--key", key, "--password-file", right, "--listen", f"{RACK}:{PORT + 1}",
+              "--allow", LISTED, "--data", os.path.join(net.folder, "crew"), "--audit", audit, "--hidden", "--json")
+    wait("the second host", 30, lambda: len(net.events("rack", "host")) == 2)
+    up = net.events("rack", "host")[1]
+    url, pin = up["urls"][0], up["fingerprint"]
+    with net.within("blue"):
+        listed = Foreign((RACK, PORT + 1), pin)
+    assert listed.join(LISTED, PASSWORD)["OK"]
+
+    done = net.mvrx("desk", "ls", "--wait", "1", "--host", url, "--ca", authority, "--password-file", right)
+    assert done.returncode == 4 and "expired" in done.stderr, done
+    say(f"an expired certificate: {done.stderr.strip()[:190]}")
+    with net.within("guess"):
+        stranger = Foreign((RACK, PORT + 1), pin)
+    ret = stranger.join(STRANGER, PASSWORD)
+    assert not ret["OK"] and "certain stations" in ret["Message"] and not ret["Commits"], ret
+    assert stranger.until("nothing")["Type"] == "closed"
+    say(f"a station on no list: {ret['Message']}")
+    done = net.mvrx("desk", "ls", "--wait", "1", "--host", url, "--pin", pin, "--password-file", right)
+    assert done.returncode == 4 and "certain stations" in done.stderr, done
+    say(f"the same, ours: {done.stderr.strip()[:190]}")
+
+    # Who is on the list has noticed nothing.
+    file = str(uuid.uuid4())
+    listed.say(Type="MVR_COMMIT", verMajor=1, verMinor=6, FileUUID=file, StationUUID=LISTED, FileSize=1000, ForStationsUUID=[], Comment="",
+               FileName="x.mvr")
+    assert listed.until("MVR_REQUEST")["FileUUID"] == file
+    with open(audit) as file:
+        refused = [line for line in map(json.loads, file) if (line["event"], line["result"]) == ("join", "refused")]
+    assert STRANGER in {line["station"] for line in refused} and len(refused) == 2, refused
+
+
+def sent_again(net, pin, audit):
+    """Somebody on the way writes down what a station says, and says it again."""
     with net.within("flood"):
-        for _ in range(2_000):
-            knocking = socket.socket()
-            knocking.setblocking(False)
-            knocking.connect_ex((RACK, PORT))
-            held.append(knocking)
-    for knocking in held:
-        try:
-            knocking.send(bytes([0x16, 3, 1, 0, 200]))
-        except OSError:
-            pass
+        way, onward = socket.create_server(("10.77.0.5", 0)), socket.create_connection((RACK, PORT))
+    record = bytearray()
+
+    def carry(source, target, keep):
+        while piece := source.recv(65536):
+            keep.extend(piece)
+            target.sendall(piece)
+
+    def between():
+        client, _ = way.accept()
+        back = threading.Thread(target=carry, args=(onward, client, bytearray()), daemon=True)
+        back.start()
+        carry(client, onward, record)
+        onward.shutdown(socket.SHUT_RDWR)
+
+    carrying = threading.Thread(target=between, daemon=True)
+    carrying.start()
+    victim = str(uuid.uuid4())
+    with net.within("blue"):
+        client = Foreign(way.getsockname(), pin)
+    assert client.join(victim, PASSWORD)["OK"]
+    client.say(Type="MVR_LEAVE", FromStationUUID=victim)
+    client.until("MVR_LEAVE_RET")
+    client.socket.close()
+    carrying.join(20)
+    assert not carrying.is_alive() and len(record) > 600, len(record)
+
+    def joins():
+        with open(audit) as file:
+            return sum(victim in line and '"join"' in line for line in file)
+
+    def refusals():
+        with open(audit) as file:
+            return sum('"connection"' in line for line in file)
+
+    before = joins(), refusals()
+    with net.within("flood"):
+        again = socket.create_connection((RACK, PORT), timeout=20)
+    again.sendall(record)
+    answer = b""
+    try:
+        while piece := again.recv(65536):
+            answer += piece
+    except ConnectionResetError:
+        pass
+    assert b"101" not in answer
+    wait("a line of it", 20, lambda: refusals() > before[1])
+    assert joins() == before[0] == 1, (joins(), before)
+    say(f"{len(record)} bytes of a session that were sent again joined nobody")
+
+
+def flood(net, there, right, pin):
+    """Half-open handshakes of a neighbour with many addresses; new stations of another come in all the while."""
+    for n in range(ADDRESSES):
+        net.ip("flood", "addr", "add", f"10.77.0.{101 + n}/24", "dev", "eth0")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    room = min(HANDSHAKES, most - 1_000)
+    held, joined = [], []
+    for begun in range(0, HANDSHAKES, 250):
+        knocks = []
+        with net.within("flood"):
+            for n in range(begun, begun + 250):
+                knocking = socket.socket()
+                knocking.setblocking(False)
+                knocking.bind((f"10.77.0.{101 + n % ADDRESSES}", 0))
+                knocking.connect_ex((RACK, PORT))
+                knocks.append(knocking)
+        for knocking in knocks:
+            try:
+                knocking.send(bytes([0x16, 3, 1, 0, 200]))
+            except OSError:
+                pass
+        held += knocks
+        for knocking in held[:max(0, len(held) - room)]:
+            knocking.close()
+        held = held[-room:]
+        if begun % 2_500 == 2_250:
+            with net.within("blue"):
+                joined.append(Foreign((RACK, PORT), pin))
+            assert joined[-1].join(str(uuid.uuid4()), PASSWORD)["OK"]
     done = net.mvrx("desk", "ls", "--wait", "1", "--json", *there, "--password-file", right)
     assert done.returncode == 0, done
-    with net.within("blue"):
-        client = Foreign((RACK, PORT), pin)
-    assert client.join(str(uuid.uuid4()), PASSWORD)["OK"]
+    # Those who came in at first are still in.
+    for client in joined:
+        client.say(Type="MVR_COMMIT")
+        assert not client.until("MVR_COMMIT_RET")["OK"]
     for knocking in held:
         knocking.close()
-    say("2,000 half-open handshakes of a neighbour keep nobody out")
+    say(f"{HANDSHAKES} half-open handshakes from {ADDRESSES} addresses keep nobody out, {len(held)} of them held at the end; {len(joined)} stations came in and stayed")
 
 
 def written_down(audit):
