@@ -169,6 +169,8 @@ fn describe(
         .timers(options.timers.clone())
         .moves(Moves::Never)
         .any_file(options.any_file)
+        // req: BRG-12
+        .refuse_size_mismatch(true)
         .store(KeptOf { all: Arc::clone(&options.store), author })
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Rules {
     #[arg(long, value_name = "N", default_value_t = 384, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
     /// The same from one address
-    #[arg(long, value_name = "N", default_value_t = 96, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 160, value_parser = clap::value_parser!(u16).range(1..))]
     connections_each: u16,
     /// So many connections may be in their handshake at once; for one more, the oldest of the address that has the most is closed
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=4_096))]

@@ -138,6 +138,28 @@ pub fn show(folder: &Path, name: &str, bytes: usize) -> PathBuf {
     path
 }
 
+/// A zip archive with so many bytes in it, without a pattern.
+pub fn archive(seed: u8, length: usize) -> Vec<u8> {
+    let mut state = u64::from(seed) + 1;
+    let mut content = Vec::with_capacity(length + 8);
+    while content.len() < length {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        content.extend_from_slice(&(state ^ (state >> 29)).to_le_bytes());
+    }
+    content.truncate(length);
+    let checksum = !content.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum: u32, _| (sum >> 1) ^ ((sum & 1) * 0xEDB8_8320))
+    });
+    let size = u32::try_from(length).unwrap().to_le_bytes();
+    let sizes = [&checksum.to_le_bytes()[..], &size, &size, &[1, 0]].concat();
+    let mut bytes = [b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0", &sizes[..], b"\0\0a", &content].concat();
+    let directory = bytes.len();
+    bytes.extend([b"PK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0", &sizes[..], &[0; 16], b"a"].concat());
+    let ends = [bytes.len() - directory, directory].map(|n| u32::try_from(n).unwrap().to_le_bytes());
+    bytes.extend([b"PK\x05\x06\0\0\0\0\x01\0\x01\0", &ends[0][..], &ends[1], &[0, 0]].concat());
+    bytes
+}
+
 pub async fn commit(who: &Station, path: &Path, comment: &str, for_stations: &[u8]) -> Commit {
     let draft = CommitDraft::from_path(path).comment(comment);
     let draft = draft.for_stations(for_stations.iter().map(|n| id(*n)));

@@ -256,7 +256,7 @@ impl HostOptions {
 /// Connections at once. A station of ours has two.
 const CONNECTIONS: usize = 384;
 /// The same from one address: a venue may stand behind one.
-const CONNECTIONS_PER_IP: usize = 96;
+const CONNECTIONS_PER_IP: usize = 160;
 /// Many transfers at once share the memory.
 const FILE_BUFFER: usize = 512 << 10;
 /// The same where bytes have a rate.

@@ -177,9 +177,20 @@ impl Double {
             return;
         }
         let Some((file, station)) = missing.get(nth % missing.len()).cloned() else { return };
+        self.ask(&station, file);
+    }
+
+    /// It asks for this commit, by its FileUUID in lower case, if it knows it.
+    pub fn request_file(&mut self, file: &str) {
+        if let (Some(station), None) = (self.known.get(file).cloned(), &self.killed) {
+            self.ask(&station, file.to_owned());
+        }
+    }
+
+    fn ask(&mut self, station: &str, file: String) {
         let from = if self.manners.from_is_text { json!(station) } else { json!([station]) };
         let request = json!({"Type": "MVR_REQUEST", "FileUUID": file, "FromStationUUID": from});
-        self.say(&station, &request, Some(file));
+        self.say(station, &request, Some(file));
     }
 
     /// It leaves.

@@ -1,4 +1,4 @@
-//! A double over real loopback sockets: one thread that accepts, one for each connection, all bytes go to the double under one lock.
+//! A double over real sockets: one thread that accepts, one for each connection, all bytes go to the double under one lock.
 //!
 //! For integration tests against a real station. Discovery is the caller's: [`Running::sees`] tells the double who is where.
 
@@ -37,7 +37,15 @@ impl Running {
     /// # Errors
     /// No socket, no thread.
     pub fn start(product: Quirky, uuid: &str, name: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), product, uuid, name)
+    }
+
+    /// Starts one at this address; port 0 is any.
+    ///
+    /// # Errors
+    /// No socket, no thread.
+    pub fn start_at(at: SocketAddr, product: Quirky, uuid: &str, name: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind(at)?;
         let address = listener.local_addr()?;
         let inner =
             Inner { double: Double::new(product, uuid, name), streams: BTreeMap::new(), next_accepted: 2 };
