@@ -15,6 +15,7 @@
 //! ```
 
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use rawzip::{ErrorKind, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHeaderRecord, ZipLocator};
 use serde::Serialize;
@@ -103,6 +104,28 @@ impl<R: Read + Seek> Archive<R> {
     #[must_use]
     pub fn begins_at(&self) -> u64 {
         self.extents.iter().map(|extent| extent.start).min().unwrap_or_else(|| self.zip.directory_offset())
+    }
+
+    /// Where the directory begins. What follows it is the directory, the records of its end, and a comment.
+    #[must_use]
+    pub fn directory_begins_at(&self) -> u64 {
+        self.zip.directory_offset()
+    }
+
+    /// Where the packed bytes of the member at this place of the directory are, by its local header.
+    ///
+    /// # Errors
+    /// [`MemberError`], when its local header is wrong or its bytes would be another member's, too. A place outside the directory counts
+    /// as a missing header.
+    pub fn packed_range(&self, place: usize) -> Result<Range<u64>, MemberError> {
+        let (Some(way), Some(extent)) = (self.ways.get(place), self.extents.get(place)) else {
+            return Err(MemberError::HeaderDamaged);
+        };
+        let (start, end) = self.zip.get_entry(*way).map_err(member_error)?.compressed_data_range();
+        if end > extent.next {
+            return Err(MemberError::DataOverlapsNext { end, next: extent.next });
+        }
+        Ok(start..end)
     }
 
     /// Starts to unpack the member at this place of the directory, at most `allowed` bytes of it.
