@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A file is cut at fifty places on its way, over TCP and over WebSocket: it arrives with its hash right, and less than 1.1 of it is moved. MVRX_RESUME_MIB sets the size.
+# A file is cut at fifty places on its way, over TCP, from a session's host and to it: it arrives with its hash right, and less than 1.1 of it is moved. MVRX_RESUME_MIB sets the size.
 set -euo pipefail
 export MVRX_RESUME_MIB=${MVRX_RESUME_MIB:-1024} MVRX_RESUME_CUTS=${MVRX_RESUME_CUTS:-50}
 timeout 900 cargo test --locked -p mvrx-station --test resume again_and_again -- --nocapture --test-threads 1
+timeout 900 cargo test --locked -p mvrx-station --test host_resume again_and_again -- --nocapture --test-threads 1

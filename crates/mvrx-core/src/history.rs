@@ -199,6 +199,12 @@ impl History {
         }
     }
 
+    /// The files that a station lists and we do not have.
+    pub(crate) fn missing_of(&self, station: StationUuid) -> Vec<FileUuid> {
+        let missing = self.entries().filter(|entry| !entry.held && entry.holders.contains_key(&station));
+        missing.map(|entry| entry.commit.file).collect()
+    }
+
     /// The stations that brought more commits than so many.
     pub(crate) fn who_brought_more_than(&self, most: usize) -> Vec<StationUuid> {
         self.brought.iter().filter(|(_, count)| **count > most.max(1)).map(|(station, _)| *station).collect()

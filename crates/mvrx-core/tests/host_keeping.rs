@@ -296,3 +296,60 @@ fn a_stations_own_oldest_commits_make_room_above_what_is_remembered_of_each() {
     }
     assert!((60..=70).all(|n| rack.host.knows(file(n))));
 }
+
+// proves: HST-27
+#[test]
+fn a_file_that_broke_off_with_its_owners_second_connection_is_read_on_its_next_one() {
+    let mut rack = gathering(1 << 20);
+    let author = rack.join(1, vec![]);
+    let attach = |rack: &mut Rack| {
+        let files = rack.accept(1);
+        rack.step(Input::Attached { conn: files, station: station(1) });
+        files
+    };
+    let files = attach(&mut rack);
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    assert_eq!(rack.asked(files), Some(file(1)));
+    assert!(matches!(rack.begin(files).0, Take::Keep(_)));
+    rack.step(Input::ReceiveFailed { conn: files, what: "reset by peer".to_owned(), local: false });
+    rack.out.clear();
+    let again = attach(&mut rack);
+    assert_eq!(rack.asked(again), Some(file(1)));
+    rack.deliver(again, 1001);
+    assert!(rack.host.holds(file(1)));
+    // Where a new one takes the place of one that is not known to be over, it is not lost either.
+    rack.receive(author, Message::Commit(commit(2, 1)));
+    assert_eq!(rack.asked(again), Some(file(2)));
+    assert!(matches!(rack.begin(again).0, Take::Keep(_)));
+    rack.out.clear();
+    attach(&mut rack);
+    assert_eq!(rack.asked(author), Some(file(2)), "at once, on what is left");
+    rack.deliver(author, 1002);
+    // What is here is not asked for again.
+    let last = attach(&mut rack);
+    assert_eq!(rack.asked(last), None);
+}
+
+// proves: HST-27
+#[test]
+fn a_file_that_is_not_what_its_parts_should_be_is_asked_for_again_of_the_same_station() {
+    let mut rack = gathering(1 << 20);
+    let author = rack.join(1, vec![]);
+    let reader = rack.join(2, vec![]);
+    rack.receive(author, Message::Commit(Commit { blake3: Some([1; 32]), ..commit(1, 1) }));
+    rack.take_reply(author);
+    assert_eq!(rack.asked(author), Some(file(1)));
+    rack.begin(author);
+    rack.receive(reader, request_for(1));
+    assert!(rack.take_send_file(reader).is_some());
+    rack.out.clear();
+    rack.step(Input::PartWrong { conn: author });
+    assert!(rack.out.iter().any(|o| matches!(o, Output::DropFile { .. })));
+    assert!(rack.out.iter().any(|o| matches!(o, Output::StopSend { .. })), "who reads it is cut off");
+    assert_eq!(rack.asked(author), Some(file(1)));
+    rack.deliver(author, 1001);
+    // Where nothing is taken it is nothing.
+    rack.out.clear();
+    rack.step(Input::PartWrong { conn: author });
+    assert!(rack.out.is_empty());
+}

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use mvrx_core::{ConnId, Input, RequestId};
 use mvrx_message::{Commit, Dialect, FilePart, FileUuid, Message, Reply, Request};
-use mvrx_store::{PartOf, Pending, Store};
+use mvrx_store::{PartOf, Pending};
 use mvrx_transport::{BoxError, FileSource, MessageWriter, SourceRead};
 
 use crate::HostOptions;
@@ -39,14 +39,15 @@ pub(crate) struct Going {
 }
 
 impl Parts {
-    /// Asks for what is missing of a file, where its commit says which bytes it has. Does not wait for a disk.
+    /// Asks for what is missing of a file, where its commit says which bytes it has; `kept`: how many of them are here. Does not wait for a
+    /// disk.
     // req: STA-26
     pub(crate) fn ask(
         &mut self,
         conn: ConnId,
         request: &mut Request,
         announced: Option<&Commit>,
-        store: &dyn Store,
+        kept: impl FnOnce(&PartOf) -> u64,
     ) {
         self.asked.remove(&conn);
         let Some((commit, hash)) = announced.and_then(|commit| Some((commit, commit.blake3?))) else {
@@ -56,7 +57,7 @@ impl Parts {
             return;
         }
         let of = PartOf { file: commit.file, length: commit.file_size, hash };
-        let kept = store.part(&of);
+        let kept = kept(&of);
         self.asked.insert(conn, Going { of, kept, from: 0 });
         request.part = (kept > 0).then_some(FilePart { from: kept, blake3: hash });
     }
@@ -107,7 +108,7 @@ impl Driver {
         if let Message::Request(request) = message.as_mut() {
             let of = |file| self.core.commits().map(|view| view.commit).find(|commit| commit.file == file);
             let announced = request.file.and_then(of);
-            self.parts.ask(conn, request, announced, self.store.as_ref());
+            self.parts.ask(conn, request, announced, |of| self.store.part(of));
         }
         self.order(conn, Job::Send(message, dialect));
     }

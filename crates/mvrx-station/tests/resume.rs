@@ -11,17 +11,19 @@
     clippy::print_stdout
 )]
 
+mod cuts;
 mod support;
 mod ws_support;
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cuts::{Proxy, Way, make_show, number, places};
 use mvrx_discovery::FixedDiscovery;
 use mvrx_message::{Commit, FilePart, Message, Reply, Request};
 use mvrx_station::{
@@ -32,122 +34,12 @@ use mvrx_store::{Expect, FsStore, MemStore, Store};
 use support::{commit_of, loopback, message, package, peer, read_package, until};
 use ws_support::content;
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
-/// Stands between two stations, counts what comes from the one that is asked, and cuts at places.
-struct Proxy {
-    address: SocketAddr,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    moved: u64,
-    /// After so many bytes in all.
-    cuts: VecDeque<u64>,
-    made: u64,
-}
-
-impl Proxy {
-    fn to(target: SocketAddr, cuts: impl IntoIterator<Item = u64>) -> Self {
-        let listener = TcpListener::bind(loopback()).unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State { cuts: cuts.into_iter().collect(), ..State::default() }));
-        let shared = Arc::clone(&state);
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else { continue };
-                let state = Arc::clone(&shared);
-                let (c, s) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || forward(client, server, |_| true));
-                std::thread::spawn(move || {
-                    forward(s, c, |count| {
-                        let mut state = state.lock().unwrap();
-                        state.moved += count as u64;
-                        let cut = state.cuts.front().is_some_and(|at| state.moved >= *at);
-                        if cut {
-                            state.cuts.pop_front();
-                            state.made += 1;
-                        }
-                        !cut
-                    });
-                });
-            }
-        });
-        Self { address, state }
-    }
-
-    fn moved(&self) -> u64 {
-        self.state.lock().unwrap().moved
-    }
-
-    fn made(&self) -> u64 {
-        self.state.lock().unwrap().made
-    }
-}
-
-fn forward(mut from: TcpStream, mut to: TcpStream, goes_on: impl Fn(usize) -> bool) {
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => {
-                let _ = to.shutdown(Shutdown::Write);
-                return;
-            }
-            Ok(count) => {
-                if to.write_all(&buffer[..count]).is_err() || !goes_on(count) {
-                    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-                    return;
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => {
-                let _ = to.shutdown(Shutdown::Both);
-                return;
-            }
-        }
-    }
-}
-
-/// Sorted places somewhere in a file of so many bytes, at least 256 KiB apart.
-fn places(seed: u64, length: u64, count: u64) -> Vec<u64> {
-    let bytes = content(seed as u8, 8 * count as usize);
-    let mut places: Vec<u64> = bytes
-        .chunks_exact(8)
-        .map(|chunk| 2_000 + u64::from_le_bytes(chunk.try_into().unwrap()) % (length * 9 / 10))
-        .collect();
-    places.sort_unstable();
-    // What is under way when one falls is not to be cut again before it has moved.
-    let mut least = 0;
-    for place in &mut places {
-        *place = (*place).max(least);
-        least = *place + (256 << 10);
-    }
-    places
-}
-
 fn describe(name: &str, folder: &Path) -> Builder {
     Station::builder(name).any_file(true).listen(loopback()).store(FsStore::open(folder.join(name)).unwrap())
 }
 
 async fn seen(events: &mut Events, of: &Commit) {
     until(events, |e| matches!(e, Event::CommitSeen { file, .. } if *file == of.file).then_some(())).await;
-}
-
-fn make_show(folder: &Path, length: u64) -> std::path::PathBuf {
-    let path = folder.join("show.mvr");
-    let mut file = fs::File::create(&path).unwrap();
-    let mut left = length as usize;
-    let mut seed = 0_u8;
-    while left > 0 {
-        let piece = content(seed, left.min(8 << 20));
-        file.write_all(&piece).unwrap();
-        left -= piece.len();
-        seed = seed.wrapping_add(1);
-    }
-    path
 }
 
 /// That it came whole, by its hash, with little more moved than it is long.
@@ -167,7 +59,7 @@ async fn a_transfer_over_tcp_that_is_cut_again_and_again_goes_on() {
     let show = make_show(folder.path(), length);
     let (desk, _) = describe("desk", folder.path()).discovery(FixedDiscovery::new([])).spawn().await.unwrap();
     let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
-    let proxy = Proxy::to(desk.address(), places(number("MVRX_RESUME_SEED", 1), length, cuts));
+    let proxy = Proxy::to(desk.address(), Way::Back, places(number("MVRX_RESUME_SEED", 1), length, cuts));
     let at = FixedDiscovery::new([proxy.address]);
     let (other, mut events) =
         describe("other", folder.path()).discovery(at).event_buffer(100_000).spawn().await.unwrap();
@@ -203,7 +95,7 @@ async fn a_transfer_over_web_socket_that_is_cut_again_and_again_goes_on() {
     while host.store().commit(commit.file).unwrap().is_none() {
         let _ = tokio::time::timeout(Duration::from_millis(200), heard.next()).await;
     }
-    let proxy = Proxy::to(host.address(), places(number("MVRX_RESUME_SEED", 1), length, cuts));
+    let proxy = Proxy::to(host.address(), Way::Back, places(number("MVRX_RESUME_SEED", 1), length, cuts));
     let (other, mut events) = Station::builder("other")
         .any_file(true)
         .session(url(proxy.address))
@@ -229,7 +121,7 @@ async fn a_part_outlives_a_restart_of_the_station() {
     let show = make_show(folder.path(), length);
     let (desk, _) = describe("desk", folder.path()).discovery(FixedDiscovery::new([])).spawn().await.unwrap();
     let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
-    let proxy = Proxy::to(desk.address(), [length - 100_000]);
+    let proxy = Proxy::to(desk.address(), Way::Back, [length - 100_000]);
     for last in [false, true] {
         let mut limits = Limits::default();
         if !last {

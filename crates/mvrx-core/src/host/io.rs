@@ -73,6 +73,11 @@ pub enum Input {
         /// Whether it is a whole archive; asked for where its length is not the announced one, or where it ends is doubted.
         archive: bool,
     },
+    /// The same, but it went on from a part that was here before, and both together do not have the announced hash: none of it is a file.
+    PartWrong {
+        /// On this connection.
+        conn: ConnId,
+    },
     /// What an [`Output::ReceiveFile`] takes cannot be stored here (a full disk). The connection is in order: the rest is read away, and
     /// [`Input::FileArrived`] tells when that is done.
     NotStored {

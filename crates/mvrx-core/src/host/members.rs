@@ -53,6 +53,11 @@ impl Host {
             link.product = member.product;
         }
         self.event(Event::FilesAttached { station });
+        // What broke off with an earlier one: nothing is told again because of that.
+        // req: HST-27
+        for file in self.history.missing_of(station) {
+            self.want_kept(file);
+        }
     }
 
     pub(super) fn on_join(&mut self, conn: ConnId, join: &Join) {

@@ -53,6 +53,7 @@ mod moves;
 mod reads;
 mod relay;
 mod requests;
+mod rest;
 mod roster;
 mod standing;
 mod succession;
@@ -280,6 +281,7 @@ impl Host {
             Input::FileArrived { conn, length, hash, archive } => {
                 self.on_file_arrived(conn, late::Arrived { length, hash, archive });
             }
+            Input::PartWrong { conn } => self.on_part_wrong(conn),
             Input::NotStored { conn, what } => self.on_not_stored(conn, &what),
             Input::ReceiveFailed { conn, what, local } => self.on_receive_failed(conn, &what, local),
             Input::FileSent { ask, length } => self.on_file_sent(ask, length),

@@ -94,7 +94,7 @@ impl Host {
     }
 
     /// Moves a read along the table of [`RelayPhase`] and does what it says.
-    fn read(&mut self, id: RelayId, event: RelayEvent, why: &str) {
+    pub(super) fn read(&mut self, id: RelayId, event: RelayEvent, why: &str) {
         let Some(relay) = self.relays.get_mut(&id) else { return };
         let (next, action) = relay.phase.on(event);
         let before = std::mem::replace(&mut relay.phase, next);
@@ -528,7 +528,7 @@ impl Host {
     }
 
     /// Those that are being sent bytes which turned out wrong or will never be whole.
-    fn stop_readers(&mut self, id: RelayId, why: &str) {
+    pub(super) fn stop_readers(&mut self, id: RelayId, why: &str) {
         for ask in self.asks_of(id) {
             if self.asks.get(&ask).is_some_and(|ask| ask.phase == super::AskPhase::Sending) {
                 self.ask(ask, AskEvent::Nobody, why);

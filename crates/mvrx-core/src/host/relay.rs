@@ -4,7 +4,7 @@
 //!   Choosing ─ Found ─► Queued ─ Turn ─► Asked ─ Begins ─► Receiving ─ ArrivedToKeep ─► Keeping ─ Kept ─► done
 //!    ▲ │  ▲               │                │                │  │ └ ArrivedToPass ┐         │ NotKept
 //!    │ │  └─ Failed ──────┴─ Refused ──────┴──── Failed ────┘  │                 ▼         │
-//!    │ └ NoneLeft: failed    Deadline ◄──── Other ───────────┤ └ Unfit       Lingering ◄───┘     Joined: Queued again
+//!    │ └ NoneLeft: failed    Deadline ◄──── Other ───────────┤ └ Unfit       Lingering ◄───┘     Joined, PartWrong: Queued again
 //!    └──────────────────────────────────────────────────────────┘                └ Unused: thrown away
 //! ```
 //!
@@ -19,7 +19,7 @@
 //!
 //! An owner that did not answer in time still owes the answer. It is asked for other files all the same, as the last choice; what it then
 //! sends is passed to nobody before its length or hash told which REQUEST it answers (`Other`: an earlier one, and the wait goes on;
-//! `Joined`: earlier ones and this one in one piece, so it is asked again).
+//! `Joined`: earlier ones and this one in one piece, so it is asked again; so it is where it went on from a part that was not of it, `PartWrong`).
 
 use std::collections::BTreeSet;
 
@@ -72,6 +72,8 @@ pub enum RelayEvent {
     Unfit,
     /// A whole file is here, and it is the late answer to an earlier REQUEST: this one's still comes.
     Other,
+    /// The whole file is here, but it went on from a part, and both are not the file.
+    PartWrong,
     /// Late answers are here with this one behind them, and nothing shows where it begins.
     Joined,
     /// The store has it for good.
@@ -137,7 +139,7 @@ impl RelayPhase {
             (Receiving, E::ArrivedToPass) | (Keeping, E::NotKept) => (Lingering, A::Linger),
             (Receiving, E::Unfit) => (Choosing, A::DropAndChoose),
             (Receiving, E::Other) => (Asked, A::DropAndWait),
-            (Receiving, E::Joined) => (Queued, A::DropAndQueue),
+            (Receiving, E::Joined | E::PartWrong) => (Queued, A::DropAndQueue),
             (Keeping, E::Kept) => (Keeping, A::Finish),
             (Choosing | Queued | Asked | Receiving | Keeping | Lingering, _) => (self, A::Ignore),
         }
@@ -150,7 +152,7 @@ impl RelayPhase {
 
 impl RelayEvent {
     /// All events.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Found,
         Self::NoneLeft,
         Self::Turn,
@@ -163,6 +165,7 @@ impl RelayEvent {
         Self::ArrivedToPass,
         Self::Unfit,
         Self::Other,
+        Self::PartWrong,
         Self::Joined,
         Self::Kept,
         Self::NotKept,

@@ -20,10 +20,8 @@ impl HostDriver {
         match output {
             Output::Send { conn, mut message, dialect } => {
                 self.with_ticket(conn, &mut message);
-                if let Message::Request(request) = message.as_ref()
-                    && let Some(file) = request.file
-                {
-                    self.asked.insert(conn, file);
+                if let Message::Request(request) = message.as_mut() {
+                    self.ask_for_the_rest(conn, request);
                 }
                 let sent = self.links.get(&conn).map(|link| link.send(message, dialect));
                 if let Some(Err(much)) = sent {
@@ -122,10 +120,12 @@ impl HostDriver {
 
     // req: HDR-02
     fn receive(&mut self, conn: ConnId, take: Take, expected: Option<u64>, (again, doubted): (bool, bool)) {
+        let going = self.parts.begins(conn);
+        let from = going.map_or(0, |going| going.from);
         let into = match take {
             Take::Discard => None,
             Take::Keep(relay) | Take::Relay(relay) => {
-                let fresh = || Growing::new(expected, doubted);
+                let fresh = || Growing::new(expected, doubted, going.map(|going| going.of));
                 let growing = match self.growing.get(&relay).filter(|_| again) {
                     Some(growing) => Arc::clone(growing),
                     None => fresh(),
@@ -135,6 +135,7 @@ impl HostDriver {
             }
         };
         let progress = Progress::new();
+        progress.add(from);
         if let Some(file) = self.asked.remove(&conn).filter(|_| into.is_some()) {
             for requested in self.requests.values().filter(|requested| requested.file == file) {
                 requested.progress.follow(expected, &progress);
@@ -142,7 +143,8 @@ impl HostDriver {
         }
         if let Some(link) = self.links.get(&conn) {
             let ending = HostOptions::ending(self.host.product(conn), doubted);
-            link.receive(Receive { into, expected, ending, progress });
+            let expected = expected.map(|expected| expected.saturating_sub(from));
+            link.receive(Receive { into, from, expected, ending, progress });
         }
     }
 

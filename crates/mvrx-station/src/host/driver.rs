@@ -313,6 +313,7 @@ impl HostDriver {
             }
             Input::Received { conn, parsed } => match &parsed.message {
                 Message::Request(request) => self.parts.wants(*conn, request),
+                Message::RequestRet(_) if self.says_where(*conn, &parsed.message) => return,
                 Message::Join(join) => {
                     if self.is_another(*conn, join) || self.is_second(*conn, join) {
                         return self.set_pace(*conn);
@@ -334,6 +335,9 @@ impl HostDriver {
         let measured = growing.as_ref().and_then(|growing| growing.measure());
         let (length, hash, archive) =
             measured.map_or((length, None, false), |(length, hash, archive)| (length, Some(hash), archive));
+        if growing.as_ref().zip(hash).is_some_and(|(growing, hash)| growing.part_is_wrong(&hash)) {
+            return self.step(Input::PartWrong { conn });
+        }
         self.step(Input::FileArrived { conn, length, hash, archive });
         // The host would have had it dropped if it were another file than the announced one.
         if let (Some(relay), Some(growing)) = (relay, growing)

@@ -6,15 +6,19 @@
 //!    │                      └──┘ its owner is lost
 //!    └───────── given up ───┴──────── given up ─────┴──► Failed
 //! ```
+//! Where its hash was announced, what is given up before it is whole stays in the store as a part, and the next read of the file goes on from
+//! there; the next owner of this read is asked for the rest as well.
+//!
 //! It knows no connection and no rule of the exchange. Whoever reads gets all bytes but the last one as they come, and that one only when
 //! the file has arrived whole with the length that was announced: what is not the file never looks like it.
 //!
 //! Everything here blocks and belongs on threads that may; the bytes are in the store, memory is one buffer of each transfer.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mvrx_store::{Expect, Pending, ReadError, Store, StoredFile, Wait, Writer, is_whole_archive};
+use mvrx_store::{Expect, PartOf, Pending, ReadError, Store, StoredFile, Wait, Writer, is_whole_archive};
 use mvrx_transport::{BoxError, FileSink, FileSource, SourceRead};
 
 use super::sending::Stop;
@@ -26,6 +30,12 @@ pub(super) struct Growing {
     expected: Option<u64>,
     /// Where it ends is not sure.
     doubted: bool,
+    /// Which bytes it has, where that was announced: it can be gone on with when it broke off.
+    of: Option<PartOf>,
+    /// Bytes of it that are here.
+    here: AtomicU64,
+    /// Somebody sent the rest of what was here: that may have been of another file.
+    gone_on: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -55,8 +65,28 @@ pub(super) struct Fault {
 }
 
 impl Growing {
-    pub(super) fn new(expected: Option<u64>, doubted: bool) -> Arc<Self> {
-        Arc::new(Self { expected, doubted, state: Mutex::default(), changed: Condvar::new() })
+    pub(super) fn new(expected: Option<u64>, doubted: bool, of: Option<PartOf>) -> Arc<Self> {
+        let (here, gone_on) = (AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Self {
+            expected,
+            doubted,
+            of,
+            here,
+            gone_on,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// How much of this file is here, if it is this one and can be gone on with: never all of it.
+    pub(super) fn part(&self, of: &PartOf) -> Option<u64> {
+        let here = self.here.load(Ordering::Acquire).min(of.length.saturating_sub(1));
+        (self.of.as_ref() == Some(of)).then_some(here)
+    }
+
+    /// Whether what arrived went on from a part, and both together are not the file.
+    pub(super) fn part_is_wrong(&self, hash: &[u8; 32]) -> bool {
+        self.gone_on.load(Ordering::Acquire) && self.of.is_some_and(|of| of.hash != *hash)
     }
 
     /// Whether it can be sent already: its length is known.
@@ -129,8 +159,10 @@ pub(super) struct GrowingSink {
 }
 
 impl GrowingSink {
-    /// Makes room for the file, or goes on where an earlier owner was lost. Blocks, also until that one's bytes are out of the way.
-    pub(super) fn open(growing: &Arc<Growing>, store: &dyn Store) -> Result<Self, Fault> {
+    /// Makes room for the file, or goes on where an earlier owner was lost; the first `from` bytes of it do not come. Blocks, also until that
+    /// owner's bytes are out of the way.
+    // req: HDR-13
+    pub(super) fn open(growing: &Arc<Growing>, store: &dyn Store, from: u64) -> Result<Self, Fault> {
         let since = Instant::now();
         let mut state = growing.lock();
         while state.taken {
@@ -143,18 +175,26 @@ impl GrowingSink {
             return Err(Fault { what: why.clone(), local: true });
         }
         if state.reader.is_none() {
-            let (writer, reader) =
-                begin(store, growing.expected).map_err(|what| Fault { what, local: true })?;
+            let (writer, reader) = begin(store, growing, from).map_err(|what| Fault { what, local: true })?;
             (state.writer, state.reader) = (Some(writer), Some(reader));
+        }
+        let here = state.writer.as_ref().map_or(from, |writer| writer.received());
+        if from > here {
+            return Err(Fault {
+                what: format!("only {here} bytes of it are here, and {from} are wanted"),
+                local: true,
+            });
         }
         state.taken = true;
         let arrived = state.arrived.as_ref().map(|pending| pending.length());
         let writer = state.writer.take();
         let have = arrived.or(writer.as_ref().map(|writer| writer.received())).unwrap_or(0);
-        let before = state.reader.clone().filter(|_| have > 0);
+        let before = state.reader.clone().filter(|_| have > from);
         drop(state);
+        growing.here.store(have, Ordering::Release);
+        growing.gone_on.fetch_or(from > 0, Ordering::AcqRel);
         growing.changed.notify_all();
-        Ok(Self { growing: Arc::clone(growing), writer, before, have, at: 0, scratch: Vec::new() })
+        Ok(Self { growing: Arc::clone(growing), writer, before, have, at: from, scratch: Vec::new() })
     }
 
     /// Bytes that are here already have to be the same.
@@ -193,6 +233,7 @@ impl GrowingSink {
         let writer = self.writer.as_mut().ok_or_else(|| Fault { what: longer(), local: false })?;
         writer.write(new).map_err(|error| Fault { what: error.to_string(), local: true })?;
         self.at += new.len() as u64;
+        self.growing.here.store(self.at, Ordering::Release);
         Ok(())
     }
 
@@ -338,10 +379,12 @@ impl FileSource for GrowingSource {
     }
 }
 
-fn begin(store: &dyn Store, expected: Option<u64>) -> Result<(Box<dyn Writer>, StoredFile), String> {
-    let writer = store
-        .begin(expected.map_or(Expect::Unknown, Expect::Announced))
-        .map_err(|error| error.to_string())?;
+fn begin(store: &dyn Store, growing: &Growing, from: u64) -> Result<(Box<dyn Writer>, StoredFile), String> {
+    let writer = match &growing.of {
+        Some(of) => store.begin_part(of, from),
+        None => store.begin(growing.expected.map_or(Expect::Unknown, Expect::Announced)),
+    };
+    let writer = writer.map_err(|error| error.to_string())?;
     let reader = writer.reader().map_err(|error| error.to_string())?;
     Ok((writer, reader))
 }

@@ -56,6 +56,9 @@ pub(super) enum Report {
 pub(super) struct Receive {
     /// `None`: nowhere.
     pub(super) into: Option<(RelayId, Arc<Growing>)>,
+    /// How much of it is here already, and does not come.
+    pub(super) from: u64,
+    /// What comes, as far as it is known.
     pub(super) expected: Option<u64>,
     pub(super) ending: FileEnding,
     pub(super) progress: Progress,
@@ -188,7 +191,7 @@ impl Reading {
     async fn receive(&self, reader: &mut dyn MessageReader, order: Receive) -> Report {
         let Ends { conn, pace, store, reports } = self.0.clone();
         let failed = |what, local| Report::Input(Input::ReceiveFailed { conn, what, local });
-        let Receive { into, expected, ending, progress } = order;
+        let Receive { into, from, expected, ending, progress } = order;
         reader.set_file_ending(ending);
         let trouble = Trouble::new(conn, reports.clone());
         let sink: Box<dyn FileSink> = match &into {
@@ -196,7 +199,7 @@ impl Reading {
             Some((_, growing)) => {
                 let growing = Arc::clone(growing);
                 let opening = tokio::task::spawn_blocking(move || {
-                    (GrowingSink::open(&growing, store.as_ref()), growing)
+                    (GrowingSink::open(&growing, store.as_ref(), from), growing)
                 });
                 match opening.await {
                     Ok((Ok(sink), growing)) => Box::new(DrainingSink::into(sink, growing, trouble.clone())),

@@ -23,6 +23,7 @@ mod options;
 mod outbox;
 mod pace;
 mod paced;
+mod rest;
 mod sending;
 mod start;
 mod tell;

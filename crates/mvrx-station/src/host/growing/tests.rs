@@ -36,13 +36,13 @@ fn reader(growing: &Arc<Growing>) -> thread::JoinHandle<(Vec<u8>, Result<(), Str
 }
 
 fn open(growing: &Arc<Growing>, store: &MemStore) -> GrowingSink {
-    GrowingSink::open(growing, store).unwrap()
+    GrowingSink::open(growing, store, 0).unwrap()
 }
 
 // proves: HDR-02, HDR-04
 #[test]
 fn readers_get_all_but_the_last_byte_as_it_comes_and_that_one_when_the_file_is_verified() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false, None), content());
     let early = reader(&growing);
     let mut sink = Box::new(open(&growing, &store));
     for piece in content.chunks(100_000) {
@@ -69,7 +69,7 @@ fn readers_get_all_but_the_last_byte_as_it_comes_and_that_one_when_the_file_is_v
 // proves: HDR-03
 #[test]
 fn the_next_owner_goes_on_where_the_lost_one_was_and_readers_notice_nothing() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false, None), content());
     let mut lost = open(&growing, &store);
     lost.write(&content[..123_457]).unwrap();
     let early = reader(&growing);
@@ -98,7 +98,7 @@ fn the_next_owner_goes_on_where_the_lost_one_was_and_readers_notice_nothing() {
 // proves: HDR-03
 #[test]
 fn an_owner_with_other_bytes_or_another_length_is_at_fault_and_what_is_there_stays() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false, None), content());
     let mut lost = open(&growing, &store);
     lost.write(&content[..200_000]).unwrap();
     drop(lost);
@@ -129,7 +129,7 @@ fn an_owner_with_other_bytes_or_another_length_is_at_fault_and_what_is_there_sta
 fn a_file_of_another_length_than_announced_never_looks_whole() {
     let content = content();
     for length in [LENGTH - 1, LENGTH + 1] {
-        let (store, growing) = (MemStore::new(), Growing::new(Some(length), false));
+        let (store, growing) = (MemStore::new(), Growing::new(Some(length), false, None));
         let source = GrowingSource::new(Arc::clone(&growing), Stop::default(), false);
         let mut sink = Box::new(open(&growing, &store));
         sink.write(&content).unwrap();
@@ -147,7 +147,7 @@ fn a_file_of_another_length_than_announced_never_looks_whole() {
 fn who_takes_any_length_gets_the_one_that_came() {
     let content = content();
     for length in [1, 100_000, LENGTH - 1, LENGTH, LENGTH + 1, 3 * LENGTH] {
-        let (store, growing) = (MemStore::new(), Growing::new(Some(length), false));
+        let (store, growing) = (MemStore::new(), Growing::new(Some(length), false, None));
         let source = GrowingSource::new(Arc::clone(&growing), Stop::default(), true);
         let early = thread::spawn(move || read_from(source));
         let mut sink = Box::new(open(&growing, &store));
@@ -162,7 +162,7 @@ fn who_takes_any_length_gets_the_one_that_came() {
 
 #[test]
 fn what_is_given_up_ends_its_readers_and_opens_for_nobody() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(Some(LENGTH), false, None), content());
     let mut sink = open(&growing, &store);
     sink.write(&content[..10]).unwrap();
     let reading = reader(&growing);
@@ -170,13 +170,13 @@ fn what_is_given_up_ends_its_readers_and_opens_for_nobody() {
     drop(sink);
     let (got, end) = reading.join().unwrap();
     assert!(got.len() <= 10 && end.is_err());
-    assert_eq!(GrowingSink::open(&growing, &store).unwrap_err().what, "nobody gives it");
+    assert_eq!(GrowingSink::open(&growing, &store, 0).unwrap_err().what, "nobody gives it");
     assert_eq!(store.commits().unwrap(), []);
 }
 
 #[test]
 fn without_an_announced_length_it_is_sent_once_it_is_whole() {
-    let (store, growing, content) = (MemStore::new(), Growing::new(None, false), content());
+    let (store, growing, content) = (MemStore::new(), Growing::new(None, false, None), content());
     let mut sink = Box::new(open(&growing, &store));
     sink.write(&content).unwrap();
     assert!(!growing.has_length());
@@ -185,3 +185,44 @@ fn without_an_announced_length_it_is_sent_once_it_is_whole() {
     assert!(growing.has_length());
     assert_eq!(read_all(&growing), (content, Ok(())));
 }
+
+fn part_of(content: &[u8]) -> PartOf {
+    let mut writer = MemStore::new().begin(Expect::Unknown).unwrap();
+    writer.write(content).unwrap();
+    let hash = writer.finish().unwrap().hash();
+    PartOf { file: mvrx_message::FileUuid::from_random_bytes([1; 16]), length: content.len() as u64, hash }
+}
+
+// proves: HDR-13
+#[test]
+fn what_broke_off_is_a_part_of_the_next_read_and_of_no_other_file() {
+    let (store, content) = (MemStore::new(), content());
+    let of = part_of(&content);
+    let growing = Growing::new(Some(LENGTH), false, Some(of));
+    let mut sink = open(&growing, &store);
+    sink.write(&content[..100_000]).unwrap();
+    assert_eq!(growing.part(&of), Some(100_000));
+    assert_eq!(growing.part(&PartOf { hash: [9; 32], ..of }), None);
+    // The next owner of the same read sends from there on, or from before it.
+    drop(sink);
+    assert_eq!(GrowingSink::open(&growing, &store, 100_001).unwrap_err().what, ONLY);
+    let mut sink = GrowingSink::open(&growing, &store, 90_000).unwrap();
+    sink.write(&content[90_000..200_000]).unwrap();
+    assert_eq!(growing.part(&of), Some(200_000));
+    drop((sink, growing.give_up("nobody is left")));
+    assert_eq!(store.part(&of), 200_000);
+    // The next read, from the part; a reader gets the whole.
+    let growing = Growing::new(Some(LENGTH), false, Some(of));
+    let mut sink = GrowingSink::open(&growing, &store, 200_000).unwrap();
+    let early = reader(&growing);
+    sink.write(&content[200_000..]).unwrap();
+    assert_eq!(growing.part(&of), Some(LENGTH - 1), "never all of it");
+    Box::new(sink).finish().unwrap();
+    let (length, hash, _) = growing.measure().unwrap();
+    assert_eq!((length, hash), (LENGTH, of.hash));
+    assert!(!growing.part_is_wrong(&hash) && growing.part_is_wrong(&[9; 32]));
+    growing.verify();
+    assert_eq!(early.join().unwrap(), (content, Ok(())));
+}
+
+const ONLY: &str = "only 100000 bytes of it are here, and 100001 are wanted";

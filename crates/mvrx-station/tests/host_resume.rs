@@ -1,0 +1,271 @@
+//! Aim: what a session's host reads of an owner and is cut goes on where it stopped, from whoever has it, and is never another file.
+//!
+//! `MVRX_RESUME_MIB`, `MVRX_RESUME_CUTS` and `MVRX_RESUME_SEED` as in `resume.rs`.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout
+)]
+
+mod cuts;
+mod ws_support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use cuts::{Proxy, Way, make_show, number, places};
+use futures_util::{SinkExt, StreamExt};
+use mvrx_message::{Commit, Dialect, FilePart, Message, Reply};
+use mvrx_station::{Builder, CommitDraft, Events, Heard, HostEvent, HostOptions, Source, Station, Timers};
+use mvrx_store::{Expect, FsStore, MemStore, Store};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite;
+use ws_support::{Client, LIMIT, archive, commit, file, hosting, join_as, kept, until};
+
+fn hash_of(bytes: &[u8]) -> [u8; 32] {
+    let mut writer = MemStore::new().begin(Expect::Unknown).unwrap();
+    writer.write(bytes).unwrap();
+    writer.finish().unwrap().hash()
+}
+
+/// A station of a session, message by message.
+struct Raw(WebSocketStream<TcpStream>);
+
+impl Raw {
+    async fn join(to: SocketAddr, n: u8, commits: Vec<Commit>) -> Self {
+        let stream = TcpStream::connect(to).await.unwrap();
+        let mut raw = Self(tokio_tungstenite::client_async(format!("ws://{to}/"), stream).await.unwrap().0);
+        raw.say(&join_as(n, "MVR App", commits)).await;
+        raw
+    }
+
+    async fn say(&mut self, message: &Message) {
+        let json = String::from_utf8(message.to_json(&Dialect::strict())).unwrap();
+        self.0.send(tungstenite::Message::text(json)).await.unwrap();
+    }
+
+    /// The rest of a file, with the words before it that say so, or all of it.
+    async fn give(&mut self, from: Option<u64>, bytes: &[u8]) {
+        if from.is_some() {
+            self.say(&Message::RequestRet(Reply { from, ..Reply::ok() })).await;
+        }
+        self.0.send(tungstenite::Message::binary(bytes.to_vec())).await.unwrap();
+    }
+
+    /// What the next REQUEST wants of its file; `None`: the connection was closed.
+    async fn asked(&mut self) -> Option<Option<FilePart>> {
+        loop {
+            match tokio::time::timeout(LIMIT, self.0.next()).await.expect("nothing came")? {
+                Ok(tungstenite::Message::Text(text)) => {
+                    if let Message::Request(request) = Message::parse(text.as_bytes()).unwrap().message {
+                        assert_eq!(request.file, Some(file(1)));
+                        return Some(request.part);
+                    }
+                }
+                Ok(tungstenite::Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+fn lost(heard: &Heard) -> Option<String> {
+    match heard {
+        Heard::Session(seen) => match &seen.event {
+            HostEvent::StationLost { why, .. } => Some(why.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+struct Broken {
+    rack: Station,
+    events: Events,
+    bytes: Vec<u8>,
+    commit: Commit,
+    half: usize,
+}
+
+/// A host that has half of a file, whose author is gone.
+async fn broken() -> Broken {
+    broken_at(hosting(HostOptions::default())).await
+}
+
+async fn broken_at(rack: Builder) -> Broken {
+    let (rack, mut events) = rack.spawn().await.unwrap();
+    let bytes = archive(1, 900_000);
+    let commit = Commit { blake3: Some(hash_of(&bytes)), ..commit(1, 1, bytes.len()) };
+    let half = 400_000;
+    let mut author = Raw::join(rack.address(), 1, vec![commit.clone()]).await;
+    assert_eq!(author.asked().await, Some(None), "all of it");
+    author.give(None, &bytes[..half]).await;
+    drop(author);
+    until(&mut events, lost).await;
+    Broken { rack, events, bytes, commit, half }
+}
+
+// proves: HDR-13
+#[tokio::test]
+async fn a_file_whose_author_was_cut_goes_on_when_it_comes_again() {
+    let Broken { rack, mut events, bytes, commit, half } = broken().await;
+    let mut author = Raw::join(rack.address(), 1, vec![commit.clone()]).await;
+    let part = FilePart { from: half as u64, blake3: commit.blake3.unwrap() };
+    assert_eq!(author.asked().await, Some(Some(part)));
+    author.give(Some(half as u64), &bytes[half..]).await;
+    assert_eq!(until(&mut events, kept).await, file(1));
+    drop(author);
+    let asker = Client::join(rack.address(), 3, "MVR App", mvrx_transport::FileStyle::OneMessage).await;
+    assert_eq!(asker.fetch(file(1), bytes.len() as u64).await.unwrap(), bytes);
+    rack.stop().await;
+}
+
+// proves: HDR-13
+#[tokio::test]
+async fn a_part_outlives_a_restart_of_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let describe = || hosting(HostOptions::default()).store(FsStore::open(folder.path()).unwrap());
+    let Broken { rack, events, bytes, commit, half } = broken_at(describe()).await;
+    rack.stop().await;
+    drop((rack, events));
+    let (rack, mut events) = describe().spawn().await.unwrap();
+    let mut author = Raw::join(rack.address(), 1, vec![commit]).await;
+    let part = author.asked().await.unwrap().expect("all of it is asked for");
+    assert_eq!(part.from, half as u64);
+    author.give(Some(part.from), &bytes[half..]).await;
+    assert_eq!(until(&mut events, kept).await, file(1));
+    rack.stop().await;
+}
+
+// proves: HDR-13
+#[tokio::test]
+async fn an_owner_that_sends_all_of_it_again_is_fine() {
+    let Broken { rack, mut events, bytes, commit, .. } = broken().await;
+    let mut author = Raw::join(rack.address(), 1, vec![commit]).await;
+    assert!(matches!(author.asked().await, Some(Some(_))));
+    author.give(None, &bytes).await;
+    assert_eq!(until(&mut events, kept).await, file(1));
+    rack.stop().await;
+}
+
+// proves: HDR-13, HST-27
+#[tokio::test]
+async fn a_rest_that_does_not_fit_is_asked_for_whole_once_and_never_delivered() {
+    let Broken { rack, mut events, bytes, commit, half } = broken().await;
+    let mut author = Raw::join(rack.address(), 1, vec![commit]).await;
+    assert!(matches!(author.asked().await, Some(Some(_))));
+    let asker = Client::join(rack.address(), 3, "MVR App", mvrx_transport::FileStyle::OneMessage).await;
+    let length = bytes.len() as u64;
+    let asking = {
+        let asker = asker.clone();
+        tokio::spawn(async move { asker.fetch(file(1), length).await })
+    };
+    let serving = |heard: &Heard| match heard {
+        Heard::Event(seen) => matches!(seen.event, mvrx_station::Event::Serving { .. }).then_some(()),
+        _ => None,
+    };
+    author.give(Some(half as u64), &vec![7; 1_000]).await;
+    until(&mut events, serving).await;
+    author.0.send(tungstenite::Message::binary(vec![7; bytes.len() - half - 1_000])).await.unwrap();
+    assert_eq!(author.asked().await, Some(None), "on the same connection, with no part to blame");
+    asking.await.unwrap().expect_err("it was being sent what is no file");
+    author.give(None, &bytes).await;
+    assert_eq!(until(&mut events, kept).await, file(1));
+    rack.stop().await;
+}
+
+// proves: HDR-13
+#[tokio::test]
+async fn an_answer_that_was_not_asked_for_ends_its_connection() {
+    let Broken { rack, mut events, bytes, commit, half } = broken().await;
+    for wrong in [1, half as u64 - 1, half as u64 + 1, u64::MAX] {
+        let mut author = Raw::join(rack.address(), 1, vec![commit.clone()]).await;
+        assert!(matches!(author.asked().await, Some(Some(_))), "what is here stays");
+        author.say(&Message::RequestRet(Reply { from: Some(wrong), ..Reply::ok() })).await;
+        assert_eq!(author.asked().await, None);
+        let why = until(&mut events, lost).await;
+        assert!(why.contains("was not asked for"), "{why}");
+    }
+    let mut author = Raw::join(rack.address(), 1, vec![commit]).await;
+    author.asked().await;
+    author.give(Some(half as u64), &bytes[half..]).await;
+    assert_eq!(until(&mut events, kept).await, file(1));
+    rack.stop().await;
+}
+
+// proves: HDR-03, HDR-13
+#[tokio::test]
+async fn the_next_owner_is_asked_for_the_rest_and_who_reads_notices_nothing() {
+    let (rack, mut events) = hosting(HostOptions::default()).spawn().await.unwrap();
+    let bytes = archive(1, 900_000);
+    let commit = Commit { blake3: Some(hash_of(&bytes)), ..commit(1, 1, bytes.len()) };
+    let mut first = Raw::join(rack.address(), 1, vec![commit.clone()]).await;
+    assert_eq!(first.asked().await, Some(None));
+    let mut next = Raw::join(rack.address(), 2, vec![commit]).await;
+    let asker = Client::join(rack.address(), 3, "MVR App", mvrx_transport::FileStyle::OneMessage).await;
+    let length = bytes.len() as u64;
+    let asking = tokio::spawn(async move { asker.fetch(file(1), length).await });
+    first.give(None, &bytes[..500_000]).await;
+    drop(first);
+    let Some(Some(part)) = next.asked().await else { panic!("all of it is asked for") };
+    let from = usize::try_from(part.from).unwrap();
+    assert!((1..=500_000).contains(&from));
+    next.give(Some(part.from), &bytes[from..]).await;
+    assert_eq!(asking.await.unwrap().unwrap(), bytes);
+    until(&mut events, kept).await;
+    rack.stop().await;
+}
+
+// proves: HDR-13
+#[tokio::test]
+async fn a_file_that_a_host_fetches_and_that_is_cut_again_and_again_goes_on() {
+    let (length, cuts) = (number("MVRX_RESUME_MIB", 48) << 20, number("MVRX_RESUME_CUTS", 20));
+    let folder = tempfile::tempdir().unwrap();
+    let show = make_show(folder.path(), length);
+    let describe = |name: &str| {
+        Station::builder(name).any_file(true).store(FsStore::open(folder.path().join(name)).unwrap())
+    };
+    let hosting = HostOptions::default().announce(false);
+    let (host, mut heard) = describe("rack")
+        .listen(ws_support::loopback())
+        .host(hosting)
+        .event_buffer(100_000)
+        .spawn()
+        .await
+        .unwrap();
+    let proxy = Proxy::to(host.address(), Way::Forth, places(number("MVRX_RESUME_SEED", 1), length, cuts));
+    let (desk, _events) = describe("desk")
+        .session(format!("ws://{}/", proxy.address))
+        .timers(Timers { retry: vec![Duration::from_millis(50)], ..Timers::default() })
+        .spawn()
+        .await
+        .unwrap();
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    let whole = async { while until(&mut heard, kept).await != commit.file {} };
+    tokio::time::timeout(Duration::from_secs(600), whole).await.unwrap();
+    let stored = host.store().commit(commit.file).unwrap().unwrap();
+    assert_eq!((Some(stored.hash), stored.length), (commit.blake3, length));
+    let (made, moved) = (proxy.made(), proxy.moved());
+    println!("{length} bytes, {made} cuts: {moved} bytes moved");
+    assert_eq!(made, cuts, "every cut was made");
+    assert!(moved < length + length / 10, "{moved} bytes moved for {length}");
+    // And it is given on.
+    let (other, _events) =
+        describe("other").session(format!("ws://{}/", host.address())).spawn().await.unwrap();
+    let listed = async {
+        while !other.commits().await.unwrap().iter().any(|info| info.commit.file == commit.file) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, listed).await.unwrap();
+    let fetched = other.request(commit.file, Source::Any).await.unwrap().await.unwrap();
+    assert_eq!((fetched.commit.blake3, fetched.commit.file_size), (commit.blake3, length));
+    for station in [other, desk, host] {
+        station.stop().await;
+    }
+}
