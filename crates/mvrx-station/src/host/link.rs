@@ -144,11 +144,18 @@ struct Ends {
 }
 
 impl Ends {
-    /// Tells, once, that the station is made to wait.
-    async fn tell_pace(&self) {
-        if let Some(by) = self.pace.slowed() {
-            // Nobody listens any more: then it ends.
-            let _ = self.reports.send(Report::Slowed { conn: self.conn, by }).await;
+    /// Does this, and tells meanwhile, once, that the station is made to wait.
+    async fn telling<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                by = self.pace.slowed() => {
+                    // Nobody listens any more: then it ends.
+                    let _ = self.reports.send(Report::Slowed { conn: self.conn, by }).await;
+                }
+            }
         }
     }
 }
@@ -160,8 +167,7 @@ impl Reading {
         let Ends { conn, pace, reports, .. } = &self.0;
         let (conn, mut bytes) = (*conn, 0);
         loop {
-            pace.keep(bytes).await;
-            self.0.tell_pace().await;
+            self.0.telling(pace.keep(bytes)).await;
             let next = reader.next().await;
             bytes = next.as_ref().map_or(0, length);
             let (input, more) = match next {
@@ -224,7 +230,7 @@ impl Reading {
                 }
             }) as BoxFuture<'static, ()>
         };
-        match reader.receive_file(sink, expected, &mut between, progress).await {
+        match self.0.telling(reader.receive_file(sink, expected, &mut between, progress)).await {
             Ok(length) => {
                 let relay = into.map(|(relay, _)| relay).filter(|_| !trouble.is_told());
                 Report::Arrived { conn, relay, length }
@@ -279,11 +285,8 @@ impl Writing {
                     Ok(_) => continue,
                     Err(error) => (Report::Input(closed(conn, &error.to_string())), false),
                 },
-                Job::SendFile(job) => match self.send_file(writer.as_mut(), job).await {
-                    Some(told) => {
-                        self.ends.tell_pace().await;
-                        told
-                    }
+                Job::SendFile(job) => match self.ends.telling(self.send_file(writer.as_mut(), job)).await {
+                    Some(told) => told,
                     None => break,
                 },
             };

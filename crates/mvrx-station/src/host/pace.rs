@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mvrx_message::StationUuid;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// So many at once, and so many a second after them.
@@ -75,6 +76,7 @@ struct Counts {
     read: Option<Mutex<Bucket>>,
     sent: Option<Mutex<Bucket>>,
     slow: Mutex<Slow>,
+    slowed: Notify,
 }
 
 /// Whether somebody was made to wait, and was told of.
@@ -89,7 +91,7 @@ impl Counts {
     fn new(rates: Rates) -> Self {
         let bytes = || rates.bytes.map(|rate| Mutex::new(Bucket::new(rate)));
         let messages = Mutex::new(Bucket::new(rates.messages));
-        Self { messages, read: bytes(), sent: bytes(), slow: Mutex::new(Slow::Never) }
+        Self { messages, read: bytes(), sent: bytes(), slow: Mutex::new(Slow::Never), slowed: Notify::new() }
     }
 
     /// How long it is before one more message of so many bytes may be read on.
@@ -114,6 +116,7 @@ impl Counts {
         let mut slow = lock(&self.slow);
         if !wait.is_zero() && *slow == Slow::Never {
             *slow = Slow::By(what);
+            self.slowed.notify_one();
         }
     }
 
@@ -214,10 +217,26 @@ impl Pace {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// What this station was made to wait for, the first time.
-    pub(super) fn slowed(&self) -> Option<&'static str> {
-        let own = self.own();
-        let mut slow = lock(&own.slow);
+    /// Waits until this station is made to wait, the first time; for what.
+    pub(super) async fn slowed(&self) -> &'static str {
+        loop {
+            let own = self.own();
+            if let Some(by) = own.slowed() {
+                return by;
+            }
+            own.slowed.notified().await;
+        }
+    }
+
+    fn own(&self) -> Arc<Counts> {
+        Arc::clone(&lock(&self.own))
+    }
+}
+
+impl Counts {
+    /// What somebody was made to wait for, told once.
+    fn slowed(&self) -> Option<&'static str> {
+        let mut slow = lock(&self.slow);
         match *slow {
             Slow::By(what) => {
                 *slow = Slow::Told;
@@ -225,10 +244,6 @@ impl Pace {
             }
             Slow::Never | Slow::Told => None,
         }
-    }
-
-    fn own(&self) -> Arc<Counts> {
-        Arc::clone(&lock(&self.own))
     }
 }
 
@@ -265,10 +280,11 @@ mod tests {
         let paces = Paces::new(Rates { messages: EACH, ..FREE }, FREE);
         let one = paces.start();
         assert_eq!(takes(&one, 10).await, Duration::ZERO);
-        assert_eq!(one.slowed(), None);
+        let slowed = |pace: &Pace| pace.own().slowed();
+        assert_eq!(slowed(&one), None);
         let waited = takes(&one, 5).await;
         assert!((Duration::from_millis(990)..Duration::from_millis(1_020)).contains(&waited), "{waited:?}");
-        assert_eq!((one.slowed(), one.slowed()), (Some("messages"), None), "told once");
+        assert_eq!((slowed(&one), slowed(&one)), (Some("messages"), None), "told once");
         // Nobody else waits for it.
         assert_eq!(takes(&paces.start(), 10).await, Duration::ZERO);
         tokio::time::advance(Duration::from_secs(2)).await;
@@ -319,7 +335,7 @@ mod tests {
         let from = Instant::now();
         pace.keep(500_000).await;
         assert!(from.elapsed() >= Duration::from_millis(500));
-        assert_eq!(pace.slowed(), Some("bytes"));
+        assert_eq!(pace.slowed().await, "bytes");
         assert_eq!(pace.bytes_of_all(Way::Read, usize::MAX), Duration::ZERO, "they have no such limit");
         assert_eq!(paces.start().own_bytes(Way::Read, 1_000_000), Duration::ZERO);
         assert!(pace.own_bytes(Way::Sent, usize::MAX) <= A_DAY);
