@@ -1,6 +1,7 @@
 //! The list of commits in memory: by order of arrival and by file.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use mvrx_message::FileUuid;
 
@@ -17,8 +18,13 @@ pub(crate) struct Catalogue {
 #[derive(Debug)]
 struct Listed {
     stored: StoredCommit,
+    /// Each open reader of the file has one more of it.
+    readers: Readers,
     _bytes: Reservation,
 }
+
+/// Counts the open readers of a listed file by its clones.
+pub(crate) type Readers = Arc<()>;
 
 impl Catalogue {
     pub(crate) fn all(&self) -> Vec<StoredCommit> {
@@ -34,10 +40,26 @@ impl Catalogue {
         self.by_sequence.get(sequence).map(|listed| &listed.stored)
     }
 
+    /// One of them, for a reader of its file.
+    pub(crate) fn to_read(&self, file: FileUuid) -> Option<(StoredCommit, Readers)> {
+        let listed = self.by_sequence.get(self.by_file.get(&file)?)?;
+        Some((listed.stored.clone(), Arc::clone(&listed.readers)))
+    }
+
+    /// The oldest whose file nobody reads, and the bytes of all of these together.
+    pub(crate) fn unread(&self) -> Option<(FileUuid, u64)> {
+        let mut unread = self.by_sequence.values().filter(|listed| Arc::strong_count(&listed.readers) == 1);
+        let oldest = unread.next()?;
+        let first = oldest.stored.length;
+        let bytes = unread.fold(first, |sum, listed| sum.saturating_add(listed.stored.length));
+        Some((oldest.stored.commit.file, bytes))
+    }
+
     /// Lists `stored`. The caller made sure that its file is not listed yet.
     pub(crate) fn insert(&mut self, stored: StoredCommit, bytes: Reservation) {
         self.by_file.insert(stored.commit.file, stored.sequence);
-        self.by_sequence.insert(stored.sequence, Listed { stored, _bytes: bytes });
+        self.by_sequence
+            .insert(stored.sequence, Listed { stored, readers: Readers::default(), _bytes: bytes });
     }
 
     pub(crate) fn remove(&mut self, file: FileUuid) {

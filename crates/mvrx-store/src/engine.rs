@@ -35,6 +35,7 @@ use crate::stored_file::StoredFile;
 mod arriving;
 mod hashing;
 mod import;
+mod oldest;
 mod parts;
 mod whole;
 
@@ -111,6 +112,9 @@ pub(crate) struct Engine<S: Shelf> {
     turn: Mutex<Option<u64>>,
 }
 
+/// Who has it publishes or removes.
+type Turn<'a> = MutexGuard<'a, Option<u64>>;
+
 /// What a shelf had when the store was opened.
 #[derive(Debug)]
 pub(crate) struct Inventory<P> {
@@ -161,9 +165,10 @@ impl<S: Shelf> Engine<S> {
     }
 
     pub(crate) fn open(&self, file: FileUuid) -> Result<StoredFile, ReadError> {
-        let stored = self.commit(file).ok_or(ReadError::FileNotListed { file })?;
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner).to_read(file);
+        let (stored, readers) = list.ok_or(ReadError::FileNotListed { file })?;
         match self.shelf.open(&stored) {
-            Ok(open) => Ok(StoredFile::complete(open, stored.length)),
+            Ok(open) => Ok(StoredFile::complete(open, stored.length).counted(readers)),
             // Removed between the look at the list and the opening.
             Err(DiskError::NotFound { .. }) if self.commit(file).is_none() => {
                 Err(ReadError::FileNotListed { file })
@@ -173,7 +178,10 @@ impl<S: Shelf> Engine<S> {
     }
 
     pub(crate) fn remove(&self, file: FileUuid) -> Result<(), RemoveError> {
-        let _turn = self.turn();
+        self.remove_in_turn(file, &self.turn())
+    }
+
+    fn remove_in_turn(&self, file: FileUuid, _turn: &Turn<'_>) -> Result<(), RemoveError> {
         let stored = self.commit(file).ok_or(RemoveError::FileNotListed { file })?;
         let forgotten = self.shelf.forget(&stored);
         if !matches!(forgotten, Err(NotForgotten { still_there: true, .. })) {
@@ -228,7 +236,7 @@ impl<S: Shelf> Engine<S> {
             return Ok(listed);
         }
         let listed = self.list.read().unwrap_or_else(PoisonError::into_inner).len();
-        if listed >= self.limits.commits {
+        if listed >= self.limits.commits && !(self.limits.oldest_go && self.oldest_goes(&turn)) {
             return Err(PublishError::CommitListFull { listed, allowed: self.limits.commits });
         }
         let sequence = turn.ok_or(PublishError::SequenceExhausted)?;
@@ -252,7 +260,7 @@ impl<S: Shelf> Engine<S> {
         }
     }
 
-    fn turn(&self) -> MutexGuard<'_, Option<u64>> {
+    fn turn(&self) -> Turn<'_> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

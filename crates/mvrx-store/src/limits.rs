@@ -17,6 +17,9 @@ pub struct Limits {
     pub commits: usize,
     /// Bytes of all files together: listed ones, and those arriving or being imported. Default 64 GiB.
     pub total_bytes: u64,
+    /// Whether the oldest commits go, with their files, where `total_bytes` or `commits` would be passed: for a store whose files are others',
+    /// who can be asked again. A file that somebody reads at the moment stays. Default false: what comes is refused instead.
+    pub oldest_go: bool,
     /// Bytes of one file. Default 16 GiB.
     pub file_bytes: u64,
     /// Bytes of one index record: a commit with its comment, name and list of stations. Default 2 MiB, twice the
@@ -41,6 +44,7 @@ impl Default for Limits {
         Self {
             commits: 10_000,
             total_bytes: 64 * GIB,
+            oldest_go: false,
             file_bytes: 16 * GIB,
             record_bytes: 2 * 1024 * 1024,
             name_attempts: 1_000,

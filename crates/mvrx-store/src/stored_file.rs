@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cancel::Wait;
+use crate::catalogue::Readers;
 use crate::disk::{DiskAction, DiskError, ReadFile};
 use crate::error::ReadError;
 use crate::growing::Growth;
@@ -28,6 +29,8 @@ use crate::growing::Growth;
 pub struct StoredFile {
     file: Arc<dyn ReadFile>,
     body: Body,
+    /// As long as it is there the store does not drop the file to make room.
+    _readers: Option<Readers>,
 }
 
 /// A part of an open file, for those who move bytes in the kernel (`sendfile`). They give positions and leave the
@@ -52,11 +55,15 @@ impl StoredFile {
     /// A file that is whole. For stores of other kinds.
     #[must_use]
     pub fn complete(file: Arc<dyn ReadFile>, length: u64) -> Self {
-        Self { file, body: Body::Complete { length } }
+        Self { file, body: Body::Complete { length }, _readers: None }
+    }
+
+    pub(crate) fn counted(self, readers: Readers) -> Self {
+        Self { _readers: Some(readers), ..self }
     }
 
     pub(crate) fn arriving(file: Arc<dyn ReadFile>, growth: Arc<Growth>, required: Option<u64>) -> Self {
-        Self { file, body: Body::Arriving { growth, required } }
+        Self { file, body: Body::Arriving { growth, required }, _readers: None }
     }
 
     /// The length: of a complete file, or the only one that an arriving file can end with

@@ -141,14 +141,16 @@ impl<S: Shelf> Engine<S> {
         Ok(())
     }
 
-    fn make_room(&self, QuotaHit { used, wanted, allowed }: QuotaHit) -> Result<(), WriteError> {
-        match self.oldest_part() {
-            Some(of) => {
-                self.drop_part(&of);
-                Ok(())
-            }
-            None => Err(WriteError::StoreQuotaReached { used, wanted, allowed }),
+    fn make_room(&self, hit: QuotaHit) -> Result<(), WriteError> {
+        if let Some(of) = self.oldest_part() {
+            self.drop_part(&of);
+            return Ok(());
         }
+        if self.oldest_makes_room(&hit) {
+            return Ok(());
+        }
+        let QuotaHit { used, wanted, allowed } = hit;
+        Err(WriteError::StoreQuotaReached { used, wanted, allowed })
     }
 
     /// A writer ended early with so many bytes.
