@@ -161,6 +161,7 @@ impl Driver {
                     Err(error) => self.no_group(error.to_string()),
                 }
             }
+            self.sides.mark(host).await?;
         }
         self.told.joined &= session.joined;
         let group = self.sides.view_group().await?;

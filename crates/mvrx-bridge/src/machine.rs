@@ -13,6 +13,8 @@ use mvrx_message::{BridgeMark, Commit, FileUuid, StationUuid};
 
 use crate::table::{Deed, Sight, State};
 
+mod files;
+
 /// One of the two sides of a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
@@ -62,8 +64,12 @@ pub enum Through {
 /// A commit that is known on a side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    /// Which; `station` is its author.
-    pub commit: Commit,
+    /// Which.
+    pub file: FileUuid,
+    /// Whose it is.
+    pub author: Option<StationUuid>,
+    /// Whether it is for everybody.
+    pub for_all: bool,
     /// Who knows it.
     pub through: Through,
     /// Whether somebody there gives its file.
@@ -302,8 +308,7 @@ impl Machine {
         }
         self.forget_failures(lan, host);
         if self.active.is_none() {
-            self.fetch(now, [(Side::Lan, lan), (Side::Host, host)], &mut actions);
-            self.offer([(Side::Lan, lan), (Side::Host, host)], &mut actions);
+            self.carry(now, lan, host, &mut actions);
         }
         actions
     }
@@ -341,7 +346,7 @@ impl Machine {
             let seen = from.stations.iter().find(|seen| seen.station == station);
             let sight = self.sight(side, station, (seen, from), there, lan);
             let turn = self.turn(there, seen);
-            let quietly = self.is_another_there(there, station);
+            let quietly = self.is_another_there(side, there, station);
             let most = self.limits.stand_ins;
             let (parting, patience) = (self.limits.parting, self.limits.patience);
             let stand_in = self.stand_ins.entry((side, station)).or_default();
@@ -405,7 +410,7 @@ impl Machine {
         if self.active.is_some() || left_out {
             return Sight::Elsewhere;
         }
-        let stands = self.stand_ins.get(&(side, station)).is_some_and(|stand_in| stand_in.state.stands());
+        let stands = self.stands(side, station);
         let at_target = there.stations.iter().find(|seen| seen.station == station);
         if let Some(at_target) = at_target {
             let elsewhere = match at_target.mark {
@@ -433,11 +438,19 @@ impl Machine {
         }
     }
 
-    /// Whether the station is there itself, or by another bridge.
+    /// Whether the station is there itself, or by another bridge. The one that is at work in place of us stands in for it, though it may not
+    /// be seen to yet.
     // req: BRG-18
-    fn is_another_there(&self, there: &View, station: StationUuid) -> bool {
+    fn is_another_there(&self, side: Side, there: &View, station: StationUuid) -> bool {
+        if side == Side::Lan && self.active.is_some() {
+            return true;
+        }
         let ours = Some(BridgeMark::StandIn { bridge: self.us });
         there.tells_marks && there.stations.iter().any(|seen| seen.station == station && seen.mark != ours)
+    }
+
+    fn stands(&self, side: Side, station: StationUuid) -> bool {
+        self.stand_ins.get(&(side, station)).is_some_and(|stand_in| stand_in.state.stands())
     }
 
     /// Whether a bridge is there that stands in for somebody. Where nobody tells, its stand-ins' own word counts.
@@ -457,106 +470,6 @@ impl Machine {
         let turn = self.limits.turn.saturating_add(self.limits.each_before_us.saturating_mul(before));
         turn.saturating_add(moving)
     }
-
-    /// Whether a commit is of the side on which it is known: its author is there itself, or nowhere.
-    fn is_of(&self, side: Side, author: StationUuid, view: &View) -> bool {
-        if author == self.us || self.stand_ins.get(&(side, author)).is_some_and(|s| s.state.stands()) {
-            return false;
-        }
-        let seen = view.stations.iter().find(|seen| seen.station == author);
-        match seen.and_then(|seen| seen.mark) {
-            None => true,
-            Some(BridgeMark::StandIn { bridge }) => side == Side::Host && bridge != self.us,
-            Some(BridgeMark::Bridge { .. }) => false,
-        }
-    }
-
-    /// Of a file that nobody tells any more nothing is remembered: there is no end of those that somebody may invent.
-    // req: BRG-11
-    fn forget_failures(&mut self, lan: &View, host: &View) {
-        if !self.failed.is_empty() {
-            let told: BTreeSet<FileUuid> =
-                [lan, host].iter().flat_map(|view| &view.commits).map(|known| known.commit.file).collect();
-            self.failed.retain(|file, _| told.contains(file));
-        }
-    }
-
-    // req: BRG-09
-    fn fetch(&mut self, now: Duration, sides: [(Side, &View); 2], actions: &mut Vec<Action>) {
-        for (side, view) in sides {
-            if !view.joined {
-                continue;
-            }
-            let other = sides.iter().find(|(at, _)| *at != side);
-            let there = other.map(|(_, view)| known_files(view)).unwrap_or_default();
-            for known in &view.commits {
-                let file = known.commit.file;
-                let Some(author) = known.commit.station else { continue };
-                let waits = self.failed.get(&file).is_some_and(|failed| now < failed.again);
-                if self.fetching.len() >= self.limits.fetches {
-                    return;
-                }
-                if waits || !known.available || self.kept.contains_key(&file) || self.fetching.contains(&file)
-                {
-                    continue;
-                }
-                if there.contains(&file) || !self.is_of(side, author, view) {
-                    continue;
-                }
-                self.fetching.insert(file);
-                actions.push(Action::Fetch { side, through: known.through, file });
-            }
-        }
-    }
-
-    // req: BRG-10
-    fn offer(&mut self, sides: [(Side, &View); 2], actions: &mut Vec<Action>) {
-        for (from, view) in sides {
-            let side = from.other();
-            let Some((_, there)) = sides.iter().find(|(at, _)| *at == side) else { continue };
-            let (known_there, held_there) = (known_files(there), held_by_stand_ins(there));
-            let mut told = BTreeSet::new();
-            for known in &view.commits {
-                let (file, Some(author)) = (known.commit.file, known.commit.station) else { continue };
-                if !self.kept.contains_key(&file) || !told.insert(file) || !self.is_of(from, author, view) {
-                    continue;
-                }
-                let stands = self.stand_ins.get(&(side, author)).is_some_and(|s| s.state.stands());
-                if stands {
-                    if !held_there.contains(&(author, file)) {
-                        actions.push(Action::Offer { side, station: author, file });
-                    }
-                    continue;
-                }
-                let nowhere = |view: &View| view.stations.iter().all(|seen| seen.station != author);
-                let for_all = known.commit.for_stations.is_empty();
-                let wanted = for_all
-                    && nowhere(view)
-                    && nowhere(there)
-                    && there.joined
-                    && !known_there.contains(&file);
-                if wanted && self.listed.insert((side, file)) {
-                    actions.push(Action::List { side, file });
-                }
-            }
-        }
-    }
-}
-
-/// The files that somebody on a side gives.
-fn known_files(view: &View) -> BTreeSet<FileUuid> {
-    let given = view.commits.iter().filter(|known| known.available || known.held);
-    given.map(|known| known.commit.file).collect()
-}
-
-/// The files that our stand-ins on a side have committed, each with its author.
-fn held_by_stand_ins(view: &View) -> BTreeSet<(StationUuid, FileUuid)> {
-    let held = view.commits.iter().filter(|known| known.held);
-    held.filter_map(|known| match known.through {
-        Through::StandIn(author) => Some((author, known.commit.file)),
-        Through::Bridge => None,
-    })
-    .collect()
 }
 
 #[cfg(test)]

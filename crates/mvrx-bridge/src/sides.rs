@@ -28,6 +28,8 @@ pub(crate) struct Sides {
     pub(crate) host: Station,
     /// The bridge's own station of the group, once the session's host is known.
     pub(crate) lan: Option<Station>,
+    /// The host that its mark says.
+    marked: Option<StationUuid>,
     pub(crate) stand_ins: BTreeMap<(Side, StationUuid), StandIn>,
 }
 
@@ -37,7 +39,8 @@ impl Sides {
         let mark = BridgeMark::Bridge { host: options.station };
         let builder = describe(&options, (&options.name, PROVIDER), options.station, None).bridge(mark);
         let (host, events) = (options.session)(builder).spawn().await?;
-        Ok((Self { options, marks: Marks::default(), host, lan: None, stand_ins: BTreeMap::new() }, events))
+        let (marks, stand_ins) = (Marks::default(), BTreeMap::new());
+        Ok((Self { options, marks, host, lan: None, marked: None, stand_ins }, events))
     }
 
     /// Joins the group, as the bridge to this host.
@@ -50,8 +53,18 @@ impl Sides {
             .discovery(eyes)
             .spawn()
             .await?;
-        self.lan = Some(station);
+        (self.lan, self.marked) = (Some(station), Some(host));
         Ok(events)
+    }
+
+    /// Another host may be behind the session's URL than when the group was joined; other bridges to it are to know us as one of theirs.
+    // req: BRG-20
+    pub(crate) async fn mark(&mut self, host: StationUuid) -> Result<(), Stopped> {
+        if let Some(lan) = self.lan.as_ref().filter(|_| self.marked != Some(host)) {
+            lan.mark_as(BridgeMark::Bridge { host }).await?;
+            self.marked = Some(host);
+        }
+        Ok(())
     }
 
     /// Begins to stand in for a station.
@@ -102,15 +115,18 @@ impl Sides {
     pub(crate) async fn view_group(&self) -> Result<View, Stopped> {
         let Some(lan) = &self.lan else { return Ok(View::default()) };
         let seen = lan.stations().await?;
-        let marked = seen.iter().map(|info| (info, self.marks.of(info.station)));
+        let shown = seen.iter().map(|info| (info, self.marks.of(info.station)));
         // Who is shown as stood in for by another bridge is there, though its LEAVE came once: ours beside it would come and go for ever.
-        let by_another = |marked: &Marked| match marked.bridge {
+        let by_another = |shown: &Marked| match shown.bridge {
             Some(BridgeMark::StandIn { bridge }) => bridge != self.options.station,
             _ => false,
         };
-        let there =
-            marked.filter(|(info, marked)| info.membership == Membership::Member || by_another(marked));
-        let stations = there.map(|(info, marked)| seen_with(info, marked)).collect();
+        let there = shown.filter(|(info, shown)| info.membership == Membership::Member || by_another(shown));
+        // A station that moved away may be shown unmarked still, beside who stands in for it: what counts is who answers.
+        // req: BRG-19
+        let marked =
+            |shown: Marked, said: Option<BridgeMark>| Marked { bridge: said.or(shown.bridge), ..shown };
+        let stations = there.map(|(info, shown)| seen_with(info, marked(shown, info.bridge))).collect();
         let commits = self.commits(Side::Lan, lan).await?;
         Ok(View { joined: true, tells_marks: true, stations, commits })
     }
@@ -123,9 +139,7 @@ impl Sides {
             if *at == side {
                 // One that has just stopped knows nothing.
                 let its = known_by(&stand_in.station, Through::StandIn(*station)).await.unwrap_or_default();
-                known.extend(
-                    its.into_iter().filter(|known| known.held || !known.commit.for_stations.is_empty()),
-                );
+                known.extend(its.into_iter().filter(|known| known.held || !known.for_all));
             }
         }
         Ok(known)
@@ -186,7 +200,9 @@ async fn known_by(station: &Station, through: Through) -> Result<Vec<Known>, Sto
     let known = commits.into_iter().map(|info| Known {
         available: info.held || !info.holders.is_empty(),
         held: info.held,
-        commit: info.commit,
+        file: info.commit.file,
+        author: info.commit.station,
+        for_all: info.commit.for_stations.is_empty(),
         through,
     });
     Ok(known.collect())

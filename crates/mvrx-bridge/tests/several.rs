@@ -6,7 +6,9 @@ mod support;
 use std::time::Duration;
 
 use mvrx_bridge::{News, Side};
-use mvrx_discovery::MemoryBus;
+use mvrx_discovery::{Discovery, DiscoveryEvent, MemoryBus};
+use mvrx_message::{BridgeMark, Ours};
+use mvrx_station::{Membership, Station};
 use support::*;
 
 // proves: BRG-06
@@ -94,4 +96,64 @@ async fn in_a_ring_of_four_bridges_everybody_is_there_once_and_every_commit_arri
     assert_eq!((in_group([100, 103], 1), in_group([101, 102], 2)), (0, 0));
     let all = a.commits().await.unwrap();
     assert_eq!(all.iter().filter(|info| info.commit.file == made.file).count(), 1);
+}
+
+/// The host's disk was lost, say: another StationUUID under the same URL. Who joined the group before that is still a bridge to it.
+// proves: BRG-20
+#[tokio::test]
+async fn bridges_know_each_other_when_their_host_comes_back_under_another_station_uuid() {
+    let bus = MemoryBus::new();
+    let (rack, url) = host(200, 0).await;
+    let (_first, mut first_news) = bridge(&bus, 100, &url).await;
+    hears(&mut first_news, |news| matches!(news, News::AtWork)).await;
+    let port = rack.address().port();
+    rack.stop().await;
+    hears(&mut first_news, |news| matches!(news, News::SessionLost { .. })).await;
+    let (_rack, again) = host(201, port).await;
+    assert_eq!(again, url);
+    hears(&mut first_news, |news| *news == News::SessionJoined { host: id(201) }).await;
+    let (_second, mut second_news) = bridge(&bus, 101, &url).await;
+    hears(&mut second_news, |news| *news == News::Waits { bridge: id(100) }).await;
+}
+
+/// Waits until `who` counts a station as one for which this bridge stands in; tells where it listens.
+async fn stood_in(who: &Station, n: u8, bridge: u8) -> std::net::SocketAddr {
+    until(&format!("bridge {bridge} stands in for station {n}"), || async {
+        let all = who.stations().await.unwrap();
+        let mark = Some(BridgeMark::StandIn { bridge: id(bridge) });
+        let its =
+            all.iter().find(|s| s.station == id(n) && s.membership == Membership::Member && s.bridge == mark);
+        its.and_then(|s| s.addresses.first().copied()).ok_or_else(|| format!("{all:#?}"))
+    })
+    .await
+}
+
+/// A station went over from the group to the session, and what announced it in the group is believed for a while.
+// proves: BRG-19
+#[tokio::test]
+async fn a_stand_in_stays_beside_an_outdated_announcement_of_its_station() {
+    let bus = MemoryBus::new();
+    let (_rack, url) = host(200, 0).await;
+    let (desk, _remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
+    let (_bridge, mut news) = bridge(&bus, 100, &url).await;
+    let at = stood_in(&desk, 2, 100).await;
+    // Nobody listens there.
+    let before = std::net::TcpListener::bind((HERE, 0)).unwrap().local_addr().unwrap();
+    let mut eye = bus.attach(HERE);
+    let mut outdated = loop {
+        match eye.next().await.unwrap() {
+            DiscoveryEvent::Sighted(sighting) if sighting.station == Some(id(2)) => break sighting,
+            _ => {}
+        }
+    };
+    (outdated.addresses, outdated.ours) = (vec![before, at], Some(Ours::CURRENT));
+    bus.inject(&DiscoveryEvent::Sighted(outdated));
+    while news.try_recv().is_ok() {}
+    // Another station comes to the session and appears: the bridge has looked more than once by then.
+    let _later = in_session(&url, 3, "Later", "B").await;
+    sees(&desk, 3).await;
+    while let Ok(told) = news.try_recv() {
+        assert!(!matches!(told, News::Disappeared { .. }), "{told:?}");
+    }
+    assert_eq!(stood_in(&desk, 2, 100).await, at);
 }

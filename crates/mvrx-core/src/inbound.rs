@@ -206,6 +206,7 @@ impl Core {
         }
         let product = join.product();
         self.learn(station, (&join.provider, product), &join.station_name, join.version);
+        self.note_mark(station, join.ours);
         self.answer_join(conn, Some(station), product, ok());
         self.membership(station, MembershipEvent::JoinReceived);
         self.watch_unseen(station);
@@ -238,7 +239,8 @@ impl Core {
             version: self.config.version,
             station: Some(self.config.station),
             commits,
-            ours: Some(mvrx_message::Ours::CURRENT),
+            // req: BRG-01
+            ours: Some(mvrx_message::Ours::CURRENT.with_bridge(self.config.bridge)),
             group,
             ticket: None,
             roster: None,

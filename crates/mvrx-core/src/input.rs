@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mvrx_message::{Commit, FileUuid, GroupName, Message, Parsed, SessionTarget, StationUuid};
+use mvrx_message::{BridgeMark, Commit, FileUuid, GroupName, Message, Parsed, SessionTarget, StationUuid};
 
 use crate::{ConnId, PlaceId, ProposalId, RequestId};
 
@@ -285,6 +285,8 @@ pub enum Command {
     Join(StationUuid),
     /// We have another name now.
     Rename(String),
+    /// We are a bridge, or stand in for somebody, and this is said of it from now on: discovery and everybody in the group are told.
+    MarkAs(BridgeMark),
     /// LEAVE the group, tell discovery; [`crate::Event::LeftGroup`] says when it is done.
     Leave,
     /// Join the group again after a LEAVE.

@@ -30,7 +30,7 @@ pub struct StationView<'a> {
     pub reachable: bool,
     /// Where it listens, the one that answered last first.
     pub addresses: Vec<SocketAddr>,
-    /// It is a bridge, or one stands in for it, by its JOIN or by the word of our session's host.
+    /// It is a bridge, or one stands in for it, by the JOIN or JOIN_RET that came last under its name, or by the word of our session's host.
     pub bridge: Option<BridgeMark>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use mvrx_message::{Commit, JoinRet, Message, Parsed, Product, QuirkSet, Reply, StationUuid};
+use mvrx_message::{Commit, JoinRet, Message, Ours, Parsed, Product, QuirkSet, Reply, StationUuid};
 
 use crate::exchange::Purpose;
 use crate::history::{Noted, is_for};
@@ -182,6 +182,7 @@ impl Core {
             return;
         }
         self.learn(station, (&ret.provider, ret.product()), &ret.station_name, ret.version);
+        self.note_mark(station, ret.ours);
         if !ret.reply.ok {
             self.event(Event::JoinRefused { station, message: ret.reply.message.clone() });
             self.note_refusal(station, refusal(&ret.reply));
@@ -222,6 +223,14 @@ impl Core {
         provider.clone_into(&mut peer.provider);
         if known_as != name && !first && !known_as.is_empty() {
             self.event(Event::StationRenamed { station, from: known_as, to: name.to_owned() });
+        }
+    }
+
+    /// Whether who speaks as a station is that station, or a bridge that stands in for it: of the two the one counts that spoke last.
+    // req: BRG-19
+    pub(crate) fn note_mark(&mut self, station: StationUuid, ours: Option<Ours>) {
+        if let Some(peer) = self.peers.get_mut(&station) {
+            peer.bridge = ours.and_then(|ours| ours.bridge);
         }
     }
 

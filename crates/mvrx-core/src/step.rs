@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use mvrx_message::{FileUuid, GroupName, StationUuid};
+use mvrx_message::{BridgeMark, FileUuid, GroupName, StationUuid};
 
 use crate::change::{Change, ChangeEvent, Former};
 use crate::exchange::Exchange;
@@ -224,6 +224,7 @@ impl Core {
             Command::Refresh => self.refresh(),
             Command::Join(station) => self.join_asked(station),
             Command::Rename(name) => self.rename(name),
+            Command::MarkAs(mark) => self.mark_as(mark),
             Command::SessionAt(url) => self.session_at(&url),
             Command::ChangeGroup { to, commits, sightings } => self.change_group(to, commits, sightings),
             Command::Move { to, force } => self.move_wanted(to, force, None),
@@ -371,6 +372,14 @@ impl Core {
         if self.presence == Presence::Present {
             self.advertise();
             self.refresh();
+        }
+    }
+
+    // req: BRG-20
+    fn mark_as(&mut self, mark: BridgeMark) {
+        let before = self.config.bridge.replace(mark);
+        if before != Some(mark) {
+            self.reannounce();
         }
     }
 

@@ -13,7 +13,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use mvrx_message::{GroupName, StationUuid};
+use mvrx_message::{BridgeMark, GroupName, StationUuid};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{Advertisement, Discovery, DiscoveryError, DiscoveryEvent, Sighting, SightingKey};
@@ -58,6 +58,7 @@ macro_rules! discovery_battery {
             another_advertisement_replaces_the_first
             a_station_may_be_in_two_groups_and_then_in_either
             does_not_show_the_station_itself
+            a_bridge_does_not_see_whom_it_stands_in_for
             stations_of_one_name_in_one_group_are_separate
             shows_groups_of_any_utf8
             a_suspected_station_that_answers_stays
@@ -181,6 +182,24 @@ pub async fn does_not_show_the_station_itself(rig: &mut impl Rig) {
     let own =
         |event: &DiscoveryEvent| matches!(event, DiscoveryEvent::Sighted(s) if s.station == Some(station(1)));
     assert!(!watched.seen.iter().any(own), "{:?}", watched.seen);
+}
+
+/// A bridge does not see the station for which it stands in, where its own stand-in is all there is of it; others do.
+// proves: BRG-19
+pub async fn a_bridge_does_not_see_whom_it_stands_in_for(rig: &mut impl Rig) {
+    let (mut bridge, mut stand_in, mut hub) = (rig.discovery(), rig.discovery(), rig.discovery());
+    let host = Some(BridgeMark::Bridge { host: station(9) });
+    bridge.advertise(&advertisement(2, "Bridge", "Default").with_bridge(host)).expect("it can be advertised");
+    Watched::new(rig, &mut hub).with(&mut bridge).sighting(|s| s.station == Some(station(2))).await;
+    let mark = Some(BridgeMark::StandIn { bridge: station(2) });
+    stand_in.advertise(&advertisement(1, "Desk", "Default").with_bridge(mark)).expect("it can be advertised");
+    let mut watched = Watched::new(rig, &mut hub).with(&mut stand_in);
+    let shown = watched.sighting(|s| s.station == Some(station(1))).await;
+    assert_eq!(shown.ours.and_then(|ours| ours.bridge), mark);
+    hub.advertise(&advertisement(3, "Hub", "Default")).expect("it can be advertised");
+    let mut watched = Watched::new(rig, &mut bridge).with(&mut hub);
+    let first = watched.sighting(|s| s.station != Some(station(2))).await;
+    assert_eq!(first.station, Some(station(3)), "{first:?}");
 }
 
 /// Two of the same name in the same group are two.

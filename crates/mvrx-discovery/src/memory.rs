@@ -27,7 +27,7 @@ use std::future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mvrx_message::{Ours, StationUuid};
+use mvrx_message::{BridgeMark, Ours, StationUuid};
 use tokio::sync::Notify;
 
 use crate::instance::Announced;
@@ -106,7 +106,7 @@ impl MemoryBus {
     pub fn repeat(&self) {
         let mut bus = self.lock();
         for (from, sighting) in bus.present.clone() {
-            bus.tell_others(from, &DiscoveryEvent::Sighted(sighting));
+            bus.show_others(from, &sighting);
         }
     }
 
@@ -186,9 +186,25 @@ impl Bus {
             return Ok(());
         }
         self.present.push((member, sighting.clone()));
-        let sighting = self.with_best_mark(sighting);
-        self.tell_others(member, &DiscoveryEvent::Sighted(sighting));
+        self.show_others(member, &sighting);
         Ok(())
+    }
+
+    fn show_others(&mut self, from: u64, sighting: &Sighting) {
+        let best = self.with_best_mark(sighting.clone());
+        for member in self.others(from) {
+            if !self.is_brought_by(member, sighting) {
+                self.deliver(member, DiscoveryEvent::Sighted(best.clone()));
+            }
+        }
+    }
+
+    /// Whether a member is a bridge, and stands in for this one.
+    // req: BRG-19
+    fn is_brought_by(&self, member: u64, sighting: &Sighting) -> bool {
+        let own = self.members.get(&member).and_then(|member| member.own.first());
+        let by = |own: &Advertisement| Some(BridgeMark::StandIn { bridge: own.station });
+        own.is_some_and(|own| sighting.ours.and_then(|ours| ours.bridge) == by(own))
     }
 
     /// What a station itself says, and not what a bridge says that stands in for it; of several bridges, the lowest.
@@ -204,11 +220,14 @@ impl Bus {
         }
         let Some(at) = self.present.iter().position(|(from, _)| *from == member) else { return };
         let (_, gone) = self.present.remove(at);
-        // Two members with one StationUUID: the other one is what is left to see.
-        let left = self.present.iter().find(|(_, sighting)| sighting.key == gone.key).map(|(_, s)| s.clone());
-        let left = left.map(|left| self.with_best_mark(left));
-        let event = left.map_or(DiscoveryEvent::Vanished { key: gone.key }, DiscoveryEvent::Sighted);
-        self.tell_others(member, &event);
+        for other in self.others(member) {
+            // Two members with one StationUUID: the other one is what is left to see.
+            let same =
+                |sighting: &&Sighting| sighting.key == gone.key && !self.is_brought_by(other, sighting);
+            let left = self.present.iter().map(|(_, sighting)| sighting).find(same);
+            let left = left.map(|left| DiscoveryEvent::Sighted(self.with_best_mark(left.clone())));
+            self.deliver(other, left.unwrap_or(DiscoveryEvent::Vanished { key: gone.key.clone() }));
+        }
     }
 
     fn suspect(&mut self, member: u64, key: &SightingKey) {
@@ -222,9 +241,12 @@ impl Bus {
         self.members.remove(&member);
     }
 
+    fn others(&self, from: u64) -> Vec<u64> {
+        self.members.keys().copied().filter(|member| *member != from).collect()
+    }
+
     fn tell_others(&mut self, from: u64, event: &DiscoveryEvent) {
-        let others: Vec<u64> = self.members.keys().copied().filter(|member| *member != from).collect();
-        for member in others {
+        for member in self.others(from) {
             self.deliver(member, event.clone());
         }
     }

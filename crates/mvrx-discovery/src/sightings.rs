@@ -8,7 +8,9 @@
 //! * an entry keeps all [`Source`]s (instance and host) it was heard under, and its addresses are those of all;
 //! * a removal of a **shared** name says nothing about any of its stations: the backend asks anew, and who does not answer in that
 //!   generation is gone ([`Sightings::sweep`]);
-//! * a removal of a name of its own is believed.
+//! * a removal of a name of its own is believed;
+//! * a bridge does not see whom it stands in for itself: beside an outdated announcement of the station its own stand-in would look like the
+//!   station.
 //!
 //! Limits: [`Limits::sightings`], [`Limits::names_per_sighting`], [`Limits::addresses_per_sighting`], [`Limits::text_bytes`].
 
@@ -162,6 +164,15 @@ impl Sightings {
         station.is_some() && self.own.as_ref().map(|own| own.station) == station
     }
 
+    /// Whether we are a bridge, and stand in for this one.
+    // req: BRG-19
+    fn is_brought_by_us(&self, txt: &Txt) -> bool {
+        match txt.ours.and_then(|ours| ours.bridge) {
+            Some(BridgeMark::StandIn { bridge }) => self.is_own(Some(bridge)),
+            _ => false,
+        }
+    }
+
     // req: DIS-KEY
     pub(crate) fn observe(
         &mut self,
@@ -186,6 +197,9 @@ impl Sightings {
             Some(station) => {
                 // The same announcement was heard before its TXT record was.
                 self.vanish(&place, out);
+                if self.is_brought_by_us(&observation.txt) {
+                    return Observed::Noted;
+                }
                 SightingKey::Station(station)
             }
             None if self.is_known_in_part(observation, &source, generation) => return Observed::Noted,

@@ -385,7 +385,7 @@ impl Station {
         Ok(Transfer { id: request, progress, end: ended, orders: self.shared.orders.clone() })
     }
 
-    async fn tell(&self, command: Command) -> Result<(), Stopped> {
+    pub(crate) async fn tell(&self, command: Command) -> Result<(), Stopped> {
         self.shared.orders.send(Order::Command(command)).await.map_err(|_| Stopped)
     }
 

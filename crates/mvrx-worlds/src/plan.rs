@@ -66,8 +66,6 @@ pub enum Planted {
     LossNotTold,
     /// An elected host ends where somebody of higher priority comes.
     GivesWayToPriority,
-    /// An elected host goes on where its own station was moved away.
-    HostStays,
     /// A station that starts again sees no hosts.
     HostsNotSeen,
     /// A station tells the host of a session of its own commits alone.
@@ -92,6 +90,10 @@ pub enum Planted {
     OfferForgotten,
     /// A stand-in says LEAVE though its station is there.
     LeaveOfAnother,
+    /// An elected host goes on where its own station was moved away.
+    HostStays,
+    /// A bridge goes on to say the host that its session had when it joined the group.
+    OldHostMarked,
 }
 
 /// What became of a world.

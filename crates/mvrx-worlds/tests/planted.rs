@@ -158,3 +158,10 @@ fn a_bridge_that_does_not_offer_everything_is_found() {
 fn a_stand_in_that_takes_its_station_with_it_is_found() {
     is_found_among_bridges(Planted::LeaveOfAnother, "everybody-is-seen");
 }
+
+/// Only where a host has lost its disk.
+#[test]
+fn a_bridge_that_goes_on_to_say_the_host_of_before_is_found() {
+    let plan = Plan::new(89).stations(6).bridging().planted(Planted::OldHostMarked);
+    assert_eq!(plan.play(&plan.steps()).outcome.check(), Some("one-bridge-works"));
+}

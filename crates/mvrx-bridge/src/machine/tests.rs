@@ -45,7 +45,8 @@ fn commit(n: u8, author: u8) -> Commit {
 }
 
 fn known(commit: &Commit, through: Through, held: bool) -> Known {
-    Known { commit: commit.clone(), through, available: true, held }
+    let (author, for_all) = (commit.station, commit.for_stations.is_empty());
+    Known { file: commit.file, author, for_all, through, available: true, held }
 }
 
 /// Bridge 100 between a group and the session of host 200, at a time.
@@ -356,4 +357,55 @@ fn a_file_that_nobody_tells_any_more_leaves_nothing_behind() {
     assert_eq!(desk.machine.failed.len(), 1);
     desk.look(&lan, &host);
     assert_eq!(desk.machine.failed.len(), 0);
+}
+
+// proves: BRG-18
+#[test]
+fn a_stand_in_gives_way_without_a_word_to_a_bridge_whose_stand_in_is_not_seen_yet() {
+    let mut desk = Desk::new(Limits::default());
+    let (lan, host) = (view(vec![]), view(vec![seen(2, None)]));
+    desk.look_after(5, &lan, &host);
+    assert_eq!(desk.standing(), [(Side::Lan, id(2))]);
+    let two = view(vec![seen(99, bridge_to(200))]);
+    let both = view(vec![seen(2, None), seen(99, bridge_to(99))]);
+    assert_eq!(desk.look(&two, &both), [stop(Side::Lan, 2, true)]);
+}
+
+// proves: BRG-21
+#[test]
+fn a_file_that_the_other_side_only_tells_of_is_fetched_on_either_side_in_turn() {
+    let made = commit(9, 2);
+    let told = || vec![known(&made, Through::Bridge, false)];
+    let plain = (view(vec![]), view(vec![seen(2, None)]));
+    let mut desk = Desk::new(Limits::default());
+    let fetch = |side| [Action::Fetch { side, through: Through::Bridge, file: made.file }];
+    // The group has it from its author, who was there once; nobody of ours stands there for him.
+    let (lan, host) =
+        (View { commits: told(), ..plain.0.clone() }, View { commits: told(), ..plain.1.clone() });
+    assert_eq!(desk.look(&lan, &host), []);
+    // What our stand-in for the author gives is asked for here from now on, and it has to have it.
+    desk.now += Duration::from_secs(5);
+    let started = desk.look(&lan, &host);
+    assert_eq!(started[1..], fetch(Side::Lan), "{started:?}");
+    desk.machine.not_fetched(made.file, desk.now);
+    desk.now += Duration::from_secs(5);
+    assert_eq!(desk.look(&lan, &host), fetch(Side::Host));
+    desk.machine.not_fetched(made.file, desk.now);
+    desk.now += Duration::from_secs(10);
+    assert_eq!(desk.look(&lan, &host), fetch(Side::Lan));
+    desk.machine.fetched(&made);
+    assert_eq!(desk.look(&lan, &host), [Action::Offer { side: Side::Lan, station: id(2), file: made.file }]);
+}
+
+// proves: BRG-21
+#[test]
+fn a_file_of_the_group_that_the_session_tells_of_is_fetched_where_its_author_is_first() {
+    let made = commit(9, 1);
+    let told = || vec![known(&made, Through::Bridge, false)];
+    let lan = View { commits: told(), ..view(vec![seen(1, None)]) };
+    let host = View { commits: told(), ..view(vec![]) };
+    let mut desk = Desk::new(Limits::default());
+    let actions = desk.look_after(5, &lan, &host);
+    let fetch = Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file };
+    assert_eq!(actions.last(), Some(&fetch), "{actions:?}");
 }

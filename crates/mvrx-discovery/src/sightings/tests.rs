@@ -418,3 +418,33 @@ fn a_station_itself_is_believed_before_its_stand_ins_and_of_those_the_lowest() {
     bench.events();
     assert_eq!(bench.hear(&stand_in(7, 50)), []);
 }
+
+// proves: BRG-19
+#[test]
+fn a_bridge_sees_its_stand_ins_neither_alone_nor_beside_an_outdated_announcement() {
+    let brought = |bridge: u8| {
+        let mark = Some(BridgeMark::StandIn { bridge: uuid(bridge) });
+        let txt = Txt::new("Desk 1", uuid(1)).with_bridge(mark);
+        let addresses = vec![SocketAddr::from(([10, 0, 0, bridge], 50_000))];
+        let host = format!("Host{bridge}.local.");
+        Observation { txt, host, addresses, ..heard(1, "Desk.Default") }
+    };
+    let mut bench = bench();
+    bench.table.set_own(uuid(50), &["Bridge.Default"], 42424, &mut bench.queue);
+    assert_eq!(bench.hear(&brought(50)), []);
+    let itself = bench.sighted(&heard(1, "Desk.Default"));
+    assert_eq!(bench.hear(&brought(50)), [], "it shows the station at an address of ours");
+    assert_eq!(itself.addresses, [SocketAddr::from(([10, 0, 0, 1], 42424))]);
+    let both = bench.sighted(&brought(40));
+    assert_eq!(both.addresses.len(), 2, "another bridge's is seen: {both:?}");
+    // Heard in part first, it is a place that is known no longer once it is heard whole.
+    let part = Observation { txt: Txt::default(), ..brought(50) };
+    let part = Observation {
+        owner: owner("Other.Default"),
+        name: InstanceName::read(&owner("Other.Default")),
+        ..part
+    };
+    let place = bench.sighted(&part);
+    let whole = Observation { owner: part.owner.clone(), name: part.name.clone(), ..brought(50) };
+    assert_eq!(bench.hear(&whole), [DiscoveryEvent::Vanished { key: place.key }]);
+}

@@ -60,7 +60,7 @@ pub struct Bridge {
     started: u64,
     /// For a bug planted on purpose.
     ever: BTreeMap<StationUuid, Seen>,
-    /// What it did, told apart by nothing: at rest it does nothing.
+    /// What it did and fetched, told apart by nothing: at rest that is nothing.
     deeds: u64,
 }
 
@@ -148,13 +148,21 @@ impl Bridge {
         match &event {
             Event::Wake => {
                 while let Some(due) = self.sights.due(net.now()) {
-                    if let Due::Ask(instances) = due {
-                        instances.iter().for_each(|instance| net.suspect(instance));
+                    match due {
+                        Due::Ask(instances) => instances.iter().for_each(|instance| net.suspect(instance)),
+                        Due::Shows(place) => self.note(place),
+                        Due::Gone(_) => {}
                     }
                 }
-                self.stations().for_each(|station| station.handle(Event::Wake, net));
+                let now = net.now();
+                let is_due = |station: &Station| station.deadline().is_some_and(|deadline| deadline <= now);
+                self.stations()
+                    .filter(|station| is_due(station))
+                    .for_each(|station| station.handle(Event::Wake, net));
             }
             Event::Sighted(seen) | Event::Vanished(seen) if !self.is_of_our_group(seen) => {}
+            // As a discovery does, it tells nothing of whom we stand in for ourselves.
+            Event::Sighted(seen) | Event::Vanished(seen) if mark_of(seen) == Some(self.stand_in_mark()) => {}
             Event::Sighted(seen) => {
                 let (place, _) = self.sights.heard(Arc::clone(seen), net.now());
                 self.note(place);
@@ -245,6 +253,7 @@ impl Bridge {
                         self.not_fetched(*request, now);
                     }
                     Some(commit) => {
+                        self.deeds += 1;
                         self.twice(file);
                         self.fetching.remove(request);
                         self.machine.fetched(&commit);
@@ -283,8 +292,13 @@ impl Bridge {
         let (mut session, host) = self.view_session();
         if let Some(host) = host {
             self.machine.set_host(host);
-            if self.group.is_none() {
-                self.join_group(host, net);
+            match &mut self.group {
+                None => self.join_group(host, net),
+                Some((_, marked)) if *marked == host || self.setup.planted == Planted::OldHostMarked => {}
+                Some((station, marked)) => {
+                    *marked = host;
+                    station.order(Command::MarkAs(BridgeMark::Bridge { host }), net);
+                }
             }
         }
         let mut group = self.view_group();
@@ -300,7 +314,8 @@ impl Bridge {
         }
         for action in self.machine.look(net.now().since_start(), &group, &session) {
             net.note(format_args!("bridge {}: {action:?}", self.us));
-            self.deeds += 1;
+            // A fetch that fails, since nobody has the file any more, is tried again some day.
+            self.deeds += u64::from(!matches!(action, Action::Fetch { .. }));
             self.act(action, net);
         }
     }
@@ -436,6 +451,10 @@ impl Bridge {
         crate::station::group_of(&seen.instance) == Some(self.setup.group.as_str())
     }
 
+    const fn stand_in_mark(&self) -> BridgeMark {
+        BridgeMark::StandIn { bridge: self.us }
+    }
+
     fn all_shown(&self) -> Vec<Arc<Announcement>> {
         self.sights.all().flat_map(|(_, shown)| shown.iter().rev().cloned()).collect()
     }
@@ -477,7 +496,7 @@ impl Bridge {
 
     fn view_group(&self) -> View {
         let Some((group, _)) = &self.group else { return View::default() };
-        let stations = self.seen_by(group, |station, _| self.marks.get(&station).copied());
+        let stations = self.seen_by(group, |station, said| said.or(self.marks.get(&station).copied()));
         View { joined: true, tells_marks: true, stations, commits: self.known(Side::Lan, group) }
     }
 
@@ -508,10 +527,10 @@ impl Bridge {
     }
 
     fn known(&self, side: Side, own: &Station) -> Vec<Known> {
-        let mut known = parts::known_by(own, Through::Bridge);
+        let mut known: Vec<Known> = parts::known_by(own, Through::Bridge).collect();
         for ((_, station), stand_in) in self.stand_ins.iter().filter(|((at, _), _)| *at == side) {
             let its = parts::known_by(stand_in, Through::StandIn(*station));
-            known.extend(its.into_iter().filter(|known| known.held || !known.commit.for_stations.is_empty()));
+            known.extend(its.filter(|known| known.held || !known.for_all));
         }
         known
     }

@@ -40,6 +40,7 @@ impl Candidacy {
         while let Some(due) = self.sights.due(net.now()) {
             match due {
                 Due::Ask(instances) => instances.iter().for_each(|instance| net.suspect(instance)),
+                Due::Shows(place) => self.look_at(place, net),
                 Due::Gone(place) => self.forget(place),
             }
         }

@@ -95,7 +95,10 @@ impl Station {
 
     fn advertise(&mut self, name: &str, groups: &[&str], net: &mut HostCtx<'_>) {
         let shares = self.setup.shares_instance;
-        let instance = |group: &&str| if shares { (*group).to_owned() } else { format!("{name}.{group}") };
+        // Stations of one name may be stood in for on one machine, where each has records of its own.
+        let own = self.setup.part.as_ref().map(|_| format!(" ({})", self.id())).unwrap_or_default();
+        let instance =
+            |group: &&str| if shares { (*group).to_owned() } else { format!("{name}{own}.{group}") };
         let instances: Vec<String> = groups.iter().map(instance).collect();
         for before in self.announced.drain(..).filter(|before| !instances.contains(before)) {
             net.withdraw(&before);
@@ -166,15 +169,19 @@ impl Station {
         let next = self.core.moving_to().and_then(|(to, _)| group_in(to));
         let place = self.core.place();
         let groups: Vec<&str> = group_in(&place).into_iter().chain(next).collect();
+        // The host of a session may have left a group as its stand-in there; it is spoken to as the host.
+        let to_host = self.to_host.contains_key(&conn);
         let commits: &[Commit] = match message {
             Message::Join(join) => {
                 let said = join.group.as_ref().map(GroupName::as_str);
-                ledger.speaks_to(host, &groups, said, to, "JOIN");
+                if !to_host {
+                    ledger.speaks_to(host, &groups, said, to, "JOIN");
+                }
                 &join.commits
             }
             Message::JoinRet(ret) => &ret.commits,
             Message::Commit(commit) => {
-                if matches!(conn, ConnId::Dialed(_)) {
+                if matches!(conn, ConnId::Dialed(_)) && !to_host {
                     let said = commit.group.as_ref().map(GroupName::as_str);
                     ledger.speaks_to(host, &groups, said, to, "COMMIT");
                 }

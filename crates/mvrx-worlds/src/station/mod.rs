@@ -268,6 +268,7 @@ impl Station {
                 while let Some(due) = self.sights.due(net.now()) {
                     match due {
                         Due::Ask(instances) => instances.iter().for_each(|instance| net.suspect(instance)),
+                        Due::Shows(place) => self.sighted(place, net),
                         Due::Gone(place) => self.vanished(place, net),
                     }
                 }

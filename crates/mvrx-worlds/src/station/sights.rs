@@ -2,7 +2,7 @@
 //!
 //! An announcement replaces an older one of the same instance and addresses. As mDNS does, the table asks again before a record's time to
 //! live is over, or when the core suspects it, and drops what is not heard again within [`DOUBT`]: this is how an outdated announcement, which
-//! nobody takes back, ends.
+//! nobody takes back, ends. Each announcement is asked for by itself, however often another one of its station is heard.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -34,10 +34,16 @@ struct Entry {
     place: PlaceId,
     /// The latest first.
     shown: Vec<Arc<Announcement>>,
-    /// When each instance was heard last, at its addresses: one that is not heard again ends, though another one of the same station is.
-    heard: BTreeMap<(String, Vec<IpAddr>), Time>,
-    /// When it is asked for again or, doubted, given up.
+    /// Beside each of them when it is asked for again.
+    again: Vec<Again>,
+    /// The first of those times.
     due: Time,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    /// When it is asked for or, doubted, given up.
+    at: Time,
     doubted: bool,
 }
 
@@ -51,6 +57,7 @@ pub(crate) enum Change {
 /// What is due.
 pub(crate) enum Due {
     Ask(Vec<String>),
+    Shows(PlaceId),
     Gone(PlaceId),
 }
 
@@ -69,34 +76,23 @@ impl Sights {
         let place = PlaceId(self.next);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| {
             self.next += 1;
-            Entry { place, shown: Vec::new(), heard: BTreeMap::new(), due: now, doubted: false }
+            Entry { place, shown: Vec::new(), again: Vec::new(), due: now }
         });
-        self.agenda.remove(&(entry.due, entry.place));
-        entry.doubted = false;
-        entry.due = now + seen.ttl / 5 * 4;
-        self.agenda.insert((entry.due, entry.place));
-        self.keys.insert(entry.place, key);
-        entry.heard.insert((seen.instance.clone(), seen.addresses.clone()), now);
-        let heard = &entry.heard;
-        let is_fresh = |other: &Announcement| {
-            let at = heard.get(&(other.instance.clone(), other.addresses.clone()));
-            at.is_some_and(|at| *at + other.ttl + DOUBT > now)
-        };
-        entry.shown.retain(|other| !same_place(other, &seen) && is_fresh(other));
+        let place = entry.place;
+        self.keys.insert(place, key);
+        entry.forget(|other| same_place(other, &seen));
+        entry.again.insert(0, Again { at: now + seen.ttl / 5 * 4, doubted: false });
         entry.shown.insert(0, seen);
-        (entry.place, doubted)
+        self.arm(place);
+        (place, doubted)
     }
 
     pub(crate) fn gone(&mut self, gone: &Announcement) -> Change {
         let key = key(gone);
         let Some(entry) = self.entries.get_mut(&key) else { return Change::Nothing };
-        entry.shown.retain(|other| !same_place(other, gone));
+        entry.forget(|other| same_place(other, gone));
         let place = entry.place;
-        if entry.shown.is_empty() {
-            self.drop_entry(place).map_or(Change::Nothing, Change::Gone)
-        } else {
-            Change::Shows(place)
-        }
+        if self.arm(place) { Change::Shows(place) } else { Change::Gone(place) }
     }
 
     /// The instances to look at again.
@@ -104,13 +100,12 @@ impl Sights {
         let Some(entry) = self.keys.get(&place).and_then(|key| self.entries.get_mut(key)) else {
             return Vec::new();
         };
-        if !entry.doubted {
-            self.agenda.remove(&(entry.due, place));
-            entry.doubted = true;
-            entry.due = now + DOUBT;
-            self.agenda.insert((entry.due, place));
+        for again in entry.again.iter_mut().filter(|again| !again.doubted) {
+            *again = Again { at: now + DOUBT, doubted: true };
         }
-        entry.shown.iter().map(|shown| shown.instance.clone()).collect()
+        let instances = entry.shown.iter().map(|shown| shown.instance.clone()).collect();
+        self.arm(place);
+        instances
     }
 
     /// Everything that is shown at the moment: the place, and its announcements, the latest first.
@@ -130,18 +125,51 @@ impl Sights {
         if at > now {
             return None;
         }
-        let doubted = self.keys.get(&place).and_then(|key| self.entries.get(key)).is_none_or(|e| e.doubted);
-        if doubted { self.drop_entry(place).map(Due::Gone) } else { Some(Due::Ask(self.doubt(place, now))) }
+        let entry = self.keys.get(&place).and_then(|key| self.entries.get_mut(key))?;
+        let nth = entry.again.iter().position(|again| again.at == at)?;
+        if entry.again.get(nth)?.doubted {
+            entry.again.remove(nth);
+            entry.shown.remove(nth);
+            return Some(if self.arm(place) { Due::Shows(place) } else { Due::Gone(place) });
+        }
+        let again = entry.again.get_mut(nth)?;
+        *again = Again { at: now + DOUBT, doubted: true };
+        let instance = entry.shown.get(nth)?.instance.clone();
+        self.arm(place);
+        Some(Due::Ask(vec![instance]))
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
         self.agenda.first().map(|(at, _)| *at)
     }
 
-    fn drop_entry(&mut self, place: PlaceId) -> Option<PlaceId> {
-        let entry = self.entries.remove(&self.keys.remove(&place)?)?;
+    /// Notes when an entry is due, or forgets one of which nothing is left; tells whether something is.
+    fn arm(&mut self, place: PlaceId) -> bool {
+        let Some(entry) = self.keys.get(&place).and_then(|key| self.entries.get_mut(key)) else {
+            return false;
+        };
         self.agenda.remove(&(entry.due, place));
-        Some(place)
+        match entry.again.iter().map(|again| again.at).min() {
+            Some(at) => {
+                entry.due = at;
+                self.agenda.insert((at, place));
+                true
+            }
+            None => {
+                if let Some(key) = self.keys.remove(&place) {
+                    self.entries.remove(&key);
+                }
+                false
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn forget(&mut self, which: impl Fn(&Announcement) -> bool) {
+        let mut kept = self.shown.iter().map(|shown| !which(shown)).collect::<Vec<_>>().into_iter();
+        self.again.retain(|_| kept.next().unwrap_or(true));
+        self.shown.retain(|shown| !which(shown));
     }
 }
 
@@ -166,3 +194,43 @@ fn same_place(one: &Announcement, other: &Announcement) -> bool {
 
 /// Longer than the discovery bus takes to verify.
 const DOUBT: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(instance: &str, ip: [u8; 4]) -> Arc<Announcement> {
+        let mut announcement = Announcement::new(instance.to_owned(), 42_424);
+        announcement.ttl = Duration::from_mins(2);
+        announcement.addresses = vec![ip.into()];
+        for (key, value) in Txt::new("desk", StationUuid::from_random_bytes([7; 16])).to_pairs() {
+            announcement = announcement.text(key, value);
+        }
+        Arc::new(announcement)
+    }
+
+    /// A station that is stood in for in two groups, whose stand-in in one of them comes and goes.
+    #[test]
+    fn an_announcement_is_asked_for_however_often_another_of_its_station_is_heard() {
+        let (steady, other) = (shown("desk.Default", [10, 0, 0, 1]), shown("desk.Stage", [10, 0, 0, 2]));
+        let mut sights = Sights::default();
+        let (place, _) = sights.heard(Arc::clone(&steady), Time::ZERO);
+        let mut asked = Vec::new();
+        for second in (4..=92).step_by(4) {
+            let now = Time::ZERO + Duration::from_secs(second);
+            sights.heard(Arc::clone(&other), now);
+            sights.gone(&other);
+        }
+        let now = Time::ZERO + Duration::from_secs(96);
+        while let Some(due) = sights.due(now) {
+            match due {
+                Due::Ask(instances) => asked.extend(instances),
+                Due::Shows(_) | Due::Gone(_) => panic!("nothing is given up before it was asked for"),
+            }
+        }
+        assert_eq!(asked, ["desk.Default"]);
+        sights.heard(Arc::clone(&other), now + DOUBT / 2);
+        assert!(matches!(sights.due(now + DOUBT), Some(Due::Shows(at)) if at == place), "it did not answer");
+        assert_eq!(sights.shown(place), [other]);
+    }
+}
