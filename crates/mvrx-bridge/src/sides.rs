@@ -215,7 +215,8 @@ fn seen_with(info: &StationInfo, marked: Marked) -> Seen {
         provider: info.provider.clone(),
         mark: marked.bridge,
         candidate: marked.candidate,
-        answers: info.reachable,
+        // Who has said LEAVE is not asked, and nothing is known of who is shown under its name since.
+        answers: info.reachable || info.membership == Membership::Left,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use mvrx_message::{Commit, JoinRet, Message, Ours, Parsed, Product, QuirkSet, Reply, StationUuid};
+use mvrx_message::{
+    Commit, GroupName, JoinRet, Message, Ours, Parsed, Product, QuirkSet, Reply, StationUuid,
+};
 
 use crate::exchange::Purpose;
 use crate::history::{Noted, is_for};
@@ -132,6 +134,14 @@ impl Core {
         {
             return self.on_mismatch(conn, expected, found, address, ret, open);
         }
+        // req: BRG-19
+        if self.answers_from_elsewhere(ret)
+            && let Some(exchange) =
+                self.exchanges.get_mut(&conn).filter(|exchange| !exchange.untried.is_empty())
+        {
+            exchange.phase = ExchangePhase::Dialing;
+            return self.next_address(conn, open);
+        }
         if let Target::Place(place) = target {
             if let Some(known) = self.places.get_mut(&place) {
                 known.station = Some(found);
@@ -147,6 +157,13 @@ impl Core {
         }
         self.exchange(conn, ExchangeEvent::Reply, open);
         self.join_answered(found, ret);
+    }
+
+    /// Whether a station of ours refuses since it is in another group or in a session by now: at another address that is shown under its name a
+    /// bridge may stand in for it.
+    fn answers_from_elsewhere(&self, ret: &JoinRet) -> bool {
+        let group = ret.group.as_ref().map(GroupName::as_str);
+        !ret.reply.ok && ret.ours.is_some() && group.is_none_or(|group| self.side_of(Some(group)).is_none())
     }
 
     /// The address belongs to somebody else: he has our JOIN now, the one we looked for may be at another address.

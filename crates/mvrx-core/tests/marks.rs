@@ -4,8 +4,8 @@
 mod support;
 
 use mvrx_core::{Command, Input, Membership, Output};
-use mvrx_message::{BridgeMark, Join, JoinRet, Message, Ours};
-use support::{Desk, address, join_from, join_ret_from, ok, station};
+use mvrx_message::{BridgeMark, GroupName, Join, JoinRet, Message, Ours};
+use support::{Desk, address, join_from, join_ret_from, no, ok, station};
 
 fn by(n: u8) -> Option<BridgeMark> {
     Some(BridgeMark::StandIn { bridge: station(n) })
@@ -45,6 +45,35 @@ fn beside_an_outdated_address_of_a_station_its_stand_in_is_known_for_one() {
     desk.step(Input::DialFailed { conn });
     answers(&mut desk, 1, 9, by(50));
     assert_eq!(known(&desk, 1), (Membership::Member, by(50)));
+}
+
+// proves: BRG-19
+#[test]
+fn who_refuses_from_another_group_or_a_session_is_looked_for_at_its_other_addresses() {
+    let refuses = |desk: &mut Desk, at: u8, group: Option<&str>| {
+        let (conn, to, _) = desk.connect();
+        assert_eq!(to, address(at));
+        let Message::JoinRet(ret) = join_ret_from(1, "mvrx", no("not here"), vec![]) else { unreachable!() };
+        let group = group.map(|group| GroupName::create(group).unwrap());
+        desk.receive(conn, Message::JoinRet(JoinRet { ours: says(None), group, ..ret }));
+    };
+    for elsewhere in [Some("Stage"), None] {
+        let mut desk = Desk::new();
+        desk.sight_at(1, vec![address(1), address(9)]);
+        refuses(&mut desk, 1, elsewhere);
+        answers(&mut desk, 1, 9, by(50));
+        assert_eq!(known(&desk, 1), (Membership::Member, by(50)), "{elsewhere:?}");
+        // There is no other one.
+        let mut desk = Desk::new();
+        desk.sight(1);
+        refuses(&mut desk, 1, elsewhere);
+        assert_eq!(known(&desk, 1).0, Membership::Refused);
+    }
+    // Who is in this group and does not want us is not asked again at once.
+    let mut desk = Desk::new();
+    desk.sight_at(1, vec![address(1), address(9)]);
+    refuses(&mut desk, 1, Some("Default"));
+    assert_eq!((known(&desk, 1).0, desk.take_dial()), (Membership::Refused, None));
 }
 
 // proves: BRG-19

@@ -122,13 +122,13 @@ fn bridges_in_a_ring_show_everybody_everywhere_once() {
     assert!(takeovers >= 3, "{takeovers} bridges had another one beside them");
 }
 
-/// Worlds with faults; among them those that once ended wrong: a station that had moved, and whose old announcement was believed for a while, was
+/// Worlds that once ended wrong: a station that had moved, and whose old announcement was believed for a while, was
 /// stood in for and given up in turn; a bridge that started put out stations by the LEAVE of stand-ins that gave way to another bridge; a file was not
 /// fetched because others told of it who did not have it any more; and bridges to a host that came back as another station were at work beside each
 /// other.
 #[test]
 fn bridges_in_a_ring_recover_from_every_fault() {
-    for seed in [0, 1, 2, 3, 5, 13, 20, 71, 88, 89, 98] {
+    for seed in [5, 13, 71, 88] {
         let plan = Plan::new(seed).stations(6).bridging();
         let report = plan.play(&plan.steps());
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);

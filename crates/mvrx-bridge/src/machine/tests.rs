@@ -376,12 +376,11 @@ fn a_stand_in_gives_way_without_a_word_to_a_bridge_whose_stand_in_is_not_seen_ye
 fn a_file_that_the_other_side_only_tells_of_is_fetched_on_either_side_in_turn() {
     let made = commit(9, 2);
     let told = || vec![known(&made, Through::Bridge, false)];
-    let plain = (view(vec![]), view(vec![seen(2, None)]));
     let mut desk = Desk::new(Limits::default());
     let fetch = |side| [Action::Fetch { side, through: Through::Bridge, file: made.file }];
     // The group has it from its author, who was there once; nobody of ours stands there for him.
     let (lan, host) =
-        (View { commits: told(), ..plain.0.clone() }, View { commits: told(), ..plain.1.clone() });
+        (View { commits: told(), ..view(vec![]) }, View { commits: told(), ..view(vec![seen(2, None)]) });
     assert_eq!(desk.look(&lan, &host), []);
     // What our stand-in for the author gives is asked for here from now on, and it has to have it.
     desk.now += Duration::from_secs(5);

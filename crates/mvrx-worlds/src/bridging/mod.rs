@@ -515,7 +515,7 @@ impl Bridge {
             provider: view.provider.to_owned(),
             mark: mark(view.station, view.bridge),
             candidate: false,
-            answers: view.reachable,
+            answers: view.reachable || view.membership == Membership::Left,
         });
         match self.setup.planted {
             Planted::MarksNotRead => seen.map(|seen| Seen { mark: None, ..seen }).collect(),
