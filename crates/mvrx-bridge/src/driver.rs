@@ -127,7 +127,7 @@ impl Driver {
                     None => break None,
                 },
                 heard = next_of(&mut lan_events) => match heard {
-                    Some(heard) => { self.hear(heard); next = next.min(soon); }
+                    Some(heard) => { self.hear_in_group(&heard); self.hear(heard); next = next.min(soon); }
                     None => break None,
                 },
                 Some(done) = fetched.recv() => { self.fetched(done); next = next.min(soon); }
@@ -209,6 +209,12 @@ impl Driver {
                     let _ = stand_in.station.rename(name).await;
                 }
             }
+            Action::Again { side, station } => {
+                if let Some(stand_in) = self.sides.stand_ins.get(&(side, station)) {
+                    // It has stopped: it is seen at the next look.
+                    let _ = stand_in.station.refresh().await;
+                }
+            }
             Action::Fetch { side, through, file } => {
                 let Some(by) = self.sides.of(side, through) else {
                     return self.machine.not_fetched(file, self.began.elapsed());
@@ -264,6 +270,14 @@ impl Driver {
 
     async fn stored(&self, file: FileUuid) -> Option<StoredCommit> {
         look_up(&self.store, file).await
+    }
+
+    fn hear_in_group(&mut self, heard: &Heard) {
+        if let Heard::Event(seen) = heard
+            && let Event::StationLeft { station } = &seen.event
+        {
+            self.machine.left(*station, self.began.elapsed());
+        }
     }
 
     fn hear(&mut self, heard: Heard) {

@@ -123,6 +123,13 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// A stand-in JOINs everybody again: somebody else under its name has left, and what he said counts for both.
+    Again {
+        /// Where.
+        side: Side,
+        /// Whose stand-in.
+        station: StationUuid,
+    },
     /// A file is fetched into the bridge's store; [`Machine::fetched`] or [`Machine::not_fetched`] ends it.
     Fetch {
         /// On this side.
@@ -192,8 +199,28 @@ struct StandIn {
     state: State,
     /// Since when our turn or its side is waited for.
     since: Option<Duration>,
+    /// Somebody else is there under its name.
+    beside: bool,
+    /// Since when he is not any more.
+    alone: Option<Duration>,
     name: String,
     provider: String,
+}
+
+impl StandIn {
+    /// Whether all LEAVEs of somebody else under its name have been heard, and it is still there. Those who heard them count it as left.
+    // req: BRG-22
+    fn is_to_join_again(&mut self, now: Duration, another: bool, parting: Duration) -> bool {
+        if self.state != State::Standing {
+            (self.beside, self.alone) = (false, None);
+            return false;
+        }
+        if std::mem::replace(&mut self.beside, another) && !another {
+            self.alone = Some(now);
+        }
+        let over = self.alone.is_some_and(|since| now >= since.saturating_add(parting));
+        over && self.alone.take().is_some()
+    }
 }
 
 #[derive(Debug)]
@@ -290,6 +317,14 @@ impl Machine {
         self.kept.remove(&file);
     }
 
+    /// Somebody under this StationUUID said LEAVE in the group: where we stand in for the station, it was not our stand-in.
+    // req: BRG-22
+    pub fn left(&mut self, station: StationUuid, now: Duration) {
+        if let Some(stand_in) = self.stand_ins.get_mut(&(Side::Lan, station)) {
+            stand_in.alone = Some(now);
+        }
+    }
+
     /// A stand-in could not be started: it is tried again.
     pub fn not_started(&mut self, side: Side, station: StationUuid) {
         self.stand_ins.remove(&(side, station));
@@ -369,6 +404,9 @@ impl Machine {
                 _ => patience,
             };
             let over = stand_in.since.is_some_and(|since| now >= since.saturating_add(wait));
+            if side == Side::Lan && stand_in.is_to_join_again(now, quietly, parting) {
+                actions.push(Action::Again { side, station });
+            }
             let mut events = vec![if full { Sight::Elsewhere } else { sight }];
             if over {
                 events.push(Sight::Over);

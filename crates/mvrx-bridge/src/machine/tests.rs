@@ -408,3 +408,23 @@ fn a_file_of_the_group_that_the_session_tells_of_is_fetched_where_its_author_is_
     let fetch = Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file };
     assert_eq!(actions.last(), Some(&fetch), "{actions:?}");
 }
+
+// proves: BRG-22
+#[test]
+fn a_stand_in_joins_everybody_again_when_somebody_under_its_name_has_come_and_left() {
+    let again = || vec![Action::Again { side: Side::Lan, station: id(2) }];
+    let session = view(vec![seen(2, None)]);
+    let (alone, beside) =
+        (view(vec![seen(110, bridge_to(201))]), view(vec![seen(110, bridge_to(201)), seen(2, by(110))]));
+    let mut desk = Desk::new(Limits::default());
+    desk.look_after(5, &alone, &session);
+    assert_eq!(desk.look_after(60, &beside, &session), [], "the other one is to give way");
+    assert_eq!(desk.look_after(1, &alone, &session), [], "its LEAVE may be under way");
+    assert_eq!(desk.look_after(1, &alone, &session), again());
+    assert_eq!(desk.look_after(60, &alone, &session), [], "once");
+    // A LEAVE of who was not seen to come.
+    desk.machine.left(id(2), desk.now);
+    assert_eq!(desk.look_after(2, &alone, &session), again());
+    desk.machine.left(id(3), desk.now);
+    assert_eq!(desk.look_after(60, &alone, &session), [], "nobody stands for him");
+}

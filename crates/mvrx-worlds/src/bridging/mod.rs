@@ -210,10 +210,17 @@ impl Bridge {
         for (n, station) in self.stations().enumerate() {
             while let Some(event) = station.heard() {
                 own += usize::from(n < 2);
-                told.push(event);
+                told.push((n == 1, event));
             }
         }
-        for event in told {
+        for (second, event) in told {
+            // The second is the bridge's own in the group, where it has one.
+            if let CoreEvent::StationLeft { station } = &event
+                && second
+                && self.group.is_some()
+            {
+                self.machine.left(*station, net.now().since_start());
+            }
             self.hear(&event, net.now());
         }
         if own > 0 {
@@ -334,6 +341,11 @@ impl Bridge {
             Action::Rename { side, station, name } => {
                 if let Some(stand_in) = self.stand_ins.get_mut(&(side, station)) {
                     stand_in.order(Command::Rename(name), net);
+                }
+            }
+            Action::Again { side, station } => {
+                if let Some(stand_in) = self.stand_ins.get_mut(&(side, station)) {
+                    stand_in.order(Command::Refresh, net);
                 }
             }
             Action::Fetch { side, through, file } => {
