@@ -126,7 +126,8 @@ impl Sides {
         // req: BRG-19
         let marked =
             |shown: Marked, said: Option<BridgeMark>| Marked { bridge: said.or(shown.bridge), ..shown };
-        let stations = there.map(|(info, shown)| seen_with(info, marked(shown, info.bridge))).collect();
+        let said = |info: &StationInfo| info.bridge.filter(|_| info.membership == Membership::Member);
+        let stations = there.map(|(info, shown)| seen_with(info, marked(shown, said(info)))).collect();
         let commits = self.commits(Side::Lan, lan).await?;
         Ok(View { joined: true, tells_marks: true, stations, commits })
     }

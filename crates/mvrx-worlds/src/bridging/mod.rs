@@ -525,7 +525,8 @@ impl Bridge {
             station: view.station,
             name: view.name.to_owned(),
             provider: view.provider.to_owned(),
-            mark: mark(view.station, view.bridge),
+            // What one said that has left is over.
+            mark: mark(view.station, view.bridge.filter(|_| view.membership == Membership::Member)),
             candidate: false,
             answers: view.reachable || view.membership == Membership::Left,
         });
