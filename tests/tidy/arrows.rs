@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mvrx-node", &["mvrx-station", "mvrx-file", "mixer"]),
     ("mvrx-recipe", &["mvrx-file"]),
     ("mvrx-station", &["mvrx-core", "mvrx-discovery", "mvrx-transport", "mvrx-store", "mvrx-message"]),
-    ("mvrx-store", &["mvrx-message", "mvrx-file"]),
+    ("mvrx-store", &["mvrx-message", "mvrx-file", "mvrx-recipe"]),
     ("mvrx-transport", &["mvrx-wire", "mvrx-message", "lan-net"]),
     ("mvrx-web", &["mvrx-node"]),
     ("mvrx-wire", &[]),

@@ -29,6 +29,34 @@ pub struct Inspected {
     pub window: u32,
 }
 
+/// What a recipe is made over, and what it gives: by its first 122 bytes alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Needs {
+    /// Bytes of the whole file that it needs.
+    pub base_length: u64,
+    /// Their hash (BLAKE3).
+    pub base: [u8; 32],
+    /// Bytes of the file that it gives.
+    pub length: u64,
+    /// Their hash (BLAKE3).
+    pub hash: [u8; 32],
+}
+
+/// Reads the beginning of a recipe. Whether the rest is there and right is not looked at.
+///
+/// # Errors
+/// What [`rebuild`](crate::rebuild) says of what is cut there, damaged or no recipe.
+pub fn needs<R: Source>(recipe: &R) -> Result<Needs, RebuildError> {
+    let header = FrameReader::begin(recipe)?.header();
+    Ok(Needs {
+        base_length: header.base_length,
+        base: header.base,
+        length: header.target_length,
+        hash: header.target,
+    })
+}
+
 /// Reads a recipe through: every checksum in it is compared, and nothing is carried out.
 ///
 /// # Errors

@@ -15,7 +15,8 @@
 //! | write a recipe | [`make`] |
 //! | see whether it gives the file back | [`verify`] |
 //! | get the file back | [`rebuild`] |
-//! | see what it is for and what it costs | [`inspect`] |
+//! | see what it is for, quickly | [`needs`] |
+//! | see what it costs, and that it is whole | [`inspect`] |
 //!
 //! ```
 //! use mvrx_file::generate::{Changes, Recipe as Show};
@@ -36,7 +37,7 @@
 #![forbid(unsafe_code)]
 
 pub use self::error::{MakeError, RebuildError};
-pub use self::inspect::{Inspected, inspect};
+pub use self::inspect::{Inspected, Needs, inspect, needs};
 pub use self::limits::Limits;
 pub use self::make::{Made, make};
 pub use self::rebuild::{Rebuilt, rebuild, verify};

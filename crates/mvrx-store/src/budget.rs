@@ -66,6 +66,11 @@ impl Reservation {
         }
     }
 
+    /// How many bytes it holds.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Gives back what is beyond `bytes`: a file was announced longer than it turned out to be.
     pub(crate) fn shrink_to(&mut self, bytes: u64) {
         let Some(less) = self.bytes.checked_sub(bytes) else { return };

@@ -20,7 +20,7 @@ struct Listed {
     stored: StoredCommit,
     /// Each open reader of the file has one more of it.
     readers: Readers,
-    _bytes: Reservation,
+    bytes: Reservation,
 }
 
 /// Counts the open readers of a listed file by its clones.
@@ -50,16 +50,22 @@ impl Catalogue {
     pub(crate) fn unread(&self) -> Option<(FileUuid, u64)> {
         let mut unread = self.by_sequence.values().filter(|listed| Arc::strong_count(&listed.readers) == 1);
         let oldest = unread.next()?;
-        let first = oldest.stored.length;
-        let bytes = unread.fold(first, |sum, listed| sum.saturating_add(listed.stored.length));
+        let bytes = unread.fold(oldest.bytes.bytes(), |sum, listed| sum.saturating_add(listed.bytes.bytes()));
         Some((oldest.stored.commit.file, bytes))
     }
 
     /// Lists `stored`. The caller made sure that its file is not listed yet.
     pub(crate) fn insert(&mut self, stored: StoredCommit, bytes: Reservation) {
         self.by_file.insert(stored.commit.file, stored.sequence);
-        self.by_sequence
-            .insert(stored.sequence, Listed { stored, readers: Readers::default(), _bytes: bytes });
+        self.by_sequence.insert(stored.sequence, Listed { stored, readers: Readers::default(), bytes });
+    }
+
+    /// The file takes less on the disk now.
+    pub(crate) fn shrink(&mut self, file: FileUuid, bytes: u64) {
+        let listed = self.by_file.get(&file).and_then(|sequence| self.by_sequence.get_mut(sequence));
+        if let Some(listed) = listed {
+            listed.bytes.shrink_to(bytes);
+        }
     }
 
     pub(crate) fn remove(&mut self, file: FileUuid) {

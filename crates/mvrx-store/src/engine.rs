@@ -12,6 +12,7 @@
 //! Arriving waits for its writer, who has timeouts of its own; Whole waits for its owner's decision. Neither is
 //! listed, and both hold their bytes in the quota.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -78,6 +79,9 @@ pub(crate) trait Shelf: Send + Sync + fmt::Debug + 'static {
     /// Makes the (synced) file at `place` and its commit durable, both or none. Calls never overlap.
     fn keep(&self, place: &Self::Place, stored: &StoredCommit, limits: &Limits) -> Result<(), PublishError>;
 
+    /// What was kept is on the list now.
+    fn listed(&self) {}
+
     /// Opens a listed file.
     fn open(&self, stored: &StoredCommit) -> Result<Arc<dyn ReadFile>, DiskError>;
 
@@ -106,19 +110,21 @@ pub(crate) struct Engine<S: Shelf> {
     outside: Arc<dyn Disk>,
     budget: Budget,
     buffers: Buffers,
-    list: RwLock<Catalogue>,
+    pub(crate) list: RwLock<Catalogue>,
     parts: Mutex<Parts<S::Place>>,
     /// Taken by who publishes or removes. Holds the next sequence number, `None` when there is none left.
     turn: Mutex<Option<u64>>,
 }
 
 /// Who has it publishes or removes.
-type Turn<'a> = MutexGuard<'a, Option<u64>>;
+pub(crate) type Turn<'a> = MutexGuard<'a, Option<u64>>;
 
 /// What a shelf had when the store was opened.
 #[derive(Debug)]
 pub(crate) struct Inventory<P> {
     pub(crate) listed: Vec<StoredCommit>,
+    /// What the files of some of them take on the disk instead of their length.
+    pub(crate) on_disk: HashMap<u64, u64>,
     pub(crate) highest_sequence: u64,
     /// The last one was written to last.
     pub(crate) parts: Vec<Found<P>>,
@@ -126,7 +132,7 @@ pub(crate) struct Inventory<P> {
 
 impl<P> Default for Inventory<P> {
     fn default() -> Self {
-        Self { listed: Vec::new(), highest_sequence: 0, parts: Vec::new() }
+        Self { listed: Vec::new(), on_disk: HashMap::new(), highest_sequence: 0, parts: Vec::new() }
     }
 }
 
@@ -141,7 +147,8 @@ impl<S: Shelf> Engine<S> {
         let budget = Budget::new(limits.total_bytes);
         let mut list = Catalogue::default();
         for stored in inventory.listed {
-            let bytes = budget.take_existing(stored.length);
+            let bytes =
+                budget.take_existing(*inventory.on_disk.get(&stored.sequence).unwrap_or(&stored.length));
             list.insert(stored, bytes);
         }
         let next = inventory.highest_sequence.checked_add(1);
@@ -246,6 +253,7 @@ impl<S: Shelf> Engine<S> {
         *turn = sequence.checked_add(1);
         bytes.shrink_to(length);
         self.list.write().unwrap_or_else(PoisonError::into_inner).insert(stored.clone(), bytes);
+        self.shelf.listed();
         Ok(stored)
     }
 
@@ -260,7 +268,7 @@ impl<S: Shelf> Engine<S> {
         }
     }
 
-    fn turn(&self) -> Turn<'_> {
+    pub(crate) fn turn(&self) -> Turn<'_> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,6 +5,7 @@
 //! <directory>/commits/store.json                the schema of the store
 //! <directory>/commits/000000000007-<file>.json  the record of a listed commit
 //! <directory>/commits/000000000007-<file>.mvr   its file
+//! <directory>/commits/000000000007-<file>.recipe  or what gives its file over another one (`history`)
 //! <directory>/commits/incoming-00….part         a file or record that is being written
 //! <directory>/commits/partial-<file>-….part     a file that broke off in the middle, or is being written
 //! <directory>/aside/000001-<file>-….bad         a bad file that is kept for a person to look at
@@ -42,14 +43,18 @@ use crate::store::{Expect, PartOf, Pending, PutAway, StoredCommit, Writer};
 use crate::stored_file::StoredFile;
 
 mod aside;
+mod background;
+mod history;
 mod names;
 mod recover;
 mod shelf;
 mod view;
 
+pub use history::Compaction;
 pub use view::FsView;
 
 pub(crate) use aside::Aside;
+use background::Background;
 use shelf::FsShelf;
 
 /// Commits and files in a folder, safe against crashes. Clones are the same store.
@@ -69,6 +74,7 @@ use shelf::FsShelf;
 #[derive(Debug, Clone)]
 pub struct FsStore {
     engine: Arc<Engine<FsShelf>>,
+    _background: Option<Arc<Background>>,
 }
 
 /// How an [`FsStore`] works.
@@ -80,6 +86,9 @@ pub struct FsOptions {
     pub clock: Clock,
     /// Native system calls or their portable twins.
     pub system_calls: SystemCalls,
+    /// How many of the newest files stay whole, at least 1, while the older ones become recipes over other ones in the background
+    /// ([`FsStore::compact`]). `None`, the default: all stay whole until somebody calls it.
+    pub whole: Option<usize>,
     /// A lock that is held already, on the directory or one that contains it. Without one the directory is locked.
     pub lock: Option<DirLock>,
 }
@@ -160,7 +169,13 @@ impl FsStore {
                 Wish::Exactly(&exact)
             }
         };
-        let saved = self.engine.put_away(file, folder, wish, Some(&from), cancel)?;
+        // What became a recipe is put together, and what others were made over has to stay.
+        let free = {
+            let _turn = self.engine.turn();
+            self.engine.shelf.leave(shelf::stem(&stored))
+        };
+        let give_up = free.then_some(from.as_path());
+        let saved = self.engine.put_away(file, folder, wish, give_up, cancel)?;
         // The file is where it was wanted; a record that stays is cleaned up at the store's next start, if there is one.
         let _ = self.engine.remove(file);
         Ok(saved)
@@ -176,8 +191,9 @@ impl FsStore {
         create_durably(&*disk, &folder)?;
         let shelf = FsShelf::new(Arc::clone(&disk), folder, lock);
         let inventory = recover::recover(&shelf, options.limits.record_bytes)?;
-        let engine = Engine::new(shelf, inventory, options.limits, options.clock, disk);
-        Ok(Self { engine: Arc::new(engine) })
+        let engine = Arc::new(Engine::new(shelf, inventory, options.limits, options.clock, disk));
+        let background = options.whole.and_then(|whole| Background::start(&engine, whole)).map(Arc::new);
+        Ok(Self { engine, _background: background })
     }
 }
 

@@ -87,7 +87,7 @@ pub use error::{
     ImportError, ListError, OpenStoreError, PublishError, PutAsideError, PutAwayError, ReadError,
     RemoveError, StoreError, WriteError,
 };
-pub use fs::{FsOptions, FsStore, FsView, TakeOutName};
+pub use fs::{Compaction, FsOptions, FsStore, FsView, TakeOutName};
 pub use limits::Limits;
 pub use lock::DirLock;
 pub use mem::MemStore;

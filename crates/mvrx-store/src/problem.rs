@@ -35,6 +35,27 @@ pub enum Problem {
         /// The length on the disk.
         found: u64,
     },
+    /// A commit is not listed because the recipe that its file became cannot be used: it is damaged, or cannot be read.
+    RecipeUnusable {
+        /// The recipe's name in the store.
+        name: String,
+        /// The file.
+        file: FileUuid,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A commit is not listed because its file became a recipe over another file, which is gone.
+    BaseMissing {
+        /// The recipe's name in the store.
+        name: String,
+        /// The file.
+        file: FileUuid,
+    },
+    /// Older files stay whole for now, because the disk failed while recipes were made of them. It is tried again after the next commit.
+    FilesStayWhole {
+        /// What the disk said.
+        error: DiskError,
+    },
     /// There is a file without a record. It takes space and is not listed.
     FileWithoutRecord {
         /// The file's name in the store.
@@ -101,6 +122,16 @@ impl fmt::Display for Problem {
             Self::FileLengthNotAsStored { name, file, stored, found } => {
                 write!(out, "the file {file} of the record {name} has {found} bytes instead of {stored}")
             }
+            Self::RecipeUnusable { name, file, why } => {
+                write!(out, "the recipe {name} of the file {file} cannot be used: {why}")
+            }
+            Self::BaseMissing { name, file } => {
+                write!(
+                    out,
+                    "the whole file is missing over which the recipe {name} of the file {file} was made"
+                )
+            }
+            Self::FilesStayWhole { error } => write!(out, "older files stay whole for now: {error}"),
             Self::FileWithoutRecord { name, length } => write!(out, "{name} ({length} bytes) has no record"),
             Self::FileRecordedTwice { name, file } => {
                 write!(out, "the record {name} of {file} does not count, a later one does")

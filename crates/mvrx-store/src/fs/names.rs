@@ -21,6 +21,7 @@ pub(crate) enum Name {
     Part(PartOf),
     Record(Stem),
     File(Stem),
+    Recipe(Stem),
     Publishing(Stem),
     Removed(Stem),
 }
@@ -40,6 +41,7 @@ impl Name {
             match ending {
                 "json" => Self::Record(stem),
                 "mvr" => Self::File(stem),
+                "recipe" => Self::Recipe(stem),
                 "publishing" => Self::Publishing(stem),
                 "removed" => Self::Removed(stem),
                 _ => return None,
@@ -62,6 +64,7 @@ impl fmt::Display for Name {
             }
             Self::Record(stem) => (stem, "json"),
             Self::File(stem) => (stem, "mvr"),
+            Self::Recipe(stem) => (stem, "recipe"),
             Self::Publishing(stem) => (stem, "publishing"),
             Self::Removed(stem) => (stem, "removed"),
         };
@@ -109,6 +112,7 @@ mod tests {
             }),
             Name::Record(stem(1)),
             Name::File(stem(999_999_999_999)),
+            Name::Recipe(stem(3)),
             Name::Publishing(stem(u64::MAX)),
             Name::Removed(stem(12)),
         ] {

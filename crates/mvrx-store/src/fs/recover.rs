@@ -22,6 +22,23 @@ struct Scan {
     commits: BTreeMap<Stem, Parts>,
     temporaries: Vec<Name>,
     parts: Vec<(PartOf, u64)>,
+    /// Which whole file each listed recipe was made over.
+    bases: HashMap<Stem, Stem>,
+    /// Whether some recipe cannot be used, so that it is not known over which file it was made.
+    unresolved: bool,
+}
+
+impl Scan {
+    /// Removed commits whose files stay, because others were made over them.
+    fn idle(&self) -> Vec<Stem> {
+        let removed =
+            self.commits.iter().filter(|(_, parts)| parts.removed.is_some() && parts.file.is_some());
+        removed.map(|(stem, _)| *stem).filter(|stem| self.needs(*stem)).collect()
+    }
+
+    fn needs(&self, base: Stem) -> bool {
+        self.unresolved || self.bases.values().any(|stem| *stem == base)
+    }
 }
 
 /// What there is of one commit. Lengths in bytes.
@@ -29,14 +46,16 @@ struct Scan {
 struct Parts {
     record: Option<u64>,
     file: Option<u64>,
+    recipe: Option<u64>,
     publishing: bool,
-    removed: bool,
+    removed: Option<u64>,
 }
 
 /// Reads what is in the folder of `shelf`, tells what is wrong with it, and cleans up after a crash.
 // req: STO-02, STO-04, STO-05
 pub(super) fn recover(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory<Name>, OpenStoreError> {
     let (scan, mut inventory) = read_all(shelf, record_bytes)?;
+    shelf.remember(scan.bases.clone(), scan.idle(), scan.unresolved);
     if scan.schema.is_none() {
         write_schema(shelf)?;
     }
@@ -66,20 +85,23 @@ fn parts(shelf: &FsShelf, scan: &Scan) -> Vec<Found<Name>> {
 
 /// Reads what is in the folder and changes nothing.
 pub(super) fn look(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory<Name>, OpenStoreError> {
-    read_all(shelf, record_bytes).map(|(_, inventory)| inventory)
+    let (scan, inventory) = read_all(shelf, record_bytes)?;
+    shelf.remember(scan.bases.clone(), scan.idle(), scan.unresolved);
+    Ok(inventory)
 }
 
 fn read_all(shelf: &FsShelf, record_bytes: u64) -> Result<(Scan, Inventory<Name>), OpenStoreError> {
     let entries = shelf.disk.list(&shelf.folder).named(DiskAction::List, &shelf.folder)?;
-    let (scan, mut problems) = sort(entries);
+    let (mut scan, mut problems) = sort(entries);
     // A limit that was lowered does not unlist what was stored before.
     let allowed = record_bytes.max(crate::Limits::default().record_bytes);
     problems.extend(check_schema(shelf, scan.schema, allowed)?);
-    let listed = read_records(shelf, &scan.commits, allowed, &mut problems)?;
+    let mut on_disk = HashMap::new();
+    let listed = read_records(shelf, &mut scan, allowed, &mut on_disk, &mut problems)?;
 
     problems.into_iter().for_each(|problem| shelf.tell(problem));
     let highest_sequence = scan.commits.keys().map(|stem| stem.sequence).max().unwrap_or(0);
-    Ok((scan, Inventory { listed, highest_sequence, parts: Vec::new() }))
+    Ok((scan, Inventory { listed, on_disk, highest_sequence, parts: Vec::new() }))
 }
 
 fn sort(entries: Vec<Entry>) -> (Scan, Vec<Problem>) {
@@ -97,8 +119,9 @@ fn sort(entries: Vec<Entry>) -> (Scan, Vec<Problem>) {
             Name::Part(of) => scan.parts.push((of, entry.length)),
             Name::Record(stem) => scan.commits.entry(stem).or_default().record = Some(entry.length),
             Name::File(stem) => scan.commits.entry(stem).or_default().file = Some(entry.length),
+            Name::Recipe(stem) => scan.commits.entry(stem).or_default().recipe = Some(entry.length),
             Name::Publishing(stem) => scan.commits.entry(stem).or_default().publishing = true,
-            Name::Removed(stem) => scan.commits.entry(stem).or_default().removed = true,
+            Name::Removed(stem) => scan.commits.entry(stem).or_default().removed = Some(entry.length),
         }
     }
     (scan, problems)
@@ -119,46 +142,105 @@ fn check_schema(
 
 fn read_records(
     shelf: &FsShelf,
-    commits: &BTreeMap<Stem, Parts>,
+    scan: &mut Scan,
     allowed: u64,
+    on_disk: &mut HashMap<u64, u64>,
     problems: &mut Vec<Problem>,
 ) -> Result<Vec<StoredCommit>, OpenStoreError> {
     let mut listed: HashMap<FileUuid, StoredCommit> = HashMap::new();
-    for (stem, parts) in commits {
+    let mut whole: HashMap<[u8; 32], Stem> = HashMap::new();
+    let mut recipes = Vec::new();
+    for (stem, parts) in &scan.commits {
         let (name, file) = (Name::Record(*stem).to_string(), stem.file);
-        let Some(length) = parts.record.filter(|_| !parts.removed) else {
-            if let Some(length) = parts.file.filter(|_| !parts.publishing && !parts.removed) {
+        if let (Some(length), Some(found)) = (parts.removed, parts.file) {
+            // Others may have been made over it.
+            if let Ok(stored) = read_record(shelf, Name::Removed(*stem), *stem, length, allowed) {
+                whole.extend((stored.length == found).then_some((stored.hash, *stem)));
+            }
+        }
+        let Some(length) = parts.record.filter(|_| parts.removed.is_none()) else {
+            if let Some(length) = parts.file.filter(|_| !parts.publishing && parts.removed.is_none()) {
                 problems.push(Problem::FileWithoutRecord { name: Name::File(*stem).to_string(), length });
             }
+            scan.unresolved |= parts.recipe.is_some() && parts.removed.is_none();
             continue;
         };
-        let stored = match read_record(shelf, *stem, length, allowed) {
+        let stored = match read_record(shelf, Name::Record(*stem), *stem, length, allowed) {
             Ok(stored) => stored,
             Err(NotUsable::Newer { found }) => return Err(newer(&shelf.path(Name::Record(*stem)), found)),
             Err(NotUsable::Damaged(damage)) => {
+                scan.unresolved |= parts.recipe.is_some();
                 problems.push(Problem::RecordDamaged { name, damage });
                 continue;
             }
         };
-        match parts.file {
-            None => problems.push(Problem::FileMissing { name, file }),
-            Some(found) if found != stored.length => {
+        match (parts.file, parts.recipe) {
+            (None, Some(length)) => recipes.push((*stem, stored, length)),
+            (None, None) => problems.push(Problem::FileMissing { name, file }),
+            (Some(found), _) if found != stored.length => {
+                scan.unresolved |= parts.recipe.is_some();
                 problems.push(Problem::FileLengthNotAsStored { name, file, stored: stored.length, found });
             }
-            Some(_) => {
-                // Stems come in the order of arrival, so what is there is the older one.
-                if let Some(older) = listed.insert(file, stored) {
-                    let name = Name::Record(Stem { sequence: older.sequence, file }).to_string();
-                    problems.push(Problem::FileRecordedTwice { name, file });
-                }
+            (Some(_), _) => {
+                whole.insert(stored.hash, *stem);
+                list(&mut listed, stored, problems);
+            }
+        }
+    }
+    for (stem, stored, length) in recipes {
+        match base_of(shelf, stem, &stored, &whole) {
+            Ok(base) => {
+                scan.bases.insert(stem, base);
+                on_disk.insert(stem.sequence, length);
+                list(&mut listed, stored, problems);
+            }
+            Err(problem) => {
+                scan.unresolved = true;
+                problems.push(problem);
             }
         }
     }
     Ok(listed.into_values().collect())
 }
 
-fn read_record(shelf: &FsShelf, stem: Stem, length: u64, allowed: u64) -> Result<StoredCommit, NotUsable> {
-    let stored = record::decode(&read(shelf, Name::Record(stem), length, allowed)?)?;
+/// Lists a commit; of two with the same file the later one.
+fn list(listed: &mut HashMap<FileUuid, StoredCommit>, stored: StoredCommit, problems: &mut Vec<Problem>) {
+    let file = stored.commit.file;
+    let (one, other) = match listed.remove(&file) {
+        Some(other) if other.sequence > stored.sequence => (other, Some(stored)),
+        other => (stored, other),
+    };
+    if let Some(older) = other {
+        let name = Name::Record(Stem { sequence: older.sequence, file }).to_string();
+        problems.push(Problem::FileRecordedTwice { name, file });
+    }
+    listed.insert(file, one);
+}
+
+/// Over which of the whole files the recipe of `stored` was made.
+fn base_of(
+    shelf: &FsShelf,
+    stem: Stem,
+    stored: &StoredCommit,
+    whole: &HashMap<[u8; 32], Stem>,
+) -> Result<Stem, Problem> {
+    let (name, file) = (Name::Recipe(stem).to_string(), stem.file);
+    let unusable = |why| Problem::RecipeUnusable { name: name.clone(), file, why };
+    let needs = shelf.needs(stem).map_err(|error| unusable(error.to_string()))?;
+    if (needs.hash, needs.length) != (stored.hash, stored.length) {
+        return Err(unusable("it gives another file".to_owned()));
+    }
+    whole.get(&needs.base).copied().ok_or_else(|| Problem::BaseMissing { name: name.clone(), file })
+}
+
+fn read_record(
+    shelf: &FsShelf,
+    name: Name,
+    stem: Stem,
+    length: u64,
+    allowed: u64,
+) -> Result<StoredCommit, NotUsable> {
+    let stored = record::decode(&read(shelf, name, length, allowed)?)?;
     if stored.sequence == stem.sequence && stored.commit.file == stem.file {
         Ok(stored)
     } else {
@@ -212,18 +294,29 @@ fn clean_up(shelf: &FsShelf, scan: &Scan) {
         shelf.clean(*temporary);
     }
     // Of the names that stay: a publishing that goes back has no number to protect, and could not.
-    let staying =
-        scan.commits.iter().filter(|(_, parts)| parts.record.is_some() || parts.removed || !parts.publishing);
+    let staying = scan
+        .commits
+        .iter()
+        .filter(|(_, parts)| parts.record.is_some() || parts.removed.is_some() || !parts.publishing);
     let highest = staying.map(|(stem, _)| stem).max();
     let mut marks = Vec::new();
     for (stem, parts) in &scan.commits {
-        if parts.removed {
-            let gone = shelf.clean(Name::Record(*stem)) && shelf.clean(Name::File(*stem));
+        if parts.removed.is_some() {
+            let record_gone = shelf.clean(Name::Record(*stem)) && shelf.clean(Name::Recipe(*stem));
+            // Over this one others were made, or may have been.
+            if scan.needs(*stem) {
+                continue;
+            }
+            let gone = record_gone && shelf.clean(Name::File(*stem));
             match gone {
                 true if Some(stem) == highest => shelf.note_swept(*stem),
                 true => marks.push(Name::Removed(*stem)),
                 false => {}
             }
+        }
+        // It became a recipe, and the crash came before the file went: that is done again.
+        if parts.record.is_some() && parts.file.is_some() && parts.recipe.is_some() && !scan.unresolved {
+            shelf.clean(Name::Recipe(*stem));
         }
         if parts.publishing {
             let gone = parts.record.is_some() || shelf.clean(Name::File(*stem));

@@ -3,12 +3,14 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::disk::{Disk, DiskAction, DiskError, Naming, ReadFile, WriteFile};
 use crate::engine::{NotForgotten, Shelf};
 use crate::error::PublishError;
 use crate::fs::Aside;
+use crate::fs::history::{Forgotten, History};
 use crate::fs::names::{Name, Stem};
 use crate::limits::Limits;
 use crate::lock::DirLock;
@@ -29,6 +31,11 @@ pub(crate) struct FsShelf {
     problems: Mutex<Vec<Problem>>,
     /// Taken by who puts a bad file aside.
     asiding: Mutex<()>,
+    pub(super) history: Mutex<History>,
+    /// Wakes who makes recipes.
+    wake: Mutex<Option<SyncSender<()>>>,
+    /// Where files are put together again that became recipes; `None`: in the folder itself.
+    pub(super) scratch: Option<PathBuf>,
     _lock: Option<DirLock>,
 }
 
@@ -42,6 +49,9 @@ impl FsShelf {
             swept: Mutex::default(),
             problems: Mutex::default(),
             asiding: Mutex::default(),
+            history: Mutex::default(),
+            wake: Mutex::default(),
+            scratch: None,
             _lock: lock,
         }
     }
@@ -162,6 +172,17 @@ impl FsShelf {
         }
     }
 
+    pub(super) fn wake_with(&self, wake: SyncSender<()>) {
+        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
+    }
+
+    /// Removes what a removed commit has: its file, its recipe, or what is left of one where the other took its place.
+    fn sweep(&self, stem: Stem) {
+        if self.clean(Name::Recipe(stem)) && self.clean(Name::File(stem)) {
+            self.note_swept(stem);
+        }
+    }
+
     /// The file of a removed commit is gone from the folder.
     pub(super) fn note_swept(&self, stem: Stem) {
         self.swept.lock().unwrap_or_else(PoisonError::into_inner).push(stem);
@@ -220,9 +241,26 @@ impl Shelf for FsShelf {
         Ok(())
     }
 
+    fn listed(&self) {
+        if let Some(wake) = &*self.wake.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Full: it is woken already, and has yet to look.
+            let _ = wake.try_send(());
+        }
+    }
+
     fn open(&self, stored: &StoredCommit) -> Result<Arc<dyn ReadFile>, DiskError> {
+        if let Some(base) = self.base_of(stem(stored)) {
+            return self.put_together(stored, base);
+        }
         let path = self.path_of(stored);
-        self.disk.open(&path).named(DiskAction::Open, &path)
+        match self.disk.open(&path).named(DiskAction::Open, &path) {
+            // It became a recipe between the look and the opening.
+            Err(error @ DiskError::NotFound { .. }) => match self.base_of(stem(stored)) {
+                Some(base) => self.put_together(stored, base),
+                None => Err(error),
+            },
+            opened => opened,
+        }
     }
 
     // req: STO-11
@@ -233,8 +271,14 @@ impl Shelf for FsShelf {
         self.sync().map_err(|error| NotForgotten { error, still_there: false })?;
         // The commit is gone for good. Its file goes now or at the next start.
         self.drop_old_marks(stem);
-        if self.clean(Name::File(stem)) {
-            self.note_swept(stem);
+        match self.forget_history(stem) {
+            Forgotten::Needed => {}
+            Forgotten::Unneeded { idle } => {
+                self.sweep(stem);
+                if let Some(base) = idle {
+                    self.sweep(base);
+                }
+            }
         }
         Ok(())
     }
@@ -244,7 +288,7 @@ impl Shelf for FsShelf {
     }
 }
 
-fn stem(stored: &StoredCommit) -> Stem {
+pub(super) fn stem(stored: &StoredCommit) -> Stem {
     Stem { sequence: stored.sequence, file: stored.commit.file }
 }
 

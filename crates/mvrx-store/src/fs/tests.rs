@@ -10,6 +10,7 @@ mod crashes;
 mod damage;
 mod failures;
 mod folder;
+mod history;
 mod killed;
 mod view;
 

@@ -2,9 +2,10 @@
 //!
 //! It takes no lock, writes nothing and cleans nothing up, so it may be used while a station runs in the directory. What it lists is
 //! what was listed when it was opened; a commit that is removed meanwhile can no longer be opened, and says so.
-//! It does not follow what is committed later: open another.
+//! It does not follow what is committed later: open another. A file that became a recipe is put together in the system's folder for
+//! temporary files, and is gone from there when nobody reads it any more.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mvrx_message::FileUuid;
@@ -33,6 +34,8 @@ use crate::stored_file::StoredFile;
 #[derive(Debug, Clone)]
 pub struct FsView {
     engine: Arc<Engine<FsShelf>>,
+    directory: PathBuf,
+    options: FsOptions,
 }
 
 impl FsView {
@@ -44,12 +47,15 @@ impl FsView {
     pub fn open(directory: impl AsRef<Path>, options: FsOptions) -> Result<Self, OpenStoreError> {
         let disk = Arc::new(RealDisk::new(options.system_calls));
         let folder = directory.as_ref().join(COMMITS);
-        let shelf = FsShelf::new(Arc::clone(&disk) as _, folder, None);
+        let mut shelf = FsShelf::new(Arc::clone(&disk) as _, folder, None);
+        shelf.scratch = Some(std::env::temp_dir());
         let inventory = match recover::look(&shelf, options.limits.record_bytes) {
             Err(OpenStoreError::Disk(DiskError::NotFound { .. })) => Inventory::default(),
             looked => looked?,
         };
-        Ok(Self { engine: Arc::new(Engine::new(shelf, inventory, options.limits, options.clock, disk)) })
+        let clock = options.clock.clone();
+        let engine = Arc::new(Engine::new(shelf, inventory, options.limits, clock, disk));
+        Ok(Self { engine, directory: directory.as_ref().to_path_buf(), options })
     }
 
     /// What is listed, in order of arrival.
@@ -64,7 +70,16 @@ impl FsView {
     /// [`ReadError::FileNotListed`], also for one that was removed since; a disk that fails.
     pub fn open_file(&self, file: FileUuid) -> Result<StoredFile, ReadError> {
         match self.engine.open(file) {
-            Err(ReadError::Disk(DiskError::NotFound { .. })) => Err(ReadError::FileNotListed { file }),
+            // It was removed, or became a recipe: another look tells.
+            Err(ReadError::Disk(DiskError::NotFound { .. })) => {
+                let again = Self::open(&self.directory, self.options.clone());
+                match again.map(|view| view.engine.open(file)) {
+                    Ok(Err(ReadError::Disk(DiskError::NotFound { .. }))) | Err(_) => {
+                        Err(ReadError::FileNotListed { file })
+                    }
+                    Ok(opened) => opened,
+                }
+            }
             opened => opened,
         }
     }

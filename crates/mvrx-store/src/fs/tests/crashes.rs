@@ -6,7 +6,7 @@ use mvrx_message::FileUuid;
 use proptest::prelude::*;
 
 use super::*;
-use crate::battery::{Failure, commit, content, file, hash, read_all};
+use crate::battery::{Failure, commit, file, hash, read_all};
 use crate::error::{PublishError, RemoveError};
 
 /// One thing that a station does with its store.
@@ -17,6 +17,15 @@ enum Step {
     GiveUp { seed: u64 },
     Remove { number: u8 },
     PutAway { number: u8 },
+    Compact { whole: usize },
+}
+
+/// `length` bytes that have most in common with those of every other seed, as revisions of one show have.
+fn content(seed: u64, length: usize) -> Vec<u8> {
+    let mut bytes = crate::battery::content(77, length);
+    let own = crate::battery::content(seed, length / 20);
+    bytes[length / 3..][..own.len()].copy_from_slice(&own);
+    bytes
 }
 
 /// What a store was told and what it may have after a restart.
@@ -65,6 +74,9 @@ impl Model {
             Step::Remove { number } => self.removed(number, store),
             Step::PutAway { number } => {
                 let _ = store.put_away(file(number), Path::new("user"), "saved", &Cancel::new());
+            }
+            Step::Compact { whole } => {
+                let _ = store.compact(whole, &Cancel::new());
             }
         }
     }
@@ -134,20 +146,25 @@ impl Model {
             assert!(doubted || found.contains(stored), "acknowledged and lost: {stored:?}");
         }
         assert_eq!(store.problems(), [], "a crash alone is no problem");
-        let mut expected: Vec<_> = found
-            .iter()
-            .flat_map(|stored| {
-                let stem = format!("{:012}-{}", stored.sequence, stored.commit.file);
-                [format!("{stem}.json"), format!("{stem}.mvr")]
-            })
-            .collect();
-        expected.push("store.json".to_owned());
+        let names = disk.names(Path::new("store/commits"));
         let (marks, mut names): (Vec<_>, Vec<_>) =
-            disk.names(Path::new("store/commits")).into_iter().partition(|name| name.ends_with(".removed"));
-        expected.sort();
-        names.sort();
-        assert_eq!(names, expected, "nothing is left over");
-        assert!(marks.len() <= 1);
+            names.into_iter().partition(|name| name.ends_with(".removed"));
+        let recipes = names.iter().filter(|name| name.ends_with(".recipe")).count();
+        // Each listed commit has its file or its recipe; files of removed ones stay only while there are recipes.
+        for stored in &found {
+            let stem = format!("{:012}-{}", stored.sequence, stored.commit.file);
+            let before = names.len();
+            names.retain(|name| *name != format!("{stem}.json"));
+            assert_eq!(names.len() + 1, before, "no record of {stem}");
+            names.retain(|name| *name != format!("{stem}.mvr") && *name != format!("{stem}.recipe"));
+            assert_eq!(names.len() + 2, before, "file and recipe, or none, of {stem}");
+        }
+        let idle = names.iter().filter(|name| {
+            name.strip_suffix(".mvr").is_some_and(|stem| marks.contains(&format!("{stem}.removed")))
+        });
+        let idle = idle.count();
+        assert!(idle <= recipes && marks.len() <= 1 + idle, "{marks:?}");
+        assert_eq!(names.len(), 1 + idle, "nothing is left over: {names:?}");
         for name in disk.names(Path::new("user")) {
             let half = name.starts_with('.') || name == "show.mvr";
             assert!(half || disk.bytes(&Path::new("user").join(name)).unwrap().len() == LENGTH);
@@ -207,16 +224,37 @@ fn a_crash_at_any_operation_loses_nothing_that_was_acknowledged() {
     assert!(operation > 100, "the steps had only {operation} operations");
 }
 
+// proves: STO-22
+#[test]
+fn a_crash_at_any_operation_of_a_compaction_loses_nothing_that_was_acknowledged() {
+    let mut operation = 0;
+    while (0..8).filter(|seed| crash_at(operation, *seed, HISTORY).is_some()).count() > 0 {
+        operation += 1;
+    }
+    assert!(operation > 150, "the steps had only {operation} operations");
+}
+
 // proves: STO-02
 #[test]
 fn a_crash_while_cleaning_up_after_a_crash_loses_nothing_either() {
+    assert!(crash_twice(STEPS) > 1_000);
+}
+
+// proves: STO-22
+#[test]
+fn a_crash_while_cleaning_up_after_a_crash_of_a_compaction_loses_nothing_either() {
+    assert!(crash_twice(HISTORY) > 1_000);
+}
+
+/// How many restarts were crashed.
+fn crash_twice(steps: &[Step]) -> usize {
     let mut recoveries = 0;
     for first in 0.. {
         let disk = user_disk();
         disk.fail(first, 1, Failure::Crash);
         let mut model = Model::default();
         if let Ok(store) = open(&disk) {
-            model.run(&store, &disk, STEPS);
+            model.run(&store, &disk, steps);
         }
         if disk.operations() <= first {
             break;
@@ -236,12 +274,22 @@ fn a_crash_while_cleaning_up_after_a_crash_loses_nothing_either() {
             recoveries += 1;
         }
     }
-    assert!(recoveries > 1_000, "only {recoveries}");
+    recoveries
 }
 
 // proves: STO-02, STO-15
 #[test]
 fn a_failure_at_any_operation_is_named_and_the_store_goes_on() {
+    fail_at_any_operation(STEPS);
+}
+
+// proves: STO-22
+#[test]
+fn a_failure_at_any_operation_of_a_compaction_loses_nothing() {
+    fail_at_any_operation(HISTORY);
+}
+
+fn fail_at_any_operation(steps: &[Step]) {
     for failure in [Failure::Broken, Failure::Full] {
         for count in [1, 2, 6, u64::MAX] {
             for operation in 0.. {
@@ -250,7 +298,7 @@ fn a_failure_at_any_operation_is_named_and_the_store_goes_on() {
                 disk.fail(operation, count, failure);
                 let mut model = Model::default();
                 if let Ok(store) = open(&disk) {
-                    model.run(&store, &disk, STEPS);
+                    model.run(&store, &disk, steps);
                     let reached = disk.operations() > operation;
                     disk.heal();
                     for stored in store.commits().unwrap() {
@@ -306,6 +354,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => seed.prop_map(|seed| Step::GiveUp { seed }),
         3 => number.clone().prop_map(|number| Step::Remove { number }),
         1 => number.prop_map(|number| Step::PutAway { number }),
+        2 => (1..3_usize).prop_map(|whole| Step::Compact { whole }),
     ]
 }
 
@@ -340,7 +389,7 @@ proptest! {
     }
 }
 
-const LENGTH: usize = 100;
+const LENGTH: usize = 1_200;
 
 /// A bit of everything: growing, the same again, a conflict, leftovers, removals of the newest and of others.
 const STEPS: &[Step] = &[
@@ -358,4 +407,21 @@ const STEPS: &[Step] = &[
     Step::Publish { number: 1, seed: 5 },
     Step::Publish { number: 3, seed: 1 },
     Step::Remove { number: 3 },
+];
+
+/// Files become recipes, what they were made over is removed before and after them, others come.
+const HISTORY: &[Step] = &[
+    Step::Publish { number: 1, seed: 1 },
+    Step::Publish { number: 2, seed: 2 },
+    Step::Publish { number: 3, seed: 3 },
+    Step::Compact { whole: 1 },
+    Step::PutAway { number: 1 },
+    Step::Publish { number: 4, seed: 4 },
+    Step::Remove { number: 3 },
+    Step::Publish { number: 5, seed: 5 },
+    Step::Compact { whole: 1 },
+    Step::Remove { number: 1 },
+    Step::Remove { number: 2 },
+    Step::Remove { number: 5 },
+    Step::Remove { number: 4 },
 ];
