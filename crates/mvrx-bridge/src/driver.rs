@@ -2,6 +2,7 @@
 //!
 //! It holds no rule of its own. Each pass reads both sides whole; a pass follows each event of the bridge's own stations, and the time.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use mvrx_store::{ListError, Store, StoredCommit};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::again::{Again, Waiting, Wanted};
 use crate::kept::as_it_is;
 use crate::sides::Sides;
 use crate::told::Told;
-use crate::{Action, Machine, News, Options, Side};
+use crate::{Action, Machine, News, Options, Side, Through};
 
 /// A running bridge. Dropped, it ends without saying LEAVE for those that it stands in for.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Bridge {
     ///
     /// # Errors
     /// When its store cannot be read or its station cannot start. That the session or the group is out of reach is [`News`].
-    pub async fn start(options: Options) -> Result<(Self, mpsc::Receiver<News>), StartBridgeError> {
+    pub async fn start(mut options: Options) -> Result<(Self, mpsc::Receiver<News>), StartBridgeError> {
         let store = Arc::clone(&options.store);
         let reading = Arc::clone(&store);
         let kept = tokio::task::spawn_blocking(move || reading.commits()).await;
@@ -52,6 +54,8 @@ impl Bridge {
         }
         let (station, look, probe) = (options.station, options.look, options.probe);
         let most = options.limits.stand_ins;
+        let (wanted, asked) = mpsc::channel(ASKED);
+        options.again = Some(Again { wanted, at_most: options.limits.asked });
         let (sides, host_events) = Sides::start(options).await?;
         let (tell, news) = mpsc::channel(NEWS);
         let (stop, stopping) = mpsc::channel(1);
@@ -67,8 +71,11 @@ impl Bridge {
             most,
             probe,
             probed: Instant::now(),
+            waiting: Waiting::default(),
+            fetched_by: BTreeMap::new(),
+            store_changed: false,
         };
-        tokio::spawn(driver.run(look, host_events, stopping, fetched));
+        tokio::spawn(driver.run(look, host_events, stopping, (fetched, asked)));
         Ok((Self { station, stop }, news))
     }
 
@@ -99,11 +106,18 @@ struct Driver {
     most: usize,
     probe: Duration,
     probed: Instant,
+    /// Who waits for a file that made room.
+    waiting: Waiting,
+    /// Who fetched a file, and has it listed since.
+    fetched_by: BTreeMap<FileUuid, (Side, Through)>,
+    /// Files may have made room since the last look.
+    store_changed: bool,
 }
 
 /// How a fetch ended.
 struct Done {
     side: Side,
+    through: Through,
     file: FileUuid,
     result: Result<StoredCommit, String>,
 }
@@ -114,7 +128,7 @@ impl Driver {
         look: Duration,
         mut host_events: Events,
         mut stopping: mpsc::Receiver<oneshot::Sender<()>>,
-        mut fetched: mpsc::Receiver<Done>,
+        (mut fetched, mut asked): (mpsc::Receiver<Done>, mpsc::Receiver<Wanted>),
     ) {
         let mut lan_events: Option<Events> = None;
         let mut next = Instant::now();
@@ -131,6 +145,11 @@ impl Driver {
                     None => break None,
                 },
                 Some(done) = fetched.recv() => { self.fetched(done); next = next.min(soon); }
+                Some(wanted) = asked.recv() => {
+                    self.waiting.add(wanted);
+                    self.store_changed = true;
+                    next = Instant::now();
+                }
                 () = tokio::time::sleep_until(next) => {
                     match self.pass(&mut lan_events).await {
                         Ok(()) => next = Instant::now() + look,
@@ -139,6 +158,8 @@ impl Driver {
                 }
             }
         };
+        // Nobody waits for a file any more.
+        drop((asked, self.waiting));
         self.sides.stop().await;
         if let Some(waits) = waits {
             // He may have stopped waiting.
@@ -169,6 +190,7 @@ impl Driver {
             self.probed = Instant::now();
             self.sides.probe(&group).await;
         }
+        self.look_into_store().await;
         let actions = if self.sides.lan.is_some() {
             self.machine.look(self.began.elapsed(), &group, &session)
         } else {
@@ -178,7 +200,39 @@ impl Driver {
         for action in actions {
             self.act(action).await;
         }
+        for file in self.waiting.files() {
+            if !self.machine.will_fetch(file) {
+                self.waiting.answer(file, false);
+            }
+        }
         Ok(())
+    }
+
+    /// Which files made room since the last look; those that somebody asks for are wanted again.
+    // req: BRG-23
+    async fn look_into_store(&mut self) {
+        if !std::mem::take(&mut self.store_changed) {
+            return;
+        }
+        let Some(there) = all_files(&self.store).await else { return };
+        let gone: Vec<FileUuid> = self.machine.kept().filter(|file| !there.contains(file)).collect();
+        for file in gone {
+            self.machine.made_room(file);
+            if let Some((side, through)) = self.fetched_by.remove(&file)
+                && let Some(by) = self.sides.of(side, through)
+            {
+                // It has stopped: it lists nothing.
+                let _ = by.release(file).await;
+            }
+            self.tell(News::MadeRoom { file });
+        }
+        for file in self.waiting.files() {
+            if there.contains(&file) {
+                self.waiting.answer(file, true);
+            } else {
+                self.machine.asked_again(file);
+            }
+        }
     }
 
     async fn act(&mut self, action: Action) {
@@ -219,26 +273,40 @@ impl Driver {
                 let Some(by) = self.sides.of(side, through) else {
                     return self.machine.not_fetched(file, self.began.elapsed());
                 };
-                self.fetch(side, by, file);
+                self.fetch(side, through, by, file);
+            }
+            Action::Withdraw { side, through, file } => {
+                if let Some(station) = self.sides.of(side, through) {
+                    // It has stopped: it lists nothing.
+                    let _ = station.release(file).await;
+                    let _ = station.refresh().await;
+                    self.tell(News::Withdrawn { side, file });
+                }
             }
             Action::Offer { side, station, file } => self.offer(side, station, file).await,
             Action::List { side, file } => self.list(side, file).await,
         }
     }
 
-    fn fetch(&self, side: Side, by: Station, file: FileUuid) {
+    fn fetch(&self, side: Side, through: Through, by: Station, file: FileUuid) {
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
         tokio::spawn(async move {
             let result = fetch(&store, &by, file).await;
             // The bridge has ended.
-            let _ = done.send(Done { side, file, result }).await;
+            let _ = done.send(Done { side, through, file, result }).await;
         });
     }
 
     fn fetched(&mut self, done: Done) {
-        let Done { side, file, result } = done;
+        let Done { side, through, file, result } = done;
+        // What came, and what did not in the end, may have driven others out.
+        self.store_changed = true;
+        self.waiting.answer(file, result.is_ok());
         match result {
-            Ok(stored) => self.machine.fetched(&stored.commit),
+            Ok(stored) => {
+                self.fetched_by.insert(file, (side, through));
+                self.machine.fetched(&stored.commit);
+            }
             Err(why) => {
                 self.machine.not_fetched(file, self.began.elapsed());
                 self.tell(News::NotCarried { side, file, why });
@@ -260,7 +328,7 @@ impl Driver {
     /// The bridge lists a file whose author is nowhere.
     async fn list(&mut self, side: Side, file: FileUuid) {
         let Some(stored) = self.stored(file).await else { return self.machine.forgotten(file) };
-        let Some(own) = self.sides.of(side, crate::Through::Bridge) else { return };
+        let Some(own) = self.sides.of(side, Through::Bridge) else { return };
         let commit = Commit { group: None, ..stored.commit };
         // It has stopped with the bridge.
         if own.list(commit).await.is_ok() {
@@ -333,6 +401,13 @@ async fn look_up(store: &Arc<dyn Store>, file: FileUuid) -> Option<StoredCommit>
     looking.await.ok().flatten()
 }
 
+async fn all_files(store: &Arc<dyn Store>) -> Option<BTreeSet<FileUuid>> {
+    let store = Arc::clone(store);
+    let looking = tokio::task::spawn_blocking(move || store.commits().ok());
+    let stored = looking.await.ok().flatten()?;
+    Some(stored.into_iter().map(|stored| stored.commit.file).collect())
+}
+
 async fn next_of(events: &mut Option<Events>) -> Option<Heard> {
     match events {
         Some(events) => events.next().await,
@@ -342,6 +417,8 @@ async fn next_of(events: &mut Option<Events>) -> Option<Heard> {
 
 /// News that wait for a slow reader.
 const NEWS: usize = 1_024;
+/// Askers that wait for a pass; more are refused at once.
+const ASKED: usize = 256;
 /// Ended fetches that wait for a pass.
 const FETCHES: usize = 64;
 /// Between an event and the pass that follows it: others come with it.

@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use mvrx_message::{Commit, FileUuid, StationUuid};
 use mvrx_store::{
-    Cancel, Expect, ImportError, ListError, Pending, Problem, PutAway, PutAwayError, ReadError, RemoveError,
-    Store, StoredCommit, StoredFile, WriteError, Writer,
+    Cancel, Expect, ImportError, ListError, PartOf, Pending, Problem, PutAway, PutAwayError, ReadError,
+    RemoveError, Store, StoredCommit, StoredFile, WriteError, Writer,
 };
+
+use crate::again::Again;
 
 /// The files of one author, for the stand-in that lists them from its first JOIN on; `None`: of nobody, for the bridge itself.
 #[derive(Debug)]
 pub(crate) struct KeptOf {
     pub(crate) all: Arc<dyn Store>,
     pub(crate) author: Option<StationUuid>,
+    /// How a file that made room is got again.
+    pub(crate) again: Option<Again>,
 }
 
 impl Store for KeptOf {
@@ -41,8 +45,19 @@ impl Store for KeptOf {
         self.all.begin(expect)
     }
 
+    fn part(&self, of: &PartOf) -> u64 {
+        self.all.part(of)
+    }
+
+    fn begin_part(&self, of: &PartOf, from: u64) -> Result<Box<dyn Writer>, WriteError> {
+        self.all.begin_part(of, from)
+    }
+
     fn open(&self, file: FileUuid) -> Result<StoredFile, ReadError> {
-        self.all.open(file)
+        match (self.all.open(file), &self.again) {
+            (Err(ReadError::FileNotListed { .. }), Some(again)) if again.fetch(file) => self.all.open(file),
+            (other, _) => other,
+        }
     }
 
     fn remove(&self, file: FileUuid) -> Result<(), RemoveError> {
@@ -74,4 +89,25 @@ pub(crate) fn as_it_is(stored: StoredCommit) -> Option<StoredCommit> {
     };
     let commit = Commit { file_size: *length, blake3: Some(*hash), ..commit.clone() };
     sound.then_some(StoredCommit { commit, ..stored })
+}
+
+#[cfg(test)]
+mod tests {
+    use mvrx_store::MemStore;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_broke_off_on_its_way_to_the_bridge_is_gone_on_with_by_whichever_station_of_it() {
+        let all: Arc<dyn Store> = Arc::new(MemStore::new());
+        let view = |author| KeptOf { all: Arc::clone(&all), author, again: None };
+        let (bridge, stand_in) = (view(None), view(Some(StationUuid::from_random_bytes([1; 16]))));
+        let of = PartOf { file: FileUuid::from_random_bytes([9; 16]), length: 10, hash: [0; 32] };
+        assert_eq!(bridge.part(&of), 0);
+        let mut writer = bridge.begin_part(&of, 0).unwrap();
+        writer.write(b"begun").unwrap();
+        drop(writer);
+        assert_eq!(stand_in.part(&of), 5);
+        assert_eq!(stand_in.begin_part(&of, 5).unwrap().received(), 5);
+    }
 }

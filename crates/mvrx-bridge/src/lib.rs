@@ -30,6 +30,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "driver")]
+mod again;
+#[cfg(feature = "driver")]
 mod driver;
 #[cfg(feature = "driver")]
 mod eyes;

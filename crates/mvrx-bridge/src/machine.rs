@@ -12,7 +12,9 @@ use std::time::Duration;
 use mvrx_message::{BridgeMark, Commit, FileUuid, StationUuid};
 
 use crate::table::{Deed, Sight, State};
+use evicted::Evicted;
 
+mod evicted;
 mod files;
 
 /// One of the two sides of a bridge.
@@ -148,6 +150,15 @@ pub enum Action {
         /// Which.
         file: FileUuid,
     },
+    /// A file that made room in the store can be had no more: one of ours lists it no longer.
+    Withdraw {
+        /// Where it is listed.
+        side: Side,
+        /// By this one.
+        through: Through,
+        /// Which.
+        file: FileUuid,
+    },
     /// The bridge itself lists a file whose author is nowhere.
     List {
         /// Where.
@@ -175,6 +186,8 @@ pub struct Limits {
     pub parting: Duration,
     /// How long stand-ins wait for a side that is out of reach.
     pub patience: Duration,
+    /// How long somebody who asks for a file that had to make room waits until it is fetched again; then he is refused, and may ask again.
+    pub asked: Duration,
     /// Before a file that could not be fetched is tried again; twice as long each time, up to 32 times.
     pub again: Duration,
 }
@@ -189,6 +202,7 @@ impl Default for Limits {
             candidates: Duration::ZERO,
             parting: Duration::from_secs(2),
             patience: Duration::from_secs(60),
+            asked: Duration::from_secs(10),
             again: Duration::from_secs(5),
         }
     }
@@ -243,6 +257,7 @@ pub struct Machine {
     failed: BTreeMap<FileUuid, Failed>,
     /// What lies in the bridge's store and is sound, with its author.
     kept: BTreeMap<FileUuid, Option<StationUuid>>,
+    evicted: Evicted,
     listed: BTreeSet<(Side, FileUuid)>,
     active: Option<StationUuid>,
     crowded: bool,
@@ -261,6 +276,7 @@ impl Machine {
             fetching: BTreeSet::new(),
             failed: BTreeMap::new(),
             kept: kept.into_iter().map(|commit| (commit.file, commit.station)).collect(),
+            evicted: Evicted::default(),
             listed: BTreeSet::new(),
             active: None,
             crowded: false,
@@ -301,6 +317,7 @@ impl Machine {
     pub fn fetched(&mut self, commit: &Commit) {
         self.fetching.remove(&commit.file);
         self.failed.remove(&commit.file);
+        self.evicted.is_back(commit.file);
         self.kept.insert(commit.file, commit.station);
     }
 
@@ -343,6 +360,7 @@ impl Machine {
         }
         self.forget_failures(lan, host);
         if self.active.is_none() {
+            self.withdraw([(Side::Lan, lan), (Side::Host, host)], &mut actions);
             self.carry(now, lan, host, &mut actions);
         }
         actions

@@ -67,6 +67,18 @@ pub enum News {
         /// Why, in words.
         why: String,
     },
+    /// A file went out of the bridge's store to make room for others. It is fetched again when somebody asks for it.
+    MadeRoom {
+        /// Which.
+        file: FileUuid,
+    },
+    /// A file that went to make room can be had no more: it is listed no longer.
+    Withdrawn {
+        /// Where it was listed.
+        side: Side,
+        /// Which.
+        file: FileUuid,
+    },
     /// A station cannot be stood in for; it is tried again.
     NotStanding {
         /// Where.

@@ -11,6 +11,7 @@ use mvrx_station::{Builder, Timers, random_bytes};
 use mvrx_store::{MemStore, Store};
 
 use crate::Limits;
+use crate::again::Again;
 
 /// Makes a discovery of the group; each station of a bridge has one of its own.
 pub(crate) type MakeDiscovery = Arc<dyn Fn() -> Result<Box<dyn Discovery>, DiscoveryError> + Send + Sync>;
@@ -34,6 +35,7 @@ pub struct Options {
     pub(crate) session: IntoSession,
     pub(crate) look: Duration,
     pub(crate) probe: Duration,
+    pub(crate) again: Option<Again>,
 }
 
 impl Options {
@@ -55,6 +57,7 @@ impl Options {
             session: Arc::new(move |builder| builder.session(url.clone())),
             look: Duration::from_millis(500),
             probe: Duration::from_secs(5),
+            again: None,
         }
     }
 
@@ -65,7 +68,8 @@ impl Options {
         self
     }
 
-    /// Where the files that it carries are kept.
+    /// Where the files that it carries are kept. With [`mvrx_store::Limits::oldest_go`] the oldest make room for others, and are fetched again
+    /// when somebody asks for them.
     #[must_use]
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Arc::new(store);

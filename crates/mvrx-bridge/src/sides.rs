@@ -1,6 +1,6 @@
 //! The stations of a bridge: its own one on each side, and its stand-ins; what they see becomes [`View`]s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ impl Sides {
         let stations = seen.iter().filter(|info| info.membership == Membership::Member);
         let stations =
             stations.map(|info| seen_with(info, Marked { bridge: info.bridge, candidate: false })).collect();
-        let commits = self.commits(Side::Host, &self.host).await?;
+        let commits = self.commits(Side::Host, &self.host, &left(&seen)).await?;
         Ok((View { joined, tells_marks: tells, stations, commits }, host))
     }
 
@@ -128,18 +128,24 @@ impl Sides {
             |shown: Marked, said: Option<BridgeMark>| Marked { bridge: said.or(shown.bridge), ..shown };
         let said = |info: &StationInfo| info.bridge.filter(|_| info.membership == Membership::Member);
         let stations = there.map(|(info, shown)| seen_with(info, marked(shown, said(info)))).collect();
-        let commits = self.commits(Side::Lan, lan).await?;
+        let commits = self.commits(Side::Lan, lan, &left(&seen)).await?;
         Ok(View { joined: true, tells_marks: true, stations, commits })
     }
 
     /// What the bridge knows there, and what its stand-ins know that was told to them alone, or that they hold.
     // req: BRG-13
-    async fn commits(&self, side: Side, own: &Station) -> Result<Vec<Known>, Stopped> {
-        let mut known = known_by(own, Through::Bridge).await?;
+    async fn commits(
+        &self,
+        side: Side,
+        own: &Station,
+        left: &BTreeSet<StationUuid>,
+    ) -> Result<Vec<Known>, Stopped> {
+        let mut known = known_by(own, Through::Bridge, left).await?;
         for ((at, station), stand_in) in &self.stand_ins {
             if *at == side {
                 // One that has just stopped knows nothing.
-                let its = known_by(&stand_in.station, Through::StandIn(*station)).await.unwrap_or_default();
+                let its = known_by(&stand_in.station, Through::StandIn(*station), left).await;
+                let its = its.unwrap_or_default();
                 known.extend(its.into_iter().filter(|known| known.held || !known.for_all));
             }
         }
@@ -186,7 +192,7 @@ fn describe(
         .any_file(options.any_file)
         // req: BRG-12
         .refuse_size_mismatch(true)
-        .store(KeptOf { all: Arc::clone(&options.store), author })
+        .store(KeptOf { all: Arc::clone(&options.store), author, again: options.again.clone() })
 }
 
 fn discovery(options: &Options) -> Result<Box<dyn Discovery>, DiscoveryError> {
@@ -196,10 +202,19 @@ fn discovery(options: &Options) -> Result<Box<dyn Discovery>, DiscoveryError> {
     }
 }
 
-async fn known_by(station: &Station, through: Through) -> Result<Vec<Known>, Stopped> {
+/// Who said LEAVE gives nothing any more.
+fn left(seen: &[StationInfo]) -> BTreeSet<StationUuid> {
+    seen.iter().filter(|info| info.membership == Membership::Left).map(|info| info.station).collect()
+}
+
+async fn known_by(
+    station: &Station,
+    through: Through,
+    left: &BTreeSet<StationUuid>,
+) -> Result<Vec<Known>, Stopped> {
     let commits = station.commits().await?;
     let known = commits.into_iter().map(|info| Known {
-        available: info.held || !info.holders.is_empty(),
+        available: info.held || info.holders.iter().any(|holder| !left.contains(holder)),
         held: info.held,
         file: info.commit.file,
         author: info.commit.station,

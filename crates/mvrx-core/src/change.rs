@@ -540,6 +540,10 @@ impl Core {
         std::iter::once(&self.history).chain(self.change.as_ref().map(|change| &change.history))
     }
 
+    pub(crate) fn histories_mut(&mut self) -> impl Iterator<Item = &mut History> {
+        std::iter::once(&mut self.history).chain(self.change.as_mut().map(|change| &mut change.history))
+    }
+
     /// It is one of ours again: it is not told that we left.
     pub(crate) fn is_no_longer_former(&mut self, station: StationUuid) {
         if self.former.remove(&station).is_some() {

@@ -230,6 +230,9 @@ pub enum Command {
     Publish(Commit),
     /// A file that lay in the store before the start is listed (its commit may be another station's).
     Restore(Commit),
+    /// The file of a commit is no longer in our store: it is neither listed nor given from now on. Who was told of it learns that from our next
+    /// JOIN, or by asking.
+    Release(FileUuid),
     /// A file is wanted.
     Request {
         /// The name of this request, from outside.

@@ -219,6 +219,7 @@ impl Core {
         match command {
             Command::Publish(commit) => self.publish(commit, None),
             Command::Restore(commit) => self.history.hold(commit),
+            Command::Release(file) => self.histories_mut().for_each(|history| history.release(file)),
             Command::Request { request, requested, source } => self.request(request, requested, source),
             Command::Cancel(request) => self.cancel(request),
             Command::Refresh => self.refresh(),

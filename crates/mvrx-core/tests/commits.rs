@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use mvrx_core::{Command, CommitSource, Event, Input, LimitReached};
+use mvrx_core::{Command, CommitSource, Event, Input, LimitReached, Output};
 use mvrx_message::{Commit, Message};
 use support::{Desk, commit, commit_for, file, join_from, join_ret_from, no, ok, request_for, station};
 
@@ -50,6 +50,24 @@ fn a_commit_for_some_stations_is_announced_listed_and_served_to_those_alone() {
         let refused = matches!(desk.take_sent(conn), Some(Message::RequestRet(reply)) if !reply.ok);
         assert_eq!(refused, listed == 0, "station {n}");
     }
+}
+
+#[test]
+fn what_the_store_has_no_more_is_neither_listed_nor_given_and_can_be_asked_for_again() {
+    let mut desk = Desk::new();
+    desk.command(Command::Restore(Commit { station: Some(station(1)), ..commit(1, 0) }));
+    desk.command(Command::Release(file(1)));
+    let conn = desk.accept(1);
+    desk.receive(conn, join_from(1, "MVRApplication", vec![commit(1, 0)]));
+    let Some(Message::JoinRet(ret)) = desk.take_sent(conn) else { panic!() };
+    assert!(ret.commits.is_empty());
+    desk.receive(conn, request_for(1));
+    assert!(matches!(desk.take_sent(conn), Some(Message::RequestRet(reply)) if !reply.ok));
+    // Released again, or never held: nothing happens.
+    desk.command(Command::Release(file(1))).command(Command::Release(file(9)));
+    desk.command(Command::Restore(Commit { station: Some(station(1)), ..commit(1, 0) }));
+    desk.receive(conn, request_for(1));
+    assert!(desk.out.iter().any(|out| matches!(out, Output::SendFile { .. })), "it is back");
 }
 
 #[test]

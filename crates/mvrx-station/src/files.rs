@@ -21,8 +21,10 @@ pub(crate) struct StoreSource {
 impl StoreSource {
     /// Opens a file of the store. Blocks.
     pub(crate) fn open(store: &dyn Store, file: FileUuid) -> Result<Self, BoxError> {
+        // In this order: a store may have to get the file first.
+        let open = store.open(file)?;
         let hash = store.commit(file).ok().flatten().map(|stored| stored.hash);
-        let file = store.open(file)?;
+        let file = open;
         // A listed file is whole, so its length is known.
         let length = file.length().unwrap_or_else(|| file.so_far());
         Ok(Self { file, length, hash })

@@ -184,6 +184,15 @@ impl Station {
         self.tell(Command::Restore(commit)).await
     }
 
+    /// The file of a commit was taken out of our store: it is neither listed nor given any more, and can be asked for again. Others learn it from
+    /// the next JOIN ([`Station::refresh`]), or by asking. A session's host sees to its own files and ignores this.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn release(&self, file: FileUuid) -> Result<(), Stopped> {
+        self.tell(Command::Release(file)).await
+    }
+
     /// Asks for a file, from the station that has it; if one refuses, the next that lists it is asked.
     ///
     /// # Errors

@@ -31,6 +31,9 @@ impl Machine {
         for (side, view, there) in sides {
             self.fetch(now, (side, view), there, actions);
         }
+        if self.fetching.len() < self.limits.fetches {
+            self.evicted.nobody_gives_the_rest();
+        }
         for (side, view, there) in sides {
             self.offer((side, view), there, actions);
         }
@@ -56,12 +59,17 @@ impl Machine {
             if !known.available || self.kept.contains_key(&file) || self.fetching.contains(&file) {
                 continue;
             }
+            // req: BRG-23
+            let again = self.evicted.is_asked(file);
+            if self.evicted.contains(file) && !again {
+                continue;
+            }
             let failed = self.failed.get(&file);
             if failed.is_some_and(|failed| now < failed.again) || !self.is_of(side, author, view) {
                 continue;
             }
             let (mut from, mut through) = (side, known.through);
-            if given_there.has(file) {
+            if given_there.has(file) && !again {
                 if !self.stands(side.other(), author) {
                     continue;
                 }
@@ -74,6 +82,7 @@ impl Machine {
                     (from, through) = (side.other(), other.through);
                 }
             }
+            self.evicted.is_back(file);
             self.fetching.insert(file);
             actions.push(Action::Fetch { side: from, through, file });
         }

@@ -428,3 +428,38 @@ fn a_stand_in_joins_everybody_again_when_somebody_under_its_name_has_come_and_le
     desk.machine.left(id(3), desk.now);
     assert_eq!(desk.look_after(60, &alone, &session), [], "nobody stands for him");
 }
+
+// proves: BRG-23
+#[test]
+fn what_made_room_is_fetched_again_when_it_is_asked_for_and_listed_as_long_as_it_can_be_had() {
+    let mut desk = Desk::new(Limits::default());
+    let plain = view(vec![seen(1, None)]);
+    desk.look_after(5, &plain, &view(vec![]));
+    let made = commit(9, 1);
+    let (author, ours) = (Through::StandIn(id(1)), Seen { mark: by(100), ..seen(1, None) });
+    let lan = View { commits: vec![known(&made, Through::Bridge, false)], ..plain.clone() };
+    let host = View { commits: vec![known(&made, author, true)], ..view(vec![ours]) };
+    desk.machine.fetched(&made);
+    assert_eq!(desk.look(&lan, &host), []);
+    desk.machine.made_room(made.file);
+    assert_eq!(desk.machine.kept().count(), 0);
+    assert_eq!(desk.look(&lan, &host), [], "nobody asks for it");
+    desk.machine.asked_again(made.file);
+    let fetch = Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file };
+    assert_eq!(desk.look(&lan, &host), [fetch]);
+    assert!(desk.machine.will_fetch(made.file));
+    desk.machine.fetched(&made);
+    assert_eq!((desk.look(&lan, &host), desk.machine.will_fetch(made.file)), (vec![], false));
+
+    desk.machine.made_room(made.file);
+    desk.machine.asked_again(made.file);
+    let away = View { joined: false, ..view(vec![]) };
+    assert_eq!(desk.look(&away, &host), [], "it may be back");
+    assert!(!desk.machine.will_fetch(made.file), "who asks is refused");
+    let withdraw = Action::Withdraw { side: Side::Host, through: author, file: made.file };
+    assert_eq!(desk.look(&plain, &host), [withdraw], "its author has it no more");
+    let unlisted = View { commits: vec![], ..host };
+    assert_eq!(desk.look(&plain, &unlisted), []);
+    let again = Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file };
+    assert_eq!(desk.look(&lan, &unlisted), [again], "it is a new one");
+}

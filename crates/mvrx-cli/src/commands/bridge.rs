@@ -8,6 +8,7 @@ use mvrx_store::Limits as StoreLimits;
 use serde_json::json;
 
 use crate::args::Common;
+use crate::commands::host::bytes;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::secure::Reaching;
@@ -29,6 +30,10 @@ pub(crate) struct Bridge {
     /// The data directory, with the files that it carries; by default one of this user's
     #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
     data: Option<PathBuf>,
+    /// So much of the files that it carries is kept, as 500M or 20G: the oldest that nobody is being sent make room for newer ones, and are
+    /// fetched again when somebody asks for them
+    #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = bytes)]
+    keep: u64,
     /// So many stations of each side appear on the other one, at most
     #[arg(long, value_name = "N", default_value_t = 64)]
     most: usize,
@@ -58,7 +63,8 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     };
     let (name, url) = (station::name(&common), args.reaching.url(&args.host)?);
     let (trust, login, at) = (args.reaching.trust()?, args.reaching.login(&url)?, url.clone());
-    let data = data::open_with(args.data.as_deref(), &name, StoreLimits::default())?;
+    let room = StoreLimits { total_bytes: args.keep, oldest_go: true, ..StoreLimits::default() };
+    let data = data::open_with(args.data.as_deref(), &name, room)?;
     let kept_at = data.path.clone();
     let watching = Watching::new(args.json);
     let looking = common.clone();
@@ -150,6 +156,16 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
             "commit_not_carried",
             format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why)),
             json!({ "side": side.as_str(), "file": file.to_string(), "reason": why }),
+        ),
+        News::MadeRoom { file } => (
+            "file_made_room",
+            format!("{file} went out of the bridge's store to make room (--keep); it is fetched again when somebody asks for it"),
+            json!({ "file": file.to_string() }),
+        ),
+        News::Withdrawn { side, file } => (
+            "file_withdrawn",
+            format!("{file} made room and can be had no more: it is listed in the {side} no longer"),
+            json!({ "side": side.as_str(), "file": file.to_string() }),
         ),
         News::NotStanding { side, station, why } => (
             "station_not_shown",

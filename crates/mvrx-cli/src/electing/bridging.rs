@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use mvrx_bridge::{Bridge, Limits, News, Options};
 use mvrx_discovery::{Discovery, DiscoveryError};
+use mvrx_store::Limits as StoreLimits;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -39,7 +40,8 @@ pub(super) struct Bridging {
 /// Opens its data directory, beside the host's, and waits for a session. Not more than `most` stations of each side appear on the other one.
 pub(super) fn begin(most: usize, common: &Common, path: &Path) -> Result<Bridging, Failure> {
     let name = format!("{} (bridge)", station::name(common));
-    let Data { station, store, .. } = data::open(Some(path), &name)?;
+    let room = StoreLimits { oldest_go: true, ..StoreLimits::default() };
+    let Data { station, store, .. } = data::open_with(Some(path), &name, room)?;
     let looking = common.clone();
     let discovery = move || -> Result<Box<dyn Discovery>, DiscoveryError> {
         let refused =

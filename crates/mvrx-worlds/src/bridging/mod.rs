@@ -370,6 +370,8 @@ impl Bridge {
                     stand_in.order(Command::Publish(commit), net);
                 }
             }
+            // The store here has room for all.
+            Action::Withdraw { .. } => {}
             Action::List { side, file } => {
                 let Some(commit) = self.stored(file) else { return self.forgotten(file) };
                 if let Some(own) = self.of(side, Through::Bridge) {
