@@ -16,6 +16,8 @@ fn commit(number: u8) -> Commit {
         blake3: Some([number; 32]),
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 

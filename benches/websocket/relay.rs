@@ -90,6 +90,8 @@ async fn go_through_host(show: &Path, length: u64, hash: [u8; 32], folder: &Path
         blake3: Some(hash),
         author: None,
         group: None,
+        order: None,
+        missed: false,
     };
     let mut owner = join(rack.address(), 1, vec![commit.clone()]).await;
     let mut asker = join(rack.address(), 2, vec![]).await;

@@ -39,6 +39,8 @@ async fn says(author: &Station, n: u8, bytes: &[u8], length: u64, blake3: Option
         blake3: Some(real),
         author: None,
         group: None,
+        order: None,
+        missed: false,
     };
     pending.publish(&commit, "Default").unwrap();
     author.announce(Commit { file_size: length, blake3, ..commit }).await.unwrap();

@@ -174,6 +174,8 @@ mod tests {
                 blake3: None,
                 author: None,
                 group: None,
+                order: None,
+                missed: false,
             };
             writer.finish().unwrap().publish(&commit, "Default").unwrap();
         }

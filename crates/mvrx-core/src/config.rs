@@ -106,6 +106,9 @@ pub struct Limits {
     pub quiet_from_one: usize,
     /// Addresses tried for one station.
     pub addresses: usize,
+    /// How far the number that a commit is told with ([`mvrx_message::Commit::order`]) may lie above the highest known: one that is
+    /// higher is as good as none, so that nobody uses all numbers up. Who knows no commit yet takes any.
+    pub order_reach: u64,
 }
 
 impl Default for Limits {
@@ -127,6 +130,7 @@ impl Default for Limits {
             inbound: 512,
             quiet_from_one: 16,
             addresses: 16,
+            order_reach: 1 << 20,
         }
     }
 }

@@ -65,9 +65,12 @@ impl Core {
         match source {
             Source::Any => self.history.latest().map(|e| e.commit.file),
             Source::Station(station) => {
-                let listed =
-                    self.history.views().filter_map(|v| Some((v.holders.get(&station)?, v.commit.file)));
-                listed.max_by_key(|(place, _)| *place).map(|(_, file)| file)
+                let listed = || self.history.views().filter(|view| view.holders.contains_key(&station));
+                // req: STA-28
+                if listed().all(|view| view.commit.order.is_some()) {
+                    return listed().next_back().map(|view| view.commit.file);
+                }
+                listed().max_by_key(|view| view.holders.get(&station)).map(|view| view.commit.file)
             }
         }
     }
@@ -282,6 +285,8 @@ impl Core {
             blake3: Some(hash),
             author: None,
             group: None,
+            order: None,
+            missed: false,
         }
     }
 

@@ -1,10 +1,23 @@
-//! The commits that are known, in order of arrival, and who lists each.
+//! The commits that are known, in one order for all stations of ours, and who lists each.
 //!
-//! "Latest" is the last one that arrived: no clock of another machine is trusted. A commit is known by its FileUUID; told again it changes
-//! nothing but who lists it, and where in its list. In a station a commit addressed to others (ForStationsUUID) never gets in here, so it
-//! is neither listed nor served; in a host it does, for those it is for.
+//! No clock of another machine is trusted: each commit has a number ([`Commit::order`]), higher than that of every commit that its maker
+//! knew of, and of two with the same the lower FileUUID is earlier. So whoever knows the same commits has them in the same order, by
+//! whichever way and in whichever sequence they came.
+//!
+//! | a commit comes | its number | certain, and told on |
+//! |---|---|---|
+//! | with a number | that; of several the smallest | yes |
+//! | with one that is higher than the highest known by more than `reach` | as without one | |
+//! | without one, while we know where the others stand ([`History::settle`]) | the highest known and 1 | yes |
+//! | without one, announced before that | the same | from [`History::settle`] on |
+//! | without one, in a list before that | that of its predecessor in the list and 1 | from [`History::settle`] on |
+//!
+//! The smallest counts because it is the same whoever is asked last, and because a number that nobody can have reached is undone by
+//! whoever knows better. A commit is known by its FileUUID; told again it changes nothing but its number, who lists it, and where in its
+//! list. In a station a commit addressed to others (ForStationsUUID) never gets in here, so it is neither listed nor served; in a host it
+//! does, for those it is for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mvrx_message::{Commit, FileUuid, StationUuid};
 
@@ -15,7 +28,7 @@ use crate::CommitSource;
 pub struct CommitView<'a> {
     /// What was announced; `station` is its author.
     pub commit: &'a Commit,
-    /// Its place in the order of arrival.
+    /// Its place in the order in which they reached us; which one is later [`Commit::order`] tells, not this.
     pub arrival: u64,
     /// Whether our store has the file.
     pub held: bool,
@@ -26,9 +39,13 @@ pub struct CommitView<'a> {
 
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// Its `order` is there once it is certain.
     pub(crate) commit: Commit,
     /// The station that told of it first, whoever made it; of what lay in our store from the start its author. `None`: we.
     pub(crate) brought_by: Option<StationUuid>,
+    /// By which it has its place among the others.
+    number: u64,
+    arrival: u64,
     pub(crate) held: bool,
     pub(crate) holders: BTreeMap<StationUuid, u64>,
 }
@@ -42,9 +59,16 @@ impl Entry {
 
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    by_arrival: BTreeMap<u64, Entry>,
-    arrivals: BTreeMap<FileUuid, u64>,
+    by_file: BTreeMap<FileUuid, Entry>,
+    by_order: BTreeSet<(u64, FileUuid)>,
+    by_arrival: BTreeMap<u64, FileUuid>,
     next: u64,
+    /// Whether we know where the others stand, so that a number of ours is right.
+    settled: bool,
+    /// The number of the last commit of the list that is being read.
+    before: u64,
+    /// The highest number that was promised to a commit which is still to come.
+    promised: u64,
     /// The place of the next commit that a station tells.
     next_told: u64,
     /// How many each station brought.
@@ -65,23 +89,69 @@ pub(crate) enum Noted {
 impl History {
     /// Adds a commit whose file lies in our store, or marks a known one as held.
     pub(crate) fn hold(&mut self, commit: Commit) {
-        if let Some(entry) = self.entry_mut(commit.file) {
+        let file = commit.file;
+        if commit.order == Some(self.promised) {
+            self.promised = 0;
+        }
+        if let Some(entry) = self.by_file.get_mut(&file) {
             entry.held = true;
             entry.commit.file_size = commit.file_size;
             if commit.blake3.is_some() {
                 entry.commit.blake3 = commit.blake3;
             }
+            if let Some(order) = placeable(commit.order) {
+                self.place(file, order);
+            }
         } else {
+            let order = placeable(commit.order);
+            let number = order.unwrap_or_else(|| following(self.highest()));
+            let order = order.or(self.settled.then_some(number));
             let brought_by = commit.station;
-            self.insert(Entry { commit, brought_by, held: true, holders: BTreeMap::new() });
+            let commit = Commit { order, missed: false, ..commit };
+            self.insert((commit, number), brought_by, true, BTreeMap::new());
         }
     }
 
-    /// Adds a commit that `from` tells of. A list tells its order anew, an announcement only what was not known.
-    pub(crate) fn note(&mut self, commit: &Commit, from: StationUuid, source: CommitSource) -> Noted {
+    /// A number for a commit of ours that is about to be made: higher than all that are known or promised, of `others` as well.
+    pub(crate) fn promise(&mut self, others: u64) -> u64 {
+        self.promised = following(self.highest().max(self.promised).max(others));
+        self.promised
+    }
+
+    /// The highest number known; 0: none.
+    pub(crate) fn highest(&self) -> u64 {
+        self.by_order.last().map_or(0, |(number, _)| *number)
+    }
+
+    /// A list begins: the next commits that are [noted](Self::note) as listed follow each other.
+    pub(crate) fn begin_list(&mut self) {
+        self.before = 0;
+    }
+
+    /// We know where the others stand: what has no number of its own gets the one by which it has its place, and is told on with it.
+    pub(crate) fn settle(&mut self) {
+        if !std::mem::replace(&mut self.settled, true) {
+            for entry in self.by_file.values_mut() {
+                entry.commit.order.get_or_insert(entry.number);
+            }
+        }
+    }
+
+    /// Adds a commit that `from` tells of. A list tells its order anew, an announcement only what was not known. A number that is higher than
+    /// all that are known by more than `reach` is as good as none.
+    pub(crate) fn note(
+        &mut self,
+        commit: &Commit,
+        from: StationUuid,
+        source: CommitSource,
+        reach: u64,
+    ) -> Noted {
         let told = self.next_told;
         self.next_told += 1;
-        if let Some(entry) = self.entry_mut(commit.file) {
+        let order = placeable(commit.order)
+            .filter(|order| self.by_order.is_empty() || *order <= self.highest().saturating_add(reach));
+        let file = commit.file;
+        if let Some(entry) = self.by_file.get_mut(&file) {
             let author = entry.commit.station == Some(from);
             if let (Some(known), Some(told)) = (announced_size(&entry.commit), announced_size(commit))
                 && known != told
@@ -92,7 +162,8 @@ impl History {
             let before = cost(&entry.commit);
             if author && !entry.held {
                 // The author's own word corrects a second-hand one.
-                entry.commit = commit.clone();
+                let order = entry.commit.order;
+                entry.commit = Commit { order, missed: false, ..commit.clone() };
                 entry.commit.station = Some(from);
             }
             let now = cost(&entry.commit);
@@ -102,24 +173,71 @@ impl History {
                 *place = told;
             }
             self.bytes = self.bytes.saturating_add(now).saturating_sub(before);
+            self.place_again(file, order, source);
             return Noted::Known;
         }
+        let follows = match source {
+            CommitSource::Listed if !self.settled => self.before,
+            _ => self.highest(),
+        };
+        let number = order.unwrap_or_else(|| following(follows));
+        self.read_on(number, source);
         let mut commit = commit.clone();
         commit.station.get_or_insert(from);
-        let holders = BTreeMap::from([(from, told)]);
-        self.insert(Entry { commit, brought_by: Some(from), held: false, holders });
+        commit.order = order.or(self.settled.then_some(number));
+        commit.missed = false;
+        self.insert((commit, number), Some(from), false, BTreeMap::from([(from, told)]));
         Noted::New
+    }
+
+    /// A commit that is known is told again, with this number or without one.
+    // req: STA-27
+    fn place_again(&mut self, file: FileUuid, order: Option<u64>, source: CommitSource) {
+        if let Some(order) = order {
+            self.place(file, order);
+        }
+        let Some(entry) = self.by_file.get(&file) else { return };
+        // By the list's own order, as long as nobody knows better.
+        if entry.commit.order.is_none() && source == CommitSource::Listed && entry.number <= self.before {
+            let number = following(self.before);
+            self.put(file, number);
+        }
+        let number = self.by_file.get(&file).map_or(0, |entry| entry.number);
+        self.read_on(number, source);
+    }
+
+    fn read_on(&mut self, number: u64, source: CommitSource) {
+        if source == CommitSource::Listed {
+            self.before = self.before.max(number);
+        }
+    }
+
+    /// Somebody tells this number for it: of several the smallest counts.
+    fn place(&mut self, file: FileUuid, order: u64) {
+        let Some(entry) = self.by_file.get_mut(&file) else { return };
+        if entry.commit.order.is_none_or(|known| order < known) {
+            entry.commit.order = Some(order);
+            self.put(file, order);
+        }
+    }
+
+    fn put(&mut self, file: FileUuid, number: u64) {
+        let Some(entry) = self.by_file.get_mut(&file) else { return };
+        let before = std::mem::replace(&mut entry.number, number);
+        self.by_order.remove(&(before, file));
+        self.by_order.insert((number, file));
     }
 
     /// Makes room: drops the oldest commits whose files we do not hold until at most `limit` are left, which take at most so many bytes. Tells
     /// whether any went.
     pub(crate) fn shrink_within(&mut self, limit: usize, bytes: usize) -> bool {
         let mut dropped = false;
-        while self.by_arrival.len() > limit || self.bytes > bytes {
-            let Some(oldest) = self.by_arrival.iter().find(|(_, e)| !e.held).map(|(a, _)| *a) else {
-                return dropped;
-            };
-            self.remove(oldest);
+        while self.len() > limit || self.bytes > bytes {
+            // By arrival: a number that somebody made up keeps nothing of others out.
+            let mut arrived = self.by_arrival.values();
+            let oldest = arrived.find(|file| self.by_file.get(file).is_some_and(|entry| !entry.held));
+            let Some(oldest) = oldest.copied() else { return dropped };
+            self.forget(oldest);
             dropped = true;
         }
         dropped
@@ -127,26 +245,27 @@ impl History {
 
     /// A station is no longer there to give its files.
     pub(crate) fn forget_holder(&mut self, station: StationUuid) {
-        for entry in self.by_arrival.values_mut() {
+        for entry in self.by_file.values_mut() {
             entry.holders.remove(&station);
         }
     }
 
     pub(crate) fn entry(&self, file: FileUuid) -> Option<&Entry> {
-        self.by_arrival.get(self.arrivals.get(&file)?)
+        self.by_file.get(&file)
     }
 
     /// Counts up as commits come; `None` where nothing is known of it.
     pub(crate) fn arrival(&self, file: FileUuid) -> Option<u64> {
-        self.arrivals.get(&file).copied()
-    }
-
-    fn entry_mut(&mut self, file: FileUuid) -> Option<&mut Entry> {
-        self.by_arrival.get_mut(self.arrivals.get(&file)?)
+        self.by_file.get(&file).map(|entry| entry.arrival)
     }
 
     pub(crate) fn latest(&self) -> Option<&Entry> {
-        self.by_arrival.values().next_back()
+        self.entries().next_back()
+    }
+
+    /// The place of a commit in the order of all; `None` where nothing is known of it.
+    pub(crate) fn place_of(&self, file: FileUuid) -> Option<(u64, FileUuid)> {
+        self.by_file.get(&file).map(|entry| (entry.number, file))
     }
 
     /// The commits whose files we hold and that `station` may know of, oldest first. `None`: somebody unknown.
@@ -154,7 +273,7 @@ impl History {
         &self,
         station: Option<StationUuid>,
     ) -> impl DoubleEndedIterator<Item = &Commit> {
-        self.by_arrival.values().filter(move |e| e.held && is_for(&e.commit, station)).map(|e| &e.commit)
+        self.entries().filter(move |e| e.held && is_for(&e.commit, station)).map(|e| &e.commit)
     }
 
     /// The newest of them, oldest first: more than `most` would not fit a message.
@@ -180,22 +299,31 @@ impl History {
         newest
     }
 
-    /// Every commit known, in order of arrival.
+    /// Every commit known, the earliest first.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.by_arrival.values()
+        self.by_order.iter().filter_map(|(_, file)| self.by_file.get(file))
     }
 
     /// The file of a commit is no longer in our store.
     pub(crate) fn release(&mut self, file: FileUuid) {
-        if let Some(entry) = self.entry_mut(file) {
+        if let Some(entry) = self.by_file.get_mut(&file) {
             entry.held = false;
         }
     }
 
     /// Nothing is known of a commit any more.
     pub(crate) fn forget(&mut self, file: FileUuid) {
-        if let Some(arrival) = self.arrival(file) {
-            self.remove(arrival);
+        if let Some(entry) = self.by_file.remove(&file) {
+            self.by_order.remove(&(entry.number, file));
+            self.by_arrival.remove(&entry.arrival);
+            self.bytes = self.bytes.saturating_sub(cost(&entry.commit));
+            let Some(station) = entry.brought_by else { return };
+            if let Some(count) = self.brought.get_mut(&station) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.brought.remove(&station);
+                }
+            }
         }
     }
 
@@ -210,24 +338,25 @@ impl History {
         self.brought.iter().filter(|(_, count)| **count > most.max(1)).map(|(station, _)| *station).collect()
     }
 
-    /// The commits that a station brought but its newest `most`, oldest first.
+    /// The commits that a station brought but the `most` that came last, oldest first: by arrival, so that no number keeps one.
     pub(crate) fn oldest_of(&self, station: StationUuid, most: usize) -> Vec<FileUuid> {
         let count = self.brought.get(&station).copied().unwrap_or(0).saturating_sub(most.max(1));
         let of = |entry: &&Entry| entry.brought_by == Some(station);
-        self.entries().filter(of).take(count).map(|entry| entry.commit.file).collect()
+        let arrived = self.by_arrival.values().filter_map(|file| self.by_file.get(file));
+        arrived.filter(of).take(count).map(|entry| entry.commit.file).collect()
     }
 
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
-        self.by_arrival.iter().map(|(arrival, e)| CommitView {
+        self.entries().map(|e| CommitView {
             commit: &e.commit,
-            arrival: *arrival,
+            arrival: e.arrival,
             held: e.held,
             holders: &e.holders,
         })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.by_arrival.len()
+        self.by_file.len()
     }
 
     /// What the commits take in memory, about.
@@ -235,28 +364,33 @@ impl History {
         self.bytes
     }
 
-    fn insert(&mut self, entry: Entry) {
-        self.bytes = self.bytes.saturating_add(cost(&entry.commit));
-        if let Some(station) = entry.brought_by {
+    fn insert(
+        &mut self,
+        (commit, number): (Commit, u64),
+        brought_by: Option<StationUuid>,
+        held: bool,
+        holders: BTreeMap<StationUuid, u64>,
+    ) {
+        self.bytes = self.bytes.saturating_add(cost(&commit));
+        if let Some(station) = brought_by {
             *self.brought.entry(station).or_default() += 1;
         }
-        self.arrivals.insert(entry.commit.file, self.next);
-        self.by_arrival.insert(self.next, entry);
+        let (file, arrival) = (commit.file, self.next);
+        self.by_order.insert((number, file));
+        self.by_arrival.insert(arrival, file);
+        self.by_file.insert(file, Entry { commit, brought_by, number, arrival, held, holders });
         self.next += 1;
     }
+}
 
-    fn remove(&mut self, arrival: u64) {
-        let Some(entry) = self.by_arrival.remove(&arrival) else { return };
-        self.arrivals.remove(&entry.commit.file);
-        self.bytes = self.bytes.saturating_sub(cost(&entry.commit));
-        let Some(station) = entry.brought_by else { return };
-        if let Some(count) = self.brought.get_mut(&station) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.brought.remove(&station);
-            }
-        }
-    }
+/// The next number, the last one at most: from there on FileUUIDs alone decide.
+fn following(number: u64) -> u64 {
+    number.saturating_add(1).min(Commit::LAST)
+}
+
+/// A number that a commit can have.
+fn placeable(order: Option<u64>) -> Option<u64> {
+    order.filter(|order| (1..=Commit::LAST).contains(order))
 }
 
 /// What a commit takes, about: what others choose the length of, and the rest as much as it is.

@@ -210,6 +210,7 @@ impl Core {
         self.answer_join(conn, Some(station), product, ok());
         self.membership(station, MembershipEvent::JoinReceived);
         self.watch_unseen(station);
+        self.list_begins(Some(station));
         self.note_told(station, &join.commits, (CommitSource::Listed, join.group.is_some()));
         // req: STA-10
         if product.wants_commit_after_join() {

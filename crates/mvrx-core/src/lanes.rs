@@ -20,6 +20,8 @@ impl Core {
     /// Announces a file of ours that lies in the store, to everybody it is for but `except`.
     pub(crate) fn publish(&mut self, mut commit: Commit, except: Option<StationUuid>) {
         commit.station = Some(self.config.station);
+        // Where others are told of it under another number than our store has, that is of no harm: the smaller one counts.
+        commit.order = commit.order.or_else(|| Some(self.next_order()));
         let file = commit.file;
         self.history.hold(commit.clone());
         self.bound_commits(None);

@@ -53,6 +53,7 @@ mod inbound;
 mod input;
 mod lanes;
 mod membership;
+mod missed;
 mod moves;
 mod output;
 mod peer;

@@ -220,6 +220,7 @@ impl Core {
             self.put_on(side, station);
         }
         self.membership(station, MembershipEvent::JoinAccepted);
+        self.list_begins(Some(station));
         self.note_told(station, &ret.commits, (CommitSource::Listed, ret.group.is_some()));
     }
 
@@ -272,9 +273,10 @@ impl Core {
             {
                 continue;
             }
+            let reach = self.config.limits.order_reach;
             let Some(history) = self.history_of_mut(from) else { return };
-            match history.note(commit, from, source) {
-                Noted::New => self.event(Event::CommitSeen { file: commit.file, from, source }),
+            match history.note(commit, from, source, reach) {
+                Noted::New => self.commit_seen(commit.file, from, source),
                 Noted::Known | Noted::Contradicts => {}
             }
         }

@@ -32,6 +32,10 @@ pub struct Core {
     pub(crate) inbound: BTreeMap<ConnId, Inbound>,
     pub(crate) fetches: BTreeMap<RequestId, Fetch>,
     pub(crate) history: History,
+    /// Commits that were listed to us, and by whom, of which the application is still to be told.
+    pub(crate) missed: BTreeMap<FileUuid, StationUuid>,
+    /// Since when we are in the group.
+    pub(crate) present_since: Duration,
     /// The group that was left last, and what it had.
     pub(crate) left_group: Option<GroupName>,
     pub(crate) left_files: BTreeSet<FileUuid>,
@@ -82,6 +86,8 @@ impl Core {
             inbound: BTreeMap::new(),
             fetches: BTreeMap::new(),
             history: History::default(),
+            missed: BTreeMap::new(),
+            present_since: Duration::ZERO,
             left_group: None,
             left_files: BTreeSet::new(),
             change: None,
@@ -101,6 +107,7 @@ impl Core {
     /// `now` counts from any moment, never goes backwards (an earlier one counts as the last one).
     pub fn step(&mut self, now: Duration, input: Input) -> Outputs<'_> {
         self.now = self.now.max(now);
+        self.settle_after_first_round();
         while let Some(timer) = self.agenda.take_due(self.now) {
             self.on_timer(timer);
         }
@@ -114,6 +121,7 @@ impl Core {
             self.run_lanes();
             self.run_fetches();
         }
+        self.run_missed();
         self.run_moves();
         Outputs { queue: &mut self.out }
     }
@@ -152,7 +160,7 @@ impl Core {
         self.peers.get(&station).map(|peer| peer.view(station, self.config.limits.addresses))
     }
 
-    /// Every commit known, in order of arrival.
+    /// Every commit known, in the order of all stations of ours: the last is the latest.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
         self.history.views()
     }
@@ -258,6 +266,7 @@ impl Core {
             Timer::Host => self.on_host_deadline(),
             Timer::HostFiles => self.on_files_deadline(),
             Timer::HostAnswer => self.on_host_answer_deadline(),
+            Timer::Missed => self.tell_missed(),
         }
     }
 
@@ -271,6 +280,7 @@ impl Core {
         }
         self.agenda.clear(Timer::Departure);
         self.presence = Presence::Present;
+        self.present_since = self.now;
         self.advertise();
         self.event(Event::JoinedGroup);
         let known: Vec<Target> = self.all_targets();

@@ -38,6 +38,8 @@ pub enum Timer {
     HostFiles,
     /// The host is to answer our REQUEST.
     HostAnswer,
+    /// What we missed is told now, whoever has still to list something.
+    Missed,
 }
 
 /// How long each thing may take. All times are from the moment the wait begins.
@@ -93,6 +95,9 @@ pub struct Timers {
     pub host_answer: Duration,
     /// A request waits this long for the connection to the host to come back.
     pub rejoin: Duration,
+    /// What we missed is told in order once everybody who is there has listed what he has, or after this. For so long, too, no number is
+    /// given to commits of other products once we are in a group: stations of ours may know it.
+    pub first_round: Duration,
     /// After so long in a session the pauses between tries begin anew.
     pub settled: Duration,
     /// A station that discovery no longer sees is given up after this many failed exchanges.
@@ -126,6 +131,7 @@ impl Default for Timers {
             host_dial: Duration::from_secs(20),
             host_answer: Duration::from_secs(900),
             rejoin: Duration::from_secs(60),
+            first_round: Duration::from_secs(1),
             settled: Duration::from_secs(30),
             lost_after: 2,
         }

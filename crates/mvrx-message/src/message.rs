@@ -167,6 +167,16 @@ pub struct Commit {
     pub author: Option<Author>,
     /// The group of TCP mode in which COMMIT is said; our own stations only. An entry of a list has none.
     pub group: Option<GroupName>,
+    /// Its place in the order of commits, our own stations only: higher than that of each commit that its maker knew of, from 1 to
+    /// [`Commit::LAST`]. Of two that have the same, the one with the lower FileUUID is earlier.
+    pub order: Option<u64>,
+    /// COMMIT: it was made while the one that this is said to was not there to be told, or nobody could give it; our own hosts only.
+    pub missed: bool,
+}
+
+impl Commit {
+    /// The highest [`order`](Self::order) there is: every reader of JSON keeps it whole.
+    pub const LAST: u64 = (1 << 53) - 1;
 }
 
 /// MVR_REQUEST (Table 74).

@@ -10,6 +10,8 @@
 //! | all | `v` | [`Ours::version`] |
 //! | all | `mvr` | the MVR version where it is not the 1.6 that must be written, as `"1.5"` |
 //! | COMMIT | `blake3` | the file's BLAKE3, 64 hexadecimal digits |
+//! | COMMIT | `order` | [`Commit::order`](crate::Commit::order): its place among all commits, a whole number from 1 to 2^53 - 1 |
+//! | COMMIT | `missed` | [`Commit::missed`](crate::Commit::missed): `true`, it is no new one |
 //! | COMMIT | `StationName`, `Provider` | [`Author`], of the station whose StationUUID the commit has |
 //! | JOIN, JOIN_RET, COMMIT | `group` | the group of TCP mode in which it is said: a station that moves is in two for a while |
 //! | LEAVE | `group` | the group of TCP mode that is left |

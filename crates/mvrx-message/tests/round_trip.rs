@@ -48,8 +48,13 @@ fn commit() -> impl Strategy<Value = Commit> {
     let who = (file(), station(), prop::collection::vec(station(), 0..4));
     let what =
         (version(), any::<u64>(), text(), text(), any::<Option<[u8; 32]>>(), prop::option::of(author()));
-    (who, what).prop_map(
-        |((file, station, for_stations), (version, file_size, comment, hint, blake3, author))| Commit {
+    let place = (prop::option::of(1..=Commit::LAST), any::<bool>());
+    (who, what, place).prop_map(
+        |(
+            (file, station, for_stations),
+            (version, file_size, comment, hint, blake3, author),
+            (order, missed),
+        )| Commit {
             file,
             station: Some(station),
             version,
@@ -63,6 +68,8 @@ fn commit() -> impl Strategy<Value = Commit> {
             blake3,
             author,
             group: None,
+            order,
+            missed,
         },
     )
 }

@@ -165,6 +165,8 @@ fn reads_the_example_of_commit() {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     };
     assert_eq!(message, Message::Commit(expected));
     assert_eq!(quirks, QuirkSet::from_iter([Quirk::StationUuidMissing]));

@@ -101,6 +101,8 @@ fn copy_now(
         blake3: Some(pending.hash()),
         author: None,
         group: None,
+        order: None,
+        missed: false,
     };
     Ok(Copied { pending, commit })
 }

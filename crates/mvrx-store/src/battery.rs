@@ -105,6 +105,8 @@ pub fn commit(number: u8) -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 

@@ -45,6 +45,8 @@
 //!     blake3: None,
 //!     author: None,
 //!     group: None,
+//!     order: None,
+//!     missed: false,
 //! };
 //! let stored = pending.publish(&commit, "Default")?;
 //! assert_eq!(store.commits()?, [stored]);

@@ -51,6 +51,9 @@ struct Fields {
     /// StationName and Provider of the station; records of before it was known have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     author: Option<(String, String)>,
+    /// Its place in the order of all commits; records of before it was told have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<u64>,
 }
 
 /// The record of a commit.
@@ -72,6 +75,8 @@ pub(crate) fn encode(stored: &StoredCommit) -> Vec<u8> {
         file_name: commit.file_name.clone(),
         told_blake3: commit.blake3.map(hex),
         author: commit.author.as_ref().map(|author| (author.name.clone(), author.provider.clone())),
+        // req: STO-21
+        order: commit.order,
     };
     frame(&fields)
 }
@@ -114,6 +119,8 @@ fn understand(fields: Fields) -> Option<StoredCommit> {
         blake3: told,
         author: fields.author.map(|(name, provider)| Author { name, provider }),
         group: None,
+        order: fields.order,
+        missed: false,
     };
     Some(StoredCommit {
         commit,

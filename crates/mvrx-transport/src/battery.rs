@@ -152,6 +152,8 @@ pub(crate) fn commit(seed: u8) -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 

@@ -41,6 +41,8 @@ fn commit(n: u8, author: u8) -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 

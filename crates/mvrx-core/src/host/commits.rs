@@ -21,7 +21,7 @@ impl Host {
         // The sender's answer first: it may wait for it.
         self.send(conn, Message::CommitRet(reply));
         if let (Some(news), Some(from)) = (news, station) {
-            self.queue_to_announce(from, news);
+            self.queue_to_announce(from, news, false);
             self.announce_more();
             self.bound_commits();
         }
@@ -48,6 +48,7 @@ impl Host {
 
     /// Takes what a JOIN lists, and tells the others of what is new to the session.
     pub(super) fn note_commits(&mut self, from: StationUuid, commits: &[Commit], source: CommitSource) {
+        self.history.begin_list();
         let news: Vec<FileUuid> = self
             .welcome(from, commits)
             .into_iter()
@@ -63,20 +64,22 @@ impl Host {
             .map(|commit| commit.file)
             .collect();
         for file in news {
-            self.queue_to_announce(from, file);
+            self.queue_to_announce(from, file, source == CommitSource::Listed);
         }
         self.bound_commits();
         // What is forgotten is told to nobody, so that this is bounded as the commits are.
         self.to_announce.retain(|_, commits| {
-            commits.retain(|_, file| self.history.entry(*file).is_some());
+            commits.retain(|(_, file), _| self.history.entry(*file).is_some());
             !commits.is_empty()
         });
         self.announce_more();
     }
 
-    pub(super) fn queue_to_announce(&mut self, from: StationUuid, file: FileUuid) {
-        if let Some(arrival) = self.history.arrival(file) {
-            self.to_announce.entry(from).or_default().insert(arrival, file);
+    /// `missed`: it was made while those who are told now were not there to be told, or nobody could give it.
+    // req: HST-27
+    pub(super) fn queue_to_announce(&mut self, from: StationUuid, file: FileUuid, missed: bool) {
+        if let Some(place) = self.history.place_of(file) {
+            self.to_announce.entry(from).or_default().insert(place, missed);
         }
     }
 
@@ -89,10 +92,10 @@ impl Host {
             self.announced = (self.now, 0);
         }
         while self.announced.1 < self.config.limits.announced_at_join.max(1) {
-            let Some((file, from)) = self.next_to_announce() else { return };
+            let Some((file, from, missed)) = self.next_to_announce() else { return };
             // Who told it may be gone, and its file with it.
             if self.history.entry(file).is_some_and(Entry::is_available) {
-                let stations = self.relay_commit(file, from);
+                let stations = self.relay_commit(file, from, missed);
                 self.announced.1 += stations.min(1);
             }
         }
@@ -101,22 +104,23 @@ impl Host {
         }
     }
 
-    fn next_to_announce(&mut self) -> Option<(FileUuid, StationUuid)> {
+    fn next_to_announce(&mut self) -> Option<(FileUuid, StationUuid, bool)> {
         let after = self.announced_last.map_or(Bound::Unbounded, Bound::Excluded);
         let next =
             self.to_announce.range((after, Bound::Unbounded)).next().or(self.to_announce.iter().next());
         let from = *next?.0;
         let commits = self.to_announce.get_mut(&from)?;
-        let (_, file) = commits.pop_first()?;
+        let ((_, file), missed) = commits.pop_first()?;
         if commits.is_empty() {
             self.to_announce.remove(&from);
         }
         self.announced_last = Some(from);
-        Some((file, from))
+        Some((file, from, missed))
     }
 
     fn note(&mut self, from: StationUuid, commit: &Commit, source: CommitSource) -> Noted {
-        let noted = self.history.note(&self.with_author(commit, from), from, source);
+        let reach = self.config.limits.order_reach;
+        let noted = self.history.note(&self.with_author(commit, from), from, source, reach);
         if noted == Noted::New && is_for(commit, Some(self.config.station)) {
             self.event(Event::CommitSeen { file: commit.file, from, source });
         }
@@ -130,8 +134,8 @@ impl Host {
 
     /// COMMIT to every joined station that it is for, but the one that told and the one that made it; how many they are.
     // req: HST-07, HST-08
-    fn relay_commit(&mut self, file: FileUuid, from: StationUuid) -> usize {
-        let stations = self.announce(file, Some(from));
+    fn relay_commit(&mut self, file: FileUuid, from: StationUuid, missed: bool) -> usize {
+        let stations = self.announce(file, Some(from), missed);
         self.event(Event::CommitRelayed { file, from, stations });
         stations
     }
@@ -141,9 +145,10 @@ impl Host {
     pub(super) fn publish(&mut self, mut commit: Commit, but: Option<StationUuid>) {
         commit.station = Some(self.config.station);
         commit.author = Some(Author::new(&self.config.station_name, &self.config.provider));
+        commit.order = commit.order.or_else(|| Some(self.next_order()));
         let file = commit.file;
         self.history.hold(commit);
-        let stations = self.announce(file, but);
+        let stations = self.announce(file, but, false);
         self.event(Event::CommitPublished { file, stations });
         self.bound_commits();
     }
@@ -159,8 +164,9 @@ impl Host {
         self.bound_commits();
     }
 
-    fn announce(&mut self, file: FileUuid, but: Option<StationUuid>) -> usize {
-        let Some(commit) = self.history.entry(file).map(|entry| entry.commit.clone()) else { return 0 };
+    fn announce(&mut self, file: FileUuid, but: Option<StationUuid>, missed: bool) -> usize {
+        let Some(known) = self.history.entry(file) else { return 0 };
+        let commit = Commit { missed, ..known.commit.clone() };
         let to: Vec<ConnId> = self
             .members
             .iter()

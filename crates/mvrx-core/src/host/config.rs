@@ -115,6 +115,8 @@ pub struct Limits {
     pub kept_files: usize,
     /// Messages without sense on one connection that are not forgiven yet (`Timers::forgiven`), before it is closed.
     pub errors: u32,
+    /// As [`crate::Limits::order_reach`].
+    pub order_reach: u64,
 }
 
 impl Default for Limits {
@@ -139,6 +141,7 @@ impl Default for Limits {
             kept_bytes_each: u64::MAX,
             kept_files: 8_192,
             errors: 32,
+            order_reach: 1 << 20,
         }
     }
 }

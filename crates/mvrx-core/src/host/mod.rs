@@ -96,8 +96,8 @@ pub struct Host {
     kept: Kept,
     /// Files to be read for keeping, newest last.
     to_gather: BTreeMap<u64, FileUuid>,
-    /// Commits that the others are still to be told of: by who told them, in the order of their arrival.
-    to_announce: BTreeMap<StationUuid, BTreeMap<u64, FileUuid>>,
+    /// Commits that the others are still to be told of, and whether they are no new ones: by who told them, in their order.
+    to_announce: BTreeMap<StationUuid, BTreeMap<(u64, FileUuid), bool>>,
     /// Whose turn it was last.
     announced_last: Option<StationUuid>,
     /// Since when commits are counted that the others are told of, and how many were since.
@@ -112,6 +112,8 @@ pub struct Host {
     /// The host for whom we end.
     successor: Option<mvrx_message::Successor>,
     next: u64,
+    /// When the first step was taken.
+    started: Option<Duration>,
     ended: bool,
     out: VecDeque<Output>,
 }
@@ -163,6 +165,7 @@ impl Host {
             succession_told: None,
             successor: None,
             next: 0,
+            started: None,
             ended: false,
             out: VecDeque::new(),
         }
@@ -173,6 +176,10 @@ impl Host {
     /// `now` counts from any moment, never goes backwards (an earlier one counts as the last one).
     pub fn step(&mut self, now: Duration, input: Input) -> Outputs<'_> {
         self.now = self.now.max(now);
+        let started = *self.started.get_or_insert(self.now);
+        if self.now >= started.saturating_add(self.config.timers.first_round) {
+            self.history.settle();
+        }
         while let Some(timer) = self.agenda.take_due(self.now) {
             self.on_timer(timer);
         }
@@ -204,7 +211,13 @@ impl Host {
         })
     }
 
-    /// Every commit known, in order of arrival; also those that are not for our own station.
+    /// The [`order`](mvrx_message::Commit::order) of a commit of ours that is about to be made.
+    #[must_use]
+    pub fn next_order(&mut self) -> u64 {
+        self.history.promise(0)
+    }
+
+    /// Every commit known, in the order of all stations of ours; also those that are not for our own station.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
         self.history.views()
     }

@@ -500,7 +500,7 @@ impl Host {
         let missing = self.history.entry(file).is_none_or(|entry| !entry.is_available());
         self.history.hold(commit);
         if missing {
-            self.queue_to_announce(from, file);
+            self.queue_to_announce(from, file, true);
             self.announce_more();
         }
         // Where everything is fetched, what our application wants too is no exception: its wish alone makes no room.

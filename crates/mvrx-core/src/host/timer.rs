@@ -39,6 +39,9 @@ pub struct Timers {
     pub export: Duration,
     /// Between two parts of many new commits that the others are told of.
     pub announce: Duration,
+    /// From the start: until then it is not known which numbers those who come tell for the commits of other products, so none is given to
+    /// them.
+    pub first_round: Duration,
     /// One message without sense is forgiven after so long; zero: never.
     pub forgiven: Duration,
     /// Our application may take this long to say whether the stations are asked to move.
@@ -56,6 +59,7 @@ impl Default for Timers {
             answer: Duration::from_secs(60),
             export: Duration::from_secs(60),
             announce: Duration::from_millis(200),
+            first_round: Duration::from_secs(10),
             forgiven: Duration::from_secs(5),
             consent: Duration::from_secs(60),
             move_answers: Duration::from_secs(120),

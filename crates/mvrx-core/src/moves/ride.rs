@@ -253,7 +253,13 @@ impl Core {
         self.accepted = self.accepted.max(old.accepted);
         self.out = out;
         self.event(Event::Moved { from, to, errand });
-        self.out.extend(news.into_iter().map(Output::Event));
+        // What was told in the old place is told once.
+        let told = |event: &Event| matches!(event, Event::CommitSeen { file, .. } if old.knows(*file));
+        self.out.extend(news.into_iter().filter(|event| !told(event)).map(Output::Event));
+        // And what was not, since somebody was still waited for there, is told here.
+        self.missed.retain(|file, _| !old.knows(*file));
+        let untold = std::mem::take(&mut old.missed);
+        self.missed.extend(untold.into_iter().filter(|(file, _)| self.history.entry(*file).is_some()));
         old.moving.aside = true;
         // The host takes no answer of a station that has left; of a group every connection stands by itself.
         if let Some(conn) = asker {

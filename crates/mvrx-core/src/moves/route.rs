@@ -92,7 +92,7 @@ impl Core {
         self.there().filter(|there| self.in_session() && !there.in_session()).unwrap_or(self)
     }
 
-    fn there(&self) -> Option<&Self> {
+    pub(crate) fn there(&self) -> Option<&Self> {
         self.moving.ride.as_ref().and_then(|ride| ride.there.as_deref())
     }
 

@@ -58,7 +58,10 @@ impl Core {
         }
         self.meet_host(ret);
         self.roster_begins(ret.roster.as_ref());
+        self.list_begins(None);
         self.note_host_commits(&ret.commits, CommitSource::Listed);
+        // Everybody else's word comes by the host.
+        self.history.settle();
         if before == Some(Stay::Joining) {
             self.say_pending();
         }
@@ -105,7 +108,13 @@ impl Core {
         if let Some(author) = commit.station.filter(|a| *a != self.config.station && !tells) {
             self.meet(author, commit.author.as_ref(), None);
         }
-        self.note_host_commits(std::slice::from_ref(commit), CommitSource::Announced);
+        // req: SES-14
+        let source = if commit.missed { CommitSource::Listed } else { CommitSource::Announced };
+        if commit.missed {
+            self.wait_for_missed();
+            self.list_begins(None);
+        }
+        self.note_host_commits(std::slice::from_ref(commit), source);
     }
 
     /// Remembers commits that the host tells: their authors have them, and so has the host.
@@ -118,7 +127,8 @@ impl Core {
             self.note_commits(from, std::slice::from_ref(commit), source);
             let known = self.history.entry(commit.file).is_some();
             if let Some(host) = host.filter(|host| known && *host != from && is_for(commit, Some(us))) {
-                self.history.note(commit, host, source);
+                let reach = self.config.limits.order_reach;
+                self.history.note(commit, host, source, reach);
             }
         }
     }
@@ -201,6 +211,7 @@ impl Core {
         if self.presence == Presence::Present && join.station != self.config.station {
             let author = mvrx_message::Author::new(&join.station_name, &join.provider);
             self.meet(join.station, Some(&author), Some((join.product(), join.version)));
+            self.list_begins(None);
             self.note_commits(join.station, &join.commits, CommitSource::Listed);
         }
         let product = self.session.as_ref().map(|s| s.product).unwrap_or_default();

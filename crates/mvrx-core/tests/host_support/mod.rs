@@ -42,6 +42,8 @@ pub fn commit(n: u8, author: u8) -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 
@@ -151,7 +153,7 @@ impl Rack {
             Output::Send { message, .. } => Some(*message),
             _ => None,
         }
-        .map(without_author)
+        .map(bare)
     }
 
     /// The reply that was sent on a connection, whatever its type.
@@ -246,10 +248,12 @@ impl Rack {
     }
 }
 
-/// Who the author is has a test of its own.
-fn without_author(message: Message) -> Message {
+/// Who the author is has a test of its own, and so has the order.
+fn bare(message: Message) -> Message {
     match message {
-        Message::Commit(commit) => Message::Commit(Commit { author: None, ..commit }),
+        Message::Commit(commit) => {
+            Message::Commit(Commit { author: None, order: None, missed: false, ..commit })
+        }
         other => other,
     }
 }

@@ -215,6 +215,8 @@ impl World {
             blake3: None,
             author: None,
             group: None,
+            order: None,
+            missed: false,
         };
         match &mut self.stations[n].held_back {
             Some(held_back) => held_back.push(commit),

@@ -156,6 +156,8 @@ impl World {
             blake3: Some(digest(file)),
             author: None,
             group: None,
+            order: None,
+            missed: false,
         }
     }
 

@@ -52,6 +52,8 @@ pub fn commit(n: u8, author: u8) -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) fn alone(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Comm
         file_name: reader.string(fields.file_name).unwrap_or_default(),
         blake3: extra.as_ref().and_then(|e| e.blake3),
         group: extra.as_ref().and_then(|e| e.group.clone()),
+        order: extra.as_ref().and_then(|e| e.order),
+        missed: extra.as_ref().is_some_and(|e| e.missed),
         author: extra.and_then(|e| e.author),
     })
 }

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use super::fields;
 use super::value::{Id, Reader, each_element, first_byte};
 use crate::{
-    Author, BridgeMark, Candidate, FetchedFile, FilePart, FileUuid, FilesConnection, GroupName, MoveAnswered,
-    MoveOutcome, MvrVersion, NamedStation, Ours, Quirk, Roster, StationUuid, Successor, Ticket,
+    Author, BridgeMark, Candidate, Commit, FetchedFile, FilePart, FileUuid, FilesConnection, GroupName,
+    MoveAnswered, MoveOutcome, MvrVersion, NamedStation, Ours, Quirk, Roster, StationUuid, Successor, Ticket,
 };
 
 /// What was said.
@@ -23,6 +23,8 @@ pub(super) struct Extra {
     pub(super) group: Option<GroupName>,
     pub(super) answers: Vec<MoveAnswered>,
     pub(super) from: Option<u64>,
+    pub(super) order: Option<u64>,
+    pub(super) missed: bool,
 }
 
 impl Extra {
@@ -73,6 +75,10 @@ struct Object<'a> {
     bridge: Raw<'a>,
     #[serde(borrow, default)]
     from: Raw<'a>,
+    #[serde(borrow, default)]
+    order: Raw<'a>,
+    #[serde(borrow, default)]
+    missed: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +132,8 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
         group: group(reader, object.group),
         answers: answers(reader, object.answers),
         from: number(reader, object.from),
+        order: order(reader, object.order),
+        missed: truth(reader, object.missed),
     };
     reader.note_if(blake3.is_some() != extra.blake3.is_some(), Quirk::MvrxObjectUnreadable);
     reader.note_if(mvr.is_some() != extra.mvr.is_some(), Quirk::MvrxObjectUnreadable);
@@ -142,6 +150,14 @@ fn number(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<u64> {
     let number = serde_json::from_str(raw?.get()).ok();
     reader.note_if(number.is_none(), Quirk::MvrxObjectUnreadable);
     number
+}
+
+/// One that cannot be is as good as none: the commit is placed as one of another product's.
+// req: MSG-MVRX-ORDER
+fn order(reader: &mut Reader<'_>, raw: Raw<'_>) -> Option<u64> {
+    let order = raw.map(|_| number(reader, raw).filter(|order| (1..=Commit::LAST).contains(order)));
+    reader.note_if(order == Some(None), Quirk::MvrxObjectUnreadable);
+    order.flatten()
 }
 
 fn truth(reader: &mut Reader<'_>, raw: Raw<'_>) -> bool {

@@ -252,6 +252,8 @@ fn reads_a_whole_commit() {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     };
     assert_eq!((commit, quirks), (expected, vec![]));
 }

@@ -46,6 +46,10 @@ pub(super) struct MvrxShape<'a> {
     pub(super) succession: Option<Vec<SuccessorShape<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) order: Option<u64>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) missed: bool,
 }
 
 /// Who hosts next.

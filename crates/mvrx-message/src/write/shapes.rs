@@ -170,11 +170,17 @@ impl<'a> CommitShape<'a> {
         let otherwise = (commit.version != version && !unknown).then_some(commit.version);
         let author = commit.author.as_ref().filter(|author| commit.station.is_some() && !author.is_empty());
         let group = commit.group.as_ref().map(GroupName::as_str);
-        let told = commit.blake3.is_some() || otherwise.is_some() || author.is_some() || group.is_some();
+        let named = author.is_some() || group.is_some();
+        // req: MSG-MVRX-ORDER
+        let order = commit.order.filter(|order| (1..=Commit::LAST).contains(order));
+        let placed = order.is_some() || commit.missed;
+        let told = commit.blake3.is_some() || otherwise.is_some() || named || placed;
         let mvrx = told.then(|| MvrxShape {
             blake3: commit.blake3.map(|hash| hex(&hash)),
             author: author.map(AuthorShape::of),
             group,
+            order,
+            missed: commit.missed,
             ..MvrxShape::of(Ours::CURRENT, otherwise)
         });
         Self {

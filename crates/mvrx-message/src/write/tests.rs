@@ -27,6 +27,8 @@ fn commit() -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 
@@ -617,4 +619,40 @@ fn a_part_that_makes_no_sense_is_none() {
     let refused = br#"{"Type":"MVR_REQUEST_RET","OK":false,"Message":"","mvrx":{"v":1,"from":7}}"#;
     let Message::RequestRet(reply) = Message::parse(refused).unwrap().message else { panic!() };
     assert_eq!(reply.from, None, "a refusal gives nothing");
+}
+
+// proves: MSG-MVRX-ORDER
+#[test]
+fn a_commit_tells_its_place_in_the_order_and_whether_it_was_missed() {
+    for order in [1, 7, Commit::LAST] {
+        let placed = Commit { order: Some(order), missed: true, ..commit() };
+        let json = strict(&Message::Commit(placed.clone()));
+        assert!(json.ends_with(&format!(r#","mvrx":{{"v":1,"order":{order},"missed":true}}}}"#)), "{json}");
+        assert_eq!(Message::parse(json.as_bytes()).unwrap().message, Message::Commit(placed));
+    }
+    let bare = strict(&Message::Commit(commit()));
+    assert!(!bare.contains("mvrx"), "{bare}");
+    for order in [0, Commit::LAST + 1, u64::MAX] {
+        let json = strict(&Message::Commit(Commit { order: Some(order), ..commit() }));
+        assert!(!json.contains("order"), "{json}");
+    }
+}
+
+// proves: MSG-MVRX-ORDER
+#[test]
+fn a_place_in_the_order_that_cannot_be_is_none_and_spoils_nothing_else() {
+    let read = |object: &str| {
+        let text = format!(r#"{{"Type":"MVR_COMMIT","FileUUID":"{FILE}","mvrx":{{"v":1,{object}}}}}"#);
+        let parsed = Message::parse(text.as_bytes()).unwrap();
+        let unreadable = parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable);
+        match parsed.message {
+            Message::Commit(commit) => (commit.order, commit.missed, unreadable),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(r#""order":9007199254740991"#), (Some(Commit::LAST), false, false));
+    for bad in ["0", "-1", "9007199254740992", "18446744073709551616", "1.5", "\"7\"", "[7]", "true"] {
+        assert_eq!(read(&format!(r#""order":{bad},"missed":true"#)), (None, true, true), "{bad}");
+    }
+    assert_eq!(read(r#""order":7,"missed":1"#), (Some(7), false, true));
 }

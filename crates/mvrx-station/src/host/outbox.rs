@@ -223,6 +223,8 @@ mod tests {
             blake3: Some([1; 32]),
             author: None,
             group: None,
+            order: None,
+            missed: false,
         };
         let config = mvrx_core::host::Config::new(
             mvrx_message::StationUuid::from_random_bytes([1; 16]),

@@ -110,6 +110,8 @@ pub fn commit_of(size: u64, file_name: &str) -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 

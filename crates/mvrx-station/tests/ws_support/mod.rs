@@ -101,6 +101,8 @@ pub fn commit(n: u8, author: u8, length: usize) -> Commit {
         blake3: None,
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 

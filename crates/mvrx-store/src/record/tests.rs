@@ -25,6 +25,8 @@ fn any_stored() -> impl Strategy<Value = StoredCommit> {
             blake3: hashes.1,
             author: author.map(|(name, provider)| Author { name, provider }),
             group: None,
+            order: None,
+            missed: false,
         },
         sequence: numbers.0,
         seen: from_millis(numbers.1).unwrap(),

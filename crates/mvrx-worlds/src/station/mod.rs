@@ -528,6 +528,8 @@ pub(crate) fn draft(
         blake3: hashed.then(|| lan_sim::Content::from(content).digest()),
         author: None,
         group: None,
+        order: None,
+        missed: false,
     }
 }
 
