@@ -74,14 +74,18 @@ pub(crate) fn commit<'a>(
 
 /// The latest commit of those that `from` lists, or of all.
 ///
-/// Who has just come to a group knows no order between the commits of different stations, and no clock is trusted. What is known is
-/// the order in which each station lists them: a commit that some station lists before another is not the latest. Where several are
+/// Where all of them are told with their numbers ([`mvrx_message::Commit::order`]), the one with the highest is the latest. Otherwise, among
+/// other products, who has just come to a group knows no order between the commits of different stations, and no clock is trusted. What is
+/// known then is the order in which each station lists them: a commit that some station lists before another is not the latest. Where several are
 /// left, they decide by who made them: an author's own list tells his last. Where even that leaves several, they are all told.
 pub(crate) fn latest<'a>(
     commits: &'a [CommitInfo],
     stations: &[StationInfo],
     from: Option<StationUuid>,
 ) -> Meant<&'a CommitInfo> {
+    if let Some(last) = last_by_number(commits, stations, from) {
+        return Meant::One(last);
+    }
     if let Some(from) = from {
         return list_of(from, commits).last().map_or(Meant::None, |last| Meant::One(last));
     }
@@ -105,6 +109,23 @@ pub(crate) fn latest<'a>(
             None => Meant::Several(several.iter().map(|c| describe(c, stations)).collect()),
         },
     }
+}
+
+/// The last one by its number, where all that are listed have one.
+fn last_by_number<'a>(
+    commits: &'a [CommitInfo],
+    stations: &[StationInfo],
+    from: Option<StationUuid>,
+) -> Option<&'a CommitInfo> {
+    let lists = |station| move |commit: &&CommitInfo| commit.place_at(station).is_some();
+    let asked: Vec<StationUuid> =
+        from.map_or_else(|| stations.iter().map(|s| s.station).collect(), |s| vec![s]);
+    let listed: Vec<&CommitInfo> =
+        commits.iter().filter(|commit| asked.iter().any(|station| lists(*station)(commit))).collect();
+    let numbers: Option<Vec<_>> =
+        listed.into_iter().map(|commit| Some((commit.commit.order?, commit.commit.file, commit))).collect();
+    let last = numbers?.into_iter().max_by_key(|(order, file, _)| (*order, *file));
+    last.map(|(_, _, commit)| commit)
 }
 
 /// When all of `several` are by one station that is there: the last of its own in its own list.

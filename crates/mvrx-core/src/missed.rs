@@ -101,6 +101,13 @@ impl Core {
     pub(crate) fn settle_after_first_round(&mut self) {
         let round = self.present_since.saturating_add(self.config.timers.first_round);
         if self.presence == Presence::Present && !self.in_session() && self.now >= round {
+            self.settle();
+        }
+    }
+
+    /// Who only looks gives no numbers: it has seen nothing of how these commits came.
+    pub(crate) fn settle(&mut self) {
+        if self.config.advertise {
             self.history.settle();
         }
     }

@@ -51,18 +51,20 @@ pub(crate) async fn copy(
         .unwrap_or(Err(CommitError::Stopped))
 }
 
-pub(crate) async fn list(copied: Copied, group: String) -> Result<Commit, CommitError> {
-    let Copied { pending, commit } = copied;
+/// `order`: its place among all commits.
+pub(crate) async fn list(copied: Copied, group: String, order: u64) -> Result<Commit, CommitError> {
+    let Copied { pending, mut commit } = copied;
+    commit.order = Some(order);
     publish(pending, commit.clone(), group).await.map(|_| commit)
 }
 
 pub(crate) async fn import(
     (store, look): (Arc<dyn Store>, Look),
     draft: CommitDraft,
-    station: StationUuid,
+    (station, order): (StationUuid, u64),
     group: String,
 ) -> Result<Commit, CommitError> {
-    tokio::task::spawn_blocking(move || import_now((store.as_ref(), look), draft, station, &group))
+    tokio::task::spawn_blocking(move || import_now((store.as_ref(), look), draft, (station, order), &group))
         .await
         .unwrap_or(Err(CommitError::Stopped))
 }
@@ -70,10 +72,11 @@ pub(crate) async fn import(
 fn import_now(
     from: (&dyn Store, Look),
     draft: CommitDraft,
-    station: StationUuid,
+    (station, order): (StationUuid, u64),
     group: &str,
 ) -> Result<Commit, CommitError> {
-    let Copied { pending, commit } = copy_now(from, draft, station)?;
+    let Copied { pending, mut commit } = copy_now(from, draft, station)?;
+    commit.order = Some(order);
     pending.publish(&commit, group)?;
     Ok(commit)
 }
@@ -110,13 +113,11 @@ fn copy_now(
 pub(crate) async fn export(
     exporter: Arc<dyn Exporter>,
     (store, look): (Arc<dyn Store>, Look),
-    station: StationUuid,
+    by: (StationUuid, u64),
     group: String,
 ) -> Option<Commit> {
     let exported = tokio::task::spawn_blocking(move || match exporter.export() {
-        Ok(draft) => {
-            import_now((store.as_ref(), look), draft, station, &group).map_err(|error| error.to_string())
-        }
+        Ok(draft) => import_now((store.as_ref(), look), draft, by, &group).map_err(|error| error.to_string()),
         Err(why) => Err(why),
     });
     match exported.await {

@@ -86,7 +86,7 @@ pub struct SessionInfo {
 pub struct CommitInfo {
     /// What was announced; `station` is its author.
     pub commit: Commit,
-    /// Its place in the order of arrival; the last is the latest.
+    /// Its place in the order in which they reached us; which one is later the order of [`Station::commits`] tells, not this.
     pub arrival: u64,
     /// Whether our store has the file.
     pub held: bool,
@@ -146,7 +146,7 @@ impl Station {
         self.ask(Order::Session).await
     }
 
-    /// The commits known now, in order of arrival.
+    /// The commits known now, in the order that all stations of ours have: the last is the latest.
     ///
     /// # Errors
     /// When the station has stopped.
@@ -156,6 +156,9 @@ impl Station {
 
     /// Copies a file into the store and announces it. Returns when it is safely stored and being announced; who took it, events tell.
     /// Dropping the future does not undo it.
+    ///
+    /// Other stations of ours have it after those commits that are known here at that moment ([`Commit::order`]), so who commits as soon as it
+    /// has started, before it has heard of any, commits something old.
     ///
     /// While the group is changed it waits for the end of the change, and is a commit of the group in which we are then.
     ///
@@ -201,7 +204,7 @@ impl Station {
         self.start(Requested::File(file), source).await
     }
 
-    /// Asks for the commit that arrived last; where none is known, for the current state of a station that can be asked for it.
+    /// Asks for the latest commit, the last of [`Station::commits`] or of what a station lists; where none is known, for the current state of a station that can be asked for it.
     ///
     /// # Errors
     /// When the station has stopped.

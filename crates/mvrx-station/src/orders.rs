@@ -122,9 +122,9 @@ impl Driver {
     /// Lists a file of ours in the group where we are.
     pub(crate) fn list(&mut self, copied: Copied, told: oneshot::Sender<Result<Commit, CommitError>>) {
         self.listing += 1;
-        let (done, group) = (self.done.clone(), self.group.clone());
+        let (done, group, order) = (self.done.clone(), self.group.clone(), self.core.next_order());
         tokio::spawn(async move {
-            let result = commit::list(copied, group).await;
+            let result = commit::list(copied, group, order).await;
             let _ = done.send(Done::Imported(result, told)).await;
         });
     }
@@ -132,9 +132,10 @@ impl Driver {
     pub(crate) fn export(&mut self, conn: ConnId) {
         let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
         let (station, group, look) = (self.core.config().station, self.group.clone(), self.look);
+        let by = (station, self.core.next_order());
         tokio::spawn(async move {
             let commit = match exporter {
-                Some(exporter) => commit::export(exporter, (store, look), station, group.clone()).await,
+                Some(exporter) => commit::export(exporter, (store, look), by, group.clone()).await,
                 None => None,
             };
             let _ = done.send(Done::Exported(conn, group, commit)).await;

@@ -341,6 +341,7 @@ const fn planted(number: u64) -> Planted {
         21 => Planted::LeaveOfAnother,
         22 => Planted::HostStays,
         23 => Planted::OldHostMarked,
+        24 => Planted::OthersNotCounted,
         _ => Planted::Nothing,
     }
 }

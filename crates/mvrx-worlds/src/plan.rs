@@ -94,6 +94,8 @@ pub enum Planted {
     HostStays,
     /// A bridge goes on to say the host that its session had when it joined the group.
     OldHostMarked,
+    /// A station numbers its commits by themselves, as if it knew of none by others.
+    OthersNotCounted,
 }
 
 /// What became of a world.

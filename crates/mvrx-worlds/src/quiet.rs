@@ -28,6 +28,18 @@ pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
         ledger.nothing_is_open(host);
         session_is_at_rest(host, rack, &stations, ledger);
     }
+    in_one_order(world, &stations, ledger);
+}
+
+fn in_one_order(world: &World<Node>, stations: &[(HostId, &Station)], ledger: &mut Ledger) {
+    let racks = world.nodes().filter_map(|(host, node)| Some((host, node.rack()?)));
+    let racks =
+        racks.map(|(host, rack)| (host, rack.host().commits().map(|view| view.commit.file).collect()));
+    let present = stations.iter().filter(|(_, station)| is_present(station));
+    let stations = present
+        .map(|(host, station)| (*host, station.core().commits().map(|view| view.commit.file).collect()));
+    let lists: Vec<(HostId, Vec<FileUuid>)> = stations.chain(racks).collect();
+    ledger.is_one_order(&lists);
 }
 
 /// The host of a session waits for nothing, and knows who is there and what they have; they know what it knows.

@@ -165,3 +165,8 @@ fn a_bridge_that_goes_on_to_say_the_host_of_before_is_found() {
     let plan = Plan::new(89).stations(6).bridging().planted(Planted::OldHostMarked);
     assert_eq!(plan.play(&plan.steps()).outcome.check(), Some("one-bridge-works"));
 }
+
+#[test]
+fn a_station_that_counts_its_own_commits_alone_is_found() {
+    is_found(Planted::OthersNotCounted, "order-is-one");
+}

@@ -443,8 +443,9 @@ impl HostDriver {
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
         let (station, group, look) = (self.host.config().station, self.group.clone(), self.look);
+        let by = (station, self.host.next_order());
         tokio::spawn(async move {
-            let result = commit::import((store, look), draft, station, group).await;
+            let result = commit::import((store, look), draft, by, group).await;
             let _ = done.send(Done::Imported(result, told)).await;
         });
     }

@@ -15,8 +15,10 @@
 //! | `nobody-else-is-a-member` | at rest nobody counts a station that left or is down |
 //! | `nothing-is-waited-for` | at rest only long-term timers run |
 //! | `exactly-one-place` | at rest a station is in one group or one session, announced there and nowhere else, and no host of another session has it |
+//! | `order-is-one` | at rest any two of ours, hosts included, have the commits of ours that both know in the same order, and each after those that its maker knew of |
 //! | `nobody-was-killed` | no quirky peer was killed by what it was sent |
 
+mod order;
 mod view;
 
 use std::cell::RefCell;
@@ -54,6 +56,8 @@ struct Source {
 pub struct Ledger {
     violation: Option<Violation>,
     sources: BTreeMap<FileUuid, Source>,
+    /// Which commits those of our stations knew of when they made one.
+    known: BTreeMap<FileUuid, BTreeSet<FileUuid>>,
     /// FileUUIDs that stations gave to files that may come without one ("your current state"), and which station did.
     fresh: BTreeMap<FileUuid, StationUuid>,
     views: BTreeMap<HostId, View>,

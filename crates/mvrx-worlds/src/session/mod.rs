@@ -261,7 +261,10 @@ impl SessionHost {
             Act::Commit { length, audience, hashed, .. } => {
                 let file = FileUuid::from_random_bytes(random_bytes(net));
                 let content = made(net.random() | 1, length);
-                let commit = draft(file, self.id(), content, audience.among(hosts), hashed);
+                let mut commit = draft(file, self.id(), content, audience.among(hosts), hashed);
+                commit.order = Some(self.host.next_order());
+                let known = self.host.commits().map(|view| view.commit.file).collect();
+                self.setup.ledger.borrow_mut().knew(file, known);
                 self.temporary += 1;
                 // The ledger first: should the disk fail half way, the file may still be found at the next start.
                 self.setup.ledger.borrow_mut().committed(&commit, self.id(), content);

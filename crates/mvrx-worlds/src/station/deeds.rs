@@ -7,7 +7,7 @@ use mvrx_core::{Command, Input, RequestId, Requested, Source};
 use mvrx_message::{FileUuid, GroupName, SessionTarget, StationUuid};
 
 use super::{Station, draft, link, nth_of, random_bytes};
-use crate::plan::SESSIONS;
+use crate::plan::{Planted, SESSIONS};
 use crate::{Act, Audience};
 
 impl Station {
@@ -90,8 +90,14 @@ impl Station {
     ) {
         let file = FileUuid::from_random_bytes(random_bytes(net));
         let content = link::made(net.random() | 1, length);
-        let commit = draft(file, self.id(), content, audience.among(hosts), hashed);
+        let mut commit = draft(file, self.id(), content, audience.among(hosts), hashed);
         self.next_request += 1;
+        commit.order = Some(match self.setup.planted {
+            Planted::OthersNotCounted => self.next_request,
+            _ => self.core.next_order(),
+        });
+        let known = self.core.commits().map(|view| view.commit.file).collect();
+        self.setup.ledger.borrow_mut().knew(file, known);
         // The ledger first: should the disk fail half way, the file may still be found at the next start.
         self.setup.ledger.borrow_mut().committed(&commit, self.id(), content);
         if self.shelf.import(self.next_request, content, &commit).is_ok() {
