@@ -22,6 +22,18 @@ impl Core {
         self.history.promise(highest)
     }
 
+    /// Whether those who are there have told what they have, so that a commit made now is later than theirs: the host of our session has let
+    /// us in once, or everybody who was seen in the group has answered our first JOIN. `false` for good where nobody is; wait no longer
+    /// than [`Timers::first_round`](crate::Timers::first_round).
+    #[must_use]
+    pub fn has_heard_the_others(&self) -> bool {
+        self.has_heard || self.presence != Presence::Present || !self.in_session() && self.has_company()
+    }
+
+    fn has_company(&self) -> bool {
+        self.members().next().is_some() && !self.is_in_first_round()
+    }
+
     /// Whether anything is known of a commit.
     pub(crate) fn knows(&self, file: FileUuid) -> bool {
         self.history.entry(file).is_some()

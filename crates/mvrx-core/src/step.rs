@@ -34,6 +34,8 @@ pub struct Core {
     pub(crate) history: History,
     /// Commits that were listed to us, and by whom, of which the application is still to be told.
     pub(crate) missed: BTreeMap<FileUuid, StationUuid>,
+    /// The host of our session has told what it has.
+    pub(crate) has_heard: bool,
     /// Since when we are in the group.
     pub(crate) present_since: Duration,
     /// The group that was left last, and what it had.
@@ -87,6 +89,7 @@ impl Core {
             fetches: BTreeMap::new(),
             history: History::default(),
             missed: BTreeMap::new(),
+            has_heard: false,
             present_since: Duration::ZERO,
             left_group: None,
             left_files: BTreeSet::new(),

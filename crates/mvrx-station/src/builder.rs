@@ -420,6 +420,7 @@ impl Builder {
         }
         let mut driver = Driver {
             core: Core::new(config),
+            heard: tokio::sync::watch::Sender::new(false),
             started: Instant::now(),
             group: self.group,
             port: address.port(),

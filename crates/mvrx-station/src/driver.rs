@@ -14,7 +14,7 @@ use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, SightingKey};
 use mvrx_message::{Commit, FileUuid, GroupName, Product, SessionTarget, StationUuid};
 use mvrx_store::{Cancel, ListError, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, FileStyle, WsUrl};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -56,6 +56,8 @@ pub(crate) enum Done {
 
 pub(crate) struct Driver {
     pub(crate) core: Core,
+    /// Whether the core has heard the others.
+    pub(crate) heard: watch::Sender<bool>,
     pub(crate) started: Instant,
     pub(crate) group: String,
     pub(crate) port: u16,
@@ -142,6 +144,9 @@ impl Driver {
         let now = self.now();
         // The outputs are few; carrying them out needs the whole driver.
         let outputs: Vec<Output> = self.core.step(now, input).collect();
+        self.heard.send_if_modified(|heard| {
+            !*heard && std::mem::replace(heard, self.core.has_heard_the_others()) != *heard
+        });
         for output in outputs {
             self.carry_out(output);
         }

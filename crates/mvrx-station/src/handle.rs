@@ -157,8 +157,9 @@ impl Station {
     /// Copies a file into the store and announces it. Returns when it is safely stored and being announced; who took it, events tell.
     /// Dropping the future does not undo it.
     ///
-    /// Other stations of ours have it after those commits that are known here at that moment ([`Commit::order`]), so who commits as soon as it
-    /// has started, before it has heard of any, commits something old.
+    /// Other stations of ours have it after those commits that are known here at that moment ([`Commit::order`]). A station that
+    /// has just begun hears of those first: until its host or those whom it sees have told what they have, and no longer than
+    /// [`Timers::first_round`](mvrx_core::Timers::first_round) after its start.
     ///
     /// While the group is changed it waits for the end of the change, and is a commit of the group in which we are then.
     ///

@@ -113,8 +113,13 @@ impl Driver {
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
         let (store, done, look) = (Arc::clone(&self.store), self.done.clone(), self.look);
         let station = self.core.config().station;
+        let (mut heard, round) = (self.heard.subscribe(), self.core.config().timers.first_round);
+        let until = self.started + round;
         tokio::spawn(async move {
             let result = commit::copy((store, look), draft, station).await;
+            // What was just begun hears of others first: then its commits are later than theirs.
+            // req: STA-29
+            let _ = tokio::time::timeout_at(until, heard.wait_for(|heard| *heard)).await;
             let _ = done.send(Done::Copied(result, told)).await;
         });
     }

@@ -117,3 +117,102 @@ async fn in_a_session_who_was_away_gets_in_order_what_it_missed_from_the_host() 
     back.stop().await;
     rack.stop().await;
 }
+
+// proves: STA-27, STA-28
+#[tokio::test]
+async fn in_a_group_where_each_has_his_own_who_was_away_is_told_all_in_order() {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let at = folder.path();
+    let mut authors = Vec::new();
+    for n in 0..AUTHORS {
+        authors.push(station(&bus, at, &format!("author {n}"), Moves::Ask).await);
+    }
+    let mut files = Vec::new();
+    for n in 0..AUTHORS {
+        // Each knows of those before.
+        let (author, events) = &mut authors[n];
+        for (file, _) in &files {
+            until_known(author, events, *file).await;
+        }
+        let name = format!("missed {n}.mvr");
+        files.push((commit(author, at, &name).await, name));
+    }
+    // However often somebody comes, and whoever answers first.
+    for n in 0..5 {
+        let (away, mut at_away) = station(&bus, at, &format!("away {n}"), Moves::Ask).await;
+        assert_eq!(hears(&mut at_away, AUTHORS).await, missed(&files));
+        let listed: Vec<_> = away.commits().await.unwrap().iter().map(|info| info.commit.file).collect();
+        assert_eq!(listed, files.iter().map(|(file, _)| *file).collect::<Vec<_>>());
+        let latest = away.request_latest(Source::Any).await.unwrap().await.unwrap();
+        assert_eq!(latest.commit.file, files[AUTHORS - 1].0);
+        away.stop().await;
+    }
+    for (author, _) in authors {
+        author.stop().await;
+    }
+}
+
+// proves: HST-27
+#[tokio::test]
+async fn who_takes_a_session_over_lists_in_order_what_it_got_in_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (rack, mut at_rack) = host(at, "rack", Moves::Ask).await;
+    let url = format!("ws://{}/", rack.address());
+    let mut files = Vec::new();
+    let mut authors = Vec::new();
+    for n in 0..AUTHORS {
+        let (author, mut events) = guest(at, &format!("author {n}"), &url).await;
+        support::places::until_joined(&mut events, &rack).await;
+        for (file, _) in &files {
+            until_known(&author, &mut events, *file).await;
+        }
+        let name = format!("missed {n}.mvr");
+        let file = commit(&author, at, &name).await;
+        let knows = async || rack.commits().await.unwrap().iter().any(|info| info.commit.file == file);
+        while !knows().await {
+            tokio::time::timeout(support::LIMIT, at_rack.next()).await.expect("it is told").unwrap();
+        }
+        files.push((file, name));
+        authors.push(author);
+    }
+    let (heir, mut at_heir) = guest(at, "heir", &url).await;
+    for n in [2, 0, 3, 1] {
+        until_known(&heir, &mut at_heir, files[n].0).await;
+        heir.request(files[n].0, Source::Any).await.unwrap().await.unwrap();
+    }
+    for station in [heir, rack].into_iter().chain(authors) {
+        station.stop().await;
+    }
+
+    let (heir, _events) = host(at, "heir", Moves::Ask).await;
+    let url = format!("ws://{}/", heir.address());
+    let (away, mut at_away) = guest(at, "away", &url).await;
+    assert_eq!(hears(&mut at_away, AUTHORS).await, missed(&files));
+    let latest = away.request_latest(Source::Any).await.unwrap().await.unwrap();
+    assert_eq!(latest.commit.file, files[AUTHORS - 1].0);
+    away.stop().await;
+    heir.stop().await;
+}
+
+// proves: HST-27, SES-14
+#[tokio::test]
+async fn what_somebody_brings_late_to_a_session_is_told_as_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (rack, _events) = host(at, "rack", Moves::Ask).await;
+    let url = format!("ws://{}/", rack.address());
+    let (late, _events) = guest(at, "late", "ws://127.0.0.1:9/").await;
+    let file = commit(&late, at, "late.mvr").await;
+    late.stop().await;
+    drop(late);
+    let (present, mut at_present) = guest(at, "present", &url).await;
+    support::places::until_joined(&mut at_present, &rack).await;
+    let (late, _events) = guest(at, "late", &url).await;
+    assert_eq!(hears(&mut at_present, 1).await, [(file, CommitSource::Listed)]);
+    let new = commit(&late, at, "new.mvr").await;
+    assert_eq!(hears(&mut at_present, 1).await, [(new, CommitSource::Announced)]);
+    for station in [present, late, rack] {
+        station.stop().await;
+    }
+}

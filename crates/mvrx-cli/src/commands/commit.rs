@@ -54,9 +54,6 @@ async fn serve(
             watching.heard(&heard, running).await?;
         }
     }
-    if args.session.host.is_none() {
-        heed(running, events, watching).await?;
-    }
     let to = find_all(running, events, watching, args).await?;
     let draft = CommitDraft::from_path(&args.file).comment(args.message.as_str()).for_stations(to);
     let mut desk = Desk { running, data: kept_at, events, watching };
@@ -71,16 +68,6 @@ async fn serve(
     // Counted by the station: of the events some may be missed.
     while !is_enough(running, file, args.until_fetched).await? {
         let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
-        watching.heard(&heard, running).await?;
-    }
-    Ok(())
-}
-
-/// Hears what is there already: a commit is later than those alone that its maker knows of, and this station has just begun.
-async fn heed(running: &Station, events: &mut Events, watching: &mut Watching) -> Result<(), Failure> {
-    let end = Instant::now() + FIRST_ROUND;
-    while let Ok(heard) = tokio::time::timeout_at(end, events.next()).await {
-        let heard = heard.ok_or_else(|| Failure::local("the station has stopped"))?;
         watching.heard(&heard, running).await?;
     }
     Ok(())
@@ -139,6 +126,3 @@ async fn find_all(
         }
     }
 }
-
-/// Who is there answers within it, as a rule: discovery asks at once.
-const FIRST_ROUND: Duration = Duration::from_secs(1);

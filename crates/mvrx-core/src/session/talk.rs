@@ -61,6 +61,7 @@ impl Core {
         self.list_begins(None);
         self.note_host_commits(&ret.commits, CommitSource::Listed);
         // Everybody else's word comes by the host.
+        self.has_heard = true;
         self.settle();
         if before == Some(Stay::Joining) {
             self.say_pending();

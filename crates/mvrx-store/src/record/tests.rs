@@ -13,7 +13,8 @@ fn any_stored() -> impl Strategy<Value = StoredCommit> {
     let numbers = (any::<u64>(), 0..253_402_300_800_000_u64, any::<u64>(), any::<u64>(), any::<(u32, u32)>());
     let hashes = (any::<[u8; 32]>(), proptest::option::of(any::<[u8; 32]>()));
     let author = proptest::option::of(any::<(String, String)>());
-    (ids, texts, numbers, hashes, author).prop_map(|(ids, texts, numbers, hashes, author)| StoredCommit {
+    let whole = (ids, texts, numbers, hashes, author, any::<Option<u64>>());
+    whole.prop_map(|(ids, texts, numbers, hashes, author, order)| StoredCommit {
         commit: Commit {
             file: FileUuid::from_random_bytes(ids.0),
             station: ids.1.and_then(StationUuid::from_bytes),
@@ -25,7 +26,7 @@ fn any_stored() -> impl Strategy<Value = StoredCommit> {
             blake3: hashes.1,
             author: author.map(|(name, provider)| Author { name, provider }),
             group: None,
-            order: None,
+            order,
             missed: false,
         },
         sequence: numbers.0,
@@ -126,4 +127,24 @@ fn the_record_is_written_as_schema_1_is() {
     );
     let checksum = blake3::hash(expected.as_bytes()).to_hex();
     assert_eq!(String::from_utf8(encode(&stored)).unwrap(), format!("{expected}\n{checksum}\n"));
+}
+
+// proves: STO-21
+#[test]
+fn the_place_in_the_order_is_kept_and_a_record_without_one_reads_as_before() {
+    let stored = |order| StoredCommit {
+        commit: Commit { order, ..commit(1) },
+        sequence: 4,
+        seen: from_millis(5).unwrap(),
+        hash: [6; 32],
+        length: 7,
+        group: "Default".to_owned(),
+    };
+    let with = String::from_utf8(encode(&stored(Some(9)))).unwrap();
+    assert!(with.contains(r#","order":9}"#), "{with}");
+    let without = String::from_utf8(encode(&stored(None))).unwrap();
+    assert!(!without.contains("order"), "{without}");
+    for (text, order) in [(with, Some(9)), (without, None)] {
+        assert_eq!(decode(text.as_bytes()).unwrap(), stored(order));
+    }
 }
