@@ -79,6 +79,13 @@ pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<(Store
     let id = text.to_lowercase();
     if pick::is_latest(text) {
         found.sort_by_key(|(_, stored)| stored.seen);
+        // Of what came last the group, and of that the last by the order that all stations of ours have: it may have come before others.
+        if let Some(group) = found.last().map(|(_, stored)| stored.group.clone()) {
+            found.retain(|(_, stored)| stored.group == group);
+        }
+        if found.iter().all(|(_, stored)| stored.commit.order.is_some()) {
+            found.sort_by_key(|(_, stored)| (stored.commit.order, stored.commit.file));
+        }
         found.drain(..found.len().saturating_sub(1));
     } else {
         found.retain(|(_, stored)| id.len() >= 4 && stored.commit.file.to_string().starts_with(&id));

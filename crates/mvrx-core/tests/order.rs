@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use mvrx_core::host::{self, Host};
-use mvrx_core::{Command, CommitSource, ConnId, Event, Limits, Timers};
+use mvrx_core::{Command, CommitSource, ConnId, Event, Input, Limits, Output, Timers};
 use mvrx_message::{Commit, FileUuid, Message};
 use support::{Desk, commit, file, join_from, join_ret_from, ok, station};
 
@@ -215,7 +215,7 @@ fn the_order_of_a_store_is_the_numbers_and_without_them_the_order_in_which_it_wa
     assert_eq!(number(&desk, 9), None, "others may know its number");
 }
 
-// proves: HST-27
+// proves: HST-28
 #[test]
 fn a_host_lists_in_order_what_it_took_over_in_any() {
     let mut host = Host::new(host::Config::new(station(0), "Rack", "mvrx"));
@@ -238,4 +238,28 @@ fn a_host_lists_in_order_what_it_took_over_in_any() {
     });
     assert_eq!(listed, Some(files([1, 2, 3, 4])));
     assert_eq!(host.next_order(), 5);
+}
+
+// proves: STA-28
+#[test]
+fn who_goes_from_a_group_to_a_session_is_not_told_twice_what_both_list() {
+    let mut desk = Desk::new();
+    desk.keeps_places = true;
+    desk.join_with(1, "mvrx", vec![placed(1, 1, 1)]);
+    assert_eq!(told(&mut desk), missed([1]));
+    let to = mvrx_message::SessionTarget::Url("ws://rack/".to_owned());
+    desk.command(Command::MoveWith { to: to.clone(), others: Default::default() });
+    desk.step(Input::MovePrepared { commits: Vec::new(), sightings: Vec::new(), seed: 7 });
+    let at = desk.out.iter().position(|o| matches!(o, Output::DialHost { .. })).expect("the host is dialed");
+    let Output::DialHost { conn, .. } = desk.out.remove(at) else { unreachable!() };
+    desk.step(Input::HostReached { conn, address: ([10, 0, 0, 200], 80).into() });
+    // The group goes on telling meanwhile.
+    let inbound = desk.accept(1);
+    desk.receive(inbound, Message::Commit(placed(2, 1, 2)));
+    let list = (1..=3).map(|n| placed(n, 1, n.into())).collect();
+    desk.receive(conn, join_ret_from(9, "mvrx", ok(), list));
+    assert!(desk.saw(|e| matches!(e, Event::Moved { to: there, .. } if *there == to)), "{:?}", desk.events());
+    desk.pass(Timers::default().first_round);
+    assert_eq!(told(&mut desk), [vec![(file(2), CommitSource::Announced)], missed([3])].concat());
+    assert_eq!(order(&desk), files([1, 2, 3]));
 }

@@ -152,7 +152,7 @@ async fn in_a_group_where_each_has_his_own_who_was_away_is_told_all_in_order() {
     }
 }
 
-// proves: HST-27
+// proves: HST-28
 #[tokio::test]
 async fn who_takes_a_session_over_lists_in_order_what_it_got_in_any() {
     let folder = tempfile::tempdir().unwrap();
@@ -195,7 +195,7 @@ async fn who_takes_a_session_over_lists_in_order_what_it_got_in_any() {
     heir.stop().await;
 }
 
-// proves: HST-27, SES-14
+// proves: HST-28, SES-14
 #[tokio::test]
 async fn what_somebody_brings_late_to_a_session_is_told_as_missed() {
     let folder = tempfile::tempdir().unwrap();
@@ -215,4 +215,26 @@ async fn what_somebody_brings_late_to_a_session_is_told_as_missed() {
     for station in [present, late, rack] {
         station.stop().await;
     }
+}
+
+// proves: STA-29
+#[tokio::test]
+async fn who_commits_as_soon_as_he_begins_commits_the_latest() {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let at = folder.path();
+    let (keeper, mut at_keeper) = station(&bus, at, "keeper", Moves::Ask).await;
+    for n in 0..3 {
+        commit(&keeper, at, &format!("old {n}.mvr")).await;
+    }
+    let (quick, _events) = station(&bus, at, "quick", Moves::Ask).await;
+    let newest = commit(&quick, at, "newest.mvr").await;
+    until_known(&keeper, &mut at_keeper, newest).await;
+    for station in [&keeper, &quick] {
+        let all = station.commits().await.unwrap();
+        let orders: Vec<_> = all.iter().map(|info| info.commit.order).collect();
+        assert_eq!(all.last().map(|info| info.commit.file), Some(newest), "{orders:?}");
+        assert_eq!(orders, [Some(1), Some(2), Some(3), Some(4)]);
+    }
+    quick.stop().await;
+    keeper.stop().await;
 }

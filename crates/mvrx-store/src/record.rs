@@ -75,7 +75,7 @@ pub(crate) fn encode(stored: &StoredCommit) -> Vec<u8> {
         file_name: commit.file_name.clone(),
         told_blake3: commit.blake3.map(hex),
         author: commit.author.as_ref().map(|author| (author.name.clone(), author.provider.clone())),
-        // req: STO-21
+        // req: STO-23
         order: commit.order,
     };
     frame(&fields)

@@ -76,7 +76,7 @@ impl Host {
     }
 
     /// `missed`: it was made while those who are told now were not there to be told, or nobody could give it.
-    // req: HST-27
+    // req: HST-28
     pub(super) fn queue_to_announce(&mut self, from: StationUuid, file: FileUuid, missed: bool) {
         if let Some(place) = self.history.place_of(file) {
             self.to_announce.entry(from).or_default().insert(place, missed);

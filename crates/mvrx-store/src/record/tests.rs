@@ -129,7 +129,7 @@ fn the_record_is_written_as_schema_1_is() {
     assert_eq!(String::from_utf8(encode(&stored)).unwrap(), format!("{expected}\n{checksum}\n"));
 }
 
-// proves: STO-21
+// proves: STO-23
 #[test]
 fn the_place_in_the_order_is_kept_and_a_record_without_one_reads_as_before() {
     let stored = |order| StoredCommit {
