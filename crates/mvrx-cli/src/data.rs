@@ -74,18 +74,15 @@ pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<(Store
     let mut found: Vec<(FsView, StoredCommit)> = Vec::new();
     for directory in directories(given)? {
         let view = FsView::open(&directory, FsOptions::default()).map_err(|error| failed(&error))?;
-        found.extend(view.commits().into_iter().map(|stored| (view.clone(), stored)));
+        let mut commits = view.commits();
+        if pick::is_latest(text) {
+            commits = last_of(commits).into_iter().collect();
+        }
+        found.extend(commits.into_iter().map(|stored| (view.clone(), stored)));
     }
     let id = text.to_lowercase();
     if pick::is_latest(text) {
         found.sort_by_key(|(_, stored)| stored.seen);
-        // Of what came last the group, and of that the last by the order that all stations of ours have: it may have come before others.
-        if let Some(group) = found.last().map(|(_, stored)| stored.group.clone()) {
-            found.retain(|(_, stored)| stored.group == group);
-        }
-        if found.iter().all(|(_, stored)| stored.commit.order.is_some()) {
-            found.sort_by_key(|(_, stored)| (stored.commit.order, stored.commit.file));
-        }
         found.drain(..found.len().saturating_sub(1));
     } else {
         found.retain(|(_, stored)| id.len() >= 4 && stored.commit.file.to_string().starts_with(&id));
@@ -116,6 +113,20 @@ pub(crate) fn revision(given: Option<&Path>, text: &str) -> Result<Option<(Store
             )))
         }
     }
+}
+
+/// The latest of a store: of the group of which something came last, and seen when that was. By the order that all stations of ours have,
+/// where all have their place in it: what came last may have been made before others. Orders of several stores say nothing of each other.
+fn last_of(mut commits: Vec<StoredCommit>) -> Option<StoredCommit> {
+    let came_last = commits.iter().max_by_key(|stored| (stored.seen, stored.sequence))?;
+    let (seen, group) = (came_last.seen, came_last.group.clone());
+    commits.retain(|stored| stored.group == group);
+    if commits.iter().all(|stored| stored.commit.order.is_some()) {
+        commits.sort_by_key(|stored| (stored.commit.order, stored.commit.file));
+    } else {
+        commits.sort_by_key(|stored| (stored.seen, stored.sequence));
+    }
+    commits.pop().map(|last| StoredCommit { seen, ..last })
 }
 
 /// The data directories to look into.
@@ -149,6 +160,8 @@ const STATIONS: u32 = 32;
 
 #[cfg(test)]
 mod tests {
+    use mvrx_message::{Commit, FileUuid, MvrVersion};
+
     use super::*;
 
     #[test]
@@ -161,7 +174,6 @@ mod tests {
 
     #[test]
     fn ids_that_begin_alike_are_all_told_with_their_names() {
-        use mvrx_message::{Commit, FileUuid, MvrVersion};
         use mvrx_store::{Expect, Store as _};
         let directory = tempfile::tempdir().unwrap();
         let store = FsStore::open(directory.path()).unwrap();
@@ -199,6 +211,38 @@ mod tests {
         assert_eq!(revision(given, "latest").unwrap().unwrap().1, "tuesday.mvr");
         let missing = revision(Some(&directory.path().join("nowhere")), "latest").unwrap_err();
         assert!(missing.words().contains("is no folder") && missing.code() == 3, "{}", missing.words());
+    }
+
+    #[test]
+    fn the_latest_of_a_store_is_the_last_in_the_order_and_not_what_came_last() {
+        let stored = |n: u8, order: Option<u64>, group: &str| StoredCommit {
+            commit: Commit {
+                file: FileUuid::from_random_bytes([n; 16]),
+                station: None,
+                version: MvrVersion { major: 1, minor: 6 },
+                file_size: 1,
+                for_stations: Vec::new(),
+                comment: String::new(),
+                file_name: String::new(),
+                blake3: None,
+                author: None,
+                group: None,
+                order,
+                missed: false,
+            },
+            sequence: n.into(),
+            seen: std::time::UNIX_EPOCH + std::time::Duration::from_secs(n.into()),
+            hash: [n; 32],
+            length: 1,
+            group: group.to_owned(),
+        };
+        let last = |all: Vec<StoredCommit>| last_of(all).map(|last| last.sequence);
+        let other = stored(1, Some(99), "Other");
+        let all = |third| vec![other.clone(), stored(2, Some(8), "Default"), stored(3, third, "Default")];
+        assert_eq!(last(all(Some(7))), Some(2));
+        assert_eq!(last(all(Some(9))), Some(3));
+        assert_eq!(last(all(None)), Some(3), "as before there was an order");
+        assert_eq!(last(Vec::new()), None);
     }
 
     #[test]

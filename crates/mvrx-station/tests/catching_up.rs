@@ -128,9 +128,8 @@ async fn in_a_group_where_each_has_his_own_who_was_away_is_told_all_in_order() {
         authors.push(station(&bus, at, &format!("author {n}"), Moves::Ask).await);
     }
     let mut files = Vec::new();
-    for n in 0..AUTHORS {
+    for (n, (author, events)) in authors.iter_mut().enumerate() {
         // Each knows of those before.
-        let (author, events) = &mut authors[n];
         for (file, _) in &files {
             until_known(author, events, *file).await;
         }
