@@ -305,13 +305,16 @@ impl Core {
             Purpose::Propose => (self.proposal_message(), self.config.timers.move_answers),
         };
         // One product reads only what its first read brings. As long as nothing tells which one this is, every other JOIN is short enough for it.
-        let product = if purpose == Purpose::Join && self.is_unknown_and_silent(target) {
-            Product::Mvr4j
+        // It may be one of ours all the same, which has the places of our commits from our object.
+        // req: STA-27
+        let short = purpose == Purpose::Join && self.is_unknown_and_silent(target);
+        let dialect = if short {
+            self.dialect_for(target, Product::Mvr4j).with_mvrx_object(true)
         } else {
-            product
+            self.dialect_for(target, product)
         };
         match message {
-            Some(message) => self.send_on(conn, message, self.dialect_for(target, product), wait),
+            Some(message) => self.send_on(conn, message, dialect, wait),
             // What was to be said is no longer so; nothing is lost by not saying it.
             None => self.finish_exchange(conn, true),
         }

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use mvrx_core::host::{self, Host};
-use mvrx_core::{Command, CommitSource, ConnId, Event, Input, Limits, Output, Timers};
+use mvrx_core::{Command, CommitSource, ConnId, Ending, Event, Input, Limits, Output, Timers};
 use mvrx_message::{Commit, FileUuid, Message};
 use support::{Desk, commit, file, join_from, join_ret_from, ok, station};
 
@@ -262,4 +262,30 @@ fn who_goes_from_a_group_to_a_session_is_not_told_twice_what_both_list() {
     desk.pass(Timers::default().first_round);
     assert_eq!(told(&mut desk), [vec![(file(2), CommitSource::Announced)], missed([3])].concat());
     assert_eq!(order(&desk), files([1, 2, 3]));
+}
+
+// proves: STA-27
+#[test]
+fn who_may_be_one_of_ours_is_told_the_places_of_commits_also_in_a_join_for_short_readers() {
+    let mut desk = Desk::new();
+    for n in 1..100 {
+        desk.command(Command::Publish(placed(n, 0, u64::from(n))));
+    }
+    desk.sight(1);
+    let (conn, _) = desk.take_dial().unwrap();
+    desk.step(Input::Dialed { conn });
+    desk.close(conn, Ending::Broken);
+    desk.pass(Duration::from_secs(1));
+    let (conn, _) = desk.take_dial().unwrap();
+    desk.step(Input::Dialed { conn });
+    let sent = desk.out.iter().find_map(|output| match output {
+        Output::Send { conn: on, message, dialect } if *on == conn => Some(message.to_json(dialect)),
+        _ => None,
+    });
+    let sent = sent.unwrap();
+    assert!(sent.len() <= 1_000, "{}", sent.len());
+    let Message::Join(join) = Message::parse(&sent).unwrap().message else { panic!() };
+    let last = join.commits.last().map(|commit| (commit.file, commit.order));
+    assert_eq!(last, Some((file(99), Some(99))));
+    assert!(join.commits.iter().all(|commit| commit.order.is_some()), "{:?}", join.commits);
 }
