@@ -460,9 +460,8 @@ impl Builder {
         driver.restore(stored);
         let shared =
             Shared { station, address: shown, store, orders, events, next_request: AtomicU64::new(0) };
-        let station = Station { shared: Arc::new(shared) };
         Ok(Prepared {
-            station,
+            station: Station { shared: Arc::new(shared) },
             events: Events::new(first),
             driver,
             orders: orders_in,
