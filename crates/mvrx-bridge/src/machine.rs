@@ -54,6 +54,20 @@ pub struct Seen {
     pub answers: bool,
 }
 
+impl Seen {
+    /// Whether it is to be asked now and then whether it is there: other bridges, since one that was killed said no goodbye; and who is stood in for
+    /// by one and did not answer last, which may have been a request that took too long.
+    // req: BRG-06, BRG-08
+    #[must_use]
+    pub const fn is_to_be_asked(&self) -> bool {
+        match self.mark {
+            Some(BridgeMark::Bridge { .. }) => true,
+            Some(BridgeMark::StandIn { .. }) => !self.answers,
+            None => false,
+        }
+    }
+}
+
 /// Who knows a commit on a side: the bridge itself, or one of its stand-ins there, to which alone it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Through {

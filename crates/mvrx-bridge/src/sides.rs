@@ -152,14 +152,12 @@ impl Sides {
         Ok(known)
     }
 
-    /// Asks the other bridges of the group whether they are there: one that was killed said no goodbye.
+    /// Asks those of the group whether they are there of whom it is to be known.
     pub(crate) async fn probe(&self, group: &View) {
         let Some(lan) = &self.lan else { return };
-        for seen in &group.stations {
-            if matches!(seen.mark, Some(BridgeMark::Bridge { .. })) {
-                // It has stopped with the bridge.
-                let _ = lan.join(seen.station).await;
-            }
+        for seen in group.stations.iter().filter(|seen| seen.is_to_be_asked()) {
+            // It has stopped with the bridge.
+            let _ = lan.join(seen.station).await;
         }
     }
 

@@ -128,7 +128,7 @@ fn bridges_in_a_ring_show_everybody_everywhere_once() {
 /// other.
 #[test]
 fn bridges_in_a_ring_recover_from_every_fault() {
-    for seed in [5, 13, 71, 88] {
+    for seed in [5, 71, 88, 310] {
         let plan = Plan::new(seed).stations(6).bridging();
         let report = plan.play(&plan.steps());
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);

@@ -465,3 +465,12 @@ fn what_made_room_is_fetched_again_when_it_is_asked_for_and_listed_as_long_as_it
     let again = Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file };
     assert_eq!(desk.look(&lan, &unlisted), [again], "it is a new one");
 }
+
+// proves: BRG-06, BRG-08
+#[test]
+fn bridges_are_asked_whether_they_are_there_and_stand_ins_that_did_not_answer() {
+    let silent = |mark| Seen { answers: false, ..seen(2, mark) };
+    let asked = [None, by(50), bridge_to(200)]
+        .map(|mark| (seen(2, mark).is_to_be_asked(), silent(mark).is_to_be_asked()));
+    assert_eq!(asked, [(false, false), (false, true), (true, true)]);
+}

@@ -449,13 +449,11 @@ impl Bridge {
         }
     }
 
-    /// Asks the other bridges of the group whether they are there.
+    /// Asks those of the group whether they are there of whom it is to be known.
     fn probe(&mut self, group: &View, net: &mut HostCtx<'_>) {
         let Some((station, _)) = &mut self.group else { return };
-        for seen in &group.stations {
-            if matches!(seen.mark, Some(BridgeMark::Bridge { .. })) {
-                station.order(Command::Join(seen.station), net);
-            }
+        for seen in group.stations.iter().filter(|seen| seen.is_to_be_asked()) {
+            station.order(Command::Join(seen.station), net);
         }
     }
 
