@@ -24,6 +24,7 @@ mod grow;
 mod ledger;
 mod moves;
 mod node;
+mod parts;
 mod plan;
 mod quiet;
 mod quirky;

@@ -144,6 +144,11 @@ impl Incoming {
         }
     }
 
+    /// The first bytes of it, which are here already.
+    pub(crate) fn begins_with(&mut self, first: &Content) -> Result<(), DiskError> {
+        first.payloads().try_for_each(|payload| self.append(&payload))
+    }
+
     /// What has arrived so far.
     pub(crate) fn contents(&self) -> Result<Content, DiskError> {
         self.file.contents()

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use mvrx_worlds::Plan;
+use lan_sim::{Deed, FaultKind, FaultPlan};
 use mvrx_worlds::doubles::Quirky;
+use mvrx_worlds::{Act, Plan};
 
 #[test]
 fn two_stations_come_to_know_each_other_and_their_commits() {
@@ -132,5 +133,29 @@ fn bridges_in_a_ring_recover_from_every_fault() {
         let plan = Plan::new(seed).stations(6).bridging();
         let report = plan.play(&plan.steps());
         assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    }
+}
+
+/// That no byte of any is another than its author's is checked in every world: `bytes-are-the-source's`.
+#[test]
+fn files_that_break_off_go_on() {
+    let cuts = FaultPlan::calm().every(FaultKind::Reset, Duration::from_millis(200));
+    for (session, least) in [(false, 8), (true, 2)] {
+        let mut resumed = 0;
+        for seed in 0..12 {
+            let plan = Plan::new(seed).stations(6).span(Duration::from_secs(60)).faults(cuts.clone());
+            let plan = plan.acts_every(Duration::from_secs(1));
+            let plan = if session { plan.session() } else { plan };
+            let mut steps = plan.steps();
+            for step in &mut steps {
+                if let Deed::Command(Act::Commit { hashed, .. }) = &mut step.deed {
+                    *hashed = true;
+                }
+            }
+            let report = plan.play(&steps);
+            assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+            resumed += report.tally.resumed;
+        }
+        assert!(resumed >= least, "{resumed} files went on, in a session: {session}");
     }
 }

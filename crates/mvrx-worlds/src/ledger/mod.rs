@@ -98,6 +98,8 @@ pub struct Tally {
     pub fetched: u64,
     /// Bytes of those files.
     pub bytes: u64,
+    /// Files that went on where they broke off.
+    pub resumed: u64,
     /// Dials made by our stations.
     pub dials: u64,
     /// Moves that ended in another place.

@@ -17,6 +17,9 @@ impl SessionHost {
                     return;
                 }
                 self.with_ticket(conn, &mut message);
+                if let Message::Request(request) = &mut *message {
+                    self.ask_for_the_rest(conn, request);
+                }
                 self.says(conn, &message, net.host());
                 let Some(wire) = self.links.get_mut(&conn) else { return };
                 let json = message.to_json(&dialect);
@@ -130,6 +133,8 @@ impl SessionHost {
         self.by_conn.remove(&wire.link.conn);
         self.transfers.remove(&id);
         self.tickets.remove(&id);
+        self.parts.over(id);
+        let _ = self.parts.ends(id);
         let came = wire.link.arrived().unwrap_or_default();
         if let Some(receiving) = wire.link.abandon() {
             self.shelf.drop_file(&receiving.incoming);

@@ -10,6 +10,7 @@ use mvrx_message::{Commit, FileUuid};
 use super::{Sending, SessionHost};
 use crate::Planted;
 use crate::ledger::ONE_READ;
+use crate::parts::{Of, answer};
 use crate::shelf::Incoming;
 use crate::station::IDLE;
 use crate::station::link::Receiving;
@@ -20,6 +21,8 @@ pub(super) struct Growing {
     file: Option<FileUuid>,
     state: State,
     length: Option<u64>,
+    /// Which bytes it has, where that was announced.
+    pub(super) of: Option<Of>,
     /// What an earlier owner gave of it: the next one's bytes have to be the same as far as these go.
     before: Content,
 }
@@ -39,7 +42,16 @@ impl SessionHost {
         let (file, length) = (wire.asked.take(), wire.begins);
         // Every read has a temporary file of its own, also the next owner's of the same.
         self.temporary += 1;
-        match self.shelf.begin(self.temporary) {
+        let relay = match take {
+            Take::Keep(relay) | Take::Relay(relay) => Some(relay),
+            Take::Discard => None,
+        };
+        let earlier = relay.and_then(|relay| self.relays.remove(&relay));
+        let before = earlier.map(|growing| growing.content_of(self)).unwrap_or_default();
+        let (going, first) = self.first_of(conn, &before);
+        let Some(wire) = self.links.get_mut(&conn) else { return };
+        let begun = self.shelf.begin(self.temporary);
+        match begun.and_then(|mut incoming| incoming.begins_with(&first).map(|()| incoming)) {
             Ok(incoming) => {
                 wire.link.receive(RequestId(self.temporary), incoming);
                 wire.link.idle_at = Some(net.now() + IDLE);
@@ -47,11 +59,11 @@ impl SessionHost {
             }
             Err(error) => return self.receive_failed(conn, error.to_string(), true, net),
         }
-        if let Take::Keep(relay) | Take::Relay(relay) = take {
-            let before =
-                self.relays.remove(&relay).map(|growing| growing.content_of(self)).unwrap_or_default();
+        if let Some(relay) = relay {
             self.is_the_only_read(file, net);
-            self.relays.insert(relay, Growing { file, state: State::Arriving(conn), length, before });
+            let length = length.map(|length| length + going.map_or(0, |going| going.from));
+            let of = going.map(|going| going.of);
+            self.relays.insert(relay, Growing { file, state: State::Arriving(conn), length, of, before });
             if let Some(wire) = self.links.get_mut(&conn) {
                 wire.reading = Some(relay);
             }
@@ -91,6 +103,9 @@ impl SessionHost {
                     None => self.shelf.drop_file(&receiving.incoming),
                 }
                 self.feed_readers(net);
+                if self.is_wrong(conn, hash, net) {
+                    return;
+                }
                 self.step(Input::FileArrived { conn, length, hash: Some(hash), archive: true }, net);
             }
             // All of it is off the wire: the connection is in order.
@@ -128,7 +143,13 @@ impl SessionHost {
     }
 
     pub(super) fn drop_read(&mut self, relay: RelayId) {
-        if let Some(Growing { state: State::Whole(incoming, _), .. }) = self.relays.remove(&relay) {
+        let Some(growing) = self.relays.remove(&relay) else { return };
+        if let Some(of) = growing.of.filter(|_| !matches!(growing.state, State::Whole(..))) {
+            let came = growing.content_of(self);
+            // Where there is less than was kept before, that stays.
+            let _ = self.parts.broke(of, &came);
+        }
+        if let State::Whole(incoming, _) = growing.state {
             self.shelf.drop_file(&incoming);
         }
     }
@@ -163,6 +184,9 @@ impl SessionHost {
             Ok(opened) => opened,
             Err(what) => return self.step(Input::SendFailed { ask, what, begun: false }, net),
         };
+        let announced = self.host.commit(file).and_then(|commit| commit.blake3);
+        let hash = stored.as_ref().map(Content::digest).or(announced);
+        let from = self.parts.from(conn, file, hash, length);
         let Some(wire) = self.links.get_mut(&conn) else { return };
         let mut ledger = self.setup.ledger.borrow_mut();
         ledger.tells(net.host(), wire.link.peer, "gives", file);
@@ -171,12 +195,15 @@ impl SessionHost {
         }
         drop(ledger);
         let growing = match (&stored, bytes) {
-            (None, Bytes::Growing(relay)) => Some((relay, 0)),
+            (None, Bytes::Growing(relay)) => Some((relay, from)),
             _ => None,
         };
-        wire.link.push_header(length);
+        if from > 0 {
+            wire.link.push_message(&answer(from));
+        }
+        wire.link.push_header(length - from);
         if let Some(content) = &stored {
-            wire.link.push_part(content);
+            wire.link.push_part(&content.part(from, length - from));
         }
         wire.sending = Some(Sending { ask, length, growing, held: Vec::new() });
         wire.link.idle_at = Some(net.now() + IDLE);
@@ -233,7 +260,7 @@ impl SessionHost {
 }
 
 impl Growing {
-    fn content_of(&self, rack: &SessionHost) -> Content {
+    pub(super) fn content_of(&self, rack: &SessionHost) -> Content {
         let now = match &self.state {
             State::Arriving(conn) => rack.on_link(*conn),
             State::Here(content) | State::Whole(_, content) => content.clone(),

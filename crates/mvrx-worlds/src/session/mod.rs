@@ -13,6 +13,7 @@
 
 mod carry;
 mod files;
+mod rest;
 mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -26,6 +27,7 @@ use mvrx_message::{Commit, FileUuid, Message, StationUuid, Successor, Ticket};
 
 use crate::Act;
 use crate::ledger::ECHO;
+use crate::parts::Parts;
 use crate::shelf::Shelf;
 use crate::station::link::{Found, Link, made, pong};
 use crate::station::{Closing, PORT, Setup, draft, nth_of, random_bytes, rule_of};
@@ -46,6 +48,7 @@ pub struct SessionHost {
     relays: BTreeMap<RelayId, Growing>,
     /// Tickets for second connections, and whose they are.
     tickets: BTreeMap<ConnId, (StationUuid, Ticket)>,
+    parts: Parts,
     /// Files of others that were kept since the start.
     kept: BTreeSet<FileUuid>,
     /// Counts temporary files.
@@ -151,6 +154,7 @@ impl SessionHost {
             closing: BTreeMap::new(),
             relays: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            parts: Parts::default(),
             kept: BTreeSet::new(),
             temporary: u64::from(net.boot()) << 32,
             relayed: 0,
@@ -366,6 +370,10 @@ impl SessionHost {
             }
             Found::Message(parsed) => {
                 self.hears(id, &parsed.message);
+                self.parts.wants(id, &parsed.message);
+                if self.says_where(id, &parsed.message, net) {
+                    return;
+                }
                 if let Message::Join(join) = &parsed.message
                     && self.is_second(id, join, net)
                 {

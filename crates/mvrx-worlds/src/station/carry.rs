@@ -6,6 +6,7 @@ use mvrx_message::{Commit, FileUuid, GroupName, Message, SessionTarget, Txt};
 
 use super::link::Link;
 use super::{Closing, IDLE, Station, address_of, group_in, place_text};
+use crate::parts::answer;
 use crate::plan::Planted;
 
 impl Station {
@@ -32,6 +33,7 @@ impl Station {
                 {
                     join.commits.retain(|commit| commit.station == Some(join.station));
                 }
+                self.ask_for_the_rest(conn, &mut message);
                 let Some(link) = self.links.get_mut(&conn) else { return };
                 link.push_message(&message.to_json(&dialect));
                 let peer = link.peer;
@@ -204,7 +206,11 @@ impl Station {
                 ledger.has_bytes(net.host(), "sends", file, &content);
                 ledger.tells(net.host(), link.peer, "gives", file);
                 drop(ledger);
-                link.push_file(file, &content);
+                let from = self.parts.from(conn, file, Some(content.digest()), content.len());
+                if from > 0 {
+                    link.push_message(&answer(from));
+                }
+                link.push_file(file, &content.part(from, content.len() - from));
                 link.idle_at = Some(net.now() + IDLE);
                 self.transfers.insert(conn);
                 self.flush(conn, net);
@@ -221,9 +227,11 @@ impl Station {
     }
 
     fn receive_file(&mut self, conn: ConnId, request: RequestId, net: &mut HostCtx<'_>) {
+        let first = self.first_of(conn);
         let Some(link) = self.links.get_mut(&conn) else { return };
         // A retry of the same request begins a file of its own.
-        match self.shelf.begin(request.0) {
+        let begun = self.shelf.begin(request.0);
+        match begun.and_then(|mut incoming| incoming.begins_with(&first).map(|()| incoming)) {
             Ok(incoming) => {
                 link.receive(request, incoming);
                 link.idle_at = Some(net.now() + IDLE);
@@ -350,8 +358,9 @@ impl Station {
         self.to_host.remove(&id);
         self.transfers.remove(&id);
         if let Some(receiving) = link.abandon() {
-            self.shelf.drop_file(&receiving.incoming);
+            let _ = self.keep_part(id, &receiving);
         }
+        self.parts.over(id);
         let sending = link.sending.map(|(_, length)| (id, length));
         let flushed = link.out.flush(link.conn, net);
         if flushed == Ok(false) {

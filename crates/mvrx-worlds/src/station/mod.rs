@@ -9,6 +9,7 @@ mod deeds;
 mod errands;
 mod later;
 pub(crate) mod link;
+mod parts;
 mod places;
 pub(crate) mod sights;
 
@@ -29,6 +30,7 @@ use mvrx_message::{
 
 use crate::bridging::Part;
 use crate::ledger::{LIMIT, Shared};
+use crate::parts::Parts;
 use crate::plan::Planted;
 use crate::shelf::{Incoming, Shelf};
 use later::Later;
@@ -93,6 +95,7 @@ pub struct Station {
     closing: BTreeMap<Conn, Closing>,
     sights: Sights,
     arrived: BTreeMap<RequestId, Incoming>,
+    parts: Parts,
     next_accepted: u64,
     next_request: u64,
     names: u32,
@@ -169,6 +172,7 @@ impl Station {
             closing: BTreeMap::new(),
             sights: Sights::default(),
             arrived: BTreeMap::new(),
+            parts: Parts::default(),
             next_accepted: 0,
             // Numbers of temporary files go on where those of the start before ended.
             next_request: first_request,
@@ -363,7 +367,9 @@ impl Station {
     fn found(&mut self, id: ConnId, found: Found, net: &mut HostCtx<'_>) {
         match found {
             Found::Message(parsed) => {
-                if self.hears(id, &parsed.message, net) {
+                let told = self.hears(id, &parsed.message, net);
+                self.parts.wants(id, &parsed.message);
+                if told && !self.parts.is_answer(id, &parsed.message) {
                     self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
                 }
             }
@@ -379,6 +385,9 @@ impl Station {
             Found::FileArrived(receiving) => {
                 if self.links.get_mut(&id).is_none_or(|link| link.rests(link.sending.is_some())) {
                     self.transfers.remove(&id);
+                }
+                if !self.is_the_file(id, &receiving, net) {
+                    return;
                 }
                 let request = receiving.request;
                 let whole = receiving.incoming.finish();
@@ -462,10 +471,11 @@ impl Station {
             link.sending = None;
         }
         let received = self.links.get_mut(&id).and_then(|link| link.abandon());
-        if let Some(receiving) = &received {
-            self.shelf.drop_file(&receiving.incoming);
-        }
+        let more = received.as_ref().and_then(|receiving| self.keep_part(id, receiving));
         self.let_go(id, net);
+        if let (Some(bytes), Some(receiving), false) = (more, &received, local) {
+            self.step(Input::PartKept { request: receiving.request, bytes }, net);
+        }
         if self.setup.planted == Planted::RequestNeverEnds && received.is_some() {
             return;
         }
