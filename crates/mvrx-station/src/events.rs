@@ -84,6 +84,16 @@ impl Events {
         }
     }
 
+    /// An event that has happened already; `None` when none is left to read. What [`Station`](crate::Station) answers may be newer than the
+    /// events read so far: after a call returned, this gives those that its answer counted. Never waits.
+    pub fn next_at_once(&mut self) -> Option<Heard> {
+        match self.receiver.try_recv() {
+            Ok(told) => Some(told.into()),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(Heard::Lagged { missed }),
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
+        }
+    }
+
     /// The next event, for a thread without a runtime. Never call it from asynchronous code.
     pub fn next_blocking(&mut self) -> Option<Heard> {
         match self.receiver.blocking_recv() {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mvrx_discovery::{DiscoveryEvent, MemoryBus};
 use mvrx_station::{
-    CommitDraft, Event, Exporter, Membership, RequestFailure, Source, Station, load_or_create,
+    CommitDraft, Event, Exporter, Heard, Membership, RequestFailure, Source, Station, load_or_create,
 };
 use mvrx_store::{Cancel, FsStore, Wait};
 use support::{HERE, loopback, start, until};
@@ -26,7 +26,7 @@ async fn a_committed_file_is_seen_fetched_and_whole() {
     let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(|n| n.to_le_bytes()).collect();
     fs::write(&show, &bytes).unwrap();
 
-    let (desk, _) = start("desk", folder.path(), &[]).await;
+    let (desk, mut unread) = start("desk", folder.path(), &[]).await;
     let (visualizer, mut events) = start("visualizer", folder.path(), &[desk.address()]).await;
     until(&mut events, joined).await;
     let draft = CommitDraft::from_path(&show).comment("re-hung LX2");
@@ -42,6 +42,13 @@ async fn a_committed_file_is_seen_fetched_and_whole() {
     let fetched = transfer.await.unwrap();
     assert_eq!((progress.received(), progress.total()), (12_000_000, Some(12_000_000)));
     assert_eq!((fetched.from, fetched.commit.comment.as_str()), (Some(desk.uuid()), "re-hung LX2"));
+
+    let mut heard = desk.events();
+    while desk.commits().await.unwrap()[0].fetched == 0 {
+        let _ = tokio::time::timeout(support::LIMIT, heard.next()).await.unwrap();
+    }
+    let served = |heard| matches!(heard, Heard::Event(seen) if matches!(seen.event, Event::Served { .. }));
+    assert!(std::iter::from_fn(|| unread.next_at_once()).any(served), "what is counted can be read at once");
 
     let received = folder.path().join("received");
     fs::create_dir(&received).unwrap();
@@ -81,7 +88,7 @@ async fn how_often_a_file_was_fetched_is_counted_also_if_nobody_hears_of_it() {
         assert_eq!(desk.commits().await.unwrap()[0].fetched, n + 1);
         asks.stop().await;
     }
-    assert!(matches!(deaf.next().await, Some(mvrx_station::Heard::Lagged { .. })));
+    assert!(matches!(deaf.next().await, Some(Heard::Lagged { .. })));
 }
 
 #[tokio::test]

@@ -70,6 +70,10 @@ async fn serve(
         let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
         watching.heard(&heard, running).await?;
     }
+    // The count may be ahead of what was read: who fetched it is told all the same.
+    while let Some(heard) = events.next_at_once() {
+        watching.heard(&heard, running).await?;
+    }
     Ok(())
 }
 
