@@ -11,8 +11,9 @@ fn an_interface_that_is_not_there_is_refused_with_a_list_and_waited_for_by_what_
     let crew = Crew::new();
     let show = crew.make_show("show.mvr", 1);
     let show = show.to_str().unwrap();
-    for (command, running) in [("up", "is up"), ("host", "ws://")] {
-        let mut station = crew.start(&[command, "--interface", "nowhere7", "--interface", "192.0.2.77"]);
+    for (command, running) in [(&["up"][..], "is up"), (&["host", "--listen", "0.0.0.0:0"], "ws://")] {
+        let odd = ["--interface", "nowhere7", "--interface", "192.0.2.77"];
+        let mut station = crew.start(&[command, &odd].concat());
         station.until(running);
         station.kill();
     }

@@ -14,14 +14,20 @@
 mod cuts;
 mod ws_support;
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use cuts::{Proxy, Way, make_show, number, places};
 use futures_util::{SinkExt, StreamExt};
-use mvrx_message::{Commit, Dialect, FilePart, Message, Reply};
+use mvrx_message::{Commit, Dialect, FilePart, FileUuid, Message, Reply};
 use mvrx_station::{Builder, CommitDraft, Events, Heard, HostEvent, HostOptions, Source, Station, Timers};
-use mvrx_store::{Expect, FsStore, MemStore, Store};
+use mvrx_store::{
+    Cancel, Expect, FsStore, ImportError, ListError, MemStore, PartOf, Pending, Problem, PutAway,
+    PutAwayError, ReadError, RemoveError, Store, StoredCommit, StoredFile, WriteError, Writer,
+};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
@@ -47,6 +53,17 @@ impl Raw {
     async fn say(&mut self, message: &Message) {
         let json = String::from_utf8(message.to_json(&Dialect::strict())).unwrap();
         self.0.send(tungstenite::Message::text(json)).await.unwrap();
+    }
+
+    /// Waits for the answer to the JOIN; a REQUEST before it is none.
+    async fn joined(&mut self) {
+        match tokio::time::timeout(LIMIT, self.0.next()).await.expect("nothing came") {
+            Some(Ok(tungstenite::Message::Text(text))) => {
+                let message = Message::parse(text.as_bytes()).unwrap().message;
+                assert!(matches!(message, Message::JoinRet(_)), "{message:?}");
+            }
+            other => panic!("no JOIN_RET: {other:?}"),
+        }
     }
 
     /// The rest of a file, with the words before it that say so, or all of it.
@@ -122,6 +139,127 @@ async fn a_file_whose_author_was_cut_goes_on_when_it_comes_again() {
     drop(author);
     let asker = Client::join(rack.address(), 3, "MVR App", mvrx_transport::FileStyle::OneMessage).await;
     assert_eq!(asker.fetch(file(1), bytes.len() as u64).await.unwrap(), bytes);
+    rack.stop().await;
+}
+
+/// A store whose writers, dropped before the end, hold up their thread until they are let go.
+#[derive(Debug)]
+struct Slow(MemStore, Arc<Mutex<mpsc::Receiver<()>>>);
+
+#[derive(Debug)]
+struct SlowWriter(Option<Box<dyn Writer>>, Arc<Mutex<mpsc::Receiver<()>>>);
+
+impl SlowWriter {
+    fn writer(&mut self) -> &mut dyn Writer {
+        self.0.as_deref_mut().unwrap()
+    }
+}
+
+impl Drop for SlowWriter {
+    fn drop(&mut self) {
+        if let Some(writer) = self.0.take() {
+            self.1.lock().unwrap().recv().unwrap();
+            drop(writer);
+        }
+    }
+}
+
+impl Store for Slow {
+    fn commits(&self) -> Result<Vec<StoredCommit>, ListError> {
+        self.0.commits()
+    }
+
+    fn import(
+        &self,
+        from: &Path,
+        so_far: &dyn Fn(u64),
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Pending>, ImportError> {
+        self.0.import(from, so_far, cancel)
+    }
+
+    fn begin(&self, expect: Expect) -> Result<Box<dyn Writer>, WriteError> {
+        self.0.begin(expect)
+    }
+
+    fn part(&self, of: &PartOf) -> u64 {
+        self.0.part(of)
+    }
+
+    fn begin_part(&self, of: &PartOf, from: u64) -> Result<Box<dyn Writer>, WriteError> {
+        let writer = self.0.begin_part(of, from)?;
+        Ok(Box::new(SlowWriter(Some(writer), Arc::clone(&self.1))))
+    }
+
+    fn open(&self, file: FileUuid) -> Result<StoredFile, ReadError> {
+        self.0.open(file)
+    }
+
+    fn remove(&self, file: FileUuid) -> Result<(), RemoveError> {
+        self.0.remove(file)
+    }
+
+    fn put_away(
+        &self,
+        file: FileUuid,
+        into: &Path,
+        hint: &str,
+        cancel: &Cancel,
+    ) -> Result<PutAway, PutAwayError> {
+        self.0.put_away(file, into, hint, cancel)
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.0.problems()
+    }
+}
+
+impl Writer for SlowWriter {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.writer().write(bytes)
+    }
+
+    fn as_file(&mut self) -> Option<&mut File> {
+        self.writer().as_file()
+    }
+
+    fn moved(&mut self, count: u64) -> Result<(), WriteError> {
+        self.writer().moved(count)
+    }
+
+    fn room(&self) -> u64 {
+        self.0.as_ref().unwrap().room()
+    }
+
+    fn received(&self) -> u64 {
+        self.0.as_ref().unwrap().received()
+    }
+
+    fn reader(&self) -> Result<StoredFile, ReadError> {
+        self.0.as_ref().unwrap().reader()
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Box<dyn Pending>, WriteError> {
+        self.0.take().unwrap().finish()
+    }
+}
+
+// proves: HDR-13
+#[tokio::test]
+async fn who_comes_back_before_the_store_has_the_part_is_asked_for_the_rest_when_it_has() {
+    let (release, go) = mpsc::channel();
+    let slow = Slow(MemStore::new(), Arc::new(Mutex::new(go)));
+    let Broken { rack, mut events, bytes, commit, half } =
+        broken_at(hosting(HostOptions::default()).store(slow)).await;
+    let mut author = Raw::join(rack.address(), 1, vec![commit.clone()]).await;
+    let other = Client::join(rack.address(), 3, "MVR App", mvrx_transport::FileStyle::OneMessage).await;
+    author.joined().await;
+    release.send(()).unwrap();
+    let part = FilePart { from: half as u64, blake3: commit.blake3.unwrap() };
+    assert_eq!(author.asked().await, Some(Some(part)));
+    author.give(Some(half as u64), &bytes[half..]).await;
+    assert_eq!(until(&mut events, kept).await, file(1));
+    assert_eq!(other.fetch(file(1), bytes.len() as u64).await.unwrap(), bytes);
     rack.stop().await;
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mvrx_core::ConnId;
 use mvrx_core::host::{AskId, Bytes, Input, Output, RelayId, Take};
-use mvrx_message::{FileUuid, Message};
+use mvrx_message::{Dialect, FileUuid, Message};
 use mvrx_transport::Progress;
 
 use super::driver::{Done, HostDriver, Parked, Sending, Work};
@@ -18,16 +18,9 @@ use crate::looking::{Keeping, Looked, Outcome, checked, event_of};
 impl HostDriver {
     pub(super) fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send { conn, mut message, dialect } => {
-                self.with_ticket(conn, &mut message);
-                if let Message::Request(request) = message.as_mut() {
-                    self.ask_for_the_rest(conn, request);
-                }
-                let sent = self.links.get(&conn).map(|link| link.send(message, dialect));
-                if let Some(Err(much)) = sent {
-                    let what =
-                        format!("{} bytes of messages wait, {} are allowed", much.waiting, much.allowed);
-                    self.not_reading(conn, &what);
+            Output::Send { conn, message, dialect } => {
+                if let Some(message) = self.putting_down.pass(conn, message, dialect) {
+                    self.send(conn, message, dialect);
                 }
             }
             Output::SendFile { conn, ask, file, bytes, shared } => {
@@ -60,6 +53,18 @@ impl HostDriver {
             }
             Output::Event(event) => self.on_event(event),
             _ => {}
+        }
+    }
+
+    pub(super) fn send(&mut self, conn: ConnId, mut message: Box<Message>, dialect: Dialect) {
+        self.with_ticket(conn, &mut message);
+        if let Message::Request(request) = message.as_mut() {
+            self.ask_for_the_rest(conn, request);
+        }
+        let sent = self.links.get(&conn).map(|link| link.send(message, dialect));
+        if let Some(Err(much)) = sent {
+            let what = format!("{} bytes of messages wait, {} are allowed", much.waiting, much.allowed);
+            self.not_reading(conn, &what);
         }
     }
 
@@ -150,9 +155,16 @@ impl HostDriver {
 
     fn drop_file(&mut self, relay: RelayId) {
         if let Some(growing) = self.growing.remove(&relay) {
+            let part_of = growing.leaves_part_of();
             let parts = growing.give_up("the rest of it does not come");
-            // Removing a file takes its time.
-            tokio::task::spawn_blocking(move || drop(parts));
+            // Removing a file takes its time, and so does keeping a part of it.
+            let leaving = tokio::task::spawn_blocking(move || {
+                drop(parts);
+                growing.let_go();
+            });
+            if let Some(file) = part_of {
+                self.put_down(file, leaving);
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use super::link::{Link, Report};
 use super::options::HostOptions;
 use super::outbox::Bounds;
 use super::pace::Paces;
+use super::rest::PuttingDown;
 use super::sending::{FileJob, Stop};
 use super::tickets::Tickets;
 use super::times::Times;
@@ -47,6 +48,8 @@ pub(crate) enum Done {
     Exported(AskId, Option<Commit>),
     Kept(RelayId, Box<Looked>),
     Forgotten,
+    /// What is kept of a file that broke off is the store's.
+    PutDown(FileUuid),
 }
 
 /// What the store does, one thing after another: a file that is thrown away and kept anew must not change places.
@@ -83,6 +86,7 @@ pub(crate) struct HostDriver {
     pub(super) look: Look,
     pub(super) stop_looking: Cancel,
     pub(super) parts: Parts,
+    pub(super) putting_down: PuttingDown,
     /// What was found out of the file that is being told to be here.
     pub(super) checked: Option<(FileUuid, Checked)>,
     pub(super) events: broadcast::Sender<Told>,
@@ -370,6 +374,7 @@ impl HostDriver {
         drop(self.links.remove(&conn));
         self.asked.remove(&conn);
         self.parts.over(conn);
+        self.putting_down.forget(conn);
         self.tickets.withdraw(conn);
         self.parked.retain(|parked| parked.conn != conn);
         self.sending.retain(|_, sending| {
@@ -421,6 +426,7 @@ impl HostDriver {
                 self.working = false;
                 self.go_on_working();
             }
+            Done::PutDown(file) => self.is_put_down(file),
         }
     }
 

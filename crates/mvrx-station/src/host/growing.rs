@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use mvrx_message::FileUuid;
 use mvrx_store::{Expect, PartOf, Pending, ReadError, Store, StoredFile, Wait, Writer, is_whole_archive};
 use mvrx_transport::{BoxError, FileSink, FileSource, SourceRead};
 
@@ -125,6 +126,20 @@ impl Growing {
         drop(state);
         self.changed.notify_all();
         parts
+    }
+
+    /// The file that the store keeps a part of when this is given up.
+    pub(super) fn leaves_part_of(&self) -> Option<FileUuid> {
+        self.of.map(|of| of.file)
+    }
+
+    /// Blocks until a sink that was at work when this was given up has let go of it, and a few seconds at most.
+    pub(super) fn let_go(&self) {
+        let since = Instant::now();
+        let mut state = self.lock();
+        while state.taken && since.elapsed() < HAND_OVER {
+            state = self.wait(state, PATIENCE);
+        }
     }
 
     /// Whether the last sink failed because of our own disk.
@@ -275,13 +290,17 @@ impl FileSink for GrowingSink {
 
 impl Drop for GrowingSink {
     fn drop(&mut self) {
+        let mut left = self.writer.take();
         let mut state = self.growing.lock();
-        state.taken = false;
-        // The next owner goes on with it, unless nobody wants it any more.
-        let left = self.writer.take();
+        // The next owner goes on with it, unless nobody wants it any more: then it is the store's before another may look there.
         if state.failed.is_none() {
-            state.writer = left.or(state.writer.take());
+            state.writer = left.take().or(state.writer.take());
+        } else {
+            drop(state);
+            drop(left);
+            state = self.growing.lock();
         }
+        state.taken = false;
         drop(state);
         self.growing.changed.notify_all();
     }

@@ -19,6 +19,7 @@ use super::audit::Knocks;
 use super::driver::HostDriver;
 use super::options::HostOptions;
 use super::outbox::Bounds;
+use super::rest::PuttingDown;
 use super::tickets::Tickets;
 use super::times::Times;
 use crate::builder::{Running, StartError};
@@ -88,6 +89,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         look: starting.look,
         stop_looking: Cancel::new(),
         parts: Parts::default(),
+        putting_down: PuttingDown::default(),
         checked: None,
         events: events.clone(),
         problems: HashSet::new(),

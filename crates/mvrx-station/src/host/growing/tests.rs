@@ -190,7 +190,31 @@ fn part_of(content: &[u8]) -> PartOf {
     let mut writer = MemStore::new().begin(Expect::Unknown).unwrap();
     writer.write(content).unwrap();
     let hash = writer.finish().unwrap().hash();
-    PartOf { file: mvrx_message::FileUuid::from_random_bytes([1; 16]), length: content.len() as u64, hash }
+    PartOf { file: FileUuid::from_random_bytes([1; 16]), length: content.len() as u64, hash }
+}
+
+// proves: HDR-13
+#[test]
+fn what_a_sink_at_work_has_of_what_is_given_up_is_the_stores_when_it_has_let_go() {
+    let (store, content) = (MemStore::new(), content());
+    let of = part_of(&content);
+    let growing = Growing::new(Some(LENGTH), false, Some(of));
+    let mut sink = open(&growing, &store);
+    sink.write(&content[..100_000]).unwrap();
+    drop(growing.give_up("its owner is lost"));
+    let (told, is_told) = mpsc::channel();
+    let waiting = thread::spawn({
+        let (growing, store) = (Arc::clone(&growing), store.clone());
+        move || {
+            told.send(()).unwrap();
+            growing.let_go();
+            store.part(&of)
+        }
+    });
+    is_told.recv().unwrap();
+    assert_eq!(store.part(&of), 0, "the sink has it");
+    drop(sink);
+    assert_eq!(waiting.join().unwrap(), 100_000);
 }
 
 // proves: HDR-13
