@@ -36,4 +36,6 @@ pub struct Metrics {
     pub disk_failing: bool,
     /// How often that began. Set by the driver.
     pub disk_failures: u64,
+    /// Whether the disk is so far behind that nothing is read from clients until it has caught up. Set by the driver.
+    pub disk_behind: bool,
 }

@@ -123,6 +123,7 @@ impl Hub {
         let mut metrics = self.rooms.borrow().metrics();
         let disk = self.disk.get();
         (metrics.disk_failing, metrics.disk_failures) = (disk.failing, disk.failures);
+        metrics.disk_behind = self.is_store_behind();
         metrics
     }
 

@@ -336,16 +336,16 @@ fn a_joiner_gets_the_history_while_the_disk_is_behind() {
         let mut tail = joiner.tail("large").await.unwrap();
         while !matches!(tail.next().await.unwrap(), ClientEvent::Command { .. }) {}
         disk.0.syncs_wait.store(true, Ordering::SeqCst);
-        let before = disk.0.left.load(Ordering::SeqCst);
+        assert!(!server.metrics().await.unwrap().disk_behind);
         for _ in 0..40 {
             writer.command(101, &[7; 60_000]).unwrap();
         }
         writer.flush().await.unwrap();
-        while before - disk.0.left.load(Ordering::SeqCst) < 1 << 20 {
+        while !server.metrics().await.unwrap().disk_behind {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         while !matches!(tail.next().await.unwrap(), ClientEvent::Joined { .. }) {}
-        assert!(disk.0.syncs_wait.load(Ordering::SeqCst));
+        assert!(server.metrics().await.unwrap().disk_behind);
         disk.0.syncs_wait.store(false, Ordering::SeqCst);
         server.shutdown().await;
     });

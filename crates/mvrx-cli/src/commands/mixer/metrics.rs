@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::show;
 
 /// Each metric: its name, whether it only grows, what it says.
-fn all(metrics: &Metrics) -> [(&'static str, bool, &'static str, u64); 16] {
+fn all(metrics: &Metrics) -> [(&'static str, bool, &'static str, u64); 17] {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     [
         ("clients", false, "Clients connected", count(metrics.clients)),
@@ -43,6 +43,12 @@ fn all(metrics: &Metrics) -> [(&'static str, bool, &'static str, u64); 16] {
             metrics.disk_failing.into(),
         ),
         ("disk_failures", true, "How often the disk began to fail", metrics.disk_failures),
+        (
+            "disk_behind",
+            false,
+            "1 while nothing is read from clients since the disk is behind",
+            metrics.disk_behind.into(),
+        ),
     ]
 }
 
