@@ -59,7 +59,7 @@ impl Dialect {
     /// | product | differs from [`strict`](Self::strict) in | because |
     /// |---|---|---|
     /// | grandMA3 | LEAVE has both keys | it writes the next edition's key itself (2.3), and reads this one or that |
-    /// | MVR4J | messages of 1,000 bytes with strings of 160, no `mvrx` object | it reads only what its first read brings, about 1 KiB (1.1, row "TCP segmentation tolerance") |
+    /// | MVR4J | messages of 996 bytes with strings of 160, no `mvrx` object | it reads only what its first read brings, about 1 KiB (1.1, row "TCP segmentation tolerance") |
     /// | MVR4J | every commit is of 1.6 | it takes exactly 1.6 or 0.0 (1.3, row "ver 1.5 or 1.7") |
     /// | the-pult | current state is asked for without `FileUUID` | an empty one fails its parser (1.3, row `REQUEST FileUUID ""`) |
     #[must_use]
@@ -215,8 +215,8 @@ const ONE_FRAME_BYTES: usize = 60 * 1024;
 /// A COMMIT without any text, station or size is longer than this.
 const LEAST_COMMIT_BYTES: usize = 160;
 
-/// What one product surely reads at once, the 28 bytes of a package's header beside.
-const FIRST_READ_BYTES: usize = 1_000;
+/// What one product surely reads at once, 1,024 bytes, but for the 28 of a package's header.
+const FIRST_READ_BYTES: usize = 996;
 
 /// So that a COMMIT with a full Comment and FileName stays below [`FIRST_READ_BYTES`].
 const FIRST_READ_STRING_BYTES: usize = 160;
