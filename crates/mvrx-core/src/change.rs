@@ -26,7 +26,7 @@ use mvrx_message::{Commit, FileUuid, GroupName, Product, StationUuid};
 
 use crate::exchange::Purpose;
 use crate::history::History;
-use crate::peer::{Peer, Target};
+use crate::peer::Target;
 use crate::{Core, Event, Membership, Output, PlaceId, Presence, Sighting, Timer};
 
 /// Whether one group is joined or two; see the table above.
@@ -47,7 +47,7 @@ pub enum ChangeEvent {
     Joined,
     /// Discovery does not announce us there.
     NotAnnounced,
-    /// Stations are there, and none took our JOIN in time.
+    /// Stations are there, and none took our JOIN in time; or nobody is where somebody should be.
     NotJoined,
     /// The application wants no group at all.
     LeftGroup,
@@ -190,6 +190,7 @@ impl Core {
         sightings: Vec<Sighting>,
     ) {
         if self.on_change(ChangeEvent::Asked) == ChangeAction::Begin {
+            let commits = self.with_what_we_have(commits);
             self.begin_change(to, commits, sightings, true);
         }
     }
@@ -215,7 +216,7 @@ impl Core {
         let present = self.presence == Presence::Present;
         let announced = !(present && self.config.advertise);
         let deadline = self.now + self.config.timers.change;
-        let look = deadline.min(self.now + self.config.timers.look_around);
+        let look = deadline.min(self.now + self.time_to_be_seen());
         self.change = Some(Change {
             to: to.clone(),
             history,
@@ -273,31 +274,6 @@ impl Core {
         }
     }
 
-    /// Whether somebody that is seen on a side has not answered our JOIN, with yes or no.
-    pub(crate) fn waits_for_somebody(&self, on: impl Fn(Side) -> bool) -> bool {
-        let mut stations = self.peers.values().filter(|peer| on(peer.side));
-        let unanswered = |peer: &Peer| peer.membership == Membership::Sighted && peer.lane.failures == 0;
-        let mut places = self.places.values().filter(|place| on(place.side) && place.station.is_none());
-        stations.any(|peer| unanswered(peer) && peer.has_address())
-            || places.any(|place| place.lane.failures == 0)
-    }
-
-    /// Whether nobody is seen on a side. Who has left it is gone, whatever is still shown.
-    pub(crate) fn sees_nobody(&self, on: impl Fn(Side) -> bool) -> bool {
-        let has_left = |peer: &Peer| peer.membership == Membership::Left;
-        let stations = self.peers.values().filter(|peer| !has_left(peer)).map(|peer| peer.side);
-        let is_of_one_who_left = |place: &crate::peer::Place| {
-            place.station.is_some_and(|station| self.peers.get(&station).is_some_and(has_left))
-        };
-        let places = self.places.values().filter(|place| !is_of_one_who_left(place)).map(|place| place.side);
-        !stations.chain(places).any(on)
-    }
-
-    /// Whether one of a side took our JOIN, or sent us its own.
-    pub(crate) fn has_joined_somebody(&self, on: impl Fn(Side) -> bool) -> bool {
-        self.peers.values().any(|peer| on(peer.side) && peer.membership == Membership::Member)
-    }
-
     pub(crate) fn on_change_deadline(&mut self) {
         match self.change.as_mut() {
             Some(change) if !change.looked && self.now < change.deadline => {
@@ -315,7 +291,12 @@ impl Core {
     }
 
     fn decide(&mut self) {
-        if !self.sees_nobody(is_next) && !self.has_joined_somebody(is_next) {
+        let nobody = self.sees_nobody(is_next);
+        if nobody && let Some(why) = self.why_not_begun() {
+            self.change.iter_mut().for_each(|change| change.refusal = Some(why.clone()));
+            return self.conclude(ChangeEvent::NotJoined);
+        }
+        if !nobody && !self.has_joined_somebody(is_next) {
             return self.conclude(ChangeEvent::NotJoined);
         }
         match self.change.as_mut().filter(|change| change.of_move) {
@@ -341,7 +322,7 @@ impl Core {
         let from = self.config.group.clone();
         match action {
             ChangeAction::Move => {
-                let Change { to, history, .. } = change;
+                let Change { to, history, of_move, .. } = change;
                 self.fail_all_fetches();
                 self.part_from(Some(&from), |side| matches!(side, Side::Ours | Side::Unknown));
                 self.config.group = to.clone();
@@ -350,6 +331,9 @@ impl Core {
                 self.left_files = left.views().map(|view| view.commit.file).collect();
                 self.left_group = Some(from.clone());
                 self.all_are_ours();
+                if of_move {
+                    self.bring_to_group(&left);
+                }
                 if self.presence == Presence::Present {
                     self.advertise();
                 }
@@ -489,6 +473,11 @@ impl Core {
             return false;
         }
         let before = std::mem::replace(&mut peer.side, side);
+        if side == Side::Next {
+            // What it said in the old group, or where it was shown by mistake, says nothing of the new one.
+            peer.met = false;
+            peer.lane.failures = 0;
+        }
         if side == Side::Next && peer.membership == Membership::Left {
             // It left the group that we are about to leave.
             peer.membership = Membership::Sighted;

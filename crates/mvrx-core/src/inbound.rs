@@ -204,6 +204,7 @@ impl Core {
         if let Some(side) = join.group.as_ref().and_then(|group| self.side_of(Some(group.as_str()))) {
             self.put_on(side, station);
         }
+        self.peers.get_mut(&station).into_iter().for_each(|peer| peer.met = true);
         let product = join.product();
         self.learn(station, (&join.provider, product), &join.station_name, join.version);
         self.note_mark(station, join.ours);

@@ -40,6 +40,7 @@
 #![forbid(unsafe_code)]
 
 mod change;
+mod company;
 mod config;
 pub mod election;
 mod event;

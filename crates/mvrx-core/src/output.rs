@@ -131,9 +131,18 @@ pub enum Output {
         to: SessionTarget,
         /// The group that it belongs to; in a session the name under which its files are kept.
         group: GroupName,
+        /// The files that come along, where they are of another group so far: kept as this one's, too, with the place.
+        along: Vec<FileUuid>,
         /// Its election sends it there, or another candidate leads it: nobody chose that place for the next start, and the answer waits for
         /// no disk.
         passing: bool,
+    },
+    /// These files came along as well, after `SavePlace`: they are to be kept as those of this group, too.
+    KeepAlong {
+        /// The group.
+        group: GroupName,
+        /// The files.
+        files: Vec<FileUuid>,
     },
     /// The move ended where it began, after `SavePlace`: the next start is where it was before. A `SavePlace` that is not answered yet is not
     /// answered any more.

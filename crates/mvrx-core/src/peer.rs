@@ -90,6 +90,8 @@ pub(crate) struct Peer {
     pub(crate) joined_on: Option<u64>,
     /// When our JOIN was last accepted.
     pub(crate) join_accepted: Option<Duration>,
+    /// It took our JOIN, or sent its own, since it is on its side.
+    pub(crate) met: bool,
     pub(crate) reachable: bool,
     pub(crate) lane: Lane,
     pub(crate) quirks: QuirkSet,
@@ -113,6 +115,7 @@ impl Peer {
             refusals: 0,
             joined_on: None,
             join_accepted: None,
+            met: false,
             reachable: true,
             lane: Lane::default(),
             quirks: QuirkSet::default(),

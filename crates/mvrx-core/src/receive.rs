@@ -215,6 +215,7 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(&station) {
             peer.refusals = 0;
             peer.join_accepted = Some(self.now);
+            peer.met = true;
         }
         if let Some(side) = ret.group.as_ref().and_then(|group| self.side_of(Some(group.as_str()))) {
             self.put_on(side, station);

@@ -264,6 +264,7 @@ impl Core {
             (_, Membership::Member) => {
                 let (name, provider, product) = (peer.name.clone(), peer.provider.clone(), peer.product);
                 self.event(Event::StationJoined { station, name, provider, product });
+                self.member_came();
                 self.confirm(station);
             }
             (_, Membership::Left) if before != Membership::Left => self.event(Event::StationLeft { station }),

@@ -363,7 +363,7 @@ impl Core {
         })
     }
 
-    fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         if self.in_session() {
             return self.refresh_session();
         }

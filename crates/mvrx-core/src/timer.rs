@@ -77,6 +77,10 @@ pub struct Timers {
     /// While nobody is seen in the group that a change leads to, it counts as empty after this and not before: discovery
     /// may not have shown yet who is there. At most [`change`](Self::change) counts.
     pub look_around: Duration,
+    /// Who follows a proposal into a group sees somebody there within this time, or the group is not reachable: whoever leads stands there
+    /// already. Time for a question and its answer to be lost and sent again; at most [`change`](Self::change) and
+    /// [`arrival`](Self::arrival) count.
+    pub somebody_there: Duration,
     /// Our application may take this long to say whether a proposed move is followed.
     pub consent: Duration,
     /// A move's new place is joined within this time, or the move is not made.
@@ -122,6 +126,7 @@ impl Default for Timers {
             departure: Duration::from_secs(2),
             change: Duration::from_secs(10),
             look_around: Duration::from_secs(1),
+            somebody_there: Duration::from_secs(5),
             consent: Duration::from_secs(60),
             arrival: Duration::from_secs(40),
             keep_place: Duration::from_secs(10),

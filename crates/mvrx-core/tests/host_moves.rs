@@ -198,3 +198,31 @@ fn our_own_application_moves_the_stations_and_the_host_stays() {
     answers(&mut rack, one, Reply::ok());
     assert!(rack.saw(|e| matches!(e, Event::PeerError { .. })), "nobody asked twice");
 }
+
+/// Whether MVR_NEW_SESSION_HOST is among what was said to it.
+fn is_asked(rack: &mut Rack, conn: ConnId) -> bool {
+    std::iter::from_fn(|| rack.take_sent(conn)).any(|said| matches!(said, Message::NewSessionHost(_)))
+}
+
+// proves: MOV-16
+#[test]
+fn whoever_joins_while_the_others_are_asked_is_asked_too() {
+    let mut rack = Rack::new();
+    let one = join(&mut rack, 1);
+    rack.command(Command::Move { to: there(), force: false });
+    assert!(asked(&mut rack, one).is_some());
+    let two = join(&mut rack, 2);
+    assert!(is_asked(&mut rack, two));
+    let (_, ret) = rack.join_with(3, "Somebody", vec![]);
+    assert!(ret.reply.ok);
+    // JOIN again is no newcomer.
+    rack.receive(two, host_support::join_as(2, "mvrx", "again", vec![]));
+    assert!(!is_asked(&mut rack, two));
+    answers(&mut rack, one, Reply::ok());
+    rack.receive(one, host_support::join_as(1, "mvrx", "again", vec![]));
+    assert!(!is_asked(&mut rack, one), "it has answered");
+    assert!(!rack.events().iter().any(|e| matches!(e, Event::MoveEnded { .. })));
+    answers(&mut rack, two, Reply::ok());
+    let ended = |e: &Event| matches!(e, Event::MoveEnded { moved: 2, stayed: 1, .. });
+    assert!(rack.events().iter().any(ended), "{:?}", rack.events());
+}

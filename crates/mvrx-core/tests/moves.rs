@@ -514,11 +514,159 @@ fn from_a_session_to_a_group_everybody_there_is_joined_before_the_host_is_left()
     }
 }
 
-// proves: MOV-06
+// proves: MOV-08, MOV-15
 #[test]
-fn a_group_in_which_nobody_is_seen_is_begun_after_a_look_around() {
+fn who_follows_into_a_group_where_nobody_is_seen_stays_whole_where_it_was() {
+    let mut desk = in_group(Moves::Always);
+    desk.join(1);
+    let asker = propose(&mut desk, 1, &group("NobodyIsThere"));
+    prepared(&mut desk, vec![], &[], None);
+    desk.step(Input::AdvertisedAlso);
+    desk.pass(Duration::from_millis(4_999));
+    assert_eq!(reply(&mut desk, asker), None, "discovery may not have shown yet who is there");
+    desk.pass(Duration::from_millis(1));
+    let why = refused(&mut desk, asker);
+    assert!(why.contains("\"NobodyIsThere\" cannot be reached") && why.contains("5s"), "{why}");
+    assert!(stayed(&desk).is_some() && !kept_anything(&desk));
+    assert_eq!((desk.core.place(), desk.farewells()), (group("Default"), vec![]));
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(1)]);
+    let shown = desk.out.iter().rev().find_map(|o| match o {
+        Output::Advertise { group, .. } => Some(group.as_str()),
+        _ => None,
+    });
+    assert_eq!(shown, Some("Default"));
+    at_rest(&mut desk);
+}
+
+fn kept_anything(desk: &Desk) -> bool {
+    desk.out.iter().any(|o| matches!(o, Output::SavePlace { .. }))
+        || desk.saw(|e| matches!(e, Event::Moved { .. } | Event::GroupChanged { .. }))
+}
+
+// proves: MOV-06, MOV-15
+#[test]
+fn a_member_of_the_old_group_is_in_the_new_one_when_it_takes_our_join_there() {
+    for takes in [true, false] {
+        let mut desk = in_group(Moves::Always);
+        desk.join(1);
+        let asker = propose(&mut desk, 1, &group("Stage"));
+        prepared(&mut desk, vec![], &[1], Some("Stage"));
+        desk.step(Input::AdvertisedAlso);
+        assert_eq!(reply(&mut desk, asker), None, "it may be shown there by mistake");
+        let (conn, to, message) = desk.connect();
+        assert!(to == address(1) && matches!(message, Message::Join(_)), "{message:?}");
+        if takes {
+            desk.receive(conn, join_ret_from(1, "MVRApplication", ok(), vec![]));
+            assert_eq!(reply(&mut desk, asker), Some(ok()));
+        } else {
+            desk.receive(conn, join_ret_from(1, "MVRApplication", no("not there"), vec![]));
+            desk.pass(Duration::from_secs(10));
+            assert!(!refused(&mut desk, asker).is_empty());
+        }
+    }
+}
+
+// proves: MOV-06, MOV-15
+#[test]
+fn who_is_seen_at_the_last_moment_is_joined_and_who_has_gone_by_then_is_nobody() {
+    for stays in [true, false] {
+        let mut desk = in_group(Moves::Always);
+        desk.join(1);
+        let asker = propose(&mut desk, 1, &group("Stage"));
+        prepared(&mut desk, vec![], &[], None);
+        desk.step(Input::AdvertisedAlso);
+        desk.pass(Duration::from_millis(4_990));
+        desk.step(Input::Sighted(shown(3, Some("Stage"))));
+        let (conn, to, _) = desk.connect();
+        assert_eq!(to, address(3));
+        desk.pass(Duration::from_secs(2));
+        assert_eq!(reply(&mut desk, asker), None, "its answer is waited for");
+        if stays {
+            desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
+            assert_eq!(reply(&mut desk, asker), Some(ok()));
+        } else {
+            desk.step(Input::Vanished { place: PlaceId(3) });
+            desk.close(conn, mvrx_core::Ending::Broken);
+            desk.pass(Duration::from_secs(10));
+            assert!(!refused(&mut desk, asker).is_empty());
+        }
+        let place = desk.core.place();
+        assert_eq!(place, group(if stays { "Stage" } else { "Default" }));
+    }
+}
+
+// proves: MOV-15
+#[test]
+fn how_long_somebody_is_looked_for_is_a_setting() {
+    let mut desk = Desk::with(|config| {
+        config.moves = Moves::Always;
+        config.timers.somebody_there = Duration::from_secs(8);
+    });
+    desk.join(1);
+    let asker = propose(&mut desk, 1, &group("Stage"));
+    prepared(&mut desk, vec![], &[], None);
+    desk.step(Input::AdvertisedAlso);
+    desk.pass(Duration::from_millis(7_999));
+    assert_eq!(reply(&mut desk, asker), None);
+    desk.pass(Duration::from_millis(1));
+    assert!(refused(&mut desk, asker).contains("8s"));
+}
+
+// proves: MOV-08, MOV-15
+#[test]
+fn from_a_session_a_group_where_nobody_is_seen_cannot_be_reached() {
     let (mut desk, host) = in_session(Moves::Always);
+    let by = Some(station(5));
+    desk.receive(host, Message::NewSessionHost(NewSessionHost { station: by, ..proposal(&group("Stage")) }));
+    prepared(&mut desk, vec![], &[], None);
+    desk.pass(Duration::from_millis(4_999));
+    assert_eq!(reply(&mut desk, host), None);
+    desk.pass(Duration::from_millis(1));
+    assert!(refused(&mut desk, host).contains("cannot be reached"));
+    assert!(desk.out.contains(&Output::Withdraw) && !kept_anything(&desk), "{:?}", desk.out);
+    assert_eq!(desk.core.session().unwrap().stay, Stay::Joined);
+    at_rest(&mut desk);
+}
+
+// proves: MOV-15
+#[test]
+fn a_station_of_a_fixed_list_leads_to_any_group_since_it_is_reached_by_its_address() {
+    let mut desk = in_group(Moves::Always);
+    desk.step(Input::Sighted(shown(1, None)));
+    let (conn, _, _) = desk.connect();
+    desk.receive(conn, join_ret_from(1, "MVRApplication", ok(), vec![]));
+    let asker = propose(&mut desk, 1, &group("Stage"));
+    prepared(&mut desk, vec![], &[], None);
+    desk.step(Input::AdvertisedAlso);
+    desk.pass(Duration::from_secs(1));
+    assert_eq!(reply(&mut desk, asker), Some(ok()));
+    assert_eq!(desk.core.place(), group("Stage"));
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(1)]);
+}
+
+// proves: MOV-15
+#[test]
+fn a_host_of_another_product_leads_only_where_somebody_is() {
+    let mut desk = Desk::with(|config| {
+        config.session = Some(SessionConfig::new(HERE, 7));
+        config.moves = Moves::Always;
+    });
+    desk.command(Command::Leave).command(Command::Rejoin);
+    let (host, _) = reached(&mut desk, HERE);
+    desk.receive(host, join_ret_from(9, "Somebody", ok(), vec![]));
+    desk.out.clear();
     desk.receive(host, Message::NewSessionHost(proposal(&group("Stage"))));
+    prepared(&mut desk, vec![], &[], None);
+    desk.pass(Duration::from_secs(5));
+    assert!(refused(&mut desk, host).contains("cannot be reached"));
+}
+
+// proves: MOV-06, MOV-15
+#[test]
+fn where_our_own_hosts_operator_leads_a_group_in_which_nobody_is_seen_is_begun_after_a_look_around() {
+    let (mut desk, host) = in_session(Moves::Always);
+    let by = Some(station(9));
+    desk.receive(host, Message::NewSessionHost(NewSessionHost { station: by, ..proposal(&group("Stage")) }));
     prepared(&mut desk, vec![], &[], None);
     desk.pass(Duration::from_millis(999));
     assert_eq!(reply(&mut desk, host), None);
@@ -549,6 +697,156 @@ fn from_session_to_session_the_new_host_has_us_before_the_old_one_is_left() {
     desk.receive(host, Message::Commit(commit(7, 9)));
     assert_eq!(desk.core.commits().count(), 1);
     at_rest(&mut desk);
+}
+
+// proves: MOV-14
+#[test]
+fn from_group_to_group_what_we_have_comes_along() {
+    let mut desk = in_group(Moves::Always);
+    desk.join(1);
+    desk.command(Command::Restore(Commit { station: Some(me()), ..commit(1, 0) }));
+    desk.command(Command::Restore(commit(2, 1)));
+    let asker = propose(&mut desk, 1, &group("Stage"));
+    prepared(&mut desk, vec![commit(5, 0)], &[3], Some("Stage"));
+    desk.step(Input::AdvertisedAlso);
+    let (conn, _, message) = desk.connect();
+    let Message::Join(join) = message else { panic!("{message:?}") };
+    let told: Vec<_> = join.commits.iter().map(|commit| commit.file).collect();
+    assert_eq!(told, [file(5), file(1), file(2)]);
+    desk.keeps_places = false;
+    desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
+    let along = desk.out.iter().find_map(|o| match o {
+        Output::SavePlace { along, .. } => Some(along.clone()),
+        _ => None,
+    });
+    assert_eq!(along, Some(vec![file(1), file(2)]), "kept with the place");
+    // One more came into our hands before the old group was left.
+    desk.command(Command::Restore(Commit { station: Some(me()), ..commit(4, 0) }));
+    desk.step(Input::PlaceSaved);
+    assert_eq!(reply(&mut desk, asker), Some(ok()));
+    let files = vec![file(4)];
+    let late = Output::KeepAlong { group: "Stage".parse().unwrap(), files };
+    assert!(desk.out.contains(&late), "{:?}", desk.out);
+    let told: Vec<Vec<_>> = std::iter::from_fn(|| desk.take_dial())
+        .collect::<Vec<_>>()
+        .into_iter()
+        .filter_map(|(conn, _)| {
+            desk.step(Input::Dialed { conn });
+            match desk.take_sent(conn) {
+                Some(Message::Join(join)) => Some(join.commits.iter().map(|c| c.file).collect()),
+                _ => None,
+            }
+        })
+        .collect();
+    assert_eq!(told, [vec![file(5), file(1), file(2), file(4)]], "those there are told of it");
+    let known: Vec<_> = desk.core.commits().filter(|view| view.held).map(|view| view.commit.file).collect();
+    assert_eq!(known, [file(5), file(1), file(2), file(4)]);
+}
+
+// proves: MOV-14
+#[test]
+fn from_a_session_to_a_group_what_we_have_comes_along() {
+    let (mut desk, host) = in_session(Moves::Always);
+    desk.command(Command::Restore(Commit { station: Some(me()), ..commit(1, 0) }));
+    desk.receive(host, Message::NewSessionHost(proposal(&group("Stage"))));
+    prepared(&mut desk, vec![], &[3], Some("Stage"));
+    let (conn, _, message) = desk.connect();
+    assert!(matches!(&message, Message::Join(join) if join.commits.len() == 1), "{message:?}");
+    desk.keeps_places = false;
+    desk.receive(conn, join_ret_from(3, "MVRApplication", ok(), vec![]));
+    let along = |o: &Output| matches!(o, Output::SavePlace { along, .. } if *along == [file(1)]);
+    assert!(desk.out.iter().any(along), "{:?}", desk.out);
+}
+
+// proves: MOV-16
+#[test]
+fn whoever_joins_the_old_place_while_the_answers_are_waited_for_is_asked_too() {
+    let mut desk = in_group(Moves::Ask);
+    desk.join_with(1, "mvrx", vec![]);
+    desk.out.clear();
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (host, _) = reached(&mut desk, THERE);
+    desk.receive(host, host_ret(9, vec![]));
+    let (first, _, _) = desk.connect();
+    desk.pass(Duration::from_secs(30));
+    // Two come: one of ours, and one that may die of the question.
+    desk.sight(2);
+    let (conn, _, message) = desk.connect();
+    assert!(matches!(message, Message::Join(_)), "{message:?}");
+    // Everybody else has answered by now.
+    desk.receive(first, Message::NewSessionHostRet(ok().into()));
+    assert!(!moved(&desk, &url(THERE)), "it is about to be asked");
+    desk.receive(conn, join_ret_from(2, "mvrx", ok(), vec![]));
+    let (second, to, message) = desk.connect();
+    assert!(matches!(message, Message::NewSessionHost(_)), "{message:?}");
+    assert_eq!(to, address(2));
+    desk.join_with(3, "Somebody", vec![]);
+    // A last one has no time left to answer our JOIN.
+    desk.pass(Duration::from_secs(80));
+    desk.sight(4);
+    desk.pass(Duration::from_secs(9));
+    assert!(!moved(&desk, &url(THERE)));
+    desk.pass(Duration::from_secs(1));
+    assert!(moved(&desk, &url(THERE)));
+    let mut all = answers(&desk);
+    all.sort_by_key(|(station, _)| *station);
+    let unanswered = |a: &MoveAnswer| matches!(a, MoveAnswer::Unanswered { .. });
+    assert!(
+        matches!(&all[..], [(_, MoveAnswer::Moved), (s2, two), (_, MoveAnswer::NotAsked { .. }), (s4, four)]
+            if *s2 == station(2) && *s4 == station(4) && unanswered(two) && unanswered(four)),
+        "{all:?}"
+    );
+    assert!(!desk.closed(host) && desk.closed(second));
+}
+
+/// In a session with station 5, its host of ours.
+fn with_company() -> (Desk, ConnId) {
+    let (mut desk, host) = in_session(Moves::Ask);
+    let named = mvrx_message::NamedStation {
+        station: station(5),
+        author: mvrx_message::Author { name: "five".to_owned(), provider: "mvrx".to_owned() },
+        bridge: None,
+    };
+    let Message::JoinRet(ret) = host_ret(9, vec![]) else { unreachable!() };
+    let roster = Roster { news: true, stations: vec![named], ..Roster::default() };
+    desk.receive(host, Message::JoinRet(JoinRet { roster: Some(roster), ..ret }));
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(5), station(9)]);
+    desk.out.clear();
+    (desk, host)
+}
+
+// proves: MOV-16
+#[test]
+fn where_the_host_refuses_or_is_lost_everybody_of_its_session_is_listed() {
+    for ending in ["refuses", "is lost", "was lost before", "is silent"] {
+        let (mut desk, host) = with_company();
+        desk.command(Command::Move { to: url(THERE), force: false });
+        prepared(&mut desk, vec![], &[], None);
+        let (there, _) = reached(&mut desk, THERE);
+        if ending == "was lost before" {
+            desk.step(Input::HostLost { conn: host, what: "gone".to_owned() });
+        }
+        desk.receive(there, host_ret(8, vec![]));
+        match ending {
+            "refuses" => {
+                desk.receive(host, Message::NewSessionHostRet(no("not now").into()));
+            }
+            "is lost" => {
+                desk.step(Input::HostLost { conn: host, what: "gone".to_owned() });
+            }
+            "is silent" => {
+                desk.pass(Duration::from_secs(200));
+            }
+            _ => {}
+        }
+        assert!(moved(&desk, &url(THERE)), "{ending}");
+        let mut all = answers(&desk);
+        all.sort_by_key(|(station, _)| *station);
+        let listed: Vec<_> = all.iter().map(|(station, _)| *station).collect();
+        assert_eq!(listed, [station(5), station(9)], "{ending}: {all:?}");
+        assert!(all.iter().all(|(_, answer)| *answer != MoveAnswer::Moved), "{ending}: {all:?}");
+    }
 }
 
 /// A desk with two stations of ours, one that dies of the question, and one that is not known.

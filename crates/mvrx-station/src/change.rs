@@ -192,6 +192,10 @@ impl Shown {
         self.sighting.group.iter().chain(&self.sighting.also_in).map(String::as_str)
     }
 
+    pub(crate) fn is_of_any_group(&self) -> bool {
+        self.groups().next().is_none()
+    }
+
     pub(crate) fn is_in(&self, group: &str) -> bool {
         self.groups().any(|other| other == group)
     }

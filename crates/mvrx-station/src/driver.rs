@@ -42,7 +42,7 @@ pub(crate) enum Done {
     HostReached(ConnId, Connection),
     HostUnreachable(ConnId, String),
     Copied(Result<Copied, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
-    Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
+    Imported(Result<Commit, CommitError>, String, oneshot::Sender<Result<Commit, CommitError>>),
     /// By the group in which it lies.
     Exported(ConnId, String, Option<Commit>),
     Kept(RequestId, Box<Looked>),
@@ -214,8 +214,9 @@ impl Driver {
             }
             Done::Copied(Ok(copied), told) => self.copied(copied, told),
             Done::Copied(Err(error), told) => drop(told.send(Err(error))),
-            Done::Imported(result, told) => {
+            Done::Imported(result, group, told) => {
                 if let Ok(commit) = &result {
+                    self.came_along(&group, commit.file);
                     self.seen.insert(commit.file, SystemTime::now());
                     self.step(Input::Command(Command::Publish(commit.clone())));
                 }
@@ -319,7 +320,10 @@ impl Driver {
             Output::Advertise { station_name, group } => self.advertise(station_name, group),
             Output::AdvertiseAlso { station_name, group } => self.advertise_also(station_name, group),
             Output::PrepareMove { to } => self.prepare_move(&to),
-            Output::SavePlace { to, group, passing } => self.save_place(&to, group, passing),
+            Output::SavePlace { to, group, along, passing } => {
+                self.save_place((&to, passing), group, along);
+            }
+            Output::KeepAlong { group, files } => self.keep_along(group, files),
             Output::ForgetSavedPlace => self.forget_saved_place(),
             Output::Withdraw => self.discovery.withdraw(),
             Output::Suspect { place } => {
@@ -442,25 +446,6 @@ impl Driver {
         }
     }
 
-    /// Tells the core of the files of its group that lie in the store, so that they are listed from the first JOIN on. What
-    /// belongs to another group stays there.
-    pub(crate) fn restore(&mut self, stored: Vec<StoredCommit>) {
-        let group = self.group.clone();
-        for commit in self.of_group(&group, stored) {
-            self.step(Input::Command(Command::Restore(commit)));
-        }
-    }
-
-    /// The commits of one group.
-    pub(crate) fn of_group(&mut self, group: &str, stored: Vec<StoredCommit>) -> Vec<Commit> {
-        let (mut known, mut commits) = (HashSet::new(), Vec::new());
-        for stored in stored {
-            if stored.group == group && known.insert(stored.commit.file) {
-                self.seen.insert(stored.commit.file, stored.seen);
-                commits.push(stored.commit);
-            }
-        }
-        commits
     }
 }
 

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mvrx_core::Input;
-use mvrx_message::{GroupName, SessionTarget};
+use mvrx_message::{FileUuid, GroupName, SessionTarget};
 use mvrx_transport::WsUrl;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::along::Along;
 use crate::driver::{Done, Driver};
 use crate::identity::write_whole;
 
@@ -76,7 +77,9 @@ pub(crate) struct Keeping {
     /// The data directory; `None`: nothing is kept.
     directory: Option<PathBuf>,
     /// What was kept before the move under way kept its place; `None`: nothing is to be undone.
-    before: Arc<Mutex<Option<Option<KeptPlace>>>>,
+    before: Arc<Mutex<Option<Before>>>,
+    /// The files that are of more than one group.
+    along: Arc<Mutex<Along>>,
     /// The last of what is being done; each waits for the one before it.
     last: Option<JoinHandle<()>>,
     /// The move under way is its election's, in this group.
@@ -86,9 +89,25 @@ pub(crate) struct Keeping {
     awaited: Option<u64>,
 }
 
+/// What was kept before a move.
+#[derive(Debug)]
+struct Before {
+    /// `None`: that move keeps no place.
+    place: Option<Option<KeptPlace>>,
+    along: Along,
+}
+
 impl Keeping {
     pub(crate) fn new(directory: Option<PathBuf>) -> Self {
-        Self { directory, before: Arc::default(), last: None, passes: None, count: 0, awaited: None }
+        let along = directory.as_deref().map(Along::read).unwrap_or_default();
+        let along = Arc::new(Mutex::new(along));
+        let (before, passes) = (Arc::default(), None);
+        Self { directory, before, along, last: None, passes, count: 0, awaited: None }
+    }
+
+    /// The files that are of more than one group.
+    pub(crate) fn along(&self) -> Along {
+        self.along.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The new place is ours for good.
@@ -129,26 +148,49 @@ impl Keeping {
 }
 
 impl Driver {
-    // req: MOV-07, MOV-12
-    pub(crate) fn save_place(&mut self, to: &SessionTarget, group: GroupName, passing: bool) {
+    /// A place to which we pass is not kept, and nothing waits for what came along there.
+    // req: MOV-07, MOV-12, MOV-14
+    pub(crate) fn save_place(
+        &mut self,
+        (to, passing): (&SessionTarget, bool),
+        group: GroupName,
+        files: Vec<FileUuid>,
+    ) {
         let keeping = &mut self.keeping;
         keeping.count += 1;
         keeping.awaited = Some(keeping.count);
         let session = if let SessionTarget::Url(url) = to { Some(url.clone()) } else { None };
         keeping.passes = passing.then(|| group.clone());
         let place = KeptPlace { group, session };
-        let directory = keeping.directory.clone().filter(|_| !passing);
-        let memory = Arc::clone(&keeping.before);
+        let (directory, memory) = (keeping.directory.clone(), Arc::clone(&keeping.before));
+        let (along, store) = (Arc::clone(&keeping.along), Arc::clone(&self.store));
         let (last, number, done) = (keeping.last.take(), keeping.count, self.done.clone());
         self.keeping.last = Some(tokio::spawn(async move {
             if let Some(last) = last {
                 let _ = last.await;
             }
             let kept = tokio::task::spawn_blocking(move || {
-                let Some(directory) = directory else { return Ok(()) };
-                let before = kept_place(&directory)?;
-                keep_place(&directory, &place)?;
-                *memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+                let was = along.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let mut is = was.clone();
+                is.add(&place.group, &files, store.as_ref());
+                let places = directory.as_deref().filter(|_| !passing);
+                let before = places.map(kept_place).transpose()?;
+                match is.write_over(&was, directory.as_deref()) {
+                    Err(error) if passing => {
+                        tracing::warn!(%error, "the next start does not tell this group of what came along");
+                    }
+                    written => written?,
+                }
+                if let Some(places) = places
+                    && let Err(error) = keep_place(places, &place)
+                {
+                    // Should the list not be undone either, some files are told in that group as well.
+                    let _ = was.write_over(&is, directory.as_deref());
+                    return Err(error);
+                }
+                *along.lock().unwrap_or_else(PoisonError::into_inner) = is;
+                *memory.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Before { place: before, along: was });
                 Ok(())
             });
             let kept = kept.await.unwrap_or_else(|ended| Err(io::Error::other(ended)));
@@ -171,7 +213,7 @@ impl Driver {
         let keeping = &mut self.keeping;
         keeping.awaited = None;
         keeping.passes = None;
-        let Some(directory) = keeping.directory.clone() else { return };
+        let (directory, along) = (keeping.directory.clone(), Arc::clone(&keeping.along));
         let (memory, last, done) = (Arc::clone(&keeping.before), keeping.last.take(), self.done.clone());
         keeping.last = Some(tokio::spawn(async move {
             if let Some(last) = last {
@@ -179,17 +221,60 @@ impl Driver {
             }
             let undone = tokio::task::spawn_blocking(move || {
                 let before = memory.lock().unwrap_or_else(PoisonError::into_inner).take();
-                match before {
-                    None => Ok(()),
+                let Some(before) = before else { return Ok(()) };
+                let is = std::mem::replace(
+                    &mut *along.lock().unwrap_or_else(PoisonError::into_inner),
+                    before.along.clone(),
+                );
+                let Some(directory) = directory else { return Ok(()) };
+                match before.place {
                     Some(Some(place)) => keep_place(&directory, &place),
                     Some(None) => forget_place(&directory),
-                }
+                    None => Ok(()),
+                }?;
+                before.along.write_over(&is, Some(&directory))
             });
             if let Err(error) = undone.await.unwrap_or_else(|ended| Err(io::Error::other(ended))) {
                 let what = format!("the next start is in another place than this station: {error}");
                 let _ = done.send(Done::Problem(what)).await;
             }
         }));
+    }
+}
+
+impl Driver {
+    /// These came along after the place was kept.
+    // req: MOV-14
+    pub(crate) fn keep_along(&mut self, group: GroupName, files: Vec<FileUuid>) {
+        let keeping = &mut self.keeping;
+        let (directory, along) = (keeping.directory.clone(), Arc::clone(&keeping.along));
+        let (store, last, done) = (Arc::clone(&self.store), keeping.last.take(), self.done.clone());
+        keeping.last = Some(tokio::spawn(async move {
+            if let Some(last) = last {
+                let _ = last.await;
+            }
+            let kept = tokio::task::spawn_blocking(move || {
+                let was = along.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let mut is = was.clone();
+                is.add(&group, &files, store.as_ref());
+                *along.lock().unwrap_or_else(PoisonError::into_inner) = is.clone();
+                is.write_over(&was, directory.as_deref())
+            });
+            if let Err(error) = kept.await.unwrap_or_else(|ended| Err(io::Error::other(ended))) {
+                let what =
+                    format!("the next start does not tell this group of a file that came along: {error}");
+                let _ = done.send(Done::Problem(what)).await;
+            }
+        }));
+    }
+
+    /// A file of ours was listed in `group` while we moved on: it came along.
+    pub(crate) fn came_along(&mut self, group: &str, file: FileUuid) {
+        let ours = &self.core.config().group;
+        if ours.as_str() != group {
+            let ours = ours.clone();
+            self.keep_along(ours, vec![file]);
+        }
     }
 }
 

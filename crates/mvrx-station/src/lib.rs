@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod accepting;
+mod along;
 mod beside;
 mod builder;
 mod certificate;

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::accepting::accept;
 use crate::builder::anywhere;
-use crate::change::Listing;
+use crate::change::{Listing, Shown};
 use crate::commit::Copied;
 use crate::driver::{Done, Driver};
 use crate::identity::random_bytes;
@@ -200,8 +200,12 @@ impl Driver {
         let Some((SessionTarget::Group(group), _)) = self.core.moving_to() else { return };
         let group = group.as_str().to_owned();
         let commits = self.of_group(&group, stored);
-        let sightings = self.shown.values().filter(|shown| shown.is_in(&group));
-        let sightings = sightings.map(|shown| shown.sighting(Some(&group))).collect();
+        // Those of a fixed list are in whichever group is ours; a station of a session does not know them.
+        let fixed = self.core.session().is_some();
+        let is_there = |shown: &&Shown| shown.is_in(&group) || (fixed && shown.is_of_any_group());
+        let sightings = self.shown.values().filter(is_there);
+        let sightings =
+            sightings.map(|shown| shown.sighting(shown.is_in(&group).then_some(&*group))).collect();
         self.step(Input::MovePrepared { commits, sightings, seed: seed() });
     }
 

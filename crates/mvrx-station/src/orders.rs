@@ -129,8 +129,8 @@ impl Driver {
         self.listing += 1;
         let (done, group, order) = (self.done.clone(), self.group.clone(), self.core.next_order());
         tokio::spawn(async move {
-            let result = commit::list(copied, group, order).await;
-            let _ = done.send(Done::Imported(result, told)).await;
+            let result = commit::list(copied, group.clone(), order).await;
+            let _ = done.send(Done::Imported(result, group, told)).await;
         });
     }
 

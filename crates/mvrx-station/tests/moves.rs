@@ -275,6 +275,9 @@ async fn a_host_answers_a_raw_client_rightly_whatever_it_proposes_and_its_sessio
     let data = folder.path().join("fellow");
     let fellow =
         Station::builder("fellow").any_file(true).listen(loopback()).store(FsStore::open(&data).unwrap());
+    // Somebody is in the group to which it is led in the end.
+    let home = Station::builder("home").listen(loopback()).discovery(bus.attach(HERE));
+    let (home, _at_home) = home.spawn().await.unwrap();
     let fellow = fellow.discovery_after_move(move || Ok(bus.attach(HERE)));
     let fellow = fellow.moves(Moves::Always).keep_place_in(&data);
     let here = format!("ws://{}/", rack.address());
@@ -334,6 +337,7 @@ async fn a_host_answers_a_raw_client_rightly_whatever_it_proposes_and_its_sessio
     while there().await {
         tokio::time::timeout(LIMIT, at_rack.next()).await.expect("it goes on").unwrap();
     }
-    fellow.stop().await;
-    rack.stop().await;
+    for station in [fellow, rack, home] {
+        station.stop().await;
+    }
 }

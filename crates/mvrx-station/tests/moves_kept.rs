@@ -9,10 +9,10 @@ use std::net::TcpStream;
 
 use mvrx_discovery::MemoryBus;
 use mvrx_station::{
-    Event, KeptPlace, MoveAnswer, MoveError, Moves, SessionTarget, Source, keep_place, kept_place,
+    Event, KeptPlace, MoveAnswer, MoveError, Moves, SessionTarget, Source, Station, keep_place, kept_place,
 };
 use support::places::{commit, group, host, propose, station, until_joined, until_known, until_moved, url};
-use support::{is_well, until};
+use support::{HERE, is_well, loopback, until};
 
 // proves: MOV-07, MOV-08, MOV-12
 #[tokio::test]
@@ -22,6 +22,9 @@ async fn a_place_that_cannot_be_kept_is_no_place_to_move_to_and_the_answer_says_
         let (desk, mut events) = station(&bus, folder.path(), "desk", Moves::Always).await;
         let (other, mut at_other) = station(&bus, folder.path(), "other", Moves::Never).await;
         let (rack, _at_rack) = host(folder.path(), "rack", Moves::Ask).await;
+        // Somebody is where it is led to.
+        let stage = Station::builder("stage").group("Stage").listen(loopback());
+        let (stage, _at_stage) = stage.discovery(bus.attach(HERE)).spawn().await.unwrap();
         until_joined(&mut at_other, &desk).await;
         until_joined(&mut events, &other).await;
         // A folder where a file is to be: nobody can write it, whoever one is.
@@ -60,7 +63,7 @@ async fn a_place_that_cannot_be_kept_is_no_place_to_move_to_and_the_answer_says_
         fs::remove_dir_all(&clash).unwrap();
         desk.move_to(url(rack.address()), false).await.unwrap();
         assert!(kept_place(&folder.path().join("desk")).unwrap().unwrap().session.is_some());
-        for station in [desk, other, rack] {
+        for station in [desk, other, rack, stage] {
             station.stop().await;
         }
     }

@@ -68,6 +68,11 @@ pub enum Act {
         /// Where to: of the groups and sessions of the world, modulo their number.
         to: u32,
     },
+    /// Somebody from outside proposes the station a group in which nobody is.
+    Mislead {
+        /// Which.
+        host: u32,
+    },
     /// A machine crashes whose election stands at that point, if there is one; it starts again.
     CrashIn {
         /// Which point, of `ElectionPhase::ALL`, modulo their number.
@@ -176,6 +181,7 @@ impl Act {
             | Self::Refresh { host }
             | Self::Move { host, .. }
             | Self::MoveAndCrash { host, .. }
+            | Self::Mislead { host }
             | Self::JoinAsked { host, .. } => host,
             Self::CrashIn { .. } => 0,
         }

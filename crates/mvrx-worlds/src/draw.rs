@@ -21,7 +21,13 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
             bridged_act(choices, plan.people())
         } else if plan.moving && choices.below(8) == 0 {
             let deed = a_move(choices, plan.hosts());
-            if plan.crashing { and_crash(choices, deed) } else { deed }
+            if choices.below(6) == 0 {
+                Act::Mislead { host: deed.host() }
+            } else if plan.crashing {
+                and_crash(choices, deed)
+            } else {
+                deed
+            }
         } else {
             act(choices, plan.hosts())
         };

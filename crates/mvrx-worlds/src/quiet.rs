@@ -7,6 +7,7 @@ use lan_sim::{HostId, World};
 use mvrx_core::{Membership, Timer};
 use mvrx_message::{FileUuid, SessionTarget, StationUuid};
 
+use crate::ledger::ALONG;
 use crate::station::{address_of, group_of, is_present};
 use crate::{Ledger, Node, QuirkyHost, SessionHost, Station};
 
@@ -17,6 +18,10 @@ pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
     for (host, station) in &stations {
         ledger.nothing_is_open(*host);
         waits_for_nothing(*host, station, world, ledger);
+        if let Some(file) = station.left_behind(ledger) {
+            ledger
+                .violate(ALONG, format_args!("{host} has {file}, which it committed, and does not list it"));
+        }
         if is_present(station) {
             is_in_one_place(*host, station, ledger);
             knows_everybody(*host, station, &stations, ledger);

@@ -3,15 +3,23 @@
 //! It knows just enough of a store to be broken in the ways a store can be: every operation may fail, what was not synced is lost or torn with the
 //! power. A commit is there when its record and its file are.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use lan_sim::{Bulk, Content, Digest, Disk, DiskError, DiskFile, Payload};
-use mvrx_message::{Commit, Dialect, FileUuid, Message, StationUuid};
+use mvrx_message::{Commit, Dialect, FileUuid, GroupName, Message, StationUuid};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf {
     disk: Disk,
     /// Where everything lies: on a machine that hosts, too, there are two.
     root: &'static str,
+    trouble: Rc<Cell<bool>>,
 }
+
+/// Files, by the groups that they are of besides.
+pub(crate) type Along = BTreeSet<(String, FileUuid)>;
 
 /// A file on its way in.
 #[derive(Debug)]
@@ -21,13 +29,13 @@ pub(crate) struct Incoming {
 }
 
 impl Shelf {
-    pub(crate) const fn new(disk: Disk) -> Self {
-        Self { disk, root: "" }
+    pub(crate) fn new(disk: Disk) -> Self {
+        Self { disk, root: "", trouble: Rc::default() }
     }
 
     /// That of the host beside a station.
-    pub(crate) const fn hosted(disk: Disk) -> Self {
-        Self { disk, root: "hosted/" }
+    pub(crate) fn hosted(disk: Disk) -> Self {
+        Self { disk, root: "hosted/", trouble: Rc::default() }
     }
 
     fn at(&self, path: impl std::fmt::Display) -> String {
@@ -51,8 +59,7 @@ impl Shelf {
 
     /// The place to which the station moved, if it did: a group's name or a session's URL.
     pub(crate) fn place(&self) -> Option<String> {
-        let bytes = self.disk.open(&self.at(PLACE)).and_then(|file| file.contents()).ok()?.to_bytes();
-        String::from_utf8(bytes.to_vec()).ok().filter(|place| !place.is_empty())
+        self.text(PLACE).filter(|place| !place.is_empty())
     }
 
     /// Where its next start is; an empty one: where its setting says. A disk that fails now leaves it where it was before.
@@ -60,16 +67,64 @@ impl Shelf {
         self.write_whole(&self.at(PLACE), place.as_bytes())
     }
 
+    /// The files that are of other groups than the one under which they lie here, too.
+    pub(crate) fn along(&self) -> Along {
+        let text = self.text(ALONG).unwrap_or_default();
+        let one = |line: &str| {
+            let (file, group) = line.split_once(' ')?;
+            Some((group.to_owned(), file.parse().ok()?))
+        };
+        text.lines().filter_map(one).collect()
+    }
+
+    pub(crate) fn keep_along(&self, along: &Along) -> Result<(), DiskError> {
+        let lines = along.iter().map(|(group, file)| format!("{file} {group}\n"));
+        self.write_whole(&self.at(ALONG), lines.collect::<String>().as_bytes())
+    }
+
+    /// Whether something that is here could not be read since the start.
+    pub(crate) fn had_trouble(&self) -> bool {
+        self.trouble.get()
+    }
+
+    fn noted<T>(&self, read: Result<T, DiskError>) -> Option<T> {
+        self.trouble.set(self.trouble.get() || read.is_err());
+        read.ok()
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        let path = self.at(name);
+        if !self.disk.exists(&path) {
+            return None;
+        }
+        let bytes = self.noted(self.disk.open(&path).and_then(|file| file.contents()))?.to_bytes();
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
     /// The commits whose files are here.
     pub(crate) fn recover(&self) -> Vec<(Commit, Content)> {
-        let entries = self.disk.list(&self.at(SHELF)).unwrap_or_default();
+        self.recover_of(|_, _| true)
+    }
+
+    /// Those of them that are wanted, of all and the groups under which they lie here.
+    pub(crate) fn recover_of(
+        &self,
+        is_wanted: impl Fn(&Commit, Option<&GroupName>) -> bool,
+    ) -> Vec<(Commit, Content)> {
+        let entries = self.noted(self.disk.list(&self.at(SHELF))).unwrap_or_default();
         let records = entries.iter().filter_map(|entry| entry.name.strip_suffix(".json"));
-        records.filter_map(|name| self.read(name).ok().flatten()).collect()
+        let all = records.filter_map(|name| self.noted(self.read(name)).flatten());
+        all.filter_map(|(mut commit, content)| {
+            let group = commit.group.take();
+            is_wanted(&commit, group.as_ref()).then_some((commit, content))
+        })
+        .collect()
     }
 
     /// A commit whose file is here.
     pub(crate) fn commit(&self, file: FileUuid) -> Option<(Commit, Content)> {
-        self.read(&file.to_string()).ok().flatten()
+        let found = self.read(&file.to_string()).ok().flatten();
+        found.map(|(commit, content)| (Commit { group: None, ..commit }, content))
     }
 
     fn read(&self, name: &str) -> Result<Option<(Commit, Content)>, DiskError> {
@@ -171,4 +226,5 @@ impl Incoming {
 
 const IDENTITY: &str = "identity";
 const PLACE: &str = "place";
+const ALONG: &str = "along";
 const SHELF: &str = "shelf";

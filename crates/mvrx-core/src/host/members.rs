@@ -127,6 +127,7 @@ impl Host {
         self.tell_succession();
         self.note_commits(station, &join.commits, CommitSource::Listed);
         self.push_newest(conn, station);
+        self.ask_station(station);
     }
 
     fn learn(&mut self, conn: ConnId, join: &Join, address: SocketAddr) {

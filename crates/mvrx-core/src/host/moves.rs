@@ -113,34 +113,39 @@ impl Host {
         self.agenda.set(Timer::Move, self.now + self.config.timers.move_answers);
         let Some(moving) = self.moving.as_mut() else { return };
         moving.proposal = None;
-        let (to, force, asker) = (moving.to.clone(), moving.force, moving.asker);
-        self.event(Event::MoveBegun { to: to.clone() });
-        let by = asker.map_or(self.config.station, |(_, station)| station);
-        let members: Vec<_> = self.members.iter().map(|(s, m)| (*s, m.conn, m.product)).collect();
-        for (station, conn, product) in members {
-            if asker.is_some_and(|(_, asker)| asker == station) {
-                continue;
-            }
-            if !force && !product.understands_new_session_host() {
-                self.answered(station, MoveAnswer::NotAsked { product });
-                continue;
-            }
-            let station_of = Some(by);
-            let proposal = match &to {
-                SessionTarget::Group(group) => {
-                    NewSessionHost { station: station_of, ..NewSessionHost::to_group(group) }
-                }
-                SessionTarget::Url(url) => {
-                    NewSessionHost { station: station_of, ..NewSessionHost::to_url(url) }
-                }
-                _ => continue,
-            };
-            if let Some(moving) = self.moving.as_mut() {
-                moving.waiting.insert(conn, station);
-            }
-            self.send(conn, Message::NewSessionHost(proposal));
-        }
+        let to = moving.to.clone();
+        self.event(Event::MoveBegun { to });
+        let members: Vec<StationUuid> = self.members.keys().copied().collect();
+        members.into_iter().for_each(|station| self.ask_station(station));
         self.end_move_if_answered();
+    }
+
+    /// Whoever joins while the others are asked is asked as well; who has answered already, or is being asked, is not asked again.
+    // req: MOV-10, MOV-16
+    pub(super) fn ask_station(&mut self, station: StationUuid) {
+        let Some(moving) = self.moving.as_ref().filter(|moving| moving.proposal.is_none()) else { return };
+        let Some(member) = self.members.get(&station) else { return };
+        let (conn, product) = (member.conn, member.product);
+        let is_asker = moving.asker.is_some_and(|(_, asker)| asker == station);
+        if is_asker || moving.answers.iter().any(|(other, _)| *other == station) {
+            return;
+        }
+        if moving.waiting.values().any(|other| *other == station) {
+            return;
+        }
+        if !moving.force && !product.understands_new_session_host() {
+            return self.answered(station, MoveAnswer::NotAsked { product });
+        }
+        let by = Some(moving.asker.map_or(self.config.station, |(_, asker)| asker));
+        let proposal = match &moving.to {
+            SessionTarget::Group(group) => NewSessionHost { station: by, ..NewSessionHost::to_group(group) },
+            SessionTarget::Url(url) => NewSessionHost { station: by, ..NewSessionHost::to_url(url) },
+            _ => return,
+        };
+        if let Some(moving) = self.moving.as_mut() {
+            moving.waiting.insert(conn, station);
+        }
+        self.send(conn, Message::NewSessionHost(proposal));
     }
 
     pub(super) fn on_move_ret(&mut self, conn: ConnId, ret: &NewSessionHostRet) {

@@ -1,6 +1,6 @@
 //! Asking the others to come along, once we stand in the new place, and collecting what they answer.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use mvrx_message::{
     Message, MoveAnswered, MoveOutcome, NewSessionHost, NewSessionHostRet, Product, SessionTarget,
@@ -8,9 +8,9 @@ use mvrx_message::{
 };
 
 use super::{Cause, MoveAnswer, MoveEvent, MovePhase, Ride, place};
-use crate::change::Side;
+use crate::change::{Side, in_ours};
 use crate::exchange::Purpose;
-use crate::peer::Target;
+use crate::peer::{Peer, Target};
 use crate::{ConnId, Core, Event, Membership, Presence, Timer};
 
 impl Core {
@@ -43,30 +43,42 @@ impl Core {
     // req: MOV-10
     pub(super) fn gather(&mut self) {
         let Some(Ride { cause: Cause::Ours { force, only }, .. }) = &self.moving.ride else { return };
-        let (force, only) = (*force, only.clone());
-        // req: ELE-03
-        let asks_nobody = only.as_ref().is_some_and(|only| only.is_empty() || self.in_session());
+        let (force, is_errand) = (*force, only.is_some());
         self.agenda.set(Timer::Move, self.now + self.config.timers.move_answers);
-        if asks_nobody {
+        // req: ELE-03
+        if self.in_session() && !is_errand {
+            self.agenda.set(Timer::Move, self.now + self.config.timers.host_move);
+            self.ask_host_to_move(force);
+        }
+    }
+
+    /// Everybody who is a member of the old group, or has become one since, is to be asked.
+    // req: MOV-10, MOV-16
+    fn note_newcomers(&mut self) {
+        if self.in_session() {
             return;
         }
-        if self.in_session() {
-            self.agenda.set(Timer::Move, self.now + self.config.timers.host_move);
-            return self.ask_host_to_move(force);
+        let Some(ride) = self.moving.ride.as_mut() else { return };
+        let Cause::Ours { force, only } = &ride.cause else { return };
+        if !std::mem::replace(&mut ride.newcomers, false) {
+            return;
         }
-        self.agenda.set(Timer::Move, self.now + self.config.timers.move_answers);
         let old =
             self.peers.iter().filter(|(_, p)| p.membership == Membership::Member && p.side != Side::Next);
         let old = old.filter(|(station, _)| only.as_ref().is_none_or(|only| only.contains(station)));
-        let (ask, not): (Vec<_>, Vec<_>) =
-            old.map(|(s, p)| (*s, p.product)).partition(|(_, p)| force || p.understands_new_session_host());
+        let old = old.filter(|(station, _)| !ride.listed.contains(station)).map(|(s, p)| (*s, p.product));
+        let (ask, not): (Vec<_>, Vec<_>) = old.partition(|(_, p)| *force || p.understands_new_session_host());
+        ride.listed.extend(ask.iter().map(|(station, _)| *station));
+        ride.to_ask.extend(ask.into_iter().map(|(station, _)| station));
         for (station, product) in not {
-            self.event(Event::MoveAnswered { station, answer: MoveAnswer::NotAsked { product } });
+            self.tell_answer(station, MoveAnswer::NotAsked { product });
         }
-        let to_ask: VecDeque<StationUuid> = ask.into_iter().map(|(station, _)| station).collect();
-        if let Some(ride) = self.moving.ride.as_mut() {
-            ride.to_ask = to_ask;
-        }
+    }
+
+    /// Whether somebody who is seen in the old group may still become a member of it, to be asked then.
+    fn waits_for_newcomers(&self) -> bool {
+        let errand = matches!(&self.moving.ride, Some(Ride { cause: Cause::Ours { only: Some(_), .. }, .. }));
+        !errand && !self.in_session() && self.waits_for_somebody(in_ours)
     }
 
     /// Asks as many at once as there may be exchanges; goes on when all have answered. Called at the end of each step.
@@ -74,6 +86,7 @@ impl Core {
         if self.moving.phase != MovePhase::Gathering {
             return;
         }
+        self.note_newcomers();
         let most = self.config.limits.exchanges;
         while let Some(ride) = self.moving.ride.as_mut()
             && ride.asking.len() < most
@@ -82,7 +95,9 @@ impl Core {
             self.propose_to(station);
         }
         self.note_lost_host();
-        if self.moving.ride.as_ref().is_some_and(|ride| ride.to_ask.is_empty() && ride.asking.is_empty()) {
+        let all_answered =
+            self.moving.ride.as_ref().is_some_and(|ride| ride.to_ask.is_empty() && ride.asking.is_empty());
+        if all_answered && !self.waits_for_newcomers() {
             self.follow_move(MoveEvent::Answered);
         }
     }
@@ -132,21 +147,60 @@ impl Core {
         {
             return;
         }
+        self.tell_answer(station, answer);
+    }
+
+    fn tell_answer(&mut self, station: StationUuid, answer: MoveAnswer) {
+        if let Some(ride) = self.moving.ride.as_mut() {
+            ride.listed.insert(station);
+        }
         self.event(Event::MoveAnswered { station, answer });
+    }
+
+    /// Everybody else of the session is listed as well: only its host could have asked them.
+    // req: MOV-16
+    fn list_the_session(&mut self, why: &str) {
+        let Some(ride) = self.moving.ride.as_ref() else { return };
+        let rest: Vec<StationUuid> = self.members().filter(|s| !ride.listed.contains(s)).collect();
+        for station in rest {
+            self.tell_answer(station, MoveAnswer::Unanswered { why: why.to_owned() });
+        }
+    }
+
+    /// Those who are shown in the old group and have not become members of it stay there.
+    fn list_who_just_came(&mut self) {
+        let Some(Ride { cause: Cause::Ours { only: None, .. }, listed, .. }) = &self.moving.ride else {
+            return;
+        };
+        let is_new = |peer: &Peer| {
+            peer.membership == Membership::Sighted && in_ours(peer.side) && !peer.places.is_empty()
+        };
+        let new = self.peers.iter().filter(|(station, peer)| is_new(peer) && !listed.contains(station));
+        let new: Vec<StationUuid> = new.map(|(station, _)| *station).collect();
+        for station in new {
+            let why = "it came to the place that was left, and had not answered our JOIN yet".to_owned();
+            self.tell_answer(station, MoveAnswer::Unanswered { why });
+        }
     }
 
     /// The time is over: who has not answered stays behind, as far as we know.
     pub(super) fn stop_gathering(&mut self) {
         let Some(ride) = self.moving.ride.as_mut() else { return };
         let (to_ask, asking) = (std::mem::take(&mut ride.to_ask), std::mem::take(&mut ride.asking));
+        let in_time = asking.is_empty();
         for (conn, station) in asking {
             self.drop_exchange(conn);
             let why = "no answer came in time".to_owned();
-            self.event(Event::MoveAnswered { station, answer: MoveAnswer::Unanswered { why } });
+            self.tell_answer(station, MoveAnswer::Unanswered { why });
         }
         for station in to_ask {
             let why = "there was no time left to ask it".to_owned();
-            self.event(Event::MoveAnswered { station, answer: MoveAnswer::Unanswered { why } });
+            self.tell_answer(station, MoveAnswer::Unanswered { why });
+        }
+        if !self.in_session() {
+            self.list_who_just_came();
+        } else if !in_time {
+            self.list_the_session("its host did not say in time whether it comes along");
         }
     }
 
@@ -154,12 +208,11 @@ impl Core {
     // req: MOV-11
     fn ask_host_to_move(&mut self, force: bool) {
         let Some((host, product, conn)) = self.host_to_ask() else {
-            // Nobody can be asked while the host is away; whoever led knows.
-            return;
+            return self.list_the_session("the host of its session, which alone can ask it, is not reached");
         };
         if !force && !product.understands_new_session_host() {
-            return self
-                .event(Event::MoveAnswered { station: host, answer: MoveAnswer::NotAsked { product } });
+            self.tell_answer(host, MoveAnswer::NotAsked { product });
+            return self.list_the_session("the host of its session, which alone can ask it, was not asked");
         }
         if let Some(ride) = self.moving.ride.as_mut() {
             ride.asking.insert(conn, host);
@@ -183,11 +236,15 @@ impl Core {
             return;
         };
         for answered in &ret.answers {
-            let answer = MoveAnswer::read(answered);
-            self.event(Event::MoveAnswered { station: answered.station, answer });
+            self.tell_answer(answered.station, MoveAnswer::read(answered));
         }
         if !ret.answers.iter().any(|answered| answered.station == host) {
-            self.event(Event::MoveAnswered { station: host, answer: MoveAnswer::of(ret) });
+            self.tell_answer(host, MoveAnswer::of(ret));
+        }
+        if ret.reply.ok || !ret.answers.is_empty() {
+            self.list_the_session("its host does not say whether it was asked");
+        } else {
+            self.list_the_session("its host refused, and did not ask it");
         }
     }
 
@@ -205,6 +262,7 @@ impl Core {
         if let Some((conn, host)) = lost {
             let why = "the connection to the host was lost".to_owned();
             self.move_answered(Some(conn), host, MoveAnswer::Unanswered { why });
+            self.list_the_session("the connection to its host was lost before it told the answers");
         }
     }
 }

@@ -22,7 +22,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Product, SessionTarget, StationUuid};
+use mvrx_message::{FileUuid, Product, SessionTarget, StationUuid};
 
 pub(crate) use self::place::target as target_of;
 pub use self::table::{MoveAction, MoveEvent, MovePhase};
@@ -127,6 +127,12 @@ struct Ride {
     passing: bool,
     /// The driver was told to keep the new place for the next start.
     saved: bool,
+    /// The files that it was told of then.
+    along: BTreeSet<FileUuid>,
+    /// Of these the application has been told, or will be.
+    listed: BTreeSet<StationUuid>,
+    /// Somebody came to the old place who is not among them.
+    newcomers: bool,
     /// The new group had its time to show who is there.
     looked: bool,
     /// Decided then at the latest.
@@ -161,6 +167,11 @@ impl Core {
             Some(session) => SessionTarget::Url(session.url.to_owned()),
             None => SessionTarget::Group(self.config.group.clone()),
         }
+    }
+
+    /// Somebody is a member of our group from now on.
+    pub(crate) fn member_came(&mut self) {
+        self.moving.ride.iter_mut().for_each(|ride| ride.newcomers = true);
     }
 
     /// Where the move under way leads to, and where it stands.

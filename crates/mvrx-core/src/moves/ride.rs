@@ -1,14 +1,15 @@
 //! The move itself: a second core joins the new place, and takes this one's place when it has.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use mvrx_message::{Commit, SessionTarget};
+use mvrx_message::{Commit, FileUuid, Product, SessionTarget};
 
 use super::{Cause, MoveAction, MoveEvent, MovePhase, Ride};
-use crate::change::in_ours;
+use crate::change::{Side, in_ours};
+use crate::history::History;
 use crate::inbound::{ok, refuse};
-use crate::{Command, Core, Event, Input, Output, SessionConfig, Sighting, Stay, Timer};
+use crate::{Command, Core, Event, Input, Membership, Output, SessionConfig, Sighting, Stay, Timer};
 
 impl Ride {
     pub(super) fn new(to: SessionTarget, cause: Cause) -> Self {
@@ -21,6 +22,9 @@ impl Ride {
             looked: false,
             turned_away: None,
             saved: false,
+            along: BTreeSet::new(),
+            listed: BTreeSet::new(),
+            newcomers: true,
             deadline: Duration::ZERO,
             to_ask: VecDeque::new(),
             asking: BTreeMap::new(),
@@ -63,17 +67,57 @@ impl Core {
                 let mut config = self.config.clone();
                 config.group = group;
                 config.session = None;
+                let commits = self.with_what_we_have(commits);
                 self.enter(config, commits, sightings);
             }
             SessionTarget::Url(url) => {
                 let mut config = self.config.clone();
                 config.session = Some(SessionConfig { url, seed, ..self.files_offer() });
-                // The files that we have are the crew's: the session is told of them.
-                let commits = self.history.entries().filter(|e| e.held).map(|e| e.commit.clone()).collect();
+                let commits = self.with_what_we_have(Vec::new());
                 self.enter(config, commits, Vec::new());
             }
             _ => self.end_move(MoveEvent::NotJoined, "this station cannot go to a place of that kind"),
         }
+    }
+
+    /// The files that we have are the crew's: they come along, and the new place is told of them.
+    // req: MOV-14
+    pub(crate) fn with_what_we_have(&self, mut commits: Vec<Commit>) -> Vec<Commit> {
+        let known: BTreeSet<FileUuid> = commits.iter().map(|commit| commit.file).collect();
+        let held = self.history.entries().filter(|e| e.held && !known.contains(&e.commit.file));
+        commits.extend(held.map(|e| e.commit.clone()));
+        commits
+    }
+
+    /// Whether nobody needs to stand in the new group: who leads begins it. Who follows finds there whoever leads; but a host of ours whose own
+    /// operator moves its session stays where it is, and to a station of a fixed list a group is a name: it is reached wherever it is.
+    // req: MOV-15
+    fn may_begin_group(&self) -> bool {
+        let asker = match self.moving.ride.as_ref().map(|ride| &ride.cause) {
+            Some(Cause::Proposed { asker, .. }) => asker.station,
+            _ => return true,
+        };
+        match &self.session {
+            Some(session) => session.product() == Product::Mvrx && asker.is_some() && asker == self.host(),
+            None => asker
+                .and_then(|station| self.peers.get(&station))
+                .is_some_and(|peer| peer.side == Side::Any && peer.membership == Membership::Member),
+        }
+    }
+
+    /// Why a group in which nobody is seen is not begun by us; `None`: it is.
+    pub(crate) fn why_not_begun(&self) -> Option<String> {
+        let Some(Ride { to: SessionTarget::Group(group), .. }) = &self.moving.ride else { return None };
+        let (name, within) = (group.as_str(), self.config.timers.somebody_there);
+        let why =
+            || format!("the group {name:?} cannot be reached: no station was seen there within {within:?}");
+        (!self.may_begin_group()).then(why)
+    }
+
+    /// How long nobody seen in a new group does not mean yet that nobody is there.
+    pub(crate) fn time_to_be_seen(&self) -> Duration {
+        let timers = &self.config.timers;
+        if self.may_begin_group() { timers.look_around } else { timers.somebody_there }
     }
 
     fn files_offer(&self) -> SessionConfig {
@@ -99,7 +143,7 @@ impl Core {
         for input in commands.chain([Input::Start]).chain(sightings) {
             there.step(now, input);
         }
-        let look = now + self.config.timers.look_around;
+        let look = now + self.time_to_be_seen();
         if let Some(ride) = self.moving.ride.as_mut() {
             let at = if there.in_session() { ride.deadline } else { ride.deadline.min(look) };
             ride.there = Some(there);
@@ -144,6 +188,10 @@ impl Core {
             self.arrived();
         } else if self.is_turned_away() {
             self.end_move(MoveEvent::NotJoined, "no station that is there took our JOIN");
+        } else if self.has_looked_in_vain()
+            && let Some(why) = self.why_not_begun()
+        {
+            self.end_move(MoveEvent::NotJoined, &why);
         }
     }
 
@@ -154,11 +202,18 @@ impl Core {
         let Some(there) = &ride.there else { return false };
         match there.session() {
             Some(session) => session.stay == Stay::Joined,
-            None if there.sees_nobody(in_ours) => ride.looked,
+            None if there.sees_nobody(in_ours) => ride.looked && self.may_begin_group(),
             None => {
                 there.has_joined_somebody(in_ours) && (now_or_never || !there.waits_for_somebody(in_ours))
             }
         }
+    }
+
+    /// Whether nobody has been seen in the new group in time.
+    fn has_looked_in_vain(&self) -> bool {
+        let ride = self.moving.ride.as_ref().filter(|ride| ride.looked);
+        let there = ride.and_then(|ride| ride.there.as_ref()).filter(|there| !there.in_session());
+        there.is_some_and(|there| there.sees_nobody(in_ours))
     }
 
     /// Whether stations are in the new group, and none of them took our JOIN.
@@ -191,7 +246,14 @@ impl Core {
         let group = ride.there.as_ref().map(|there| there.config.group.clone());
         let group =
             group.or_else(|| self.changing_to().cloned()).unwrap_or_else(|| self.config.group.clone());
-        self.out.push_back(Output::SavePlace { to, group, passing });
+        let mut along = Vec::new();
+        if group != self.config.group {
+            along = self.history.entries().filter(|e| e.held).map(|e| e.commit.file).collect();
+        }
+        if let Some(ride) = self.moving.ride.as_mut() {
+            ride.along = along.iter().copied().collect();
+        }
+        self.out.push_back(Output::SavePlace { to, group, along, passing });
     }
 
     pub(crate) fn on_place_saved(&mut self) {
@@ -235,6 +297,7 @@ impl Core {
         self.agenda.clear(Timer::Move);
         self.stop_gathering();
         let Some(ride) = self.moving.ride.take() else { return };
+        self.keep_late_ones(&ride);
         let Ride { to, cause, there, news, .. } = ride;
         let from = self.place();
         let errand = matches!(cause, Cause::Ours { only: Some(_), .. });
@@ -272,17 +335,34 @@ impl Core {
         self.step_parting(Input::Command(Command::Leave));
     }
 
-    /// Of what was fetched or committed while the new session was joined its host is told now.
-    // req: MOV-07
-    fn bring_along(&mut self, old: &Self) {
-        if !self.in_session() {
+    /// What came into our hands after the new place was kept, and is of another group there, is kept as that group's, too.
+    // req: MOV-14
+    fn keep_late_ones(&mut self, ride: &Ride) {
+        let group = ride.there.as_ref().map(|there| &there.config.group);
+        let Some(group) = group.or(self.changing_to()).filter(|group| **group != self.config.group).cloned()
+        else {
             return;
+        };
+        let held = self.history.entries().filter(|e| e.held && !ride.along.contains(&e.commit.file));
+        let files: Vec<FileUuid> = held.map(|e| e.commit.file).collect();
+        if !files.is_empty() {
+            self.out.push_back(Output::KeepAlong { group, files });
         }
-        let held = old.history.entries().filter(|e| e.held && !self.holds(e.commit.file));
+    }
+
+    /// Of what was fetched or committed while the new place was joined those there are told now.
+    // req: MOV-07, MOV-14
+    fn bring_along(&mut self, old: &Self) {
+        self.bring_to_group(&old.history);
+    }
+
+    /// The same from group to group, which is one core.
+    pub(crate) fn bring_to_group(&mut self, left: &History) {
+        let held = left.entries().filter(|e| e.held && !self.holds(e.commit.file));
         let late: Vec<Commit> = held.map(|e| e.commit.clone()).collect();
         if !late.is_empty() {
             late.into_iter().for_each(|commit| self.history.hold(commit));
-            self.refresh_session();
+            self.refresh();
         }
     }
 

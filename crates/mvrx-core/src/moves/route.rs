@@ -219,6 +219,12 @@ impl Core {
 
     /// Closes everything, whatever is under way.
     pub(super) fn close_all(&mut self) {
+        let sending = self.inbound.iter().filter(|(_, inbound)| inbound.sending.is_some());
+        let sending: Vec<ConnId> = sending.map(|(conn, _)| *conn).collect();
+        for conn in sending {
+            self.out.push_back(Output::Close { conn });
+            self.serve_failed(conn, "this station has moved on once more".to_owned());
+        }
         let conns = self.inbound.keys().chain(self.exchanges.keys()).copied();
         let close: Vec<Output> = conns.map(|conn| Output::Close { conn }).collect();
         self.out.extend(close);

@@ -199,7 +199,7 @@ impl Core {
         self.session.as_ref().is_some_and(|session| session.stay == Stay::Joined)
     }
 
-    fn host(&self) -> Option<StationUuid> {
+    pub(crate) fn host(&self) -> Option<StationUuid> {
         self.session.as_ref().and_then(|session| session.host)
     }
 

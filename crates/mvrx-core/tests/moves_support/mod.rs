@@ -66,6 +66,8 @@ pub struct Station {
     /// What was kept before the move under way kept its place.
     kept_before: Option<(SessionTarget, String)>,
     saving: Option<(SessionTarget, String)>,
+    /// The files that come along there.
+    along: (String, Vec<FileUuid>),
     label: String,
     store: BTreeMap<String, Vec<Commit>>,
     dials: Vec<(ConnId, usize)>,
@@ -89,6 +91,20 @@ pub struct World {
     random: u64,
     next: u64,
     seed: u64,
+}
+
+impl Station {
+    /// Files of another group are this one's, too.
+    fn keep_along(&mut self, label: &str, files: &[FileUuid]) {
+        let known: BTreeMap<FileUuid, Commit> =
+            self.store.values().flatten().map(|commit| (commit.file, commit.clone())).collect();
+        let of_it = self.store.entry(label.to_owned()).or_default();
+        for commit in files.iter().filter_map(|file| known.get(file)) {
+            if !of_it.iter().any(|other| other.file == commit.file) {
+                of_it.push(commit.clone());
+            }
+        }
+    }
 }
 
 impl World {
@@ -165,6 +181,7 @@ impl World {
             kept_label: label.to_owned(),
             kept_before: None,
             saving: None,
+            along: (String::new(), Vec::new()),
             label: label.to_owned(),
             store,
             dials: Vec::new(),
@@ -546,9 +563,12 @@ impl World {
             }
             Output::Withdraw => self.show(n, BTreeSet::new()),
             Output::PrepareMove { to } => self.stations[n].preparing = Some(to),
-            Output::SavePlace { to, group, .. } => {
-                self.stations[n].saving = Some((to, group.as_str().to_owned()));
+            Output::SavePlace { to, group, along, .. } => {
+                let label = group.as_str().to_owned();
+                self.stations[n].along = (label.clone(), along);
+                self.stations[n].saving = Some((to, label));
             }
+            Output::KeepAlong { group, files } => self.stations[n].keep_along(group.as_str(), &files),
             Output::ForgetSavedPlace => {
                 let station = &mut self.stations[n];
                 station.saving = None;
@@ -577,6 +597,8 @@ impl World {
                 station.led = 0;
                 assert_eq!(station.kept, to, "left before the new place was kept");
                 station.kept_before = None;
+                let (label, along) = std::mem::take(&mut station.along);
+                station.keep_along(&label, &along);
                 station.label = station.core.config().group.as_str().to_owned();
                 assert_eq!(station.kept_label, station.label);
                 self.release(n);

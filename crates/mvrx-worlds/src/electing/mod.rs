@@ -78,7 +78,9 @@ impl Candidacy {
     pub(crate) fn start(mut setup: Setup, net: &mut HostCtx<'_>) -> Self {
         let shelf = Shelf::new(net.disk());
         let at_home = setup.ledger.borrow().brings_home;
-        match shelf.place().filter(|_| !at_home).and_then(|place| GroupName::join(&place).ok()) {
+        let kept = shelf.place().and_then(|kept| GroupName::join(kept.lines().next()?).ok());
+        let elsewhere = kept.is_some();
+        match kept.filter(|_| !at_home) {
             Some(group) => setup.group = group,
             // A disk that refuses leaves it where a person moved it, until the next start.
             None => drop(shelf.keep_place("")),
@@ -91,6 +93,10 @@ impl Candidacy {
             setup.ledger.borrow_mut().routes_at(SocketAddr::new(ip, SESSION_PORT));
         }
         let station = Station::start(setup.clone(), net);
+        if elsewhere && at_home || shelf.had_trouble() {
+            // What it committed where it was moved stays there.
+            setup.ledger.borrow_mut().loses_track(station.id());
+        }
         let mut candidacy = Self {
             election: Election::new(ElectionConfig::new(station.id(), host_id, priority)),
             station,

@@ -16,6 +16,8 @@
 //! | `nothing-is-waited-for` | at rest only long-term timers run |
 //! | `exactly-one-place` | at rest a station is in one group or one session, announced there and nowhere else, and no host of another session has it |
 //! | `order-is-one` | at rest any two of ours, hosts included, have the commits of ours that both know in the same order, and each after those that its maker knew of |
+//! | `follows-to-somebody` | a station that was led into a group and says that it moved has heard, on the way, of somebody who is or was announced there, or counts somebody who is |
+//! | `own-commits-come-along` | at rest a station lists whatever it committed and has on its disk, wherever it is; not where its disk did not let it read or write of which group something is |
 //! | `nobody-was-killed` | no quirky peer was killed by what it was sent |
 
 mod order;
@@ -58,6 +60,10 @@ pub struct Ledger {
     sources: BTreeMap<FileUuid, Source>,
     /// Which commits those of our stations knew of when they made one.
     known: BTreeMap<FileUuid, BTreeSet<FileUuid>>,
+    /// In which groups each was ever announced.
+    ever_in: BTreeSet<(StationUuid, String)>,
+    /// Commits that their authors have made known.
+    published: BTreeSet<FileUuid>,
     /// FileUUIDs that stations gave to files that may come without one ("your current state"), and which station did.
     fresh: BTreeMap<FileUuid, StationUuid>,
     views: BTreeMap<HostId, View>,
@@ -185,6 +191,21 @@ impl Ledger {
         self.sources.insert(commit.file, Source { content: content.into(), author, audience });
     }
 
+    /// It is told to whoever is with it from now on.
+    pub(crate) fn published(&mut self, file: FileUuid) {
+        self.published.insert(file);
+    }
+
+    /// Its disk did not let it read, or write, in which group what is: that it lists all of its own is not asked of it any more.
+    pub(crate) fn loses_track(&mut self, station: StationUuid) {
+        let Self { published, sources, .. } = self;
+        published.retain(|file| sources.get(file).is_none_or(|source| source.author != station));
+    }
+
+    pub(crate) fn is_published(&self, file: FileUuid) -> bool {
+        self.published.contains(&file)
+    }
+
     pub(crate) fn committed_bytes(&mut self, file: FileUuid, author: StationUuid, content: Content) {
         self.tally.commits += 1;
         self.sources.insert(file, Source { content, author, audience: Vec::new() });
@@ -297,7 +318,13 @@ impl Ledger {
 
     /// A station is announced in these groups from now on, and in no other.
     pub(crate) fn is_shown_in(&mut self, station: StationUuid, groups: &[&str]) {
+        self.ever_in.extend(groups.iter().map(|group| (station, (*group).to_owned())));
         self.shown_in.insert(station, groups.iter().map(|group| (*group).to_owned()).collect());
+    }
+
+    /// Whether it was announced there at any time: what it said may arrive after it has gone.
+    pub(crate) fn was_ever_in(&self, station: StationUuid, group: &str) -> bool {
+        self.ever_in.contains(&(station, group.to_owned()))
     }
 
     /// Whether it is announced in one of these.
@@ -420,6 +447,10 @@ pub(crate) const ECHO: &str = "host-never-echoes";
 const NO_ECHO: &str = "no-echo";
 /// A session's host reads a file once.
 pub(crate) const ONE_READ: &str = "one-owner-read";
+/// Who follows finds somebody.
+pub(crate) const FOLLOWS: &str = "follows-to-somebody";
+/// Who moves brings its files.
+pub(crate) const ALONG: &str = "own-commits-come-along";
 /// Limits hold.
 pub(crate) const LIMIT: &str = "limit-is-kept";
 /// Nothing we send kills anybody.

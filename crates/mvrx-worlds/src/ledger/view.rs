@@ -14,6 +14,8 @@ pub(crate) struct View {
     pub(crate) made: BTreeSet<RequestId>,
     /// Files told to be on their way out.
     pub(crate) serving: u32,
+    /// On the way to another group somebody there has answered, or said JOIN.
+    pub(crate) met: bool,
     /// Who sent LEAVE and has not come back, and which group it said.
     left: BTreeSet<(StationUuid, Option<String>)>,
     /// Those of them that said none while we were on the way to another group.
@@ -36,6 +38,7 @@ impl View {
             open: BTreeSet::new(),
             made: BTreeSet::new(),
             serving: 0,
+            met: false,
             left: BTreeSet::new(),
             left_on_the_way: BTreeSet::new(),
             joined_on: BTreeMap::new(),

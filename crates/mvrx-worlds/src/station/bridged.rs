@@ -10,7 +10,7 @@ use crate::bridging;
 impl Station {
     /// The files that it lists from its start on.
     pub(super) fn recover(&self) -> Vec<(Commit, Content)> {
-        let mut files = self.shelf.recover();
+        let mut files = self.of_group(self.core.config().group.as_str());
         if let Some(part) = &self.setup.part {
             files.retain(|(commit, _)| part.lists.is_some() && commit.station == part.lists);
             let as_they_are = files.into_iter().filter_map(|(commit, content)| {

@@ -1,11 +1,13 @@
 //! What the core wants, done on the host.
 
-use lan_sim::{Announcement, Conn, HostCtx};
+use lan_sim::{Announcement, Conn, Content, HostCtx};
 use mvrx_core::{ConnId, Event, Input, Output, RequestId, Sighting};
 use mvrx_message::{Commit, FileUuid, GroupName, Message, SessionTarget, Txt};
 
 use super::link::Link;
 use super::{Closing, IDLE, Station, address_of, group_in, place_text};
+use crate::Ledger;
+use crate::ledger::FOLLOWS;
 use crate::parts::answer;
 use crate::plan::Planted;
 
@@ -61,11 +63,13 @@ impl Station {
             Output::PrepareMove { .. } if self.setup.slow => self.prepare_later(net),
             Output::PrepareMove { to } => self.prepare_move(&to, net),
             // Who takes part in an election finds its place at each start.
-            Output::SavePlace { passing: true, .. } if self.setup.candidate.is_some() => {
+            Output::SavePlace { group, along, passing: true, .. } if self.setup.candidate.is_some() => {
+                self.keep_along(&group, &along);
                 self.step(Input::PlaceSaved, net);
             }
-            Output::SavePlace { .. } if self.setup.slow => self.save_later(net),
-            Output::SavePlace { to, .. } => self.save_place(&to, net),
+            Output::SavePlace { group, along, .. } if self.setup.slow => self.save_later(group, along, net),
+            Output::SavePlace { to, group, along, .. } => self.save_place(&to, &group, &along, net),
+            Output::KeepAlong { group, files } => self.keep_along(&group, &files),
             Output::ForgetSavedPlace => self.forget_saved_place(),
             Output::Withdraw => {
                 for instance in std::mem::take(&mut self.announced) {
@@ -86,7 +90,14 @@ impl Station {
     fn on_event(&mut self, event: Event, net: &mut HostCtx<'_>) {
         self.tells(&event, net);
         match event {
-            Event::Moved { .. } => self.kept_before = None,
+            Event::MoveBegun { .. } => {
+                self.held_back.get_or_insert_default();
+            }
+            Event::Moved { .. } => {
+                (self.kept_before, self.along_before) = (None, None);
+                self.move_ended(net);
+            }
+            Event::NotMoved { .. } => self.move_ended(net),
             Event::MoveProposed { proposal, .. } => self.answer_later(proposal, net),
             _ => {}
         }
@@ -124,11 +135,21 @@ impl Station {
         }
     }
 
-    /// All files of this disk are those of every place: there is one crew.
+    /// What was committed meanwhile is a commit of the place in which it is now.
+    fn move_ended(&mut self, net: &mut HostCtx<'_>) {
+        if self.core.moving_to().is_some() {
+            return;
+        }
+        self.leads = false;
+        for (act, hosts) in self.held_back.take().into_iter().flatten() {
+            self.act(&act, &hosts, net);
+        }
+    }
+
     pub(super) fn prepare_move(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
         let (mut commits, mut sightings) = (Vec::new(), Vec::new());
         if let SessionTarget::Group(group) = to {
-            commits = self.shelf.recover().into_iter().map(|(commit, _)| commit).collect();
+            commits = self.of_group(group.as_str()).into_iter().map(|(commit, _)| commit).collect();
             let all: Vec<_> = self.sights.all().map(|(place, _)| place).collect();
             sightings =
                 all.into_iter().filter_map(|place| self.sighting(place, Some(group.as_str()))).collect();
@@ -143,11 +164,22 @@ impl Station {
     }
 
     /// Who can be elected finds its place at each start, and keeps none.
-    pub(super) fn save_place(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
+    pub(super) fn save_place(
+        &mut self,
+        to: &SessionTarget,
+        group: &GroupName,
+        files: &[FileUuid],
+        net: &mut HostCtx<'_>,
+    ) {
         let before = self.shelf.place().unwrap_or_default();
-        let input = match self.shelf.keep_place(&place_text(to)) {
+        let mut along = self.along.clone();
+        along.extend(files.iter().map(|file| (group.as_str().to_owned(), *file)));
+        let kept = self.shelf.keep_along(&along);
+        let place = format!("{}\n{group}", place_text(to));
+        let input = match kept.and_then(|()| self.shelf.keep_place(&place)) {
             Ok(()) => {
                 self.kept_before = Some(before);
+                self.along_before = Some(std::mem::replace(&mut self.along, along));
                 Input::PlaceSaved
             }
             Err(error) => Input::PlaceNotSaved { what: error.to_string() },
@@ -159,8 +191,49 @@ impl Station {
         self.later.forget_saving();
         if let Some(before) = self.kept_before.take() {
             // A disk that refuses now: the next start is there. The station tells it, and its operator knows.
-            let _ = self.shelf.keep_place(&before);
+            let kept = self.shelf.keep_place(&before);
+            self.next_start_differs(kept.is_err());
         }
+        if let Some(before) = self.along_before.take() {
+            self.along = before;
+            let kept = self.shelf.keep_along(&self.along);
+            self.next_start_differs(kept.is_err());
+        }
+    }
+
+    fn keep_along(&mut self, group: &GroupName, files: &[FileUuid]) {
+        self.along.extend(files.iter().map(|file| (group.as_str().to_owned(), *file)));
+        // A disk that refuses now: the next start does not tell of them here. The station tells it.
+        let kept = self.shelf.keep_along(&self.along);
+        self.next_start_differs(kept.is_err());
+    }
+
+    fn next_start_differs(&self, differs: bool) {
+        if differs {
+            self.setup.ledger.borrow_mut().loses_track(self.id());
+        }
+    }
+
+    /// The group under which a file lies on the disk of a station that moves.
+    pub(super) fn label(&self) -> Option<GroupName> {
+        (self.setup.moving && self.setup.part.is_none()).then(|| self.core.config().group.clone())
+    }
+
+    /// The files of a group, and those that came along there.
+    pub(super) fn of_group(&self, group: &str) -> Vec<(Commit, Content)> {
+        self.shelf.recover_of(|commit, of| {
+            of.is_none_or(|of| of.as_str() == group) || self.along.contains(&(group.to_owned(), commit.file))
+        })
+    }
+
+    /// What it committed, made known and still has on its disk, and does not list where it is.
+    pub(crate) fn left_behind(&self, ledger: &Ledger) -> Option<FileUuid> {
+        if self.shelf.had_trouble() {
+            return None;
+        }
+        let own = |commit: &Commit| commit.station == Some(self.id()) && ledger.is_published(commit.file);
+        let own = self.shelf.recover_of(|commit, _| own(commit) && !self.core.holds(commit.file));
+        own.first().map(|(commit, _)| commit.file)
     }
 
     /// Tells the ledger what is said, to whom.
@@ -251,7 +324,8 @@ impl Station {
             let what = "its bytes are gone".to_owned();
             return self.step(Input::KeepFailed { request, what }, net);
         };
-        match self.shelf.keep(&incoming, commit) {
+        let labelled = Commit { group: self.label(), ..commit.clone() };
+        match self.shelf.keep(&incoming, &labelled) {
             Ok(()) => {
                 if let Ok(content) = self.shelf.open(commit.file) {
                     let mut ledger = self.setup.ledger.borrow_mut();
@@ -282,10 +356,18 @@ impl Station {
             Event::CommitSeen { file, .. } => ledger.sees(host, self.id(), *file),
             Event::MoveBegun { .. } => {
                 if let Some(view) = ledger.view(host) {
+                    view.met = false;
                     view.is_on_the_way();
                 }
             }
             Event::Moved { to, .. } => {
+                let counts = |group| self.core.members().any(|other| ledger.is_announced_in(other, &[group]));
+                let counts = group_in(to).is_some_and(counts);
+                let met = counts || ledger.view(host).is_some_and(|view| view.met);
+                if let Some(group) = group_in(to).filter(|_| !self.leads && !met) {
+                    let what = format_args!("{host} was led to {group}, and has heard of nobody there");
+                    ledger.violate(FOLLOWS, what);
+                }
                 if let Some(view) = ledger.view(host) {
                     view.has_moved(group_in(to));
                 }

@@ -1,10 +1,14 @@
 //! What the people at a station do.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use lan_sim::HostCtx;
-use mvrx_core::{Command, Input, RequestId, Requested, Source};
-use mvrx_message::{FileUuid, GroupName, SessionTarget, StationUuid};
+use mvrx_core::{Command, ConnId, Input, RequestId, Requested, Source};
+use mvrx_message::{
+    FileUuid, GroupName, Message, NewSessionHost, Parsed, QuirkSet, SessionTarget, StationUuid,
+};
 
 use super::{Station, draft, link, nth_of, random_bytes};
 use crate::plan::{Planted, SESSIONS};
@@ -13,6 +17,9 @@ use crate::{Act, Audience};
 impl Station {
     pub(crate) fn act(&mut self, act: &Act, hosts: &[StationUuid], net: &mut HostCtx<'_>) {
         match *act {
+            Act::Commit { .. } if self.held_back.is_some() => {
+                self.held_back.iter_mut().for_each(|held| held.push((act.clone(), hosts.to_vec())));
+            }
             Act::Commit { length, audience, hashed, .. } => self.commit(length, audience, hashed, hosts, net),
             Act::Request { nth, .. } => {
                 let wanted: Vec<FileUuid> =
@@ -55,9 +62,11 @@ impl Station {
                     if self.setup.alone {
                         return self.move_with(to, BTreeSet::new(), net);
                     }
+                    self.leads |= self.core.moving_to().is_none();
                     self.step(Input::Command(Command::Move { to, force: false }), net);
                 }
             }
+            Act::Mislead { .. } => self.mislead(net),
             Act::Refresh { .. } => self.step(Input::Command(Command::Refresh), net),
             // Nobody does that: it happens to the machine.
             Act::CrashIn { .. } | Act::MoveAndCrash { .. } => {}
@@ -71,6 +80,17 @@ impl Station {
                 }
             }
         }
+    }
+
+    /// Somebody who is nobody of the crew proposes a group in which nobody is. What it hears nobody reads.
+    fn mislead(&mut self, net: &mut HostCtx<'_>) {
+        let Ok(group) = GroupName::create("Nobody's") else { return };
+        let conn = ConnId::Accepted(self.next_accepted);
+        self.next_accepted += 1;
+        self.step(Input::Accepted { conn, peer: STRANGER }, net);
+        let message = Message::NewSessionHost(NewSessionHost::to_group(&group));
+        let parsed = Arc::new(Parsed { message, quirks: QuirkSet::default() });
+        self.step(Input::Received { conn, parsed }, net);
     }
 
     fn request(&mut self, requested: Requested, net: &mut HostCtx<'_>) {
@@ -100,8 +120,15 @@ impl Station {
         self.setup.ledger.borrow_mut().knew(file, known);
         // The ledger first: should the disk fail half way, the file may still be found at the next start.
         self.setup.ledger.borrow_mut().committed(&commit, self.id(), content);
-        if self.shelf.import(self.next_request, content, &commit).is_ok() {
+        commit.group = self.label();
+        let imported = self.shelf.import(self.next_request, content, &commit);
+        commit.group = None;
+        if imported.is_ok() {
+            self.setup.ledger.borrow_mut().published(file);
             self.step(Input::Command(Command::Publish(commit)), net);
         }
     }
 }
+
+/// No machine of the world is there.
+const STRANGER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 50_000);

@@ -21,6 +21,7 @@ impl Station {
         others: BTreeSet<StationUuid>,
         net: &mut HostCtx<'_>,
     ) {
+        self.leads |= self.core.moving_to().is_none();
         self.step(Input::Command(Command::MoveWith { to, others }), net);
     }
 

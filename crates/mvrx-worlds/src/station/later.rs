@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lan_sim::{HostCtx, Time};
 use mvrx_core::{Command, Input, ProposalId};
-use mvrx_message::SessionTarget;
+use mvrx_message::{FileUuid, GroupName, SessionTarget};
 
 use super::Station;
 
@@ -17,7 +17,7 @@ pub(super) struct Later {
 #[derive(Debug)]
 enum Errand {
     Prepare,
-    Save,
+    Save { group: GroupName, along: Vec<FileUuid> },
     Answer { proposal: ProposalId, yes: bool },
     AnswerForHost { proposal: ProposalId, to: SessionTarget, yes: bool },
 }
@@ -28,7 +28,7 @@ impl Later {
     }
 
     pub(super) fn forget_saving(&mut self) {
-        self.waiting.retain(|(_, errand)| !matches!(errand, Errand::Save));
+        self.waiting.retain(|(_, errand)| !matches!(errand, Errand::Save { .. }));
     }
 
     fn due(&mut self, now: Time) -> Option<Errand> {
@@ -45,9 +45,9 @@ impl Station {
     }
 
     /// And as long to keep something.
-    pub(super) fn save_later(&mut self, net: &mut HostCtx<'_>) {
+    pub(super) fn save_later(&mut self, group: GroupName, along: Vec<FileUuid>, net: &mut HostCtx<'_>) {
         let at = net.now() + Duration::from_millis(net.random() % 300);
-        self.later.waiting.push((at, Errand::Save));
+        self.later.waiting.push((at, Errand::Save { group, along }));
     }
 
     /// Somebody reads it within a while and says yes or no, or nobody does.
@@ -82,9 +82,9 @@ impl Station {
                         self.prepare_move(&to, net);
                     }
                 }
-                Errand::Save => {
+                Errand::Save { group, along } => {
                     if let Some(to) = self.core.moving_to().map(|(to, _)| to.clone()) {
-                        self.save_place(&to, net);
+                        self.save_place(&to, &group, &along, net);
                     }
                 }
                 Errand::AnswerForHost { proposal, to, yes } => self.for_host.push_back((proposal, to, yes)),

@@ -28,11 +28,12 @@ use mvrx_message::{
     Candidate, Commit, FileUuid, GroupName, Leave, Message, MvrVersion, SessionTarget, StationUuid,
 };
 
+use crate::Act;
 use crate::bridging::Part;
 use crate::ledger::{LIMIT, Shared};
 use crate::parts::Parts;
 use crate::plan::Planted;
-use crate::shelf::{Incoming, Shelf};
+use crate::shelf::{Along, Incoming, Shelf};
 use later::Later;
 use link::{Found, Link};
 pub(crate) use places::{address_of, group_in, place_text};
@@ -109,6 +110,13 @@ pub struct Station {
     kept_before: Option<String>,
     /// What its operator answers for the host beside it.
     for_host: VecDeque<(ProposalId, SessionTarget, bool)>,
+    /// Files of other groups that came along, and what that was before the move under way.
+    along: Along,
+    along_before: Option<Along>,
+    /// What is committed during a move; its end says in which place.
+    held_back: Option<Vec<(Act, Vec<StationUuid>)>>,
+    /// It moves because its own people want it to.
+    leads: bool,
 }
 
 /// Whose proposals a candidate follows on that machine, and the host beside it.
@@ -148,21 +156,23 @@ impl Station {
         } else if setup.moving {
             // Every other one asks its people.
             config.moves = if setup.slow && net.host().0 % 2 == 0 { Moves::Ask } else { Moves::Always };
-            match shelf.place() {
-                Some(url) if url.contains("://") => session = Some(url),
-                Some(group) => {
-                    session = None;
-                    config.group = GroupName::join(&group).unwrap_or(config.group);
-                }
-                None => {}
+            if let Some(kept) = shelf.place() {
+                let (place, group) = kept.split_once('\n').unwrap_or((&kept, &kept));
+                config.group = GroupName::join(group).unwrap_or(config.group);
+                session = place.contains("://").then(|| place.to_owned());
             }
         }
         config.session = session.map(|url| SessionConfig::new(&url, net.random()));
         let first_request = setup.part.as_ref().map_or(u64::from(net.boot()) << 32, |part| part.requests);
+        let along = shelf.along();
         let mut station = Self {
             core: Core::new(config),
             setup,
             shelf,
+            along,
+            along_before: None,
+            held_back: None,
+            leads: false,
             port,
             announced: Vec::new(),
             links: BTreeMap::new(),
@@ -426,6 +436,16 @@ impl Station {
             }
             _ => false,
         };
+        if let Some(next) = next {
+            let from = match message {
+                Message::Join(join) => Some(join.station),
+                Message::JoinRet(ret) => ret.station.filter(|_| ret.reply.ok),
+                _ => None,
+            };
+            if from.is_some_and(|from| ledger.was_ever_in(from, next)) {
+                ledger.view(host).into_iter().for_each(|view| view.met = true);
+            }
+        }
         let Some(view) = ledger.view(host) else { return true };
         match message {
             Message::Join(join) => view.heard_join(join.station, id),
