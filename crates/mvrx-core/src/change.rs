@@ -478,7 +478,7 @@ impl Core {
             peer.met = false;
             peer.lane.failures = 0;
         }
-        if side == Side::Next && peer.membership == Membership::Left {
+        if side == Side::Next && peer.membership == Membership::Left && !peer.left_every_group {
             // It left the group that we are about to leave.
             peer.membership = Membership::Sighted;
         }

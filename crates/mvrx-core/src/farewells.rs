@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mvrx_message::{GroupName, Leave, StationUuid};
+use mvrx_message::{GroupName, Leave, Product, StationUuid};
 
 use crate::change::Side;
 use crate::peer::Peer;
@@ -110,6 +110,15 @@ impl Core {
     pub(crate) fn group_left_to(&self, station: StationUuid) -> Option<GroupName> {
         let reads = self.peers.get(&station).is_some_and(Peer::reads_group_of_leave);
         self.group_said_to(Some(station)).filter(|_| reads)
+    }
+
+    /// One of ours says which group it leaves where it stays in another. What it is to us that we see nowhere nobody knows.
+    // req: STA-24
+    pub(crate) fn note_what_it_left(&mut self, station: StationUuid, leave: &Leave) {
+        if let Some(peer) = self.peers.get_mut(&station) {
+            peer.left_every_group =
+                leave.group.is_none() && peer.product == Product::Mvrx && peer.side != Side::Unknown;
+        }
     }
 
     /// Whether a LEAVE is of another group than that in which we count its station: it comes late, or was meant for who was here before us.

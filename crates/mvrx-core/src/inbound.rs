@@ -269,6 +269,7 @@ impl Core {
             }
             self.agenda.clear(Timer::Farewell(station));
             self.stop_lane(crate::peer::Target::Station(station));
+            self.note_what_it_left(station, leave);
             self.membership(station, MembershipEvent::LeaveReceived);
             self.watch_unseen(station);
         } else if !known {

@@ -14,11 +14,12 @@
 //! | `Sighted` | discovery shows it, no JOIN was accepted either way | the answer to our JOIN | `Timers::reply`, `retry` | JOIN again |
 //! | `Member` | it accepted our JOIN or sent its own | - | `lost_after` once discovery no longer shows it | lost |
 //! | `Refused` | it answered our JOIN with OK:false | its own JOIN, or the next try | `retry` | JOIN again |
-//! | `Left` | it sent LEAVE | its own JOIN only | - | member again |
+//! | `Left` | it sent LEAVE | its own JOIN only; `Asked` when we have left ourselves and come back | - | member again |
 //!
 //! After a LEAVE we neither JOIN nor COMMIT to a station as long as discovery shows it: TCP mode lets a station stay announced after
 //! leaving. One that vanished and comes back has started anew and is joined like any other; some products LEAVE when they quit and
-//! never JOIN us by themselves after a restart.
+//! never JOIN us by themselves after a restart. When we come back to the group after a LEAVE of our own we start anew, too, and JOIN whomever
+//! discovery shows: two that left at once may have each other's LEAVE.
 
 /// Where a station stands; see the table above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +53,7 @@ pub enum MembershipEvent {
     Vanished,
     /// It vanished and did not answer any more.
     GaveUp,
-    /// The operator asked for it to be joined.
+    /// The operator asked for it to be joined, or for us to come back to the group.
     Asked,
 }
 

@@ -92,6 +92,8 @@ pub(crate) struct Peer {
     pub(crate) join_accepted: Option<Duration>,
     /// It took our JOIN, or sent its own, since it is on its side.
     pub(crate) met: bool,
+    /// While it has left: whatever group it may be shown in, it has left that one, too.
+    pub(crate) left_every_group: bool,
     pub(crate) reachable: bool,
     pub(crate) lane: Lane,
     pub(crate) quirks: QuirkSet,
@@ -116,6 +118,7 @@ impl Peer {
             joined_on: None,
             join_accepted: None,
             met: false,
+            left_every_group: false,
             reachable: true,
             lane: Lane::default(),
             quirks: QuirkSet::default(),

@@ -16,8 +16,8 @@ use crate::peer::{Peer, Place, Target};
 use crate::session::Session;
 use crate::timer::Agenda;
 use crate::{
-    Command, CommitView, Config, ConnId, Event, ExchangePhase, Input, LimitReached, Membership, Output,
-    Outputs, PlaceId, RequestId, StationView, Timer,
+    Command, CommitView, Config, ConnId, Event, ExchangePhase, Input, LimitReached, Membership,
+    MembershipEvent, Output, Outputs, PlaceId, RequestId, StationView, Timer,
 };
 
 /// The sans-IO station. See the crate's page for its contract.
@@ -290,7 +290,19 @@ impl Core {
         for target in known {
             self.want_join(target);
         }
+        self.join_who_left();
         self.arm_refresh();
+    }
+
+    /// Whoever comes back starts anew. Who left while we did may have our LEAVE, and would wait for our JOIN as we for its.
+    // req: STA-02
+    fn join_who_left(&mut self) {
+        let has_left = |peer: &Peer| peer.membership == Membership::Left && !peer.places.is_empty();
+        let left = self.peers.iter().filter(|(_, peer)| has_left(peer));
+        let left: Vec<StationUuid> = left.map(|(station, _)| *station).collect();
+        for station in left {
+            self.membership(station, MembershipEvent::Asked);
+        }
     }
 
     fn leave(&mut self) {

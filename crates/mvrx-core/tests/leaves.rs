@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mvrx_core::{Command, Event, Input, Membership, PlaceId, Presence, Sighting};
-use mvrx_message::{GroupName, JoinRet, Leave, Message, Ours};
-use support::{Desk, address, commit, join_ret_from, leave, ok, station};
+use mvrx_message::{GroupName, Join, JoinRet, Leave, Message, Ours};
+use support::{Desk, address, commit, join_from, join_ret_from, leave, ok, station};
 
 fn group(name: &str) -> GroupName {
     GroupName::create(name).unwrap()
@@ -240,4 +240,55 @@ fn who_left_a_group_while_we_were_in_another_is_not_asked_to_join_when_we_come_b
     assert!(desk.take_dial().is_none(), "it said that it left");
     assert_eq!(desk.core.config().group, group("Default"), "nobody is there");
     assert_eq!(membership(&desk, 2), Some(Membership::Left));
+}
+
+// proves: STA-02
+#[test]
+fn of_two_that_left_each_other_at_once_the_one_that_comes_back_joins_the_other() {
+    // The other one's LEAVE comes while ours is on its way, or when we have left; nobody's goodbye is heard.
+    for has_left in [false, true] {
+        let mut desk = among(&[1]);
+        desk.command(Command::Leave);
+        if has_left {
+            assert_eq!(leaves(&mut desk), [of(1, "Default")]);
+            assert_eq!(desk.core.presence(), Presence::Absent);
+        }
+        comes(&mut desk, 1, leave_of(1, "Default"));
+        assert_eq!(membership(&desk, 1), Some(Membership::Left));
+        desk.out.clear();
+        // It counts us as one that left, too, and will not ask.
+        desk.command(Command::Rejoin);
+        taken_by_ours(&mut desk, 1, "Default");
+        assert_eq!(membership(&desk, 1), Some(Membership::Member));
+    }
+}
+
+// proves: STA-02, STA-24
+#[test]
+fn one_of_ours_that_says_no_group_has_left_every_one_and_is_not_asked_where_it_is_still_shown() {
+    let mut desk = among(&[1, 2]);
+    comes(&mut desk, 1, leave(1));
+    goes(&mut desk, &[shown(1, 1, "Stage")]);
+    assert!(desk.take_dial().is_none(), "it said that it left");
+    assert_eq!(membership(&desk, 1), Some(Membership::Left));
+    desk.pass(Duration::from_secs(1));
+    assert_eq!(desk.core.config().group, group("Stage"), "nobody is there");
+    // Until it joins by itself.
+    let conn = desk.accept(1);
+    let Message::Join(join) = join_from(1, "mvrx", vec![]) else { unreachable!() };
+    desk.receive(
+        conn,
+        Message::Join(Join { ours: Some(Ours::CURRENT), group: Some(group("Stage")), ..join }),
+    );
+    assert_eq!(membership(&desk, 1), Some(Membership::Member));
+}
+
+// proves: STA-24
+#[test]
+fn one_of_ours_that_left_the_group_that_it_says_is_joined_in_the_other() {
+    let mut desk = among(&[1]);
+    comes(&mut desk, 1, leave_of(1, "Default"));
+    goes(&mut desk, &[shown(1, 1, "Stage")]);
+    taken_by_ours(&mut desk, 1, "Stage");
+    assert_eq!(membership(&desk, 1), Some(Membership::Member));
 }

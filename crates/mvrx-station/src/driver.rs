@@ -445,8 +445,6 @@ impl Driver {
             self.step(Input::NotAdvertised { what });
         }
     }
-
-    }
 }
 
 pub(crate) async fn sleep_until(deadline: Option<Instant>) {

@@ -76,6 +76,17 @@ fn a_machine_that_crashes_at_any_step_of_a_move_leaves_everybody_in_one_place() 
     assert!(struck.iter().all(|count| *count >= 3), "some step has hardly been struck: {struck:?}");
 }
 
+/// Worlds that once ended wrong: two left at once, neither heard the other's goodbye, and each waited for the other's JOIN when both were back
+/// (685); one that left for good while we were on the way to another group was asked there, where it was still shown (530).
+#[test]
+fn who_left_is_joined_again_when_it_is_back_and_not_before() {
+    for seed in [530, 685] {
+        let plan = Plan::new(seed).stations(6).crashing();
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    }
+}
+
 /// Worlds that once ended wrong: a LEAVE of the old group reached who had moved to the new one, or the next station at an address.
 #[test]
 fn a_leave_of_another_group_puts_nobody_out() {

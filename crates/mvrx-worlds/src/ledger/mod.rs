@@ -8,7 +8,7 @@
 //! | `request-ends-once` | a request ends once, and only one that was made; at rest none is open |
 //! | `serving-ends-once` | a file told to be on its way out is told once to be sent or not; at rest none is on its way |
 //! | `bytes-are-the-source's` | what is kept, restored or sent is byte for byte what was committed under that FileUUID |
-//! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, or until it vanished and was seen again; a LEAVE that says its group is of that group, seen in another one it has vanished from it, and who is announced in a group has come back to it |
+//! | `left-is-not-sent-to` | no JOIN or COMMIT to a station after its LEAVE, until its own JOIN, an operator's order, until it vanished and was seen again, or until we have left ourselves and come back; a LEAVE that says its group is of that group, seen in another one it has vanished from it, and who is announced in a group has come back to it |
 //! | `audience-is-kept` | a commit for some is listed, announced, served and shown to them alone |
 //! | `limit-is-kept` | no queue or table is above its limit |
 //! | `everybody-knows-everybody`, `everybody-knows-every-commit` | at rest the stations of a group are members of each other and list every public commit |

@@ -94,6 +94,12 @@ impl View {
         }
     }
 
+    /// We left ourselves, and come back: whoever is shown is joined, as by a station that starts.
+    pub(crate) fn comes_back(&mut self) {
+        self.left.clear();
+        self.left_on_the_way.clear();
+    }
+
     pub(crate) fn heard_join(&mut self, station: StationUuid, on: ConnId) {
         self.joined_on.insert(station, on);
         self.is_back(station);

@@ -10,7 +10,7 @@ use mvrx_message::{
     FileUuid, GroupName, Message, NewSessionHost, Parsed, QuirkSet, SessionTarget, StationUuid,
 };
 
-use super::{Station, draft, link, nth_of, random_bytes};
+use super::{Station, draft, group_in, is_present, link, nth_of, random_bytes};
 use crate::plan::{Planted, SESSIONS};
 use crate::{Act, Audience};
 
@@ -47,7 +47,7 @@ impl Station {
                 }
             }
             Act::Leave { .. } => self.step(Input::Command(Command::Leave), net),
-            Act::Rejoin { .. } => self.step(Input::Command(Command::Rejoin), net),
+            Act::Rejoin { .. } => self.rejoin(net),
             Act::Rename { name, .. } => {
                 self.names += 1;
                 let name = format!("{} {name}.{}", self.setup.name, self.names);
@@ -80,6 +80,17 @@ impl Station {
                 }
             }
         }
+    }
+
+    /// Who comes back to a group joins everybody who is shown there, as one does that starts.
+    fn rejoin(&mut self, net: &mut HostCtx<'_>) {
+        if !is_present(self)
+            && group_in(&self.core.place()).is_some()
+            && let Some(view) = self.setup.ledger.borrow_mut().view(net.host())
+        {
+            view.comes_back();
+        }
+        self.step(Input::Command(Command::Rejoin), net);
     }
 
     /// Somebody who is nobody of the crew proposes a group in which nobody is. What it hears nobody reads.
