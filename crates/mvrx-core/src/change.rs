@@ -142,6 +142,12 @@ pub(crate) struct Former {
     running: bool,
 }
 
+impl Former {
+    pub(crate) const fn is_running(&self) -> bool {
+        self.running
+    }
+}
+
 impl Core {
     /// The group that is being joined, while the group is changed.
     #[must_use]

@@ -14,8 +14,8 @@ use std::time::Duration;
 use mvrx_message::{GroupName, Leave, Product, StationUuid};
 
 use crate::change::Side;
-use crate::peer::Peer;
-use crate::{Core, Presence};
+use crate::peer::{Peer, Target};
+use crate::{Core, MembershipEvent, Presence, Timer};
 
 /// The latest of them, the oldest first.
 #[derive(Debug, Clone, Default)]
@@ -97,9 +97,46 @@ impl Farewell {
 }
 
 impl Core {
+    /// A LEAVE came from this address, on a connection on which `said` had told who it is; `first_on`: it is the first message there, and this is
+    /// the connection's place in the order in which they were made. Tells whether its station has left; whoever takes it, answers it.
+    pub(crate) fn leave_came(
+        &mut self,
+        leave: &Leave,
+        address: SocketAddr,
+        said: Option<StationUuid>,
+        first_on: Option<u64>,
+    ) -> bool {
+        let station = leave.station;
+        let peer = self.peers.get(&station).filter(|_| station != self.config.station);
+        let Some(peer) = peer.filter(|_| !self.is_leave_of_another_group(station, leave.group.as_ref()))
+        else {
+            // One of another group holds where it says, should we come there.
+            self.note_farewell(address, leave);
+            return false;
+        };
+        if said != Some(station) && !peer.may_be_at(address.ip()) {
+            // req: STA-22
+            self.peer_error(
+                address,
+                "MVR_LEAVE of a station that is not at this address; it stays".to_owned(),
+            );
+            return false;
+        }
+        // Late, of a station that started anew meanwhile: its JOIN came on a connection made after this one. One in use is never outdated.
+        if first_on.zip(peer.joined_on).is_some_and(|(order, joined_on)| joined_on > order) {
+            return false;
+        }
+        self.agenda.clear(Timer::Farewell(station));
+        self.stop_lane(Target::Station(station));
+        self.note_what_it_left(station, leave);
+        self.membership(station, MembershipEvent::LeaveReceived);
+        self.watch_unseen(station);
+        true
+    }
+
     /// A LEAVE of who is not counted in the group that is left: it is not taken for one that comes, should it be seen there.
     // req: STA-23
-    pub(crate) fn note_farewell(&mut self, address: SocketAddr, leave: &Leave) {
+    fn note_farewell(&mut self, address: SocketAddr, leave: &Leave) {
         if leave.station != self.config.station && self.presence == Presence::Present {
             let until = self.now + self.config.timers.farewell;
             self.farewells.heard(leave.station, address.ip(), leave.group.clone(), until);
@@ -114,7 +151,7 @@ impl Core {
 
     /// One of ours says which group it leaves where it stays in another. What it is to us that we see nowhere nobody knows.
     // req: STA-24
-    pub(crate) fn note_what_it_left(&mut self, station: StationUuid, leave: &Leave) {
+    fn note_what_it_left(&mut self, station: StationUuid, leave: &Leave) {
         if let Some(peer) = self.peers.get_mut(&station) {
             peer.left_every_group =
                 leave.group.is_none() && peer.product == Product::Mvrx && peer.side != Side::Unknown;
@@ -123,7 +160,7 @@ impl Core {
 
     /// Whether a LEAVE is of another group than that in which we count its station: it comes late, or was meant for who was here before us.
     // req: STA-24
-    pub(crate) fn is_leave_of_another_group(&self, station: StationUuid, group: Option<&GroupName>) -> bool {
+    fn is_leave_of_another_group(&self, station: StationUuid, group: Option<&GroupName>) -> bool {
         let Some(group) = group else { return false };
         let counted = self.peers.get(&station).map(|peer| peer.side);
         match (counted, self.side_of(Some(group.as_str()))) {

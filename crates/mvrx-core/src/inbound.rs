@@ -251,45 +251,14 @@ impl Core {
     }
 
     fn on_leave(&mut self, conn: ConnId, address: SocketAddr, leave: &Leave) {
-        let station = leave.station;
-        let known = station != self.config.station && self.peers.contains_key(&station);
-        let elsewhere = self.is_leave_of_another_group(station, leave.group.as_ref());
-        if elsewhere {
-            // It is answered all the same, and holds where it says, should we come there.
-            self.note_farewell(address, leave);
-        } else if known && !self.may_speak_for(conn, address.ip(), station) {
-            // req: STA-22
-            self.peer_error(
-                address,
-                "MVR_LEAVE of a station that is not at this address; it stays".to_owned(),
-            );
-        } else if known && !self.is_outdated(conn, station) {
-            if let Some(inbound) = self.inbound.get_mut(&conn) {
-                inbound.station = Some(station);
-            }
-            self.agenda.clear(Timer::Farewell(station));
-            self.stop_lane(crate::peer::Target::Station(station));
-            self.note_what_it_left(station, leave);
-            self.membership(station, MembershipEvent::LeaveReceived);
-            self.watch_unseen(station);
-        } else if !known {
-            self.note_farewell(address, leave);
+        let inbound = self.inbound.get(&conn);
+        let said = inbound.and_then(|inbound| inbound.station);
+        let first_on = inbound.filter(|inbound| inbound.messages == 1).map(|inbound| inbound.order);
+        let counts = self.leave_came(leave, address, said, first_on);
+        if counts && let Some(inbound) = self.inbound.get_mut(&conn) {
+            inbound.station = Some(leave.station);
         }
         self.answer(conn, Message::LeaveRet(ok()), Product::Other);
-    }
-
-    /// Whether what comes from `ip` may be this station's: it said who it is on this connection, or is seen there, or spoke from there.
-    fn may_speak_for(&self, conn: ConnId, ip: IpAddr, station: StationUuid) -> bool {
-        let on_it = self.inbound.get(&conn).and_then(|inbound| inbound.station);
-        on_it == Some(station) || self.peers.get(&station).is_some_and(|peer| peer.may_be_at(ip))
-    }
-
-    /// Whether a LEAVE comes late: of a station that started anew meanwhile, whose JOIN came on a connection made after this one. A connection
-    /// that the station keeps in use is never outdated.
-    fn is_outdated(&self, conn: ConnId, station: StationUuid) -> bool {
-        let joined_on = self.peers.get(&station).and_then(|peer| peer.joined_on);
-        let inbound = self.inbound.get(&conn).filter(|inbound| inbound.messages == 1);
-        inbound.zip(joined_on).is_some_and(|(inbound, joined_on)| joined_on > inbound.order)
     }
 
     fn on_commit(&mut self, conn: ConnId, address: SocketAddr, commit: &Commit) {

@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mvrx_core::election::ElectionInput;
@@ -1373,4 +1374,54 @@ fn a_place_to_which_an_election_sends_us_is_none_for_the_next_start() {
         joined_there(&mut desk);
         assert_eq!(passing(&desk), [errand]);
     }
+}
+
+/// Moved from a group with stations 1 and 2 to a session, and back at once, where station 1 is shown, and one that does not answer yet. Whom JOIN
+/// is said to then, and LEAVE.
+fn there_and_back(meanwhile: impl Fn(&mut Desk, ConnId)) -> [Vec<SocketAddr>; 2] {
+    let mut desk = in_group(Moves::Always);
+    desk.join(1).join(2);
+    let conn = desk.accept(1);
+    let asker = propose(&mut desk, 2, &url(THERE));
+    let host = joined_there(&mut desk);
+    assert!(reply(&mut desk, asker).is_some_and(|reply| reply.ok));
+    desk.receive(host, Message::NewSessionHost(proposal(&group("Default"))));
+    prepared(&mut desk, vec![], &[1, 3], Some("Default"));
+    meanwhile(&mut desk, conn);
+    let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+    while let Some((conn, to)) = desk.take_dial() {
+        desk.step(Input::Dialed { conn });
+        match desk.take_sent(conn) {
+            Some(Message::Join(_)) => joins.push(to),
+            Some(Message::Leave(_)) => leaves.push(to),
+            None => assert!(desk.closed(conn)),
+            other => panic!("{other:?}"),
+        }
+    }
+    joins.sort_unstable();
+    [joins, leaves]
+}
+
+// proves: MOV-07
+#[test]
+fn whom_we_meet_again_in_the_group_that_we_have_just_left_is_not_told_that_we_left() {
+    let said = there_and_back(|_, _| {});
+    assert_eq!(said, [vec![address(1), address(3)], vec![address(2)]]);
+}
+
+// proves: STA-23
+#[test]
+fn a_leave_that_comes_to_the_place_that_was_left_counts_where_we_are_just_coming_back() {
+    let said = there_and_back(|desk, conn| {
+        desk.receive(conn, leave(1));
+        assert!(matches!(desk.take_sent(conn), Some(Message::LeaveRet(_))));
+    });
+    assert_eq!(said, [vec![address(3)], vec![address(2)]]);
+    // Not one that was said before it came back itself.
+    let said = there_and_back(|desk, conn| {
+        let newer = desk.accept(1);
+        desk.receive(newer, support::join_from(1, "MVRApplication", vec![]));
+        desk.receive(conn, leave(1));
+    });
+    assert_eq!(said, [vec![address(1), address(3)], vec![address(2)]]);
 }

@@ -87,6 +87,17 @@ fn who_left_is_joined_again_when_it_is_back_and_not_before() {
     }
 }
 
+/// Worlds that once ended wrong: stations went to a session and back to their group at once, and what the one that they left still said, or heard,
+/// was unknown to the one that joined it.
+#[test]
+fn who_is_back_before_it_has_said_leave_is_whole() {
+    for seed in [4_506, 6_280, 9_480] {
+        let plan = Plan::new(seed).stations(6).moving();
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    }
+}
+
 /// Worlds that once ended wrong: a LEAVE of the old group reached who had moved to the new one, or the next station at an address.
 #[test]
 fn a_leave_of_another_group_puts_nobody_out() {

@@ -10,6 +10,7 @@
 //! It mirrors the last chapter of the specification (Tables 76, 77). It does not know what a URL leads to, nor what the store has: the driver
 //! prepares a place ([`crate::Output::PrepareMove`]). It is bounded: one move at a time, whoever proposes how many.
 
+mod again;
 mod consent;
 mod lead;
 mod place;

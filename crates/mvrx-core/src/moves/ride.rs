@@ -150,6 +150,7 @@ impl Core {
             self.agenda.set(Timer::Move, at);
         }
         self.take_outputs_of_there();
+        self.spare_who_is_met_again();
     }
 
     pub(crate) fn on_move_deadline(&mut self) {

@@ -110,6 +110,7 @@ impl Core {
         let Some(Ride { there: Some(there), .. }) = self.moving.ride.as_mut() else { return };
         there.step(now, input);
         self.take_outputs_of_there();
+        self.spare_who_is_met_again();
     }
 
     pub(super) fn take_outputs_of_there(&mut self) {
@@ -146,12 +147,14 @@ impl Core {
         let Some(mut parting) = self.moving.parting.take() else { return };
         if let Input::Received { conn, parsed } = &input
             && let Message::Leave(leave) = &parsed.message
-            && let Some(from) = parting.inbound.get(conn).map(|inbound| inbound.peer.ip())
+            && let Some(inbound) = parting.inbound.get(conn)
         {
+            let from = inbound.peer.ip();
             // Should we come back, it is not taken for one that is still there.
             let group = leave.group.clone().or_else(|| parting.group_said_to(None));
             let until = self.now + self.config.timers.farewell;
             self.farewells.heard(leave.station, from, group, until);
+            self.hears_leave_in_new_place(leave, &parting, inbound);
         }
         parting.step(self.now, input);
         if parting.presence == Presence::Absent {
