@@ -96,6 +96,8 @@ pub enum Planted {
     OldHostMarked,
     /// A station numbers its commits by themselves, as if it knew of none by others.
     OthersNotCounted,
+    /// Which files are of another group, too, is not kept.
+    AlongForgotten = 31,
 }
 
 /// What became of a world.

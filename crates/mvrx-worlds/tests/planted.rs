@@ -65,6 +65,12 @@ fn a_host_that_reads_a_file_again_that_it_has_is_found() {
     is_found_in(plan, "one-owner-read");
 }
 
+#[test]
+fn a_station_that_forgets_which_files_came_along_is_found() {
+    let bug = Planted::AlongForgotten;
+    is_found_in(|seed| Plan::new(seed).stations(6).crashing().planted(bug), "own-commits-come-along");
+}
+
 /// Bugs around elections are found in a few seeds: what finds them is tried in each.
 fn is_found_in_an_election(bug: Planted, check: &str) {
     let plan =

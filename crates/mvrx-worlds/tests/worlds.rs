@@ -87,6 +87,18 @@ fn who_left_is_joined_again_when_it_is_back_and_not_before() {
     }
 }
 
+/// Worlds in which a disk refused at a start or in the middle of a move, so that a station was elsewhere than its next start, or a file that it
+/// thought it had not kept was there: what is asked of its own commits then, and whose bytes they are.
+#[test]
+fn a_disk_that_refuses_for_a_while_excuses_what_it_kept_back_and_nothing_else() {
+    let crashing = [2_396, 2_552, 2_832, 4_973, 6_715].map(|seed| Plan::new(seed).stations(6).crashing());
+    let moving = [2_067, 4_521].map(|seed| Plan::new(seed).stations(6).moving());
+    for plan in crashing.into_iter().chain(moving) {
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "{plan:?}: {:?}", report.outcome);
+    }
+}
+
 /// Worlds that once ended wrong: stations went to a session and back to their group at once, and what the one that they left still said, or heard,
 /// was unknown to the one that joined it.
 #[test]

@@ -95,7 +95,7 @@ impl Candidacy {
         let station = Station::start(setup.clone(), net);
         if elsewhere && at_home || shelf.had_trouble() {
             // What it committed where it was moved stays there.
-            setup.ledger.borrow_mut().loses_track(station.id());
+            setup.ledger.borrow_mut().loses_track(net.host());
         }
         let mut candidacy = Self {
             election: Election::new(ElectionConfig::new(station.id(), host_id, priority)),

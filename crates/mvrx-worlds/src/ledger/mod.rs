@@ -17,7 +17,7 @@
 //! | `exactly-one-place` | at rest a station is in one group or one session, announced there and nowhere else, and no host of another session has it |
 //! | `order-is-one` | at rest any two of ours, hosts included, have the commits of ours that both know in the same order, and each after those that its maker knew of |
 //! | `follows-to-somebody` | a station that was led into a group and says that it moved has heard, on the way, of somebody who is or was announced there, or counts somebody who is |
-//! | `own-commits-come-along` | at rest a station lists whatever it committed and has on its disk, wherever it is; not where its disk did not let it read or write of which group something is |
+//! | `own-commits-come-along` | at rest a station lists whatever it committed and has on its disk, wherever it is; not what it committed before or while its disk did not let it read or write of which group something is, or where it is |
 //! | `nobody-was-killed` | no quirky peer was killed by what it was sent |
 
 mod order;
@@ -196,10 +196,12 @@ impl Ledger {
         self.published.insert(file);
     }
 
-    /// Its disk did not let it read, or write, in which group what is: that it lists all of its own is not asked of it any more.
-    pub(crate) fn loses_track(&mut self, station: StationUuid) {
-        let Self { published, sources, .. } = self;
-        published.retain(|file| sources.get(file).is_none_or(|source| source.author != station));
+    /// The machine's disk did not let its station read, or write, in which group what is: that it lists all of its own, under whichever name it
+    /// runs or ran there, is not asked of it any more.
+    pub(crate) fn loses_track(&mut self, host: HostId) {
+        let Self { published, sources, homes, .. } = self;
+        let author = |file: &FileUuid| sources.get(file).and_then(|source| homes.get(&source.author));
+        published.retain(|file| author(file) != Some(&host));
     }
 
     pub(crate) fn is_published(&self, file: FileUuid) -> bool {

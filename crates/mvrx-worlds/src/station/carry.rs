@@ -1,6 +1,6 @@
 //! What the core wants, done on the host.
 
-use lan_sim::{Announcement, Conn, Content, HostCtx};
+use lan_sim::{Announcement, Conn, Content, HostCtx, HostId};
 use mvrx_core::{ConnId, Event, Input, Output, RequestId, Sighting};
 use mvrx_message::{Commit, FileUuid, GroupName, Message, SessionTarget, Txt};
 
@@ -46,7 +46,7 @@ impl Station {
             Output::ReceiveFile { conn, request, .. } => self.receive_file(conn, request, net),
             Output::KeepFile { request, commit } => self.keep(request, &commit, net),
             Output::DropFile { request } | Output::PutAside { request, .. } => {
-                if let Some(incoming) = self.arrived.remove(&request) {
+                if let Some((incoming, _)) = self.arrived.remove(&request) {
                     self.shelf.drop_file(&incoming);
                 }
             }
@@ -64,13 +64,13 @@ impl Station {
             Output::PrepareMove { to } => self.prepare_move(&to, net),
             // Who takes part in an election finds its place at each start.
             Output::SavePlace { group, along, passing: true, .. } if self.setup.candidate.is_some() => {
-                self.keep_along(&group, &along);
+                self.keep_along(&group, &along, net.host());
                 self.step(Input::PlaceSaved, net);
             }
             Output::SavePlace { group, along, .. } if self.setup.slow => self.save_later(group, along, net),
             Output::SavePlace { to, group, along, .. } => self.save_place(&to, &group, &along, net),
-            Output::KeepAlong { group, files } => self.keep_along(&group, &files),
-            Output::ForgetSavedPlace => self.forget_saved_place(),
+            Output::KeepAlong { group, files } => self.keep_along(&group, &files, net.host()),
+            Output::ForgetSavedPlace => self.forget_saved_place(net.host()),
             Output::Withdraw => {
                 for instance in std::mem::take(&mut self.announced) {
                     net.withdraw(&instance);
@@ -149,7 +149,11 @@ impl Station {
     pub(super) fn prepare_move(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
         let (mut commits, mut sightings) = (Vec::new(), Vec::new());
         if let SessionTarget::Group(group) = to {
-            commits = self.of_group(group.as_str()).into_iter().map(|(commit, _)| commit).collect();
+            for (commit, content) in self.of_group(group.as_str()) {
+                self.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
+                commits.push(commit);
+            }
+            self.notes_trouble(net.host());
             let all: Vec<_> = self.sights.all().map(|(place, _)| place).collect();
             sightings =
                 all.into_iter().filter_map(|place| self.sighting(place, Some(group.as_str()))).collect();
@@ -173,7 +177,9 @@ impl Station {
     ) {
         let before = self.shelf.place().unwrap_or_default();
         let mut along = self.along.clone();
-        along.extend(files.iter().map(|file| (group.as_str().to_owned(), *file)));
+        if self.setup.planted != Planted::AlongForgotten {
+            along.extend(files.iter().map(|file| (group.as_str().to_owned(), *file)));
+        }
         let kept = self.shelf.keep_along(&along);
         let place = format!("{}\n{group}", place_text(to));
         let input = match kept.and_then(|()| self.shelf.keep_place(&place)) {
@@ -187,31 +193,40 @@ impl Station {
         self.step(input, net);
     }
 
-    fn forget_saved_place(&mut self) {
+    fn forget_saved_place(&mut self, host: HostId) {
         self.later.forget_saving();
         if let Some(before) = self.kept_before.take() {
             // A disk that refuses now: the next start is there. The station tells it, and its operator knows.
             let kept = self.shelf.keep_place(&before);
-            self.next_start_differs(kept.is_err());
+            self.next_start_differs(kept.is_err(), host);
         }
         if let Some(before) = self.along_before.take() {
             self.along = before;
             let kept = self.shelf.keep_along(&self.along);
-            self.next_start_differs(kept.is_err());
+            self.next_start_differs(kept.is_err(), host);
         }
     }
 
-    fn keep_along(&mut self, group: &GroupName, files: &[FileUuid]) {
+    fn keep_along(&mut self, group: &GroupName, files: &[FileUuid], host: HostId) {
+        if self.setup.planted == Planted::AlongForgotten {
+            return;
+        }
         self.along.extend(files.iter().map(|file| (group.as_str().to_owned(), *file)));
         // A disk that refuses now: the next start does not tell of them here. The station tells it.
         let kept = self.shelf.keep_along(&self.along);
-        self.next_start_differs(kept.is_err());
+        self.next_start_differs(kept.is_err(), host);
     }
 
-    fn next_start_differs(&self, differs: bool) {
+    fn next_start_differs(&self, differs: bool, host: HostId) {
         if differs {
-            self.setup.ledger.borrow_mut().loses_track(self.id());
+            self.setup.ledger.borrow_mut().loses_track(host);
         }
+    }
+
+    /// What could not be read does not come along, and where the next start is may be unknown: files are committed in one group now and looked
+    /// for in another one then.
+    pub(super) fn notes_trouble(&self, host: HostId) {
+        self.next_start_differs(self.shelf.had_trouble(), host);
     }
 
     /// The group under which a file lies on the disk of a station that moves.
@@ -320,19 +335,20 @@ impl Station {
     }
 
     fn keep(&mut self, request: RequestId, commit: &Commit, net: &mut HostCtx<'_>) {
-        let Some(incoming) = self.arrived.remove(&request) else {
+        let Some((incoming, came)) = self.arrived.remove(&request) else {
             let what = "its bytes are gone".to_owned();
             return self.step(Input::KeepFailed { request, what }, net);
         };
         let labelled = Commit { group: self.label(), ..commit.clone() };
         match self.shelf.keep(&incoming, &labelled) {
             Ok(()) => {
-                if let Ok(content) = self.shelf.open(commit.file) {
-                    let mut ledger = self.setup.ledger.borrow_mut();
-                    ledger.has_bytes(net.host(), "keeps", commit.file, &content);
-                    ledger.came_from(commit.file, commit.station);
-                    ledger.tally.bytes += content.len();
-                }
+                // A disk that does not give it back just now has what came all the same.
+                let content = self.shelf.open(commit.file).unwrap_or(came);
+                let mut ledger = self.setup.ledger.borrow_mut();
+                ledger.has_bytes(net.host(), "keeps", commit.file, &content);
+                ledger.came_from(commit.file, commit.station);
+                ledger.tally.bytes += content.len();
+                drop(ledger);
                 self.step(Input::Kept { request }, net);
             }
             Err(error) => {

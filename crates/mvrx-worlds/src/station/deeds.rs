@@ -135,7 +135,9 @@ impl Station {
         let imported = self.shelf.import(self.next_request, content, &commit);
         commit.group = None;
         if imported.is_ok() {
-            self.setup.ledger.borrow_mut().published(file);
+            if !self.shelf.had_trouble() {
+                self.setup.ledger.borrow_mut().published(file);
+            }
             self.step(Input::Command(Command::Publish(commit)), net);
         }
     }

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lan_sim::{Bulk, Conn, Event, HostCtx, HostId, Time};
+use lan_sim::{Bulk, Conn, Content, Event, HostCtx, HostId, Time};
 use mvrx_core::election::ElectionConfig;
 use mvrx_core::{
     Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, ProposalId, RequestId,
@@ -95,7 +95,7 @@ pub struct Station {
     /// The core has forgotten these; what waits goes out, then they are closed.
     closing: BTreeMap<Conn, Closing>,
     sights: Sights,
-    arrived: BTreeMap<RequestId, Incoming>,
+    arrived: BTreeMap<RequestId, (Incoming, Content)>,
     parts: Parts,
     next_accepted: u64,
     next_request: u64,
@@ -199,6 +199,7 @@ impl Station {
             station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
             station.step(Input::Command(Command::Restore(commit)), net);
         }
+        station.notes_trouble(net.host());
         station.step(Input::Start, net);
         station
     }
@@ -229,7 +230,7 @@ impl Station {
     }
 
     /// The file of a commit as its store has it.
-    pub fn file(&self, file: FileUuid) -> Option<lan_sim::Content> {
+    pub fn file(&self, file: FileUuid) -> Option<Content> {
         self.shelf.open(file).ok()
     }
 
@@ -406,8 +407,9 @@ impl Station {
                 }
                 match whole {
                     Ok((content, hash)) => {
-                        self.arrived.insert(request, receiving.incoming);
-                        self.step(Input::FileArrived { request, length: content.len(), hash }, net);
+                        let length = content.len();
+                        self.arrived.insert(request, (receiving.incoming, content));
+                        self.step(Input::FileArrived { request, length, hash }, net);
                     }
                     Err(error) => self.file_failed(id, error.to_string(), true, net),
                 }
@@ -555,7 +557,7 @@ pub(crate) fn draft(
         for_stations,
         comment: "a made-up show".to_owned(),
         file_name: "show.mvr".to_owned(),
-        blake3: hashed.then(|| lan_sim::Content::from(content).digest()),
+        blake3: hashed.then(|| Content::from(content).digest()),
         author: None,
         group: None,
         order: None,
