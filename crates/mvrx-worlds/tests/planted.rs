@@ -66,6 +66,12 @@ fn a_host_that_reads_a_file_again_that_it_has_is_found() {
 }
 
 #[test]
+fn a_station_that_goes_where_nobody_is_is_found() {
+    let bug = Planted::ProposalsAreWishes;
+    is_found_in(|seed| Plan::new(seed).stations(6).moving().planted(bug), "follows-to-somebody");
+}
+
+#[test]
 fn a_station_that_forgets_which_files_came_along_is_found() {
     let bug = Planted::AlongForgotten;
     is_found_in(|seed| Plan::new(seed).stations(6).crashing().planted(bug), "own-commits-come-along");

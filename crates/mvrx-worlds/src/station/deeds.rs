@@ -95,7 +95,11 @@ impl Station {
 
     /// Somebody who is nobody of the crew proposes a group in which nobody is. What it hears nobody reads.
     fn mislead(&mut self, net: &mut HostCtx<'_>) {
-        let Ok(group) = GroupName::create("Nobody's") else { return };
+        let Ok(group) = GroupName::create("Nowhere") else { return };
+        if self.setup.planted == Planted::ProposalsAreWishes {
+            let to = SessionTarget::Group(group);
+            return self.step(Input::Command(Command::MoveWith { to, others: BTreeSet::new() }), net);
+        }
         let conn = ConnId::Accepted(self.next_accepted);
         self.next_accepted += 1;
         self.step(Input::Accepted { conn, peer: STRANGER }, net);
