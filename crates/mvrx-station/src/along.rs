@@ -10,7 +10,7 @@
 //!
 //! It is written before the place to which the move leads is kept, and undone with it. It knows no bytes: what the store does not list any more
 //! is left out the next time that it is written, so it is never longer than the store's list for each group. A damaged line is passed over;
-//! what it named is of its first group alone.
+//! what it named is of its first group alone. A list that the disk does not give at the start is asked for again before it is written over.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
@@ -29,20 +29,36 @@ use crate::identity::write_whole;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Along {
     groups: BTreeMap<String, BTreeSet<FileUuid>>,
+    /// There is a list that could not be read; it is not among these.
+    unread: bool,
 }
 
 impl Along {
-    /// What a data directory has; nothing where there is no list, or one that cannot be read.
+    /// What a data directory has; nothing where there is no list, or one that cannot be read now.
     pub(crate) fn read(directory: &Path) -> Self {
+        Self::try_read(directory).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the files that came along are not told in this group");
+            Self { unread: true, ..Self::default() }
+        })
+    }
+
+    /// What could not be read at the start is read now, so that nothing is written over it that does not have it.
+    pub(crate) fn read_again(&mut self, directory: Option<&Path>) -> io::Result<()> {
+        if let Some(directory) = directory.filter(|_| self.unread) {
+            for (group, files) in Self::try_read(directory)?.groups {
+                self.groups.entry(group).or_default().extend(files);
+            }
+            self.unread = false;
+        }
+        Ok(())
+    }
+
+    fn try_read(directory: &Path) -> io::Result<Self> {
         let mut along = Self::default();
         let text = match fs::read(directory.join(FILE)) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(%error, "the files that came along are not told in this group");
-                }
-                return along;
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(along),
+            Err(error) => return Err(error),
         };
         let mut group = None;
         for line in text.lines() {
@@ -52,7 +68,7 @@ impl Along {
                 along.groups.entry(group.to_owned()).or_default().insert(file);
             }
         }
-        along
+        Ok(along)
     }
 
     /// Writes it whole: a crash leaves the old list or this one.
@@ -141,13 +157,32 @@ mod tests {
         let at = directory.path();
         assert_eq!(Along::read(at), Along::default());
         let groups = ["Stage 2", "Tour"].map(|name| (name.to_owned(), BTreeSet::from([file(1), file(2)])));
-        let along = Along { groups: groups.into() };
+        let along = Along { groups: groups.into(), unread: false };
         along.write(at).unwrap();
         assert_eq!(Along::read(at), along);
         assert!(along.has("Tour", file(1)) && !along.has("Tour", file(3)) && !along.has("Stage", file(1)));
         fs::write(at.join(FILE), format!("{}\ngroup Tour\nx\n\u{fffd}\n{}\n", file(3), file(4))).unwrap();
         let read = Along::read(at);
         assert!(read.has("Tour", file(4)) && !read.has("Tour", file(3)));
+    }
+
+    // proves: MOV-14
+    #[test]
+    fn a_list_that_could_not_be_read_is_read_before_it_is_written_over_or_the_writing_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        fs::create_dir(at.join(FILE)).unwrap();
+        let mut along = Along::read(at);
+        assert!(!along.has("Tour", file(1)));
+        along.read_again(Some(at)).unwrap_err();
+        fs::remove_dir(at.join(FILE)).unwrap();
+        fs::write(at.join(FILE), format!("group Tour\n{}\n", file(1))).unwrap();
+        along.read_again(Some(at)).unwrap();
+        assert!(along.has("Tour", file(1)));
+        // Once: it is what this list is written over from now on.
+        fs::remove_file(at.join(FILE)).unwrap();
+        along.read_again(Some(at)).unwrap();
+        assert!(along.has("Tour", file(1)));
     }
 
     #[test]

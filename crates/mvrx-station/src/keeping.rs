@@ -170,7 +170,8 @@ impl Driver {
                 let _ = last.await;
             }
             let kept = tokio::task::spawn_blocking(move || {
-                let was = along.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let mut was = along.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                was.read_again(directory.as_deref())?;
                 let mut is = was.clone();
                 is.add(&place.group, &files, store.as_ref());
                 let places = directory.as_deref().filter(|_| !passing);
@@ -254,10 +255,12 @@ impl Driver {
                 let _ = last.await;
             }
             let kept = tokio::task::spawn_blocking(move || {
-                let was = along.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let mut was = along.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let read = was.read_again(directory.as_deref());
                 let mut is = was.clone();
                 is.add(&group, &files, store.as_ref());
                 *along.lock().unwrap_or_else(PoisonError::into_inner) = is.clone();
+                read?;
                 is.write_over(&was, directory.as_deref())
             });
             if let Err(error) = kept.await.unwrap_or_else(|ended| Err(io::Error::other(ended))) {
