@@ -404,6 +404,11 @@ impl Bridge {
             station.handle(Event::Sighted(seen), net);
         }
         self.group = Some((station, host));
+        self.shows(self.us);
+    }
+
+    fn shows(&self, station: StationUuid) {
+        self.setup.ledger.borrow_mut().is_stood_in_for(station, self.setup.group.as_str());
     }
 
     fn stand_in(&mut self, side: Side, station: StationUuid, name: &str, net: &mut HostCtx<'_>) {
@@ -413,6 +418,7 @@ impl Bridge {
         let name = if name.is_empty() { "nameless" } else { name };
         let mut stand_in = Station::start(parts::describe(&self.setup, name, session, part), net);
         if side == Side::Lan {
+            self.shows(station);
             for seen in self.all_shown().into_iter().filter(|seen| mark_of(seen).is_none()) {
                 stand_in.handle(Event::Sighted(seen), net);
             }

@@ -16,7 +16,7 @@
 //! | `nothing-is-waited-for` | at rest only long-term timers run |
 //! | `exactly-one-place` | at rest a station is in one group or one session, announced there and nowhere else, and no host of another session has it |
 //! | `order-is-one` | at rest any two of ours, hosts included, have the commits of ours that both know in the same order, and each after those that its maker knew of |
-//! | `follows-to-somebody` | a station that was led into a group and says that it moved has heard, on the way, of somebody who is or was announced there, or counts somebody who is |
+//! | `follows-to-somebody` | a station that was led into a group and says that it moved has heard, on the way, of somebody who is or was announced there, itself or by a bridge, or counts somebody who is |
 //! | `own-commits-come-along` | at rest a station lists whatever it committed and has on its disk, wherever it is; not what it committed before or while its disk did not let it read or write of which group something is, or where it is |
 //! | `nobody-was-killed` | no quirky peer was killed by what it was sent |
 
@@ -60,7 +60,7 @@ pub struct Ledger {
     sources: BTreeMap<FileUuid, Source>,
     /// Which commits those of our stations knew of when they made one.
     known: BTreeMap<FileUuid, BTreeSet<FileUuid>>,
-    /// In which groups each was ever announced.
+    /// In which groups each was ever announced, by itself or by a bridge.
     ever_in: BTreeSet<(StationUuid, String)>,
     /// Commits that their authors have made known.
     published: BTreeSet<FileUuid>,
@@ -324,7 +324,12 @@ impl Ledger {
         self.shown_in.insert(station, groups.iter().map(|group| (*group).to_owned()).collect());
     }
 
-    /// Whether it was announced there at any time: what it said may arrive after it has gone.
+    /// A bridge announces a station there: itself, or one that it stands in for, which may be elsewhere.
+    pub(crate) fn is_stood_in_for(&mut self, station: StationUuid, group: &str) {
+        self.ever_in.insert((station, group.to_owned()));
+    }
+
+    /// Whether it was announced there at any time, by itself or by a bridge: what it said may arrive after it has gone.
     pub(crate) fn was_ever_in(&self, station: StationUuid, group: &str) -> bool {
         self.ever_in.contains(&(station, group.to_owned()))
     }

@@ -71,12 +71,7 @@ impl Station {
             Output::SavePlace { to, group, along, .. } => self.save_place(&to, &group, &along, net),
             Output::KeepAlong { group, files } => self.keep_along(&group, &files, net.host()),
             Output::ForgetSavedPlace => self.forget_saved_place(net.host()),
-            Output::Withdraw => {
-                for instance in std::mem::take(&mut self.announced) {
-                    net.withdraw(&instance);
-                }
-                self.note_groups(&[]);
-            }
+            Output::Withdraw => self.withdraw(net),
             Output::Suspect { place } => {
                 for instance in self.sights.doubt(place, net.now()) {
                     net.suspect(&instance);
@@ -127,6 +122,13 @@ impl Station {
         }
         self.announced = instances;
         self.note_groups(groups);
+    }
+
+    fn withdraw(&mut self, net: &mut HostCtx<'_>) {
+        for instance in std::mem::take(&mut self.announced) {
+            net.withdraw(&instance);
+        }
+        self.note_groups(&[]);
     }
 
     fn note_groups(&self, groups: &[&str]) {
