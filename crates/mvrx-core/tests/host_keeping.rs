@@ -80,6 +80,36 @@ fn who_joined_between_the_authors_leaving_and_the_keeping_of_its_file_is_told_of
     assert!(!rack.sent_anything_on(early) && !rack.sent_anything_on(late));
 }
 
+// proves: HST-26
+#[test]
+fn who_joined_between_the_authors_leaving_and_its_telling_it_again_is_told_of_it() {
+    let mut rack = gathering(1 << 20);
+    let (author, early) = (rack.join(1, vec![]), rack.join(3, vec![]));
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    assert!(matches!(rack.take_sent(early), Some(Message::Commit(told)) if told.file == file(1)));
+    rack.receive(author, leave(1)).close(author);
+    let (late, ret) = rack.join_with(2, "MVRApplication", vec![]);
+    assert_eq!(ret.commits, [], "nobody can give it");
+    let back = rack.join(1, vec![]);
+    rack.out.clear();
+    rack.receive(back, Message::Commit(commit(1, 1)));
+    assert!(rack.take_reply(back).ok);
+    let is_told =
+        |message: &Message| matches!(message, Message::Commit(told) if told.file == file(1) && told.missed);
+    let told = rack.out.iter().filter_map(|output| match output {
+        Output::Send { conn, message, .. } if is_told(message) => Some(*conn),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [late, early], "whoever made it knows it");
+    assert!(!rack.saw(|e| matches!(e, Event::CommitSeen { .. })), "it is none that is new");
+
+    // From now on somebody can give it: told again it is passed on no more.
+    rack.out.clear();
+    rack.receive(back, Message::Commit(commit(1, 1)));
+    assert!(rack.take_reply(back).ok);
+    assert!(!rack.sent_anything_on(late) && !rack.sent_anything_on(early));
+}
+
 // proves: HST-16
 #[test]
 fn the_newest_of_a_list_stay_and_what_would_not_stay_is_not_read() {

@@ -20,23 +20,25 @@ impl Host {
         };
         // The sender's answer first: it may wait for it.
         self.send(conn, Message::CommitRet(reply));
-        if let (Some(news), Some(from)) = (news, station) {
-            self.queue_to_announce(from, news, false);
+        if let (Some((news, missed)), Some(from)) = (news, station) {
+            self.queue_to_announce(from, news, missed);
             self.announce_more();
             self.bound_commits();
         }
     }
 
-    fn take_commit(&mut self, from: StationUuid, commit: &Commit) -> (Reply, Option<FileUuid>) {
+    /// What is to be passed on, too, and whether it was missed.
+    fn take_commit(&mut self, from: StationUuid, commit: &Commit) -> (Reply, Option<(FileUuid, bool)>) {
         let unwelcome = self.unwelcome(from, commit);
+        let missing = self.is_missing(commit.file);
         let noted = match &unwelcome {
             Some(_) => Noted::Contradicts,
             None => self.note(from, commit, CommitSource::Announced),
         };
         match noted {
-            Noted::New => (Reply::ok(), Some(commit.file)),
-            // req: HST-09
-            Noted::Known => (Reply::ok(), None),
+            Noted::New => (Reply::ok(), Some((commit.file, false))),
+            // req: HST-09, HST-26
+            Noted::Known => (Reply::ok(), missing.then_some((commit.file, true))),
             Noted::Contradicts => {
                 let message = unwelcome.unwrap_or_else(|| CONTRADICTS.to_owned());
                 let reply = refuse(&message);
@@ -53,8 +55,7 @@ impl Host {
             .welcome(from, commits)
             .into_iter()
             .filter(|commit| {
-                // Who joined while nobody could give it was not told of it.
-                let missing = self.history.entry(commit.file).is_some_and(|entry| !entry.is_available());
+                let missing = self.is_missing(commit.file);
                 match self.note(from, commit, source) {
                     Noted::New => true,
                     Noted::Known => missing,
@@ -73,6 +74,12 @@ impl Host {
             !commits.is_empty()
         });
         self.announce_more();
+    }
+
+    /// A commit that is known, and nobody can give: who joined meanwhile was not told of it.
+    // req: HST-26
+    fn is_missing(&self, file: FileUuid) -> bool {
+        self.history.entry(file).is_some_and(|entry| !entry.is_available())
     }
 
     /// `missed`: it was made while those who are told now were not there to be told, or nobody could give it.
