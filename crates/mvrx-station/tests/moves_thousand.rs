@@ -18,6 +18,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use mvrx_discovery::MemoryBus;
+use mvrx_message::FileUuid;
 use mvrx_station::{Event, Events, Heard, Moves, SessionTarget, Source, Station, kept_place};
 use socket2::{Domain, Socket, Type};
 use support::places::{Client, answer_in, commit, host, proposal, propose, station, until_known, url};
@@ -115,10 +116,11 @@ async fn between_sessions() {
     let folder = tempfile::tempdir().unwrap();
     let (one, at_one) = host(folder.path(), "one", Moves::Always).await;
     let (two, at_two) = host(folder.path(), "two", Moves::Always).await;
+    let mut served = one.events();
     let read = [at_one, at_two].map(count_moves);
     let data = folder.path().join("fellow");
     fs::create_dir(&data).unwrap();
-    let fellow = Station::builder("fellow").session(format!("ws://{}/", one.address()));
+    let fellow = Station::builder("fellow").any_file(true).session(format!("ws://{}/", one.address()));
     let (fellow, mut events) = fellow.moves(Moves::Always).keep_place_in(&data).spawn().await.unwrap();
     support::places::until_joined(&mut events, &one).await;
     let counted = count_moves(events);
@@ -150,6 +152,9 @@ async fn between_sessions() {
     assert!(one.stations().await.unwrap().iter().any(|info| info.station == fellow.uuid()));
     assert!(two.stations().await.unwrap().iter().all(|info| info.station != fellow.uuid()));
     drop(clients);
+    // Its files go out.
+    let file = commit(&fellow, folder.path(), "whole.mvr").await;
+    is_served(&one, &mut served, file).await;
     for station in [fellow, one, two] {
         station.stop().await;
     }
@@ -159,12 +164,86 @@ async fn between_sessions() {
     }
 }
 
-// proves: MOV-04, MOV-06, MOV-07
+/// A file of somebody in this session is listed by its host, which gets it.
+async fn is_served(host: &Station, events: &mut Events, file: FileUuid) {
+    while !host.commits().await.unwrap().iter().any(|info| info.commit.file == file) {
+        tokio::time::timeout(LIMIT, events.next()).await.expect("the host is told of it").unwrap();
+    }
+    host.request(file, Source::Any).await.unwrap().await.unwrap();
+}
+
+/// By its URL from the group into the session, and back by the group's name: each time the mode is another one, and so is whoever tells it to go.
+async fn between_modes() {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let (desk, events) = station(&bus, folder.path(), "desk", Moves::Always).await;
+    // Somebody is in the group, so that it is there for who is led to it.
+    let (home, at_home) = station(&bus, folder.path(), "home", Moves::Never).await;
+    drop(at_home);
+    let (rack, at_rack) = host(folder.path(), "rack", Moves::Always).await;
+    let mut served = rack.events();
+    let counted = count_moves(events);
+    let read = count_moves(at_rack);
+    let first = commit(&desk, folder.path(), "first.mvr").await;
+    let there = rack.address();
+    let client = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(there);
+        client.join();
+        client
+    });
+    let there_and_back = |mut client: Client, moves: usize| {
+        let desk = desk.clone();
+        tokio::task::spawn_blocking(move || {
+            for n in 0..moves / 2 {
+                // It listens anew each time that it is in a group again.
+                let mut socket = TcpStream::connect(desk.address()).unwrap();
+                let (ok, why) = propose(&mut socket, "", &format!("ws://{there}/"));
+                assert!(ok, "{n}, into the session: {why}");
+                let (ok, why) = client.propose("Default._mvrxchange._tcp.local.", "");
+                assert!(ok, "{n}, back to the group: {why}");
+            }
+            is_well(desk.address());
+            client
+        })
+    };
+    let client = there_and_back(client.await.unwrap(), WARM).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (before, begun) = (held(), Instant::now());
+    let client = there_and_back(client, MOVES).await.unwrap();
+    println!("{MOVES} moves between modes in {:.2} s", begun.elapsed().as_secs_f64());
+    is_as_before(before, 16 * 1_024, "between modes").await;
+
+    // Whole: in the group, with one place kept, and what it had from the first goes out there, with what comes now.
+    let kept = kept_place(&folder.path().join("desk")).unwrap().unwrap();
+    assert_eq!((kept.group.as_str(), kept.session), ("Default", None));
+    assert!(rack.stations().await.unwrap().iter().all(|info| info.station != desk.uuid()));
+    let (guest, mut at_guest) = station(&bus, folder.path(), "guest", Moves::Never).await;
+    let file = commit(&desk, folder.path(), "whole.mvr").await;
+    for file in [first, file] {
+        until_known(&guest, &mut at_guest, file).await;
+        guest.request(file, Source::Any).await.unwrap().await.unwrap();
+    }
+    // And once more in the session.
+    let SessionTarget::Url(to) = url(there) else { unreachable!() };
+    let address = desk.address();
+    let last =
+        tokio::task::spawn_blocking(move || propose(&mut TcpStream::connect(address).unwrap(), "", &to));
+    assert!(last.await.unwrap().0);
+    is_served(&rack, &mut served, file).await;
+    drop(client);
+    for station in [desk, home, guest, rack] {
+        station.stop().await;
+    }
+    assert_eq!(counted.await.unwrap(), (WARM + MOVES + 1, 0));
+    read.await.unwrap();
+}
+
+// proves: MOV-04, MOV-06, MOV-07, MOV-14
 /// One test, since each counts what the whole process holds.
 #[tokio::test]
 async fn a_thousand_moves_that_are_made_leave_nothing_behind() {
     between_groups().await;
     between_sessions().await;
+    between_modes().await;
 }
 
 /// A listener whose queue is full: the system drops whoever asks to connect, so that nothing is ever answered.
