@@ -1,5 +1,6 @@
 """Five `mvrx up --session-host auto`, each in a namespace of its own, which elect their host. They exchange files while the host is killed, while
-the old one comes back, and while the next one loses its cable. After each of these take-overs everybody has everything, and the new host serves it. A `mvrx up`
+the old one comes back, and while the next one loses its cable. After each of these take-overs everybody has everything, all are in one session, and the new host gives
+all of it, byte by byte, to a stranger who asks nobody else. A `mvrx up`
 without --session-host and a station of another product stay in TCP mode all the while, commit before, at and after each take-over, and have everything, too.
 At the end the host and the two who succeed it first lose their cables at once: the third hosts within 10 s.
 
@@ -107,8 +108,12 @@ def digest(path):
 
 
 def files(station):
+    return hashes_in(station.dir)
+
+
+def hashes_in(directory):
     found = set()
-    for base, _, names in os.walk(station.dir):
+    for base, _, names in os.walk(directory):
         for name in names:
             if name.endswith(".mvr"):
                 try:
@@ -120,7 +125,7 @@ def files(station):
 
 def end_of(process):
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    assert process.wait(BOUND) == 0, f"{process.args} did not end well (seed {seed})"
 
 
 def everybody_has(shares, who, within):
@@ -172,7 +177,7 @@ def share_in_tcp_mode(what):
 
 def across(what, since, shares, who):
     """Waits until all of these have what was shared, and prints how long it took."""
-    everybody_has(shares, who, 60)
+    everybody_has(shares, who, BOUND)
     print(f"{what}: {len(shares)} files across to all {len(who)} after {time.monotonic() - since:.2f} s")
 
 
@@ -189,28 +194,34 @@ def nobody_twice(gone=None):
     assert not other.wrong, f"{other.wrong} (seed {seed})"
 
 
-def ids(document):
-    """Every file id in what `mvrx ls` lists."""
-    if isinstance(document, dict):
-        yield from [document["file"]] if isinstance(document.get("file"), str) else []
-        document = list(document.values())
-    for part in document if isinstance(document, list) else []:
-        yield from ids(part)
-
-
-def served_by(url, shares, number):
-    """A stranger sees every file of the session."""
-    listed = subprocess.run(
-        ["ip", "netns", "exec", f"{ident}{number}", mvrx, "ls", "--host", url, "--json"],
-        check=True, capture_output=True, text=True, timeout=60, env=dict(os.environ, HOME=f"{folder}/stranger"),
+def served_by(host, shares, number):
+    """A stranger who comes only now, and knows nothing but the session's URL, gets every file of it, byte by byte."""
+    home = f"{folder}/stranger-{len(strangers)}"
+    os.makedirs(f"{home}/files")
+    stranger = subprocess.Popen(
+        ["ip", "netns", "exec", f"{ident}{number}", mvrx, "up", "--host", host_url(host), "--name", f"X{len(strangers)}", "--data", f"{home}/data",
+         "--get", "all", "--dir", f"{home}/files"],
+        env=dict(os.environ, HOME=home), stdout=subprocess.DEVNULL,
     )
-    names = set(ids(json.loads(listed.stdout)))
-    assert len(names) >= len(shares), f"the host lists {len(names)} of {len(shares)} (seed {seed})"
+    strangers.append(stranger)
+    begun, wanted = time.monotonic(), {hashed for _, _, hashed in shares}
+    while not wanted <= hashes_in(f"{home}/files"):
+        here = len(wanted & hashes_in(f"{home}/files"))
+        assert stranger.poll() is None and time.monotonic() < begun + BOUND, f"S{host.number} gave {here} of {len(wanted)} files (seed {seed})\n{story()}"
+        time.sleep(0.1)
+    end_of(stranger)
+    print(f"S{host.number} gives all {len(wanted)} files to a stranger")
+
+
+def in_one_session(who):
+    """All of these are in the session of one host: the one of which each was told last."""
+    of = {s.number: [event["station"] for _, event in s.since(0) if event["event"] == "elected_host"][-1:] for s in who}
+    assert len({str(host) for host in of.values()}) == 1, f"they are in the sessions of {of} (seed {seed})\n{story()}"
 
 
 def succeeded(candidates, gone_at, what):
     """Waits until one of these hosts, and until all of them are in its session; gives it, and prints how long it took."""
-    end = time.monotonic() + 40
+    end = time.monotonic() + BOUND
     while True:
         new = [(when, s) for s in candidates for when, event in s.since(gone_at) if event["event"] == "elected"]
         if new:
@@ -219,21 +230,26 @@ def succeeded(candidates, gone_at, what):
             raise SystemExit(f"nobody took over (seed {seed})\n{story()}")
         time.sleep(0.05)
     when, host = min(new, key=lambda pair: pair[0])
-    joined = [s.wait(["elected_host"], gone_at, 30)[0] for s in candidates]
+    joined = [s.wait(["elected_host"], gone_at, BOUND)[0] for s in candidates]
     print(f"{what}: S{host.number} hosts after {when - gone_at:.2f} s, all {len(candidates)} are with it after {max(joined) - gone_at:.2f} s")
     assert when - gone_at < 10, f"it took longer than 10 s (seed {seed})\n{story()}"
+    hosts = [s.number for s in candidates for _, event in s.since(gone_at) if event["event"] == "elected"]
+    assert hosts == [host.number], f"{hosts} were elected (seed {seed})\n{story()}"
+    in_one_session(candidates)
     return host
 
 
 def clean():
-    for process in people + [station.process for station in [*stations.values(), desk]]:
+    for process in people + strangers + [station.process for station in [*stations.values(), desk]]:
         if process and process.poll() is None:
             process.kill()
             process.wait()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-people = []
+# No wait takes as long when all is well.
+BOUND = 120
+people, strangers = [], []
 stations = {n: Station(n, 10 * n) for n in range(1, 6)}
 # In TCP mode alone: one of ours, and one of another product.
 desk = Station(6, None)
@@ -271,32 +287,35 @@ at, more = share_in_tcp_mode("after")
 shares += [*more, share(stations[1], "second", host_url(host))]
 across("TCP mode and the second session", at, shares, [*others, *tcp_mode])
 nobody_twice(gone=old)
-served_by(host_url(host), shares, 2)
-print(f"S{host.number} serves all {len(shares)} files")
+served_by(host, shares, 2)
 
 # The old host comes back as one of the others, although it is higher.
 back = time.monotonic()
 old.start()
-when, _ = old.wait(["elected_host"], back, 30)
+when, _ = old.wait(["elected_host"], back, BOUND)
 print(f"old host back: one of the session again after {when - back:.2f} s")
-time.sleep(6)
-assert not any(event["event"] in ("elected", "gave_way") for s in stations.values() for _, event in s.since(back)), story()
+in_one_session(stations.values())
 shares.append(share(stations[3], "third", host_url(host)))
-everybody_has(shares, [*stations.values(), *tcp_mode], 60)
+shares.append(share(old, "returned", host_url(host)))
+everybody_has(shares, [*stations.values(), *tcp_mode], BOUND)
 nobody_twice()
+served_by(host, shares, 1)
+displaced = [s.number for s in stations.values() for _, event in s.since(back) if event["event"] in ("elected", "gave_way", "host_lost")]
+assert not displaced, f"{displaced} (seed {seed})\n{story()}"
 
 # The cable of the host is pulled; later it is plugged in again.
 others = [s for s in stations.values() if s is not host]
 gone = time.monotonic()
 subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{host.number}", "down"], check=True)
 old, host = host, succeeded(others, gone, "cable pulled")
+assert host.number == 5, f"S{host.number} succeeds instead of the next (seed {seed})\n{story()}"
 shares.append(share(stations[1], "fourth", host_url(host)))
-everybody_has(shares, [*others, *tcp_mode], 60)
-served_by(host_url(host), shares, 1)
+everybody_has(shares, [*others, *tcp_mode], BOUND)
+served_by(host, shares, 1)
 back = time.monotonic()
 subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{old.number}", "up"], check=True)
 # The one that was cut off is alone, and gives way, whatever is remembered of it.
-end = time.monotonic() + 120
+end = time.monotonic() + BOUND
 while True:
     gave = [(when, s) for s in (old, host) for when, event in s.since(back) if event["event"] == "gave_way"]
     if gave:
@@ -305,12 +324,14 @@ while True:
     time.sleep(0.05)
 when, gone_from = min(gave, key=lambda pair: pair[0])
 assert gone_from is old, f"S{gone_from.number} gave way instead of S{old.number}, which was cut off (seed {seed})\n{story()}"
-joined, _ = gone_from.wait(["elected_host"], when, 60)
+joined, _ = gone_from.wait(["elected_host"], when, BOUND)
 print(f"cable plugged in again: S{gone_from.number} gave way after {when - back:.2f} s and is one of the session after {joined - back:.2f} s")
 at, more = share_in_tcp_mode("healed")
 shares += more
-everybody_has(shares, [*stations.values(), *tcp_mode], 90)
+everybody_has(shares, [*stations.values(), *tcp_mode], BOUND)
 nobody_twice()
+in_one_session(stations.values())
+served_by(host, shares, old.number)
 gave = [s.number for s in stations.values() for _, event in s.since(back) if event["event"] == "gave_way"]
 assert gave == [old.number], f"{gave} gave way (seed {seed})\n{story()}"
 
@@ -322,9 +343,13 @@ for station in cut:
     subprocess.run(["ip", "-n", f"{ident}hub", "link", "set", f"{link}{station.number}", "down"], check=True)
 host = succeeded(left, gone, "the host's cable and those of the next two pulled")
 assert host is left[0], f"S{host.number} hosts instead of the third (seed {seed})\n{story()}"
+shares.append(share(left[1], "fifth", host_url(host)))
+everybody_has(shares, [*left, *tcp_mode], BOUND)
+served_by(host, shares, left[1].number)
+assert not other.wrong, f"{other.wrong} (seed {seed})"
 
 for station in [*stations.values(), desk]:
     station.process.send_signal(signal.SIGINT)
 for station in [*stations.values(), desk]:
-    station.process.wait(30)
+    assert station.process.wait(BOUND) == 0, f"S{station.number} did not end well (seed {seed})\n{story()}"
 print("all five have all files, and so have the two that speak TCP mode alone")

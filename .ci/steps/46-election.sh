@@ -20,6 +20,6 @@ for number in 1 2 3 4 5 6 7; do
     ip -n "$id$number" route add default dev eth0
 done
 mvrx="${MVRX:-$(realpath "${CARGO_TARGET_DIR:-target}/release/mvrx")}"
-timeout 400 python3 .ci/namespaces/election.py "$mvrx" "$id" "${id: -6}"
-timeout 400 python3 .ci/namespaces/election_files.py "$mvrx"
+timeout 700 python3 .ci/namespaces/election.py "$mvrx" "$id" "${id: -6}"
+timeout 700 python3 .ci/namespaces/election_files.py "$mvrx"
 timeout 100 python3 .ci/namespaces/election_nets.py "$mvrx"
