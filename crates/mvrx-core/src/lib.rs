@@ -25,6 +25,7 @@
 //! Everything held is bounded by [`Limits`]; everything waited for by a [`Timer`] with a default in [`Timers`].
 //!
 //! The host of a session in WebSocket mode is a machine of its own: [`host::Host`].
+//! By which rule a file that broke off goes on is [`parts`], which drivers use.
 //!
 //! ```
 //! use std::time::Duration;
@@ -57,6 +58,7 @@ mod membership;
 mod missed;
 mod moves;
 mod output;
+pub mod parts;
 mod peer;
 mod receive;
 mod serving;

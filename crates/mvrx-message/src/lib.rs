@@ -52,7 +52,7 @@ pub use join_password::JoinPassword;
 pub use limits::Limits;
 pub use message::{
     Commit, FilePart, Join, JoinRet, Leave, Message, MessageType, NewSessionHost, NewSessionHostRet, Parsed,
-    Reply, Request, SessionTarget, SessionTargetError,
+    PartOf, Reply, Request, SessionTarget, SessionTargetError,
 };
 pub use ours::{
     Author, BridgeMark, Candidate, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation,

@@ -201,6 +201,26 @@ pub struct FilePart {
     pub blake3: [u8; 32],
 }
 
+/// Which file a part is of: the same bytes, whoever has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartOf {
+    /// The file.
+    pub file: FileUuid,
+    /// Its announced length in bytes.
+    pub length: u64,
+    /// Its announced BLAKE3.
+    pub hash: [u8; 32],
+}
+
+impl PartOf {
+    /// Which bytes a commit says that its file has; `None` where it tells no hash or no length.
+    #[must_use]
+    pub fn announced_by(commit: &Commit) -> Option<Self> {
+        let hash = commit.blake3.filter(|_| commit.file_size > 0)?;
+        Some(Self { file: commit.file, length: commit.file_size, hash })
+    }
+}
+
 /// MVR_NEW_SESSION_HOST (Table 76).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSessionHost {

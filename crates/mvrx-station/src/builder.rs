@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mvrx_core::election::ElectionConfig;
+use mvrx_core::parts::Parts;
 use mvrx_core::{Config, Core, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{BridgeMark, Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
@@ -29,7 +30,6 @@ use crate::keeping::Keeping;
 use crate::looking::Look;
 use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
 use crate::orders::Order;
-use crate::resume::Parts;
 use crate::secure::Secure;
 use crate::{Events, Exporter};
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mvrx_core::parts::{Going, from_of};
 use mvrx_core::{ConnId, Ending, Input, RequestId};
 use mvrx_message::{Dialect, FilePart, FileUuid, Message};
 use mvrx_store::{Pending, Store};
@@ -20,7 +21,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::files::{NotBegun, StoreSink, StoreSource};
-use crate::resume::{Going, Rest, from_of, say};
+use crate::resume::{Rest, say};
 
 /// What a connection's tasks tell the driver.
 pub(crate) enum Report {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use mvrx_core::parts::Parts;
 use mvrx_core::{
     Command, ConnId, Core, Ending, Event, Input, LimitReached, Output, PlaceId, RequestFailure, RequestId,
 };
@@ -28,7 +29,6 @@ use crate::keeping::Keeping;
 use crate::looking::{Checked, Look, Looked};
 use crate::moves::{HeldBack, Led, Opened, Ways};
 use crate::orders::Order;
-use crate::resume::Parts;
 use crate::transfer::{Fetched, Progress};
 use crate::{Exporter, Seen};
 

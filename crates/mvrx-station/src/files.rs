@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mvrx_core::parts::Going;
 use mvrx_message::FileUuid;
 use mvrx_store::{Cancel, Expect, Pending, ReadError, Store, StoredFile, Wait, WriteError, Writer};
 use mvrx_transport::{BoxError, FileSink, FileSource, SourceRead};
-
-use crate::resume::Going;
 
 /// A stored file on its way out. One that is still arriving is sent as it grows.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+pub use mvrx_message::PartOf;
 use mvrx_message::{Commit, FileUuid};
 
 use crate::cancel::Cancel;
@@ -215,17 +216,6 @@ pub enum Expect {
     /// Somebody said so (`FileSize` of foreign products is often wrong). Any length is taken, and
     /// [`Pending::announced_otherwise`] reports the difference.
     Announced(u64),
-}
-
-/// Which file a part is of: the same bytes, whoever has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartOf {
-    /// The file.
-    pub file: FileUuid,
-    /// Its announced length in bytes.
-    pub length: u64,
-    /// Its announced BLAKE3.
-    pub hash: [u8; 32],
 }
 
 /// A listed commit.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId};
+use mvrx_core::parts::Parts;
 use mvrx_core::{ConnId, RequestFailure, RequestId};
 use mvrx_discovery::{Discovery, DiscoveryEvent};
 use mvrx_message::{Commit, FileUuid, Message, SessionTarget};
@@ -35,7 +36,6 @@ use crate::handle::{CommitInfo, StationInfo};
 use crate::looking::{Checked, Look, Looked};
 use crate::moves::{Led, MoveTold};
 use crate::orders::Order;
-use crate::resume::Parts;
 use crate::transfer::{Fetched, Progress};
 use crate::{ChangeGroupError, CommitDraft, Exporter};
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mvrx_core::ConnId;
 use mvrx_core::host::{Input, RelayId};
+use mvrx_core::parts::from_of;
 use mvrx_store::Store;
 use mvrx_transport::ws::MayBe;
 use mvrx_transport::{
@@ -24,7 +25,7 @@ use super::outbox::{Bounds, Job, Outbox, TooMuch};
 use super::pace::Pace;
 use super::paced;
 use super::sending::FileJob;
-use crate::resume::{Rest, from_of, say};
+use crate::resume::{Rest, say};
 use mvrx_message::{Dialect, Message, StationUuid};
 
 /// What a connection's tasks tell the driver.

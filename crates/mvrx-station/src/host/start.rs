@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, atomic::AtomicUsize};
 
 use mvrx_core::Moves;
 use mvrx_core::host::{Config, Host};
+use mvrx_core::parts::Parts;
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{MvrVersion, StationUuid};
 use mvrx_store::{Cancel, Store, StoredCommit};
@@ -26,7 +27,6 @@ use crate::builder::{Running, StartError};
 use crate::handle::{Shared, Station};
 use crate::looking::Look;
 use crate::orders::Order;
-use crate::resume::Parts;
 use crate::{Events, Exporter, session_url};
 
 /// What the builder knows.

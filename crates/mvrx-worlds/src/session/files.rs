@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use lan_sim::{Content, HostCtx};
 use mvrx_core::host::{AskId, Bytes, Input, RelayId, Take};
 use mvrx_core::{ConnId, RequestId};
-use mvrx_message::{Commit, FileUuid};
+use mvrx_message::{Commit, FileUuid, PartOf};
 
 use super::{Sending, SessionHost};
 use crate::Planted;
 use crate::ledger::ONE_READ;
-use crate::parts::{Of, answer};
+use crate::parts::answer;
 use crate::shelf::Incoming;
 use crate::station::IDLE;
 use crate::station::link::Receiving;
@@ -22,7 +22,7 @@ pub(super) struct Growing {
     state: State,
     length: Option<u64>,
     /// Which bytes it has, where that was announced.
-    pub(super) of: Option<Of>,
+    pub(super) of: Option<PartOf>,
     /// What an earlier owner gave of it: the next one's bytes have to be the same as far as these go.
     before: Content,
 }

@@ -3,17 +3,18 @@
 use lan_sim::{Content, HostCtx};
 use mvrx_core::ConnId;
 use mvrx_core::host::Input;
-use mvrx_message::{Message, Request};
+use mvrx_core::parts::Going;
+use mvrx_message::{Message, PartOf, Request};
 
 use super::SessionHost;
-use crate::parts::{Going, Of, says};
+use crate::parts::says;
 
 impl SessionHost {
     pub(super) fn ask_for_the_rest(&mut self, conn: ConnId, request: &mut Request) {
         let behind = self.host.owes_other_answers(conn);
         let announced = request.file.and_then(|file| self.host.commit(file)).filter(|_| !behind).cloned();
         let mut parts = std::mem::take(&mut self.parts);
-        let under_way = |of: &Of| {
+        let under_way = |of: &PartOf| {
             let mut same = self.relays.values().filter(|growing| growing.of == Some(*of));
             same.next().map_or(0, |growing| growing.content_of(self).len())
         };

@@ -2,11 +2,10 @@
 
 use lan_sim::{Content, HostCtx};
 use mvrx_core::{ConnId, Input};
-use mvrx_message::Message;
+use mvrx_message::{Message, PartOf};
 
 use super::Station;
 use super::link::Receiving;
-use crate::parts::Of;
 use crate::shelf::Incoming;
 
 impl Station {
@@ -47,7 +46,7 @@ impl Station {
         came
     }
 
-    fn broke_off(&mut self, of: Of, incoming: &Incoming) -> Option<u64> {
+    fn broke_off(&mut self, of: PartOf, incoming: &Incoming) -> Option<u64> {
         self.parts.broke(of, &incoming.contents().ok()?)
     }
 }
