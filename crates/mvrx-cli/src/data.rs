@@ -164,6 +164,23 @@ mod tests {
 
     use super::*;
 
+    fn commit(id: [u8; 16], length: u64) -> Commit {
+        Commit {
+            file: FileUuid::from_random_bytes(id),
+            station: None,
+            version: MvrVersion { major: 1, minor: 6 },
+            file_size: length,
+            for_stations: Vec::new(),
+            comment: String::new(),
+            file_name: String::new(),
+            blake3: None,
+            author: None,
+            group: None,
+            order: None,
+            missed: false,
+        }
+    }
+
     #[test]
     fn a_name_becomes_a_folder_whatever_it_holds() {
         assert_eq!(folder_name("FOH desk"), "FOH-desk");
@@ -182,20 +199,8 @@ mod tests {
             id[15] = last;
             let mut writer = store.begin(Expect::Unknown).unwrap();
             writer.write(name.as_bytes()).unwrap();
-            let commit = Commit {
-                file: FileUuid::from_random_bytes(id),
-                station: None,
-                version: MvrVersion { major: 1, minor: 6 },
-                file_size: name.len() as u64,
-                for_stations: Vec::new(),
-                comment: format!("rig of {name}"),
-                file_name: name.to_owned(),
-                blake3: None,
-                author: None,
-                group: None,
-                order: None,
-                missed: false,
-            };
+            let comment = format!("rig of {name}");
+            let commit = Commit { comment, file_name: name.to_owned(), ..commit(id, name.len() as u64) };
             writer.finish().unwrap().publish(&commit, "Default").unwrap();
         }
         let given = Some(directory.path());
@@ -216,20 +221,7 @@ mod tests {
     #[test]
     fn the_latest_of_a_store_is_the_last_in_the_order_and_not_what_came_last() {
         let stored = |n: u8, order: Option<u64>, group: &str| StoredCommit {
-            commit: Commit {
-                file: FileUuid::from_random_bytes([n; 16]),
-                station: None,
-                version: MvrVersion { major: 1, minor: 6 },
-                file_size: 1,
-                for_stations: Vec::new(),
-                comment: String::new(),
-                file_name: String::new(),
-                blake3: None,
-                author: None,
-                group: None,
-                order,
-                missed: false,
-            },
+            commit: Commit { order, ..commit([n; 16], 1) },
             sequence: n.into(),
             seen: std::time::UNIX_EPOCH + std::time::Duration::from_secs(n.into()),
             hash: [n; 32],

@@ -58,4 +58,6 @@ mod plan;
 mod predict;
 mod rebuild;
 mod source;
+#[cfg(test)]
+mod streams;
 mod tokens;

@@ -1,7 +1,7 @@
 //! Connections that come in, told to the driver of a station.
 
 use mvrx_core::LimitReached;
-use mvrx_transport::{AcceptError, Listener};
+use mvrx_transport::{AcceptError, Listener, NotTaken};
 use tokio::sync::mpsc;
 
 use crate::driver::Done;
@@ -20,8 +20,10 @@ pub(crate) async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<D
             Err(error) => {
                 tracing::debug!(%error, "a connection was not accepted");
                 let limit = match error {
-                    AcceptError::TooManyConnections { .. } => LimitReached::Inbound,
-                    AcceptError::TooManyConnectionsFromPeer { .. } => LimitReached::InboundFromOne,
+                    AcceptError::NotTaken(NotTaken::TooManyConnections { .. }) => LimitReached::Inbound,
+                    AcceptError::NotTaken(NotTaken::TooManyConnectionsFromPeer { .. }) => {
+                        LimitReached::InboundFromOne
+                    }
                     _ => continue,
                 };
                 if !told.contains(&limit) {

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use cuts::{Proxy, Way, make_show, number, places};
+use cuts::{Proxy, Way, make_show, moved_little, number, places};
 use futures_util::{SinkExt, StreamExt};
 use mvrx_message::{Commit, Dialect, FilePart, FileUuid, Message, Reply};
 use mvrx_station::{Builder, CommitDraft, Events, Heard, HostEvent, HostOptions, Source, Station, Timers};
@@ -388,10 +388,7 @@ async fn a_file_that_a_host_fetches_and_that_is_cut_again_and_again_goes_on() {
     tokio::time::timeout(Duration::from_secs(600), whole).await.unwrap();
     let stored = host.store().commit(commit.file).unwrap().unwrap();
     assert_eq!((Some(stored.hash), stored.length), (commit.blake3, length));
-    let (made, moved) = (proxy.made(), proxy.moved());
-    println!("{length} bytes, {made} cuts: {moved} bytes moved");
-    assert_eq!(made, cuts, "every cut was made");
-    assert!(moved < length + length / 10, "{moved} bytes moved for {length}");
+    moved_little(&proxy, (length, cuts));
     // And it is given on.
     let (other, _events) =
         describe("other").session(format!("ws://{}/", host.address())).spawn().await.unwrap();

@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cuts::{Proxy, Way, make_show, number, places};
+use cuts::{Proxy, Way, make_show, moved_little, number, places};
 use mvrx_discovery::FixedDiscovery;
 use mvrx_message::{Commit, FilePart, Message, Reply, Request};
 use mvrx_station::{
@@ -42,13 +42,9 @@ async fn seen(events: &mut Events, of: &Commit) {
     until(events, |e| matches!(e, Event::CommitSeen { file, .. } if *file == of.file).then_some(())).await;
 }
 
-/// That it came whole, by its hash, with little more moved than it is long.
 fn came_whole(fetched: &Fetched, commit: &Commit, proxy: &Proxy, (length, cuts): (u64, u64)) {
     assert_eq!((fetched.commit.blake3, fetched.commit.file_size), (commit.blake3, length));
-    assert_eq!(proxy.made(), cuts, "every cut was made");
-    let moved = proxy.moved();
-    println!("{length} bytes, {cuts} cuts: {moved} bytes moved");
-    assert!(moved < length + length / 10, "{moved} bytes moved for {length}");
+    moved_little(proxy, (length, cuts));
 }
 
 // proves: STA-26

@@ -7,7 +7,7 @@ mod link;
 mod transfer;
 
 pub use handshake::HandshakeError;
-pub use link::{AcceptError, DialError, ListenError};
+pub use link::{AcceptError, BindError, DialError, ListenError, NotTaken};
 pub use transfer::{ReadError, ReceiveError, SendFileError, WriteError};
 
 /// An error of a source or sink, as it was.

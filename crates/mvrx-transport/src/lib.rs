@@ -56,8 +56,8 @@ pub mod ws;
 
 pub use endpoint::{Endpoint, WsUrl, WsUrlError};
 pub use error::{
-    AcceptError, BoxError, DialError, HandshakeError, ListenError, ReadError, ReceiveError, SendFileError,
-    WriteError,
+    AcceptError, BindError, BoxError, DialError, HandshakeError, ListenError, NotTaken, ReadError,
+    ReceiveError, SendFileError, WriteError,
 };
 pub use file::{DiscardSink, FileSink, FileSource, Progress, SourceRead};
 pub use limits::Limits;

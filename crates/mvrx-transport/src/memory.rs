@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use self::pipe::{PipeEnd, pipe};
 use crate::endpoint::Endpoint;
-use crate::error::{AcceptError, DialError, ListenError};
+use crate::error::{AcceptError, BindError, DialError, ListenError};
 use crate::limits::Limits;
 use crate::pump::FilePump;
 use crate::stream::{self, Origin};
@@ -85,7 +85,7 @@ impl MemoryTransport {
     fn open(&self, asked: SocketAddr) -> Result<Box<dyn Listener>, ListenError> {
         if !asked.ip().is_unspecified() && asked.ip() != self.ip {
             let error = io::ErrorKind::AddrNotAvailable.into();
-            return Err(ListenError::AddressRefused { address: asked, error });
+            return Err(BindError::AddressRefused { address: asked, error }.into());
         }
         let (sender, incoming) = mpsc::channel(BACKLOG);
         let mut wires = lock(&self.wires);
@@ -95,7 +95,7 @@ impl MemoryTransport {
         let free = (first..=u16::MAX)
             .map(|port| SocketAddr::new(self.ip, port))
             .find(|address| !wires.listeners.contains_key(address));
-        let Some(address) = free else { return Err(ListenError::NoFreePort { first, last: u16::MAX }) };
+        let Some(address) = free else { return Err(BindError::NoFreePort { first, last: u16::MAX }.into()) };
         wires.listeners.insert(address, sender);
         Ok(Box::new(MemoryListener { incoming, address }))
     }

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use lan_net::accept::{AcceptLimits, CappedListener};
-use lan_net::bind::{self, BindOptions};
+use lan_net::bind::{self, BindError, BindOptions};
 use lan_net::deadline::Deadline;
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -172,7 +172,7 @@ pub(crate) fn listen(
     limits: &Limits,
 ) -> Result<(CappedListener, SocketAddr), ListenError> {
     let listener = bind::listen(&BindOptions::at(address).attempts(attempts))?;
-    let local = listener.local_addr().map_err(|error| ListenError::AddressRefused { address, error })?;
+    let local = listener.local_addr().map_err(|error| BindError::AddressRefused { address, error })?;
     let caps = AcceptLimits {
         connections: limits.connections,
         connections_per_ip: limits.connections_per_ip,

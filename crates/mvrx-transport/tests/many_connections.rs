@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mvrx_message::{Dialect, Leave, Message, StationUuid};
 use mvrx_transport::{
-    AcceptError, Connection, Incoming, Limits, Listener, ReadError, TcpTransport, Transport,
+    AcceptError, Connection, Incoming, Limits, Listener, NotTaken, ReadError, TcpTransport, Transport,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::AsyncReadExt;
@@ -65,9 +65,12 @@ async fn one_address_with_a_thousand_connections_leaves_room_for_another() {
         connecting.push(TcpStream::connect(at).await.unwrap());
         match listener.accept().await {
             Ok(connection) => held.push(connection),
-            Err(AcceptError::TooManyConnectionsFromPeer {
-                open: 32, allowed: 32, refused: total, ..
-            }) => {
+            Err(AcceptError::NotTaken(NotTaken::TooManyConnectionsFromPeer {
+                open: 32,
+                allowed: 32,
+                refused: total,
+                ..
+            })) => {
                 refused += 1;
                 assert_eq!(total, refused);
             }
@@ -97,7 +100,10 @@ async fn the_place_of_a_connection_is_free_when_both_its_halves_are_gone() {
     let _two = TcpStream::connect(at).await.unwrap();
     let refusal = listener.accept().await;
     assert!(
-        matches!(refusal, Err(AcceptError::TooManyConnections { open: 1, allowed: 1, .. })),
+        matches!(
+            refusal,
+            Err(AcceptError::NotTaken(NotTaken::TooManyConnections { open: 1, allowed: 1, .. }))
+        ),
         "{refusal:?}"
     );
     drop(writer);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use mvrx_message::{Dialect, Leave, Message, StationUuid};
 use mvrx_transport::battery::{Sink, Source};
 use mvrx_transport::{
-    AcceptError, Incoming, ListenError, MemoryNetwork, Progress, Scope, TcpTransport, Transport,
+    AcceptError, BindError, Incoming, ListenError, MemoryNetwork, Progress, Scope, TcpTransport, Transport,
 };
 
 fn loopback(port: u16) -> SocketAddr {
@@ -22,7 +22,7 @@ async fn the_next_free_port_is_taken_unless_only_one_may_be_tried() {
     let second = tcp.listen(loopback(taken)).await.unwrap();
     assert!(second.local_addr().port() > taken);
     match tcp.with_port_attempts(1).listen(loopback(taken)).await {
-        Err(error @ ListenError::NoFreePort { first, last }) => {
+        Err(error @ ListenError(BindError::NoFreePort { first, last })) => {
             assert_eq!((first, last), (taken, taken));
             assert_eq!(error.scope(), Scope::Station);
         }
@@ -82,7 +82,7 @@ async fn a_network_in_memory_that_is_gone_is_final() {
     let second = station.listen("[::]:42424".parse().unwrap()).await.unwrap();
     assert_eq!(second.local_addr().port(), 42425);
     let foreign = station.listen("10.0.0.9:1".parse().unwrap()).await;
-    assert!(matches!(foreign, Err(ListenError::AddressRefused { .. })));
+    assert!(matches!(foreign, Err(ListenError(BindError::AddressRefused { .. }))));
 
     let mut near = network.station([10, 0, 0, 2]).dial(listener.local_addr().into()).await.unwrap();
     let mut far = listener.accept().await.unwrap();

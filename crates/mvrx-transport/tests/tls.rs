@@ -7,7 +7,8 @@ use std::time::Duration;
 use mvrx_message::{Dialect, Leave, Message, StationUuid};
 use mvrx_transport::tls::{ClientTls, Fingerprint, SelfSigned, ServerTls, TlsError};
 use mvrx_transport::{
-    AcceptError, Connection, DialError, HandshakeError, Incoming, Limits, Listener, Transport, WsTransport,
+    AcceptError, Connection, DialError, HandshakeError, Incoming, Limits, Listener, NotTaken, Transport,
+    WsTransport,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -253,7 +254,9 @@ async fn half_open_handshakes_are_capped_and_end_in_time_and_others_are_served()
     let (mut refused, mut slow) = (0, 0);
     while refused + slow < 40 {
         match listener.accept().await {
-            Err(AcceptError::TooManyConnectionsFromPeer { allowed: 8, .. }) => refused += 1,
+            Err(AcceptError::NotTaken(NotTaken::TooManyConnectionsFromPeer { allowed: 8, .. })) => {
+                refused += 1;
+            }
             Err(AcceptError::NotUpgraded { error: HandshakeError::TooSlow { .. }, .. }) => slow += 1,
             other => panic!("{other:?}"),
         }

@@ -4,18 +4,7 @@ use proptest::prelude::*;
 use std::io::Write;
 
 use super::{of_stream, to_stream};
-
-fn packed(content: &[u8], level: u32) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(level));
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn text(fixtures: u32) -> Vec<u8> {
-    let line =
-        |n: u32| format!("<Fixture uuid='{:08x}' at='{}'/>\n", n.wrapping_mul(2_654_435_761), n * 7 % 512);
-    (0..fixtures).flat_map(|n| line(n).into_bytes()).collect()
-}
+use crate::streams::{packed, text};
 
 #[test]
 fn streams_of_every_level_come_back() {

@@ -120,6 +120,14 @@ pub fn places(seed: u64, length: u64, count: u64) -> Vec<u64> {
     places
 }
 
+/// That every cut was made, and little more was moved than the file is long.
+pub fn moved_little(proxy: &Proxy, (length, cuts): (u64, u64)) {
+    let (made, moved) = (proxy.made(), proxy.moved());
+    println!("{length} bytes, {made} cuts: {moved} bytes moved");
+    assert_eq!(made, cuts, "every cut was made");
+    assert!(moved < length + length / 10, "{moved} bytes moved for {length}");
+}
+
 pub fn make_show(folder: &Path, length: u64) -> std::path::PathBuf {
     let path = folder.join("show.mvr");
     let mut file = fs::File::create(&path).unwrap();

@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use lan_net::accept::AcceptError as NotTaken;
+pub use lan_net::bind::BindError;
 use mvrx_message::{Blame, Scope};
 
 use super::HandshakeError;
@@ -80,33 +82,8 @@ impl DialError {
 
 /// Why nothing listens.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ListenError {
-    /// Every port that was tried is in use.
-    #[error("{}", in_use(*first, *last))]
-    NoFreePort {
-        /// First port tried.
-        first: u16,
-        /// Last port tried.
-        last: u16,
-    },
-    /// The system refuses this address whatever the port.
-    #[error("cannot listen on {address}: {error}")]
-    AddressRefused {
-        /// The address asked for.
-        address: SocketAddr,
-        /// What the system said.
-        error: io::Error,
-    },
-}
-
-fn in_use(first: u16, last: u16) -> String {
-    if first == last {
-        format!("port {first} is in use")
-    } else {
-        format!("ports {first} to {last} are all in use")
-    }
-}
+#[error(transparent)]
+pub struct ListenError(#[from] pub BindError);
 
 impl ListenError {
     /// Whose fault it is.
@@ -126,42 +103,9 @@ impl ListenError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// A connection was closed at once: as many as allowed are open.
-    #[error("closed a connection from {peer}: {open} of {allowed} are open ({refused} refused so far)")]
-    TooManyConnections {
-        /// Who was refused.
-        peer: SocketAddr,
-        /// Open now.
-        open: usize,
-        /// [`crate::Limits::connections`].
-        allowed: usize,
-        /// Refused by this listener so far, for either reason.
-        refused: u64,
-    },
-    /// A connection was closed at once: its address has as many as one address may have.
-    #[error(
-        "closed a connection from {peer}: {open} of {allowed} are open from its address ({refused} refused so far)"
-    )]
-    TooManyConnectionsFromPeer {
-        /// Who was refused.
-        peer: SocketAddr,
-        /// Open now from that address.
-        open: usize,
-        /// [`crate::Limits::connections_per_ip`].
-        allowed: usize,
-        /// Refused by this listener so far, for either reason.
-        refused: u64,
-    },
-    /// The system could not hand a connection over, for instance for want of descriptors.
-    #[error("cannot accept, pausing {pause:?} after {failures} failures in a row: {error}")]
-    AcceptFailed {
-        /// What the system said.
-        error: io::Error,
-        /// Failures since the last connection.
-        failures: u32,
-        /// How long the next call waits first.
-        pause: Duration,
-    },
+    /// A connection was closed at once, since a cap of [`crate::Limits`] is reached, or the system could not hand one over.
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
     /// Somebody connected and did not become a WebSocket client.
     #[error("{peer} did not become a WebSocket client: {error}")]
     NotUpgraded {
@@ -181,10 +125,13 @@ impl AcceptError {
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         match self {
-            Self::TooManyConnections { peer, .. }
-            | Self::TooManyConnectionsFromPeer { peer, .. }
-            | Self::NotUpgraded { peer, .. } => Some(*peer),
-            _ => None,
+            Self::NotUpgraded { peer, .. } => Some(*peer),
+            Self::NotTaken(not_taken) => match not_taken {
+                NotTaken::TooManyConnections { peer, .. }
+                | NotTaken::TooManyConnectionsFromPeer { peer, .. } => Some(*peer),
+                _ => None,
+            },
+            Self::NetworkGone => None,
         }
     }
 
@@ -198,9 +145,10 @@ impl AcceptError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::TooManyConnections { .. } | Self::TooManyConnectionsFromPeer { .. } => Blame::Limit,
+            // That of a connection which was closed at once is known.
+            Self::NotTaken(_) if self.peer().is_some() => Blame::Limit,
             Self::NotUpgraded { error, .. } => error.blame(),
-            Self::AcceptFailed { .. } | Self::NetworkGone => Blame::Local,
+            Self::NotTaken(_) | Self::NetworkGone => Blame::Local,
         }
     }
 
@@ -208,37 +156,5 @@ impl AcceptError {
     #[must_use]
     pub fn scope(&self) -> Scope {
         if self.is_final() { Scope::Station } else { Scope::Connection }
-    }
-}
-
-impl From<lan_net::accept::AcceptError> for AcceptError {
-    fn from(error: lan_net::accept::AcceptError) -> Self {
-        use lan_net::accept::AcceptError as Below;
-        match error {
-            Below::TooManyConnections { peer, open, allowed, refused } => {
-                Self::TooManyConnections { peer, open, allowed, refused }
-            }
-            Below::TooManyConnectionsFromPeer { peer, open, allowed, refused } => {
-                Self::TooManyConnectionsFromPeer { peer, open, allowed, refused }
-            }
-            Below::AcceptFailed { error, failures, pause } => Self::AcceptFailed { error, failures, pause },
-            other => {
-                Self::AcceptFailed { error: io::Error::other(other), failures: 1, pause: Duration::ZERO }
-            }
-        }
-    }
-}
-
-impl From<lan_net::bind::BindError> for ListenError {
-    fn from(error: lan_net::bind::BindError) -> Self {
-        use lan_net::bind::BindError as Below;
-        match error {
-            Below::NoFreePort { first, last } => Self::NoFreePort { first, last },
-            Below::AddressRefused { address, error } => Self::AddressRefused { address, error },
-            other => {
-                let address = SocketAddr::from(([0, 0, 0, 0], 0));
-                Self::AddressRefused { address, error: io::Error::other(other) }
-            }
-        }
     }
 }
