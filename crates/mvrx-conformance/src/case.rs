@@ -64,11 +64,14 @@ pub enum Subject {
     Mixer,
     /// A client that joins a scripted station of TCP Mode.
     Client,
+    /// A client that joins a scripted host of WebSocket Mode.
+    SessionClient,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Announced, Self::Station, Self::Host, Self::Mixer, Self::Client];
+    pub const ALL: [Self; 6] =
+        [Self::Announced, Self::Station, Self::Host, Self::Mixer, Self::Client, Self::SessionClient];
 
     /// The word for programs.
     #[must_use]
@@ -79,6 +82,7 @@ impl Subject {
             Self::Host => "host",
             Self::Mixer => "mixer",
             Self::Client => "client",
+            Self::SessionClient => "session-client",
         }
     }
 }
@@ -198,6 +202,7 @@ pub fn cases(subject: Subject) -> Vec<Case> {
         Subject::Station => mvr::station_cases(),
         Subject::Host => mvr::host_cases(),
         Subject::Mixer => mixer::server_cases(),
-        Subject::Client => serve::CASES.to_vec(),
+        Subject::Client => serve::station_cases(),
+        Subject::SessionClient => serve::session_cases(),
     }
 }

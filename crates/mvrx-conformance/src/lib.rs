@@ -38,6 +38,6 @@ pub use case::{Binding, Case, Consent, Subject, cases};
 pub use discover::{Announced, DiscoverError, Lookout, look};
 pub use judge::{Judge, JudgeError, Limits, Options};
 pub use report::{Judged, Report, junit};
-pub use serve::{Scripted, ServeError, Serving};
+pub use serve::{Script, Scripted, ServeError, Serving};
 pub use target::{Target, TargetError};
 pub use verdict::Verdict;

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use doubles::{assert_found, with};
-use mvrx_conformance::{Limits, Lookout, Report, Scripted, Serving, Verdict};
+use mvrx_conformance::{Limits, Lookout, Report, Script, Scripted, Serving, Verdict};
 use serde_json::{Value, json};
 
 const ME: &str = "6f0e4d2c-5b6a-4798-8a9b-0c1d2e3f4a5b";
@@ -58,8 +58,8 @@ fn little_endian(bytes: &mut [u8]) {
 
 fn serve(time: Duration) -> Scripted {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let serving =
-        Serving { listen, group: None, lookout: Lookout::default(), time, limits: Limits::default() };
+    let (script, lookout) = (Script::Station, Lookout::default());
+    let serving = Serving { script, listen, group: None, lookout, time, limits: Limits::default() };
     Scripted::start(serving).unwrap()
 }
 

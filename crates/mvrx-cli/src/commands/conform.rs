@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::ArgGroup;
 use mvrx_conformance::{
-    Consent, Judge, JudgeError, Judged, Limits, Lookout, Options, Report, Scripted, Serving, Target, junit,
-    look,
+    Consent, Judge, JudgeError, Judged, Limits, Lookout, Options, Report, Script, Scripted, Serving, Target,
+    junit, look,
 };
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -25,13 +25,13 @@ pub(crate) struct Conform {
     /// Judge every station of this group that multicast DNS shows, and what it announces
     #[arg(long, value_name = "GROUP", value_parser = some_text)]
     discover: Option<String>,
-    /// The reverse: be a scripted station that products join, and judge what they say
-    #[arg(long, conflicts_with_all = ["address", "discover", "list", "commits", "rough", "moves", "all", "only"])]
-    serve: bool,
+    /// The reverse: be what products join, and judge what they say: `tcp` (also without a word), a scripted station; `ws`, the scripted host of a session
+    #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "tcp", value_enum, conflicts_with_all = ["address", "discover", "list", "commits", "rough", "moves", "all", "only"])]
+    serve: Option<Kind>,
     /// With --serve: where to listen
     #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["address", "discover", "list"], default_value = "0.0.0.0:0")]
     listen: SocketAddr,
-    /// With --serve: show the station in this group by multicast DNS
+    /// With --serve tcp: show the station in this group by multicast DNS
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["address", "discover", "list"], value_parser = some_text)]
     group: Option<String>,
     /// With --serve: how long to wait for a product to come and to leave, in seconds
@@ -72,9 +72,16 @@ pub(crate) struct Conform {
     pub(crate) json: bool,
 }
 
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    Tcp,
+    Ws,
+}
+
 pub(crate) async fn run(args: Conform) -> Result<Verdict, Failure> {
-    if args.serve {
-        return serve(args).await;
+    if let Some(kind) = args.serve {
+        return serve(args, kind).await;
     }
     let judges = match (&args.address, &args.discover) {
         (Some(target), _) => vec![Judge::new(target.clone(), options(&args))],
@@ -115,13 +122,20 @@ async fn judged(judge: Judge, json: bool) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Serves a scripted station, and judges who came.
-async fn serve(args: Conform) -> Result<Verdict, Failure> {
+/// Serves a scripted station or host, and judges who came.
+async fn serve(args: Conform, kind: Kind) -> Result<Verdict, Failure> {
+    let script = match kind {
+        Kind::Tcp => Script::Station,
+        Kind::Ws if args.group.is_some() => {
+            return Err(Failure::usage("--group shows a station of a group: with --serve tcp alone"));
+        }
+        Kind::Ws => Script::Host,
+    };
     let lookout =
         Lookout { interfaces: args.interface.clone(), udp_port: args.mdns_port, ..Lookout::default() };
     let time = Duration::from_secs_f64(args.time);
     let (group, limits) = (args.group.clone(), Limits::default());
-    let serving = Serving { listen: args.listen, group, lookout, time, limits };
+    let serving = Serving { script, listen: args.listen, group, lookout, time, limits };
     let scripted = Scripted::start(serving).map_err(|error| Failure::local(error.to_string()))?;
     show::note(&scripted.scenes());
     if args.json {

@@ -1,15 +1,16 @@
-//! What clients of TCP Mode are judged by: everything that they said.
+//! What clients are judged by: everything that they said. First what is of TCP Mode alone, then the messages of both modes.
 
 use serde_json::Value;
 
-use super::{Said, Watched};
+use super::watched::{Form, Said, Watched};
 use crate::case::{Binding, Case, Watching, watching};
+use crate::mvr::package::Header;
 use crate::mvr::{look, messages};
 use crate::verdict::{Finding, Outcome, Verdict, fail, tolerated};
 
 const TABLE: &str = "TCP Mode, Table 66";
 
-const fn must(
+pub(super) const fn must(
     id: &'static str,
     section: &'static str,
     sentence: &'static str,
@@ -19,19 +20,19 @@ const fn must(
     watching(id, section, sentence, Binding::Must, ids, probe)
 }
 
-pub(crate) const CASES: &[Case] = &[
+pub(super) const PACKAGES: &[Case] = &[
     must("client-header", TABLE, "A package begins with the number 778682.", &["PKG-03"], |w| {
-        every(w, |said| wrong(said.header.magic != 778_682, &format!("it begins with {}", said.header.magic)))
+        packages(w, |header, _| wrong(header.magic != 778_682, &format!("it begins with {}", header.magic)))
     }),
     must(
         "client-byte-order",
         "TCP Mode, Table 67 and its note",
         "The numbers of a header are written with their highest byte first.",
         &["PKG-02"],
-        |w| every(w, |said| wrong(said.header.little_endian, "the lowest byte comes first")),
+        |w| packages(w, |header, _| wrong(header.little_endian, "the lowest byte comes first")),
     ),
     must("client-version", TABLE, "The version of a package is 1.", &["PKG-04"], |w| {
-        every(w, |said| wrong(said.header.version != 1, &format!("it is {}", said.header.version)))
+        packages(w, |header, _| wrong(header.version != 1, &format!("it is {}", header.version)))
     }),
     must(
         "client-count",
@@ -39,29 +40,27 @@ pub(crate) const CASES: &[Case] = &[
         "A package's number, counted from 0, is below the count.",
         &["PKG-17"],
         |w| {
-            every(w, |said| {
-                wrong(
-                    said.header.number >= said.header.count,
-                    &format!("number {} of {}", said.header.number, said.header.count),
-                )
+            packages(w, |header, _| {
+                wrong(header.number >= header.count, &format!("number {} of {}", header.number, header.count))
             })
         },
     ),
     must("client-type", TABLE, "A message goes as a package of type 0.", &["PKG-07"], |w| {
-        every(w, |said| wrong(said.header.kind != 0, &format!("the type is {}", said.header.kind)))
+        packages(w, |header, _| wrong(header.kind != 0, &format!("the type is {}", header.kind)))
     }),
     must("client-length", TABLE, "A package tells the length of its payload in bytes.", &["PKG-09"], |w| {
-        every(w, |said| {
-            wrong(said.short || said.message.is_none(), "as many bytes as it tells are no whole message")
-        })
+        packages(w, |_, whole| wrong(!whole, "as many bytes as it tells are no whole message"))
     }),
+];
+
+pub(super) const MESSAGES: &[Case] = &[
     must("client-utf8", TABLE, "A message is encoded in UTF-8.", &["MSG-UTF8"], |w| {
         every(w, |said| wrong(!said.utf8, "it is not"))
     }),
     must(
         "client-joins",
         "MVR_JOIN message",
-        "Who wants to be one of the group sends MVR_JOIN to its stations.",
+        "Who wants to be one of the group, or of the session, sends MVR_JOIN.",
         &["STA-01"],
         |w| {
             if w.said.iter().any(|said| said.is("MVR_JOIN")) {
@@ -74,7 +73,7 @@ pub(crate) const CASES: &[Case] = &[
     must(
         "client-join-first",
         "MVR_JOIN message",
-        "The first message to another client is MVR_JOIN.",
+        "The first message to a station or host is MVR_JOIN.",
         &["STA-01"],
         |w| match w.said.first() {
             Some(said) => wrong(!said.is("MVR_JOIN"), "it is another one")
@@ -141,11 +140,7 @@ pub(crate) const CASES: &[Case] = &[
         |w| {
             each(w, "MVR_REQUEST", |m| {
                 let file = messages::field(m, "FileUUID");
-                if file.is_empty() || file.eq_ignore_ascii_case(&w.file) {
-                    Ok(())
-                } else {
-                    fail(format!("{file} was not"))
-                }
+                if file.is_empty() || w.has(file) { Ok(()) } else { fail(format!("{file} was not")) }
             })
         },
     ),
@@ -195,32 +190,45 @@ pub(crate) const CASES: &[Case] = &[
     }),
 ];
 
-type Seen = Result<(), (Finding, Vec<String>)>;
+pub(super) type Seen = Result<(), (Finding, Vec<String>)>;
 
-fn wrong(is: bool, words: &str) -> Outcome {
+pub(super) fn wrong(is: bool, words: &str) -> Outcome {
     if is { fail(words) } else { Ok(()) }
 }
 
-fn nothing(what: &str) -> Seen {
+pub(super) fn nothing(what: &str) -> Seen {
     Err((Finding { verdict: Verdict::NotOffered, words: format!("no {what} came") }, Vec::new()))
 }
 
-fn every(w: &Watched, look: impl Fn(&Said) -> Outcome) -> Seen {
+/// `look` has the header, and whether behind it stands one whole message.
+fn packages(w: &Watched, look: impl Fn(&Header, bool) -> Outcome) -> Seen {
+    every(w, |said| match &said.form {
+        Form::Package { header, short } => look(header, !short && said.message.is_some()),
+        Form::Frames { .. } => Ok(()),
+    })
+}
+
+pub(super) fn every(w: &Watched, look: impl Fn(&Said) -> Outcome) -> Seen {
     if w.said.is_empty() {
         return nothing("message");
     }
-    worst(w.said.iter(), look)
+    worst(w.said.iter(), look, |said| &said.seen)
 }
 
 fn each(w: &Watched, kind: &str, look: impl Fn(&Value) -> Outcome) -> Seen {
     if !w.said.iter().any(|said| said.is(kind)) {
         return nothing(kind);
     }
-    worst(w.said.iter().filter(|said| said.is(kind)), |said| said.message.as_ref().map_or(Ok(()), &look))
+    let look = |said: &Said| said.message.as_ref().map_or(Ok(()), &look);
+    worst(w.said.iter().filter(|said| said.is(kind)), look, |said| &said.seen)
 }
 
-/// The worst finding, with the bytes of its message.
-fn worst<'a>(said: impl Iterator<Item = &'a Said>, look: impl Fn(&Said) -> Outcome) -> Seen {
-    let found = said.filter_map(|said| look(said).err().map(|finding| (finding, said.seen.clone())));
+/// The worst finding, with its bytes.
+pub(super) fn worst<'a, T: 'a>(
+    all: impl Iterator<Item = &'a T>,
+    look: impl Fn(&T) -> Outcome,
+    seen: impl Fn(&T) -> &Vec<String>,
+) -> Seen {
+    let found = all.filter_map(|one| look(one).err().map(|finding| (finding, seen(one).clone())));
     found.min_by_key(|(finding, _)| finding.verdict).map_or(Ok(()), Err)
 }

@@ -1,36 +1,47 @@
-//! The reverse: a scripted station of TCP Mode that others join, and that judges what they say.
+//! The reverse: a scripted station of TCP Mode, or the scripted host of a session, that others join, and that judges what they say.
 //!
-//! It answers JOIN with a list of one file, gives that file to who asks for it, refuses any other, and takes COMMIT and LEAVE. Everything that comes is
-//! kept, up to a limit, and judged at the end: when a station has left, or when the time is over.
+//! It answers JOIN with a list of one file, gives that file to who asks for it, refuses any other, and takes COMMIT and LEAVE; a host asks and tells of
+//! its own, too. Everything that comes is kept, up to a limit, and judged at the end: when a station has left, or when the time is over.
 
 mod cases;
+mod script;
+mod session;
+mod session_cases;
+mod station;
+mod watched;
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+pub(crate) use watched::Watched;
 
-pub(crate) use cases::CASES;
-
-use crate::case::{Probe, Subject, cases as table};
+use crate::case::{Case, Probe, Subject, cases as table};
 use crate::discover::{DiscoverError, Lookout, Shown, show};
 use crate::judge::Limits;
 use crate::mvr::messages;
-use crate::mvr::package::{self, FILE, Header, JSON, NoPackage};
 use crate::report::{Judged, Report};
-use crate::transcript::{Transcript, Way};
 use crate::verdict::Verdict;
 use crate::visit::uuid;
-use crate::wire::Wire;
 
-/// How a scripted station is served.
+/// What is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Script {
+    /// A station of TCP Mode.
+    Station,
+    /// The host of a session of WebSocket Mode, without TLS.
+    Host,
+}
+
+/// How a scripted station or host is served.
 #[derive(Debug, Clone)]
 pub struct Serving {
+    /// What is played.
+    pub script: Script,
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The group in which multicast DNS shows it; nowhere without one.
+    /// The group in which multicast DNS shows it; nowhere without one. A host is not shown.
     pub group: Option<String>,
     /// Where it is shown.
     pub lookout: Lookout,
@@ -41,7 +52,7 @@ pub struct Serving {
 }
 
 // req: CNF-06
-/// A scripted station that listens.
+/// A scripted station or host that listens.
 #[derive(Debug)]
 pub struct Scripted {
     listener: TcpListener,
@@ -76,28 +87,6 @@ impl fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
-/// One message of a client.
-#[derive(Debug, Clone)]
-pub(crate) struct Said {
-    pub(crate) header: Header,
-    /// Its payload was shorter than its header says.
-    pub(crate) short: bool,
-    /// The JSON in it; nothing where it is none.
-    pub(crate) message: Option<Value>,
-    pub(crate) utf8: bool,
-    pub(crate) seen: Vec<String>,
-}
-
-/// All that came, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Watched {
-    pub(crate) said: Vec<Said>,
-    /// The file that the scripted station lists.
-    pub(crate) file: String,
-    /// The scripted station.
-    pub(crate) station: String,
-}
-
 #[derive(Debug, Default)]
 struct Shared {
     watched: Mutex<Watched>,
@@ -119,14 +108,16 @@ impl Scripted {
         let listen = |error: &dyn fmt::Display| ServeError::Listen { reason: error.to_string() };
         let listener = TcpListener::bind(serving.listen).map_err(|error| listen(&error))?;
         let address = listener.local_addr().map_err(|error| listen(&error))?;
-        let (station, file) =
-            (uuid().map_err(|error| listen(&error))?, uuid().map_err(|error| listen(&error))?);
+        let station = uuid().map_err(|error| listen(&error))?;
+        let files = [uuid(), uuid()].into_iter().collect::<Result<_, _>>().map_err(|error| listen(&error))?;
         let shown = match &serving.group {
-            Some(group) => Some(show(group, &station, address, &serving.lookout).map_err(ServeError::Show)?),
-            None => None,
+            Some(group) if serving.script == Script::Station => {
+                Some(show(group, &station, address, &serving.lookout).map_err(ServeError::Show)?)
+            }
+            _ => None,
         };
         let shared = Arc::new(Shared::default());
-        *shared.watched() = Watched { said: Vec::new(), file, station };
+        *shared.watched() = Watched { files, station, ..Watched::default() };
         Ok(Self { listener, address, serving, shared, _shown: shown })
     }
 
@@ -136,15 +127,26 @@ impl Scripted {
         self.address
     }
 
+    /// Where it is, as a URL.
+    fn url(&self) -> String {
+        match self.serving.script {
+            Script::Station => format!("tcp://{}", self.address),
+            Script::Host => format!("ws://{}/", self.address),
+        }
+    }
+
     /// What the product's operator is to do, in words.
     #[must_use]
     pub fn scenes(&self) -> String {
-        let place = match &self.serving.group {
-            Some(group) => format!("in the group {group}, or at {}", self.address),
-            None => format!("at {}", self.address),
+        let (what, place) = match (self.serving.script, &self.serving.group) {
+            (Script::Station, Some(group)) => {
+                ("station", format!("in the group {group}, or at {}", self.address))
+            }
+            (Script::Station, None) => ("station", format!("at {}", self.address)),
+            (Script::Host, _) => ("session", format!("at {}", self.url())),
         };
         format!(
-            "The station \"{}\" waits {place} for {} s. Let the product join it, fetch its file {}, commit a file, and leave; what does not happen is not judged.",
+            "The {what} \"{}\" waits {place} for {} s. Let the product join it, fetch its file {}, commit a file, and leave; what does not happen is not judged.",
             messages::NAME,
             self.serving.time.as_secs(),
             messages::FILE_NAME
@@ -170,35 +172,45 @@ impl Scripted {
         // What comes after the LEAVE is judged as well.
         std::thread::sleep(AFTERWARDS.min(until.saturating_duration_since(Instant::now())));
         let watched = self.shared.watched();
-        let judged: Vec<Judged> =
-            table(Subject::Client).into_iter().map(|case| judge(case, &watched)).collect();
+        let subject = match self.serving.script {
+            Script::Station => Subject::Client,
+            Script::Host => Subject::SessionClient,
+        };
+        let judged: Vec<Judged> = table(subject).into_iter().map(|case| judge(case, &watched)).collect();
         judged.iter().for_each(told);
-        Report::new(format!("client of tcp://{}", self.address), Subject::Client, judged)
+        Report::new(format!("client of {}", self.url()), subject, judged)
     }
 
     /// On threads that end with their connections, at most when the time is over.
     fn accept(&self, until: Instant) {
         let Ok(listener) = self.listener.try_clone() else { return };
-        let (shared, limits) = (Arc::clone(&self.shared), self.serving.limits);
+        let (shared, limits, script) = (Arc::clone(&self.shared), self.serving.limits, self.serving.script);
         std::thread::spawn(move || {
-            for stream in listener.incoming().take(CONNECTIONS).map_while(Result::ok) {
+            for (connection, stream) in (0..CONNECTIONS).zip(listener.incoming().map_while(Result::ok)) {
                 if Instant::now() > until {
                     return;
                 }
                 let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(stream, &shared, limits, until));
+                std::thread::spawn(move || match script {
+                    Script::Station => station::serve(stream, &shared, limits, until),
+                    Script::Host => session::serve(stream, &shared, limits, until, connection),
+                });
             }
         });
     }
 }
 
-impl Said {
-    pub(crate) fn is(&self, kind: &str) -> bool {
-        self.message.as_ref().is_some_and(|message| messages::field(message, "Type") == kind)
-    }
+/// For clients of TCP Mode.
+pub(crate) fn station_cases() -> Vec<Case> {
+    [cases::PACKAGES, cases::MESSAGES].concat()
 }
 
-fn judge(case: crate::Case, watched: &Watched) -> Judged {
+/// For clients of WebSocket Mode.
+pub(crate) fn session_cases() -> Vec<Case> {
+    [session_cases::CASES, cases::MESSAGES].concat()
+}
+
+fn judge(case: Case, watched: &Watched) -> Judged {
     let Probe::Watch(probe) = case.probe else {
         return Judged { case, verdict: Verdict::NotOffered, words: String::new(), seen: Vec::new() };
     };
@@ -213,69 +225,7 @@ fn judge(case: crate::Case, watched: &Watched) -> Judged {
     }
 }
 
-/// Answers one connection until it ends.
-fn serve(stream: TcpStream, shared: &Shared, limits: Limits, until: Instant) {
-    let Ok(mut wire) = Wire::over(stream, WRITE) else { return };
-    let transcript = Transcript::default();
-    loop {
-        let package = match package::receive(&mut wire, limits.message, until, &transcript) {
-            Ok(package) => package,
-            Err(NoPackage::Silence | NoPackage::Closed | NoPackage::Nonsense(_)) => return,
-        };
-        let message: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(&package.payload)).ok();
-        let said = Said {
-            header: package.header,
-            short: package.short,
-            utf8: std::str::from_utf8(&package.payload).is_ok(),
-            message: message.clone().filter(Value::is_object),
-            seen: transcript.take(),
-        };
-        let answer = {
-            let mut watched = shared.watched();
-            if watched.said.len() < KEPT {
-                watched.said.push(said);
-            }
-            answer(&watched, message.as_ref())
-        };
-        shared.came.notify_all();
-        let Some(answer) = answer else { return };
-        transcript.note(Way::Sent, "answer", &answer);
-        if wire.write(&answer).is_err() {
-            return;
-        }
-    }
-}
-
-/// What the script says to such a message.
-fn answer(watched: &Watched, message: Option<&Value>) -> Option<Vec<u8>> {
-    let message = message?;
-    let size = messages::test_file().len();
-    let kind = messages::field(message, "Type");
-    let ret = match kind {
-        "MVR_JOIN" => json!({
-            "Type": "MVR_JOIN_RET", "OK": true, "Message": "", "Provider": messages::NAME, "StationName": messages::NAME,
-            "verMajor": 1, "verMinor": 6, "StationUUID": watched.station,
-            "Commits": [messages::commit(&watched.station, &watched.file, size, &[])],
-        }),
-        "MVR_LEAVE" | "MVR_COMMIT" => json!({ "Type": format!("{kind}_RET"), "OK": true, "Message": "" }),
-        "MVR_REQUEST" => {
-            let file = messages::field(message, "FileUUID");
-            if file.is_empty() || file.eq_ignore_ascii_case(&watched.file) {
-                return Some(package::package(FILE, &messages::test_file()));
-            }
-            json!({ "Type": "MVR_REQUEST_RET", "OK": false, "Message": "this station has one file only" })
-        }
-        "MVR_NEW_SESSION_HOST" => {
-            json!({ "Type": "MVR_NEW_SESSION_HOST_RET", "OK": false, "Message": "a test moves nowhere" })
-        }
-        _ => return None,
-    };
-    Some(package::package(JSON, ret.to_string().as_bytes()))
-}
-
 const WRITE: Duration = Duration::from_secs(10);
 const AFTERWARDS: Duration = Duration::from_secs(1);
-/// Messages that are kept.
-const KEPT: usize = 10_000;
 /// Connections that are taken, one after the other or at once.
-const CONNECTIONS: usize = 10_000;
+const CONNECTIONS: u64 = 10_000;

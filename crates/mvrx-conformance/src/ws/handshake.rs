@@ -19,12 +19,53 @@ pub(crate) struct Opened {
 
 impl Opened {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        value(&self.headers, name)
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.status == "101"
     }
+}
+
+/// What a client asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Its first line.
+    pub(crate) line: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        value(&self.headers, name)
+    }
+}
+
+fn value<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// Waits for what a client asks for.
+pub(crate) fn hear(wire: &mut Wire, until: Instant, transcript: &Transcript) -> Result<Asked, String> {
+    let head = read_head(wire, until)?;
+    transcript.note(Way::Received, "handshake", head.as_bytes());
+    let mut lines = head.lines();
+    let line = lines.next().unwrap_or_default().to_owned();
+    Ok(Asked { line, headers: headers(lines) })
+}
+
+/// Answers it; whether a WebSocket is open then. One without a key cannot be.
+pub(crate) fn grant(wire: &mut Wire, asked: &Asked, transcript: &Transcript) -> bool {
+    let key = asked.header("Sec-WebSocket-Key");
+    let answer = match key {
+        Some(key) => format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+            accept(key)
+        ),
+        None => "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    };
+    transcript.note(Way::Sent, "handshake", answer.as_bytes());
+    wire.write(answer.as_bytes()).is_ok() && key.is_some()
 }
 
 /// What a server has to answer to this key.

@@ -19,8 +19,13 @@ pub(crate) const PONG: u8 = 10;
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) last: bool,
+    /// One of the three bits that no extension has given a meaning.
+    pub(crate) reserved: bool,
     pub(crate) opcode: u8,
     pub(crate) masked: bool,
+    pub(crate) key: Option<[u8; 4]>,
+    /// Its length is written in as few bytes as it needs.
+    pub(crate) tight: bool,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -101,14 +106,20 @@ pub(crate) fn receive(
     wire.fill(header + payload, until).map_err(none)?;
     let head = wire.take(header);
     let mut payload = wire.take(payload);
-    if masked {
-        let key = head.get(header - 4..).unwrap_or(&[]);
+    let key: Option<[u8; 4]> = head.last_chunk().filter(|_| masked).copied();
+    if let Some(key) = key {
         payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
     }
+    let tight = match extended {
+        2 => length > 125,
+        8 => length > u64::from(u16::MAX) && length >> 63 == 0,
+        _ => true,
+    };
     let what =
         format!("frame {}", head.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "));
     transcript.note(Way::Received, &what, &payload);
-    Ok(Frame { last: first & 0x80 != 0, opcode: first & 0x0f, masked, payload })
+    let (last, reserved, opcode) = (first & 0x80 != 0, first & 0x70 != 0, first & 0x0f);
+    Ok(Frame { last, reserved, opcode, masked, key, tight, payload })
 }
 
 #[cfg(test)]

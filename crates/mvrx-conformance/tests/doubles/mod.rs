@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 pub mod host;
+pub mod member;
 pub mod mixer;
 pub mod station;
 
