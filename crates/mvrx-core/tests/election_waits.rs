@@ -182,6 +182,66 @@ fn a_host_that_is_there_is_asked_however_many_that_are_long_gone_are_shown() {
     }
 }
 
+// proves: ELE-06
+#[test]
+fn a_host_that_asks_its_session_to_go_elsewhere_gives_way_when_that_has_ended() {
+    let there = ElectedHost { alone: false, since: 5, ..other(7) };
+    let answer = |election: &mut Election, at| {
+        let says = Some(there.clone());
+        election.step(at, ElectionInput::Probed { host: there.host, says })
+    };
+    // It began to ask before the question to the other host, and after.
+    for moves_first in [true, false] {
+        let mut election = hosting();
+        election.step(ms(0), ElectionInput::HostSeen(there.clone()));
+        if moves_first {
+            election.step(ms(1_000), ElectionInput::SessionMoves(true));
+            assert_eq!(election.deadline(), None, "nobody is asked meanwhile");
+            assert!(election.step(ms(60_000), ElectionInput::Tick).is_empty());
+        } else {
+            let asked = election.step(ms(2_000), ElectionInput::Tick);
+            assert!(matches!(asked[..], [ElectionOutput::Probe { .. }]), "{asked:?}");
+            election.step(ms(2_050), ElectionInput::SessionMoves(true));
+            answer(&mut election, ms(2_100));
+        }
+        assert_eq!(election.phase(), ElectionPhase::Hosting);
+        // Everybody has answered: the other one is asked before long, and is given way to.
+        election.step(ms(60_000), ElectionInput::SessionMoves(false));
+        let mut now = ms(60_000);
+        while election.phase() == ElectionPhase::Hosting && now < ms(62_001) {
+            if let Some(at) = election.deadline() {
+                now = now.max(at);
+                election.step(now, ElectionInput::Tick);
+            }
+            answer(&mut election, now);
+            now += ms(1);
+        }
+        assert_eq!(election.phase(), ElectionPhase::Joining, "{now:?}");
+    }
+}
+
+// proves: ELE-06
+#[test]
+fn a_host_that_ended_while_it_asked_its_session_is_no_reason_for_the_next_one_to_stay() {
+    let mut election = hosting();
+    election.step(ms(0), ElectionInput::SessionMoves(true));
+    election.step(ms(10), ElectionInput::MovedAway);
+    election.step(ms(20), ElectionInput::Joined { host: uuid(50), succession: Vec::new() });
+    election.step(ms(30), ElectionInput::Lost);
+    let mut now = ms(30);
+    while election.phase() != ElectionPhase::Starting && now < ms(60_000) {
+        now = election.deadline().unwrap().max(now);
+        let outputs = election.step(now, ElectionInput::Tick);
+        if outputs.contains(&ElectionOutput::GoBack) {
+            election.step(now, ElectionInput::Back);
+        }
+    }
+    election.step(now, ElectionInput::Started { url: "ws://10.0.0.1:42480/".to_owned(), since: 99 });
+    election.step(now, ElectionInput::HostSeen(other(7)));
+    let asked = election.step(now + ms(2_000), ElectionInput::Tick);
+    assert!(matches!(asked[..], [ElectionOutput::Probe { .. }]), "{asked:?}");
+}
+
 /// One that lost its host, whom nobody told that it succeeds, and that is sent back to its group; its host is still shown.
 fn going_back() -> (Election, Duration) {
     let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));

@@ -852,7 +852,11 @@ fn where_the_host_refuses_or_is_lost_everybody_of_its_session_is_listed() {
 
 /// A desk with two stations of ours, one that dies of the question, and one that is not known.
 fn crew() -> Desk {
-    let mut desk = in_group(Moves::Ask);
+    crew_with(Moves::Ask)
+}
+
+fn crew_with(moves: Moves) -> Desk {
+    let mut desk = in_group(moves);
     for n in [1, 2] {
         desk.join_with(n, "mvrx", vec![]);
     }
@@ -1106,6 +1110,45 @@ fn who_was_elected_asks_the_other_candidates_and_nobody_else() {
     desk.receive(two, Message::NewSessionHostRet(ok().into()));
     assert_eq!(answers(&desk), [(station(2), MoveAnswer::Moved)]);
     assert!(moved(&desk, &url(THERE)));
+}
+
+// proves: ELE-11
+#[test]
+fn a_persons_move_does_not_wait_for_whom_an_election_has_asked() {
+    let elsewhere = url("ws://10.0.0.88:8/");
+    let gathering = || {
+        let mut desk = crew_with(Moves::Always);
+        desk.command(Command::MoveWith { to: url(THERE), others: BTreeSet::from([station(2)]) });
+        prepared(&mut desk, vec![], &[], None);
+        let (host, _) = reached(&mut desk, THERE);
+        desk.receive(host, host_ret(9, vec![]));
+        let (_, _, message) = desk.connect();
+        assert!(matches!(message, Message::NewSessionHost(_)), "{message:?}");
+        (desk, host)
+    };
+    let begun = |desk: &Desk| desk.saw(|event| matches!(event, Event::MoveBegun { to } if *to == elsewhere));
+    let stands = |desk: &Desk| {
+        assert!(moved(desk, &url(THERE)), "{:?}", desk.events());
+        let [(two, MoveAnswer::Unanswered { why })] = &answers(desk)[..] else { panic!() };
+        assert!(*two == station(2) && why.contains("person"), "{why}");
+    };
+
+    // The host asks for somebody of its session.
+    let (mut desk, host) = gathering();
+    desk.receive(host, Message::NewSessionHost(proposal(&elsewhere)));
+    stands(&desk);
+    assert!(begun(&desk), "{:?}", desk.events());
+
+    // Our own person wants it.
+    let (mut desk, _) = gathering();
+    desk.command(Command::Move { to: elsewhere.clone(), force: false });
+    stands(&desk);
+    assert!(begun(&desk), "{:?}", desk.events());
+
+    // Another errand waits, as ever; and so does whatever comes while a person's move is under way.
+    let (mut desk, _) = gathering();
+    desk.command(Command::MoveWith { to: elsewhere.clone(), others: BTreeSet::new() });
+    assert!(stayed(&desk).unwrap().contains("another move") && !begun(&desk));
 }
 
 fn saving(desk: &Desk) -> bool {

@@ -130,6 +130,8 @@ pub enum ElectionInput {
         /// What, at the URL at which it was asked; `None`: it is not there, or hosts no longer.
         says: Option<ElectedHost>,
     },
+    /// Our host asks its session to go elsewhere, as a person wants (`true`), or everybody has answered.
+    SessionMoves(bool),
     /// A person moved our station to another place.
     MovedAway,
     /// Our station is in its group again, where it was sent by [`ElectionOutput::GoBack`].

@@ -11,7 +11,7 @@
 //! * When the host is lost, its successors act in the order in which it told them, each a step after the one before it; meanwhile they look
 //!   for their elders at the URLs that the host told.
 //! * Where two hosts see each other, one gives way: one that is alone, else the one that began later, else the lower one, by what the other one
-//!   says of itself at that moment. Its stations are told where to go.
+//!   says of itself at that moment. Its stations are told where to go. It does not while a person has its session asked to go elsewhere.
 //! * A person who moves the station away ends its part in this.
 //!
 //! Rules a caller keeps: call [`Election::step`] with the time at each event and at [`Election::deadline`]; carry the outputs out in order;
@@ -58,6 +58,8 @@ pub struct Election {
     own: Option<ElectedHost>,
     /// Our own station is in our own session.
     at_home: bool,
+    /// Our host asks its session to go elsewhere: who asked for that waits for the answers, which come through it.
+    session_moves: bool,
     yields_at: Option<Duration>,
     /// Whether this one is there is being looked at.
     probing: Option<StationUuid>,
@@ -95,6 +97,7 @@ impl Election {
             first_at: None,
             own: None,
             at_home: false,
+            session_moves: false,
             yields_at: None,
             probing: None,
             out: VecDeque::new(),
@@ -144,6 +147,7 @@ impl Election {
             ElectionInput::NotStarted => self.on(ElectionEvent::NotStarted),
             ElectionInput::Members(count) => self.members(count),
             ElectionInput::Probed { host, says } => self.probed(host, says),
+            ElectionInput::SessionMoves(moves) => self.session_moves = moves,
             ElectionInput::MovedAway => self.on(ElectionEvent::MovedAway),
             ElectionInput::Back => self.back(),
         }
@@ -246,7 +250,7 @@ impl Election {
         let own =
             ElectedHost { host: self.config.host, priority: self.config.priority, since, alone: true, url };
         self.own = Some(own);
-        self.at_home = false;
+        (self.at_home, self.session_moves) = (false, false);
         // Our members come first; until then we are alone.
         self.hosts.values_mut().for_each(|seen| seen.not_before = seen.not_before.max(self.now));
         self.show();
@@ -362,10 +366,12 @@ impl Election {
 
     /// Whoever else hosts is asked how it stands, in turn: what is shown may be of a host that is long gone, or from before a cut. Also one
     /// that need not be given way to by what is shown: what it takes us for may be outdated as well. In turn, since those that are long gone
-    /// would keep us from the one that is there, if the best by what is shown was asked first each time.
+    /// would keep us from the one that is there, if the best by what is shown was asked first each time. Nobody is while our session is asked to
+    /// go elsewhere.
     // req: ELE-06
     fn consider_yielding(&mut self) {
-        let next = self.hosts.values().min_by_key(|seen| (seen.not_before, seen.seen.rank()));
+        let next = self.hosts.values().filter(|_| !self.session_moves);
+        let next = next.min_by_key(|seen| (seen.not_before, seen.seen.rank()));
         let next = next.map(|next| (next.not_before + self.config.settle, &next.seen));
         self.yields_at = next.map(|(at, _)| at);
         if let Some((at, next)) = next
@@ -387,7 +393,7 @@ impl Election {
         if let (Some(says), Some(known)) = (says, self.hosts.get_mut(&host)) {
             known.seen = says;
         }
-        if yields && self.hosts.contains_key(&host) {
+        if yields && self.hosts.contains_key(&host) && !self.session_moves {
             self.joining = Some(host);
             self.on(ElectionEvent::Yields);
         } else {

@@ -21,6 +21,9 @@ impl Core {
         force: bool,
         only: Option<BTreeSet<StationUuid>>,
     ) {
+        if only.is_none() {
+            self.errand_makes_room();
+        }
         let why = match place::fit(&to) {
             Err(why) => Some(why),
             Ok(()) if self.presence != Presence::Present => {
@@ -181,6 +184,27 @@ impl Core {
             let why = "it came to the place that was left, and had not answered our JOIN yet".to_owned();
             self.tell_answer(station, MoveAnswer::Unanswered { why });
         }
+    }
+
+    /// What an election ordered, and only waits for answers, makes room for what a person wants: we are there already, and whoever was asked comes
+    /// by itself. Whether it did.
+    // req: ELE-11
+    pub(super) fn errand_makes_room(&mut self) -> bool {
+        let Some(ride) = self.moving.ride.as_mut().filter(|_| self.moving.phase == MovePhase::Gathering)
+        else {
+            return false;
+        };
+        if !matches!(ride.cause, Cause::Ours { only: Some(_), .. }) {
+            return false;
+        }
+        let (to_ask, asking) = (std::mem::take(&mut ride.to_ask), std::mem::take(&mut ride.asking));
+        asking.keys().for_each(|conn| self.drop_exchange(*conn));
+        for station in asking.into_values().chain(to_ask) {
+            let why = "a person moved this station before it answered".to_owned();
+            self.tell_answer(station, MoveAnswer::Unanswered { why });
+        }
+        self.follow_move(MoveEvent::Answered);
+        true
     }
 
     /// The time is over: who has not answered stays behind, as far as we know.

@@ -26,6 +26,8 @@ impl Core {
         }
         match self.whose(&input) {
             Whose::Here => Some(input),
+            // The host into whose session an election sent us asks us to go elsewhere, as a person wants.
+            Whose::There if proposes(&input) && self.errand_makes_room() => Some(input),
             Whose::There => {
                 self.step_there(input);
                 None
@@ -282,6 +284,10 @@ impl Core {
         self.there().is_some_and(|core| core.leaves_room(conn))
             || self.moving.parting.as_deref().is_some_and(|core| core.leaves_room(conn))
     }
+}
+
+fn proposes(input: &Input) -> bool {
+    matches!(input, Input::Received { parsed, .. } if matches!(parsed.message, Message::NewSessionHost(_)))
 }
 
 /// More that happens in the new place before we have moved is not told; the application reads what is there.

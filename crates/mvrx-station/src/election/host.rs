@@ -18,7 +18,11 @@ use crate::{Events, Heard, HostOptions, Station, StationInfo};
 impl Runner {
     // req: ELE-11
     pub(super) async fn of_host(&mut self, heard: Heard) {
+        let before = self.host_moves;
         self.note_move(&heard);
+        if self.hosting.is_some() && self.host_moves != before {
+            self.step(ElectionInput::SessionMoves(self.host_moves)).await;
+        }
         if let (Some((host, _)), Heard::Event(seen)) = (&self.hosting, heard) {
             // It has stopped: its own events tell.
             let _ = self.station.host_tells(host.clone(), seen.event).await;

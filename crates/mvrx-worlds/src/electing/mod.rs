@@ -9,7 +9,7 @@
 //! | checker | promises | when |
 //! |---|---|---|
 //! | `one-host-for-all` | each connected group of two candidates or more has one host, and all are in its session | at rest, whole and parted |
-//! | `two-hosts-become-one` | two hosts that nothing keeps from each other are one within [`MEETING`] | always |
+//! | `two-hosts-become-one` | two hosts that nothing keeps from each other, and that ask nobody to go elsewhere, are one within [`MEETING`] | always |
 //! | `a-successor-acts-in-time` | a host that is killed, with none, one or two of those who succeed it first, is succeeded within [`NOTICED`] and [`ACTS`] | once |
 //! | `the-incumbent-stays` | neither a flapping newcomer of the highest priority nor a former host that returns displaces the host | at rest |
 //! | `the-returning-host-joins` | it becomes one of its successor's session, and never hosts | once |
@@ -138,6 +138,11 @@ impl Candidacy {
     /// Whether a host runs on its machine, on its way out or not.
     pub(crate) const fn has_a_host(&self) -> bool {
         self.host.is_some() || self.departed.is_some()
+    }
+
+    /// Whether its host asks its stations to go elsewhere.
+    pub(crate) const fn asks_to_go(&self) -> bool {
+        self.host_moves
     }
 
     /// The group whose session it would host.
@@ -303,6 +308,7 @@ impl Candidacy {
                 host.answer(proposal, yes, net);
             }
         }
+        let before = self.host_moves;
         for host in self.host.iter_mut().chain(&mut self.departed) {
             while let Some(event) = host.heard() {
                 match event {
@@ -314,6 +320,9 @@ impl Candidacy {
                     _ => {}
                 }
             }
+        }
+        if self.host.is_some() && self.host_moves != before {
+            self.inputs.push_back(ElectionInput::SessionMoves(self.host_moves));
         }
     }
 

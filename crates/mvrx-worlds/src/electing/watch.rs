@@ -62,6 +62,10 @@ impl Watch {
         self.looked = now;
         let hosting: Vec<(HostId, Time)> =
             world.nodes().filter_map(|(host, node)| Some((host, node.candidate()?.hosts_since()?))).collect();
+        // Who asked a host to move its session gets the answers first.
+        let asks = |host| world.node(host).and_then(Node::candidate).is_some_and(Candidacy::asks_to_go);
+        let asking: Vec<HostId> = hosting.iter().map(|(host, _)| *host).filter(|host| asks(*host)).collect();
+        self.keeps_all(&asking, now);
         let group_of = |host| world.node(host).and_then(Node::candidate).map(Candidacy::group);
         let free = |host: HostId, since: Time| self.kept.get(&host).map_or(since, |kept| since.max(*kept));
         for (n, (one, since)) in hosting.iter().enumerate() {
