@@ -56,6 +56,22 @@ fn both_moved() -> Vec<(String, String)> {
     ["A", "B"].map(|name| (name.to_owned(), "moved".to_owned())).to_vec()
 }
 
+#[test]
+fn a_candidate_says_of_its_group_that_it_is_a_group_and_of_the_session_that_it_is_a_session() {
+    let crew = Crew::new();
+    let arguments = ["up", "--session-host", "auto", "--bridged", "0", "--priority"];
+    let mut a = crew.start(&[&arguments[..], &["20", "--name", "A"]].concat());
+    a.until("A is up in the group Default");
+    let mut b = crew.start(&[&arguments[..], &["10", "--name", "B"]].concat());
+    a.until("B (mvrx) is in the group");
+    b.until("A (mvrx) is in the group");
+    b.until("this station is one of the elected host's session");
+    b.until("A (mvrx) is in the session");
+    for line in a.heard.iter().chain(&b.heard) {
+        assert!(!line.contains("joined the session"), "{line}");
+    }
+}
+
 // proves: ELE-11, ELE-12
 #[test]
 fn an_elected_session_moves_by_the_rule_of_its_hosts_station_and_elects_anew_where_it_was_moved() {
@@ -67,7 +83,12 @@ fn an_elected_session_moves_by_the_rule_of_its_hosts_station_and_elects_anew_whe
     let told = crew.run(&[&to_tour(boss.to_str().unwrap(), &url)[..], &["--json"]].concat());
     assert_eq!(code(&told), 0, "{told:?}");
     assert_eq!(answers(&json(&told), &["A", "B"]), both_moved(), "{told:?}");
+    // The host, which has a name of theirs and ends with the move, is none of those who came along.
+    assert_eq!((&json(&told)["moved"], &json(&told)["stayed"]), (&2.into(), &0.into()), "{told:?}");
     for up in [&mut a, &mut b] {
+        // Each was told once whose session it is in, however often that changed.
+        let members = up.heard.iter().filter(|line| line.contains("\"event\":\"elected_host\"")).count();
+        assert!(members <= 1, "{:#?}", up.heard);
         let moved = event(up, "moved");
         // The first one led into the session.
         let moved = if moved["group"] == "Tour" { moved } else { event(up, "moved") };

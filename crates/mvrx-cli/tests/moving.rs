@@ -51,6 +51,11 @@ fn where_to_is_asked_for_with_both_ways_of_saying_it() {
     assert!(stderr(&said).contains("--to URL or --to-group GROUP"), "{said:?}");
     let both = crew.run(&["move", "--to", "ws://10.0.0.1", "--to-group", "Tour"]);
     assert_eq!(code(&both), 2, "{both:?}");
+    // Before anybody is looked for, and though nobody is there.
+    for wrong in ["http://rack/", "ws://rack:0/", "ws://"] {
+        let said = crew.run(&["move", "--to", wrong, "--wait", "60"]);
+        assert!(code(&said) == 2 && stderr(&said).contains(wrong), "{said:?}");
+    }
 }
 
 #[test]

@@ -14,8 +14,8 @@ use mvrx_core::{
     Sighting, Stay,
 };
 use mvrx_message::{
-    Candidate, Commit, Join, JoinRet, Message, MoveAnswered, MoveOutcome, NewSessionHost, NewSessionHostRet,
-    Ours, Product, Reply, Roster, SessionTarget, StationUuid,
+    BridgeMark, Candidate, Commit, Join, JoinRet, Message, MoveAnswered, MoveOutcome, NewSessionHost,
+    NewSessionHostRet, Ours, Product, Reply, Roster, SessionTarget, StationUuid,
 };
 use support::{Desk, address, commit, file, join_ret_from, leave, me, no, ok, station};
 
@@ -229,6 +229,25 @@ fn a_rule_says_whose_proposals_are_followed_and_the_operator_has_a_minute() {
     desk.command(Command::AcceptMove(late));
     assert_eq!(desk.out, [], "too late");
     at_rest(&mut desk);
+}
+
+// proves: MOV-05
+#[test]
+fn who_is_there_by_a_bridge_says_so_where_it_stays() {
+    let host = station(9);
+    let bridge = station(8);
+    for (mark, why) in
+        [(BridgeMark::Bridge { host }, "it is a bridge"), (BridgeMark::StandIn { bridge }, "by a bridge")]
+    {
+        let mut desk = Desk::with(|config| {
+            config.moves = Moves::Never;
+            config.bridge = Some(mark);
+        });
+        desk.command(Command::Rejoin);
+        let conn = propose(&mut desk, 1, &url(THERE));
+        let said = refused(&mut desk, conn);
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 /// A station at `at` sends a JOIN as station `n`, and proposes as that station, on the same connection or on one of its own.
@@ -965,6 +984,20 @@ fn in_a_session_the_host_asks_and_tells_what_each_answered() {
             (station(9), MoveAnswer::Refused { message: "I host".to_owned() }),
         ]
     );
+    assert!(moved(&desk, &url(THERE)));
+}
+
+// proves: MOV-11, ELE-11
+#[test]
+fn a_host_that_ends_with_the_move_is_not_counted_among_those_who_came_along() {
+    let (mut desk, host) = in_session(Moves::Ask);
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (next, _) = reached(&mut desk, THERE);
+    desk.receive(next, host_ret(8, vec![]));
+    let told = MoveAnswered { station: station(1), outcome: MoveOutcome::Moved, message: String::new() };
+    desk.receive(host, Message::NewSessionHostRet(NewSessionHostRet { reply: ok(), answers: vec![told] }));
+    assert_eq!(answers(&desk), [(station(1), MoveAnswer::Moved)]);
     assert!(moved(&desk, &url(THERE)));
 }
 

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mvrx_message::StationUuid;
-use mvrx_station::{Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, session_url};
+use mvrx_station::{
+    Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl, session_url,
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -73,7 +75,12 @@ pub(crate) async fn run(args: Move) -> Result<Verdict, Failure> {
 
 fn target(args: &Move) -> Result<SessionTarget, Failure> {
     match (&args.to, &args.to_group) {
-        (Some(url), _) => Ok(SessionTarget::Url(session_url(url, session::PORT))),
+        (Some(url), _) => {
+            let url = session_url(url, session::PORT);
+            let read = url.parse::<WsUrl>();
+            read.map_err(|error| Failure::usage(format!("--to {}: {error}", show::tame(&url))))?;
+            Ok(SessionTarget::Url(url))
+        }
         (None, Some(group)) => group
             .parse()
             .map(SessionTarget::Group)

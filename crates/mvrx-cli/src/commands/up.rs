@@ -53,7 +53,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    if session.is_some() || candidate.is_some() {
+    if session.is_some() {
         watching.in_session();
     }
     say_up(&running, &args, &kept_at, &watching);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use mvrx_message::{Message, NewSessionHost, Product, Reply, SessionTarget, StationUuid};
+use mvrx_message::{BridgeMark, Message, NewSessionHost, Product, Reply, SessionTarget, StationUuid};
 
 use super::{Asker, Cause, MoveAction, MoveEvent, MovePhase, Moves, ProposalId, Ride, place};
 use crate::inbound::{ok, refuse};
@@ -50,7 +50,11 @@ impl Core {
             _ if passing => Some(Ok(())),
             Moves::Ask => agreed.then_some(Ok(())),
             Moves::Always => Some(Ok(())),
-            Moves::Never => Some(Err("this station follows no proposals")),
+            Moves::Never => Some(Err(match self.config.bridge {
+                Some(BridgeMark::Bridge { .. }) => A_BRIDGE,
+                Some(BridgeMark::StandIn { .. }) => BY_A_BRIDGE,
+                _ => "this station follows no proposals",
+            })),
             Moves::Listed(listed) if asker.station.is_some_and(|station| listed.contains(&station)) => {
                 Some(Ok(()))
             }
@@ -198,5 +202,8 @@ impl Core {
 
 /// What is said to a candidate that was elected where a person does not want us.
 const AWAY: &str = "a person moved this station; it takes no part in the election";
+/// What a bridge says, and whoever is there by one: the station itself is on the other side, and is not asked.
+const A_BRIDGE: &str = "it is a bridge, and goes where the one goes that began it";
+const BY_A_BRIDGE: &str = "it is here by a bridge, and can be asked on the other side alone";
 /// What is said to a second proposal.
 const BUSY: &str = "another move is under way";

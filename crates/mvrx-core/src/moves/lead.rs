@@ -262,8 +262,11 @@ impl Core {
         for answered in &ret.answers {
             self.tell_answer(answered.station, MoveAnswer::read(answered));
         }
-        if !ret.answers.iter().any(|answered| answered.station == host) {
+        // One of ours that asked the others names itself where it stays; one that was elected ends with the move, and is nobody who came along.
+        if ret.answers.is_empty() {
             self.tell_answer(host, MoveAnswer::of(ret));
+        } else if let Some(ride) = self.moving.ride.as_mut() {
+            ride.listed.insert(host);
         }
         if ret.reply.ok || !ret.answers.is_empty() {
             self.list_the_session("its host does not say whether it was asked");

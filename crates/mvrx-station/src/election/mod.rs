@@ -104,6 +104,7 @@ impl Election {
             hosting: None,
             host_moves: false,
             departed: None,
+            member_of: None,
             discovery: None,
             candidates: HashMap::new(),
             seen_at: VecDeque::new(),
@@ -152,6 +153,8 @@ struct Runner {
     host_moves: bool,
     /// The same host after our own station has gone, while others are still on their way.
     departed: Option<(Station, Events)>,
+    /// Of whose session our station is, as was told last.
+    member_of: Option<StationUuid>,
     discovery: Option<Box<dyn Discovery>>,
     /// Each with where it is.
     candidates: HashMap<StationUuid, Vec<SocketAddr>>,
@@ -190,11 +193,15 @@ impl Runner {
             for next in stations {
                 self.note_address(&next.url);
             }
-            if self.machine.phase() != ElectionPhase::Member {
+            if self.member_of.replace(*host) != Some(*host) {
                 self.tell(ElectionNews::Member { host: *host });
             }
         }
         if let Some(input) = ElectionInput::of(&seen.event) {
+            // Lost, or moved elsewhere: whose session it is in next is news.
+            if !matches!(input, ElectionInput::Joined { .. }) {
+                self.member_of = None;
+            }
             self.step(input).await;
         }
     }
