@@ -14,6 +14,10 @@ pub(crate) trait Names {
     fn at(&self, address: std::net::SocketAddr) -> String;
     /// Where we are: a group, or a session.
     fn place(&self) -> &'static str;
+    /// What `mvrx accept` needs besides to reach this station, with a blank before it; empty: nothing.
+    fn reached_with(&self) -> String {
+        String::new()
+    }
     /// The file of a request, where it is known.
     fn requested(&self, request: mvrx_station::RequestId) -> Option<String>;
 }

@@ -15,6 +15,7 @@ use mvrx_station::{Event, MoveAnswer, Moves, ProposalId, SessionTarget, Station}
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::data;
 use crate::events::Names;
 use crate::failure::Failure;
 use crate::show::{self, tame};
@@ -70,10 +71,11 @@ pub(crate) fn place(place: &SessionTarget) -> String {
 pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
     Some(match event {
         Event::MoveProposed { station, address, to, within, .. } => format!(
-            "{} proposes to move to {}; `mvrx accept` follows, `mvrx refuse` stays; refused by itself after {} s",
+            "{} proposes to move to {}; `mvrx accept{with}` follows, `mvrx refuse{with}` stays; refused by itself after {} s",
             station.map_or_else(|| address.to_string(), |station| names.station(station)),
             place(to),
-            within.as_secs()
+            within.as_secs(),
+            with = names.reached_with()
         ),
         Event::MoveDeclined { station, address, to, .. } => format!(
             "{} proposed to move to {}; this station stays (--moves)",
@@ -176,6 +178,17 @@ impl Consent {
         let consent = Self { directory: directory.to_owned(), open: None };
         consent.clear();
         consent
+    }
+
+    /// What `mvrx accept` needs to look here: nothing where it looks by itself.
+    pub(crate) fn reached_with(&self) -> String {
+        let looked_at = data::directories(None).unwrap_or_default();
+        if looked_at.contains(&self.directory) {
+            return String::new();
+        }
+        let path = tame(&self.directory.display().to_string());
+        let plain = path.chars().all(|c| c.is_alphanumeric() || "/\\:._-".contains(c));
+        if plain { format!(" --data {path}") } else { format!(" --data '{path}'") }
     }
 
     /// Notes a proposal, and its end.

@@ -73,7 +73,13 @@ fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
     assert_eq!(code(&nothing), 5, "{nothing:?}");
 
     let mut moving = crew.start(&["move", "--to", &url, "--name", "Boss", "--wait", "8", "--json"]);
-    b.until(&format!("Boss proposes to move to the session at {url}"));
+    let proposed = b.until(&format!("Boss proposes to move to the session at {url}"));
+    // What it says to type is what reaches it: it has a directory of its own.
+    for word in ["accept", "refuse"] {
+        assert!(proposed.contains(&format!("`mvrx {word} --data {}`", text(&asked))), "{proposed}");
+    }
+    let elsewhere = answer(&crew, "accept", &[]);
+    assert!(code(&elsewhere) == 5 && stderr(&elsewhere).contains("the same --data"), "{elsewhere:?}");
     let accepted = answer(&crew, "accept", &["--data", text(&asked), "--json"]);
     assert_eq!((code(&accepted), &json(&accepted)["accepted"]), (0, &Value::Bool(true)), "{accepted:?}");
     for up in [&mut a, &mut b] {

@@ -184,7 +184,7 @@ pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
         [one] => one,
         [] => {
             return Err(Failure::nobody(
-                "no station of this user is asked to move at the moment; a proposal stands for a minute",
+                "no station of this user is asked to move at the moment; a proposal stands for a minute, and one that runs with --data is reached with the same --data",
             ));
         }
         several => {

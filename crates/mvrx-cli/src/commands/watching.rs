@@ -256,6 +256,10 @@ impl Watching {
 }
 
 impl Names for Watching {
+    fn reached_with(&self) -> String {
+        self.consent.as_ref().map(Consent::reached_with).unwrap_or_default()
+    }
+
     fn station(&self, station: StationUuid) -> String {
         match self.stations.get(&station) {
             Some(name) if !name.is_empty() => show::name(name),
