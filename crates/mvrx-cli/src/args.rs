@@ -55,6 +55,16 @@ pub(crate) enum Command {
     Accept(crate::commands::moves::Answer),
     /// Do not follow it
     Refuse(crate::commands::moves::Answer),
+    /// What stations of this user keep, running or not: the newest revision first
+    Log(crate::commands::history::log::Log),
+    /// One of them, and what is in it
+    Show(crate::commands::history::show_one::Show),
+    /// Give a revision a name, under which it is found and kept; list or take away such names
+    Tag(crate::commands::history::tag::Tag),
+    /// Let old revisions go
+    Prune(crate::commands::history::prune::Prune),
+    /// Look whether everything that is kept is whole; exit code 1 when something is damaged
+    Fsck(crate::commands::history::fsck::Fsck),
     /// What is in an .mvr
     Inspect(Inspect),
     /// What is wrong with an .mvr; exit code 1 when there are errors
@@ -86,6 +96,7 @@ impl Command {
                 | Self::Groups(_)
                 | Self::Doctor(_)
                 | Self::Conform(_)
+                | Self::Fsck(_)
         )
     }
 
@@ -128,6 +139,11 @@ impl Command {
             Self::Doctor(args) => args.json,
             Self::Get(args) => args.json,
             Self::Commit(args) => args.json,
+            Self::Log(args) => args.json,
+            Self::Show(args) => args.json,
+            Self::Tag(args) => args.json,
+            Self::Prune(args) => args.json,
+            Self::Fsck(args) => args.json,
             Self::Inspect(args) => args.json,
             Self::Check(args) => args.json,
             Self::Diff(args) => args.json,
@@ -182,6 +198,8 @@ pub(crate) struct Kept {
     /// Where to listen; by default on all addresses, at port 42424 or the next free one
     #[arg(long, value_name = "IP:PORT", conflicts_with = "session")]
     pub(crate) listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) history: crate::history::History,
 }
 
 #[derive(Debug, clap::Args)]
@@ -246,9 +264,13 @@ pub(crate) struct Ls {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Get {
-    /// The file: `latest`, its name, or the beginning of its id as `mvrx ls` shows it
-    #[arg(value_name = "ID|NAME|latest", value_parser = some_text)]
+    /// The file: `latest`, its name, or the beginning of its id as `mvrx ls` shows it. A revision that is kept here (`mvrx log`) is taken from
+    /// there, by its id or tag, and nobody is asked
+    #[arg(value_name = "ID|TAG|NAME|latest", value_parser = some_text)]
     pub(crate) what: String,
+    /// The data directory with the revisions that are kept here; without it all those of this user
+    #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
     #[command(flatten)]

@@ -85,6 +85,11 @@ impl Failure {
         self.code == NOBODY
     }
 
+    /// Whether the command has to be given otherwise.
+    pub(crate) fn is_usage(&self) -> bool {
+        self.code == USAGE
+    }
+
     pub(crate) fn words(&self) -> &str {
         &self.words
     }

@@ -14,7 +14,9 @@ mod event_json;
 mod events;
 mod failure;
 mod group;
+mod history;
 mod interfaces;
+mod kept;
 mod moving;
 mod pick;
 mod secure;
@@ -66,6 +68,11 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Get(get) => commands::get::run(get).await?,
         Command::Commit(commit) => commands::commit::run(commit).await?,
         Command::Mixer(mixer) => commands::mixer::run(mixer).await?,
+        Command::Log(log) => commands::history::log::run(&log)?,
+        Command::Show(show) => commands::history::show_one::run(&show)?,
+        Command::Tag(tag) => commands::history::tag::run(&tag)?,
+        Command::Prune(prune) => commands::history::prune::run(&prune)?,
+        Command::Fsck(fsck) => return commands::history::fsck::run(&fsck),
         Command::Demo => commands::demo::run().await?,
         Command::Inspect(inspect) => commands::file::inspect(&inspect)?,
         Command::Plan(plan) => commands::file::plan(&plan)?,

@@ -83,6 +83,26 @@ pub(crate) fn time(at: SystemTime) -> String {
     format!("{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
+/// Day and time of day in UTC.
+pub(crate) fn date_time(at: SystemTime) -> String {
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+    let (year, month, day) = civil(seconds / 86_400);
+    format!("{year:04}-{month:02}-{day:02} {}", time(at))
+}
+
+/// The date so many days after 1970-01-01, in the Gregorian calendar.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years that begin in March have their odd day at the end; eras of 400 years are all as long.
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day_of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (year + 400 * era + next, month, day_of_month)
+}
+
 pub(crate) fn unix_millis(at: SystemTime) -> u64 {
     let passed = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
@@ -242,6 +262,16 @@ mod tests {
         assert_eq!(size(2_693_607), "2.6 MB");
         assert_eq!(size(999_999_999), "999 MB");
         assert_eq!(size(u64::MAX), "18446 PB");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let at = |seconds| date_time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01 00:00:00Z");
+        assert_eq!(at(951_782_399), "2000-02-28 23:59:59Z");
+        assert_eq!(at(951_782_400), "2000-02-29 00:00:00Z");
+        assert_eq!(at(1_763_831_045), "2025-11-22 17:04:05Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01 00:00:00Z");
     }
 
     #[test]

@@ -31,6 +31,11 @@ impl Catalogue {
         self.by_sequence.values().map(|listed| listed.stored.clone()).collect()
     }
 
+    /// With the bytes that each takes.
+    pub(crate) fn all_with_bytes(&self) -> Vec<(StoredCommit, u64)> {
+        self.by_sequence.values().map(|listed| (listed.stored.clone(), listed.bytes.bytes())).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_sequence.len()
     }

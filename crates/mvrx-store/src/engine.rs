@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use mvrx_message::{Commit, FileUuid};
 
@@ -161,6 +162,11 @@ impl<S: Shelf> Engine<S> {
 
     pub(crate) fn commits(&self) -> Vec<StoredCommit> {
         self.list.read().unwrap_or_else(PoisonError::into_inner).all()
+    }
+
+    /// The store's time.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     pub(crate) fn commit(&self, file: FileUuid) -> Option<StoredCommit> {

@@ -9,6 +9,7 @@
 //! <directory>/commits/incoming-00….part         a file or record that is being written
 //! <directory>/commits/partial-<file>-….part     a file that broke off in the middle, or is being written
 //! <directory>/aside/000001-<file>-….bad         a bad file that is kept for a person to look at
+//! <directory>/tags/<name>@<file>.tag            a name that a person gave to a commit (`tags`)
 //! ```
 //! Names say where a commit is in its life, so that a start after a crash finds out by listing one folder:
 //!
@@ -39,22 +40,29 @@ use crate::limits::Limits;
 use crate::lock::DirLock;
 use crate::problem::Problem;
 use crate::put_away::Wish;
+use crate::retention::Retention;
 use crate::store::{Expect, PartOf, Pending, PutAway, StoredCommit, Writer};
 use crate::stored_file::StoredFile;
 
 mod aside;
 mod background;
+mod fsck;
 mod history;
 mod names;
 mod recover;
+mod retain;
 mod shelf;
+mod tags;
 mod view;
 
+pub use background::{HistoryListener, HistoryRound};
+pub use fsck::{Fsck, fsck};
 pub use history::Compaction;
+pub use tags::{Tag, TagError, Tags};
 pub use view::FsView;
 
 pub(crate) use aside::Aside;
-use background::Background;
+use background::{Background, Wanted};
 use shelf::FsShelf;
 
 /// Commits and files in a folder, safe against crashes. Clones are the same store.
@@ -89,6 +97,10 @@ pub struct FsOptions {
     /// How many of the newest files stay whole, at least 1, while the older ones become recipes over other ones in the background
     /// ([`FsStore::compact`]). `None`, the default: all stay whole until somebody calls it.
     pub whole: Option<usize>,
+    /// Which commits go in the background: after each commit, and when one grows too old ([`FsStore::retain`]). The default keeps all.
+    pub retention: Retention,
+    /// Who is told what was done in the background.
+    pub told: Option<HistoryListener>,
     /// A lock that is held already, on the directory or one that contains it. Without one the directory is locked.
     pub lock: Option<DirLock>,
 }
@@ -192,7 +204,8 @@ impl FsStore {
         let shelf = FsShelf::new(Arc::clone(&disk), folder, lock);
         let inventory = recover::recover(&shelf, options.limits.record_bytes)?;
         let engine = Arc::new(Engine::new(shelf, inventory, options.limits, options.clock, disk));
-        let background = options.whole.and_then(|whole| Background::start(&engine, whole)).map(Arc::new);
+        let wanted = Wanted { whole: options.whole, retention: options.retention, told: options.told };
+        let background = Background::start(&engine, wanted).map(Arc::new);
         Ok(Self { engine, _background: background })
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Bytes of an arriving or imported file go in, a list of commits with their files comes out, in the order of arrival
 //! and the same after every crash. It knows nothing of stations that are online, of connections, of what an
-//! .mvr means (whether it came whole it can tell: [`look_through`]), or of when a commit should be forgotten.
+//! .mvr means (whether it came whole it can tell: [`look_through`]), or of when a commit should be forgotten, unless it is told
+//! ([`Retention`]).
 //!
 //! | part | one sentence |
 //! |---|---|
 //! | [`Store`] | the trait: list, import, begin, open, remove, put away |
 //! | [`FsStore`], [`MemStore`] | a folder that survives crashes, and memory that does not |
+//! | [`FsView`], [`Tags`], [`fsck()`] | beside a running station: what is listed, names for commits, whether all of it is whole |
+//! | [`Retention`] | which commits go by number, age and bytes |
 //! | [`Writer`], [`Pending`] | an arriving file, and a whole one that is not listed yet |
 //! | [`StoredFile`] | positioned reads by many, also of a file that is still arriving |
 //! | [`DirLock`] | one directory, one running station |
@@ -76,9 +79,12 @@ mod limits;
 mod lock;
 mod mem;
 mod mvr_version;
+mod priority;
 mod problem;
 mod put_away;
 mod record;
+mod retention;
+mod revision;
 mod store;
 mod stored_file;
 
@@ -89,7 +95,10 @@ pub use error::{
     ImportError, ListError, OpenStoreError, PublishError, PutAsideError, PutAwayError, ReadError,
     RemoveError, StoreError, WriteError,
 };
-pub use fs::{Compaction, FsOptions, FsStore, FsView, TakeOutName};
+pub use fs::{
+    Compaction, FsOptions, FsStore, FsView, Fsck, HistoryListener, HistoryRound, Tag, TagError, Tags,
+    TakeOutName, fsck,
+};
 pub use limits::Limits;
 pub use lock::DirLock;
 pub use mem::MemStore;
@@ -97,5 +106,7 @@ pub use mvr_version::{StoredReader, is_whole_archive, mvr_version};
 pub use mvrx_file::Limits as ArchiveLimits;
 pub use problem::{Problem, RecordDamage};
 pub use put_away::leftovers::clear_leftovers;
+pub use retention::{Beyond, Going, Keep, Retention};
+pub use revision::{Form, Revision};
 pub use store::{Bad, Expect, PartOf, Pending, PutAway, Store, StoredCommit, Writer};
 pub use stored_file::{Extent, StoredFile};

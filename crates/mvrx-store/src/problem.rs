@@ -56,6 +56,34 @@ pub enum Problem {
         /// What the disk said.
         error: DiskError,
     },
+    /// A file does not have the bytes that were stored, though their number is right: its disk rotted, or somebody wrote to it.
+    ContentDamaged {
+        /// The file's name in the store.
+        name: String,
+        /// The file.
+        file: FileUuid,
+    },
+    /// A file cannot be read.
+    FileUnreadable {
+        /// The file's name in the store.
+        name: String,
+        /// The file.
+        file: FileUuid,
+        /// What the disk said.
+        error: DiskError,
+    },
+    /// A person gave a name to a commit that is not listed.
+    TagOfNothing {
+        /// The name.
+        tag: String,
+        /// The file of the commit.
+        file: FileUuid,
+    },
+    /// What is beyond the limits stays for now, because the disk failed when it was to go. It is tried again after the next commit.
+    NothingGoes {
+        /// What the disk said.
+        error: DiskError,
+    },
     /// There is a file without a record. It takes space and is not listed.
     FileWithoutRecord {
         /// The file's name in the store.
@@ -112,6 +140,46 @@ pub enum RecordDamage {
     Unreadable(DiskError),
 }
 
+impl Problem {
+    /// A word for programs, which stays.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::RecordDamaged { .. } => "record-damaged",
+            Self::FileMissing { .. } => "file-missing",
+            Self::FileLengthNotAsStored { .. } => "file-length",
+            Self::RecipeUnusable { .. } => "recipe-unusable",
+            Self::BaseMissing { .. } => "base-missing",
+            Self::FilesStayWhole { .. } => "files-stay-whole",
+            Self::ContentDamaged { .. } => "content-damaged",
+            Self::FileUnreadable { .. } => "file-unreadable",
+            Self::TagOfNothing { .. } => "tag-of-nothing",
+            Self::NothingGoes { .. } => "nothing-goes",
+            Self::FileWithoutRecord { .. } => "file-without-record",
+            Self::FileRecordedTwice { .. } => "file-recorded-twice",
+            Self::NotARegularFile { .. } => "not-a-regular-file",
+            Self::LeftoverKept { .. } => "leftover-kept",
+            Self::SchemaFileDamaged { .. } => "schema-file-damaged",
+        }
+    }
+
+    /// The file that it is about, where that is known.
+    #[must_use]
+    pub fn file(&self) -> Option<FileUuid> {
+        match self {
+            Self::FileMissing { file, .. }
+            | Self::FileLengthNotAsStored { file, .. }
+            | Self::RecipeUnusable { file, .. }
+            | Self::BaseMissing { file, .. }
+            | Self::ContentDamaged { file, .. }
+            | Self::FileUnreadable { file, .. }
+            | Self::TagOfNothing { file, .. }
+            | Self::FileRecordedTwice { file, .. } => Some(*file),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,6 +198,18 @@ impl fmt::Display for Problem {
                     out,
                     "the whole file is missing over which the recipe {name} of the file {file} was made"
                 )
+            }
+            Self::ContentDamaged { name, file } => {
+                write!(out, "the file {file} ({name}) is not what was stored: its bytes have another hash")
+            }
+            Self::FileUnreadable { name, file, error } => {
+                write!(out, "the file {file} ({name}) cannot be read: {error}")
+            }
+            Self::TagOfNothing { tag, file } => {
+                write!(out, "the tag {tag} is of {file}, which is not in the store")
+            }
+            Self::NothingGoes { error } => {
+                write!(out, "what is beyond the limits of the history stays for now: {error}")
             }
             Self::FilesStayWhole { error } => write!(out, "older files stay whole for now: {error}"),
             Self::FileWithoutRecord { name, length } => write!(out, "{name} ({length} bytes) has no record"),

@@ -20,7 +20,11 @@ pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
     let wait = station::duration(args.wait);
     args.session.host = session::url(&args.session, &args.common, wait).await?;
     let url = args.session.host.as_deref();
-    let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
+    let data = data::open_as(
+        args.kept.data.as_deref(),
+        &station::name(&args.common),
+        &args.kept.history.options(args.json),
+    )?;
     let kept_at = data.path.clone();
     let mut describe =
         station::describe(&args.common, &args.session)?.identity(data.station).store(data.store);

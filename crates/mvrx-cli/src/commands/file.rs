@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::args::{Check, DiffArgs, Inspect, PlanArgs};
 use crate::failure::{Failure, Verdict};
-use crate::{data, show};
+use crate::{kept, show};
 
 pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     let summary = Summary::of(&open(&args.file, args.data.as_deref())?.file);
@@ -133,10 +133,10 @@ fn find(what: &Path, data: Option<&Path>) -> Result<Found, Failure> {
         let reader = Box::new(File::open(what).map_err(|error| bad(&error))?);
         return Ok(Found { reader, title: stem(what) });
     }
-    let found = data::revision(data, &what.to_string_lossy())?;
-    let (reader, name) =
-        found.ok_or_else(|| bad(&"there is neither such a file nor such a revision in the store"))?;
-    Ok(Found { reader: Box::new(reader), title: stem(Path::new(&name)) })
+    let found = kept::find(data, &what.to_string_lossy())?;
+    let found = found.ok_or_else(|| bad(&"there is neither such a file nor such a revision in the store"))?;
+    let title = stem(Path::new(&found.stored().commit.file_name));
+    Ok(Found { reader: Box::new(found.reader()?), title })
 }
 
 fn open(what: &Path, data: Option<&Path>) -> Result<Opened, Failure> {

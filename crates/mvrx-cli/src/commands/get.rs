@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::args::Get;
 use crate::failure::Failure;
+use crate::kept::{self, Kept};
 use crate::pick::{self, Meant};
 use crate::{events, session, show, station};
 
@@ -23,6 +24,9 @@ use destination::Destination;
 
 pub(crate) async fn run(mut args: Get) -> Result<(), Failure> {
     let destination = Destination::parse(&args.output)?;
+    if let Some(kept) = kept_here(&args)? {
+        return from_here(destination, kept, args.json).await;
+    }
     destination::clear_leftovers(&destination.folder);
     // Beside its final place, so that the last step is a rename and not a copy.
     let beside = tempfile::Builder::new().prefix(destination::BESIDE).tempdir_in(&destination.folder);
@@ -65,6 +69,43 @@ pub(crate) async fn run(mut args: Get) -> Result<(), Failure> {
         if let Some(checked) = &fetched.checked {
             show::note(&format!("mvrx: {checked}"));
         }
+    }
+    Ok(())
+}
+
+/// The revision that is meant, where it is kept on this machine. What cannot be looked into keeps nobody from asking the others.
+fn kept_here(args: &Get) -> Result<Option<Kept>, Failure> {
+    if args.from.is_some() || pick::is_latest(&args.what) {
+        return Ok(None);
+    }
+    match kept::find(args.data.as_deref(), &args.what) {
+        Err(failure) if !failure.is_usage() => Ok(None),
+        found => found,
+    }
+}
+
+/// Saves a revision that is kept here.
+async fn from_here(destination: Destination, kept: Kept, json: bool) -> Result<(), Failure> {
+    let stored = kept.stored().clone();
+    let path = destination.copy(kept).await?;
+    if json {
+        show::document(&json!({
+            "schema": show::SCHEMA,
+            "file": stored.commit.file.to_string(),
+            "file_name": stored.commit.file_name,
+            "path": path.display().to_string(),
+            "size": stored.length,
+            "announced_size": stored.commit.file_size,
+            "blake3": show::hex(&stored.hash),
+            "author": stored.commit.station.map(|s| s.to_string()),
+            "from": serde_json::Value::Null,
+            "comment": stored.commit.comment,
+            "check": serde_json::Value::Null,
+            "kept_here": true,
+        }));
+    } else {
+        show::line(&path.display().to_string());
+        show::note("mvrx: it was kept here; its bytes are those that were stored");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mvrx_discovery::Merged;
 use mvrx_station::tls::{Fingerprint, ServerTls};
 use mvrx_station::{HostOptions, Station, secure_session_url, session_url};
-use mvrx_store::Limits;
+use mvrx_store::{FsOptions, Limits};
 use serde_json::json;
 
 use crate::args::Common;
@@ -50,6 +50,8 @@ pub(crate) struct Host {
     /// So much of the files of others is kept, the newest, as 500M or 20G
     #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = bytes)]
     keep: u64,
+    #[command(flatten)]
+    history: crate::history::History,
     /// Keep only what somebody asked for, rather than every file as soon as it is committed
     #[arg(long)]
     only_asked: bool,
@@ -102,7 +104,8 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         commits: COMMITS,
         ..Limits::default()
     };
-    let data = data::open_with(args.data.as_deref(), &name, limits)?;
+    let options = FsOptions { limits, ..args.history.options(args.json) };
+    let data = data::open_as(args.data.as_deref(), &name, &options)?;
     let kept_at = data.path.clone();
     let tls = args.certified.certificate(&kept_at)?;
     let fingerprint = tls.as_ref().map(ServerTls::fingerprint);

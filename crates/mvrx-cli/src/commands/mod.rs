@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod file;
 pub(crate) mod get;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod ls;
 pub(crate) mod mixer;

@@ -23,7 +23,11 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     if !args.dir.is_dir() {
         return Err(Failure::usage(format!("the folder {} is not there", args.dir.display())));
     }
-    let data = data::open(args.kept.data.as_deref(), &station::name(&args.common))?;
+    let data = data::open_as(
+        args.kept.data.as_deref(),
+        &station::name(&args.common),
+        &args.kept.history.options(args.json),
+    )?;
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
     watching.asks_in(&kept_at);

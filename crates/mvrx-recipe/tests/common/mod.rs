@@ -1,11 +1,12 @@
 //! What several tests of recipes use.
 #![allow(dead_code, reason = "every test includes this file and uses its own part of it")]
 
-use std::io::Cursor;
-
-use mvrx_file::generate::{MemberOptions, ZipWriter};
-use mvrx_file::{Archive, ROOT_FILE};
 use mvrx_recipe::{Inspected, Limits, MakeError, Source, inspect, make, rebuild, verify};
+
+pub(crate) mod revisions;
+
+#[allow(unused_imports, reason = "not every test uses them")]
+pub(crate) use revisions::{Numbers, Show};
 
 /// Limits under which any recipe is worth having.
 pub(crate) fn any_length(window_bytes: usize) -> Limits {
@@ -39,57 +40,6 @@ pub(crate) fn round_trip(base: &[u8], target: &[u8], limits: &Limits) -> usize {
 
 pub(crate) fn looked_at(recipe: &Vec<u8>) -> Inspected {
     inspect(recipe, &Limits::default()).unwrap()
-}
-
-/// A show whose members can be edited and packed again, as an application exports it again and again.
-#[derive(Clone)]
-pub(crate) struct Show {
-    pub(crate) members: Vec<(String, Vec<u8>)>,
-    pub(crate) options: MemberOptions,
-}
-
-impl Show {
-    pub(crate) fn of(bytes: Vec<u8>) -> Self {
-        let archive = Archive::open(Cursor::new(bytes), &mvrx_file::Limits::default()).unwrap();
-        let content = |place| archive.unpack(place, u64::MAX).unwrap().read_all().unwrap();
-        let members =
-            archive.members().iter().enumerate().map(|(place, member)| (member.name.clone(), content(place)));
-        let options = if archive.members()[0].method == 8 {
-            MemberOptions::deflate()
-        } else {
-            MemberOptions::default()
-        };
-        Self { members: members.collect(), options }
-    }
-
-    pub(crate) fn root(&mut self) -> &mut Vec<u8> {
-        &mut self.members.iter_mut().find(|(name, _)| name == ROOT_FILE).unwrap().1
-    }
-
-    /// The file, as exported so many minutes after the first time.
-    pub(crate) fn to_bytes(&self, minutes: u32) -> Vec<u8> {
-        let mut options = self.options.clone();
-        options.dos_time += (minutes / 60) << 11 | (minutes % 60) << 5;
-        let mut zip = ZipWriter::new(Vec::new());
-        for (name, data) in &self.members {
-            zip.add(name.as_bytes(), data, &options).unwrap();
-        }
-        zip.finish().unwrap()
-    }
-}
-
-/// Numbers that are the same in every run.
-pub(crate) struct Numbers(pub(crate) u64);
-
-impl Numbers {
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from((self.0 >> 33) % end as u64).unwrap()
-    }
-
-    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| u8::try_from(self.below(256)).unwrap()).collect()
-    }
 }
 
 /// A source that can be counted and fail.

@@ -19,8 +19,6 @@ use std::thread::JoinHandle;
 use crate::buffers::Buffers;
 use crate::disk::ReadFile;
 
-mod priority;
-
 /// The hash of a prefix of a file, and the thread that makes it longer.
 #[derive(Debug, Default)]
 pub(super) struct Hashing {
@@ -130,7 +128,7 @@ struct Follower {
 impl Follower {
     /// Until no more is told; what cannot be read is left to the caller, who will get the error by name.
     fn run(mut self) -> Progress {
-        priority::step_back();
+        crate::priority::step_back();
         let mut buffer = self.buffers.take();
         while let Ok(length) = self.lengths.recv() {
             let length = self.lengths.try_iter().last().unwrap_or(length);

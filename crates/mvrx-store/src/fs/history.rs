@@ -311,7 +311,7 @@ impl FsShelf {
         mvrx_recipe::needs(&OnDisk { file, path })
     }
 
-    fn source(&self, path: &Path) -> Result<OnDisk, DiskError> {
+    pub(super) fn source(&self, path: &Path) -> Result<OnDisk, DiskError> {
         let file = self.disk.open(path).named(DiskAction::Open, path)?;
         Ok(OnDisk { file, path: path.to_path_buf() })
     }
@@ -380,7 +380,7 @@ impl History {
 }
 
 /// An open file with its name, for errors.
-struct OnDisk {
+pub(super) struct OnDisk {
     file: Arc<dyn ReadFile>,
     path: PathBuf,
 }

@@ -36,7 +36,7 @@ pub(crate) struct FsShelf {
     wake: Mutex<Option<SyncSender<()>>>,
     /// Where files are put together again that became recipes; `None`: in the folder itself.
     pub(super) scratch: Option<PathBuf>,
-    _lock: Option<DirLock>,
+    lock: Option<DirLock>,
 }
 
 impl FsShelf {
@@ -52,8 +52,13 @@ impl FsShelf {
             history: Mutex::default(),
             wake: Mutex::default(),
             scratch: None,
-            _lock: lock,
+            lock,
         }
+    }
+
+    /// Whether other processes may look into the folder, and give tags.
+    pub(super) fn is_shared(&self) -> bool {
+        self.lock.is_some()
     }
 
     pub(super) fn path(&self, name: Name) -> PathBuf {

@@ -10,8 +10,10 @@ mod crashes;
 mod damage;
 mod failures;
 mod folder;
+mod fsck;
 mod history;
 mod killed;
+mod retain;
 mod view;
 
 struct OnDisk {

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use mvrx_message::FileUuid;
 
 use super::shelf::FsShelf;
-use super::{COMMITS, FsOptions, recover};
+use super::{COMMITS, FsOptions, TakeOutName, recover};
+use crate::cancel::Cancel;
 use crate::disk::{DiskError, RealDisk};
 use crate::engine::{Engine, Inventory};
-use crate::error::{OpenStoreError, ReadError};
+use crate::error::{OpenStoreError, PutAwayError, ReadError};
 use crate::problem::Problem;
-use crate::store::StoredCommit;
+use crate::put_away::Wish;
+use crate::store::{PutAway, StoredCommit};
 use crate::stored_file::StoredFile;
 
 /// The commits of an [`FsStore`](crate::FsStore) as they were when it was opened, to read only. Clones are the same view.
@@ -33,7 +35,7 @@ use crate::stored_file::StoredFile;
 /// ```
 #[derive(Debug, Clone)]
 pub struct FsView {
-    engine: Arc<Engine<FsShelf>>,
+    pub(super) engine: Arc<Engine<FsShelf>>,
     directory: PathBuf,
     options: FsOptions,
 }
@@ -81,6 +83,35 @@ impl FsView {
                 }
             }
             opened => opened,
+        }
+    }
+
+    /// Saves the file of a listed commit into a folder of the user, as [`Store::put_away`](crate::Store::put_away) does.
+    ///
+    /// # Errors
+    /// See [`PutAwayError`]; nothing of the file is left in the folder then.
+    pub fn put_away(
+        &self,
+        file: FileUuid,
+        folder: &Path,
+        name: TakeOutName<'_>,
+        cancel: &Cancel,
+    ) -> Result<PutAway, PutAwayError> {
+        let save = |view: &Self| match name {
+            TakeOutName::Hint(hint) => view.engine.put_away(file, folder, Wish::Hint(hint), None, cancel),
+            TakeOutName::Exactly(name) => {
+                view.engine.put_away(file, folder, Wish::Exactly(&folder.join(name)), None, cancel)
+            }
+        };
+        match save(self) {
+            // It was removed, or became a recipe: another look tells.
+            Err(PutAwayError::Read(ReadError::Disk(error @ DiskError::NotFound { .. }))) => {
+                match Self::open(&self.directory, self.options.clone()) {
+                    Ok(again) => save(&again),
+                    Err(_) => Err(ReadError::Disk(error).into()),
+                }
+            }
+            saved => saved,
         }
     }
 

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use mvrx_message::numbered;
 use mvrx_station::Fetched;
 use mvrx_store::disk::{Disk, RealDisk};
-use mvrx_store::{Cancel, DirLock, FsStore, PutAwayError, TakeOutName};
+use mvrx_store::{Cancel, DirLock, FsStore, PutAway, PutAwayError, TakeOutName};
+use tokio::task::JoinError;
 
 use crate::commands::offer::disk_words;
 use crate::failure::Failure;
+use crate::kept::Kept;
 
 /// A folder, and the name in it where one was given.
 #[derive(Debug)]
@@ -42,6 +44,20 @@ impl Destination {
         }
     }
 
+    /// Copies a revision that is kept here.
+    pub(super) async fn copy(self, kept: Kept) -> Result<PathBuf, Failure> {
+        let commit = kept.stored().commit.clone();
+        let folder = self.folder.display().to_string();
+        let saving = tokio::task::spawn_blocking(move || {
+            let name = match &self.name {
+                Some(name) => TakeOutName::Exactly(name),
+                None => TakeOutName::Hint(&commit.file_name),
+            };
+            kept.view.put_away(commit.file, &self.folder, name, &Cancel::new())
+        });
+        saved(saving.await, "kept here, but not saved", &folder)
+    }
+
     /// Moves the file out of the store beside it.
     pub(super) async fn save(self, store: &FsStore, fetched: &Fetched) -> Result<PathBuf, Failure> {
         let (store, file, hint) = (store.clone(), fetched.file, fetched.commit.file_name.clone());
@@ -53,15 +69,24 @@ impl Destination {
             };
             store.take_out(file, &self.folder, name, &Cancel::new())
         });
-        match saving.await {
-            Ok(Ok(saved)) => Ok(saved.path),
-            Ok(Err(error @ PutAwayError::NameTaken { .. })) => Err(Failure::usage(error.to_string())),
-            Ok(Err(PutAwayError::Disk(disk))) => {
-                Err(Failure::local(format!("fetched, but not saved into {folder}: {}", disk_words(&disk))))
-            }
-            Ok(Err(error)) => Err(Failure::local(format!("fetched, but not saved into {folder}: {error}"))),
-            Err(error) => Err(Failure::local(error.to_string())),
+        saved(saving.await, "fetched, but not saved", &folder)
+    }
+}
+
+/// What came of saving a file into `folder`.
+fn saved(
+    saving: Result<Result<PutAway, PutAwayError>, JoinError>,
+    not: &str,
+    folder: &str,
+) -> Result<PathBuf, Failure> {
+    match saving {
+        Ok(Ok(saved)) => Ok(saved.path),
+        Ok(Err(error @ PutAwayError::NameTaken { .. })) => Err(Failure::usage(error.to_string())),
+        Ok(Err(PutAwayError::Disk(disk))) => {
+            Err(Failure::local(format!("{not} into {folder}: {}", disk_words(&disk))))
         }
+        Ok(Err(error)) => Err(Failure::local(format!("{not} into {folder}: {error}"))),
+        Err(error) => Err(Failure::local(error.to_string())),
     }
 }
 

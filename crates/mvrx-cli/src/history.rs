@@ -1,0 +1,69 @@
+//! How much of a running station's history stays whole, and what is said of it while the station runs.
+
+use mvrx_store::{FsOptions, HistoryListener, HistoryRound};
+use serde_json::json;
+
+use crate::commands::watching::Watching;
+use crate::show;
+
+/// What a station that runs does with its older files.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct History {
+    /// So many of the newest files are kept as they are; older ones are kept as recipes of a few kilobytes and put together again when
+    /// somebody asks for them. `all` keeps every file as it is
+    #[arg(long, value_name = "N|all", default_value = "10", value_parser = whole)]
+    whole: Whole,
+}
+
+/// `None`: all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Whole(Option<usize>);
+
+fn whole(text: &str) -> Result<Whole, String> {
+    match text.parse() {
+        _ if text.eq_ignore_ascii_case("all") => Ok(Whole(None)),
+        Ok(number) if number > 0 => Ok(Whole(Some(number))),
+        _ => Err("a number from 1 on, or all".to_owned()),
+    }
+}
+
+impl History {
+    /// A store that does so, and says what it did.
+    pub(crate) fn options(self, json: bool) -> FsOptions {
+        let told = HistoryListener::new(move |round| tell(round, json));
+        FsOptions { whole: self.whole.0, told: Some(told), ..FsOptions::default() }
+    }
+}
+
+/// Says what was done, on whatever thread that was.
+fn tell(round: &HistoryRound, json: bool) {
+    let watching = Watching::new(json);
+    let files = round.compaction.compacted;
+    if files > 0 {
+        let words = format!(
+            "{files} older {} kept as {} now, which saves {}",
+            if files == 1 { "file is" } else { "files are" },
+            if files == 1 { "a recipe" } else { "recipes" },
+            show::size(round.compaction.saved)
+        );
+        let fields = json!({ "files": files, "saved_bytes": round.compaction.saved });
+        watching.say("history_compacted", &words, fields);
+    }
+    if let Some(problem) = &round.problem {
+        let fields = json!({ "problem": problem.word(), "reason": problem.to_string() });
+        watching.say("history_problem", &problem.to_string(), fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_many_stay_whole_is_a_number_from_one_on_or_all() {
+        assert_eq!((whole("1"), whole("ALL")), (Ok(Whole(Some(1))), Ok(Whole(None))));
+        for wrong in ["0", "-1", "", "some"] {
+            whole(wrong).unwrap_err();
+        }
+    }
+}

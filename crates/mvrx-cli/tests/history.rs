@@ -1,0 +1,277 @@
+//! The history that is kept, as a person uses it: beside a station that runs and without one.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use mvrx_file::generate::Recipe;
+use mvrx_message::{Author, Commit, FileUuid, MvrVersion, StationUuid};
+use mvrx_store::{Cancel, Expect, FsStore, OpenStoreError, Store};
+use serde_json::Value;
+
+/// A folder with a data directory, as a station that ended left it.
+struct Crew(tempfile::TempDir);
+
+fn id(number: u8) -> FileUuid {
+    let mut bytes = [0xab; 16];
+    bytes[1] = number;
+    FileUuid::from_random_bytes(bytes)
+}
+
+fn show(number: u8) -> Vec<u8> {
+    Recipe::new(3).fixtures(20 + u32::from(number)).to_bytes()
+}
+
+impl Crew {
+    /// Four revisions: the first and the last of our own, the two older ones recipes.
+    fn new() -> Self {
+        let crew = Self(tempfile::tempdir().unwrap());
+        let own = mvrx_station::load_or_create(&crew.data()).unwrap();
+        let other = StationUuid::from_random_bytes([9; 16]);
+        let store = crew.open();
+        for number in 1..=4 {
+            let bytes = show(number);
+            let station = if number == 1 || number == 4 { own } else { other };
+            let mut writer = store.begin(Expect::Exactly(bytes.len() as u64)).unwrap();
+            writer.write(&bytes).unwrap();
+            let commit = Commit {
+                file: id(number),
+                station: Some(station),
+                version: MvrVersion { major: 1, minor: 6 },
+                file_size: bytes.len() as u64,
+                for_stations: Vec::new(),
+                comment: format!("hang LX{number}"),
+                file_name: "rig.mvr".to_owned(),
+                blake3: None,
+                author: Some(Author { name: format!("desk {number}"), provider: "mvrx".to_owned() }),
+                group: None,
+                order: Some(number.into()),
+                missed: false,
+            };
+            writer.finish().unwrap().publish(&commit, "Default").unwrap();
+        }
+        assert_eq!(store.compact(2, &Cancel::new()).unwrap().compacted, 2);
+        crew
+    }
+
+    fn data(&self) -> PathBuf {
+        self.0.path().join("data")
+    }
+
+    fn open(&self) -> FsStore {
+        let since = Instant::now();
+        loop {
+            match FsStore::open(self.data()) {
+                // What another test of this process is just starting holds a copy of the lock until it runs its program.
+                Err(OpenStoreError::DirectoryInUse { .. }) if since.elapsed().as_secs() < 30 => {
+                    std::thread::yield_now();
+                }
+                opened => return opened.unwrap(),
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+        command.current_dir(self.0.path()).args(arguments);
+        command.env("HOME", self.0.path()).env("MVRX_DATA", self.data()).env_remove("XDG_DATA_HOME");
+        command.output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value["schema"], 1);
+        value
+    }
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn short(number: u8) -> String {
+    id(number).to_string()[..8].to_owned()
+}
+
+#[test]
+fn log_lists_what_is_kept_newest_first_also_beside_a_running_station() {
+    let crew = Crew::new();
+    let _running = crew.open();
+    let words = out(&crew.run(&["log"]));
+    let lines: Vec<&str> = words.lines().collect();
+    assert_eq!(lines.len(), 4);
+    for (line, number) in lines.iter().zip([4, 3, 2, 1]) {
+        assert!(line.starts_with(&short(number)), "{line}");
+        for part in ["Default", &format!("desk {number}"), "rig.mvr", &format!("\"hang LX{number}\"")] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+    assert!(lines[0].contains("  whole  ") && lines[3].contains("  recipe of "), "{words}");
+    assert_eq!(out(&crew.run(&["log", "-n", "1"])).lines().count(), 1);
+    assert_eq!(out(&crew.run(&["log", "-g", "Other"])), "");
+    let json = crew.json(&["log"]);
+    let revisions = json["revisions"].as_array().unwrap();
+    assert_eq!(revisions.len(), 4);
+    let (first, last) = (&revisions[3], &revisions[0]);
+    assert_eq!((&first["form"], &last["form"]), (&"recipe".into(), &"whole".into()));
+    assert_eq!(first["file"], id(1).to_string());
+    assert_eq!(first["size"], show(1).len());
+    assert!(first["on_disk"].as_u64().unwrap() < 10_000);
+    assert_eq!((&first["name"], &first["group"]), (&"desk 1".into(), &"Default".into()));
+}
+
+#[test]
+fn a_revision_is_shown_and_got_by_the_beginning_of_its_id_as_it_was() {
+    let crew = Crew::new();
+    let _running = crew.open();
+    let shown = crew.run(&["show", &short(1)]);
+    assert_eq!(code(&shown), 0);
+    for part in [&id(1).to_string(), "hang LX1", "desk 1 (mvrx)", "recipe of", "21 fixture"] {
+        assert!(out(&shown).to_lowercase().contains(&part.to_lowercase()), "{part}: {}", out(&shown));
+    }
+    let json = crew.json(&["show", "latest"]);
+    assert_eq!(json["revision"]["file"], id(4).to_string());
+    assert!(json["summary"].is_object());
+
+    let got = crew.run(&["get", &short(1), "--output", "first.mvr"]);
+    assert_eq!((code(&got), complaint(&got).contains("kept here")), (0, true), "{}", complaint(&got));
+    assert_eq!(fs::read(crew.path("first.mvr")).unwrap(), show(1));
+    let json = crew.json(&["get", &id(3).to_string(), "--output", "third.mvr"]);
+    assert_eq!(
+        (&json["kept_here"], fs::read(crew.path("third.mvr")).unwrap() == show(3)),
+        (&true.into(), true)
+    );
+    let again = crew.run(&["get", &short(1), "--output", "first.mvr"]);
+    assert_eq!(code(&again), 2, "nothing is overwritten");
+}
+
+#[test]
+fn what_can_mean_more_than_one_is_told_with_the_candidates() {
+    let crew = Crew::new();
+    let mut bytes = [0xab; 16];
+    (bytes[1], bytes[15]) = (1, 1);
+    let twin = FileUuid::from_random_bytes(bytes);
+    let store = crew.open();
+    let mut writer = store.begin(Expect::Unknown).unwrap();
+    writer.write(b"twin").unwrap();
+    let commit =
+        Commit { file: twin, comment: "the twin".into(), ..store.commits().unwrap()[0].commit.clone() };
+    writer.finish().unwrap().publish(&commit, "Default").unwrap();
+    for arguments in [&["get", "ab01abab"][..], &["show", "ab01"], &["tag", "ab01ab", "premiere"]] {
+        let output = crew.run(arguments);
+        let words = complaint(&output);
+        assert_eq!(code(&output), 2, "{words}");
+        for part in [&id(1).to_string(), &twin.to_string(), "the twin", "hang LX1"] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
+    let nothing = crew.run(&["show", "ffff"]);
+    assert_eq!(code(&nothing), 3, "{}", complaint(&nothing));
+    assert!(complaint(&crew.run(&["show", "ab0"])).contains("first four characters"));
+}
+
+#[test]
+fn a_tag_is_given_beside_a_running_station_and_names_one_revision() {
+    let crew = Crew::new();
+    let _running = crew.open();
+    assert_eq!(out(&crew.run(&["tag", &short(2), "premiere"])), format!("{} is premiere\n", short(2)));
+    assert_eq!(code(&crew.run(&["tag", &short(2), "Premiere"])), 0, "it is so already");
+    let taken = crew.run(&["tag", &short(3), "premiere"]);
+    assert_eq!((code(&taken), complaint(&taken).contains("given to")), (2, true));
+    let bad = crew.run(&["tag", &short(3), "2026"]);
+    assert_eq!((code(&bad), complaint(&bad).contains("beginning of an id")), (2, true));
+    assert_eq!(code(&crew.run(&["tag", &short(3)])), 2, "a name is missing");
+    assert!(out(&crew.run(&["log"])).contains("[premiere]"));
+    assert_eq!(crew.json(&["show", "PREMIERE"])["revision"]["file"], id(2).to_string());
+    assert_eq!(code(&crew.run(&["inspect", "premiere"])), 0, "wherever a revision is meant");
+    assert_eq!(crew.json(&["tag"])["tags"][0]["tag"], "premiere");
+    assert_eq!(code(&crew.run(&["tag", "--delete", "premiere"])), 0);
+    assert_eq!(code(&crew.run(&["tag", "--delete", "premiere"])), 2);
+}
+
+#[test]
+fn prune_removes_what_is_beyond_and_keeps_what_is_tagged_or_perhaps_nobody_elses() {
+    let crew = Crew::new();
+    assert_eq!(code(&crew.run(&["prune"])), 2, "no limit was said");
+    let running = crew.open();
+    let dry = crew.json(&["prune", "--newest", "1", "--dry-run"]);
+    assert_eq!(dry["removed"].as_array().unwrap().len(), 2);
+    assert_eq!((&dry["own_stay"], &dry["removed"][0]["beyond"]), (&1.into(), &"number".into()));
+    let refused = crew.run(&["prune", "--newest", "1"]);
+    let process = format!("in use by process {}", std::process::id());
+    assert_eq!(
+        (code(&refused), complaint(&refused).contains(&process)),
+        (1, true),
+        "{}",
+        complaint(&refused)
+    );
+    assert_eq!(running.commits().unwrap().len(), 4);
+    drop(running);
+
+    assert_eq!(code(&crew.run(&["tag", &short(2), "premiere"])), 0);
+    let pruned = crew.run(&["prune", "--newest", "1"]);
+    assert_eq!(code(&pruned), 0);
+    assert!(
+        out(&pruned).contains(&short(3)) && out(&pruned).contains("beyond the newest 1"),
+        "{}",
+        out(&pruned)
+    );
+    assert!(complaint(&pruned).contains("--own removes them"), "{}", complaint(&pruned));
+    let left = |crew: &Crew| crew.json(&["log"])["revisions"].as_array().unwrap().len();
+    assert_eq!(left(&crew), 3);
+    let own = crew.run(&["prune", "--newest", "1", "--own"]);
+    assert!(out(&own).contains("perhaps nobody else has it"), "{}", out(&own));
+    assert_eq!(left(&crew), 2, "the tagged one and the newest");
+    assert_eq!(code(&crew.run(&["get", "premiere", "--output", "second.mvr"])), 0);
+    assert_eq!(fs::read(crew.path("second.mvr")).unwrap(), show(2));
+    assert_eq!(code(&crew.run(&["fsck"])), 0);
+}
+
+#[test]
+fn fsck_says_in_words_what_is_damaged_and_ends_with_one() {
+    let crew = Crew::new();
+    let running = crew.open();
+    let fine = crew.run(&["fsck"]);
+    assert_eq!(code(&fine), 0, "{}", out(&fine));
+    assert!(out(&fine).contains("4 revisions (2 whole, 2 as recipes)") && out(&fine).contains("all is well"));
+    drop(running);
+    let files: Vec<PathBuf> =
+        fs::read_dir(crew.data().join("commits")).unwrap().map(|e| e.unwrap().path()).collect();
+    let newest = |path: &&PathBuf| {
+        path.extension().is_some_and(|ending| ending == "mvr")
+            && path.file_name().unwrap().to_str().unwrap().starts_with("000000000003")
+    };
+    turn_a_byte(files.iter().find(newest).unwrap());
+    let bad = crew.run(&["fsck"]);
+    assert_eq!(code(&bad), 1);
+    assert!(out(&bad).contains("is not what was stored") && out(&bad).contains(&id(3).to_string()));
+    let json = crew.json(&["fsck"]);
+    assert_eq!((&json["problems"][0]["problem"], &json["revisions"]), (&"content-damaged".into(), &4.into()));
+    assert_eq!(json["problems"][0]["file"], id(3).to_string());
+    // It is not given away as if it were whole.
+    let refused = crew.run(&["get", &short(3), "--output", "third.mvr"]);
+    assert_eq!((code(&refused), crew.path("third.mvr").exists()), (1, false), "{}", complaint(&refused));
+    assert_eq!(code(&crew.run(&["fsck", "--data", "nowhere"])), 3);
+}
+
+fn turn_a_byte(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}

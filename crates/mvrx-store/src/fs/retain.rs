@@ -1,0 +1,99 @@
+//! Removes what a history has beyond its limits ([`Retention`]), and lists what there is with what it takes.
+
+use std::collections::HashSet;
+
+use mvrx_message::FileUuid;
+
+use super::shelf::{FsShelf, stem};
+use super::tags::Tags;
+use super::{FsStore, FsView};
+use crate::cancel::Cancel;
+use crate::disk::DiskError;
+use crate::engine::Engine;
+use crate::error::RemoveError;
+use crate::retention::{Going, Retention};
+use crate::revision::{Form, Revision};
+
+impl Engine<FsShelf> {
+    fn revisions(&self) -> Vec<Revision> {
+        let listed = self.list.read().unwrap_or_else(std::sync::PoisonError::into_inner).all_with_bytes();
+        let revision = |(stored, on_disk)| {
+            let form = if self.shelf.base_of(stem(&stored)).is_some() { Form::Recipe } else { Form::Whole };
+            Revision { stored, on_disk, form }
+        };
+        listed.into_iter().map(revision).collect()
+    }
+
+    fn beyond(&self, retention: &Retention) -> Result<Vec<Going>, DiskError> {
+        let tagged: HashSet<FileUuid> = self.shelf.tags().list()?.into_iter().map(|tag| tag.file).collect();
+        Ok(retention.plan(self.revisions(), &tagged, self.now()))
+    }
+}
+
+impl FsStore {
+    /// Everything that is listed, in the order of arrival, with what it takes on the disk.
+    #[must_use]
+    pub fn revisions(&self) -> Vec<Revision> {
+        self.engine.revisions()
+    }
+
+    /// What [`FsStore::retain`] would remove now.
+    ///
+    /// # Errors
+    /// When the tags cannot be read.
+    pub fn beyond(&self, retention: &Retention) -> Result<Vec<Going>, DiskError> {
+        self.engine.beyond(retention)
+    }
+
+    /// Removes what is beyond the limits of `retention`, the oldest first, and tells what it was. A file that somebody reads is read on.
+    ///
+    /// Ends before the next commit when `cancel` is thrown. Waits while somebody gives a tag.
+    ///
+    /// # Errors
+    /// What the disk says: when the tags cannot be read nothing is removed; when a removal fails the next ones are not tried.
+    // req: STO-24
+    pub fn retain(&self, retention: &Retention, cancel: &Cancel) -> Result<Vec<Going>, DiskError> {
+        if retention.is_everything() || self.beyond(retention)?.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Who tags meanwhile waits, and sees then what is left.
+        let _alone = self.engine.shelf.tags().lock(self.engine.shelf.is_shared())?;
+        let mut gone = Vec::new();
+        for going in self.beyond(retention)? {
+            if cancel.is_cancelled() {
+                break;
+            }
+            match self.engine.remove(going.stored.commit.file) {
+                Ok(()) => gone.push(going),
+                // Somebody else was quicker.
+                Err(RemoveError::FileNotListed { .. }) => {}
+                Err(RemoveError::Disk(error)) => return Err(error),
+            }
+        }
+        Ok(gone)
+    }
+}
+
+impl FsView {
+    /// Everything that is listed, in the order of arrival, with what it takes on the disk.
+    #[must_use]
+    pub fn revisions(&self) -> Vec<Revision> {
+        self.engine.revisions()
+    }
+
+    /// What [`FsStore::retain`] would remove.
+    ///
+    /// # Errors
+    /// When the tags cannot be read.
+    pub fn beyond(&self, retention: &Retention) -> Result<Vec<Going>, DiskError> {
+        self.engine.beyond(retention)
+    }
+}
+
+impl FsShelf {
+    /// The tags of this store.
+    fn tags(&self) -> Tags {
+        let directory = self.folder.parent().unwrap_or(&self.folder);
+        Tags::on(std::sync::Arc::clone(&self.disk), directory)
+    }
+}
