@@ -131,6 +131,9 @@ impl Core {
         let Some(inbound) = self.inbound.get_mut(&conn) else { return };
         inbound.sending = Some(file);
         let (station, address) = (inbound.station, inbound.peer);
+        if let Some(session) = self.session.as_mut().filter(|session| session.is_ours(conn)) {
+            session.moves_files();
+        }
         let station = station.or(self.only_station_at(address.ip()));
         self.touch_inbound(conn);
         self.event(Event::Serving { file, station, address });

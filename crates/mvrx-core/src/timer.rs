@@ -102,7 +102,7 @@ pub struct Timers {
     /// What we missed is told in order once everybody who is there has listed what he has, or after this. For so long, too, no number is
     /// given to commits of other products once we are in a group: stations of ours may know it.
     pub first_round: Duration,
-    /// After so long in a session the pauses between tries begin anew.
+    /// After so long in a session the pauses between tries begin anew; where a file began to come or to go in it, however short it was.
     pub settled: Duration,
     /// A station that discovery no longer sees is given up after this many failed exchanges.
     pub lost_after: u32,

@@ -127,6 +127,38 @@ fn pauses_grow_differ_by_seed_and_the_reason_is_told_when_it_changes() {
 
 // proves: SES-07
 #[test]
+fn a_stay_in_which_a_file_moved_begins_the_pauses_anew_and_a_stay_of_moments_does_not() {
+    for (moves, served, nominal) in
+        [(true, false, [1, 1, 1, 1]), (true, true, [1, 1, 1, 1]), (false, false, [1, 3, 5, 10])]
+    {
+        let mut desk = desk();
+        desk.command(Command::Publish(commit(9, 1)));
+        for nominal in nominal {
+            let (conn, _) = reach(&mut desk);
+            desk.receive(conn, Message::JoinRet(ret(vec![commit(1, 3)])));
+            if served {
+                desk.receive(conn, request_for(9));
+            } else {
+                desk.request(1, 1);
+            }
+            if moves && !served {
+                desk.step(Input::FileBegins { conn, length: None });
+                desk.step(Input::PartKept { request: RequestId(1), bytes: 100 });
+            }
+            desk.pass(Duration::from_secs(5));
+            desk.step(Input::HostLost { conn, what: "cut".to_owned() });
+            let pause = desk.core.deadline().unwrap() - desk.now;
+            let (least, most) =
+                (Duration::from_millis(nominal * 750), Duration::from_millis(nominal * 1_250));
+            assert!((least..=most).contains(&pause), "{pause:?} for {nominal} s, moves: {moves}");
+            desk.out.clear();
+            desk.pass(pause);
+        }
+    }
+}
+
+// proves: SES-07
+#[test]
 fn every_wait_for_the_host_ends() {
     let mut desk = desk();
     dial(&mut desk);

@@ -238,8 +238,10 @@ impl Core {
         if let Some(session) = self.session.as_mut() {
             session.ticket = None;
             session.unacknowledged.clear();
-            // A stay of moments, as of two stations with one StationUUID that push each other out, does not begin the pauses anew.
-            if session.joined_at.take().is_some_and(|at| now >= at + settled) {
+            // A stay of moments, as of two stations with one StationUUID that push each other out, does not begin the pauses anew. One that
+            // brought a file further does: its tries are counted by themselves.
+            let moved = std::mem::take(&mut session.moves_files);
+            if session.joined_at.take().is_some_and(|at| moved || now >= at + settled) {
                 session.failures = 0;
             }
         }
@@ -359,6 +361,10 @@ impl Session {
     /// What the second connection is about to be used with; a new ticket takes the place of an older one.
     pub(super) fn take_ticket(&mut self, ticket: mvrx_message::Ticket) {
         self.ticket = Some(ticket);
+    }
+
+    pub(crate) fn moves_files(&mut self) {
+        self.moves_files = true;
     }
 
     pub(super) fn entered(&mut self, now: Duration) {

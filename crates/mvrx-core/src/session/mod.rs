@@ -71,6 +71,8 @@ pub(crate) struct Session {
     /// Tries since we were joined long enough, of the connection and of JOIN together.
     failures: u32,
     joined_at: Option<Duration>,
+    /// A file began to come or to go in this stay.
+    moves_files: bool,
     /// The application knows that we are away, and why.
     away_told: Option<String>,
     host: Option<StationUuid>,
@@ -114,6 +116,7 @@ impl Session {
             main: None,
             failures: 0,
             joined_at: None,
+            moves_files: false,
             away_told: None,
             host: None,
             product: Product::Other,
@@ -143,7 +146,7 @@ impl Session {
         pause.saturating_mul(75 + percent) / 100
     }
 
-    fn is_ours(&self, conn: ConnId) -> bool {
+    pub(crate) fn is_ours(&self, conn: ConnId) -> bool {
         self.main == Some(conn) || self.files_conn == Some(conn)
     }
 

@@ -140,6 +140,7 @@ impl Core {
         };
         asked.begun = true;
         let Asked { request, expected, .. } = *asked;
+        session.moves_files();
         // From here on the transport's idle timeout watches.
         self.agenda.clear(Timer::HostAnswer);
         if self.fetches.contains_key(&request) {
