@@ -33,7 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mvrx-discovery", &["mvrx-message", "lan-mdns"]),
     ("mvrx-file", &[]),
     ("mvrx-message", &[]),
-    ("mvrx-node", &["mvrx-station", "mvrx-file", "mixer"]),
+    ("mvrx-node", &["mvrx-station", "mvrx-store", "mvrx-message", "mvrx-file", "mixer"]),
     ("mvrx-recipe", &["mvrx-file"]),
     ("mvrx-station", &["mvrx-core", "mvrx-discovery", "mvrx-transport", "mvrx-store", "mvrx-message"]),
     ("mvrx-store", &["mvrx-message", "mvrx-file", "mvrx-recipe"]),

@@ -24,8 +24,15 @@ impl Args {
     pub(crate) fn read() -> Self {
         let matches = Self::command().get_matches();
         let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        if let (Command::Up(up), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
-            up.place_was_said = ["group", "session", "peer"].iter().any(|place| is_said(matches, place));
+        let place_was_said =
+            |matches: &ArgMatches| ["group", "session", "peer"].iter().any(|place| is_said(matches, place));
+        match (&mut args.command, matches.subcommand()) {
+            (Command::Up(up), Some((_, matches))) => up.place_was_said = place_was_said(matches),
+            (Command::Watch(watch), Some((_, matches))) => {
+                watch.0.place_was_said = place_was_said(matches);
+                watch.fetches_into_its_folder(is_said(matches, "dir"));
+            }
+            _ => {}
         }
         args
     }
@@ -39,6 +46,8 @@ fn is_said(matches: &ArgMatches, argument: &str) -> bool {
 pub(crate) enum Command {
     /// Run a station: share files, show what happens, fetch what others commit
     Up(Box<Up>),
+    /// Run a station that commits what applications save into a folder, and puts there what others commit
+    Watch(Box<crate::commands::watch::Watch>),
     /// Host a session that stations reach by its URL (WebSocket mode): pass on what they commit, keep it, serve it
     Host(crate::commands::host::Host),
     /// Join a group of the local network with a session anywhere: the stations and files of each side are on the other one, too
@@ -104,6 +113,7 @@ impl Command {
     pub(crate) fn joins(&self) -> Option<&Common> {
         let (common, session) = match self {
             Self::Up(args) => (&args.common, &args.session),
+            Self::Watch(watch) => (&watch.0.common, &watch.0.session),
             Self::Ls(args) => (&args.common, &args.session),
             Self::Get(args) => (&args.common, &args.session),
             Self::Commit(args) => (&args.common, &args.session),
@@ -116,6 +126,7 @@ impl Command {
     pub(crate) fn interfaces(&self) -> &[String] {
         match self {
             Self::Up(args) => &args.common.interface,
+            Self::Watch(watch) => &watch.0.common.interface,
             Self::Host(args) => &args.interface,
             Self::Bridge(args) => &args.interface,
             Self::Ls(args) => &args.common.interface,
@@ -130,6 +141,7 @@ impl Command {
     pub(crate) fn wants_json(&self) -> bool {
         match self {
             Self::Up(args) => args.json,
+            Self::Watch(watch) => watch.0.json,
             Self::Host(args) => args.json,
             Self::Bridge(args) => args.json,
             Self::Move(args) => args.json,
@@ -230,6 +242,12 @@ pub(crate) struct Up {
     /// Where fetched files are saved; with --get all it has every commit of the others
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
+    /// Commit each .mvr that an application has finished writing into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) watch: Option<PathBuf>,
+    /// The comment of what is saved there; without it what stands in a file like show.mvr.txt beside it, else what changed
+    #[arg(short, long, value_name = "TEXT", requires = "watch")]
+    pub(crate) message: Option<String>,
     /// Serve Mixer's rooms too, at this address or host name; without one at all addresses of this machine, and without a port at 12800
     #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true)]
     pub(crate) mixer: Option<Option<String>>,

@@ -55,13 +55,15 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Verdict, Failure> {
-    let lasting = matches!(args.command, Command::Up(_) | Command::Host(_) | Command::Bridge(_));
+    let lasting =
+        matches!(args.command, Command::Up(_) | Command::Watch(_) | Command::Host(_) | Command::Bridge(_));
     interfaces::check(args.command.interfaces(), lasting)?;
     if let Some(joining) = args.command.joins() {
         group::check(joining)?;
     }
     match args.command {
         Command::Up(up) => commands::up::run(*up).await?,
+        Command::Watch(watch) => commands::up::run(watch.0).await?,
         Command::Host(host) => commands::host::run(host).await?,
         Command::Bridge(bridge) => commands::bridge::run(bridge).await?,
         Command::Ls(ls) => commands::ls::run(ls).await?,

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::args::Common;
 use crate::commands::offer::{self, Desk};
 use crate::commands::up;
+use crate::commands::watch::Watched;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::secure::{self, Certified};
@@ -137,7 +138,8 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         up::share(desk, &files).await?;
         let mut nobody = Following::new(None, None);
-        up::watch(&running, &mut events, &mut watching, (args.dir.as_deref(), &kept_at), &mut nobody).await
+        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
+        up::watch(desk, args.dir.as_deref(), &mut Watched::nothing(), &mut nobody).await
     };
     let result = tokio::select! {
         result = ended => result,

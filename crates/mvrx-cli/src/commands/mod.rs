@@ -17,4 +17,5 @@ pub(crate) mod moves;
 pub(crate) mod offer;
 pub(crate) mod saved;
 pub(crate) mod up;
+pub(crate) mod watch;
 pub(crate) mod watching;

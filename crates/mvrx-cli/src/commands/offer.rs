@@ -136,7 +136,7 @@ fn is_published(heard: &Heard, wanted: FileUuid) -> bool {
 }
 
 /// Whose fault it is that a file was not committed, with the file and the folder.
-fn failure(path: &Path, data: &Path, error: &CommitError) -> Failure {
+pub(crate) fn failure(path: &Path, data: &Path, error: &CommitError) -> Failure {
     let of_ours = |why: String| {
         Failure::local(format!("{} could not be copied into {}: {why}", path.display(), data.display()))
     };

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use mvrx_station::{CommitDraft, Events, Station};
+use mvrx_station::{CommitDraft, Station};
 use serde_json::json;
 
 use crate::args::{Common, Fetch, InSession, Up};
 use crate::commands::collect::Collect;
 use crate::commands::mixer::serve::Serving;
 use crate::commands::offer::{self, Desk};
+use crate::commands::watch::Watched;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::moving::Consent;
@@ -20,8 +21,10 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     for file in &args.files {
         files.push((file.as_path(), offer::look(file, args.common.any_file)?));
     }
-    if !args.dir.is_dir() {
-        return Err(Failure::usage(format!("the folder {} is not there", args.dir.display())));
+    for folder in std::iter::once(&args.dir).chain(&args.watch) {
+        if !folder.is_dir() {
+            return Err(Failure::usage(format!("the folder {} is not there", folder.display())));
+        }
     }
     let data = data::open_as(
         args.kept.data.as_deref(),
@@ -74,7 +77,9 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         share(desk, &files).await?;
         let dir = (args.get == Fetch::All).then_some(args.dir.as_path());
-        watch(&running, &mut events, &mut watching, (dir, &kept_at), &mut following).await
+        let mut watched = Watched::begin(&args, &running, &kept_at, &watching)?;
+        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
+        watch(desk, dir, &mut watched, &mut following).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -231,16 +236,17 @@ fn hash(path: &Path) -> std::io::Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
-/// Shows what happens, saves what the others commit where that is wished for, and answers proposals to move, until the station stops.
+/// Shows what happens, saves what the others commit where that is wished for, commits what is saved into a watched folder, and answers
+/// proposals to move, until the station stops.
 pub(crate) async fn watch(
-    running: &Station,
-    events: &mut Events,
-    watching: &mut Watching,
-    (dir, kept_at): (Option<&Path>, &Path),
+    desk: Desk<'_>,
+    dir: Option<&Path>,
+    watched: &mut Watched,
     following: &mut Following,
 ) -> Result<(), Failure> {
     let stopped = || Failure::local("the station has stopped");
-    let mut collect = dir.map(|dir| Collect::begin(dir, kept_at));
+    let Desk { running, data, events, watching } = desk;
+    let mut collect = dir.map(|dir| Collect::begin(dir, data));
     let mut due = true;
     loop {
         if let Some(collect) = collect.as_mut().filter(|_| due) {
@@ -267,6 +273,7 @@ pub(crate) async fn watch(
                 due = false;
             }
             answer = watching.consent() => Consent::carry_out(running, answer).await?,
+            next = watched.next() => watched.take(next, running, data, watching).await?,
         }
     }
 }
