@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mvrx_message::{GroupName, Leave, Product, StationUuid};
+use mvrx_message::{BridgeMark, GroupName, Leave, Product, StationUuid};
 
 use crate::change::Side;
 use crate::peer::{Peer, Target};
@@ -126,6 +126,9 @@ impl Core {
         if first_on.zip(peer.joined_on).is_some_and(|(order, joined_on)| joined_on > order) {
             return false;
         }
+        if self.somebody_else_is_it(leave) {
+            return false;
+        }
         self.agenda.clear(Timer::Farewell(station));
         self.stop_lane(Target::Station(station));
         self.note_what_it_left(station, leave);
@@ -134,10 +137,28 @@ impl Core {
         true
     }
 
+    /// A bridge that stood in for a station says LEAVE, and the station itself was heard, or another bridge in its place, which said none: it
+    /// stays, and whoever is it is asked, since one that was killed says nothing.
+    // req: BRG-24
+    fn somebody_else_is_it(&mut self, leave: &Leave) -> bool {
+        let Some(peer) = self.peers.get_mut(&leave.station) else { return false };
+        let Some(bridge) = leave.bridge.filter(BridgeMark::is_stand_in) else {
+            peer.voices.all_left();
+            return false;
+        };
+        let Some(other) = peer.voices.left(bridge) else { return false };
+        peer.bridge = other;
+        self.membership(leave.station, MembershipEvent::Sighted);
+        true
+    }
+
     /// A LEAVE of who is not counted in the group that is left: it is not taken for one that comes, should it be seen there.
     // req: STA-23
     fn note_farewell(&mut self, address: SocketAddr, leave: &Leave) {
-        if leave.station != self.config.station && self.presence == Presence::Present {
+        // Where a stand-in has left, its station may be on the way.
+        // req: BRG-24
+        let stood_in = leave.bridge.is_some_and(|mark| mark.is_stand_in());
+        if leave.station != self.config.station && self.presence == Presence::Present && !stood_in {
             let until = self.now + self.config.timers.farewell;
             self.farewells.heard(leave.station, address.ip(), leave.group.clone(), until);
         }

@@ -336,7 +336,9 @@ impl Core {
             Target::Former(station) => self.former.get(&station).and_then(|former| former.group.clone()),
             Target::Place(_) => None,
         };
-        Message::Leave(Leave { group, ..Leave::new(self.config.station) })
+        // req: BRG-24
+        let bridge = self.config.bridge.filter(|mark| mark.is_stand_in() && group.is_some());
+        Message::Leave(Leave { group, bridge, ..Leave::new(self.config.station) })
     }
 
     fn send_on(&mut self, conn: ConnId, message: Message, dialect: Dialect, wait: Duration) {

@@ -98,6 +98,37 @@ pub(crate) struct Peer {
     pub(crate) lane: Lane,
     pub(crate) quirks: QuirkSet,
     pub(crate) bridge: Option<BridgeMark>,
+    pub(crate) voices: Voices,
+}
+
+/// Who was heard under its name, by a JOIN or by taking ours, and has not said LEAVE since: the station itself, or bridges that stand in for
+/// it. Who spoke last is the last one; the latest few are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Voices {
+    heard: Vec<Option<BridgeMark>>,
+}
+
+impl Voices {
+    pub(crate) fn spoke(&mut self, mark: Option<BridgeMark>) {
+        // The station itself is one, whatever it says of itself.
+        let itself = |mark: Option<BridgeMark>| !mark.is_some_and(|mark| mark.is_stand_in());
+        self.heard.retain(|other| *other != mark && !(itself(mark) && itself(*other)));
+        if self.heard.len() >= VOICES {
+            self.heard.remove(0);
+        }
+        self.heard.push(mark);
+    }
+
+    /// A bridge says LEAVE: who spoke last of those that are there still.
+    // req: BRG-24
+    pub(crate) fn left(&mut self, bridge: BridgeMark) -> Option<Option<BridgeMark>> {
+        self.heard.retain(|other| *other != Some(bridge));
+        self.heard.last().copied()
+    }
+
+    pub(crate) fn all_left(&mut self) {
+        self.heard.clear();
+    }
 }
 
 impl Peer {
@@ -123,6 +154,7 @@ impl Peer {
             lane: Lane::default(),
             quirks: QuirkSet::default(),
             bridge: None,
+            voices: Voices::default(),
         }
     }
 
@@ -214,3 +246,5 @@ pub(crate) struct Place {
 
 /// More source addresses of one station are not remembered.
 const INBOUND_IPS: usize = 8;
+/// More of those who speak under one name are not remembered.
+const VOICES: usize = 4;

@@ -160,10 +160,12 @@ impl Core {
     }
 
     /// Whether a station of ours refuses since it is in another group or in a session by now: at another address that is shown under its name a
-    /// bridge may stand in for it.
+    /// bridge may stand in for it. Or a stand-in refuses, which is about to end: the station itself may be there, or another bridge.
     fn answers_from_elsewhere(&self, ret: &JoinRet) -> bool {
         let group = ret.group.as_ref().map(GroupName::as_str);
-        !ret.reply.ok && ret.ours.is_some() && group.is_none_or(|group| self.side_of(Some(group)).is_none())
+        let elsewhere = group.is_none_or(|group| self.side_of(Some(group)).is_none());
+        let stands_in = |ours: Ours| elsewhere || ours.bridge.is_some_and(|mark| mark.is_stand_in());
+        !ret.reply.ok && ret.ours.is_some_and(stands_in)
     }
 
     /// The address belongs to somebody else: he has our JOIN now, the one we looked for may be at another address.
@@ -216,6 +218,7 @@ impl Core {
             peer.refusals = 0;
             peer.join_accepted = Some(self.now);
             peer.met = true;
+            peer.voices.spoke(peer.bridge);
         }
         if let Some(side) = ret.group.as_ref().and_then(|group| self.side_of(Some(group.as_str()))) {
             self.put_on(side, station);

@@ -3,8 +3,8 @@
 
 mod support;
 
-use mvrx_core::{Command, Input, Membership, Output};
-use mvrx_message::{BridgeMark, GroupName, Join, JoinRet, Message, Ours};
+use mvrx_core::{Command, Event, Input, Membership, Output};
+use mvrx_message::{BridgeMark, GroupName, Join, JoinRet, Leave, Message, Ours};
 use support::{Desk, address, join_from, join_ret_from, no, ok, station};
 
 fn by(n: u8) -> Option<BridgeMark> {
@@ -112,4 +112,118 @@ fn a_bridge_whose_session_has_another_host_announces_it_and_tells_everybody() {
     assert_eq!(desk.core.config().bridge, Some(to(201)));
     let (_, at, Message::Join(join)) = desk.connect() else { panic!("no JOIN") };
     assert_eq!((at, join.ours), (address(1), says(Some(to(201)))));
+}
+
+fn leaves(desk: &mut Desk, n: u8, mark: Option<BridgeMark>) {
+    let conn = desk.accept(n);
+    desk.receive(conn, Message::Leave(Leave { bridge: mark, ..Leave::new(station(n)) }));
+    assert!(matches!(desk.take_sent(conn), Some(Message::LeaveRet(reply)) if reply.ok));
+}
+
+/// Whoever is at the address that is dialed next refuses as station `n` of this group with this mark.
+fn refuses(desk: &mut Desk, n: u8, at: u8, mark: Option<BridgeMark>) {
+    let (conn, to, _) = desk.connect();
+    assert_eq!(to, address(at));
+    let Message::JoinRet(ret) = join_ret_from(n, "mvrx", no("not here"), vec![]) else { unreachable!() };
+    let group = Some(GroupName::create("Default").unwrap());
+    desk.receive(conn, Message::JoinRet(JoinRet { ours: says(mark), group, ..ret }));
+}
+
+// proves: BRG-24
+#[test]
+fn who_is_there_itself_or_by_another_bridge_is_not_put_out_by_the_leave_of_a_stand_in() {
+    for (first, then) in [(None, by(50)), (by(50), None), (by(60), by(50)), (by(50), by(60))] {
+        let mut desk = Desk::new();
+        let stays = if first == by(50) { then } else { first };
+        joins(&mut desk, 1, first);
+        joins(&mut desk, 1, then);
+        desk.out.clear();
+        leaves(&mut desk, 1, by(50));
+        assert_eq!(known(&desk, 1), (Membership::Member, stays), "{first:?}, {then:?}");
+        assert!(!desk.saw(|event| matches!(event, Event::StationLeft { .. })));
+        // Nobody else is it any more.
+        leaves(&mut desk, 1, stays);
+        assert_eq!(known(&desk, 1).0, Membership::Left, "{first:?}, {then:?}");
+    }
+}
+
+// proves: BRG-24
+#[test]
+fn after_the_leave_of_a_stand_in_whoever_is_the_station_still_is_asked() {
+    let mut desk = Desk::new();
+    desk.sight_at(1, vec![address(8), address(9)]);
+    answers(&mut desk, 1, 8, by(50));
+    joins(&mut desk, 1, by(60));
+    leaves(&mut desk, 1, by(50));
+    // The one that ends is looked past.
+    refuses(&mut desk, 1, 8, by(50));
+    answers(&mut desk, 1, 9, by(60));
+    assert_eq!(known(&desk, 1), (Membership::Member, by(60)));
+    // Nobody else is it: it has left, and is not asked.
+    leaves(&mut desk, 1, by(60));
+    assert_eq!((known(&desk, 1).0, desk.take_dial()), (Membership::Left, None));
+}
+
+// proves: BRG-24
+#[test]
+fn the_leave_of_a_station_itself_counts_whoever_stands_in_for_it() {
+    let mut desk = Desk::new();
+    joins(&mut desk, 1, None);
+    joins(&mut desk, 1, by(50));
+    leaves(&mut desk, 1, None);
+    assert_eq!(known(&desk, 1).0, Membership::Left);
+    // What was heard before it left is over.
+    joins(&mut desk, 1, by(60));
+    leaves(&mut desk, 1, by(60));
+    assert_eq!(known(&desk, 1).0, Membership::Left);
+}
+
+// proves: BRG-24
+#[test]
+fn of_many_who_speak_under_one_name_the_latest_four_are_remembered() {
+    for (bridges, stays) in [(4_u8, Membership::Member), (5, Membership::Left)] {
+        let mut desk = Desk::new();
+        for n in 0..bridges {
+            joins(&mut desk, 1, by(50 + n));
+        }
+        for n in 1..bridges {
+            leaves(&mut desk, 1, by(50 + n));
+        }
+        assert_eq!(known(&desk, 1).0, stays, "{bridges} of them, the first said no LEAVE");
+    }
+}
+
+// proves: BRG-24
+#[test]
+fn the_leave_of_a_stand_in_is_not_remembered_for_a_station_that_comes() {
+    for (mark, then) in [(by(50), Membership::Sighted), (None, Membership::Left)] {
+        let mut desk = Desk::new();
+        leaves(&mut desk, 1, mark);
+        desk.sight(1);
+        assert_eq!(desk.core.station(station(1)).unwrap().membership, then, "{mark:?}");
+    }
+}
+
+// proves: BRG-24
+#[test]
+fn a_stand_in_says_in_its_leave_who_says_it_to_those_who_read_it() {
+    for (mark, provider, said) in [
+        (by(50), "mvrx", by(50)),
+        (by(50), "Other", None),
+        (None, "mvrx", None),
+        (Some(BridgeMark::Bridge { host: station(200) }), "mvrx", None),
+    ] {
+        let mut desk = Desk::with(|config| config.bridge = mark);
+        let conn = desk.accept(1);
+        let Message::Join(join) = join_from(1, provider, vec![]) else { unreachable!() };
+        let ours = says(None).filter(|_| provider == "mvrx");
+        desk.receive(conn, Message::Join(Join { ours, ..join }));
+        desk.sight(1);
+        while let Some((conn, _)) = desk.take_dial() {
+            desk.step(Input::DialFailed { conn });
+        }
+        desk.command(Command::Leave);
+        let (_, _, Message::Leave(leave)) = desk.connect() else { panic!("no LEAVE") };
+        assert_eq!(leave.bridge, said, "{mark:?} {provider}");
+    }
 }

@@ -9,8 +9,8 @@
 use std::fmt;
 
 use crate::{
-    Author, FileUuid, FilesConnection, GroupName, GroupNameError, JoinPassword, MoveAnswered, MvrVersion,
-    Ours, Product, QuirkSet, Roster, StationUuid, Ticket,
+    Author, BridgeMark, FileUuid, FilesConnection, GroupName, GroupNameError, JoinPassword, MoveAnswered,
+    MvrVersion, Ours, Product, QuirkSet, Roster, StationUuid, Ticket,
 };
 
 /// A message.
@@ -142,6 +142,8 @@ pub struct Leave {
     pub station: StationUuid,
     /// The group of TCP mode that it leaves; our own stations only.
     pub group: Option<GroupName>,
+    /// Who says it, where that is a bridge that stands in for the station; our own only.
+    pub bridge: Option<BridgeMark>,
 }
 
 /// MVR_COMMIT (Table 72), alone or as an entry of `Commits`: one revision of the show.
@@ -404,7 +406,7 @@ impl Leave {
     /// This station leaves.
     #[must_use]
     pub const fn new(station: StationUuid) -> Self {
-        Self { station, group: None }
+        Self { station, group: None, bridge: None }
     }
 }
 

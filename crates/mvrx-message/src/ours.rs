@@ -21,7 +21,8 @@
 //! | NEW_SESSION_HOST_RET | `answers` | [`MoveAnswered`]: what each station of a session answered |
 //! | JOIN_RET | `stations`, `gone`, `news`, `more` | [`Roster`]: who is one of the session |
 //! | JOIN | `host` | [`Candidate`]: the station can host a session, if the others want it |
-//! | JOIN, and each of JOIN_RET's `stations` | `bridge` | [`BridgeMark`]: the station is a bridge, or a bridge stands in for it |
+//! | JOIN, JOIN_RET, and each of its `stations` | `bridge` | [`BridgeMark`]: the station is a bridge, or a bridge stands in for it |
+//! | LEAVE | `bridge` | [`BridgeMark`]: a bridge that stood in for the station says it, and not the station |
 //! | JOIN_RET | `succession` | [`Roster::succession`]: who hosts when this host is gone |
 //! | JOIN_RET | `fetched` | [`Roster::fetched`]: who took a file of the asker's from the host |
 //!
@@ -83,6 +84,14 @@ pub enum BridgeMark {
         /// The bridge.
         bridge: StationUuid,
     },
+}
+
+impl BridgeMark {
+    /// Whether a bridge says it in place of a station.
+    #[must_use]
+    pub const fn is_stand_in(&self) -> bool {
+        matches!(self, Self::StandIn { .. })
+    }
 }
 
 impl fmt::Display for BridgeMark {

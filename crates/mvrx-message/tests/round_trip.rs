@@ -169,7 +169,11 @@ fn message() -> impl Strategy<Value = Message> {
                 })
             }
         ),
-        (station(), group()).prop_map(|(station, group)| Message::Leave(Leave { station, group })),
+        (station(), group(), bridge()).prop_map(|(station, group, bridge)| Message::Leave(Leave {
+            station,
+            group,
+            bridge
+        })),
         reply().prop_map(Message::LeaveRet),
         commit().prop_map(Message::Commit),
         reply().prop_map(Message::CommitRet),

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 const HERE: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 fn leave(seed: u8) -> Message {
-    Message::Leave(Leave { station: StationUuid::from_random_bytes([seed; 16]), group: None })
+    Message::Leave(Leave::new(StationUuid::from_random_bytes([seed; 16])))
 }
 
 async fn expect(connection: &mut Connection, message: &Message) {

@@ -142,8 +142,10 @@ fn leave(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Leave, ParseErr
     let id = if matches!(from, Id::Is(_)) { from } else { this };
     let station = required_station(reader, id, MessageType::Leave)?;
     // req: MSG-MVRX-GROUP
-    let group = mvrx::read(reader, fields.mvrx).and_then(|extra| extra.group);
-    Ok(Leave { station, group })
+    let extra = mvrx::read(reader, fields.mvrx);
+    // req: BRG-24
+    let bridge = extra.as_ref().and_then(|extra| extra.ours.bridge);
+    Ok(Leave { station, group: extra.and_then(|extra| extra.group), bridge })
 }
 
 // req: MSG-REQUEST

@@ -127,7 +127,10 @@ impl<'a> LeaveShape<'a> {
     pub(super) fn of(leave: &'a Leave, dialect: &Dialect) -> Self {
         // req: MSG-MVRX-GROUP
         let group = leave.group.as_ref().map(GroupName::as_str);
-        let mvrx = group.is_some().then(|| MvrxShape { group, ..MvrxShape::of(Ours::CURRENT, None) });
+        // req: BRG-24
+        let ours = Ours::CURRENT.with_bridge(leave.bridge);
+        let says = group.is_some() || leave.bridge.is_some();
+        let mvrx = says.then(|| MvrxShape { group, ..MvrxShape::of(ours, None) });
         Self {
             kind: MessageType::Leave.as_str(),
             from: leave.station,

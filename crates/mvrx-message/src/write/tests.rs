@@ -578,6 +578,22 @@ fn a_leave_tells_which_group_is_left() {
     assert_eq!(odd.quirks.iter().collect::<Vec<_>>(), [crate::Quirk::MvrxObjectUnreadable]);
 }
 
+// proves: BRG-24
+#[test]
+fn a_leave_tells_which_bridge_says_it_in_place_of_its_station() {
+    let bridge = Some(crate::BridgeMark::StandIn { bridge: A.parse().unwrap() });
+    let said = Leave { bridge, ..Leave::new(A.parse().unwrap()) };
+    let json = strict(&Message::Leave(said.clone()));
+    assert_eq!(
+        json,
+        format!(r#"{{"Type":"MVR_LEAVE","FromStationUUID":"{A}","mvrx":{{"v":1,"bridge":"by {A}"}}}}"#)
+    );
+    assert_eq!(Message::parse(json.as_bytes()).unwrap().message, Message::Leave(said));
+    let odd = Message::parse(json.replace("by ", "for ").as_bytes()).unwrap();
+    assert_eq!(odd.message, Message::Leave(Leave::new(A.parse().unwrap())));
+    assert_eq!(odd.quirks.iter().collect::<Vec<_>>(), [crate::Quirk::MvrxObjectUnreadable]);
+}
+
 // proves: MSG-MVRX-PART
 #[test]
 fn a_part_is_asked_for_and_answered_in_the_mvrx_object() {

@@ -452,6 +452,8 @@ impl Station {
         match message {
             Message::Join(join) => view.heard_join(join.station, id),
             Message::Leave(_) if of_another => {}
+            // That of a stand-in says nothing of where its station is itself.
+            Message::Leave(leave) if leave.bridge.is_some() => {}
             Message::Leave(leave) => {
                 view.heard_leave(leave, first.then_some(id), next.is_some());
                 if self.setup.planted == Planted::CommitToWhoLeft {
