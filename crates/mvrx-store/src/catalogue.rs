@@ -1,6 +1,6 @@
 //! The list of commits in memory: by order of arrival and by file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use mvrx_message::FileUuid;
@@ -51,11 +51,23 @@ impl Catalogue {
         Some((listed.stored.clone(), Arc::clone(&listed.readers)))
     }
 
-    /// The oldest whose file nobody reads, and the bytes of all of these together.
-    pub(crate) fn unread(&self) -> Option<(FileUuid, u64)> {
-        let mut unread = self.by_sequence.values().filter(|listed| Arc::strong_count(&listed.readers) == 1);
-        let oldest = unread.next()?;
-        let bytes = unread.fold(oldest.bytes.bytes(), |sum, listed| sum.saturating_add(listed.bytes.bytes()));
+    /// The oldest whose file nobody reads or needs, and the bytes of all that may go, one after the other. `needs`: the file of which commit that
+    /// of another is put together from, each by its place in the order of arrival.
+    pub(crate) fn unread(&self, needs: &HashMap<u64, u64>) -> Option<(FileUuid, u64)> {
+        let is_read = |listed: &Listed| Arc::strong_count(&listed.readers) > 1;
+        let (mut needed, mut stay) = (HashSet::new(), HashSet::new());
+        for (sequence, listed) in &self.by_sequence {
+            if let Some(other) = needs.get(sequence) {
+                needed.insert(*other);
+                if is_read(listed) {
+                    stay.insert(*other);
+                }
+            }
+        }
+        let goes = |(sequence, listed): &(&u64, &Listed)| !is_read(listed) && !stay.contains(*sequence);
+        let may_go = || self.by_sequence.iter().filter(goes);
+        let (_, oldest) = may_go().find(|(sequence, _)| !needed.contains(*sequence))?;
+        let bytes = may_go().fold(0_u64, |sum, (_, listed)| sum.saturating_add(listed.bytes.bytes()));
         Some((oldest.stored.commit.file, bytes))
     }
 

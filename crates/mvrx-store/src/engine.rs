@@ -89,6 +89,11 @@ pub(crate) trait Shelf: Send + Sync + fmt::Debug + 'static {
     /// Forgets a listed file and its commit, durably. Calls never overlap, also not with `keep`.
     fn forget(&self, stored: &StoredCommit) -> Result<(), NotForgotten>;
 
+    /// Which listed files are put together from that of another commit, and from which, each by its place in the order of arrival.
+    fn needs_others(&self) -> HashMap<u64, u64> {
+        HashMap::new()
+    }
+
     /// What is wrong and was left as it is.
     fn problems(&self) -> Vec<Problem>;
 }

@@ -148,6 +148,11 @@ impl FsShelf {
         self.history().over.get(&stem).copied()
     }
 
+    /// Over which each was made, by their places in the order of arrival.
+    pub(super) fn made_over(&self) -> HashMap<u64, u64> {
+        self.history().over.iter().map(|(stem, base)| (stem.sequence, base.sequence)).collect()
+    }
+
     /// Whether the file is whole and nothing was made over it.
     pub(super) fn is_free(&self, stem: Stem) -> bool {
         let history = self.history();

@@ -1,5 +1,6 @@
 //! The folder as a shelf: where files are written, and the steps that publish and remove, in their order.
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -286,6 +287,10 @@ impl Shelf for FsShelf {
             }
         }
         Ok(())
+    }
+
+    fn needs_others(&self) -> HashMap<u64, u64> {
+        self.made_over()
     }
 
     fn problems(&self) -> Vec<Problem> {

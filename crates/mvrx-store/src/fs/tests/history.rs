@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::battery::{arrive, commit, content, file, hash, publish, read_all};
-use crate::{ReadError, WriteError};
+use crate::{Expect, Limits, ReadError, WriteError};
 
 /// Revisions of one file: the same but for some bytes.
 fn revision(number: u8) -> Vec<u8> {
@@ -333,4 +333,69 @@ fn a_disk_that_fails_in_the_background_is_told_once_and_tried_again() {
     for number in 1..=4 {
         assert!(read_all(&store.open(file(number)).unwrap()) == revision(number));
     }
+}
+
+/// What lies on the disk of files and recipes.
+fn on_disk(disk: &OnDisk) -> u64 {
+    let kept = disk.names().into_iter().filter(|name| name.ends_with(".mvr") || name.ends_with(".recipe"));
+    kept.map(|name| std::fs::metadata(disk.path(&name)).unwrap().len()).sum()
+}
+
+fn narrow(disk: &OnDisk, total_bytes: u64) -> FsStore {
+    let limits = Limits { total_bytes, oldest_go: true, ..Limits::default() };
+    FsStore::open_with(disk.directory(), FsOptions { limits, ..disk.options() }).unwrap()
+}
+
+fn listed(store: &FsStore) -> Vec<u8> {
+    store.commits().unwrap().iter().map(|stored| stored.commit.file.to_bytes()[0]).collect()
+}
+
+// proves: STO-21, STO-22
+#[test]
+fn of_a_store_whose_oldest_go_what_recipes_were_made_over_goes_after_them_and_all_that_is_listed_comes_back()
+{
+    let disk = OnDisk::new(SystemCalls::Native);
+    let store = narrow(&disk, 150_000);
+    fill(&store, 1..=3);
+    // 1 and 2 over 3; then 4, 5 and 6 over 3, too, which is older than they are.
+    store.compact(1, &Cancel::new()).unwrap();
+    fill(&store, 4..=7);
+    store.compact(1, &Cancel::new()).unwrap();
+    assert_eq!((count(&disk, ".mvr"), count(&disk, ".recipe")), (2, 5));
+    // Nothing in common with the others: no recipe is made of it.
+    let used = on_disk(&disk);
+    let wanted = usize::try_from(150_000 - used).unwrap();
+    publish(&store, 50, &content(50, wanted));
+    assert_eq!(listed(&store), [1, 2, 3, 4, 5, 6, 7, 50], "full, to the byte");
+    publish(&store, 51, &content(51, 1));
+    assert_eq!(listed(&store), [2, 3, 4, 5, 6, 7, 50, 51], "one byte more");
+    // The recipes hold little: all that were made over 3 go before it does, and it makes the room.
+    publish(&store, 52, &content(52, 19_000));
+    assert_eq!(listed(&store), [7, 50, 51, 52]);
+    assert!(read_all(&store.open(file(7)).unwrap()) == revision(7));
+    assert_eq!((count(&disk, ".mvr"), count(&disk, ".recipe")), (4, 0));
+    assert!(on_disk(&disk) <= 150_000, "{}", on_disk(&disk));
+    assert_eq!(store.problems(), []);
+}
+
+// proves: STO-21, STO-22
+#[test]
+fn what_the_recipe_of_a_file_that_is_read_was_made_over_makes_no_room() {
+    let disk = OnDisk::new(SystemCalls::Native);
+    let store = narrow(&disk, 60_000);
+    fill(&store, 1..=3);
+    store.compact(1, &Cancel::new()).unwrap();
+    let reading = store.open(file(1)).unwrap();
+    let refused = store.begin(Expect::Exactly(41_000)).map(drop).unwrap_err();
+    assert!(matches!(refused, WriteError::StoreQuotaReached { wanted: 41_000, .. }), "{refused}");
+    assert_eq!(listed(&store), [1, 2, 3], "it would not have fitted when all that may go were gone");
+    let wanted = usize::try_from(60_000 - on_disk(&disk)).unwrap() + 1;
+    publish(&store, 50, &content(50, wanted));
+    assert_eq!(listed(&store), [1, 3, 50], "what the one that is read needs stays");
+    assert!(read_all(&reading) == revision(1));
+    assert!(on_disk(&disk) <= 60_000);
+    drop(reading);
+    drop(store.begin(Expect::Exactly(41_000)).unwrap());
+    assert_eq!(listed(&store), [0_u8; 0], "one after the other, until there is room");
+    assert_eq!(on_disk(&disk), 0);
 }
