@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mvrx_message::{Commit, FileUuid, StationUuid};
-use mvrx_station::{Event, Events, Heard, Source, StartError, Station, Stopped};
+use mvrx_station::{Event, Events, Heard, RequestFailure, Source, StartError, Station, Stopped};
 use mvrx_store::{ListError, Store, StoredCommit};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -119,7 +119,14 @@ struct Done {
     side: Side,
     through: Through,
     file: FileUuid,
-    result: Result<StoredCommit, String>,
+    result: Result<StoredCommit, Missed>,
+}
+
+/// Why a file that was to be fetched is not there.
+struct Missed {
+    why: String,
+    /// All of it came, and is damaged or another one than announced.
+    wrong: bool,
 }
 
 impl Driver {
@@ -307,8 +314,13 @@ impl Driver {
                 self.fetched_by.insert(file, (side, through));
                 self.machine.fetched(&stored.commit);
             }
-            Err(why) => {
-                self.machine.not_fetched(file, self.began.elapsed());
+            Err(Missed { why, wrong: true }) if self.machine.came_wrong(file, self.began.elapsed()) => {
+                self.tell(News::GivenUp { side, file, why });
+            }
+            Err(Missed { why, wrong }) => {
+                if !wrong {
+                    self.machine.not_fetched(file, self.began.elapsed());
+                }
                 self.tell(News::NotCarried { side, file, why });
             }
         }
@@ -388,11 +400,18 @@ impl Driver {
 
 /// Fetches a file into the bridge's store, and looks whether it is what was announced.
 // req: BRG-12
-async fn fetch(store: &Arc<dyn Store>, by: &Station, file: FileUuid) -> Result<StoredCommit, String> {
-    let transfer = by.request(file, Source::Any).await.map_err(|error| error.to_string())?;
-    transfer.await.map_err(|failure| failure.to_string())?;
+async fn fetch(store: &Arc<dyn Store>, by: &Station, file: FileUuid) -> Result<StoredCommit, Missed> {
+    let transfer = by.request(file, Source::Any).await;
+    let transfer = transfer.map_err(|error| Missed { why: error.to_string(), wrong: false })?;
+    let progress = transfer.progress();
+    if let Err(failure) = transfer.await {
+        // Of who did not send all of it nothing is known.
+        let all_came = progress.total().is_some_and(|total| progress.received() >= total);
+        let wrong = all_came && matches!(failure, RequestFailure::EveryoneFailed { .. });
+        return Err(Missed { why: failure.to_string(), wrong });
+    }
     let found = look_up(store, file).await;
-    found.ok_or_else(|| "what came has not the announced length".to_owned())
+    found.ok_or_else(|| Missed { why: "what came has not the announced length".to_owned(), wrong: true })
 }
 
 async fn look_up(store: &Arc<dyn Store>, file: FileUuid) -> Option<StoredCommit> {

@@ -13,8 +13,10 @@ use mvrx_message::{BridgeMark, Commit, FileUuid, StationUuid};
 
 use crate::table::{Deed, Sight, State};
 use evicted::Evicted;
+use failed::Failed;
 
 mod evicted;
+mod failed;
 mod files;
 
 /// One of the two sides of a bridge.
@@ -146,7 +148,8 @@ pub enum Action {
         /// Whose stand-in.
         station: StationUuid,
     },
-    /// A file is fetched into the bridge's store; [`Machine::fetched`] or [`Machine::not_fetched`] ends it.
+    /// A file is fetched into the bridge's store; [`Machine::fetched`], [`Machine::not_fetched`] or
+    /// [`Machine::came_wrong`] ends it.
     Fetch {
         /// On this side.
         side: Side,
@@ -204,6 +207,9 @@ pub struct Limits {
     pub asked: Duration,
     /// Before a file that could not be fetched is tried again; twice as long each time, up to 32 times.
     pub again: Duration,
+    /// How often a file is fetched that comes damaged, or is another one than announced. Then it is given up until its author was away, or
+    /// somebody asks for it. 0 is taken for 1.
+    pub wrong: u32,
 }
 
 impl Default for Limits {
@@ -218,6 +224,7 @@ impl Default for Limits {
             patience: Duration::from_secs(60),
             asked: Duration::from_secs(10),
             again: Duration::from_secs(5),
+            wrong: 3,
         }
     }
 }
@@ -249,12 +256,6 @@ impl StandIn {
         let over = self.alone.is_some_and(|since| now >= since.saturating_add(parting));
         over && self.alone.take().is_some()
     }
-}
-
-#[derive(Debug)]
-struct Failed {
-    times: u32,
-    again: Duration,
 }
 
 /// The rules of a bridge.
@@ -333,14 +334,6 @@ impl Machine {
         self.failed.remove(&commit.file);
         self.evicted.is_back(commit.file);
         self.kept.insert(commit.file, commit.station);
-    }
-
-    /// A fetch ended without a file that may be offered.
-    pub fn not_fetched(&mut self, file: FileUuid, now: Duration) {
-        self.fetching.remove(&file);
-        let times = self.failed.get(&file).map_or(0, |failed| failed.times);
-        let again = now.saturating_add(self.limits.again.saturating_mul(1 << times.min(5)));
-        self.failed.insert(file, Failed { times: times.saturating_add(1), again });
     }
 
     /// A file is no longer in the store.

@@ -67,6 +67,16 @@ pub enum News {
         /// Why, in words.
         why: String,
     },
+    /// A file came as often as [`Limits::wrong`](crate::Limits::wrong) says, and was damaged or another one than announced each time. It is not
+    /// fetched again until its author was away, or somebody asks for it.
+    GivenUp {
+        /// From where.
+        side: Side,
+        /// Which.
+        file: FileUuid,
+        /// What is wrong with it, in words.
+        why: String,
+    },
     /// A file went out of the bridge's store to make room for others. It is fetched again when somebody asks for it.
     MadeRoom {
         /// Which.

@@ -14,10 +14,28 @@ use mvrx_store::{Expect, FsStore};
 use support::*;
 use tokio::sync::mpsc;
 
-/// As bridges are by default: they look through what they carry.
-async fn strict(bus: &MemoryBus, url: &str, data: &Path) -> (Bridge, mpsc::Receiver<News>) {
-    let options = options(bus, 100, url).any_file(false).store(FsStore::open(data).unwrap());
-    Bridge::start(options).await.unwrap()
+/// A station on each side of a bridge, which see each other.
+struct Place {
+    bus: MemoryBus,
+    /// The bridge's data directory.
+    folder: tempfile::TempDir,
+    rack: Station,
+    desk: Station,
+    remote: Station,
+    bridge: Bridge,
+    news: mpsc::Receiver<News>,
+}
+
+async fn place() -> Place {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let (rack, url) = host(200, 0).await;
+    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
+    // As bridges are by default: they look through what they carry.
+    let options = options(&bus, 100, &url).any_file(false).store(FsStore::open(folder.path()).unwrap());
+    let (bridge, news) = Bridge::start(options).await.unwrap();
+    sees(&desk, 2).await;
+    sees(&remote, 1).await;
+    Place { bus, folder, rack, desk, remote, bridge, news }
 }
 
 /// Commits these bytes under whatever is said of them.
@@ -79,12 +97,7 @@ async fn only_the_next_crosses(author: &Station, other: &Station, n: u8, bad: Fi
 // proves: BRG-12
 #[tokio::test]
 async fn a_damaged_file_of_either_side_is_kept_aside_and_never_offered_on_the_other() {
-    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
-    let (_rack, url) = host(200, 0).await;
-    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
-    let (_bridge, mut news) = strict(&bus, &url, folder.path()).await;
-    sees(&desk, 2).await;
-    sees(&remote, 1).await;
+    let Place { bus: _, folder, rack: _rack, desk, remote, bridge: _bridge, mut news } = place().await;
     let ways = [(10, Side::Lan, &desk, &remote), (20, Side::Host, &remote, &desk)];
     for (count, (n, side, author, other)) in (1..).zip(ways) {
         let mut bytes = archive(n, 200_000);
@@ -99,12 +112,7 @@ async fn a_damaged_file_of_either_side_is_kept_aside_and_never_offered_on_the_ot
 // proves: BRG-12
 #[tokio::test]
 async fn a_file_of_another_hash_or_length_than_announced_is_not_offered_on_either() {
-    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
-    let (_rack, url) = host(200, 0).await;
-    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
-    let (_bridge, mut news) = strict(&bus, &url, folder.path()).await;
-    sees(&desk, 2).await;
-    sees(&remote, 1).await;
+    let Place { bus: _, folder, rack: _rack, desk, remote, bridge: _bridge, mut news } = place().await;
     let bytes = archive(10, 100_000);
     let length = bytes.len() as u64;
 
@@ -117,4 +125,34 @@ async fn a_file_of_another_hash_or_length_than_announced_is_not_offered_on_eithe
     refused(&mut news, Side::Lan, bad, &format!("it announced {} bytes and sends {length}", length + 1))
         .await;
     only_the_next_crosses(&desk, &remote, 13, bad).await;
+}
+
+// proves: BRG-25
+#[tokio::test]
+async fn a_damaged_file_is_given_up_and_said_once_and_fetched_again_when_its_author_has_been_away() {
+    let Place { bus, folder: _folder, rack: _rack, desk, remote, bridge: _bridge, mut news } = place().await;
+    let good = archive(10, 200_000);
+    let mut bytes = good.clone();
+    bytes[100_000] ^= 1;
+    let bad = says(&desk, 10, &bytes, bytes.len() as u64, None).await;
+    let of_it = |news: &News| match news {
+        News::NotCarried { file, .. } | News::GivenUp { file, .. } => *file == bad,
+        _ => false,
+    };
+    for tried in 1..=3 {
+        let told = hears(&mut news, of_it).await;
+        assert_eq!(matches!(told, News::GivenUp { side: Side::Lan, .. }), tried == 3, "{tried}: {told:?}");
+    }
+    // The next one crosses, and by then nothing more was said of the bad one.
+    only_the_next_crosses(&desk, &remote, 11, bad).await;
+    while let Ok(told) = news.try_recv() {
+        assert!(!of_it(&told), "{told:?}");
+    }
+    desk.stop().await;
+    hears(&mut news, |news| matches!(news, News::Disappeared { side: Side::Host, .. })).await;
+    let desk = in_group(&bus, 1, "Desk", "A").await;
+    let again = says(&desk, 10, &good, good.len() as u64, None).await;
+    assert_eq!(again, bad);
+    knows(&remote, bad).await;
+    assert_eq!(fetch(&remote, bad).await, good);
 }

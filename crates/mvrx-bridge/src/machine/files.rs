@@ -64,10 +64,10 @@ impl Machine {
             if self.evicted.contains(file) && !again {
                 continue;
             }
-            let failed = self.failed.get(&file);
-            if failed.is_some_and(|failed| now < failed.again) || !self.is_of(side, author, view) {
+            if self.is_left_alone(file, now) || !self.is_of(side, author, view) {
                 continue;
             }
+            let failed = self.failed.get(&file);
             let (mut from, mut through) = (side, known.through);
             if given_there.has(file) && !again {
                 if !self.stands(side.other(), author) {
@@ -128,16 +128,6 @@ impl Machine {
             None => true,
             Some(BridgeMark::StandIn { bridge }) => side == Side::Host && bridge != self.us,
             Some(BridgeMark::Bridge { .. }) => false,
-        }
-    }
-
-    /// Of a file that nobody tells any more nothing is remembered: there is no end of those that somebody may invent.
-    // req: BRG-11
-    pub(super) fn forget_failures(&mut self, lan: &View, host: &View) {
-        if !self.failed.is_empty() {
-            let told: BTreeSet<FileUuid> =
-                [lan, host].iter().flat_map(|view| &view.commits).map(|known| known.file).collect();
-            self.failed.retain(|file, _| told.contains(file));
         }
     }
 }

@@ -474,3 +474,56 @@ fn bridges_are_asked_whether_they_are_there_and_stand_ins_that_did_not_answer() 
         .map(|mark| (seen(2, mark).is_to_be_asked(), silent(mark).is_to_be_asked()));
     assert_eq!(asked, [(false, false), (false, true), (true, true)]);
 }
+
+// proves: BRG-25
+#[test]
+fn a_wrong_file_is_given_up_after_three_times_and_fetched_again_when_its_author_was_away() {
+    let mut desk = Desk::new(Limits::default());
+    let (plain, host) = (view(vec![seen(1, None)]), view(vec![]));
+    desk.look_after(5, &plain, &host);
+    let made = commit(9, 1);
+    let told = vec![known(&made, Through::Bridge, false)];
+    let lan = View { commits: told.clone(), ..plain };
+    // Others have it still, as they say, and our stand-in for its author is no sign of him.
+    let without = View { commits: told, ..view(vec![seen(7, None)]) };
+    let fetch = [Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file }];
+    assert_eq!(desk.look(&lan, &host), fetch);
+    for given_up in [false, false, true] {
+        assert_eq!(desk.machine.came_wrong(made.file, desk.now), given_up);
+        desk.now += Duration::from_secs(160);
+        if !given_up {
+            assert_eq!(desk.look(&lan, &host), fetch);
+        }
+    }
+    for _ in 0..3 {
+        assert_eq!(desk.look_after(3_600, &lan, &host), []);
+    }
+    let fetches = |actions: &[Action]| actions.iter().any(|action| fetch.contains(action));
+    assert!(!fetches(&desk.look_after(60, &without, &host)), "its author is away");
+    assert!(fetches(&desk.look(&lan, &host)), "he is back");
+    assert!(!desk.machine.came_wrong(made.file, desk.now), "it is counted anew");
+}
+
+// proves: BRG-25
+#[test]
+fn what_did_not_come_is_never_given_up_and_what_was_given_up_is_fetched_when_it_is_asked_for() {
+    // None is taken for one.
+    for wrong in [0, 1] {
+        let mut desk = Desk::new(Limits { wrong, ..Limits::default() });
+        let (plain, host) = (view(vec![seen(1, None)]), view(vec![]));
+        desk.look_after(5, &plain, &host);
+        let made = commit(9, 1);
+        let lan = View { commits: vec![known(&made, Through::Bridge, false)], ..plain };
+        let fetch = [Action::Fetch { side: Side::Lan, through: Through::Bridge, file: made.file }];
+        for _ in 0..20 {
+            assert_eq!(desk.look(&lan, &host), fetch);
+            desk.machine.not_fetched(made.file, desk.now);
+            desk.now += Duration::from_secs(160);
+        }
+        assert_eq!(desk.look(&lan, &host), fetch);
+        assert!(desk.machine.came_wrong(made.file, desk.now), "once is enough");
+        assert_eq!(desk.look_after(3_600, &lan, &host), []);
+        desk.machine.asked_again(made.file);
+        assert_eq!(desk.look(&lan, &host), fetch);
+    }
+}

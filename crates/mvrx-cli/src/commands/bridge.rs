@@ -157,6 +157,14 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
             format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why)),
             json!({ "side": side.as_str(), "file": file.to_string(), "reason": why }),
         ),
+        News::GivenUp { side, file, why } => (
+            "commit_given_up",
+            format!(
+                "a file of the {side} cannot be carried, {}; it is fetched again when its station has been away",
+                show::tame(why)
+            ),
+            json!({ "side": side.as_str(), "file": file.to_string(), "reason": why }),
+        ),
         News::MadeRoom { file } => (
             "file_made_room",
             format!("{file} went out of the bridge's store to make room (--keep); it is fetched again when somebody asks for it"),
