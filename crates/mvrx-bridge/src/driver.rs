@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::again::{Again, Waiting, Wanted};
+use crate::gone::Gone;
 use crate::kept::as_it_is;
 use crate::sides::Sides;
 use crate::told::Told;
@@ -47,8 +48,10 @@ impl Bridge {
         let reading = Arc::clone(&store);
         let kept = tokio::task::spawn_blocking(move || reading.commits()).await;
         let kept = kept.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
-        let kept = kept.into_iter().filter_map(as_it_is).map(|stored| stored.commit);
-        let mut machine = Machine::new(options.station, options.limits.clone(), kept);
+        let kept = kept.into_iter().filter_map(as_it_is).map(|stored| (stored.commit.file, stored));
+        let kept: BTreeMap<FileUuid, StoredCommit> = kept.collect();
+        let commits = kept.values().map(|stored| stored.commit.clone());
+        let mut machine = Machine::new(options.station, options.limits.clone(), commits);
         if !options.host_too {
             machine.leave_out_host();
         }
@@ -56,6 +59,11 @@ impl Bridge {
         let most = options.limits.stand_ins;
         let (wanted, asked) = mpsc::channel(ASKED);
         options.again = Some(Again { wanted, at_most: options.limits.asked });
+        let (remember, group) = (options.remember.take(), options.group.clone());
+        let opening = tokio::task::spawn_blocking(move || Gone::open(remember, &group)).await;
+        let gone = opening.map_err(|error| StartError::Thread(std::io::Error::other(error)))?;
+        gone.all().iter().for_each(|stored| machine.made_room_before(stored.commit.file));
+        options.gone = gone.clone();
         let (sides, host_events) = Sides::start(options).await?;
         let (tell, news) = mpsc::channel(NEWS);
         let (stop, stopping) = mpsc::channel(1);
@@ -74,6 +82,8 @@ impl Bridge {
             waiting: Waiting::default(),
             fetched_by: BTreeMap::new(),
             store_changed: false,
+            kept,
+            gone,
         };
         tokio::spawn(driver.run(look, host_events, stopping, (fetched, asked)));
         Ok((Self { station, stop }, news))
@@ -112,6 +122,9 @@ struct Driver {
     fetched_by: BTreeMap<FileUuid, (Side, Through)>,
     /// Files may have made room since the last look.
     store_changed: bool,
+    /// What is in the store, to be listed on should it make room.
+    kept: BTreeMap<FileUuid, StoredCommit>,
+    gone: Gone,
 }
 
 /// How a fetch ended.
@@ -212,6 +225,7 @@ impl Driver {
                 self.waiting.answer(file, false);
             }
         }
+        self.remember().await;
         Ok(())
     }
 
@@ -225,6 +239,8 @@ impl Driver {
         let gone: Vec<FileUuid> = self.machine.kept().filter(|file| !there.contains(file)).collect();
         for file in gone {
             self.machine.made_room(file);
+            let forgotten = self.kept.remove(&file).and_then(|stored| self.gone.note(stored));
+            forgotten.into_iter().for_each(|file| self.machine.forget_room(file));
             if let Some((side, through)) = self.fetched_by.remove(&file)
                 && let Some(by) = self.sides.of(side, through)
             {
@@ -240,6 +256,14 @@ impl Driver {
                 self.machine.asked_again(file);
             }
         }
+    }
+
+    /// What made room is written down for the next start.
+    // req: BRG-26
+    async fn remember(&self) {
+        let gone = self.gone.clone();
+        // Where that fails it is fetched once more after the next start.
+        let _ = tokio::task::spawn_blocking(move || gone.save()).await;
     }
 
     async fn act(&mut self, action: Action) {
@@ -283,6 +307,7 @@ impl Driver {
                 self.fetch(side, through, by, file);
             }
             Action::Withdraw { side, through, file } => {
+                self.gone.forget(file);
                 if let Some(station) = self.sides.of(side, through) {
                     // It has stopped: it lists nothing.
                     let _ = station.release(file).await;
@@ -313,6 +338,8 @@ impl Driver {
             Ok(stored) => {
                 self.fetched_by.insert(file, (side, through));
                 self.machine.fetched(&stored.commit);
+                self.gone.forget(file);
+                self.kept.insert(file, stored);
             }
             Err(Missed { why, wrong: true }) if self.machine.came_wrong(file, self.began.elapsed()) => {
                 self.tell(News::GivenUp { side, file, why });

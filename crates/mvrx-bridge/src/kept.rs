@@ -10,6 +10,7 @@ use mvrx_store::{
 };
 
 use crate::again::Again;
+use crate::gone::Gone;
 
 /// The files of one author, for the stand-in that lists them from its first JOIN on; `None`: of nobody, for the bridge itself.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct KeptOf {
     pub(crate) author: Option<StationUuid>,
     /// How a file that made room is got again.
     pub(crate) again: Option<Again>,
+    /// What made room, and is listed all the same.
+    pub(crate) gone: Gone,
 }
 
 impl Store for KeptOf {
@@ -25,7 +28,10 @@ impl Store for KeptOf {
         let Some(author) = self.author else { return Ok(Vec::new()) };
         let mut commits = self.all.commits()?;
         commits.retain(|stored| stored.commit.station == Some(author));
-        Ok(commits.into_iter().filter_map(as_it_is).collect())
+        // req: BRG-26
+        let mut gone = self.gone.of(author);
+        gone.retain(|gone| commits.iter().all(|stored| stored.commit.file != gone.commit.file));
+        Ok(gone.into_iter().chain(commits.into_iter().filter_map(as_it_is)).collect())
     }
 
     fn commit(&self, file: FileUuid) -> Result<Option<StoredCommit>, ListError> {
@@ -100,7 +106,7 @@ mod tests {
     #[test]
     fn a_file_that_broke_off_on_its_way_to_the_bridge_is_gone_on_with_by_whichever_station_of_it() {
         let all: Arc<dyn Store> = Arc::new(MemStore::new());
-        let view = |author| KeptOf { all: Arc::clone(&all), author, again: None };
+        let view = |author| KeptOf { all: Arc::clone(&all), author, again: None, gone: Gone::default() };
         let (bridge, stand_in) = (view(None), view(Some(StationUuid::from_random_bytes([1; 16]))));
         let of = PartOf { file: FileUuid::from_random_bytes([9; 16]), length: 10, hash: [0; 32] };
         assert_eq!(bridge.part(&of), 0);

@@ -35,6 +35,7 @@ mod again;
 mod driver;
 #[cfg(feature = "driver")]
 mod eyes;
+mod gone;
 #[cfg(feature = "driver")]
 mod kept;
 mod machine;

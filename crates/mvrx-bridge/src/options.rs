@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use mvrx_store::{MemStore, Store};
 
 use crate::Limits;
 use crate::again::Again;
+use crate::gone::Gone;
 
 /// Makes a discovery of the group; each station of a bridge has one of its own.
 pub(crate) type MakeDiscovery = Arc<dyn Fn() -> Result<Box<dyn Discovery>, DiscoveryError> + Send + Sync>;
@@ -36,6 +38,8 @@ pub struct Options {
     pub(crate) look: Duration,
     pub(crate) probe: Duration,
     pub(crate) again: Option<Again>,
+    pub(crate) remember: Option<PathBuf>,
+    pub(crate) gone: Gone,
 }
 
 impl Options {
@@ -58,6 +62,8 @@ impl Options {
             look: Duration::from_millis(500),
             probe: Duration::from_secs(5),
             again: None,
+            remember: None,
+            gone: Gone::default(),
         }
     }
 
@@ -73,6 +79,15 @@ impl Options {
     #[must_use]
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Arc::new(store);
+        self
+    }
+
+    /// A file of its own, beside the store, in which the bridge remembers what made room, for the next start: it is listed on then, and not
+    /// fetched again before somebody asks for it. Without it, each such file is fetched once more after a start. One that cannot be read or
+    /// written is as good as none; up to 4,096 commits are in it.
+    #[must_use]
+    pub fn remember(mut self, at: impl Into<PathBuf>) -> Self {
+        self.remember = Some(at.into());
         self
     }
 

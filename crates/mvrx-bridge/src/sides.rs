@@ -190,7 +190,12 @@ fn describe(
         .any_file(options.any_file)
         // req: BRG-12
         .refuse_size_mismatch(true)
-        .store(KeptOf { all: Arc::clone(&options.store), author, again: options.again.clone() })
+        .store(KeptOf {
+            all: Arc::clone(&options.store),
+            author,
+            again: options.again.clone(),
+            gone: options.gone.clone(),
+        })
 }
 
 fn discovery(options: &Options) -> Result<Box<dyn Discovery>, DiscoveryError> {

@@ -115,3 +115,41 @@ async fn what_made_room_and_nobody_gives_any_more_is_listed_no_longer() {
     desk.stop().await;
     hears(&mut news, |news| *news == News::Withdrawn { side: Side::Host, file: files[0] }).await;
 }
+
+// proves: BRG-26
+#[tokio::test]
+async fn a_bridge_that_starts_again_lists_what_made_room_and_fetches_it_only_when_it_is_asked_for() {
+    for remembers in [true, false] {
+        let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+        let (_rack, url) = host(200, 0).await;
+        let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
+        let limits = Limits { total_bytes: 3 * SIZE as u64, oldest_go: true, ..Limits::default() };
+        let store = MemStore::with(limits, Clock::default());
+        let starts = || {
+            let options = options(&bus, 100, &url).store(store.clone());
+            if remembers { options.remember(folder.path().join("made-room")) } else { options }
+        };
+        let (bridge, mut news) = Bridge::start(starts()).await.unwrap();
+        sees(&desk, 2).await;
+        sees(&remote, 1).await;
+        let files = four(&remote, &desk, folder.path(), &mut news).await;
+        bridge.stop().await;
+
+        let (_bridge, mut news) = Bridge::start(starts()).await.unwrap();
+        let mut there = vec![files[1], files[2], files[3]];
+        if !remembers {
+            // It is new, and fetched once; what it drives out is listed on, though its author was not stood in for yet.
+            hears(&mut news, |news| *news == News::MadeRoom { file: files[1] }).await;
+            there = vec![files[2], files[3], files[0]];
+        }
+        hears(&mut news, |news| matches!(news, News::Appeared { side: Side::Lan, .. })).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(kept(&store), there, "nothing drives anything out");
+        while let Ok(told) = news.try_recv() {
+            assert!(!matches!(told, News::MadeRoom { .. } | News::NotCarried { .. }), "{told:?}");
+        }
+        let (n, name) = if remembers { (0, "1.mvr") } else { (1, "2.mvr") };
+        assert_eq!(fetch(&desk, files[n]).await, std::fs::read(folder.path().join(name)).unwrap());
+        assert!(kept(&store).contains(&files[n]));
+    }
+}

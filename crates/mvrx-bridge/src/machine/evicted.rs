@@ -37,6 +37,19 @@ impl Evicted {
 }
 
 impl Machine {
+    /// What made room before this start, and is listed on by the stand-in of its author.
+    // req: BRG-26
+    pub fn made_room_before(&mut self, file: FileUuid) {
+        if !self.kept.contains_key(&file) {
+            self.evicted.gone.insert(file);
+        }
+    }
+
+    /// Nothing is remembered any more of a file that made room: seen again it is new.
+    pub fn forget_room(&mut self, file: FileUuid) {
+        self.evicted.is_back(file);
+    }
+
     /// The files that the store has, as far as was told.
     pub fn kept(&self) -> impl Iterator<Item = FileUuid> + '_ {
         self.kept.keys().copied()
@@ -66,7 +79,6 @@ impl Machine {
         if self.evicted.gone.is_empty() {
             return;
         }
-        let mut listed = BTreeSet::new();
         for (side, there) in sides {
             let Some((_, from)) = sides.iter().find(|(at, _)| *at != side) else { continue };
             let gives = from.commits.iter().filter(|known| known.available || known.held);
@@ -76,14 +88,12 @@ impl Machine {
                 if !self.evicted.contains(file) {
                     continue;
                 }
-                if given.contains(&file) || !from.joined {
-                    listed.insert(file);
-                } else {
+                if !given.contains(&file) && from.joined {
+                    // Seen again it is new to us.
+                    self.evicted.is_back(file);
                     actions.push(Action::Withdraw { side, through: known.through, file });
                 }
             }
         }
-        // What none of ours lists is new to us when it is seen again.
-        self.evicted.gone = listed;
     }
 }

@@ -77,6 +77,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     let options = Options::new(name.as_str(), args.group.as_str(), url.as_str())
         .identity(data.station)
         .store(data.store)
+        .remember(kept_at.join("made-room"))
         .any_file(args.any_file)
         .limits(Limits { stand_ins: args.most, ..Limits::default() })
         .session(move |builder| {
