@@ -35,6 +35,7 @@ mod again;
 mod driver;
 #[cfg(feature = "driver")]
 mod eyes;
+#[cfg(feature = "driver")]
 mod gone;
 #[cfg(feature = "driver")]
 mod kept;

@@ -88,7 +88,7 @@ pub enum Planted {
     DeadBridgesCount,
     /// A bridge does not offer every other file.
     OfferForgotten,
-    /// A stand-in says LEAVE though its station is there.
+    /// A stand-in says LEAVE though its station is there, and not who says it.
     LeaveOfAnother,
     /// An elected host goes on where its own station was moved away.
     HostStays,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use mvrx_bridge::{Bridge as Running, Limits, News, Options, Side};
 use mvrx_discovery::DiscoveryError;
+use mvrx_message::FileUuid;
 use mvrx_store::Limits as StoreLimits;
 use serde_json::json;
 
@@ -118,6 +119,10 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     Ok(())
 }
 
+fn of_file(side: Side, file: FileUuid, why: &str) -> serde_json::Value {
+    json!({ "side": side.as_str(), "file": file.to_string(), "reason": why })
+}
+
 /// The event, its line for people, its fields for programs.
 pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value) {
     match news {
@@ -153,19 +158,15 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
                 "station": station.to_string(), "size": length,
             }),
         ),
-        News::NotCarried { side, file, why } => (
-            "commit_not_carried",
-            format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why)),
-            json!({ "side": side.as_str(), "file": file.to_string(), "reason": why }),
-        ),
-        News::GivenUp { side, file, why } => (
-            "commit_given_up",
-            format!(
-                "a file of the {side} cannot be carried, {}; it is fetched again when its station has been away",
-                show::tame(why)
-            ),
-            json!({ "side": side.as_str(), "file": file.to_string(), "reason": why }),
-        ),
+        News::NotCarried { side, file, why } => {
+            let words = format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why));
+            ("commit_not_carried", words, of_file(*side, *file, why))
+        }
+        News::GivenUp { side, file, why } => {
+            let until = "it is fetched again when its station has been away";
+            let words = format!("a file of the {side} cannot be carried, {}; {until}", show::tame(why));
+            ("commit_given_up", words, of_file(*side, *file, why))
+        }
         News::MadeRoom { file } => (
             "file_made_room",
             format!("{file} went out of the bridge's store to make room (--keep); it is fetched again when somebody asks for it"),

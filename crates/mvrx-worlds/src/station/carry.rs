@@ -30,11 +30,7 @@ impl Station {
                 self.links.insert(conn, Link::new(end, address).watchful(watchful));
             }
             Output::Send { conn, mut message, dialect } => {
-                if self.setup.planted == Planted::BringsOwnAlone
-                    && let Message::Join(join) = &mut *message
-                {
-                    join.commits.retain(|commit| commit.station == Some(join.station));
-                }
+                self.say_otherwise(&mut message);
                 self.ask_for_the_rest(conn, &mut message);
                 let Some(link) = self.links.get_mut(&conn) else { return };
                 link.push_message(&message.to_json(&dialect));
@@ -78,6 +74,17 @@ impl Station {
                 }
             }
             Output::Event(event) => self.on_event(event, net),
+            _ => {}
+        }
+    }
+
+    /// For a bug planted on purpose.
+    fn say_otherwise(&self, message: &mut Message) {
+        match (self.setup.planted, message) {
+            (Planted::BringsOwnAlone, Message::Join(join)) => {
+                join.commits.retain(|commit| commit.station == Some(join.station));
+            }
+            (Planted::LeaveOfAnother, Message::Leave(leave)) => leave.bridge = None,
             _ => {}
         }
     }
