@@ -154,6 +154,29 @@ fn our_station_passes_as_a_client_of_the_scripted_session() {
     serve.ends_well();
 }
 
+/// Saves the room of the scripted server, and loads it into another one.
+#[test]
+fn our_mixer_client_passes_at_the_scripted_server() {
+    let crew = Crew::new();
+    let file = crew.path("room.bin");
+    let file = file.to_str().unwrap();
+    for (verdicts, arguments) in [
+        ("mixer-client-saves.txt", ["save", "conformance test", file].as_slice()),
+        ("mixer-client-loads.txt", &["load", file, "--room", "another"]),
+    ] {
+        let mut serve =
+            crew.start(&["conform", "--serve", "mixer", "--listen", ANYWHERE, "--for", "60", "--json"]);
+        let serving: Value = serde_json::from_str(&serve.until("\"event\":\"serving\"")).unwrap();
+        let mut client = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+        client.args(["mixer", arguments[0], "--server", serving["address"].as_str().unwrap()]);
+        let done = client.args(&arguments[1..]).output().unwrap();
+        assert_eq!(code(&done), 0, "{done:?}");
+        let report = serve.until("\"subject\":\"mixer-client\"");
+        assert_verdicts(verdicts, &serde_json::from_str(&report).unwrap());
+        serve.ends_well();
+    }
+}
+
 #[test]
 fn our_host_passes_every_case() {
     let crew = Crew::new();

@@ -66,12 +66,21 @@ pub enum Subject {
     Client,
     /// A client that joins a scripted host of WebSocket Mode.
     SessionClient,
+    /// A client of a scripted Mixer server.
+    MixerClient,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Announced, Self::Station, Self::Host, Self::Mixer, Self::Client, Self::SessionClient];
+    pub const ALL: [Self; 7] = [
+        Self::Announced,
+        Self::Station,
+        Self::Host,
+        Self::Mixer,
+        Self::Client,
+        Self::SessionClient,
+        Self::MixerClient,
+    ];
 
     /// The word for programs.
     #[must_use]
@@ -83,6 +92,7 @@ impl Subject {
             Self::Mixer => "mixer",
             Self::Client => "client",
             Self::SessionClient => "session-client",
+            Self::MixerClient => "mixer-client",
         }
     }
 }
@@ -204,5 +214,6 @@ pub fn cases(subject: Subject) -> Vec<Case> {
         Subject::Mixer => mixer::server_cases(),
         Subject::Client => serve::station_cases(),
         Subject::SessionClient => serve::session_cases(),
+        Subject::MixerClient => serve::mixer_cases(),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Conform {
     /// Judge every station of this group that multicast DNS shows, and what it announces
     #[arg(long, value_name = "GROUP", value_parser = some_text)]
     discover: Option<String>,
-    /// The reverse: be what products join, and judge what they say: `tcp` (also without a word), a scripted station; `ws`, the scripted host of a session
+    /// The reverse: be what products join, and judge what they say: `tcp` (also without a word), a scripted station; `ws`, the scripted host of a session; `mixer`, a scripted Mixer server
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "tcp", value_enum, conflicts_with_all = ["address", "discover", "list", "commits", "rough", "moves", "all", "only"])]
     serve: Option<Kind>,
     /// With --serve: where to listen
@@ -77,6 +77,7 @@ pub(crate) struct Conform {
 enum Kind {
     Tcp,
     Ws,
+    Mixer,
 }
 
 pub(crate) async fn run(args: Conform) -> Result<Verdict, Failure> {
@@ -126,10 +127,11 @@ async fn judged(judge: Judge, json: bool) -> Result<Report, Failure> {
 async fn serve(args: Conform, kind: Kind) -> Result<Verdict, Failure> {
     let script = match kind {
         Kind::Tcp => Script::Station,
-        Kind::Ws if args.group.is_some() => {
+        Kind::Ws | Kind::Mixer if args.group.is_some() => {
             return Err(Failure::usage("--group shows a station of a group: with --serve tcp alone"));
         }
         Kind::Ws => Script::Host,
+        Kind::Mixer => Script::Mixer,
     };
     let lookout =
         Lookout { interfaces: args.interface.clone(), udp_port: args.mdns_port, ..Lookout::default() };

@@ -85,7 +85,7 @@ impl Frame {
 }
 
 /// What only Python's JSON knows becomes null.
-fn plain_json(text: &str) -> String {
+pub(crate) fn plain_json(text: &str) -> String {
     if !text.contains("NaN") && !text.contains("Infinity") {
         return text.to_owned();
     }
@@ -271,27 +271,35 @@ impl Guest {
     }
 
     fn receive(&mut self, until: Instant) -> Result<Frame, NoFrame> {
-        let none = |end: End| if matches!(end, End::Silence) { NoFrame::Silence } else { NoFrame::Closed };
-        self.wire.fill(HEADER, until).map_err(none)?;
-        let header: [u8; HEADER] = match self.wire.ready().first_chunk() {
-            Some(header) => *header,
-            None => return Err(NoFrame::Closed),
-        };
-        let (size, kind, big_endian) = read_header(&header, self.most);
-        let length = usize::try_from(size).ok().filter(|length| *length <= self.most);
-        let Some(length) = length else { return Err(NoFrame::TooLong(size)) };
-        self.wire.fill(HEADER + length, until).map_err(none)?;
-        let _ = self.wire.take(HEADER);
-        let payload = self.wire.take(length);
-        let frame = Frame { kind, payload, big_endian };
-        match frame.text() {
-            Some(text) => {
-                self.transcript.note(Way::Received, &format!("type {kind}, a text"), text.as_bytes());
-            }
-            None => self.transcript.note(Way::Received, &format!("type {kind}"), &frame.payload),
-        }
-        Ok(frame)
+        receive(&mut self.wire, self.most, until, &self.transcript)
     }
+}
+
+/// Waits for one frame of at most so many bytes.
+pub(crate) fn receive(
+    wire: &mut Wire,
+    most: usize,
+    until: Instant,
+    transcript: &Transcript,
+) -> Result<Frame, NoFrame> {
+    let none = |end: End| if matches!(end, End::Silence) { NoFrame::Silence } else { NoFrame::Closed };
+    wire.fill(HEADER, until).map_err(none)?;
+    let header: [u8; HEADER] = match wire.ready().first_chunk() {
+        Some(header) => *header,
+        None => return Err(NoFrame::Closed),
+    };
+    let (size, kind, big_endian) = read_header(&header, most);
+    let length = usize::try_from(size).ok().filter(|length| *length <= most);
+    let Some(length) = length else { return Err(NoFrame::TooLong(size)) };
+    wire.fill(HEADER + length, until).map_err(none)?;
+    let _ = wire.take(HEADER);
+    let payload = wire.take(length);
+    let frame = Frame { kind, payload, big_endian };
+    match frame.text() {
+        Some(text) => transcript.note(Way::Received, &format!("type {kind}, a text"), text.as_bytes()),
+        None => transcript.note(Way::Received, &format!("type {kind}"), &frame.payload),
+    }
+    Ok(frame)
 }
 
 /// Size and type; the wrong way round only where that alone makes sense.
@@ -307,7 +315,8 @@ fn read_header(header: &[u8; HEADER], most: usize) -> (u64, u16, bool) {
     (little, kind, false)
 }
 
-enum NoFrame {
+#[derive(Debug)]
+pub(crate) enum NoFrame {
     Silence,
     Closed,
     TooLong(u64),

@@ -6,7 +6,7 @@ mod guest;
 mod rooms;
 mod rough;
 
-pub(crate) use guest::Guest;
+pub(crate) use guest::{Guest, NoFrame, frame, json, plain_json, receive, text};
 
 use crate::case::Case;
 use crate::verdict::Outcome;

@@ -1,9 +1,12 @@
-//! The reverse: a scripted station of TCP Mode, or the scripted host of a session, that others join, and that judges what they say.
+//! The reverse: a scripted station of TCP Mode, the scripted host of a session, or a scripted Mixer server, that others join, and that judges what
+//! they say.
 //!
 //! It answers JOIN with a list of one file, gives that file to who asks for it, refuses any other, and takes COMMIT and LEAVE; a host asks and tells of
 //! its own, too. Everything that comes is kept, up to a limit, and judged at the end: when a station has left, or when the time is over.
 
 mod cases;
+mod mixer;
+mod mixer_cases;
 mod script;
 mod session;
 mod session_cases;
@@ -32,6 +35,8 @@ pub enum Script {
     Station,
     /// The host of a session of WebSocket Mode, without TLS.
     Host,
+    /// A Mixer server with one room in it.
+    Mixer,
 }
 
 /// How a scripted station or host is served.
@@ -132,18 +137,27 @@ impl Scripted {
         match self.serving.script {
             Script::Station => format!("tcp://{}", self.address),
             Script::Host => format!("ws://{}/", self.address),
+            Script::Mixer => format!("mixer://{}", self.address),
         }
     }
 
     /// What the product's operator is to do, in words.
     #[must_use]
     pub fn scenes(&self) -> String {
+        if self.serving.script == Script::Mixer {
+            return format!(
+                "The server waits at {} for {} s. Let the product join its room \"{}\" or make one of its own, and disconnect; what does not happen is not judged.",
+                self.url(),
+                self.serving.time.as_secs(),
+                mixer::ROOM
+            );
+        }
         let (what, place) = match (self.serving.script, &self.serving.group) {
             (Script::Station, Some(group)) => {
                 ("station", format!("in the group {group}, or at {}", self.address))
             }
             (Script::Station, None) => ("station", format!("at {}", self.address)),
-            (Script::Host, _) => ("session", format!("at {}", self.url())),
+            (Script::Host | Script::Mixer, _) => ("session", format!("at {}", self.url())),
         };
         format!(
             "The {what} \"{}\" waits {place} for {} s. Let the product join it, fetch its file {}, commit a file, and leave; what does not happen is not judged.",
@@ -161,7 +175,7 @@ impl Scripted {
         let mut watched = self.shared.watched();
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let gone = watched.said.iter().any(|said| said.is("MVR_LEAVE"));
+            let gone = watched.mixer.gone || watched.said.iter().any(|said| said.is("MVR_LEAVE"));
             if left.is_zero() || gone {
                 break;
             }
@@ -175,6 +189,7 @@ impl Scripted {
         let subject = match self.serving.script {
             Script::Station => Subject::Client,
             Script::Host => Subject::SessionClient,
+            Script::Mixer => Subject::MixerClient,
         };
         let judged: Vec<Judged> = table(subject).into_iter().map(|case| judge(case, &watched)).collect();
         judged.iter().for_each(told);
@@ -194,6 +209,7 @@ impl Scripted {
                 std::thread::spawn(move || match script {
                     Script::Station => station::serve(stream, &shared, limits, until),
                     Script::Host => session::serve(stream, &shared, limits, until, connection),
+                    Script::Mixer => mixer::serve(stream, &shared, limits, until),
                 });
             }
         });
@@ -208,6 +224,11 @@ pub(crate) fn station_cases() -> Vec<Case> {
 /// For clients of WebSocket Mode.
 pub(crate) fn session_cases() -> Vec<Case> {
     [session_cases::CASES, cases::MESSAGES].concat()
+}
+
+/// For clients of a Mixer server.
+pub(crate) fn mixer_cases() -> Vec<Case> {
+    mixer_cases::CASES.to_vec()
 }
 
 fn judge(case: Case, watched: &Watched) -> Judged {

@@ -11,6 +11,7 @@ use crate::ws::handshake::Asked;
 pub(crate) struct Watched {
     pub(crate) said: Vec<Said>,
     pub(crate) session: Session,
+    pub(crate) mixer: Mixer,
     /// The files of which the script tells.
     pub(crate) files: Vec<String>,
     /// The scripted station, or the host.
@@ -96,6 +97,25 @@ pub(crate) struct Given {
 pub(crate) struct End {
     /// The body of the Close frame, where one came.
     pub(crate) close: Option<Vec<u8>>,
+    pub(crate) seen: Vec<String>,
+}
+
+/// What is known of Mixer's clients.
+#[derive(Debug, Default)]
+pub(crate) struct Mixer {
+    pub(crate) came: Vec<Came>,
+    /// Of each room that a client began: whether its content was sent, or the client was gone before.
+    pub(crate) begun: Vec<(Option<bool>, Vec<String>)>,
+    /// A connection that was in a room is over.
+    pub(crate) gone: bool,
+}
+
+/// One frame without its payload.
+#[derive(Debug)]
+pub(crate) struct Came {
+    pub(crate) kind: u16,
+    /// The cases that it fails, and why.
+    pub(crate) wrong: Vec<(&'static str, String)>,
     pub(crate) seen: Vec<String>,
 }
 
