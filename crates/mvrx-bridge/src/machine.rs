@@ -381,7 +381,10 @@ impl Machine {
             _ => false,
         };
         let at_work = |seen: &&Seen| {
-            let in_session = host.stations.iter().any(|other| other.station == seen.station);
+            // In the session a bridge says its own StationUUID. Everybody can say in the group that he is one; not so what the host tells.
+            let as_bridge = Some(BridgeMark::Bridge { host: seen.station });
+            let in_session =
+                host.stations.iter().any(|other| other.station == seen.station && other.mark == as_bridge);
             seen.answers && (!host.joined || !host.tells_marks || in_session)
         };
         let all = lan.stations.iter().filter(same).filter(at_work).map(|seen| seen.station);

@@ -238,6 +238,11 @@ fn the_lowest_bridge_to_the_same_host_works_as_long_as_it_answers() {
     assert_eq!(desk.look(&two, &session), []);
     assert_eq!(desk.look(&view(vec![seen(1, None), seen(99, bridge_to(201))]), &session), []);
     assert_eq!(desk.look(&view(vec![seen(1, None), seen(101, bridge_to(200))]), &session), []);
+    // Nor does somebody of the group who says that it is one under the StationUUID of a member of the session, whom the host tells as none.
+    for mark in [None, by(50), by(100), bridge_to(98)] {
+        desk.look_after(60, &two, &view(vec![seen(99, mark)]));
+        assert_eq!((desk.machine.active(), desk.standing()), (None, vec![(Side::Host, id(1))]), "{mark:?}");
+    }
     let session = view(vec![seen(99, bridge_to(99))]);
     assert_eq!(desk.look(&two, &session), [stop(Side::Host, 1, false)]);
     assert_eq!(desk.machine.active(), Some(id(99)));
