@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::secure::Reaching;
+use crate::secure::{Onward, Reaching};
 
 /// Exchange .mvr files with the consoles, visualizers and planners of your crew, over the network instead of a USB stick (MVR-xchange).
 #[derive(Debug, Parser)]
@@ -199,6 +199,29 @@ pub(crate) struct InSession {
     pub(crate) host: Option<String>,
     #[command(flatten)]
     pub(crate) reaching: Reaching,
+    /// Whether others may lead the station on into another session, to which its certificate then belongs.
+    #[arg(skip)]
+    pub(crate) goes_on: bool,
+    /// Whether others led the station there: then nobody here has said the URL.
+    #[arg(skip)]
+    pub(crate) was_led: bool,
+    /// The session into which a person here leads from there.
+    #[arg(skip)]
+    pub(crate) next: Option<String>,
+}
+
+impl InSession {
+    /// Whose the password is, and whether a person here named that session.
+    pub(crate) fn password_for(&self) -> (Option<&str>, bool) {
+        let (host, next) = (self.host.as_deref(), self.next.as_deref());
+        match (host, next) {
+            (None, Some(_)) => (next, true),
+            (Some(host), Some(at)) if self.reaching.keeps_from(host) && !self.reaching.keeps_from(at) => {
+                (next, true)
+            }
+            _ => (host, !self.was_led),
+        }
+    }
 }
 
 /// Where a running station keeps its identity and files.
@@ -229,6 +252,8 @@ pub(crate) struct Up {
     /// in one message; not every host puts them together
     #[arg(long, value_name = "SIZE", requires = "session", value_parser = crate::commands::host::piece)]
     pub(crate) pieces: Option<usize>,
+    #[command(flatten)]
+    pub(crate) onward: Onward,
     #[command(flatten)]
     pub(crate) moves: crate::moving::MovesArgs,
     #[command(flatten)]

@@ -45,6 +45,11 @@ enum Rule {
 }
 
 impl MovesArgs {
+    /// Whether any proposal may be followed.
+    pub(crate) fn may_follow(&self) -> bool {
+        self.moves != Rule::Never
+    }
+
     pub(crate) fn rule(&self) -> Result<Moves, Failure> {
         if self.moves != Rule::Listed && !self.follow.is_empty() {
             return Err(Failure::usage("--follow means nothing without --moves listed"));

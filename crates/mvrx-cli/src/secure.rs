@@ -14,6 +14,7 @@ use qrcode::render::unicode::Dense1x2;
 
 use crate::failure::Failure;
 use crate::session::PORT;
+use crate::show;
 
 /// How a client knows the host of a session.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -38,6 +39,36 @@ pub(crate) struct Secret {
     /// Use the password also at ws://, where everybody on the way can read it
     #[arg(long)]
     password_in_the_clear: bool,
+}
+
+/// The passwords of sessions into which a station may be led.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Onward {
+    /// The password of the session at this URL, into which this command may move, is the first line of this file (may be repeated); its host alone
+    /// is told it
+    #[arg(long, value_names = ["URL", "FILE"], num_args = 2)]
+    password_at: Vec<String>,
+}
+
+impl Onward {
+    /// A station that knows them.
+    // req: PWD-10
+    pub(crate) fn apply(&self, mut builder: Builder, reaching: &Reaching) -> Result<Builder, Failure> {
+        for at in self.password_at.chunks_exact(2) {
+            let [text, file] = at else { continue };
+            let url = reaching.full(text);
+            let url = url
+                .parse::<WsUrl>()
+                .map_err(|error| Failure::usage(format!("--password-at {}: {error}", show::tame(&url))))?;
+            let in_the_clear = reaching.secret.password_in_the_clear;
+            let secret = Secret { password_file: Some(file.into()), password_in_the_clear: in_the_clear };
+            if let Some(password) = secret.password(url.is_secure())? {
+                let login = Login::at(password, &url);
+                builder = builder.login(if in_the_clear { login.in_the_clear() } else { login });
+            }
+        }
+        Ok(builder)
+    }
 }
 
 impl Secret {
@@ -73,12 +104,14 @@ impl Secret {
 
 impl Reaching {
     /// The URL as typed; of a bare name what the other words mean.
+    pub(crate) fn full(&self, text: &str) -> String {
+        if self.by_certificate() { secure_session_url(text, PORT) } else { session_url(text, PORT) }
+    }
+
+    /// The same, of the only session that this command reaches: it has to be the certificate's.
     pub(crate) fn url(&self, text: &str) -> Result<String, Failure> {
-        if self.pin.is_none() && self.ca.is_none() {
-            return Ok(session_url(text, PORT));
-        }
-        let url = secure_session_url(text, PORT);
-        if url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://")) {
+        let url = self.full(text);
+        if self.by_certificate() && is_plain(&url) {
             return Err(Failure::usage(format!(
                 "{url} is not encrypted, and shows no certificate for --pin or --ca to check: the URL has to begin with wss://"
             )));
@@ -86,14 +119,67 @@ impl Reaching {
         Ok(url)
     }
 
-    /// A station that reaches its session in this way.
-    pub(crate) fn apply(&self, builder: Builder, url: Option<&str>) -> Result<Builder, Failure> {
+    /// The same, of the first of several sessions: the certificate may be a later one's. Says so where it is.
+    // req: PWD-10
+    pub(crate) fn first_url(&self, text: &str) -> String {
+        let url = self.full(text);
+        if self.by_certificate() && is_plain(&url) {
+            show::note(&format!(
+                "{} is not encrypted; --pin and --ca are for a session to which this one may move",
+                show::tame(&url)
+            ));
+        }
+        url
+    }
+
+    fn by_certificate(&self) -> bool {
+        self.pin.is_some() || self.ca.is_some()
+    }
+
+    /// A station that reaches its session in this way, and those into which others lead it. `said`: a person at this machine named the URL; where
+    /// others led the station there, or it is in no session yet, the certificate alone says who is told the password.
+    // req: PWD-10
+    pub(crate) fn apply(
+        &self,
+        builder: Builder,
+        (url, said): (Option<&str>, bool),
+    ) -> Result<Builder, Failure> {
         let builder = builder.trust(self.trust()?);
-        let login = url.map_or(Ok(None), |url| self.login(url))?;
+        let for_later = self.pin.is_some() && url.is_some_and(|url| self.keeps_from(url));
+        let login = match url {
+            Some(url) if said && !for_later => self.login(url)?,
+            _ => self.login_by_pin(url)?,
+        };
         Ok(match login {
             Some(login) => builder.login(login),
             None => builder,
         })
+    }
+
+    /// Whether no password is said there, since everybody on the way could read it.
+    pub(crate) fn keeps_from(&self, url: &str) -> bool {
+        is_plain(url) && !self.secret.in_the_clear()
+    }
+
+    /// The password for whoever has the pinned certificate.
+    fn login_by_pin(&self, led_to: Option<&str>) -> Result<Option<Login>, Failure> {
+        match self.pin {
+            Some(_) => {
+                if let Some(password) = self.secret.password(true)? {
+                    return Ok(Some(Login::pinned(password)));
+                }
+            }
+            None if self.secret.password_file.is_some() => {
+                return Err(Failure::usage(
+                    "nobody would be told the password: say whose it is, by the session's URL (--host) or, where others may lead into it, by \
+                     the host's certificate (--pin)",
+                ));
+            }
+            None => {}
+        }
+        // Who sits at the terminal reads whose it is to be.
+        let Some(url) = led_to.and_then(|url| url.parse::<WsUrl>().ok()) else { return Ok(None) };
+        Ok(self.asked_for(&url)?.map(|password| self.to_host(password, &url)))
     }
 
     /// What the host at this URL is told.
@@ -104,8 +190,12 @@ impl Reaching {
         let Some(password) = said.map_or_else(|| self.asked_for(&url), |said| Ok(Some(said)))? else {
             return Ok(None);
         };
-        let login = Login::new(password, &url);
-        Ok(Some(if self.secret.password_in_the_clear { login.in_the_clear() } else { login }))
+        Ok(Some(self.to_host(password, &url)))
+    }
+
+    fn to_host(&self, password: Password, url: &WsUrl) -> Login {
+        let login = Login::new(password, url);
+        if self.secret.password_in_the_clear { login.in_the_clear() } else { login }
     }
 
     /// Where somebody sits at a terminal, and the host wants a password: what they type, unseen.
@@ -173,6 +263,10 @@ impl Certified {
         }
         load_or_make_certificate(data).map(Some).map_err(|error| Failure::local(error.to_string()))
     }
+}
+
+pub(crate) fn is_plain(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -23,6 +23,7 @@ pub(crate) async fn url(
     match wish.host.as_deref() {
         None => Ok(None),
         Some(text) if is_auto(text) => found(common, within).await.map(Some),
+        Some(text) if wish.goes_on => Ok(Some(wish.reaching.first_url(text))),
         Some(text) => wish.reaching.url(text).map(Some),
     }
 }

@@ -14,7 +14,7 @@ use crate::{show, signals};
 pub(crate) fn describe(common: &Common, wish: &InSession) -> Result<Builder, Failure> {
     let station = Station::builder(name(common)).provider("mvrx").group(common.group.as_str());
     let station = station.any_file(common.any_file);
-    let station = wish.reaching.apply(station, wish.host.as_deref())?;
+    let station = wish.reaching.apply(station, wish.password_for())?;
     Ok(match wish.host.as_deref() {
         Some(url) => {
             let later = options(common);

@@ -10,16 +10,13 @@ use crate::Builder;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secure {
     trust: ClientTls,
-    login: Option<Login>,
+    logins: Vec<Login>,
 }
 
 impl Secure {
     pub(crate) fn web_socket(&self) -> WsTransport {
         let web = WsTransport::default().with_trust(self.trust.clone());
-        match &self.login {
-            Some(login) => web.with_login(login.clone()),
-            None => web,
-        }
+        self.logins.iter().cloned().fold(web, WsTransport::with_login)
     }
 }
 
@@ -41,11 +38,12 @@ impl Builder {
         self
     }
 
-    /// The password that the host of a session is told. It means nothing with [`Builder::transport`].
+    /// The password that the host of a session is told, now and after each move. Said more than once: each to whom it is for, and nobody
+    /// else, whoever proposes to go there ([`Login`]). It means nothing with [`Builder::transport`].
     // req: PWD-04
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
-        self.secure.login = Some(login);
+        self.secure.logins.push(login);
         self
     }
 }

@@ -7,15 +7,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mvrx_message::StationUuid;
-use mvrx_station::{
-    Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl, session_url,
-};
+use mvrx_station::{Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::args::{Common, InSession, seconds, some_text};
 use crate::failure::{Failure, Verdict};
-use crate::{data, moving, session, show, station};
+use crate::{data, moving, secure, session, show, station};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Move {
@@ -32,6 +30,8 @@ pub(crate) struct Move {
     common: Common,
     #[command(flatten)]
     session: InSession,
+    #[command(flatten)]
+    onward: secure::Onward,
     /// The data directory whose identity is used, for stations that follow certain others; by default one of this user's
     #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
     data: Option<PathBuf>,
@@ -54,15 +54,20 @@ pub(crate) struct Answer {
 }
 
 /// Moves the crew; findings: somebody stayed behind.
-pub(crate) async fn run(args: Move) -> Result<Verdict, Failure> {
+pub(crate) async fn run(mut args: Move) -> Result<Verdict, Failure> {
     let to = target(&args)?;
     let wait = station::duration(args.wait);
+    if let SessionTarget::Url(url) = &to {
+        args.session.next = Some(url.clone());
+        args.session.goes_on = !secure::is_plain(url);
+    }
     let from = session::url(&args.session, &args.common, wait).await?;
-    let at = InSession { host: from.clone(), reaching: args.session.reaching.clone() };
+    args.session.host.clone_from(&from);
     let name = station::name(&args.common);
     let data = data::open(args.data.as_deref(), &name)?;
     // Announced, so that who follows certain stations alone can see that this is one of them.
-    let describe = station::describe(&args.common, &at)?.identity(data.station);
+    let describe = station::describe(&args.common, &args.session)?.identity(data.station);
+    let describe = args.onward.apply(describe, &args.session.reaching)?;
     let (mover, mut events) = station::spawn(describe).await?;
     let moved = tokio::select! {
         moved = lead(&args, &mover, &mut events, (from.as_deref(), &to)) => moved,
@@ -76,7 +81,9 @@ pub(crate) async fn run(args: Move) -> Result<Verdict, Failure> {
 fn target(args: &Move) -> Result<SessionTarget, Failure> {
     match (&args.to, &args.to_group) {
         (Some(url), _) => {
-            let url = session_url(url, session::PORT);
+            let reaching = &args.session.reaching;
+            // Beside a session that it leaves, what is said of a certificate may be that one's.
+            let url = if args.session.host.is_some() { reaching.full(url) } else { reaching.url(url)? };
             let read = url.parse::<WsUrl>();
             read.map_err(|error| Failure::usage(format!("--to {}: {error}", show::tame(&url))))?;
             Ok(SessionTarget::Url(url))

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mvrx_station::{CommitDraft, Station};
+use mvrx_station::{Builder, CommitDraft, Station};
 use serde_json::json;
 
 use crate::args::{Common, Fetch, InSession, Up};
@@ -36,19 +36,15 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     watching.asks_in(&kept_at);
     let (candidate, _port) = args.electing.candidate().unzip();
     find_place((&mut args.common, &mut args.session), args.place_was_said, &kept_at, &watching)?;
+    args.session.goes_on = args.moves.may_follow() || args.session.was_led;
     let Some(session) = which_session(&args, &watching).await? else { return Ok(()) };
     let followed = session::is_found(&args.session).then(|| args.common.clone());
     args.session.host = session;
     let session = args.session.host.as_deref();
     let mut following = Following::new(followed.as_ref(), session);
-    let mut describe =
-        station::describe(&args.common, &args.session)?.identity(data.station).store(data.store);
-    describe = describe.pieces(args.pieces).moves(args.moves.rule()?).keep_place_in(&kept_at);
+    let mut describe = described(&args)?.identity(data.station).store(data.store).keep_place_in(&kept_at);
     if let Some(candidate) = candidate {
         describe = describe.candidate(candidate);
-    }
-    if let Some(listen) = args.kept.listen {
-        describe = describe.listen(listen);
     }
     let mixer = serve_mixer(&args).await?;
     // Who is announced leaves with a word, however soon it is stopped.
@@ -91,6 +87,17 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     result
 }
 
+/// The station as the command line has it.
+fn described(args: &Up) -> Result<Builder, Failure> {
+    let station = station::describe(&args.common, &args.session)?;
+    let station = args.onward.apply(station, &args.session.reaching)?;
+    let station = station.pieces(args.pieces).moves(args.moves.rule()?);
+    Ok(match args.kept.listen {
+        Some(listen) => station.listen(listen),
+        None => station,
+    })
+}
+
 /// The station stops, and what runs beside it for the election.
 async fn end(running: &Station, electing: Option<electing::Running>) {
     let Some(mut electing) = electing else { return running.stop().await };
@@ -127,7 +134,7 @@ fn return_to_kept_place(
     let kept = mvrx_station::kept_place(kept_at).map_err(|error| cannot_use(kept_at, &error))?;
     let Some(place) = kept else { return Ok(()) };
     place.group.as_str().clone_into(&mut common.group);
-    session.host = place.session;
+    (session.host, session.was_led) = (place.session, true);
     let words = format!(
         "this station moved to {} in an earlier run and starts there; --group or --host says otherwise",
         session::place(session.host.as_deref(), common)

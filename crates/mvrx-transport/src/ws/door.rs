@@ -96,12 +96,12 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password, and the one host that is told it.
+/// A password, and who is told it.
 #[derive(Debug, Clone)]
 pub struct Login {
     password: Password,
-    host: String,
-    port: u16,
+    host: Option<(String, u16)>,
+    pinned: bool,
     in_the_clear: bool,
 }
 
@@ -109,25 +109,43 @@ impl Login {
     /// For the host of this URL; other hosts, to which a session may move, are told it only if they have the pinned certificate.
     #[must_use]
     pub fn new(password: Password, url: &WsUrl) -> Self {
-        Self { password, host: url.host().to_owned(), port: url.port(), in_the_clear: false }
+        Self { pinned: true, ..Self::at(password, url) }
     }
 
-    /// Also over `ws://`, where everybody on the way can read it.
+    /// For the host of this URL, and no other one.
+    // req: PWD-10
+    #[must_use]
+    pub fn at(password: Password, url: &WsUrl) -> Self {
+        let host = Some((url.host().to_owned(), url.port()));
+        Self { password, host, pinned: false, in_the_clear: false }
+    }
+
+    /// For whichever host has the pinned certificate, and nobody where none is pinned: for a station that others may lead into a session.
+    // req: PWD-10
+    #[must_use]
+    pub fn pinned(password: Password) -> Self {
+        Self { password, host: None, pinned: true, in_the_clear: false }
+    }
+
+    /// Also over `ws://`, where everybody on the way can read it: to the host of the URL that was said, whoever has its address.
     #[must_use]
     pub fn in_the_clear(mut self) -> Self {
         self.in_the_clear = true;
         self
     }
 
-    /// What the host of `url` is told.
-    // req: PWD-03
-    pub(super) fn for_host(&self, url: &WsUrl, trust: &ClientTls) -> Option<Told> {
-        let is_known = (url.host(), url.port()) == (self.host.as_str(), self.port);
-        let told = match url.is_secure() {
-            true => is_known || trust.is_pinned(),
-            false => is_known && self.in_the_clear,
-        };
-        told.then(|| Told { authorization: self.password.authorization(), password: self.password.clone() })
+    /// What the host of `url` is told: what was said for it, else what is for whoever has the pinned certificate.
+    // req: PWD-03, PWD-10
+    pub(super) fn of_host(all: &[Self], url: &WsUrl, trust: &ClientTls) -> Option<Told> {
+        let is_known = |login: &&Self| login.is_for(url) && (url.is_secure() || login.in_the_clear);
+        let is_pinned = |login: &&Self| login.pinned && url.is_secure() && trust.is_pinned();
+        let login = all.iter().find(is_known).or_else(|| all.iter().find(is_pinned))?;
+        let password = login.password.clone();
+        Some(Told { authorization: password.authorization(), password })
+    }
+
+    fn is_for(&self, url: &WsUrl) -> bool {
+        self.host.as_ref().is_some_and(|(host, port)| (url.host(), url.port()) == (host.as_str(), *port))
     }
 }
 

@@ -77,7 +77,7 @@ pub struct WsTransport {
     trust: ClientTls,
     tls: Option<ServerTls>,
     door: Option<Door>,
-    login: Option<Login>,
+    logins: Vec<Login>,
 }
 
 impl Default for WsTransport {
@@ -94,7 +94,7 @@ impl Default for WsTransport {
             trust: ClientTls::default(),
             tls: None,
             door: None,
-            login: None,
+            logins: Vec::new(),
         }
     }
 }
@@ -166,10 +166,11 @@ impl WsTransport {
         self
     }
 
-    /// As a client, tells its host the password.
+    /// As a client, tells its host the password. Said more than once: each to whom it is for, and one that was said for a host before one for
+    /// whoever has the pinned certificate.
     #[must_use]
     pub fn with_login(mut self, login: Login) -> Self {
-        self.login = Some(login);
+        self.logins.push(login);
         self
     }
 
@@ -225,7 +226,7 @@ impl WsTransport {
     }
 
     fn login_for(&self, url: &WsUrl) -> Option<Told> {
-        self.login.as_ref().and_then(|login| login.for_host(url, &self.trust))
+        Login::of_host(&self.logins, url, &self.trust)
     }
 
     async fn reach(&self, to: Endpoint) -> Result<Connection, DialError> {

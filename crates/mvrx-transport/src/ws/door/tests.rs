@@ -58,19 +58,49 @@ async fn guesses_of_an_address_are_limited_and_others_come_in() {
 #[test]
 // proves: PWD-03
 fn a_password_is_told_to_its_host_alone_and_encrypted() {
-    let url = |text: &str| text.parse::<WsUrl>().unwrap();
     let login = Login::new(Password::new("x").unwrap(), &url("wss://rack:9/"));
+    let told = |login: &Login, at: &str, trust: &ClientTls| {
+        Login::of_host(std::slice::from_ref(login), &url(at), trust).is_some()
+    };
     let any = ClientTls::default();
-    assert!(login.for_host(&url("wss://rack:9/other"), &any).is_some());
+    assert!(told(&login, "wss://rack:9/other", &any));
     for other in ["ws://rack:9/", "wss://rack/", "wss://evil:9/"] {
-        assert!(login.for_host(&url(other), &any).is_none(), "{other}");
+        assert!(!told(&login, other, &any), "{other}");
     }
-    let pinned = ClientTls::pinned(Fingerprint::of(b"x")).unwrap();
-    assert!(login.for_host(&url("wss://evil:9/"), &pinned).is_some());
-    assert!(login.for_host(&url("ws://rack:9/"), &pinned).is_none());
+    assert!(told(&login, "wss://evil:9/", &pinned()));
+    assert!(!told(&login, "ws://rack:9/", &pinned()));
     let open = login.in_the_clear();
-    assert!(open.for_host(&url("ws://rack:9/"), &any).is_some());
-    assert!(open.for_host(&url("ws://evil:9/"), &pinned).is_none());
+    assert!(told(&open, "ws://rack:9/", &any));
+    assert!(!told(&open, "ws://evil:9/", &pinned()));
+}
+
+#[test]
+// proves: PWD-10
+fn of_several_passwords_a_host_is_told_its_own_and_a_stranger_none() {
+    let word = |text: &str| Password::new(text).unwrap();
+    let logins = [Login::pinned(word("p")).in_the_clear(), Login::at(word("a"), &url("wss://rack:9/"))];
+    let told =
+        |at: &str, trust: &ClientTls| Login::of_host(&logins, &url(at), trust).map(|told| told.authorization);
+    let any = ClientTls::default();
+    for trust in [&any, &pinned()] {
+        assert_eq!(told("wss://RACK:9/", trust), Some(said("a")));
+        for other in ["ws://rack:9/", "ws://evil/"] {
+            assert_eq!(told(other, trust), None, "{other}");
+        }
+    }
+    assert_eq!(told("wss://evil/", &any), None);
+    // Who gets so far has the key of the pinned certificate.
+    assert_eq!(told("wss://elsewhere/", &pinned()), Some(said("p")));
+    // What is for one host alone is not for whoever has the pinned certificate.
+    assert!(Login::of_host(&logins[1..], &url("wss://elsewhere/"), &pinned()).is_none());
+}
+
+fn url(text: &str) -> WsUrl {
+    text.parse().unwrap()
+}
+
+fn pinned() -> ClientTls {
+    ClientTls::pinned(Fingerprint::of(b"x")).unwrap()
 }
 
 fn join_of(station: StationUuid, said: Option<JoinPassword>) -> Join {
