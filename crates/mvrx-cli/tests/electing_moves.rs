@@ -72,6 +72,21 @@ fn a_candidate_says_of_its_group_that_it_is_a_group_and_of_the_session_that_it_i
     }
 }
 
+#[test]
+fn each_successor_says_that_the_host_is_lost_whoever_comes_first() {
+    let crew = Crew::new();
+    let mut a = candidate(&crew, "A", "30", &[]);
+    let mut b = candidate(&crew, "B", "20", &[]);
+    let mut c = candidate(&crew, "C", "10", &[]);
+    elected(&mut a, &mut b);
+    event(&mut c, "elected_host");
+    a.child.kill().unwrap();
+    for up in [&mut b, &mut c] {
+        event(up, "host_lost");
+        event(up, "elected_host");
+    }
+}
+
 // proves: ELE-11, ELE-12
 #[test]
 fn an_elected_session_moves_by_the_rule_of_its_hosts_station_and_elects_anew_where_it_was_moved() {

@@ -168,10 +168,10 @@ type Says = Arc<Mutex<Option<String>>>;
 
 impl Runner {
     async fn step(&mut self, input: ElectionInput) {
-        let before = self.machine.phase();
+        // Who has elders tries the first one at once.
+        let lost = self.machine.phase() == ElectionPhase::Member && input == ElectionInput::Lost;
         let outputs = self.machine.step(self.started.elapsed(), input);
-        let after = self.machine.phase();
-        if (before, after) == (ElectionPhase::Member, ElectionPhase::Succeeding) {
+        if lost {
             self.tell(ElectionNews::HostLost);
         }
         for output in outputs {
