@@ -21,11 +21,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     for file in &args.files {
         files.push((file.as_path(), offer::look(file, args.common.any_file)?));
     }
-    for folder in std::iter::once(&args.dir).chain(&args.watch) {
-        if !folder.is_dir() {
-            return Err(Failure::usage(format!("the folder {} is not there", folder.display())));
-        }
-    }
+    folders_are_there(&args)?;
     let data = data::open_as(
         args.kept.data.as_deref(),
         &station::name(&args.common),
@@ -96,6 +92,13 @@ fn described(args: &Up) -> Result<Builder, Failure> {
         Some(listen) => station.listen(listen),
         None => station,
     })
+}
+
+fn folders_are_there(args: &Up) -> Result<(), Failure> {
+    match std::iter::once(&args.dir).chain(&args.watch).find(|folder| !folder.is_dir()) {
+        Some(folder) => Err(Failure::usage(format!("the folder {} is not there", folder.display()))),
+        None => Ok(()),
+    }
 }
 
 /// The station stops, and what runs beside it for the election.
