@@ -1,5 +1,6 @@
 //! Encrypted sessions on the command line: the host's certificate, and whom a client takes for the host.
 
+use std::env::VarError;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +89,10 @@ impl Secret {
             }
             None => match std::env::var("MVRX_PASSWORD") {
                 Ok(text) => (text, "MVRX_PASSWORD".to_owned()),
-                Err(_) => return Ok(None),
+                Err(VarError::NotPresent) => return Ok(None),
+                Err(VarError::NotUnicode(_)) => {
+                    return Err(Failure::usage("MVRX_PASSWORD is no text: a password is UTF-8"));
+                }
             },
         };
         let password = Password::new(text).map_err(|error| Failure::usage(format!("{from}: {error}")))?;

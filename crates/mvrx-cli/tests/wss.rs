@@ -4,7 +4,11 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, Read};
+use std::process::Stdio;
 
+use mvrx_station::tls::ClientTls;
+use mvrx_station::{CommitDraft, Login, Password, Station};
 use serde_json::Value;
 use support::{Crew, Running, code, json, stderr};
 
@@ -130,14 +134,18 @@ fn a_password_opens_the_session_and_guessing_is_refused_while_who_is_in_stays() 
     fs::write(&right, "open sesame\nnot this line\n").unwrap();
     fs::write(&wrong, "open barley\n").unwrap();
     let (right, wrong) = (right.to_str().unwrap(), wrong.to_str().unwrap());
-    let (_host, url, pin) = host(&crew, &["--tls", "--hidden", "--password-file", right]);
+    let (mut host, url, pin) = host(&crew, &["--tls", "--hidden", "--password-file", right]);
     let asks = |more: &[&str]| {
         let mut arguments = vec!["ls", "--host", &url, "--pin", &pin, "--wait", "1"];
         arguments.extend(more);
         crew.command(&arguments)
     };
-    let mut a = crew.start(&["up", "--name", "A", "--host", &url, "--pin", &pin, "--password-file", right]);
-    a.until("joined the session");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let login = Login::new(Password::new("open sesame").unwrap(), &url.parse().unwrap());
+    let trust = ClientTls::pinned(pin.parse().unwrap()).unwrap();
+    let member = Station::builder("A").session(&url).login(login).trust(trust);
+    let (member, _events) = runtime.block_on(member.spawn()).unwrap();
+    host.until("\"station_joined\"");
     let by_environment = asks(&[]).env("MVRX_PASSWORD", "open sesame").output().unwrap();
     assert_eq!(code(&by_environment), 0, "{by_environment:?}");
     let none = asks(&[]).output().unwrap();
@@ -155,13 +163,92 @@ fn a_password_opens_the_session_and_guessing_is_refused_while_who_is_in_stays() 
         assert!(refused.contains("does not take our password"), "{refused}");
     }
     assert!(refused.contains("after too many wrong ones"), "{refused}");
-    // Whoever is in is not asked again.
+    // Whoever is in is not asked again. Its address is let in by no password now: what it says is heard only if it never left.
     assert_eq!(code(&asks(&["--password-file", right]).output().unwrap()), 4);
-    assert!(a.child.try_wait().unwrap().is_none());
+    let show = crew.make_show("late.mvr", 3);
+    runtime.block_on(member.commit(CommitDraft::from_path(&show))).unwrap();
+    host.until("late.mvr");
+    let of_it =
+        |line: &&String| line.contains("\"event\":\"station_") && line.contains(&member.uuid().to_string());
+    assert_eq!(host.heard.iter().find(of_it), None, "it was in once, and stayed");
     // Nobody says a password where others can read it, unless told.
     for arguments in [vec!["host", "--hidden"], vec!["ls", "--host", "ws://127.0.0.1:9/"]] {
         let refused = crew.command(&arguments).env("MVRX_PASSWORD", "x").output().unwrap();
         assert_eq!(code(&refused), 2, "{refused:?}");
         assert!(stderr(&refused).contains("--password-in-the-clear"), "{refused:?}");
+    }
+}
+
+/// What must be nowhere: the password, and as the handshake says it (`mvrx:open sesame` in base64).
+const SAID: [&str; 2] = ["open sesame", "bXZyeDpvcGVuIHNlc2FtZQ=="];
+
+#[test]
+// proves: PWD-10
+fn no_log_of_any_level_has_the_password() {
+    let crew = Crew::new();
+    let right = crew.path("right");
+    fs::write(&right, "open sesame\n").unwrap();
+    let right = right.to_str().unwrap();
+    let log = crew.path("host.log");
+    let mut host = crew.command(&["host", "--json", "--listen", "127.0.0.1:0", "--tls", "--hidden"]);
+    host.args(["--password-file", right]).env("MVRX_LOG", "trace").stdout(Stdio::piped());
+    let mut host = Running::of(host.stderr(fs::File::create(&log).unwrap()));
+    let up: Value = serde_json::from_str(&host.until("\"event\":\"host\"")).unwrap();
+    let (url, pin) = (up["urls"][0].as_str().unwrap(), up["fingerprint"].as_str().unwrap());
+    let mut ls = crew.command(&["ls", "--host", url, "--pin", pin, "--wait", "1", "--password-file", right]);
+    let listed = ls.env("MVRX_LOG", "trace").output().unwrap();
+    assert_eq!(code(&listed), 0, "{listed:?}");
+    let told = [stderr(&listed), fs::read_to_string(&log).unwrap()];
+    for (told, handshake) in told.iter().zip(["Client handshake done", "Server handshake done"]) {
+        assert!(told.contains(handshake), "this is no log of any level: {told}");
+        let shown = told.lines().find(|line| SAID.iter().any(|said| line.contains(said)));
+        assert_eq!(shown, None);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+// proves: PWD-05
+fn the_list_of_processes_has_the_files_name_and_not_the_password() {
+    let crew = Crew::new();
+    let right = crew.path("right");
+    fs::write(&right, "open sesame\n").unwrap();
+    let right = right.to_str().unwrap();
+    let (host, url, pin) = host(&crew, &["--tls", "--hidden", "--password-file", right]);
+    let mut up = crew.start(&["up", "--name", "A", "--host", &url, "--pin", &pin, "--password-file", right]);
+    up.until("joined the session");
+    for running in [&host, &up] {
+        let listed = fs::read(format!("/proc/{}/cmdline", running.child.id())).unwrap();
+        let listed = String::from_utf8(listed).unwrap().replace('\0', " ");
+        assert!(listed.contains(right), "{listed}");
+        assert!(!SAID.iter().any(|said| listed.contains(said)), "{listed}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+// proves: PWD-05
+fn a_password_that_is_no_text_is_refused_and_no_open_session_begins() {
+    use std::os::unix::ffi::OsStrExt;
+    let crew = Crew::new();
+    let latin = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    for arguments in [
+        vec!["host", "--tls", "--hidden", "--listen", "127.0.0.1:0"],
+        vec!["ls", "--host", "wss://127.0.0.1:9/"],
+    ] {
+        let mut command = crew.command(&arguments);
+        command.env("MVRX_PASSWORD", latin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A host that starts would stay.
+        let mut told = String::new();
+        let mut errors = child.stderr.take().unwrap();
+        let stays = std::io::BufReader::new(child.stdout.take().unwrap()).lines().next();
+        if stays.is_some() {
+            child.kill().unwrap();
+        }
+        assert!(stays.is_none(), "{stays:?}");
+        errors.read_to_string(&mut told).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(2), "{told}");
+        assert!(told.contains("MVRX_PASSWORD is no text"), "{told}");
     }
 }

@@ -178,18 +178,27 @@ async fn a_commit_of_10_gib_above_the_quota_is_refused_in_words_and_nothing_is_f
 async fn a_web_page_from_elsewhere_is_refused_and_a_programs_own_origin_is_not() {
     let (rack, mut events) = hosting(HostOptions::default()).spawn().await.unwrap();
     let at = rack.address();
-    for (origin, comes_in) in [
-        ("http://evil.example".to_owned(), false),
-        (format!("http://{at}"), true),
-        ("null".to_owned(), false),
+    let (ours, evil) = (format!("http://{at}"), "http://evil.example".to_owned());
+    for (origins, comes_in) in [
+        (vec![&evil], false),
+        (vec![&ours], true),
+        (vec![&"null".to_owned()], false),
+        // Each of several counts.
+        (vec![&ours, &evil], false),
+        (vec![&evil, &ours], false),
+        (vec![&ours, &ours], true),
     ] {
         let mut request =
             tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{at}/")).unwrap();
-        request.headers_mut().insert("Origin", origin.parse().unwrap());
+        for origin in &origins {
+            request.headers_mut().append("Origin", origin.parse().unwrap());
+        }
         let stream = TcpStream::connect(at).await.unwrap();
         match tokio_tungstenite::client_async(request, stream).await {
-            Ok(_) => assert!(comes_in, "{origin}"),
-            Err(tungstenite::Error::Http(answer)) => assert!(answer.status() == 403 && !comes_in, "{origin}"),
+            Ok(_) => assert!(comes_in, "{origins:?}"),
+            Err(tungstenite::Error::Http(answer)) => {
+                assert!(answer.status() == 403 && !comes_in, "{origins:?}");
+            }
             Err(other) => panic!("{other:?}"),
         }
     }

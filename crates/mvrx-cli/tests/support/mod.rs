@@ -104,7 +104,14 @@ impl Crew {
 
     /// One that was made by [`Crew::command`].
     pub fn start_with(&self, command: &mut Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        Running::of(command.stdout(Stdio::piped()).stderr(Stdio::inherit()))
+    }
+}
+
+impl Running {
+    /// Runs this, whose standard output is piped.
+    pub fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (tell, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -116,9 +123,7 @@ impl Crew {
         });
         Running { child, lines, heard: Vec::new() }
     }
-}
 
-impl Running {
     /// Waits for a line with these words.
     pub fn until(&mut self, words: &str) -> String {
         loop {

@@ -53,13 +53,10 @@ pub(super) async fn as_client<L: Link>(
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
         .header("Sec-WebSocket-Key", generate_key());
-    let request = match authorization {
-        Some(authorization) => request.header("Authorization", authorization),
-        None => request,
-    };
     let request = request.body(());
     let request = request.map_err(|error| HandshakeError::NotWebSocket { what: error.to_string() })?;
     let mut stream = HeadStream::new(link, limits.handshake_bytes);
+    stream.unlogged = authorization.map(|authorization| format!("Authorization: {authorization}\r\n\r\n"));
     let handshake = tokio_tungstenite::client_async(request, &mut stream);
     let says = |response: &Response| {
         let note = response.headers().get(NOTE).and_then(|value| value.to_str().ok());
@@ -162,8 +159,10 @@ fn judge(
     judged: &mut Judged,
 ) -> Result<Response, ErrorResponse> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let origin = request.headers().get("Origin").map(|value| value.to_str().unwrap_or("unreadable"));
-    if says.origins.is_some_and(|origins| !origins.lets_in(origin, header("Host"))) {
+    // Whoever says several has to be let in with each.
+    let said = request.headers().get_all("Origin").iter();
+    let mut said = said.map(|value| value.to_str().unwrap_or("unreadable"));
+    if says.origins.is_some_and(|origins| !said.all(|origin| origins.lets_in(Some(origin), header("Host")))) {
         judged.refused = Some(HandshakeError::KeptOut { why: Shut::WebPage });
         return Err(keep_out(Shut::WebPage));
     }
@@ -267,11 +266,42 @@ struct HeadStream<'a, L> {
     allowed: usize,
     too_long: bool,
     stream_ended: bool,
+    /// The last header of our own request with its blank line. tungstenite writes the whole request into the log (trace): it is not told
+    /// of what is secret.
+    unlogged: Option<String>,
+    /// What goes out in the place of the blank line.
+    last: Vec<u8>,
 }
 
 impl<'a, L: Link> HeadStream<'a, L> {
     fn new(link: &'a L, allowed: usize) -> Self {
-        Self { link, bytes: Vec::new(), end: None, handed: 0, allowed, too_long: false, stream_ended: false }
+        Self {
+            link,
+            bytes: Vec::new(),
+            end: None,
+            handed: 0,
+            allowed,
+            too_long: false,
+            stream_ended: false,
+            unlogged: None,
+            last: Vec::new(),
+        }
+    }
+
+    /// Writes `head` with the last header in the place of its blank line, which counts as written once all of it is.
+    // req: PWD-10
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, head: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(last) = self.unlogged.take() {
+            self.last = [head.strip_suffix(b"\r\n").unwrap_or(head), last.as_bytes()].concat();
+        }
+        while !self.last.is_empty() {
+            let written = ready!(self.link.poll_write(cx, &self.last))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.last.drain(..written.min(self.last.len()));
+        }
+        Poll::Ready(Ok(head.len()))
     }
 
     fn behind(mut self) -> Vec<u8> {
@@ -347,7 +377,11 @@ impl<L: Link> AsyncRead for HeadStream<'_, L> {
 
 impl<L: Link> AsyncWrite for HeadStream<'_, L> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.link.poll_write(cx, bytes)
+        let this = self.get_mut();
+        if !this.last.is_empty() || this.unlogged.is_some() && bytes.ends_with(BLANK_LINE) {
+            return this.poll_write_last(cx, bytes);
+        }
+        this.link.poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
