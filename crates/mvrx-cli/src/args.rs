@@ -38,8 +38,10 @@ impl Args {
     }
 }
 
+/// Whether it was said for this start; the environment is for every one.
+// req: MOV-18
 fn is_said(matches: &ArgMatches, argument: &str) -> bool {
-    matches!(matches.value_source(argument), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    matches.value_source(argument) == Some(ValueSource::CommandLine)
 }
 
 #[derive(Debug, Subcommand)]

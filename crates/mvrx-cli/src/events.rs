@@ -14,6 +14,10 @@ pub(crate) trait Names {
     fn at(&self, address: std::net::SocketAddr) -> String;
     /// Where we are: a group, or a session.
     fn place(&self) -> &'static str;
+    /// Whether this command follows proposals to move, if it is so wished; one that is there for an errand stays, and ends with it.
+    fn may_follow(&self) -> bool {
+        true
+    }
     /// What `mvrx accept` needs besides to reach this station, with a blank before it; empty: nothing.
     fn reached_with(&self) -> String {
         String::new()

@@ -4,8 +4,8 @@
 //! write the answer beside it. The station looks for it as long as the proposal stands, and at no other time.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -83,9 +83,14 @@ pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
             with = names.reached_with()
         ),
         Event::MoveDeclined { station, address, to, .. } => format!(
-            "{} proposed to move to {}; this station stays (--moves)",
+            "{} proposed to move to {}; {}",
             station.map_or_else(|| address.to_string(), |station| names.station(station)),
-            place(to)
+            place(to),
+            if names.may_follow() {
+                "this station stays (--moves)"
+            } else {
+                "this command stays where it is"
+            }
         ),
         Event::MoveBegun { to } => format!("moving to {}", place(to)),
         Event::MoveAnswered { station, answer } => {
@@ -270,10 +275,32 @@ pub(crate) fn proposed_in(directory: &Path) -> Option<Proposed> {
     (proposed.until_unix_ms > show::unix_millis(SystemTime::now())).then_some(proposed)
 }
 
-/// Answers it.
-pub(crate) fn answer(directory: &Path, proposed: &Proposed, accepted: bool) -> io::Result<()> {
+/// Answers it, unless somebody has: the first answer counts. Tells whether it is this one. Blocks for half a second at most.
+// req: MOV-17
+pub(crate) fn answer(directory: &Path, proposed: &Proposed, accepted: bool) -> io::Result<bool> {
     let word = if accepted { ACCEPT } else { REFUSE };
-    write(&directory.join(ANSWER), &format!("{} {word}\n", proposed.proposal))
+    let path = directory.join(ANSWER);
+    // The station takes a whole line, and nothing less.
+    let written = File::create_new(&path)
+        .and_then(|mut file| file.write_all(format!("{} {word}\n", proposed.proposal).as_bytes()));
+    match written {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    // The station takes the proposal away before the answer. Where it is gone, this answer was read, or it came behind another one and stays.
+    for _ in 0..5 {
+        if proposed_in(directory).is_some_and(|stands| stands.proposal == proposed.proposal) || !path.exists()
+        {
+            return Ok(true);
+        }
+        std::thread::sleep(LOOK / 2);
+    }
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Half a file is never seen.
@@ -300,6 +327,7 @@ const LOOK: Duration = Duration::from_millis(200);
 mod tests {
     use super::*;
 
+    // proves: MOV-17
     #[tokio::test]
     async fn a_proposal_is_answered_through_the_data_directory_while_it_stands() {
         let directory = tempfile::tempdir().unwrap();
@@ -317,9 +345,15 @@ mod tests {
             consent.note(&event(n)).unwrap();
             let proposed = proposed_in(directory.path()).unwrap();
             assert_eq!((proposed.proposal, proposed.to.as_str()), (n, "the session at ws://rack/"));
-            answer(directory.path(), &proposed, accepted).unwrap();
+            assert!(answer(directory.path(), &proposed, accepted).unwrap());
+            // The first one counts, whatever the second says.
+            for second in [true, false] {
+                assert!(!answer(directory.path(), &proposed, second).unwrap());
+            }
             assert_eq!(consent.answer().await, (ProposalId(n), accepted));
             assert_eq!(proposed_in(directory.path()), None);
+            // One that comes just behind it is told so as well, and leaves nothing.
+            assert!(!answer(directory.path(), &proposed, !accepted).unwrap());
         }
         consent.note(&event(3)).unwrap();
         consent.note(&Event::NotMoved { to, why: "too late".to_owned() }).unwrap();

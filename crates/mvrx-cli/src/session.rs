@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::args::{Common, InSession};
 use crate::failure::Failure;
+use crate::secure::is_plain;
 use crate::{show, station};
 
 /// The URL of the session that is wished for; `None`: a group of TCP mode is. Looks for `within` at most where it is to be found.
@@ -22,7 +23,8 @@ pub(crate) async fn url(
 ) -> Result<Option<String>, Failure> {
     match wish.host.as_deref() {
         None => Ok(None),
-        Some(text) if is_auto(text) => found(common, within).await.map(Some),
+        // Whoever announces it says no more than a URL: the certificate is not for one that shows none.
+        Some(text) if is_auto(text) => wish.reaching.url(&found(common, within).await?).map(Some),
         Some(text) if wish.goes_on => Ok(Some(wish.reaching.first_url(text))),
         Some(text) => wish.reaching.url(text).map(Some),
     }
@@ -240,7 +242,8 @@ async fn again(common: Common, host: Option<StationUuid>, before: String) -> Opt
         [one] if one.doubles == 0 => best_url(one).await.ok(),
         _ => None,
     };
-    let url = url.filter(|url| *url != before);
+    // A host does not stop to encrypt its session; somebody else says so.
+    let url = url.filter(|url| *url != before && (is_plain(&before) || !is_plain(url)));
     if url.is_none() {
         tokio::time::sleep_until(began + LOOK).await;
     }

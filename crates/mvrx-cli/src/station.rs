@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, LanDiscovery, MdnsOptions, Merged};
-use mvrx_station::{Builder, Events, Membership, StartError, Station, StationInfo, Timers};
+use mvrx_station::{Builder, Events, Membership, Moves, StartError, Station, StationInfo, Timers};
 
 use crate::args::{Common, InSession};
 use crate::failure::Failure;
@@ -13,7 +13,8 @@ use crate::{show, signals};
 /// Describes a station of the wanted group with the wanted discovery, or of the session at the URL that was found for the wish.
 pub(crate) fn describe(common: &Common, wish: &InSession) -> Result<Builder, Failure> {
     let station = Station::builder(name(common)).provider("mvrx").group(common.group.as_str());
-    let station = station.any_file(common.any_file);
+    // Who is there for an errand does not follow, and says so at once; `up` has its own rule.
+    let station = station.any_file(common.any_file).moves(Moves::Never);
     let station = wish.reaching.apply(station, wish.password_for())?;
     Ok(match wish.host.as_deref() {
         Some(url) => {

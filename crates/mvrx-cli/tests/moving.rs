@@ -59,6 +59,7 @@ fn where_to_is_asked_for_with_both_ways_of_saying_it() {
 }
 
 #[test]
+// proves: MOV-18
 fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
     let crew = Crew::new();
     let (_rack, url) = host(&crew, "Rack");
@@ -108,8 +109,15 @@ fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
     let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing)]);
     a.until(&format!("this station moved to the session at {url}"));
     a.until("joined the session");
+    // What stands in the environment is said for every start, and what happened since counts.
+    drop(a);
+    let again = ["up", "--name", "A", "--data", text(&willing)];
+    let mut a = crew.start_with(crew.command(&again).env("MVRX_GROUP", "Elsewhere"));
+    a.until(&format!("this station moved to the session at {url}"));
+    a.until("joined the session");
     drop(a);
     let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing), "--group", "Default"]);
+    a.until(&format!("this station moved to the session at {url} in an earlier run; the command says otherwise, and that is forgotten"));
     a.until("is up in the group Default");
     drop(a);
     let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing)]);
@@ -197,4 +205,36 @@ fn who_follows_certain_stations_alone_sees_that_a_mover_is_one_of_them() {
     assert_eq!((code(&listed), &json(&listed)["moved"]), (0, &1.into()), "{listed:?}");
     let moved: Value = serde_json::from_str(&a.until("\"event\":\"moved\"")).unwrap();
     assert_eq!(moved["group"], "Stage", "{moved}");
+}
+
+// proves: MOV-17
+#[test]
+fn who_is_there_for_an_errand_stays_and_says_so_at_once() {
+    let crew = Crew::new();
+    let show = crew.make_show("show.mvr", 1);
+    let data = crew.path("errand");
+    let mut author =
+        crew.start(&["commit", text(&show), "-m", "hung", "--name", "Errand", "--data", text(&data)]);
+    author.until("serving it until stopped");
+    let began = std::time::Instant::now();
+    let moved = crew.run(&["move", "--to-group", "Tour", "--name", "Boss", "--wait", "6", "--json"]);
+    assert!(began.elapsed() < std::time::Duration::from_secs(40), "{moved:?}");
+    assert_eq!(json(&moved)["answers"][0]["answer"], "refused", "{moved:?}");
+    let told = author.until("proposed to move to the group Tour");
+    assert!(told.ends_with("; this command stays where it is"), "{told}");
+    assert!(!author.heard.iter().any(|line| line.contains("mvrx accept")), "{:?}", author.heard);
+}
+
+#[test]
+fn a_move_from_group_to_group_is_told_once() {
+    let crew = Crew::new();
+    let data = crew.path("A");
+    let mut a = crew.start(&["up", "--name", "A", "--data", text(&data), "--moves", "always"]);
+    a.until("is up in the group Default");
+    let moved = crew.run(&["move", "--to-group", "Tour", "--name", "Boss", "--wait", "6"]);
+    assert_eq!(code(&moved), 0, "{moved:?}");
+    a.until("now in the group Tour, no longer in the group Default");
+    let told = a.heard.iter().filter(|line| line.contains("Tour") && !line.contains("moving to"));
+    let told: Vec<_> = told.filter(|line| !line.contains("--moves")).collect();
+    assert!(told.is_empty(), "{told:?}");
 }

@@ -93,6 +93,19 @@ fn a_session_that_is_found_by_itself_is_reached_by_its_pin() {
 }
 
 #[test]
+// proves: TLS-11
+fn a_session_that_is_announced_without_encryption_is_not_the_pinned_one() {
+    let crew = Crew::new();
+    let (_host, _, _) = host(&crew, &["--group", "Rig"]);
+    let pin = format!("sha256:{}", "ab".repeat(32));
+    for command in ["ls", "up"] {
+        let refused = crew.run(&[command, "--host", "auto", "--group", "Rig", "--pin", &pin]);
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(stderr(&refused).contains("is not encrypted"), "{refused:?}");
+    }
+}
+
+#[test]
 // proves: TLS-05
 fn a_certificate_of_ones_own_is_checked_by_its_authority() {
     let crew = Crew::new();

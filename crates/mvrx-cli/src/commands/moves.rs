@@ -206,8 +206,14 @@ pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
             )));
         }
     };
-    moving::answer(directory, proposed, accepted)
+    let counts = moving::answer(directory, proposed, accepted)
         .map_err(|error| Failure::local(format!("cannot write into {}: {error}", directory.display())))?;
+    if !counts {
+        return Err(Failure::nobody(format!(
+            "somebody has answered for the station of {} already, and the first answer counts; how it ends the station tells itself",
+            directory.display()
+        )));
+    }
     if args.json {
         show::document(&json!({
             "schema": show::SCHEMA, "accepted": accepted, "to": proposed.to, "data": directory.display().to_string(),

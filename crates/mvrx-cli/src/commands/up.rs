@@ -124,7 +124,11 @@ fn find_place(
     kept_at: &Path,
     watching: &Watching,
 ) -> Result<(), Failure> {
-    if said { forget_place(kept_at) } else { return_to_kept_place(place, kept_at, watching) }
+    if said {
+        forget_place((place.0, place.1), kept_at, watching)
+    } else {
+        return_to_kept_place(place, kept_at, watching)
+    }
 }
 
 /// Where the station moved in an earlier run, as nobody said where to be.
@@ -139,16 +143,35 @@ fn return_to_kept_place(
     place.group.as_str().clone_into(&mut common.group);
     (session.host, session.was_led) = (place.session, true);
     let words = format!(
-        "this station moved to {} in an earlier run and starts there; --group or --host says otherwise",
+        "this station moved to {} in an earlier run and starts there; --group or --host on the command line says otherwise",
         session::place(session.host.as_deref(), common)
     );
     watching.say("kept_place", &words, json!({ "group": common.group, "session": session.host }));
     Ok(())
 }
 
-/// Who says where to be is not moved by an earlier run.
-fn forget_place(kept_at: &Path) -> Result<(), Failure> {
-    mvrx_station::forget_place(kept_at).map_err(|error| cannot_use(kept_at, &error))
+/// Who says where to be is not moved by an earlier run, and is told what that forgets.
+// req: MOV-18
+fn forget_place(
+    (common, session): (&Common, &InSession),
+    kept_at: &Path,
+    watching: &Watching,
+) -> Result<(), Failure> {
+    // What cannot be read is forgotten all the same.
+    let kept = mvrx_station::kept_place(kept_at).ok().flatten();
+    mvrx_station::forget_place(kept_at).map_err(|error| cannot_use(kept_at, &error))?;
+    let Some(kept) = kept else { return Ok(()) };
+    let (group, url) = (kept.group.as_str(), kept.session.as_deref());
+    if url == session.host.as_deref() && (url.is_some() || group == common.group) {
+        return Ok(());
+    }
+    let place = url
+        .map_or_else(|| format!("the group {}", show::tame(group)), |url| session::place(Some(url), common));
+    let words = format!(
+        "this station moved to {place} in an earlier run; the command says otherwise, and that is forgotten"
+    );
+    watching.say("place_forgotten", &words, json!({ "group": group, "session": url }));
+    Ok(())
 }
 
 fn cannot_use(kept_at: &Path, error: &std::io::Error) -> Failure {

@@ -22,6 +22,8 @@ pub(crate) struct Watching {
     place: &'static str,
     /// Where proposals to move are answered.
     consent: Option<Consent>,
+    /// The move under way.
+    moving_to: Option<SessionTarget>,
     stations: BTreeMap<StationUuid, String>,
     /// How many of them are there.
     here: usize,
@@ -47,6 +49,7 @@ impl Watching {
             in_session: false,
             place: "group",
             consent: None,
+            moving_to: None,
             stations: BTreeMap::new(),
             here: 0,
             addresses: BTreeMap::new(),
@@ -143,6 +146,11 @@ impl Watching {
         if let Some(consent) = &mut self.consent {
             consent.note(&seen.event)?;
         }
+        match &seen.event {
+            Event::MoveBegun { to } => self.moving_to = Some(to.clone()),
+            Event::Moved { .. } | Event::NotMoved { .. } => self.moving_to = None,
+            _ => {}
+        }
         if let Event::Moved { to, .. } = &seen.event {
             self.in_session = matches!(to, SessionTarget::Url(_));
             self.place = if self.in_session { "session" } else { "group" };
@@ -209,6 +217,10 @@ impl Watching {
             }
             // Who asked tells it, and what follows.
             Event::RequestFailed { request, .. } => self.requests.contains_key(request),
+            // The move tells it.
+            Event::GroupChanged { to, .. } => {
+                matches!(&self.moving_to, Some(SessionTarget::Group(group)) if group == to)
+            }
             _ => false,
         }
     }
@@ -256,6 +268,10 @@ impl Watching {
 }
 
 impl Names for Watching {
+    fn may_follow(&self) -> bool {
+        self.consent.is_some()
+    }
+
     fn reached_with(&self) -> String {
         self.consent.as_ref().map(Consent::reached_with).unwrap_or_default()
     }
