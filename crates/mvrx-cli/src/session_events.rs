@@ -53,6 +53,14 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
             format!("{} did not get {what}: {}", names.station(*station), tame(why))
         }
         HostEvent::LimitReached(limit) => limit.to_string(),
+        HostEvent::MessageRefused { address, kind, message, .. } => {
+            format!("refused {} from {}: {}", tame(kind), names.at(*address), tame(message))
+        }
+        HostEvent::CommitToldOtherwise { file, station, what } => {
+            format!("{} told of {} otherwise: {}", names.station(*station), names.file(*file), tame(what))
+        }
+        HostEvent::AuditFails { why } => format!("the audit file cannot be written: {}", tame(why)),
+        HostEvent::AuditWorks => "the audit file is written again".to_owned(),
         HostEvent::MoveEnded { to, moved, stayed } => format!(
             "{moved} {} moved to {}, {stayed} stayed; this host goes on",
             plural(*moved, "station"),
@@ -134,6 +142,15 @@ fn of_the_rest(event: &HostEvent) -> (&'static str, Value) {
         HostEvent::MoveEnded { to, moved, stayed } => {
             ("move_ended", crate::moving::with_place(json!({ "moved": moved, "stayed": stayed }), to))
         }
+        HostEvent::MessageRefused { station, address, kind, message } => (
+            "message_refused",
+            json!({ "station": station.as_ref().map(id), "address": id(address), "type": kind, "reason": message }),
+        ),
+        HostEvent::CommitToldOtherwise { file, station, what } => {
+            ("commit_told_otherwise", json!({ "file": id(file), "station": id(station), "reason": what }))
+        }
+        HostEvent::AuditFails { why } => ("audit_fails", json!({ "reason": why })),
+        HostEvent::AuditWorks => ("audit_works", json!({})),
         HostEvent::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),
         _ => ("other", json!({})),
     }

@@ -48,12 +48,14 @@ pub(crate) struct Entry {
     arrival: u64,
     pub(crate) held: bool,
     pub(crate) holders: BTreeMap<StationUuid, u64>,
+    /// What is damaged in what came of it, where nobody else had it: nobody is offered it until it came whole.
+    pub(crate) damaged: Option<String>,
 }
 
 impl Entry {
-    /// Whether we have the file or a station that is here lists it.
+    /// Whether we have the file or a station that is here lists it, and it is not known to be damaged.
     pub(crate) fn is_available(&self) -> bool {
-        self.held || !self.holders.is_empty()
+        self.damaged.is_none() && (self.held || !self.holders.is_empty())
     }
 }
 
@@ -95,6 +97,7 @@ impl History {
         }
         if let Some(entry) = self.by_file.get_mut(&file) {
             entry.held = true;
+            entry.damaged = None;
             entry.commit.file_size = commit.file_size;
             if commit.blake3.is_some() {
                 entry.commit.blake3 = commit.blake3;
@@ -250,6 +253,18 @@ impl History {
         }
     }
 
+    /// What this station gave of a file is damaged. Whether others list it still.
+    pub(crate) fn is_damaged(&mut self, file: FileUuid, from: Option<StationUuid>, what: &str) -> bool {
+        let Some(entry) = self.by_file.get_mut(&file).filter(|entry| !entry.held) else { return false };
+        if let Some(from) = from {
+            entry.holders.remove(&from);
+        }
+        if entry.holders.is_empty() {
+            entry.damaged = Some(what.chars().take(DAMAGED).collect());
+        }
+        !entry.holders.is_empty()
+    }
+
     pub(crate) fn entry(&self, file: FileUuid) -> Option<&Entry> {
         self.by_file.get(&file)
     }
@@ -378,10 +393,14 @@ impl History {
         let (file, arrival) = (commit.file, self.next);
         self.by_order.insert((number, file));
         self.by_arrival.insert(arrival, file);
-        self.by_file.insert(file, Entry { commit, brought_by, number, arrival, held, holders });
+        self.by_file
+            .insert(file, Entry { commit, brought_by, number, arrival, held, holders, damaged: None });
         self.next += 1;
     }
 }
+
+/// Characters of what is damaged.
+const DAMAGED: usize = 256;
 
 /// The next number, the last one at most: from there on FileUUIDs alone decide.
 fn following(number: u64) -> u64 {

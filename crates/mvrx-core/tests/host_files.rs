@@ -289,3 +289,56 @@ fn a_second_connection_lives_no_longer_than_its_station_and_its_loss_is_not_the_
     rack.step(Input::Attached { conn: third, station: station(1) }).close(one);
     assert!(rack.closed(third).is_some() && rack.saw(|e| matches!(e, Event::StationLost { .. })));
 }
+
+// proves: HDR-12
+#[test]
+fn a_file_that_came_damaged_is_neither_listed_nor_passed_on_until_it_comes_whole() {
+    let mut rack = Rack::with(|c| c.gather = true);
+    let (author, two) = (rack.join(1, vec![]), rack.join(2, vec![]));
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    assert!(rack.take_reply(author).ok);
+    assert_eq!(rack.asked(author), Some(file(1)));
+    rack.begin(author);
+    rack.receive(two, request_for(1));
+    let (under_way, ..) = rack.take_send_file(two).unwrap();
+    rack.receive(two, request_for(1));
+    rack.arrive(author, 1001);
+    let (relay, _) = rack.take_keep().unwrap();
+    rack.out.clear();
+    rack.step(Input::Damaged { relay, what: "member a".into() });
+    assert!(rack.saw(|e| matches!(e, Event::FileNotKept { why, .. } if why == "damaged: member a")));
+    // Who reads it has its bytes already; who waits for its turn gets none.
+    rack.sent(under_way, 1001);
+    assert!(rack.take_send_file(two).is_none());
+    assert!(rack.take_reply(two).message.contains("is damaged: member a"));
+    let (late, ret) = rack.join_with(3, "MVRApplication", vec![]);
+    assert_eq!(ret.commits, []);
+    rack.receive(late, request_for(1));
+    assert!(rack.take_reply(late).message.contains("is damaged: member a"));
+    assert_eq!(rack.asked(author), None);
+
+    // Its author tells of it again, and gives it whole: then those are told that were not.
+    rack.out.clear();
+    rack.receive(author, Message::Commit(commit(1, 1)));
+    assert!(rack.take_reply(author).ok);
+    assert_eq!(rack.asked(author), Some(file(1)));
+    assert!(!rack.sent_anything_on(late), "not before it is whole");
+    rack.deliver(author, 1001);
+    assert!(matches!(rack.take_sent(late), Some(Message::Commit(told)) if told.file == file(1)));
+    rack.receive(late, request_for(1));
+    assert_eq!(rack.take_send_file(late).unwrap().2, Bytes::Stored);
+}
+
+// proves: HDR-12
+#[test]
+fn what_came_damaged_of_one_station_is_read_of_the_next_one_that_lists_it() {
+    let mut rack = Rack::with(|c| c.gather = true);
+    let (author, other) = (rack.join(1, vec![commit(1, 1)]), rack.join(2, vec![commit(1, 1)]));
+    rack.begin(author);
+    rack.arrive(author, 1001);
+    let (relay, _) = rack.take_keep().unwrap();
+    rack.step(Input::Damaged { relay, what: "member a".into() });
+    assert_eq!(rack.asked(other), Some(file(1)));
+    rack.deliver(other, 1001);
+    assert!(rack.host.holds(file(1)));
+}

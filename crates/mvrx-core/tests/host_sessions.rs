@@ -49,7 +49,10 @@ fn whoever_has_not_joined_is_told_to_join_first() {
         assert!(!reply.ok && reply.message.contains("MVR_JOIN"), "{reply:?}");
     }
     assert_eq!(rack.host.commits().count(), 0);
-    assert!(rack.out.is_empty(), "{:?}", rack.out);
+    // The operator is told, and nobody else.
+    assert_eq!(rack.events().len(), rack.out.len());
+    assert!(rack.events().iter().all(|event| matches!(event, Event::MessageRefused { station: None, .. })));
+    assert_eq!(rack.out.len(), 3, "{:?}", rack.out);
 }
 
 #[test]

@@ -126,6 +126,21 @@ impl Foreign {
         Self(tokio_tungstenite::client_async(url, stream).await.unwrap().0)
     }
 
+    /// Says this, and waits for what answers it: its type with `_RET`.
+    async fn answered(&mut self, json: &str) -> String {
+        self.0.send(tungstenite::Message::text(json)).await.unwrap();
+        let said: serde_json::Value = serde_json::from_str(json).unwrap();
+        let answer = format!("\"{}_RET\"", said["Type"].as_str().unwrap());
+        loop {
+            let heard = tokio::time::timeout(LIMIT, self.0.next()).await.unwrap().unwrap().unwrap();
+            if let Ok(text) = heard.into_text()
+                && text.contains(&answer)
+            {
+                return text.to_string();
+            }
+        }
+    }
+
     /// As `joins`.
     async fn joins(&mut self, message: &Message) -> String {
         let json = String::from_utf8(message.to_json(&Dialect::strict())).unwrap();
@@ -266,6 +281,81 @@ async fn what_happens_is_written_down_line_by_line_and_no_password_with_it() {
         !text.contains("sesame") && !text.contains("barley") && !text.contains(secret.as_str()),
         "{text}"
     );
+}
+
+// proves: AUD-01, AUD-04
+#[tokio::test]
+async fn what_is_refused_or_told_otherwise_has_its_line_and_much_of_it_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit");
+    let audit = Audit::open(&path, Audit::MOST).unwrap();
+    let (rack, mut events) = hosting(HostOptions::default().audit(Some(audit))).spawn().await.unwrap();
+    let json = |message: &Message| String::from_utf8(message.to_json(&Dialect::strict())).unwrap();
+    let asks = [
+        json(&Message::Commit(commit(1, 1, 10))),
+        json(&Message::Request(Request::new(Some(file(1)), vec![]))),
+        json(&Message::Leave(Leave::new(station(1)))),
+        json(&Message::NewSessionHost(NewSessionHost::to_url("ws://elsewhere/"))),
+    ];
+    // Before JOIN, and then nobody joins.
+    let mut stranger = Foreign::dial(&rack).await;
+    for ask in &asks {
+        assert!(stranger.answered(ask).await.contains("send MVR_JOIN first"));
+    }
+    drop(stranger);
+    let why = connection_refused(&mut events).await;
+    assert!(why.starts_with("nobody joined on it: "), "{why}");
+    let mut one = Foreign::dial(&rack).await;
+    assert_eq!(one.joins(&join_as(1, "MVRApplication", vec![])).await, "");
+    one.answered(&json(&Message::Leave(Leave::new(station(2))))).await;
+    for unread in [
+        r#"{"Type":"MVR_COMMIT"}"#,
+        r#"{"Type":"MVR_REQUEST","FileUUID":"no such thing"}"#,
+        r#"{"Type":"MVR_NEW_SESSION_HOST","ServiceName":"","ServiceURL":""}"#,
+    ] {
+        let told = one.answered(unread).await;
+        assert!(told.contains("\"OK\":false"), "{unread}: {told}");
+    }
+    assert!(one.answered(&asks[0]).await.contains("\"OK\":true"));
+    let renamed = Commit { file_name: "other.mvr".to_owned(), ..commit(1, 1, 10) };
+    one.answered(&json(&Message::Commit(renamed))).await;
+    // Somebody joins again and again under other names.
+    for n in 0..200 {
+        let name = format!("{n}\u{202e}{}", "\u{202e}".repeat(300));
+        let join = Join { station_name: name, ..plain_join(1) };
+        assert_eq!(one.joins(&Message::Join(join)).await, "");
+    }
+    rack.stop().await;
+    let text = whole(&path).await;
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let refused = |kind: &str, why: &str| {
+        let is = |line: &&serde_json::Value| {
+            line["event"] == "message"
+                && line["type"] == kind
+                && line["reason"].as_str().unwrap().contains(why)
+        };
+        assert_eq!(lines.iter().filter(is).count(), 1, "{kind} {why}: {text}");
+    };
+    for kind in ["MVR_COMMIT", "MVR_REQUEST", "MVR_LEAVE", "MVR_NEW_SESSION_HOST"] {
+        refused(kind, "send MVR_JOIN first");
+    }
+    refused("MVR_LEAVE", "another station");
+    refused("MVR_COMMIT", "cannot be read");
+    refused("MVR_REQUEST", "cannot be read");
+    let of = |event: &str, result: &str| {
+        let is = |line: &&serde_json::Value| line["event"] == event && line["result"] == result;
+        lines.iter().filter(is).collect::<Vec<_>>()
+    };
+    let moves = of("message", "refused").into_iter().filter(|line| line["type"] == "MVR_NEW_SESSION_HOST");
+    assert_eq!(moves.count(), 2, "{text}");
+    let otherwise = of("commit", "otherwise");
+    assert!(otherwise[0]["reason"].as_str().unwrap().contains("other.mvr"), "{text}");
+    // Its own share of lines: one for the first JOIN, the others for the first of its names.
+    assert_eq!(of("join", "ok").len() + of("join", "renamed").len(), 60, "{text}");
+    let counted = of("repeated", "counted");
+    assert_eq!((counted.len(), counted[0]["lines"].as_u64()), (1, Some(1 + 200 - 60)), "{text}");
+    assert!(text.lines().all(|line| line.len() < 1_500));
 }
 
 fn plain_join(n: u8) -> Join {

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use mvrx_discovery::FixedDiscovery;
-use mvrx_message::Commit;
+use mvrx_message::{Commit, Message, Request};
 use mvrx_station::{
     ArchiveLimits, Builder, CommitDraft, CommitError, Condition, Event, Events, Heard, HostOptions,
     RequestFailure, Source, Station,
@@ -217,13 +217,27 @@ async fn a_host_keeps_no_damaged_file_and_tells_nobody_of_it() {
     assert_eq!(fs::read(path).unwrap(), damaged());
     assert!(host.store().commits().unwrap().is_empty());
 
-    // Whoever asks for it is passed on its bytes by the host, and looks through them itself.
+    // Whoever comes now is not told of it, and who asks all the same gets words.
     let (other, mut others) = Station::builder("other").session(&url).spawn().await.unwrap();
-    seen(&mut others, &commit).await;
-    let failure = other.request(commit.file, Source::Any).await.unwrap().await.unwrap_err();
-    assert!(failure.to_string().contains("damaged"), "{failure}");
-    assert!(other.store().commits().unwrap().is_empty());
+    until(&mut others, |e| matches!(e, Event::JoinedGroup).then_some(())).await;
+    assert!(other.commits().await.unwrap().is_empty());
     other.stop().await;
+    let (mut asker, ret) = ws_support::join(host.address(), 7, "MVRApplication", vec![]).await;
+    assert_eq!(ret.commits, []);
+    ws_support::say(&mut asker, &Message::Request(Request::new(Some(commit.file), vec![]))).await;
+    let Message::RequestRet(reply) = ws_support::hear(&mut asker).await else { panic!() };
+    assert!(!reply.ok && reply.message.contains("is damaged: member"), "{reply:?}");
+
+    // What its author commits instead is kept and listed.
+    let good = folder.path().join("again.mvr");
+    fs::write(&good, archive(5, 20_000)).unwrap();
+    let good = desk.commit(CommitDraft::from_path(&good)).await.unwrap();
+    let told = loop {
+        if let Message::Commit(told) = ws_support::hear(&mut asker).await {
+            break told.file;
+        }
+    };
+    assert_eq!(told, good.file);
     desk.stop().await;
     host.stop().await;
 }

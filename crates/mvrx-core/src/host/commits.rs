@@ -2,12 +2,12 @@
 
 use std::ops::Bound;
 
-use mvrx_message::{Author, Commit, FileUuid, Message, Reply, StationUuid};
+use mvrx_message::{Author, Commit, FileUuid, Message, MessageType, Reply, StationUuid};
 
 use super::{
     Event, FILES_ONLY, Host, JOIN_FIRST, LimitReached, StandingAction, StandingEvent, Timer, refuse,
 };
-use crate::history::{Entry, Noted, is_for};
+use crate::history::{Entry, Noted, announced_size, is_for};
 use crate::{CommitSource, ConnId};
 
 impl Host {
@@ -15,8 +15,11 @@ impl Host {
         let station = self.links.get(&conn).and_then(|link| link.station);
         let (reply, news) = match (self.stand(conn, StandingEvent::Commit), station) {
             (StandingAction::Serve, Some(station)) => self.take_commit(station, commit),
-            (StandingAction::RefuseFilesOnly, _) => (refuse(FILES_ONLY), None),
-            _ => (refuse(JOIN_FIRST), None),
+            (action, _) => {
+                let why = if action == StandingAction::RefuseFilesOnly { FILES_ONLY } else { JOIN_FIRST };
+                self.refused(conn, MessageType::Commit, why);
+                (refuse(why), None)
+            }
         };
         // The sender's answer first: it may wait for it.
         self.send(conn, Message::CommitRet(reply));
@@ -31,6 +34,9 @@ impl Host {
     fn take_commit(&mut self, from: StationUuid, commit: &Commit) -> (Reply, Option<(FileUuid, bool)>) {
         let unwelcome = self.unwelcome(from, commit);
         let missing = self.is_missing(commit.file);
+        if let Some(what) = self.told_otherwise(from, commit).filter(|_| unwelcome.is_none()) {
+            self.event(Event::CommitToldOtherwise { file: commit.file, station: from, what });
+        }
         let noted = match &unwelcome {
             Some(_) => Noted::Contradicts,
             None => self.note(from, commit, CommitSource::Announced),
@@ -45,6 +51,21 @@ impl Host {
                 self.event(Event::CommitNotTaken { file: commit.file, station: from, message });
                 (reply, None)
             }
+        }
+    }
+
+    /// What is another than in the commit that is known.
+    // req: AUD-01
+    fn told_otherwise(&self, from: StationUuid, commit: &Commit) -> Option<String> {
+        let known = &self.history.entry(commit.file)?.commit;
+        let author = commit.station.unwrap_or(from);
+        let size = announced_size(known).zip(announced_size(commit)).filter(|(known, told)| known != told);
+        if known.file_name != commit.file_name {
+            Some(format!("its name is {} and not {}", known.file_name, commit.file_name))
+        } else if known.station.is_some_and(|known| known != author) {
+            Some(format!("its author is another one than {author}"))
+        } else {
+            size.map(|(known, told)| format!("its size is {known} and not {told}"))
         }
     }
 

@@ -70,6 +70,33 @@ pub enum Event {
         /// Why, in words.
         why: String,
     },
+    /// A message was refused that changes something or asks for something, and is no JOIN: in another's name, before JOIN, or not to be read.
+    MessageRefused {
+        /// Whose the connection is; `None`: nobody has joined on it.
+        station: Option<StationUuid>,
+        /// Where from.
+        address: SocketAddr,
+        /// Its type, as it is in the message.
+        kind: String,
+        /// Why, as it was told to the sender.
+        message: String,
+    },
+    /// A station tells of a known commit with another name, author or size: the first word stands, unless it is the author's own.
+    CommitToldOtherwise {
+        /// Which file.
+        file: FileUuid,
+        /// Who told it.
+        station: StationUuid,
+        /// What is different, in words.
+        what: String,
+    },
+    /// The audit file cannot be written: told once, by who writes it, not by the machine.
+    AuditFails {
+        /// Why, in words.
+        why: String,
+    },
+    /// The audit file is written again; how many lines are missing is a line in it.
+    AuditWorks,
     /// A station is faster than one station may be, and made to wait; told the first time, by who reads and writes its connections, not by
     /// the machine.
     StationSlowed {

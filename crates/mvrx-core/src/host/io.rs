@@ -123,6 +123,13 @@ pub enum Input {
         /// Why, in words.
         what: String,
     },
+    /// What an [`Output::KeepFile`] was to keep is damaged: nobody else is offered it until it comes whole.
+    Damaged {
+        /// From this read.
+        relay: RelayId,
+        /// What is damaged, in words.
+        what: String,
+    },
     /// An [`Output::Export`] is done; the fresh file is in the store already. `None`: the application could not.
     Exported {
         /// For this ask.

@@ -8,6 +8,7 @@ use mvrx_message::{FileUuid, StationUuid};
 use super::kept::{Kept, KeptFile};
 use super::link::Member;
 use super::relay::Relay;
+use super::requests::is_damaged;
 use super::{Event, Host, LimitReached, Output, RelayId, RelayPhase};
 use crate::history::announced_size;
 use crate::{ConnId, RequestId};
@@ -22,6 +23,26 @@ impl Host {
         if self.to_gather.len() > self.config.limits.kept_files {
             // It would not be kept for long anyway.
             self.to_gather.pop_first();
+        }
+    }
+
+    /// What came is damaged: who reads it already has its bytes, nobody else gets any. Another station that lists it is asked, and who told
+    /// of it may give it whole when it tells of it again.
+    // req: HDR-12
+    pub(super) fn on_damaged(&mut self, id: RelayId, what: &str) {
+        let Some(relay) = self.relays.get(&id).filter(|relay| relay.phase == RelayPhase::Keeping) else {
+            return;
+        };
+        let (file, owner) = (relay.file, relay.owner.map(|(_, station)| station));
+        let others_have_it = self.history.is_damaged(file, owner, what);
+        for ask in self.asks_of(id) {
+            if self.asks.get(&ask).is_some_and(|ask| ask.phase != super::AskPhase::Sending) {
+                self.ask(ask, super::AskEvent::Nobody, &is_damaged(what));
+            }
+        }
+        self.on_keep_failed(id, &format!("damaged: {what}"));
+        if others_have_it {
+            self.want_kept(file);
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use mvrx_message::{BridgeMark, Dialect, Join, JoinRet, Leave, Message, QuirkSet, Reply, StationUuid};
+use mvrx_message::{
+    BridgeMark, Dialect, Join, JoinRet, Leave, Message, MessageType, QuirkSet, Reply, StationUuid,
+};
 
 use super::access::NOT_LISTED;
 use super::link::Member;
@@ -202,11 +204,18 @@ impl Host {
         let station = self.links.get(&conn).and_then(|link| link.station);
         if station.is_some_and(|station| station != leave.station) {
             let why = "this connection has joined as another station";
+            self.refused(conn, MessageType::Leave, why);
             return self.send(conn, Message::LeaveRet(refuse(why)));
         }
         let reply = match self.stand(conn, StandingEvent::Leave) {
-            StandingAction::RefuseUnjoined => refuse(JOIN_FIRST),
-            StandingAction::RefuseFilesOnly => refuse(FILES_ONLY),
+            StandingAction::RefuseUnjoined => {
+                self.refused(conn, MessageType::Leave, JOIN_FIRST);
+                refuse(JOIN_FIRST)
+            }
+            StandingAction::RefuseFilesOnly => {
+                self.refused(conn, MessageType::Leave, FILES_ONLY);
+                refuse(FILES_ONLY)
+            }
             StandingAction::Depart => {
                 // req: HST-06
                 self.depart(leave.station);

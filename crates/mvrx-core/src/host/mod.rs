@@ -301,6 +301,7 @@ impl Host {
             Input::SendFailed { ask, what, begun } => self.on_send_failed(ask, &what, begun),
             Input::Kept { relay } => self.on_kept(relay),
             Input::KeepFailed { relay, what } => self.on_keep_failed(relay, &what),
+            Input::Damaged { relay, what } => self.on_damaged(relay, &what),
             Input::Exported { ask, commit } => self.on_exported(ask, commit),
             Input::Closed { conn, what } => self.on_closed(conn, &what),
         }
@@ -391,7 +392,13 @@ impl Host {
         if !self.links.contains_key(&conn) {
             return;
         }
-        let reply = || refuse(&format!("this message cannot be read: {what}"));
+        let why = format!("this message cannot be read: {what}");
+        let reply = || refuse(&why);
+        let answered =
+            [MessageType::Leave, MessageType::Commit, MessageType::Request, MessageType::NewSessionHost];
+        if let Some(kind) = kind.filter(|kind| answered.contains(kind)) {
+            self.refused(conn, kind, &why);
+        }
         match kind {
             Some(MessageType::Join) => self.answer_unread_join(conn, reply()),
             Some(MessageType::Leave) => self.send(conn, Message::LeaveRet(reply())),
@@ -401,6 +408,19 @@ impl Host {
             _ => {}
         }
         self.peer_error(conn, what);
+    }
+
+    /// Tells that a message was refused.
+    // req: AUD-01
+    fn refused(&mut self, conn: ConnId, kind: MessageType, message: &str) {
+        let Some(link) = self.links.get(&conn) else { return };
+        let (station, address) = (link.station, link.peer);
+        self.event(Event::MessageRefused {
+            station,
+            address,
+            kind: kind.to_string(),
+            message: message.to_owned(),
+        });
     }
 
     /// What a station calls itself, for people.

@@ -16,7 +16,9 @@
 
 use std::collections::BTreeMap;
 
-use mvrx_message::{Message, NewSessionHost, NewSessionHostRet, Reply, SessionTarget, StationUuid};
+use mvrx_message::{
+    Message, MessageType, NewSessionHost, NewSessionHostRet, Reply, SessionTarget, StationUuid,
+};
 
 use super::access::READS_ONLY;
 use super::{Event, Host, JOIN_FIRST, Output, Standing, Timer, refuse};
@@ -41,8 +43,14 @@ impl Host {
     pub(super) fn on_new_session_host(&mut self, conn: ConnId, proposal: &NewSessionHost) {
         let joined = self.links.get(&conn).filter(|link| link.standing == Standing::Joined);
         let answered = match (joined.and_then(|link| link.station), target_of(proposal)) {
-            (None, _) => Some(refuse(JOIN_FIRST)),
-            (Some(_), Err(why)) => Some(refuse(&why)),
+            (None, _) => {
+                self.refused(conn, MessageType::NewSessionHost, JOIN_FIRST);
+                Some(refuse(JOIN_FIRST))
+            }
+            (Some(_), Err(why)) => {
+                self.refused(conn, MessageType::NewSessionHost, &why);
+                Some(refuse(&why))
+            }
             (Some(station), Ok(to)) => self.consider(conn, station, to),
         };
         if let Some(reply) = answered {

@@ -29,7 +29,11 @@ impl Host {
         from: &[StationUuid],
         asker: Option<StationUuid>,
     ) -> Result<RelayId, String> {
-        if let Some(relay) = self.relays.values_mut().find(|relay| relay.file == file) {
+        // One whose bytes are damaged goes on for those who read it, and a new one begins beside it.
+        let damaged = self.history.entry(file).is_some_and(|entry| entry.damaged.is_some());
+        let goes_on =
+            |relay: &&mut Relay| relay.file == file && !(damaged && relay.phase == RelayPhase::Lingering);
+        if let Some(relay) = self.relays.values_mut().find(goes_on) {
             relay.from.extend(from);
             return Ok(relay.id);
         }
@@ -575,7 +579,7 @@ impl Host {
         }
     }
 
-    fn asks_of(&self, id: RelayId) -> Vec<AskId> {
+    pub(super) fn asks_of(&self, id: RelayId) -> Vec<AskId> {
         self.asks.values().filter(|ask| ask.relay == Some(id)).map(|ask| ask.id).collect()
     }
 

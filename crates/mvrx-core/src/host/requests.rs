@@ -1,6 +1,6 @@
 //! REQUESTs of stations: which file, whether this one may have it, and its answer in its turn.
 
-use mvrx_message::{FileUuid, Message, Reply, Request, StationUuid};
+use mvrx_message::{FileUuid, Message, MessageType, Reply, Request, StationUuid};
 
 use super::reads::NOBODY_TOLD;
 use super::{
@@ -15,10 +15,11 @@ impl Host {
         let station = self.links.get(&conn).and_then(|link| link.station);
         let station = match (self.stand(conn, StandingEvent::Request), station) {
             (StandingAction::Serve, Some(station)) => station,
-            (StandingAction::RefuseFilesOnly, _) => {
-                return self.send(conn, Message::RequestRet(refuse(FILES_ONLY)));
+            (action, _) => {
+                let why = if action == StandingAction::RefuseFilesOnly { FILES_ONLY } else { JOIN_FIRST };
+                self.refused(conn, MessageType::Request, why);
+                return self.send(conn, Message::RequestRet(refuse(why)));
             }
-            _ => return self.send(conn, Message::RequestRet(refuse(JOIN_FIRST))),
         };
         let most = self.config.limits.asks;
         if self.links.get(&conn).is_some_and(|link| link.asks.len() >= most) {
@@ -124,6 +125,11 @@ impl Host {
         if entry.map(|entry| &entry.commit).or_else(under_way).is_some_and(|c| !is_for(c, Some(station))) {
             // In the same words as one that nobody told of.
             return self.ask(id, AskEvent::Nobody, &not_here(NOBODY_TOLD));
+        }
+        // req: HDR-12
+        if let Some(what) = entry.and_then(|entry| entry.damaged.as_deref()) {
+            let why = is_damaged(what);
+            return self.ask(id, AskEvent::Nobody, &why);
         }
         if entry.is_some_and(|entry| entry.held) {
             return self.ask(id, AskEvent::Available, "");
@@ -269,6 +275,11 @@ impl Host {
         };
         self.asks.values().any(uses)
     }
+}
+
+/// Why nobody is given a file of which damaged bytes came.
+pub(super) fn is_damaged(what: &str) -> String {
+    format!("what came of this file is damaged: {what}")
 }
 
 /// The specification's own words for it, and why.

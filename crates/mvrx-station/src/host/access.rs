@@ -5,6 +5,7 @@ use mvrx_core::host::{Event, Input};
 use mvrx_message::{Join, Reply};
 
 use super::driver::{HostDriver, POLICY};
+use super::link::Link;
 
 impl HostDriver {
     /// Looks at a JOIN before the host does; whether it is of a station that this connection may not be, which ends it.
@@ -24,6 +25,14 @@ impl HostDriver {
 }
 
 impl HostDriver {
+    /// A connection that is closed for a rule, and whose station is no more of the session, is told of.
+    // req: AUD-01
+    pub(super) fn told_policy(&mut self, conn: ConnId, code: u16, why: &str) {
+        if let Some(peer) = self.links.get(&conn).filter(|_| code == POLICY).map(Link::peer) {
+            self.refused(peer, format!("closed: {why}"));
+        }
+    }
+
     /// A connection counts for the station whose it is.
     // req: QUO-01, QUO-02
     pub(super) fn set_pace(&mut self, conn: ConnId) {

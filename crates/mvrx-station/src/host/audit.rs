@@ -6,27 +6,32 @@
 //! A line is one JSON object. Texts of others are cut, and whatever could move a cursor or hide is escaped. No password is among what it is
 //! made of. The host never waits for the disk: lines that find no room are counted, and the count is a line. Requirements AUD-01 to AUD-03.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mvrx_core::host::Event;
 use mvrx_message::{FileUuid, SessionTarget, StationUuid};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::driver::HostDriver;
+use super::tally::Tally;
 
 /// A file of audit lines. Its clones write the same one; it is complete once the last is dropped and its thread has ended.
 #[derive(Debug, Clone)]
 pub struct Audit {
     lines: SyncSender<String>,
     lost: Arc<AtomicU64>,
+    /// Why the file cannot be written; `None`: it can.
+    trouble: watch::Receiver<Option<String>>,
 }
 
 impl Audit {
@@ -36,13 +41,12 @@ impl Audit {
     /// # Errors
     /// When it cannot be written.
     pub fn open(path: &Path, most: u64) -> io::Result<Self> {
-        let file = open(path)?;
-        let length = file.metadata()?.len();
         let (lines, lines_in) = sync_channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
-        let writing = Writing { path: path.to_owned(), file, length, most, lost: Arc::clone(&lost) };
+        let (tell, trouble) = watch::channel(None);
+        let writing = Writing::open(path, most, Arc::clone(&lost), tell)?;
         std::thread::Builder::new().name("mvrx-audit".to_owned()).spawn(move || writing.run(&lines_in))?;
-        Ok(Self { lines, lost })
+        Ok(Self { lines, lost, trouble })
     }
 
     /// Bytes of one file, where nobody says otherwise: 16 MiB.
@@ -53,6 +57,11 @@ impl Audit {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// Tells when the file cannot be written any more, and when it can.
+    pub(super) fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.clone()
+    }
 }
 
 struct Writing {
@@ -61,32 +70,69 @@ struct Writing {
     length: u64,
     most: u64,
     lost: Arc<AtomicU64>,
+    /// The last line may be there in part.
+    unfinished: bool,
+    tell: watch::Sender<Option<String>>,
 }
 
 impl Writing {
-    fn run(mut self, lines: &Receiver<String>) {
-        while let Ok(line) = lines.recv() {
-            let lost = self.lost.swap(0, Ordering::Relaxed);
-            if lost > 0 {
-                self.write(&Line::new("lost", "not written").number("lines", lost).end());
-            }
-            self.write(&line);
-        }
+    fn open(
+        path: &Path,
+        most: u64,
+        lost: Arc<AtomicU64>,
+        tell: watch::Sender<Option<String>>,
+    ) -> io::Result<Self> {
+        let file = open(path)?;
+        let length = file.metadata()?.len();
+        // An earlier run may have ended in the middle of a line.
+        let unfinished = length > 0 && last_byte(path).is_ok_and(|last| last != Some(b'\n'));
+        Ok(Self { path: path.to_owned(), file, length, most, lost, unfinished, tell })
     }
 
-    // req: AUD-03
-    fn write(&mut self, line: &str) {
+    fn run(mut self, lines: &Receiver<String>) {
+        while let Ok(line) = lines.recv() {
+            if !self.write_lost() || !self.write(&line) {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.write_lost();
+    }
+
+    /// Writes how many lines are missing, if any are; whether that is done.
+    fn write_lost(&mut self) -> bool {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let told = lost == 0 || self.write(&Line::new("lost", "not written").number("lines", lost).end());
+        if !told {
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+        told
+    }
+
+    // req: AUD-03, AUD-05
+    fn write(&mut self, line: &str) -> bool {
         let length = line.len() as u64;
         if self.length.saturating_add(length) > self.most && self.length > 0 {
             self.begin_anew();
         }
-        match self.file.write_all(line.as_bytes()) {
-            Ok(()) => self.length += length,
+        // What is there of a line is not gone on with.
+        let begins = if std::mem::take(&mut self.unfinished) { "\n" } else { "" };
+        let written = self.file.write_all(&[begins.as_bytes(), line.as_bytes()].concat());
+        match &written {
+            Ok(()) => self.length += length + begins.len() as u64,
             Err(error) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%error, "an audit line was not written");
+                self.unfinished = self.file.set_len(self.length).is_err();
             }
         }
+        let trouble = written.err().map(|error| error.to_string());
+        let is_well = trouble.is_none();
+        // Told when it begins and when it ends.
+        self.tell.send_if_modified(|told| {
+            let news = told.is_some() == is_well;
+            *told = trouble;
+            news
+        });
+        is_well
     }
 
     fn begin_anew(&mut self) {
@@ -94,10 +140,17 @@ impl Writing {
         before.push(".1");
         let anew = std::fs::rename(&self.path, &before).and_then(|()| open(&self.path));
         match anew {
-            Ok(file) => (self.file, self.length) = (file, 0),
+            Ok(file) => (self.file, self.length, self.unfinished) = (file, 0, false),
             Err(error) => tracing::warn!(%error, "the audit file was not begun anew"),
         }
     }
+}
+
+fn last_byte(path: &Path) -> io::Result<Option<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    Ok((file.read(&mut last)? == 1).then_some(last[0]))
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -109,7 +162,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// One line on its way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Line(String);
 
 impl Line {
@@ -120,7 +173,11 @@ impl Line {
     // req: AUD-02
     fn text(mut self, key: &str, text: &str) -> Self {
         let _ = write!(self.0, ",\"{key}\":\"");
-        for character in text.chars().take(LONGEST) {
+        let begins = self.0.len();
+        for character in text.chars() {
+            if self.0.len() - begins >= LONGEST {
+                break;
+            }
             match character {
                 '"' | '\\' => self.0.extend(['\\', character]),
                 _ if character.is_control() || hides(character) => {
@@ -204,27 +261,28 @@ fn utc(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
 }
 
-/// Refused connections of the last minute: somebody who knocks all the time must not fill the file, nor the eyes of who looks.
-#[derive(Debug, Default)]
-pub(super) struct Knocks {
-    since: Option<Instant>,
-    told: u32,
-    more: u64,
+/// What is to be told when a minute is over.
+#[derive(Debug)]
+pub(super) struct Repeated {
+    /// Refused connections: somebody who knocks all the time must not fill the file, nor the eyes of who looks.
+    knocks: Tally,
+    /// Lines that whoever is in can make at will: they must not push out those of what was done.
+    lines: Tally,
+    /// Where each station came from.
+    places: HashMap<StationUuid, SocketAddr>,
 }
 
-impl Knocks {
-    /// Whether this one is told, and of how many before it nobody was.
-    fn tell(&mut self) -> Option<u64> {
-        let now = Instant::now();
-        if self.since.is_none_or(|since| now - since >= MINUTE) {
-            *self = Self { since: Some(now), told: 0, more: self.more };
-        }
-        if self.told >= IN_A_MINUTE {
-            self.more += 1;
-            return None;
-        }
-        self.told += 1;
-        Some(std::mem::take(&mut self.more))
+impl Default for Repeated {
+    fn default() -> Self {
+        let tally = |(each, all)| Tally::new(each, all);
+        Self { knocks: tally(KNOCKS), lines: tally(LINES), places: HashMap::new() }
+    }
+}
+
+impl Repeated {
+    /// When a minute is over.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [&self.knocks, &self.lines].into_iter().filter_map(Tally::deadline).min()
     }
 }
 
@@ -232,19 +290,87 @@ impl HostDriver {
     /// A connection ended before anybody joined on it.
     // req: AUD-01
     pub(super) fn refused(&mut self, address: SocketAddr, why: String) {
-        let Some(more) = self.knocks.tell() else { return };
-        let why = if more == 0 { why } else { format!("{why} (and {more} that were not told)") };
-        self.on_event(Event::ConnectionRefused { address, why });
+        self.end_minutes(false);
+        if self.repeated.knocks.tell(address, &why) {
+            self.on_event(Event::ConnectionRefused { address, why });
+        }
     }
 
+    /// Tells what was not told one by one, of each minute that is over; `all`: of the present ones as well.
+    // req: AUD-04
+    pub(super) fn end_minutes(&mut self, all: bool) {
+        let is_over = |tally: &Tally| all || tally.deadline().is_some_and(|at| at <= Instant::now());
+        if is_over(&self.repeated.knocks) {
+            for count in self.repeated.knocks.take() {
+                let why = format!("{} (the last one of {} that were not told)", count.what, count.more);
+                self.on_event(Event::ConnectionRefused { address: count.last, why });
+            }
+        }
+        if is_over(&self.repeated.lines) {
+            let counts = self.repeated.lines.take();
+            for count in counts {
+                if let Some(audit) = &self.options.audit {
+                    let line = Line::new("repeated", "counted").address(Some(count.last));
+                    audit.note(line.text("reason", &count.what).number("lines", count.more));
+                }
+            }
+        }
+    }
+
+    /// The audit file cannot be written, or can again.
+    // req: AUD-05
+    pub(super) fn on_audit(&mut self, trouble: Option<String>) {
+        self.on_event(trouble.map_or(Event::AuditWorks, |why| Event::AuditFails { why }));
+    }
+
+    /// Whether it is told.
     // req: AUD-01
-    pub(super) fn note_down(&self, event: &Event) {
+    pub(super) fn note_down(&mut self, event: &Event) -> bool {
+        if let Some((from, what)) = self.can_be_repeated(event) {
+            self.end_minutes(false);
+            if !self.repeated.lines.tell(from, what) {
+                return !matches!(event, Event::MessageRefused { .. } | Event::CommitToldOtherwise { .. });
+            }
+        }
+        self.note_down_all(event);
+        true
+    }
+
+    fn note_down_all(&self, event: &Event) {
         let Some(audit) = &self.options.audit else { return };
         if let Some(line) =
             self.members_line(event).or_else(|| self.files_line(event)).or_else(|| moves_line(event))
         {
             audit.note(line);
         }
+    }
+
+    /// Where this comes from and what it is, if whoever is in can make it happen again and again and nothing is done by it.
+    // req: AUD-04
+    fn can_be_repeated(&mut self, event: &Event) -> Option<(SocketAddr, &'static str)> {
+        const COMING: &str = "joins and leaves";
+        const REFUSED: &str = "refusals";
+        let places = &mut self.repeated.places;
+        let of = |places: &HashMap<_, _>, station| places.get(station).copied();
+        Some(match event {
+            Event::StationJoined { station, address: at, .. }
+            | Event::StationReplaced { station, to: at, .. } => {
+                places.insert(*station, *at);
+                (*at, COMING)
+            }
+            Event::StationRenamed { station, .. } => (of(places, station)?, COMING),
+            Event::StationLeft { station } | Event::StationLost { station, .. } => {
+                (places.remove(station)?, COMING)
+            }
+            Event::JoinRefused { address, .. }
+            | Event::MessageRefused { address, .. }
+            | Event::StationSlowed { address, .. } => (*address, REFUSED),
+            Event::CommitNotTaken { station, .. }
+            | Event::CommitToldOtherwise { station, .. }
+            | Event::RequestRefused { station, .. }
+            | Event::RequestAbandoned { station, .. } => (of(places, station)?, REFUSED),
+            _ => return None,
+        })
     }
 
     fn members_line(&self, event: &Event) -> Option<Line> {
@@ -267,6 +393,11 @@ impl HostDriver {
             }
             Event::StationSlowed { station, address, what } => {
                 Line::new("pace", "slowed").station(*station).address(Some(*address)).text("reason", what)
+            }
+            Event::MessageRefused { station, address, kind, message } => {
+                let line = Line::new("message", "refused").text("type", kind).address(Some(*address));
+                let line = station.map_or_else(|| line.clone(), |station| line.clone().station(station));
+                line.text("reason", message)
             }
             Event::LimitReached(limit) => Line::new("limit", "reached").text("reason", &limit.to_string()),
             Event::ConnectionRefused { address, why } => {
@@ -299,6 +430,9 @@ impl HostDriver {
             }
             Event::CommitNotTaken { file, station, message } => {
                 from(Line::new("commit", "refused"), *station).file(Some(*file)).text("reason", message)
+            }
+            Event::CommitToldOtherwise { file, station, what } => {
+                from(Line::new("commit", "otherwise"), *station).file(Some(*file)).text("reason", what)
             }
             Event::Served { file, station, length } => {
                 from(Line::new("request", "ok"), *station).file(Some(*file)).number("bytes", *length)
@@ -335,11 +469,12 @@ fn moves_line(event: &Event) -> Option<Line> {
 
 /// Lines that wait for the disk.
 const WAITING: usize = 4_096;
-/// Characters of one text of others.
+/// Bytes of one text of others, as they are in the file.
 const LONGEST: usize = 256;
-const MINUTE: Duration = Duration::from_secs(60);
-/// Refused connections that are told within a minute.
-const IN_A_MINUTE: u32 = 60;
+/// Refused connections that are told within a minute, of one kind from one place and in all.
+pub(super) const KNOCKS: (u32, u32) = (20, 60);
+/// Lines of joining, leaving and being refused within a minute, of one place and in all.
+pub(super) const LINES: (u32, u32) = (60, 240);
 
 #[cfg(test)]
 mod tests {
@@ -363,6 +498,10 @@ mod tests {
         assert!(moved.contains("\"wss://rack:9/x@y\"") && !moved.contains("secret"), "{moved}");
         let long = Line::new("join", "ok").text("name", &"x".repeat(10_000)).end();
         assert!(long.len() < 400, "{}", long.len());
+        // An escape counts as what it takes.
+        let long = Line::new("join", "ok").text("name", &"\u{202e}".repeat(10_000)).end();
+        assert!(long.len() < 400, "{}", long.len());
+        serde_json::from_str::<serde_json::Value>(&long).unwrap();
     }
 
     #[test]
@@ -375,7 +514,7 @@ mod tests {
             (1_735_689_600, "2025-01-01T00:00:00.000Z"),
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
         ] {
-            assert_eq!(utc(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+            assert_eq!(utc(UNIX_EPOCH + std::time::Duration::from_secs(seconds)), text);
         }
     }
 
@@ -387,7 +526,9 @@ mod tests {
         let file = open(&path).unwrap();
         let lost = Arc::new(AtomicU64::new(3));
         let (lines, lines_in) = sync_channel(1_000);
-        let mut writing = Writing { path: path.clone(), file, length: 0, most: 1_000, lost };
+        let (tell, _) = watch::channel(None);
+        let mut writing =
+            Writing { path: path.clone(), file, length: 0, most: 1_000, lost, unfinished: false, tell };
         for n in 0..200 {
             lines.send(Line::new("join", "ok").number("n", n).end()).unwrap();
         }
@@ -399,12 +540,8 @@ mod tests {
             std::fs::read_to_string(&path).unwrap(),
             std::fs::read_to_string(dir.path().join("audit.1")).unwrap(),
         );
-        assert!(
-            new.len() as u64 <= most && old.len() as u64 <= most && old.len() > 800,
-            "{} {}",
-            new.len(),
-            old.len()
-        );
+        let lengths = [new.len() as u64, old.len() as u64];
+        assert!(lengths.iter().all(|length| *length <= most) && old.len() > 800, "{lengths:?}");
         let all: Vec<_> = old.lines().chain(new.lines()).collect();
         let first: serde_json::Value = serde_json::from_str(all[0]).unwrap();
         let from = first["n"].as_u64().unwrap();
@@ -420,14 +557,43 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    // proves: AUD-03
-    async fn who_knocks_all_the_time_is_told_of_in_parts() {
-        let mut knocks = Knocks::default();
-        let told = (0..1_000).filter_map(|_| knocks.tell()).count();
-        assert_eq!(told, IN_A_MINUTE as usize);
-        tokio::time::advance(MINUTE).await;
-        assert_eq!(knocks.tell(), Some(1_000 - u64::from(IN_A_MINUTE)));
-        assert_eq!(knocks.tell(), Some(0));
+    #[test]
+    // proves: AUD-05
+    fn a_line_that_is_there_in_part_is_not_gone_on_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit");
+        std::fs::write(&path, "{\"time\":\"20").unwrap();
+        let (tell, _) = watch::channel(None);
+        let mut writing = Writing::open(&path, 1_000, Arc::default(), tell).unwrap();
+        assert!(
+            writing.write(&Line::new("join", "ok").end()) && writing.write(&Line::new("join", "ok").end())
+        );
+        let text = std::fs::read_to_string(&path).unwrap();
+        let whole = text.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+        assert_eq!((whole.count(), text.lines().count()), (2, 3), "{text}");
+        assert_eq!(writing.length, text.len() as u64);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    // proves: AUD-05
+    fn a_full_disk_is_told_once_and_that_it_works_again_with_the_number_of_missing_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit");
+        let (tell, mut trouble) = watch::channel(None);
+        let mut writing = Writing::open(&path, 10_000, Arc::default(), tell).unwrap();
+        let good = std::mem::replace(&mut writing.file, open(Path::new("/dev/full")).unwrap());
+        let line = Line::new("join", "ok").end();
+        assert!(!writing.write(&line) && trouble.has_changed().unwrap());
+        assert!(trouble.borrow_and_update().as_deref().is_some_and(|why| why.contains("space")));
+        writing.lost.fetch_add(1, Ordering::Relaxed);
+        assert!(!writing.write_lost() && !trouble.has_changed().unwrap(), "once");
+        writing.file = good;
+        assert!(writing.write_lost() && writing.write(&line) && trouble.has_changed().unwrap());
+        assert_eq!(*trouble.borrow_and_update(), None);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert_eq!((lines.len(), lines[0]["lines"].as_u64()), (2, Some(1)), "{text}");
     }
 }

@@ -49,6 +49,7 @@ impl HostDriver {
             Output::Export { ask } => self.export(ask),
             Output::Close { conn, code, why } => {
                 tracing::debug!(?conn, code, why, "closing");
+                self.told_policy(conn, code, &why);
                 self.part(conn, code, &why);
             }
             Output::Event(event) => self.on_event(event),
@@ -197,7 +198,8 @@ impl HostDriver {
         });
     }
 
-    /// A damaged file is not kept. Those to whom it was passed on while it came look through it themselves.
+    /// A damaged file is not kept, and from then on neither listed nor passed on. Those to whom it went while it came look through it
+    /// themselves.
     // req: HDR-12
     pub(super) fn kept(&mut self, relay: RelayId, looked: Looked) {
         let Looked { commit, outcome } = looked;
@@ -217,9 +219,13 @@ impl HostDriver {
                 self.checked = None;
             }
             Outcome::PutAside { what, path } => {
-                let what = format!("damaged: {what}");
-                self.tell(mvrx_core::Event::FilePutAside { file, from, what: what.clone(), path });
-                self.step(Input::KeepFailed { relay, what });
+                self.tell(mvrx_core::Event::FilePutAside {
+                    file,
+                    from,
+                    what: format!("damaged: {what}"),
+                    path,
+                });
+                self.step(Input::Damaged { relay, what });
             }
             Outcome::Failed(what) => self.step(Input::KeepFailed { relay, what }),
         }

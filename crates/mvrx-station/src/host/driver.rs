@@ -7,18 +7,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId};
+use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId, Standing};
 use mvrx_core::parts::Parts;
 use mvrx_core::{ConnId, RequestFailure, RequestId};
 use mvrx_discovery::{Discovery, DiscoveryEvent};
 use mvrx_message::{Commit, FileUuid, Message, SessionTarget};
 use mvrx_store::{Cancel, Pending, Store, StoredCommit};
 use mvrx_transport::{Connection, Listener};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::audit::Knocks;
+use super::audit::{Audit, Repeated};
 use super::growing::Growing;
 use super::link::{Link, Report};
 use super::options::HostOptions;
@@ -97,7 +97,7 @@ pub(crate) struct HostDriver {
     pub(super) writers: JoinSet<()>,
     pub(super) bounds: Bounds,
     pub(super) paces: Paces,
-    pub(super) knocks: Knocks,
+    pub(super) repeated: Repeated,
     pub(super) led: Option<Led>,
     pub(super) tickets: Tickets,
     pub(super) growing: HashMap<RelayId, Arc<Growing>>,
@@ -138,7 +138,9 @@ impl HostDriver {
         let accepting = tokio::spawn(accept(listener, self.done.clone()));
         self.announce();
         self.tell_start();
+        let mut audit = self.options.audit.as_ref().map(Audit::trouble);
         while !self.stopped {
+            let minute = self.repeated.deadline();
             let deadline = self.host.deadline().map(|at| self.started + at);
             tokio::select! {
                 Some(report) = reports.recv() => self.on_report(report),
@@ -146,6 +148,8 @@ impl HostDriver {
                 event = found(&mut self.discovery) => self.on_discovery(event),
                 order = orders.recv(), if self.stopping.is_empty() => self.on_order(order),
                 () = sleep_until(deadline) => self.step(Input::Tick),
+                () = sleep_until(minute) => self.end_minutes(false),
+                Some(trouble) = changed(&mut audit) => self.on_audit(trouble),
                 Some(_) = self.writers.join_next() => {}
             }
         }
@@ -233,6 +237,7 @@ impl HostDriver {
 
     fn stop(&mut self, told: oneshot::Sender<()>) {
         self.stopping.push(told);
+        self.end_minutes(true);
         self.step(Input::Command(Command::End));
         self.stopped = true;
     }
@@ -311,7 +316,10 @@ impl HostDriver {
     fn on_input(&mut self, input: Input) {
         let mut joins = None;
         match &input {
-            Input::Closed { conn, .. } | Input::ReceiveFailed { conn, .. } => self.unlink(*conn),
+            Input::Closed { conn, what } | Input::ReceiveFailed { conn, what, .. } => {
+                self.ends_unjoined(*conn, what);
+                self.unlink(*conn);
+            }
             Input::FileSent { ask, .. } | Input::SendFailed { ask, .. } => {
                 self.sending.remove(ask);
             }
@@ -349,6 +357,15 @@ impl HostDriver {
         {
             growing.verify();
             self.unpark(relay);
+        }
+    }
+
+    /// A connection that ends without anybody having joined on it is told of as one that was refused.
+    // req: AUD-01
+    pub(super) fn ends_unjoined(&mut self, conn: ConnId, why: &str) {
+        let unjoined = self.host.standing(conn) == Some(Standing::Unjoined);
+        if let Some(peer) = self.links.get(&conn).filter(|_| unjoined).map(Link::peer) {
+            self.refused(peer, format!("nobody joined on it: {why}"));
         }
     }
 
@@ -526,6 +543,16 @@ async fn found(discovery: &mut Option<Box<dyn Discovery>>) -> Option<DiscoveryEv
         Some(discovery) => discovery.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// Waits for news of the audit file; `None`: it has ended, and nothing more comes.
+async fn changed(audit: &mut Option<watch::Receiver<Option<String>>>) -> Option<Option<String>> {
+    let Some(state) = audit else { return std::future::pending().await };
+    if state.changed().await.is_err() {
+        *audit = None;
+        return None;
+    }
+    Some(state.borrow_and_update().clone())
 }
 
 /// The close code of a peer that breaks a rule of ours.

@@ -26,6 +26,7 @@ mod paced;
 mod rest;
 mod sending;
 mod start;
+mod tally;
 mod tell;
 mod tickets;
 mod times;

@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::audit::Knocks;
+use super::audit::Repeated;
 use super::driver::HostDriver;
 use super::options::HostOptions;
 use super::outbox::Bounds;
@@ -99,7 +99,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         writers: JoinSet::new(),
         bounds,
         paces,
-        knocks: Knocks::default(),
+        repeated: Repeated::default(),
         led: None,
         tickets: Tickets::default(),
         growing: HashMap::new(),

@@ -24,7 +24,9 @@ impl HostDriver {
     }
 
     pub(super) fn on_event(&mut self, event: HostEvent) {
-        self.note_down(&event);
+        if !self.note_down(&event) {
+            return;
+        }
         if let HostEvent::CommitSeen { file, .. } = &event {
             self.seen.note(*file, SystemTime::now());
             self.seen.shrink(self.host.holdings().commits, |file| self.host.knows(file));
