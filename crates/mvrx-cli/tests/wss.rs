@@ -196,7 +196,7 @@ fn a_password_opens_the_session_and_guessing_is_refused_while_who_is_in_stays() 
 const SAID: [&str; 2] = ["open sesame", "bXZyeDpvcGVuIHNlc2FtZQ=="];
 
 #[test]
-// proves: PWD-10
+// proves: PWD-13
 fn no_log_of_any_level_has_the_password() {
     let crew = Crew::new();
     let right = crew.path("right");

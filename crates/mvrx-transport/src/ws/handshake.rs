@@ -289,7 +289,7 @@ impl<'a, L: Link> HeadStream<'a, L> {
     }
 
     /// Writes `head` with the last header in the place of its blank line, which counts as written once all of it is.
-    // req: PWD-10
+    // req: PWD-13
     fn poll_write_last(&mut self, cx: &mut Context<'_>, head: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(last) = self.unlogged.take() {
             self.last = [head.strip_suffix(b"\r\n").unwrap_or(head), last.as_bytes()].concat();
