@@ -1,8 +1,10 @@
 //! Finds revisions that stations of this user keep, whether they run or not: by the beginning of an id as in git, by a tag, or the latest.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mvrx_store::{FsOptions, FsView, Problem, Revision, StoredCommit, StoredReader, Tag, Tags};
+use mvrx_message::FileUuid;
+use mvrx_store::{FsOptions, FsView, Problem, Revision, StoredCommit, StoredReader, Tags};
 
 use crate::failure::Failure;
 use crate::{data, pick, show};
@@ -46,33 +48,29 @@ pub(crate) fn all(given: Option<&Path>) -> Result<All, Failure> {
         )));
     }
     let mut all = All::default();
+    let mut places = BTreeMap::new();
     for directory in data::directories(given)? {
         let view = FsView::open(&directory, FsOptions::default()).map_err(|error| failed(&error))?;
-        let tags = Tags::of(&directory).list().map_err(|error| failed(&error))?;
+        let mut tags: BTreeMap<FileUuid, Vec<String>> = BTreeMap::new();
+        for tag in Tags::of(&directory).list().map_err(|error| failed(&error))? {
+            tags.entry(tag.file).or_default().push(tag.name);
+        }
         all.problems.extend(view.problems().into_iter().map(|problem| (directory.clone(), problem)));
         for revision in view.revisions() {
-            all.add(revision, &view, &tags, &directory);
-        }
-    }
-    Ok(all)
-}
-
-impl All {
-    fn add(&mut self, revision: Revision, view: &FsView, tags: &[Tag], directory: &Path) {
-        let file = revision.stored.commit.file;
-        let names = tags.iter().filter(|tag| tag.file == file).map(|tag| tag.name.clone());
-        match self.revisions.iter_mut().find(|kept| kept.stored().commit.file == file) {
-            Some(kept) => {
+            let file = revision.stored.commit.file;
+            let names = tags.remove(&file).unwrap_or_default();
+            let place = *places.entry(file).or_insert(all.revisions.len());
+            if let Some(kept) = all.revisions.get_mut(place) {
                 kept.tags.extend(names);
                 kept.tags.sort();
                 kept.tags.dedup();
-            }
-            None => {
-                let (view, directory) = (view.clone(), directory.to_owned());
-                self.revisions.push(Kept { view, revision, tags: names.collect(), directory });
+            } else {
+                let (view, directory) = (view.clone(), directory.clone());
+                all.revisions.push(Kept { view, revision, tags: names, directory });
             }
         }
     }
+    Ok(all)
 }
 
 /// The revision that is meant: `latest`, a tag, or the beginning of an id. `None`: nothing is called so.
@@ -145,7 +143,7 @@ fn failed(error: &dyn std::fmt::Display) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use mvrx_message::{Commit, FileUuid, MvrVersion};
+    use mvrx_message::{Commit, MvrVersion};
 
     use super::*;
 

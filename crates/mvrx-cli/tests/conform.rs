@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use support::{Crew, code, json, stderr, stdout};
+use support::{Crew, Running, code, json, stderr, stdout};
 
 const ANYWHERE: &str = "127.0.0.1:0";
 
@@ -38,7 +38,7 @@ fn assert_verdicts(name: &str, report: &Value) {
     assert_eq!(lines.concat(), wanted, "{odd:#?}");
 }
 
-fn station(crew: &Crew) -> (support::Running, String) {
+fn station(crew: &Crew) -> (Running, String) {
     let show = crew.make_show("show.mvr", 1);
     let mut up =
         crew.start(&["up", "--listen", ANYWHERE, "--moves", "always", "--json", show.to_str().unwrap()]);
@@ -98,18 +98,23 @@ fn our_station_passes_as_a_client_of_the_scripted_station() {
     ];
     let mut up = crew.start(&arguments);
     up.until("\"event\":\"saved\"");
-    let interrupt = Command::new("kill").args(["-INT", &up.child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
-    let report = serve.until("\"subject\":\"client\"");
-    let mut report: Value = serde_json::from_str(&report).unwrap();
     // Its own file is told by COMMIT once it has heard what is there; or in its JOIN, where it sees the group a second after its start or later.
+    ends_as_judged(&up, serve, "client");
+}
+
+/// Stops the client; what the script says of it is as expected, whether its own file was told by COMMIT or in its JOIN.
+fn ends_as_judged(client: &Running, mut serve: Running, subject: &str) {
+    let interrupt = Command::new("kill").args(["-INT", &client.child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let report = serve.until(&format!("\"subject\":\"{subject}\""));
+    let mut report: Value = serde_json::from_str(&report).unwrap();
     let cases = report["cases"].as_array_mut().unwrap().iter_mut();
     for case in cases.filter(|case| case["case"].as_str().unwrap().starts_with("client-commit-")) {
         if case["verdict"] == "not-offered" {
             case["verdict"] = "pass".into();
         }
     }
-    assert_verdicts("client.txt", &report);
+    assert_verdicts(&format!("{subject}.txt"), &report);
     serve.ends_well();
 }
 
@@ -139,19 +144,8 @@ fn our_station_passes_as_a_client_of_the_scripted_session() {
         saved += u32::from(event.contains("\"event\":\"saved\""));
         served += u32::from(event.contains("\"event\":\"served\""));
     }
-    let interrupt = Command::new("kill").args(["-INT", &up.child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
-    let report = serve.until("\"subject\":\"session-client\"");
-    let mut report: Value = serde_json::from_str(&report).unwrap();
     // Its own file is told by COMMIT, or in its JOIN where it was committed before that.
-    let cases = report["cases"].as_array_mut().unwrap().iter_mut();
-    for case in cases.filter(|case| case["case"].as_str().unwrap().starts_with("client-commit-")) {
-        if case["verdict"] == "not-offered" {
-            case["verdict"] = "pass".into();
-        }
-    }
-    assert_verdicts("session-client.txt", &report);
-    serve.ends_well();
+    ends_as_judged(&up, serve, "session-client");
 }
 
 /// Saves the room of the scripted server, and loads it into another one.

@@ -3,7 +3,7 @@
 //! It saves work and keeps old files from being committed: where it is lost, what lies in the folder counts as seen, as at the first
 //! time, and nothing is committed that nobody saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ pub(super) struct Note {
     at: PathBuf,
     folder: PathBuf,
     kept: Kept,
+    changed: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -45,7 +46,8 @@ impl Note {
         let small = fs::metadata(&at).is_ok_and(|about| about.len() <= LARGEST);
         let text = if small { fs::read(&at).unwrap_or_default() } else { Vec::new() };
         let kept = serde_json::from_slice::<Kept>(&text).ok().filter(|kept| kept.schema == SCHEMA);
-        Self { at, folder, kept: kept.unwrap_or(Kept { schema: SCHEMA, folders: BTreeMap::new() }) }
+        let kept = kept.unwrap_or(Kept { schema: SCHEMA, folders: BTreeMap::new() });
+        Self { at, folder, kept, changed: false }
     }
 
     /// Whether the folder was never watched before.
@@ -57,16 +59,21 @@ impl Note {
         self.kept.folders.get(&self.folder)?.get(name)
     }
 
-    /// Notes what was found out about files, and lets go those that are no longer `there`, once they are many.
-    pub(super) fn add(
-        &mut self,
-        judged: impl IntoIterator<Item = (String, Judged)>,
-        there: &dyn Fn(&str) -> bool,
-    ) {
+    /// Notes what was found out about files, for [`Note::keep`].
+    pub(super) fn add(&mut self, judged: impl IntoIterator<Item = (String, Judged)>) {
+        self.kept.folders.entry(self.folder.clone()).or_default().extend(judged);
+        self.changed = true;
+    }
+
+    /// Writes it, if something has changed; lets go files that are no longer `there`, once they are many.
+    pub(super) fn keep(&mut self, there: &dyn Fn() -> BTreeSet<String>) {
+        if !std::mem::take(&mut self.changed) {
+            return;
+        }
         let files = self.kept.folders.entry(self.folder.clone()).or_default();
-        files.extend(judged);
         if files.len() > FILES {
-            files.retain(|name, _| there(name));
+            let there = there();
+            files.retain(|name, _| there.contains(name));
         }
         while self.kept.folders.len() > FOLDERS {
             let other = self.kept.folders.keys().find(|folder| **folder != self.folder).cloned();
@@ -104,7 +111,9 @@ mod tests {
         let mut note = Note::read(data.path(), folder.path());
         assert!(note.is_first());
         let judged = Judged { look: Some(Look::of_length(7)), hash: Some("ab".to_owned()), side: None };
-        note.add([("show.mvr".to_owned(), judged.clone())], &|_| true);
+        note.add([("show.mvr".to_owned(), judged.clone())]);
+        assert!(Note::read(data.path(), folder.path()).is_first(), "not written yet");
+        note.keep(&BTreeSet::new);
         let note = Note::read(data.path(), folder.path());
         assert!(!note.is_first());
         assert_eq!(note.judged("show.mvr"), Some(&judged));
@@ -118,12 +127,15 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let mut note = Note::read(data.path(), data.path());
         let many = (0..=FILES).map(|n| (format!("{n}.mvr"), Judged::default()));
-        note.add(many, &|name| name == "3.mvr");
+        note.add(many);
+        note.keep(&|| BTreeSet::from(["3.mvr".to_owned()]));
         assert!(note.judged("3.mvr").is_some() && note.judged("4.mvr").is_none());
         for n in 0..40 {
             let folder = data.path().join(n.to_string());
             fs::create_dir(&folder).unwrap();
-            Note::read(data.path(), &folder).add([], &|_| true);
+            let mut note = Note::read(data.path(), &folder);
+            note.add([]);
+            note.keep(&BTreeSet::new);
         }
         let folders = Note::read(data.path(), data.path()).kept.folders.len();
         assert_eq!(folders, FOLDERS);

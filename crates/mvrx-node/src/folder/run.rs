@@ -1,6 +1,6 @@
 //! The thread that reads a folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Seek;
@@ -98,10 +98,14 @@ impl Runner {
         }
         let due = self.rest.see(&listing, self.now());
         self.unfinished.retain(|name, look| listing.get(name) == Some(look));
-        for name in due {
-            self.judge(&name, &listing)?;
-        }
-        Ok(())
+        // Once for all of a look. Of what is not written when a process dies the store tells that it is committed.
+        let judged = due.iter().try_for_each(|name| self.judge(name));
+        self.keep(&listing);
+        judged
+    }
+
+    fn keep(&mut self, listing: &BTreeMap<OsString, Look>) {
+        self.note.keep(&|| listing.keys().map(|name| text(name)).collect());
     }
 
     /// Tells once of a folder that cannot be read, for as long as the reason is the same.
@@ -120,11 +124,12 @@ impl Runner {
             let side = words::side_look(&self.folder.join(name));
             (text(name), Judged { look: Some(*look), hash: None, side })
         });
-        self.note.add(judged.collect::<Vec<_>>(), &|_| true);
+        self.note.add(judged.collect::<Vec<_>>());
+        self.keep(listing);
         self.tell(Found::First { there: listing.len() })
     }
 
-    fn judge(&mut self, name: &OsStr, listing: &BTreeMap<OsString, Look>) -> Result<(), Ended> {
+    fn judge(&mut self, name: &OsStr) -> Result<(), Ended> {
         let Some(look) = self.rest.look(name) else { return Ok(()) };
         let noted = self.note.judged(&text(name)).cloned().unwrap_or_default();
         if noted.look == Some(look) {
@@ -136,8 +141,7 @@ impl Runner {
             Seen::Moved(None) => {}
             Seen::NotWhole(why) => self.is_not_whole(name, look, why)?,
             Seen::Whole(hash) => {
-                let there: BTreeSet<String> = listing.keys().map(|name| text(name)).collect();
-                self.is_whole(name, (look, hash), &noted, &there)?;
+                self.is_whole(name, (look, hash), &noted)?;
             }
         }
         Ok(())
@@ -157,7 +161,6 @@ impl Runner {
         name: &OsStr,
         (look, hash): (Look, [u8; 32]),
         noted: &Judged,
-        there: &BTreeSet<String>,
     ) -> Result<(), Ended> {
         let hex = hex(&hash);
         let (path, shown) = (self.folder.join(name), text(name));
@@ -177,7 +180,7 @@ impl Runner {
         }
         self.rest.settled(name);
         let judged = Judged { look: Some(look), hash: Some(hex), side };
-        self.note.add([(shown, judged)], &|name| there.contains(name));
+        self.note.add([(shown, judged)]);
         Ok(())
     }
 
