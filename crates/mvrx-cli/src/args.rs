@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::secure::{Onward, Reaching};
+use crate::settings::{self, Unresolved};
 
 /// Exchange .mvr files with the consoles, visualizers and planners of your crew, over the network instead of a USB stick (MVR-xchange).
 #[derive(Debug, Parser)]
@@ -15,21 +17,34 @@ pub(crate) struct Args {
     /// Tell more on standard error (-vv: everything); MVRX_LOG sets it finely
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
+    /// The configuration file, rather than this user's own (`mvrx config show` tells where that is); an empty name: none
+    #[arg(long, value_name = "FILE", env = "MVRX_CONFIG", global = true, value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 impl Args {
-    /// Reads the command line; ends the process with words where it makes no sense.
+    /// Reads the command line, and the configuration file beside it; ends the process with words where one of them makes no sense.
     pub(crate) fn read() -> Self {
-        let matches = Self::command().get_matches();
-        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        let place_was_said =
-            |matches: &ArgMatches| ["group", "session", "peer"].iter().any(|place| is_said(matches, place));
-        match (&mut args.command, matches.subcommand()) {
-            (Command::Up(up), Some((_, matches))) => up.place_was_said = place_was_said(matches),
+        let resolved = match settings::resolve(&Self::command(), &std::env::args_os().collect::<Vec<_>>()) {
+            Ok(resolved) => resolved,
+            Err(Unresolved::Words(error)) => error.exit(),
+            Err(Unresolved::File(failure)) => {
+                let json = std::env::args_os().any(|word| word == "--json");
+                let _code = failure.report(json);
+                std::process::exit(i32::from(failure.code()));
+            }
+        };
+        let mut args = Self::from_arg_matches(&resolved.matches).unwrap_or_else(|error| error.exit());
+        // What the file says is for every start.
+        let said = resolved.said.as_ref().and_then(ArgMatches::subcommand);
+        let place_was_said = said
+            .is_some_and(|(_, said)| ["group", "session", "peer"].iter().any(|place| is_said(said, place)));
+        match (&mut args.command, resolved.matches.subcommand()) {
+            (Command::Up(up), _) => up.place_was_said = place_was_said,
             (Command::Watch(watch), Some((_, matches))) => {
-                watch.0.place_was_said = place_was_said(matches);
+                watch.0.place_was_said = place_was_said;
                 watch.fetches_into_its_folder(is_said(matches, "dir"));
             }
             _ => {}
@@ -41,7 +56,7 @@ impl Args {
 /// Whether it was said for this start; the environment is for every one.
 // req: MOV-18
 fn is_said(matches: &ArgMatches, argument: &str) -> bool {
-    matches.value_source(argument) == Some(ValueSource::CommandLine)
+    settings::source(matches, argument) == Some(ValueSource::CommandLine)
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +107,8 @@ pub(crate) enum Command {
     Doctor(crate::commands::doctor::Doctor),
     /// Judge another product by the specifications, at its address; exit code 1 when it does not keep to them
     Conform(crate::commands::conform::Conform),
+    /// What the configuration file, the environment and options add up to; and whether the file is right
+    Config(crate::commands::config::Config),
     /// Two stations on this machine find each other and exchange a file; nothing leaves the machine
     Demo,
 }
@@ -163,6 +180,7 @@ impl Command {
             Self::Diff(args) => args.json,
             Self::Conform(args) => args.json,
             Self::Mixer(args) => args.command.wants_json(),
+            Self::Config(args) => args.wants_json(),
             _ => false,
         }
     }

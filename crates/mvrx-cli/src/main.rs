@@ -22,6 +22,7 @@ mod pick;
 mod secure;
 mod session;
 mod session_events;
+mod settings;
 mod show;
 mod signals;
 mod station;
@@ -69,6 +70,7 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Ls(ls) => commands::ls::run(ls).await?,
         Command::Get(get) => commands::get::run(get).await?,
         Command::Commit(commit) => commands::commit::run(commit).await?,
+        Command::Config(config) => commands::config::run(&config, args.config)?,
         Command::Mixer(mixer) => commands::mixer::run(mixer).await?,
         Command::Log(log) => commands::history::log::run(&log)?,
         Command::Show(show) => commands::history::show_one::run(&show)?,

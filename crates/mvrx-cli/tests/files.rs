@@ -14,6 +14,8 @@ fn mvrx(folder: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .env("HOME", folder)
         .env_remove("XDG_DATA_HOME")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("MVRX_CONFIG")
         .env_remove("MVRX_DATA");
     command.output().unwrap()
 }

@@ -80,7 +80,12 @@ impl Crew {
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
         command.current_dir(self.0.path()).args(arguments);
-        command.env("HOME", self.0.path()).env("MVRX_DATA", self.data()).env_remove("XDG_DATA_HOME");
+        command
+            .env("HOME", self.0.path())
+            .env("MVRX_DATA", self.data())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("MVRX_CONFIG");
         command.output().unwrap()
     }
 

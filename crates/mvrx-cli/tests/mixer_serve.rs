@@ -278,7 +278,12 @@ fn one_process_serves_both_protocols() {
     let rooms = folder.path().join("rooms");
     let place = |command: &mut std::process::Command| {
         command.args(["--interface", "lo", "--mdns-port", &port]);
-        command.env("HOME", folder.path()).env_remove("XDG_DATA_HOME").env_remove("MVRX_DATA");
+        command
+            .env("HOME", folder.path())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("MVRX_CONFIG")
+            .env_remove("MVRX_DATA");
     };
     let start = || {
         let mut command = mvrx(&["up", "--name", "Both", "--mixer=127.0.0.1:0", "--mixer-data"]);
@@ -315,7 +320,11 @@ fn rooms_beside_a_station_have_the_options_of_those_alone() {
     let up = |arguments: &[&str]| {
         let mut command = mvrx(&["up", "--name", "Both", "--interface", "lo", "--mdns-port", &port]);
         command.args(arguments).env("HOME", folder.path());
-        command.env_remove("XDG_DATA_HOME").env_remove("MVRX_DATA");
+        command
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("MVRX_CONFIG")
+            .env_remove("MVRX_DATA");
         command
     };
     let mut command = up(&["--mixer", "--mixer-host", "127.0.0.1", "--mixer-port", "0", "--mixer-data"]);

@@ -35,6 +35,8 @@ fn answer(crew: &Crew, word: &str, more: &[&str]) -> Output {
         .args(more)
         .env("HOME", crew.folder.path())
         .env_remove("XDG_DATA_HOME")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("MVRX_CONFIG")
         .env_remove("MVRX_DATA");
     command.output().unwrap()
 }

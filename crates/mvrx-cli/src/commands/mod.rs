@@ -3,6 +3,7 @@
 pub(crate) mod bridge;
 pub(crate) mod collect;
 pub(crate) mod commit;
+pub(crate) mod config;
 pub(crate) mod conform;
 pub(crate) mod demo;
 pub(crate) mod doctor;

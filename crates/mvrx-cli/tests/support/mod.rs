@@ -87,7 +87,12 @@ impl Crew {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
         command.args(arguments).args(["--interface", "lo", "--mdns-port", &self.port]);
-        command.env("HOME", self.folder.path()).env_remove("XDG_DATA_HOME").env_remove("MVRX_DATA");
+        command
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("MVRX_CONFIG")
+            .env_remove("MVRX_DATA");
         if self.any_file {
             command.env("MVRX_ANY_FILE", "1");
         }

@@ -1,0 +1,280 @@
+//! Where the value of an option comes from: the command line, else the environment, else the configuration file, else a default.
+//!
+//! This is the one place that decides it. What the file says is put before the words of the command line, unless the command line or the
+//! environment says something of the same option, or the command line something that excludes it. What an option means, which values it
+//! takes and what it needs beside it is then for the command line's own rules, whoever said it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use mvrx_node::config::{self, Config, Setting, Shape, Vocabulary};
+
+use crate::failure::Failure;
+use crate::show;
+
+/// The words of a command line, with what the file adds to them.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) matches: ArgMatches,
+    /// The same without the file: what was said for this start. `None` where it could not be read so.
+    pub(crate) said: Option<ArgMatches>,
+    pub(crate) config: Config,
+    /// The keys of the file that are in force, by the name of their option.
+    pub(crate) from_file: BTreeMap<String, Setting>,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub(crate) enum Unresolved {
+    /// The command line asks for help, or makes no sense: as clap tells it.
+    Words(clap::Error),
+    /// The file is wrong.
+    File(Failure),
+}
+
+impl From<Failure> for Unresolved {
+    fn from(failure: Failure) -> Self {
+        Self::File(failure)
+    }
+}
+
+/// Reads the words, and the file that they or the environment name, or this user's own.
+pub(crate) fn resolve(command: &Command, words: &[OsString]) -> Result<Resolved, Unresolved> {
+    let strict = |words: &[OsString]| command.clone().try_get_matches_from(words);
+    let Ok(said) = command.clone().ignore_errors(true).try_get_matches_from(words) else {
+        let matches = strict(words).map_err(Unresolved::Words)?;
+        return Ok(Resolved { matches, said: None, config: Config::default(), from_file: BTreeMap::new() });
+    };
+    let of_file = said.subcommand().filter(|(name, _)| !WITHOUT_FILE.contains(name));
+    let Some((name, of_command)) = of_file else {
+        let matches = strict(words).map_err(Unresolved::Words)?;
+        return Ok(Resolved {
+            matches,
+            said: Some(said),
+            config: Config::default(),
+            from_file: BTreeMap::new(),
+        });
+    };
+    let config = read(command, wished_path(of_command).as_deref())?;
+    let mut built = command.clone();
+    built.build();
+    let Some(sub) = built.find_subcommand(name) else {
+        return Err(Unresolved::Words(
+            command.clone().error(ErrorKind::InvalidSubcommand, "no such command"),
+        ));
+    };
+    let (from_file, added) = from_file(sub, of_command, &config);
+    let mut all = words.to_vec();
+    let at = place_of(words, name);
+    all.splice(at..at, added);
+    let matches = strict(&all).map_err(|error| {
+        // What is wrong without the file as well is not the file's.
+        match strict(words) {
+            Err(own) => Unresolved::Words(own),
+            Ok(_) => Unresolved::File(of_file_alone(&error, &config, &from_file)),
+        }
+    })?;
+    Ok(Resolved { matches, said: Some(said), config, from_file })
+}
+
+/// The file that is to be read: that of `--config` or MVRX_CONFIG, which has to be there; none where that is empty; else this user's, if
+/// there is one.
+pub(crate) fn read(command: &Command, wished: Option<&Path>) -> Result<Config, Failure> {
+    let usual = || config::usual_path().filter(|path| path.symlink_metadata().is_ok());
+    let path = match wished {
+        Some(path) if path.as_os_str().is_empty() => None,
+        Some(path) => Some(path.to_owned()),
+        None => usual(),
+    };
+    let Some(path) = path else { return Ok(Config::default()) };
+    let path = std::path::absolute(&path).unwrap_or(path);
+    Config::read(&path, &vocabulary(command)).map_err(|error| {
+        Failure::usage(format!("{}; nothing was started", show::tame_lines(&error.to_string())))
+    })
+}
+
+/// Where the value of an argument comes from; `None` where it has none, or the command has no such argument.
+pub(crate) fn source(matches: &ArgMatches, id: &str) -> Option<ValueSource> {
+    matches.try_contains_id(id).ok().and_then(|_| matches.value_source(id))
+}
+
+pub(crate) fn wished_path(matches: &ArgMatches) -> Option<PathBuf> {
+    matches.try_get_one::<PathBuf>("config").ok().flatten().cloned()
+}
+
+/// What can stand in the file: the options of the long-running commands, each in the section of its command, and outside of them where
+/// and who we are.
+pub(crate) fn vocabulary(command: &Command) -> Vocabulary {
+    let mut built = command.clone();
+    built.build();
+    let mut known = Vocabulary::default();
+    for section in SECTIONS {
+        let options = built.find_subcommand(section).into_iter().flat_map(Command::get_arguments);
+        let keys: BTreeMap<String, Shape> =
+            options.filter_map(|option| Some((key(option)?, shape(option)))).collect();
+        let place = keys.iter().filter(|(key, _)| PLACE.contains(&key.as_str()));
+        known.everywhere.extend(place.map(|(key, shape)| (key.clone(), shape.clone())));
+        known.sections.insert((*section).to_owned(), keys);
+    }
+    known
+}
+
+/// What an option is called in the file; `None`: it is of one start only.
+pub(crate) fn key(option: &Arg) -> Option<String> {
+    let long = option.get_long().filter(|long| !OF_ONE_START.contains(long))?;
+    // A section has that name.
+    Some(if long == "host" { "session".to_owned() } else { long.to_owned() })
+}
+
+/// Whether the values of an option are nobody else's business.
+pub(crate) fn is_secret(option: &Arg) -> bool {
+    let names = option.get_value_names().unwrap_or_default();
+    option.is_hide_env_values_set() || names.iter().any(|name| name.contains("PASSWORD"))
+}
+
+fn shape(option: &Arg) -> Shape {
+    if is_secret(option) {
+        return Shape::Refused("a password; there is an option that names a file which has it".to_owned());
+    }
+    if !option.get_action().takes_values() {
+        return Shape::Flag;
+    }
+    let names = option.get_value_names().unwrap_or_default();
+    let paths = names.iter().map(|name| PATHS.contains(&name.as_str())).collect();
+    let several = matches!(option.get_action(), ArgAction::Append);
+    Shape::Values { each: names.len().max(1), several, paths }
+}
+
+/// The keys that hold for a command as it is started, and their words.
+fn from_file(
+    sub: &Command,
+    said: &ArgMatches,
+    config: &Config,
+) -> (BTreeMap<String, Setting>, Vec<OsString>) {
+    let name = sub.get_name();
+    let mut held = BTreeMap::new();
+    let mut words = Vec::new();
+    for setting in config.for_section(name) {
+        let about_data = setting.key == "data";
+        if !SECTIONS.contains(&name) && !IN_A_GROUP.contains(&name) && !about_data {
+            continue;
+        }
+        let Some(option) = sub.get_arguments().find(|option| key(option).as_ref() == Some(&setting.key))
+        else {
+            continue;
+        };
+        let source = |id: &str| source(said, id);
+        let is_said = matches!(
+            source(option.get_id().as_str()),
+            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+        );
+        let excluded = sub.get_arguments().any(|other| {
+            source(other.get_id().as_str()) == Some(ValueSource::CommandLine) && exclude(sub, option, other)
+        });
+        if is_said || excluded {
+            continue;
+        }
+        let long = option.get_long().unwrap_or_default();
+        words.extend(as_words(option, long, &setting.values));
+        held.insert(long.to_owned(), setting.clone());
+    }
+    (held, words)
+}
+
+fn exclude(sub: &Command, one: &Arg, other: &Arg) -> bool {
+    let says =
+        |a: &Arg, b: &Arg| sub.get_arg_conflicts_with(a).iter().any(|other| other.get_id() == b.get_id());
+    one.get_id() != other.get_id() && (says(one, other) || says(other, one))
+}
+
+fn as_words(option: &Arg, long: &str, values: &[String]) -> Vec<OsString> {
+    if !option.get_action().takes_values() {
+        return values.iter().filter(|value| *value == "true").map(|_| format!("--{long}").into()).collect();
+    }
+    let each = option.get_value_names().map_or(1, <[_]>::len).max(1);
+    if each == 1 {
+        return values.iter().map(|value| format!("--{long}={value}").into()).collect();
+    }
+    let many = |values: &[String]| {
+        std::iter::once(format!("--{long}"))
+            .chain(values.iter().cloned())
+            .map(OsString::from)
+            .collect::<Vec<_>>()
+    };
+    values.chunks(each).flat_map(many).collect()
+}
+
+/// Behind the name of the command.
+fn place_of(words: &[OsString], name: &str) -> usize {
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        at += 1;
+        if word == name {
+            break;
+        }
+        // The only one of all commands that takes a value.
+        if word == "--config" {
+            at += 1;
+        }
+    }
+    at.min(words.len())
+}
+
+/// What is wrong with the values of the file, in its own terms.
+fn of_file_alone(error: &clap::Error, config: &Config, held: &BTreeMap<String, Setting>) -> Failure {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let of_option = |text: &String| {
+        let long = text.trim_start_matches('-').split([' ', '=', '[']).next().unwrap_or_default();
+        held.get(long)
+    };
+    let invalid = context(ContextKind::InvalidArg);
+    let setting = invalid.as_ref().and_then(of_option).or_else(|| {
+        let other = context(ContextKind::PriorArg)?;
+        of_option(&other)
+    });
+    let path = config.path.as_deref().unwrap_or(Path::new("")).display();
+    let place = setting.map_or_else(|| path.to_string(), |setting| format!("{path}, line {}", setting.line));
+    let rendered = error.render().to_string();
+    let words = rendered.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    Failure::usage(format!("{place}: {}; nothing was started", show::tame(&words)))
+}
+
+/// The commands that have a section of their own.
+pub(crate) const SECTIONS: &[&str] = &["bridge", "host", "up", "watch"];
+
+/// Others that are in a group or session, and take from outside of the sections where that is.
+const IN_A_GROUP: &[&str] = &["commit", "doctor", "get", "groups", "ls"];
+
+/// Commands to which no file means anything.
+const WITHOUT_FILE: &[&str] = &["config", "conform", "demo", "help", "mixer"];
+
+/// What may stand outside of the sections.
+const PLACE: &[&str] = &[
+    "any-file",
+    "ca",
+    "data",
+    "group",
+    "interface",
+    "mdns-port",
+    "name",
+    "password-file",
+    "password-in-the-clear",
+    "peer",
+    "pin",
+    "session",
+];
+
+/// Options that say how one start is to look.
+const OF_ONE_START: &[&str] = &["config", "help", "json", "qr", "verbose", "version"];
+
+/// Names of values that are paths.
+const PATHS: &[&str] = &["DIR", "FILE", "PATH"];

@@ -1,0 +1,170 @@
+//! The configuration file: what it says is in force unless somebody says otherwise, and what is wrong with it is told before anything starts.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use support::{Crew, code, json, stderr, stdout};
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn with(text: &str) -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        desk.says(text);
+        desk
+    }
+
+    fn says(&self, text: &str) {
+        fs::write(self.path(), text).unwrap();
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("config.toml")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+        command.args(arguments).env_clear().env("HOME", self.0.path()).env("MVRX_CONFIG", self.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+}
+
+/// The first value of an option and where it comes from.
+fn row(shown: &Value, option: &str) -> (Option<String>, String) {
+    let options = shown["options"].as_array().unwrap();
+    let row =
+        options.iter().find(|row| row["option"] == option).unwrap_or_else(|| panic!("{option}: {shown}"));
+    (row["values"][0].as_str().map(ToOwned::to_owned), row["source"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn an_option_goes_before_the_environment_before_the_file_before_the_default() {
+    let desk = Desk::with(
+        "group = \"File\"\nname = 'Outside'\n[up]\nname = 'Up'\nget = 'all'\n[host]\nkeep = 2000\n",
+    );
+    let show = |arguments: &[&str], group: Option<&str>| {
+        let mut all = vec!["config", "show", "--json"];
+        all.extend(arguments);
+        let mut command = desk.command(&all);
+        if let Some(group) = group {
+            command.env("MVRX_GROUP", group);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(code(&output), 0, "{output:?}");
+        json(&output)
+    };
+    let is = |shown: &Value, option: &str| row(shown, option);
+    let of = |value: &str, source: &str| (Some(value.to_owned()), source.to_owned());
+    let file = show(&[], None);
+    assert_eq!(file["command"], "up");
+    assert_eq!(file["path"], desk.path().to_str().unwrap());
+    assert_eq!((is(&file, "group"), is(&file, "name")), (of("File", "file"), of("Up", "file")));
+    assert_eq!((is(&file, "get"), is(&file, "whole")), (of("all", "file"), of("10", "default")));
+    assert_eq!(is(&file, "peer"), (None, "not set".to_owned()));
+    assert_eq!(is(&show(&["up"], Some("Env")), "group"), of("Env", "environment"));
+    assert_eq!(is(&show(&["up", "--group", "Word"], Some("Env")), "group"), of("Word", "option"));
+    assert_eq!(is(&show(&["up", "-gWord", "--get=none"], None), "get"), of("none", "option"));
+    let host = show(&["host", "--tls"], None);
+    assert_eq!((is(&host, "keep"), is(&host, "name")), (of("2000", "file"), of("Outside", "file")));
+    assert_eq!(is(&host, "tls"), of("true", "option"));
+    // An option that excludes what the file says goes before it as well.
+    desk.says("session = 'wss://rack/'\n");
+    assert_eq!(is(&show(&[], None), "host"), of("wss://rack/", "file"));
+    assert_eq!(is(&show(&["up", "--peer", "127.0.0.1:9"], None), "host"), (None, "not set".to_owned()));
+    let people = stdout(&desk.run(&["config", "show"]));
+    assert!(people.contains("config.toml") && people.contains("wss://rack/  (file, line 1)"), "{people}");
+}
+
+#[test]
+fn a_file_that_is_wrong_is_told_with_its_line_and_nothing_starts() {
+    let desk = Desk::with("");
+    let cases = [
+        ("gruop = 'A'", "line 1: there is no `gruop` outside of the sections; did you mean `group`?"),
+        ("\n[up]\nlisten = 'here'", "line 3: invalid value 'here' for '--listen <IP:PORT>'"),
+        ("[up]\nget = 'some'", "line 2: invalid value 'some' for '--get <GET>'"),
+        ("[up]\nmessage = 'x'", "the following required arguments were not provided: --watch <DIR>"),
+        ("session = 'ws://a'\npeer = '127.0.0.1:9'", "cannot be used with"),
+        ("[up]\nmixer-room-password = ['a=b']", "does not belong into this file: a password"),
+        ("group = \"A", "line 1: this is no TOML"),
+    ];
+    for (text, words) in cases {
+        desk.says(text);
+        for arguments in [["up", "--json"], ["config", "check"]] {
+            let output = desk.run(&arguments);
+            assert_eq!(code(&output), 2, "{text}: {output:?}");
+            let told = stderr(&output);
+            assert!(told.contains(words) && told.contains("nothing was started"), "{text}: {told}");
+        }
+        assert_eq!(json(&desk.run(&["up", "--json"]))["exit_code"], 2);
+        assert!(!desk.0.path().join(".local").exists(), "{text}: something was started");
+    }
+    // One that is said to be there has to be; without one there is nothing to be wrong.
+    fs::remove_file(desk.path()).unwrap();
+    let missing = desk.run(&["log"]);
+    assert!(code(&missing) == 2 && stderr(&missing).contains("cannot be read"), "{missing:?}");
+    let none = desk.run(&["--config=", "log"]);
+    assert_eq!(code(&none), 0, "{none:?}");
+    let none = desk.command(&["config", "check"]).env("MVRX_CONFIG", "").output().unwrap();
+    assert!(code(&none) == 0 && stdout(&none).contains("no configuration file"), "{none:?}");
+    // What is wrong on the command line is told as ever.
+    desk.says("[up]\nget = 'all'");
+    let wrong = desk.run(&["up", "--nonsense"]);
+    assert!(code(&wrong) == 2 && stderr(&wrong).contains("unexpected argument '--nonsense'"), "{wrong:?}");
+    assert!(stdout(&desk.run(&["config", "check"])).contains("right, 1 option"));
+}
+
+#[test]
+fn no_password_is_shown() {
+    let desk = Desk::with("[up]\nmixer = 'localhost'\n");
+    let arguments = ["config", "show", "--json", "up", "--mixer-room-password", "hall=hunter2"];
+    for arguments in [&arguments[..], &["config", "show", "up", "--mixer-room-password=hall=hunter2"]] {
+        let shown = desk.command(arguments).env("MVRX_PASSWORD", "hunter2").output().unwrap();
+        assert_eq!(code(&shown), 0, "{shown:?}");
+        let text = stdout(&shown);
+        assert!(!text.contains("hunter2") && text.contains("MVRX_PASSWORD"), "{text}");
+        assert!(text.contains("mixer-room-password"), "{text}");
+    }
+}
+
+#[test]
+fn a_station_starts_where_the_file_says_and_where_an_option_says_instead() {
+    let crew = Crew::new();
+    let folder = crew.folder(".config").join("mvrx");
+    fs::create_dir(&folder).unwrap();
+    let usual = folder.join("config.toml");
+    fs::write(&usual, "group = 'Stage'\nname = 'Desk 7'\nany-file = true\n[up]\ndata = '~/kept'\nget = 'all'\ndir = 'shows'\n")
+        .unwrap();
+    let on_linux = cfg!(target_os = "linux");
+    let start = |arguments: &[&str]| {
+        let mut command = crew.command(arguments);
+        if !on_linux {
+            command.env("MVRX_CONFIG", &usual);
+        }
+        crew.start_with(&mut command)
+    };
+    // Meant from the folder of the file.
+    let output = crew.command(&["up"]).env("MVRX_CONFIG", &usual).output().unwrap();
+    assert!(code(&output) == 2 && stderr(&output).contains("mvrx/shows is not there"), "{output:?}");
+    fs::create_dir(folder.join("shows")).unwrap();
+    let mut up = start(&["up"]);
+    let line = up.until("is up in");
+    let kept = crew.path("kept");
+    assert!(
+        line.contains("Desk 7 is up in the group Stage") && line.contains(kept.to_str().unwrap()),
+        "{line}"
+    );
+    up.kill();
+    let mut up = start(&["up", "--group", "Side", "--data", crew.path("other").to_str().unwrap()]);
+    let line = up.until("is up in");
+    assert!(line.contains("Desk 7 is up in the group Side") && line.contains("other"), "{line}");
+    assert!(Path::new(&crew.path("other")).is_dir());
+}
