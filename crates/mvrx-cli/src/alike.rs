@@ -90,11 +90,12 @@ impl Difference {
 /// A name between marks, so that blanks at its ends are seen; what cannot be seen is spelled out.
 pub(crate) fn quoted(name: &str) -> String {
     let mut shown = String::from("\"");
-    for c in crate::show::name(name).chars() {
-        if (c.is_whitespace() && c != ' ') || is_invisible(c) {
+    for c in crate::show::cut_name(name).chars() {
+        let tame = crate::show::tame(c.encode_utf8(&mut [0; 4]));
+        if is_invisible(c) || tame.chars().any(|c| c.is_whitespace() && c != ' ') {
             shown.extend(c.escape_unicode());
         } else {
-            shown.push(c);
+            shown.push_str(&tame);
         }
     }
     shown.push('"');

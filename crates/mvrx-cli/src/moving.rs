@@ -82,14 +82,14 @@ pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
             within.as_secs(),
             with = names.reached_with()
         ),
-        Event::MoveDeclined { station, address, to, .. } => format!(
+        Event::MoveDeclined { station, address, to, why } => format!(
             "{} proposed to move to {}; {}",
             station.map_or_else(|| address.to_string(), |station| names.station(station)),
             place(to),
             if names.may_follow() {
-                "this station stays (--moves)"
+                format!("this station stays, and answered: {}", tame(why))
             } else {
-                "this command stays where it is"
+                "this command stays where it is".to_owned()
             }
         ),
         Event::MoveBegun { to } => format!("moving to {}", place(to)),

@@ -8,7 +8,7 @@ use console::Term;
 use mvrx_station::tls::{ClientTls, Fingerprint, ServerTls};
 use mvrx_station::{
     Builder, Login, Password, WsUrl, load_or_make_certificate, secure_session_url, session_url,
-    wants_password,
+    url_without_user, wants_password,
 };
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -58,9 +58,9 @@ impl Onward {
         for at in self.password_at.chunks_exact(2) {
             let [text, file] = at else { continue };
             let url = reaching.full(text);
-            let url = url
-                .parse::<WsUrl>()
-                .map_err(|error| Failure::usage(format!("--password-at {}: {error}", show::tame(&url))))?;
+            let url = url.parse::<WsUrl>().map_err(|error| {
+                Failure::usage(format!("--password-at {}: {error}", show::tame(&url_without_user(&url))))
+            })?;
             let in_the_clear = reaching.secret.password_in_the_clear;
             let secret = Secret { password_file: Some(file.into()), password_in_the_clear: in_the_clear };
             if let Some(password) = secret.password(url.is_secure())? {
@@ -73,6 +73,11 @@ impl Onward {
 }
 
 impl Secret {
+    /// Whether there is one, without reading it.
+    fn is_given(&self) -> bool {
+        self.password_file.is_some() || std::env::var_os("MVRX_PASSWORD").is_some()
+    }
+
     /// Whether passwords may go where others can read them.
     pub(crate) fn in_the_clear(&self) -> bool {
         self.password_in_the_clear
@@ -117,10 +122,23 @@ impl Reaching {
         let url = self.full(text);
         if self.by_certificate() && is_plain(&url) {
             return Err(Failure::usage(format!(
-                "{url} is not encrypted, and shows no certificate for --pin or --ca to check: the URL has to begin with wss://"
+                "{} is not encrypted, and shows no certificate for --pin or --ca to check: the URL has to begin with wss://",
+                url_without_user(&url)
             )));
         }
         Ok(url)
+    }
+
+    /// A session that is found is whoever announces one: a password would be told to him. A pin says which host it is.
+    // req: PWD-12
+    pub(crate) fn may_be_found(&self) -> Result<(), Failure> {
+        if self.pin.is_none() && self.secret.is_given() {
+            return Err(Failure::usage(
+                "--host auto takes the session that is announced here, whoever announces it, and would tell him the password: say which host it is by \
+                 --pin, or say its URL",
+            ));
+        }
+        Ok(())
     }
 
     /// The same, of the first of several sessions: the certificate may be a later one's. Says so where it is.
@@ -130,7 +148,7 @@ impl Reaching {
         if self.by_certificate() && is_plain(&url) {
             show::note(&format!(
                 "{} is not encrypted; --pin and --ca are for a session to which this one may move",
-                show::tame(&url)
+                show::tame(&url_without_user(&url))
             ));
         }
         url
@@ -256,6 +274,11 @@ pub(crate) struct Certified {
 }
 
 impl Certified {
+    /// Whether the session is to be encrypted.
+    pub(crate) fn is_wished(&self) -> bool {
+        self.tls || self.cert.is_some()
+    }
+
     /// What the host shows; `None`: the session is not encrypted.
     pub(crate) fn certificate(&self, data: &Path) -> Result<Option<ServerTls>, Failure> {
         if let (Some(cert), Some(key)) = (&self.cert, &self.key) {

@@ -24,7 +24,10 @@ pub(crate) async fn url(
     match wish.host.as_deref() {
         None => Ok(None),
         // Whoever announces it says no more than a URL: the certificate is not for one that shows none.
-        Some(text) if is_auto(text) => wish.reaching.url(&found(common, within).await?).map(Some),
+        Some(text) if is_auto(text) => {
+            wish.reaching.may_be_found()?;
+            wish.reaching.url(&found(common, within).await?).map(Some)
+        }
         Some(text) if wish.goes_on => Ok(Some(wish.reaching.first_url(text))),
         Some(text) => wish.reaching.url(text).map(Some),
     }

@@ -115,7 +115,7 @@ pub(crate) fn short(id: &impl ToString) -> String {
 
 /// Text of another station is shown without what could play tricks on a terminal.
 pub(crate) fn tame(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_direction_mark(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_unseen(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// The same for a text of several lines of ours.
@@ -128,6 +128,11 @@ pub(crate) fn name(text: &str) -> String {
     cut(&tame(text), NAME_CHARS)
 }
 
+/// The same as it came, for who shows by himself what cannot be seen.
+pub(crate) fn cut_name(text: &str) -> String {
+    cut(text, NAME_CHARS)
+}
+
 fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
@@ -136,8 +141,13 @@ fn cut(text: &str, most: usize) -> String {
     format!("{kept}…")
 }
 
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// What turns text around, breaks lines, or is not seen and makes two names look the same. What joins letters of some scripts, and pictures, is text.
+fn is_unseen(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+    let nothing = matches!(c, '\u{00ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    turns || breaks || nothing
 }
 
 pub(crate) fn station_line(station: &StationInfo) -> String {
@@ -277,5 +287,15 @@ mod tests {
     #[test]
     fn a_strangers_text_cannot_play_with_the_terminal() {
         assert_eq!(tame("a\u{1b}[2Jb\u{202e}c\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
+        for unseen in
+            ["\u{200b}", "\u{2028}", "\u{2029}", "\u{061c}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{180e}"]
+        {
+            assert_eq!(tame(&format!("Fo{unseen}h")), "Fo\u{fffd}h", "{unseen:?}");
+        }
+        // Persian and pictures are written with these.
+        assert_eq!(
+            tame("می\u{200c}خواهم \u{1f468}\u{200d}\u{1f527}"),
+            "می\u{200c}خواهم \u{1f468}\u{200d}\u{1f527}"
+        );
     }
 }

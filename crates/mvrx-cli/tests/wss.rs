@@ -106,6 +106,24 @@ fn a_session_that_is_announced_without_encryption_is_not_the_pinned_one() {
 }
 
 #[test]
+// proves: PWD-12
+fn a_password_is_told_to_no_host_that_was_only_found() {
+    let crew = Crew::new();
+    let file = crew.path("secret");
+    fs::write(&file, "open sesame\n").unwrap();
+    let file = file.to_str().unwrap();
+    let (_host, _, pin) = host(&crew, &["--tls", "--group", "Rig", "--password-file", file]);
+    let looking = ["ls", "--host", "auto", "--group", "Rig", "--password-file", file, "--json"];
+    for more in [&[][..], &["--password-in-the-clear"], &["--ca", file]] {
+        let refused = crew.run(&[&looking[..], more].concat());
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(stderr(&refused).contains("say which host it is by --pin"), "{refused:?}");
+    }
+    let listed = crew.run(&[&looking[..], &["--pin", &pin]].concat());
+    assert_eq!(code(&listed), 0, "{listed:?}");
+}
+
+#[test]
 // proves: TLS-05
 fn a_certificate_of_ones_own_is_checked_by_its_authority() {
     let crew = Crew::new();

@@ -80,7 +80,7 @@ pub enum StartError {
     /// The session's URL cannot be one.
     #[error("{url:?} cannot be the URL of a session: {error}")]
     SessionUrl {
-        /// The text.
+        /// The text, without a user and password that are in it.
         url: String,
         /// Why.
         error: WsUrlError,
@@ -556,7 +556,8 @@ pub(crate) fn anywhere(listen: Option<SocketAddr>) -> SocketAddr {
 fn session(url: &str) -> Result<SessionConfig, StartError> {
     // req: SEC-05
     let parsed = url.parse::<WsUrl>();
-    let parsed = parsed.map_err(|error| StartError::SessionUrl { url: url.to_owned(), error })?;
+    let parsed = parsed
+        .map_err(|error| StartError::SessionUrl { url: mvrx_transport::url_without_user(url), error })?;
     Ok(SessionConfig::new(&parsed.to_string(), seed()))
 }
 

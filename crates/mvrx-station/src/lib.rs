@@ -71,9 +71,9 @@ pub use mvrx_core::{
 };
 pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
 pub use mvrx_store::{ArchiveLimits, Condition};
-pub use mvrx_transport::WsUrl;
 pub use mvrx_transport::tls;
 pub use mvrx_transport::ws::{Login, NotAPassword, Origins, Password};
+pub use mvrx_transport::{WsUrl, url_without_user};
 pub use secure::wants_password;
 pub use session_url::{secure_session_url, session_url};
 pub use transfer::{Fetched, Progress, Transfer};

@@ -196,6 +196,17 @@ impl fmt::Display for WsUrl {
 }
 
 /// Host and port, as they stand there.
+/// A session's URL for people and logs: without a user and password that somebody wrote into it.
+#[must_use]
+pub fn url_without_user(text: &str) -> String {
+    let begins = text.find("://").map_or(0, |at| at + 3);
+    // A password may have any sign in it, also one that ends the name of a host.
+    match (text.get(..begins), text.rfind('@').and_then(|at| text.get(at..))) {
+        (Some(scheme), Some(rest)) => format!("{scheme}…{rest}"),
+        _ => text.to_owned(),
+    }
+}
+
 fn split_authority(authority: &str) -> Result<(&str, Option<&str>), WsUrlError> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, behind) = rest.split_once(']').ok_or(WsUrlError::HostNotIpv6)?;
@@ -220,6 +231,19 @@ mod tests {
         let url: WsUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(url.to_string(), text);
         (url.is_secure(), url.host().to_owned(), url.port(), url.path().to_owned())
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        for (text, shown) in [
+            ("wss://u:geheim@rack/", "wss://…@rack/"),
+            ("wss://u:ge/h?e#i@m@rack/", "wss://…@rack/"),
+            ("u:geheim@rack", "…@rack"),
+            ("wss://rack/path", "wss://rack/path"),
+            ("", ""),
+        ] {
+            assert_eq!(url_without_user(text), shown);
+        }
     }
 
     #[test]

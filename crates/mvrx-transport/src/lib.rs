@@ -54,7 +54,7 @@ pub mod tls;
 mod traits;
 pub mod ws;
 
-pub use endpoint::{Endpoint, WsUrl, WsUrlError};
+pub use endpoint::{Endpoint, WsUrl, WsUrlError, url_without_user};
 pub use error::{
     AcceptError, BindError, BoxError, DialError, HandshakeError, ListenError, NotTaken, ReadError,
     ReceiveError, SendFileError, WriteError,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mvrx_discovery::Merged;
 use mvrx_station::tls::{Fingerprint, ServerTls};
-use mvrx_station::{HostOptions, Station, secure_session_url, session_url};
+use mvrx_station::{HostOptions, Station, secure_session_url, session_url, url_without_user};
 use mvrx_store::{FsOptions, Limits};
 use serde_json::json;
 
@@ -98,6 +98,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         any_file: args.any_file,
         mdns_port: args.mdns_port,
     };
+    refuse_plain_url(args.url.as_deref(), args.certified.is_wished())?;
     let name = station::name(&common);
     // The quota is the host's: what is on its way beside it has room, too.
     let limits = Limits {
@@ -215,6 +216,19 @@ fn say_certificate(urls: &[String], fingerprint: Fingerprint, wished: bool) {
     }
 }
 
+/// Stations that are told `ws://` beside a fingerprint connect to nothing.
+fn refuse_plain_url(url: Option<&str>, encrypted: bool) -> Result<(), Failure> {
+    let plain = url
+        .filter(|_| encrypted)
+        .filter(|url| url.trim().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://")));
+    plain.map_or(Ok(()), |url| {
+        Err(Failure::usage(format!(
+            "--url {} is not encrypted, and this session is: stations reach it at wss://",
+            show::tame(&url_without_user(url))
+        )))
+    })
+}
+
 /// What stations can be told to connect to.
 fn urls(address: SocketAddr, wanted: Option<&str>, secure: bool) -> Vec<String> {
     let url = if secure { secure_session_url } else { session_url };
@@ -292,12 +306,24 @@ mod tests {
     }
 
     #[test]
+    fn an_encrypted_session_is_not_told_at_a_plain_url() {
+        let refused = refuse_plain_url(Some("WS://u:geheim@rack.show/"), true).unwrap_err();
+        assert!(refused.words().contains("reach it at wss://"), "{refused:?}");
+        assert!(!refused.words().contains("geheim"), "{refused:?}");
+        for (url, encrypted) in
+            [(Some("ws://rack/"), false), (Some("wss://rack/"), true), (Some("rack"), true), (None, true)]
+        {
+            refuse_plain_url(url, encrypted).unwrap();
+        }
+    }
+
+    #[test]
     fn the_url_that_is_wished_for_is_the_one_that_is_told() {
         let address = "127.0.0.1:42480".parse().unwrap();
         assert_eq!(urls(address, None, false), ["ws://127.0.0.1:42480/"]);
         assert_eq!(urls(address, None, true), ["wss://127.0.0.1:42480/"]);
         assert_eq!(urls("[::1]:42480".parse().unwrap(), None, true), ["wss://[::1]:42480/"]);
-        assert_eq!(urls(address, Some("ws://rack.show/"), true), ["ws://rack.show/"]);
+        assert_eq!(urls(address, Some("wss://rack.show/"), true), ["wss://rack.show/"]);
         assert_eq!(urls(address, Some("rack.show"), false), ["ws://rack.show:42480/"]);
         assert_eq!(urls(address, Some("rack.show"), true), ["wss://rack.show:42480/"]);
         assert!(!urls("[::]:42480".parse().unwrap(), None, false).is_empty());

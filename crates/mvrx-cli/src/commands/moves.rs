@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mvrx_message::StationUuid;
-use mvrx_station::{Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl};
+use mvrx_station::{
+    Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl, url_without_user,
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -85,7 +87,9 @@ fn target(args: &Move) -> Result<SessionTarget, Failure> {
             // Beside a session that it leaves, what is said of a certificate may be that one's.
             let url = if args.session.host.is_some() { reaching.full(url) } else { reaching.url(url)? };
             let read = url.parse::<WsUrl>();
-            read.map_err(|error| Failure::usage(format!("--to {}: {error}", show::tame(&url))))?;
+            read.map_err(|error| {
+                Failure::usage(format!("--to {}: {error}", show::tame(&url_without_user(&url))))
+            })?;
             Ok(SessionTarget::Url(url))
         }
         (None, Some(group)) => group

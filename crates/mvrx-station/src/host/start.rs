@@ -149,7 +149,9 @@ fn configured(
 fn check_url(url: Option<&str>) -> Result<(), StartError> {
     let Some(url) = url else { return Ok(()) };
     let parsed = session_url(url, HOST_PORT).parse::<WsUrl>();
-    parsed.map(drop).map_err(|error| StartError::SessionUrl { url: url.to_owned(), error })
+    parsed
+        .map(drop)
+        .map_err(|error| StartError::SessionUrl { url: mvrx_transport::url_without_user(url), error })
 }
 
 /// What shows the session to the network; without it, it is a session all the same, and why there is none is told.

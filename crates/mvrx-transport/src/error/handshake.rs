@@ -82,7 +82,7 @@ pub enum HandshakeError {
     #[error("the client does not speak TLS, and this session is at wss://")]
     TlsMissing,
     /// The system says so.
-    #[error("the handshake failed: {0}")]
+    #[error("the handshake failed: {}", super::in_words(.0))]
     Network(#[source] io::Error),
 }
 

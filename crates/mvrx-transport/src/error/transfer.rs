@@ -80,7 +80,7 @@ pub enum ReadError {
     #[error("the connection ended earlier")]
     ConnectionBroken,
     /// The system says so.
-    #[error("reading failed: {0}")]
+    #[error("reading failed: {}", super::in_words(.0))]
     Network(#[source] io::Error),
 }
 
