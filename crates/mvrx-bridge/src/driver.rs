@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::again::{Again, Waiting, Wanted};
+use crate::answers::Answers;
 use crate::gone::Gone;
 use crate::kept::as_it_is;
 use crate::sides::Sides;
@@ -68,6 +69,7 @@ impl Bridge {
         let (tell, news) = mpsc::channel(NEWS);
         let (stop, stopping) = mpsc::channel(1);
         let (done, fetched) = mpsc::channel(FETCHES);
+        let (answers, answered) = Answers::new();
         let driver = Driver {
             machine,
             sides,
@@ -76,6 +78,7 @@ impl Bridge {
             done,
             began: Instant::now(),
             told: Told::default(),
+            answers,
             most,
             probe,
             probed: Instant::now(),
@@ -85,7 +88,7 @@ impl Bridge {
             kept,
             gone,
         };
-        tokio::spawn(driver.run(look, host_events, stopping, (fetched, asked)));
+        tokio::spawn(driver.run(look, host_events, stopping, (fetched, asked, answered)));
         Ok((Self { station, stop }, news))
     }
 
@@ -113,6 +116,7 @@ struct Driver {
     done: mpsc::Sender<Done>,
     began: Instant,
     told: Told,
+    answers: Answers,
     most: usize,
     probe: Duration,
     probed: Instant,
@@ -142,13 +146,16 @@ struct Missed {
     wrong: bool,
 }
 
+/// What comes in beside the events of the bridge's own stations.
+type Ears = (mpsc::Receiver<Done>, mpsc::Receiver<Wanted>, mpsc::Receiver<(StationUuid, Event)>);
+
 impl Driver {
     async fn run(
         mut self,
         look: Duration,
         mut host_events: Events,
         mut stopping: mpsc::Receiver<oneshot::Sender<()>>,
-        (mut fetched, mut asked): (mpsc::Receiver<Done>, mpsc::Receiver<Wanted>),
+        (mut fetched, mut asked, mut answered): Ears,
     ) {
         let mut lan_events: Option<Events> = None;
         let mut next = Instant::now();
@@ -164,6 +171,10 @@ impl Driver {
                     Some(heard) => { self.hear_in_group(&heard); self.hear(heard); next = next.min(soon); }
                     None => break None,
                 },
+                Some((station, event)) = answered.recv() => {
+                    let news = self.answers.hear(station, event, Instant::now());
+                    news.into_iter().for_each(|news| self.tell_of_session(station, news));
+                }
                 Some(done) = fetched.recv() => { self.fetched(done); next = next.min(soon); }
                 Some(wanted) = asked.recv() => {
                     self.waiting.add(wanted);
@@ -217,6 +228,9 @@ impl Driver {
             Vec::new()
         };
         self.tell_state();
+        for (station, news) in self.answers.settled(Instant::now()) {
+            self.tell_of_session(station, news);
+        }
         for action in actions {
             self.act(action).await;
         }
@@ -270,7 +284,8 @@ impl Driver {
         match action {
             Action::Start { side, station, name, provider } => {
                 match self.sides.stand_in(side, station, (&name, &provider)).await {
-                    Ok(()) => self.tell(News::Appeared { side, station, name }),
+                    Ok(events) if side == Side::Host => self.answers.begins(station, &name, events),
+                    Ok(_) => self.tell(News::Appeared { side, station, name }),
                     Err(error) => {
                         self.machine.not_started(side, station);
                         self.tell(News::NotStanding { side, station, why: error.to_string() });
@@ -284,12 +299,17 @@ impl Driver {
                         if quietly { leaving.give_way().await } else { leaving.stop().await }
                     });
                     self.told.forgets(side, station);
-                    self.tell(News::Disappeared { side, station, name: stand_in.name });
+                    if side == Side::Lan || self.answers.ends(station) {
+                        self.tell(News::Disappeared { side, station, name: stand_in.name });
+                    }
                 }
             }
             Action::Rename { side, station, name } => {
                 if let Some(stand_in) = self.sides.stand_ins.get_mut(&(side, station)) {
                     name.clone_into(&mut stand_in.name);
+                    if side == Side::Host {
+                        self.answers.renamed(station, &name);
+                    }
                     // It has stopped: it is seen at the next look.
                     let _ = stand_in.station.rename(name).await;
                 }
@@ -359,7 +379,11 @@ impl Driver {
         let Some(stand_in) = self.sides.stand_ins.get(&(side, station)) else { return };
         let (commit, length) = (Commit { group: None, ..stored.commit }, stored.length);
         let file_name = commit.file_name.clone();
-        if stand_in.station.announce(commit).await.is_ok() && self.told.carries(side, station, file) {
+        if side == Side::Host {
+            self.answers.offers(station, file, (file_name.clone(), length));
+        }
+        let announced = stand_in.station.announce(commit).await.is_ok();
+        if announced && side == Side::Lan && self.told.carries(side, station, file) {
             self.tell(News::Carried { side, file, file_name, station, length });
         }
     }
@@ -416,6 +440,17 @@ impl Driver {
         if self.told.no_group != what {
             self.told.no_group.clone_from(&what);
             self.tell(News::Problem { what });
+        }
+    }
+
+    /// What the session's host answered; what is there is told once.
+    fn tell_of_session(&mut self, station: StationUuid, news: News) {
+        let carried = match &news {
+            News::Carried { file, .. } => Some(*file),
+            _ => None,
+        };
+        if carried.is_none_or(|file| self.told.carries(Side::Host, station, file)) {
+            self.tell(news);
         }
     }
 

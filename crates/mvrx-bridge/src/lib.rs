@@ -31,6 +31,7 @@
 
 #[cfg(feature = "driver")]
 mod again;
+mod answers;
 #[cfg(feature = "driver")]
 mod driver;
 #[cfg(feature = "driver")]

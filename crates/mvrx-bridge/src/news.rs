@@ -27,7 +27,7 @@ pub enum News {
     },
     /// This bridge is at work.
     AtWork,
-    /// A station is on the other side too from now on.
+    /// A station is on the other side too from now on: the session's host has let it in, or the group is shown it.
     Appeared {
         /// Where it appeared.
         side: Side,
@@ -45,7 +45,27 @@ pub enum News {
         /// Its name.
         name: String,
     },
-    /// A commit is on the other side too.
+    /// The session's host does not let a station of the group in; it is tried again, and told again when the reason is another one.
+    NotLetIn {
+        /// Which.
+        station: StationUuid,
+        /// Its name.
+        name: String,
+        /// The host's reason.
+        why: String,
+    },
+    /// The session's host does not take a commit of the group.
+    Refused {
+        /// Which.
+        file: FileUuid,
+        /// Its name.
+        file_name: String,
+        /// Its author.
+        station: StationUuid,
+        /// The host's reason.
+        why: String,
+    },
+    /// A commit is on the other side too: in the session its host has taken it, in the group it is announced.
     Carried {
         /// Where it was committed now.
         side: Side,

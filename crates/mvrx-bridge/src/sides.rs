@@ -73,7 +73,7 @@ impl Sides {
         side: Side,
         station: StationUuid,
         (name, provider): (&str, &str),
-    ) -> Result<(), StartError> {
+    ) -> Result<Events, StartError> {
         let options = &self.options;
         let mark = BridgeMark::StandIn { bridge: options.station };
         let builder = describe(options, (name, provider), station, Some(station)).bridge(mark);
@@ -83,9 +83,9 @@ impl Sides {
                 .listen(SocketAddr::new(options.listen, 0))
                 .discovery(Eyes::of_stand_in(discovery(options)?)),
         };
-        let (running, _) = builder.spawn().await?;
+        let (running, events) = builder.spawn().await?;
         self.stand_ins.insert((side, station), StandIn { station: running, name: name.to_owned() });
-        Ok(())
+        Ok(events)
     }
 
     pub(crate) fn of(&self, side: Side, through: Through) -> Option<Station> {

@@ -158,6 +158,19 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
                 "station": station.to_string(), "size": length,
             }),
         ),
+        News::NotLetIn { station, name, why } => (
+            "station_not_shown",
+            format!("{} is not in the session, its host says: {}", show::name(name), show::tame(why)),
+            json!({ "side": Side::Host.as_str(), "station": station.to_string(), "name": name, "reason": why }),
+        ),
+        News::Refused { file, file_name, station, why } => (
+            "commit_refused",
+            format!("{} is not in the session, its host says: {}", show::name(file_name), show::tame(why)),
+            json!({
+                "side": Side::Host.as_str(), "file": file.to_string(), "file_name": file_name,
+                "station": station.to_string(), "reason": why,
+            }),
+        ),
         News::NotCarried { side, file, why } => {
             let words = format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why));
             ("commit_not_carried", words, of_file(*side, *file, why))
