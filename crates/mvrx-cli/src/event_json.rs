@@ -158,6 +158,10 @@ fn of_the_rest(event: &Event) -> (&'static str, Value) {
         Event::SessionRefused { host, message } => {
             ("session_refused", json!({ "station": host.as_ref().map(id), "reason": message }))
         }
+        Event::Succession { host, stations } => (
+            "succession",
+            json!({ "host": id(host), "stations": stations.iter().map(|next| id(&next.station)).collect::<Vec<_>>() }),
+        ),
         Event::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),
         Event::JoinedGroup => ("joined_group", json!({})),
         Event::LeftGroup => ("left_group", json!({})),

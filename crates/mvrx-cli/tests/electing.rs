@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -168,4 +169,25 @@ fn a_host_whose_session_has_nobody_but_who_is_bridged_says_that_it_is_alone() {
     let (_u, _) = desk(&crew, "U", &more);
     has(&a_has, &[&shows[0], &shows[1], &more]);
     assert!(is_alone(&url));
+}
+
+// proves: ELE-04
+#[test]
+fn an_elected_host_ends_at_once_on_a_signal_and_the_next_one_hosts() {
+    let _alone = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let crew = Crew::new();
+    let shows: Vec<PathBuf> = (1..=2).map(|n| crew.make_show(&format!("{n}.mvr"), n)).collect();
+    let (mut b, _) = candidate(&crew, "B", "10", &shows[0]);
+    b.until("commit_published");
+    let (mut a, _) = candidate(&crew, "A", "20", &shows[1]);
+    elected(&mut a);
+    b.until("\"event\":\"elected_host\"");
+    let interrupt = Command::new("kill").args(["-INT", &a.child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let begun = Instant::now();
+    a.ends_well();
+    let took = begun.elapsed();
+    // What a loaded machine needs for it, and far from the 10 s after which a host that does not end is given up.
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+    elected(&mut b);
 }

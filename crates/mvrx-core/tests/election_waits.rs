@@ -196,8 +196,11 @@ fn a_host_that_asks_its_session_to_go_elsewhere_gives_way_when_that_has_ended() 
         election.step(ms(0), ElectionInput::HostSeen(there.clone()));
         if moves_first {
             election.step(ms(1_000), ElectionInput::SessionMoves(true));
-            assert_eq!(election.deadline(), None, "nobody is asked meanwhile");
-            assert!(election.step(ms(60_000), ElectionInput::Tick).is_empty());
+            let mut now = ms(1_000);
+            while now < ms(60_000) {
+                now = election.deadline().unwrap();
+                assert_eq!(election.step(now, ElectionInput::Tick), [], "nobody is asked meanwhile");
+            }
         } else {
             let asked = election.step(ms(2_000), ElectionInput::Tick);
             assert!(matches!(asked[..], [ElectionOutput::Probe { .. }]), "{asked:?}");
@@ -317,4 +320,89 @@ fn a_host_whose_station_was_taken_back_to_the_group_has_it_come_home() {
     assert_eq!(at, ms(1_500));
     let outputs = election.step(at, ElectionInput::Tick);
     assert!(matches!(outputs[..], [ElectionOutput::Lead { .. }]), "{outputs:?}");
+}
+
+// proves: ELE-14
+#[test]
+fn who_was_sent_back_in_vain_is_sent_again_until_it_is_somewhere() {
+    let (mut election, mut now) = going_back();
+    election.step(now, ElectionInput::HostGone { host: uuid(150) });
+    election.step(now, ElectionInput::StationGone { station: uuid(0) });
+    for _ in 0..5 {
+        assert_eq!(election.step(now, ElectionInput::NotBack), []);
+        let at = election.deadline().expect("it is nowhere, and nothing follows");
+        assert_eq!(at, now + ms(3_000));
+        now = at;
+        assert_eq!(election.step(now, ElectionInput::Tick), [ElectionOutput::GoBack]);
+    }
+    let ends = [
+        ElectionInput::Back,
+        ElectionInput::Joined { host: uuid(150), succession: Vec::new() },
+        ElectionInput::MovedAway,
+    ];
+    for end in ends {
+        let (mut election, now) = going_back();
+        election.step(now, ElectionInput::HostGone { host: uuid(150) });
+        election.step(now, ElectionInput::NotBack);
+        election.step(now, end.clone());
+        let outputs = election.step(now + ms(3_000), ElectionInput::Tick);
+        assert!(!outputs.contains(&ElectionOutput::GoBack), "{end:?}: {outputs:?}");
+        // Somewhere, it is not told so again.
+        if election.phase() != ElectionPhase::Looking {
+            election.step(now + ms(3_000), ElectionInput::NotBack);
+            assert_eq!(election.deadline(), None, "{end:?}");
+        }
+    }
+}
+
+// proves: ELE-15
+#[test]
+fn a_host_that_did_not_run_for_a_while_counts_nobody_until_who_is_there_was_heard() {
+    let alone = |outputs: &[ElectionOutput]| -> Vec<bool> {
+        let shows = outputs.iter().filter_map(|o| match o {
+            ElectionOutput::Show(own) => Some(own.alone),
+            _ => None,
+        });
+        shows.collect()
+    };
+    // It runs all the while: it is woken often enough to know.
+    let mut election = hosting();
+    assert_eq!(alone(&election.step(ms(10), ElectionInput::Members(2))), [false]);
+    let mut now = ms(10);
+    while now < ms(20_000) {
+        now = election.deadline().expect("a host is woken now and then");
+        assert_eq!(election.step(now, ElectionInput::Tick), []);
+    }
+    // Nor is it lost by three seconds.
+    now += ms(3_000);
+    assert_eq!(election.step(now, ElectionInput::Tick), []);
+
+    // Whatever comes first after eight: it is alone, until its links had their time.
+    let successor = ElectedHost { alone: false, since: 60, ..other(7) };
+    for first in [ElectionInput::Tick, ElectionInput::HostSeen(successor.clone()), ElectionInput::Members(2)]
+    {
+        let mut election = hosting();
+        election.step(ms(10), ElectionInput::Members(2));
+        let woke = ms(8_000);
+        assert_eq!(alone(&election.step(woke, first.clone())), [true], "{first:?}");
+        assert_eq!(election.step(woke + ms(5), ElectionInput::Members(1)), []);
+        // It asks its successor, and gives way.
+        election.step(woke + ms(5), ElectionInput::HostSeen(successor.clone()));
+        let asked = election.step(woke + ms(2_005), ElectionInput::Tick);
+        assert!(matches!(asked[..], [ElectionOutput::Probe { .. }]), "{asked:?}");
+        let says = Some(successor.clone());
+        election.step(woke + ms(2_010), ElectionInput::Probed { host: uuid(7), says });
+        assert_eq!(election.phase(), ElectionPhase::Joining);
+    }
+    // Who was there all the same counts again.
+    let mut election = hosting();
+    election.step(ms(10), ElectionInput::Members(2));
+    assert_eq!(alone(&election.step(ms(8_000), ElectionInput::Tick)), [true]);
+    let mut now = ms(8_000);
+    let mut shown = Vec::new();
+    while now < ms(12_000) {
+        now = election.deadline().unwrap();
+        shown.extend(alone(&election.step(now, ElectionInput::Tick)).into_iter().map(|alone| (now, alone)));
+    }
+    assert_eq!(shown, [(ms(11_000), false)]);
 }

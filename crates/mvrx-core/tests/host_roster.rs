@@ -124,7 +124,12 @@ fn the_author_is_told_who_got_its_file_from_the_host() {
 }
 
 fn candidate(rack: &mut Rack, n: u8, priority: u32) -> ConnId {
-    let conn = rack.accept(n);
+    candidate_at(rack, n, n, priority)
+}
+
+/// Station `n`, at the address of station `at`.
+fn candidate_at(rack: &mut Rack, n: u8, at: u8, priority: u32) -> ConnId {
+    let conn = rack.accept(at);
     let Message::Join(join) = join_as(n, "Desk", "FOH", vec![]) else { unreachable!() };
     let ours = Ours::CURRENT.with_candidate(Some(Candidate { priority, port: 42_480 }));
     rack.receive(conn, Message::Join(Join { ours: Some(ours), ..join }));
@@ -166,4 +171,44 @@ fn an_elected_host_tells_its_kind_who_succeeds_it_and_each_change() {
     let mut plain = Rack::new();
     let conn = candidate(&mut plain, 1, 5);
     assert_eq!(succession(&mut plain, conn), None, "a person's host has no successors");
+}
+
+// proves: ELE-05
+#[test]
+fn five_successors_are_told_also_where_the_host_gives_way() {
+    let mut rack = Rack::with(|config| config.elected = Some(station(9)));
+    let conns: Vec<ConnId> = (1..=7).map(|n| candidate(&mut rack, n, n.into())).collect();
+    let five = |all: [u8; 5]| Some(all.map(station).to_vec());
+    assert_eq!(succession(&mut rack, conns[0]), five([7, 6, 5, 4, 3]));
+    let next = Successor { station: station(77), priority: 1, url: "ws://10.9.9.9:42480/".to_owned() };
+    rack.command(Command::EndFor(next));
+    assert_eq!(succession(&mut rack, conns[0]), five([77, 7, 6, 5, 4]));
+}
+
+// proves: ELE-05
+#[test]
+fn one_program_that_joins_under_many_names_keeps_nobody_out_of_the_succession() {
+    let mut rack = Rack::with(|config| config.elected = Some(station(9)));
+    let real = [candidate(&mut rack, 1, 10), candidate(&mut rack, 2, 20), candidate(&mut rack, 3, 30)];
+    for n in 50..60 {
+        candidate_at(&mut rack, n, 66, u32::MAX);
+    }
+    // One of them goes first, as far as anybody knows; the others after everybody else.
+    assert_eq!(succession(&mut rack, real[0]), Some([59, 3, 2, 1, 58].map(station).to_vec()));
+
+    // On one connection it is one station at a time.
+    let mut rack = Rack::with(|config| config.elected = Some(station(9)));
+    let real = candidate(&mut rack, 1, 10);
+    let conn = candidate_at(&mut rack, 50, 66, u32::MAX);
+    for n in 51..60 {
+        let Message::Join(join) = join_as(n, "Desk", "FOH", vec![]) else { unreachable!() };
+        let ours = Ours::CURRENT.with_candidate(Some(Candidate { priority: u32::MAX, port: 42_480 }));
+        rack.receive(conn, Message::Join(Join { ours: Some(ours), ..join }));
+    }
+    assert_eq!(succession(&mut rack, real), Some([59, 1].map(station).to_vec()));
+
+    // Candidates of one machine are in order among themselves.
+    let mut rack = Rack::with(|config| config.elected = Some(station(9)));
+    let conns: Vec<ConnId> = (1..=4).map(|n| candidate_at(&mut rack, n, 1, n.into())).collect();
+    assert_eq!(succession(&mut rack, conns[0]), Some([4, 3, 2, 1].map(station).to_vec()));
 }

@@ -534,6 +534,32 @@ fn from_a_session_to_a_group_everybody_there_is_joined_before_the_host_is_left()
     }
 }
 
+// proves: ELE-14
+#[test]
+fn who_is_nowhere_goes_back_to_the_group_though_nobody_who_is_shown_there_answers() {
+    // By an election's errand or a person's word; whose session is whole stays there instead.
+    for (errand, lost) in [(true, true), (true, false), (false, true), (false, false)] {
+        let (mut desk, host) = in_session(Moves::Ask);
+        if lost {
+            desk.step(Input::HostLost { conn: host, what: "reset".to_owned() });
+        }
+        desk.command(if errand {
+            Command::MoveWith { to: group("Default"), others: BTreeSet::new() }
+        } else {
+            Command::Move { to: group("Default"), force: false }
+        });
+        prepared(&mut desk, vec![], &[3, 4], Some("Default"));
+        while let Some((conn, _)) = desk.take_dial() {
+            desk.step(Input::DialFailed { conn });
+        }
+        let anyway = errand || lost;
+        assert_eq!(stayed(&desk).is_none(), anyway, "{errand} {lost}: {:?}", desk.events());
+        desk.pass(Duration::from_secs(1));
+        assert_eq!(moved(&desk, &group("Default")), anyway, "{errand} {lost}: {:?}", desk.events());
+        assert_eq!(desk.core.session().is_none(), anyway);
+    }
+}
+
 // proves: MOV-08, MOV-15
 #[test]
 fn who_follows_into_a_group_where_nobody_is_seen_stays_whole_where_it_was() {
@@ -1500,4 +1526,92 @@ fn a_leave_that_comes_to_the_place_that_was_left_counts_where_we_are_just_coming
         desk.receive(conn, leave(1));
     });
     assert_eq!(said, [vec![address(1), address(3)], vec![address(2)]]);
+}
+
+// proves: MOV-19
+#[test]
+fn an_open_question_gives_way_to_an_election_and_to_our_own_operator() {
+    let own = url(&format!("ws://{}:42480/", address(1).ip()));
+    let asking = || {
+        let mut desk = Desk::with(|config| config.candidate = Some(Candidate { priority: 1, port: 42_480 }));
+        desk.command(Command::Rejoin);
+        for n in [1, 2] {
+            desk.join_with(n, "mvrx", vec![]);
+        }
+        desk.command(Command::Companions(BTreeSet::from([station(1)])));
+        desk.out.clear();
+        let stranger = desk.accept(77);
+        desk.receive(stranger, Message::NewSessionHost(proposal(&url(THERE))));
+        assert_eq!((asked(&desk).len(), reply(&mut desk, stranger)), (1, None));
+        (desk, stranger)
+    };
+    let begun =
+        |desk: &Desk, to: &SessionTarget| desk.saw(|e| matches!(e, Event::MoveBegun { to: at } if at == to));
+    let declined = |desk: &mut Desk, stranger, by: &str| {
+        assert!(stayed(desk).is_some_and(|why| why.contains(by)), "{:?}", desk.events());
+        assert!(refused(desk, stranger).contains(by));
+    };
+
+    // Another candidate leads.
+    let (mut desk, stranger) = asking();
+    propose(&mut desk, 1, &own);
+    declined(&mut desk, stranger, "election");
+    assert!(begun(&desk, &own), "{:?}", desk.events());
+    joined_own(&mut desk, &own);
+
+    // Our own election does.
+    let (mut desk, stranger) = asking();
+    desk.command(Command::MoveWith { to: own.clone(), others: BTreeSet::new() });
+    declined(&mut desk, stranger, "election");
+    assert!(begun(&desk, &own));
+
+    // Our own operator does; also to the same place.
+    for to in [own.clone(), url(THERE)] {
+        let (mut desk, stranger) = asking();
+        desk.command(Command::Move { to: to.clone(), force: false });
+        declined(&mut desk, stranger, "own operator");
+        assert!(begun(&desk, &to));
+    }
+
+    // Nobody else does: one whom a person moved away follows no candidate, and the question stands.
+    let (mut desk, stranger) = asking();
+    desk.command(Command::TakesPart(false));
+    let conn = propose(&mut desk, 1, &own);
+    assert!(reply(&mut desk, conn).is_some_and(|reply| !reply.ok));
+    assert_eq!((stayed(&desk), reply(&mut desk, stranger)), (None, None));
+    desk.command(Command::AcceptMove(asked(&desk)[0]));
+    assert!(begun(&desk, &url(THERE)));
+}
+
+fn joined_own(desk: &mut Desk, own: &SessionTarget) {
+    let SessionTarget::Url(at) = own else { panic!() };
+    prepared(desk, vec![], &[], None);
+    let (host, _) = reached(desk, at);
+    desk.receive(host, host_ret(9, vec![]));
+    assert!(moved(desk, own));
+}
+
+// proves: MOV-19
+#[test]
+fn nobody_is_asked_for_one_that_is_gone() {
+    let mut desk = in_group(Moves::Ask);
+    let conn = propose(&mut desk, 1, &url(THERE));
+    let question = asked(&desk)[0];
+    desk.step(Input::Closed { conn, ending: mvrx_core::Ending::Clean });
+    assert!(stayed(&desk).is_some_and(|why| why.contains("lost")), "{:?}", desk.events());
+    desk.out.clear();
+    desk.command(Command::AcceptMove(question));
+    assert_eq!(desk.out, [], "too late");
+    // The next one is asked about.
+    propose(&mut desk, 2, &url(THERE));
+    assert_eq!(asked(&desk).len(), 1);
+
+    // The host of the session asked, and is gone.
+    let (mut desk, host) = in_session(Moves::Ask);
+    desk.receive(host, Message::NewSessionHost(proposal(&url(THERE))));
+    assert_eq!(asked(&desk).len(), 1);
+    desk.step(Input::HostLost { conn: host, what: "reset".to_owned() });
+    assert!(stayed(&desk).is_some_and(|why| why.contains("lost")), "{:?}", desk.events());
+    desk.command(Command::MoveWith { to: url("ws://10.0.0.88:8/"), others: BTreeSet::new() });
+    assert!(desk.saw(|event| matches!(event, Event::MoveBegun { .. })));
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -413,6 +412,7 @@ impl Builder {
         let (ways, listener, discovery) = found.open(self.listen, Arc::clone(&shown), later);
         let (events, first) = broadcast::channel(self.events);
         let (orders, orders_in) = mpsc::channel::<Order>(QUEUE);
+        let shared = Shared::new(station, shown, Arc::clone(&store), orders, &events);
         let (reports, reports_in) = mpsc::channel(QUEUE);
         let (done, done_in) = mpsc::channel(QUEUE);
         if let Some(listener) = listener {
@@ -427,13 +427,13 @@ impl Builder {
             ways,
             file_style: self.file_style,
             discovery,
-            store: Arc::clone(&store),
+            store,
             exporter: self.exporter,
             look: self.look,
             looking: HashMap::new(),
             parts: Parts::default(),
             checked: None,
-            events: events.clone(),
+            events,
             problems: HashSet::new(),
             seen: HashMap::new(),
             fetched: crate::fetches::Fetches::default(),
@@ -458,8 +458,6 @@ impl Builder {
             discovery_ended: false,
         };
         driver.restore(stored);
-        let shared =
-            Shared { station, address: shown, store, orders, events, next_request: AtomicU64::new(0) };
         Ok(Prepared {
             station: Station { shared: Arc::new(shared) },
             events: Events::new(first),

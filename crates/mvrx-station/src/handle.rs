@@ -40,8 +40,21 @@ pub(crate) struct Shared {
     pub(crate) address: Arc<Mutex<SocketAddr>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) orders: mpsc::Sender<Order>,
-    pub(crate) events: broadcast::Sender<Told>,
+    /// Weak: who holds a handle does not keep the events from ending with the station.
+    pub(crate) events: broadcast::WeakSender<Told>,
     pub(crate) next_request: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        station: StationUuid,
+        address: Arc<Mutex<SocketAddr>>,
+        store: Arc<dyn Store>,
+        orders: mpsc::Sender<Order>,
+        events: &broadcast::Sender<Told>,
+    ) -> Self {
+        Self { station, address, store, orders, events: events.downgrade(), next_request: AtomicU64::new(0) }
+    }
 }
 
 /// A station of the group as it stands now.
@@ -124,10 +137,11 @@ impl Station {
         *self.shared.address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another stream of events, from now on.
+    /// Another stream of events, from now on; at its end at once when the station has stopped.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::new(self.shared.events.subscribe())
+        let running = self.shared.events.upgrade();
+        Events::new(running.map_or_else(|| broadcast::channel(1).1, |events| events.subscribe()))
     }
 
     /// The stations known now.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mvrx_core::{Command, Event, Input, MoveAnswer};
+use mvrx_core::{Command, Event, Input, MoveAnswer, MovePhase};
 use mvrx_discovery::{Discovery, DiscoveryError, LanDiscovery, MdnsOptions};
 use mvrx_message::{SessionTarget, StationUuid};
 use mvrx_store::StoredCommit;
@@ -54,6 +54,8 @@ pub(crate) struct Led {
     to: SessionTarget,
     told: MoveTold,
     answers: Vec<(StationUuid, MoveAnswer)>,
+    /// Somebody proposed the same, and our operator had not answered yet: that it is not followed is told first.
+    after_question: bool,
 }
 
 /// What opens the way to a group of TCP mode.
@@ -83,7 +85,7 @@ pub(crate) struct Opened {
 
 impl Led {
     pub(crate) fn new(to: SessionTarget, told: MoveTold) -> Self {
-        Self { to, told, answers: Vec::new() }
+        Self { to, told, answers: Vec::new(), after_question: false }
     }
 
     /// Notes an answer, or tells the end; gives itself back as long as it goes on.
@@ -93,6 +95,9 @@ impl Led {
             Event::Moved { .. } => {
                 self.end();
                 return None;
+            }
+            Event::NotMoved { to, .. } if *to == self.to && self.after_question => {
+                self.after_question = false;
             }
             Event::NotMoved { to, why } if *to == self.to => {
                 // Who asked may have stopped waiting.
@@ -122,7 +127,9 @@ impl Driver {
         if self.led.is_some() || self.changing.is_some() {
             return Led::refuse(told);
         }
-        self.led = Some(Led::new(to, told));
+        let after_question =
+            self.core.moving_to().is_some_and(|(open, phase)| phase == MovePhase::Asking && *open == to);
+        self.led = Some(Led { after_question, ..Led::new(to, told) });
         self.step(Input::Command(command));
     }
 

@@ -343,3 +343,17 @@ async fn an_asker_that_ends_its_direction_gets_its_file_and_it_is_told_as_sent()
     let got = asking.await.unwrap();
     assert!(got.get(28..) == Some(content.as_slice()), "{} bytes", got.len());
 }
+
+#[tokio::test]
+async fn events_end_with_the_station_also_for_who_holds_its_handle() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, mut first) = start("desk", folder.path(), &[]).await;
+    let handle = desk.clone();
+    let mut second = desk.events();
+    desk.stop().await;
+    let mut third = handle.events();
+    for events in [&mut first, &mut second, &mut third] {
+        let all = async { while events.next().await.is_some() {} };
+        tokio::time::timeout(support::LIMIT, all).await.expect("the station has stopped");
+    }
+}

@@ -34,6 +34,8 @@ impl ElectionConfig {
     pub const PING_AFTER: Duration = Duration::from_secs(1);
     /// Who gives none for so long, asked once, is lost.
     pub const PONG_WITHIN: Duration = Duration::from_secs(2);
+    /// Who does not run for longer than this is lost to all others.
+    pub const LOST_WITHIN: Duration = Duration::from_secs(3);
     /// A host may take this long to accept a candidate's connection, or to answer how it stands.
     pub const ATTEMPT: Duration = Duration::from_millis(1_750);
 
@@ -136,6 +138,8 @@ pub enum ElectionInput {
     MovedAway,
     /// Our station is in its group again, where it was sent by [`ElectionOutput::GoBack`].
     Back,
+    /// It was sent there in vain, and is in a session still.
+    NotBack,
 }
 
 /// What is to be done.

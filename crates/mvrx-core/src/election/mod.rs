@@ -12,11 +12,12 @@
 //!   for their elders at the URLs that the host told.
 //! * Where two hosts see each other, one gives way: one that is alone, else the one that began later, else the lower one, by what the other one
 //!   says of itself at that moment. Its stations are told where to go. It does not while a person has its session asked to go elsewhere.
+//! * A host that did not run for a while, and was taken for lost, counts nobody of its session until who is still there was heard.
 //! * A person who moves the station away ends its part in this.
 //!
 //! Rules a caller keeps: call [`Election::step`] with the time at each event and at [`Election::deadline`]; carry the outputs out in order;
 //! answer [`ElectionOutput::Join`] and [`ElectionOutput::Lead`] with `Joined` or `NotJoined`, [`ElectionOutput::Start`] with `Started` or `NotStarted`,
-//! [`ElectionOutput::GoBack`] with `Back` once the station is there.
+//! [`ElectionOutput::GoBack`] with `Back` once the station is there, or with `NotBack`.
 //! Bounded: so many candidates and hosts are known, the rest is not looked at.
 
 mod io;
@@ -52,6 +53,8 @@ pub struct Election {
     turn_at: Option<Duration>,
     /// The next round of elders, or of hosts that did not answer.
     retry_at: Option<Duration>,
+    /// Then our station is sent back to its group once more: it is not there yet.
+    back_at: Option<Duration>,
     /// When the first and the latest candidate came or went.
     first_at: Option<Duration>,
     /// Our own host, while it runs.
@@ -60,6 +63,10 @@ pub struct Election {
     at_home: bool,
     /// Our host asks its session to go elsewhere: who asked for that waits for the answers, which come through it.
     session_moves: bool,
+    /// How many are in our session, as was counted last.
+    members: usize,
+    /// We did not run for a while: until then nobody counts, since those who were there may have gone meanwhile.
+    unsure_until: Option<Duration>,
     yields_at: Option<Duration>,
     /// Whether this one is there is being looked at.
     probing: Option<StationUuid>,
@@ -94,10 +101,13 @@ impl Election {
             bereaved: false,
             turn_at: None,
             retry_at: None,
+            back_at: None,
             first_at: None,
             own: None,
             at_home: false,
             session_moves: false,
+            members: 0,
+            unsure_until: None,
             yields_at: None,
             probing: None,
             out: VecDeque::new(),
@@ -126,12 +136,18 @@ impl Election {
             .retry_at
             .filter(|_| waits(&[ElectionPhase::Looking, ElectionPhase::Succeeding, ElectionPhase::Hosting]));
         let yields = self.yields_at.filter(|_| waits(&[ElectionPhase::Hosting]) && self.probing.is_none());
-        [turn, retry, yields].into_iter().flatten().min()
+        let back = self.back_at.filter(|_| waits(&[ElectionPhase::Looking]));
+        // While we host we are to notice that we did not run.
+        let beat = self.own.as_ref().map(|_| self.now + ElectionConfig::PING_AFTER);
+        let sure = self.unsure_until.filter(|_| self.own.is_some());
+        [turn, retry, yields, back, beat, sure].into_iter().flatten().min()
     }
 
     /// Takes what happens and gives what is to be done, in order.
     pub fn step(&mut self, now: Duration, input: ElectionInput) -> Vec<ElectionOutput> {
-        self.now = self.now.max(now);
+        let last = self.now;
+        self.now = last.max(now);
+        self.note_gap(last);
         match input {
             ElectionInput::Tick => {}
             ElectionInput::StationSeen { station, priority } => self.station_seen(station, Some(priority)),
@@ -150,6 +166,7 @@ impl Election {
             ElectionInput::SessionMoves(moves) => self.session_moves = moves,
             ElectionInput::MovedAway => self.on(ElectionEvent::MovedAway),
             ElectionInput::Back => self.back(),
+            ElectionInput::NotBack => self.not_back(),
         }
         self.go_on();
         self.out.drain(..).collect()
@@ -232,12 +249,21 @@ impl Election {
     /// Our station is in its group: it was sent back there. Meanwhile it may have come into its former session once more.
     // req: ELE-10
     fn back(&mut self) {
+        self.back_at = None;
         if self.phase == ElectionPhase::Hosting {
             self.at_home = false;
             self.retry_at = Some(self.now + RETRY);
             return;
         }
         self.on(ElectionEvent::Back);
+    }
+
+    /// Where it stays it is nowhere: it is sent once more.
+    // req: ELE-14
+    fn not_back(&mut self) {
+        if matches!(self.phase, ElectionPhase::Looking | ElectionPhase::Joining) {
+            self.back_at = Some(self.now + self.config.again);
+        }
     }
 
     // ---- our own host
@@ -251,6 +277,7 @@ impl Election {
             ElectedHost { host: self.config.host, priority: self.config.priority, since, alone: true, url };
         self.own = Some(own);
         (self.at_home, self.session_moves) = (false, false);
+        (self.members, self.unsure_until) = (0, None);
         // Our members come first; until then we are alone.
         self.hosts.values_mut().for_each(|seen| seen.not_before = seen.not_before.max(self.now));
         self.show();
@@ -258,10 +285,28 @@ impl Election {
     }
 
     fn members(&mut self, count: usize) {
+        self.members = count;
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let alone = self.members == 0 || self.unsure_until.is_some();
         let Some(own) = self.own.as_mut() else { return };
-        if own.alone != (count == 0) {
-            own.alone = count == 0;
+        if own.alone != alone {
+            own.alone = alone;
             self.show();
+        }
+    }
+
+    /// A host that did not run for longer than a station may be silent is taken for lost by all that were there, and what it knows of them is from
+    /// before. It counts nobody until who is still there had the time to be heard; otherwise it might win against its successor.
+    // req: ELE-15
+    fn note_gap(&mut self, last: Duration) {
+        if self.own.is_some() && self.now.saturating_sub(last) > ElectionConfig::LOST_WITHIN {
+            self.unsure_until = Some(self.now + ElectionConfig::LOST_WITHIN);
+            self.count();
+        } else if self.unsure_until.take_if(|until| *until <= self.now).is_some() {
+            self.count();
         }
     }
 
@@ -282,6 +327,9 @@ impl Election {
             && self.retry_at.is_some_and(|at| at <= self.now);
         if lead_again {
             self.lead();
+        }
+        if self.phase == ElectionPhase::Looking && self.back_at.take_if(|at| *at <= self.now).is_some() {
+            self.out.push_back(ElectionOutput::GoBack);
         }
         let passed = self.retry_at.is_some_and(|at| at <= self.now);
         if passed && matches!(self.phase, ElectionPhase::Looking | ElectionPhase::Hosting) {
@@ -409,6 +457,9 @@ impl Election {
             self.out.push_back(ElectionOutput::TakesPart(!away(next)));
         }
         self.phase = next;
+        if !matches!(next, ElectionPhase::Looking | ElectionPhase::Joining) {
+            self.back_at = None;
+        }
         match action {
             ElectionAction::Nothing => {}
             ElectionAction::Join => self.join(event),

@@ -38,12 +38,15 @@ impl Core {
         if self.presence != Presence::Present {
             return Some(refuse("this station is not in the group at the moment"));
         }
+        let passing = self.agreed_in_advance(&asker, &to);
+        if passing && !self.moving.away {
+            self.withdraw_question(BY_ELECTION);
+        }
         // req: MOV-04
         if self.is_moving() || self.change.is_some() {
             return Some(refuse(BUSY));
         }
         // req: MOV-05
-        let passing = self.agreed_in_advance(&asker, &to);
         let agreed = self.config.moves == Moves::Ask && self.agreed_already(&to);
         let follows = match &self.config.moves {
             _ if passing && self.moving.away => Some(Err(AWAY)),
@@ -137,6 +140,26 @@ impl Core {
         }
     }
 
+    /// Whoever proposed it, the question that is still open gives way to what our own operator or an election wants: it is declined.
+    // req: MOV-19
+    pub(super) fn withdraw_question(&mut self, why: &str) {
+        if self.moving.phase == MovePhase::Asking {
+            self.end_move(MoveEvent::Refused, why);
+        }
+    }
+
+    /// Nobody is asked any longer on behalf of one that is gone: its answer could not be told. Called at the end of each step.
+    // req: MOV-19
+    pub(super) fn run_asking(&mut self) {
+        let asker = match self.moving.ride.as_ref().map(|ride| &ride.cause) {
+            Some(Cause::Proposed { asker, .. }) => asker.conn,
+            _ => return,
+        };
+        if !self.inbound.contains_key(&asker) {
+            self.withdraw_question("the connection to who proposed it was lost before the operator answered");
+        }
+    }
+
     fn waits_for_word_on(&self, proposal: ProposalId) -> bool {
         let ride = self.moving.ride.as_ref().filter(|_| self.moving.phase == MovePhase::Asking);
         ride.is_some_and(
@@ -202,6 +225,10 @@ impl Core {
 
 /// What is said to a candidate that was elected where a person does not want us.
 const AWAY: &str = "a person moved this station; it takes no part in the election";
+/// What is said to who waits for the operator's word meanwhile.
+pub(super) const BY_ELECTION: &str =
+    "the election of its group's host moves this station now; its operator is asked no longer";
+pub(super) const BY_OPERATOR: &str = "its own operator moves this station elsewhere";
 /// What a bridge says, and whoever is there by one: the station itself is on the other side, and is not asked.
 const A_BRIDGE: &str = "it is a bridge, and goes where the one goes that began it";
 const BY_A_BRIDGE: &str = "it is here by a bridge, and can be asked on the other side alone";

@@ -7,6 +7,7 @@ use mvrx_message::{
     StationUuid,
 };
 
+use super::consent::{BY_ELECTION, BY_OPERATOR};
 use super::{Cause, MoveAnswer, MoveEvent, MovePhase, Ride, place};
 use crate::change::{Side, in_ours};
 use crate::exchange::Purpose;
@@ -24,6 +25,7 @@ impl Core {
         if only.is_none() {
             self.errand_makes_room();
         }
+        self.withdraw_question(if only.is_some() { BY_ELECTION } else { BY_OPERATOR });
         let why = match place::fit(&to) {
             Err(why) => Some(why),
             Ok(()) if self.presence != Presence::Present => {

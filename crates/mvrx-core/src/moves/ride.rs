@@ -205,9 +205,21 @@ impl Core {
             Some(session) => session.stay == Stay::Joined,
             None if there.sees_nobody(in_ours) => ride.looked && self.may_begin_group(),
             None => {
-                there.has_joined_somebody(in_ours) && (now_or_never || !there.waits_for_somebody(in_ours))
+                (now_or_never || !there.waits_for_somebody(in_ours))
+                    && (there.has_joined_somebody(in_ours) || (ride.looked && self.goes_anyway()))
             }
         }
+    }
+
+    /// Whether we go into the new group also if nobody who is shown there takes our JOIN: an election sends us back, or the host of our session is
+    /// lost. Where a bridge was killed all who are shown may be its stand-ins, which answer nobody; who stayed for that would be nowhere.
+    // req: ELE-14
+    fn goes_anyway(&self) -> bool {
+        let errand = match self.moving.ride.as_ref().map(|ride| &ride.cause) {
+            Some(Cause::Ours { only, .. }) => only.is_some(),
+            _ => return false,
+        };
+        errand || self.session().is_some_and(|session| session.stay != Stay::Joined)
     }
 
     /// Whether nobody has been seen in the new group in time.
@@ -229,6 +241,7 @@ impl Core {
             !there.sees_nobody(in_ours)
                 && !there.waits_for_somebody(in_ours)
                 && !there.has_joined_somebody(in_ours)
+                && !self.goes_anyway()
         })
     }
 

@@ -247,6 +247,7 @@ impl Core {
         if due(self.moving.parting.as_deref().and_then(Self::deadline)) {
             self.step_parting(Input::Tick);
         }
+        self.run_asking();
         self.run_arrival();
         self.run_gathering();
         if !self.in_session() {

@@ -424,6 +424,11 @@ impl World {
                     let after = if says.is_some() { self.within(1, 50) } else { ElectionConfig::ATTEMPT };
                     self.at(after, Happens::Told(n, boot, ElectionInput::Probed { host, says }));
                 }
+                // All who are shown there are silent, or the network is not to be had.
+                ElectionOutput::GoBack if !self.machines[n].in_group && self.pick(3) == 0 => {
+                    let after = self.within(20, 2_000);
+                    self.at(after, Happens::Told(n, boot, ElectionInput::NotBack));
+                }
                 ElectionOutput::GoBack => {
                     self.machines[n].session = None;
                     self.machines[n].in_group = true;

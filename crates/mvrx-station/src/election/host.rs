@@ -4,7 +4,8 @@
 //! It knows nothing of who else there is; one host of ours runs at a time.
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::time::Instant;
 
 use mvrx_core::Event;
 use mvrx_core::election::{ElectedHost, ElectionInput};
@@ -12,7 +13,7 @@ use mvrx_core::host::Event as HostEvent;
 use mvrx_message::{StationUuid, Successor};
 use mvrx_transport::WsTransport;
 
-use super::{ElectionNews, Outcome, Runner, watchful};
+use super::{ElectionNews, Outcome, Runner, network, watchful};
 use crate::{Events, Heard, HostOptions, Station, StationInfo};
 
 impl Runner {
@@ -74,7 +75,7 @@ impl Runner {
         options.elected = Some(self.station.uuid());
         options.transport = watchful(options.transport);
         let says = Arc::clone(&self.says);
-        let said = move || says.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let said = move || network::said(&says, Instant::now());
         let transport = WsTransport::default().with_limits(options.transport).with_note(said);
         let described = (self.wanted.make_host)();
         let (identity, group) = (self.wanted.host, self.wanted.group.as_str().to_owned());

@@ -163,14 +163,17 @@ struct Runner {
     says: Says,
 }
 
-/// What our host says of itself to another one that asks.
-type Says = Arc<Mutex<Option<String>>>;
+/// What our host says of itself to another one that asks, and when that was so last.
+type Says = Arc<Mutex<Option<(String, std::time::Instant)>>>;
 
 impl Runner {
     async fn step(&mut self, input: ElectionInput) {
         // Who has elders tries the first one at once.
         let lost = self.machine.phase() == ElectionPhase::Member && input == ElectionInput::Lost;
         let outputs = self.machine.step(self.started.elapsed(), input);
+        if !outputs.iter().any(|output| matches!(output, ElectionOutput::Show(_))) {
+            self.still_says();
+        }
         if lost {
             self.tell(ElectionNews::HostLost);
         }
@@ -232,13 +235,13 @@ impl Runner {
                 self.end_departed().await;
                 self.start();
             }
-            ElectionOutput::Join { url } => self.go(SessionTarget::Url(url), BTreeSet::new(), true),
+            ElectionOutput::Join { url } => self.go(SessionTarget::Url(url), BTreeSet::new()),
             ElectionOutput::Lead { url, mut others } => {
                 others.retain(|other| self.candidates.get(other).is_some_and(|at| lead_to(&url, at)));
-                self.go(SessionTarget::Url(url), others, true);
+                self.go(SessionTarget::Url(url), others);
             }
             ElectionOutput::GoBack => {
-                self.go(SessionTarget::Group(self.wanted.group.clone()), BTreeSet::new(), false);
+                self.go(SessionTarget::Group(self.wanted.group.clone()), BTreeSet::new());
             }
             ElectionOutput::Show(host) => self.show(&host),
             ElectionOutput::Companions(stations) => {
@@ -255,15 +258,21 @@ impl Runner {
         }
     }
 
-    fn go(&mut self, to: SessionTarget, others: BTreeSet<StationUuid>, matters: bool) {
+    fn go(&mut self, to: SessionTarget, others: BTreeSet<StationUuid>) {
         let (station, told) = (self.station.clone(), self.told.clone());
+        let back = matches!(to, SessionTarget::Group(_));
         tokio::spawn(async move {
             let moved = station.move_with(to, others).await;
             tracing::debug!(?moved, "election");
-            if moved.is_err() && matters {
-                // The election has ended.
-                let _ = told.send(Outcome::Input(ElectionInput::NotJoined)).await;
-            }
+            let failed = match moved {
+                Ok(_) => return,
+                Err(_) if !back => ElectionInput::NotJoined,
+                Err(_) if matches!(station.session().await, Ok(Some(_))) => ElectionInput::NotBack,
+                // It is there already, or has stopped.
+                Err(_) => return,
+            };
+            // The election has ended.
+            let _ = told.send(Outcome::Input(failed)).await;
         });
     }
 

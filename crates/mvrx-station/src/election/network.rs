@@ -5,13 +5,14 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use mvrx_core::election::{ElectedHost, ElectionConfig, ElectionInput};
 use mvrx_discovery::{Discovery, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
 use mvrx_message::StationUuid;
 use mvrx_transport::{WsTransport, WsUrl};
 
-use super::{ElectionNews, Outcome, Runner};
+use super::{ElectionNews, Outcome, Runner, Says};
 
 impl Runner {
     pub(super) async fn found(&mut self, found: Option<DiscoveryEvent>) {
@@ -90,7 +91,16 @@ impl Runner {
     }
 
     pub(super) fn say(&self, what: Option<&ElectedHost>) {
-        *self.says.lock().unwrap_or_else(PoisonError::into_inner) = what.map(note);
+        let says = what.map(|host| (note(host), Instant::now()));
+        *self.says.lock().unwrap_or_else(PoisonError::into_inner) = says;
+    }
+
+    /// What our host says of itself is so still.
+    // req: ELE-15
+    pub(super) fn still_says(&self) {
+        if let Some((_, at)) = self.says.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            *at = Instant::now();
+        }
     }
 
     pub(super) fn show(&mut self, host: &ElectedHost) {
@@ -139,6 +149,15 @@ fn note(host: &ElectedHost) -> String {
     format!("{} {}", host.host, elected(host).text())
 }
 
+/// What our host says at this moment: nothing, where it did not run for so long that it may not be so any more. Whoever asks may be served before
+/// our election has noticed.
+// req: ELE-15
+pub(super) fn said(says: &Says, now: Instant) -> Option<String> {
+    let says = says.lock().unwrap_or_else(PoisonError::into_inner);
+    let fresh = |at: &Instant| now.saturating_duration_since(*at) <= ElectionConfig::LOST_WITHIN;
+    says.as_ref().filter(|(_, at)| fresh(at)).map(|(text, _)| text.clone())
+}
+
 fn read_note(text: &str, url: String) -> Option<ElectedHost> {
     let (host, elected) = text.split_once(' ')?;
     let Elected { priority, since, alone } = Elected::read(elected)?;
@@ -179,6 +198,18 @@ const PEERS: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // proves: ELE-15
+    #[test]
+    fn what_a_host_said_before_it_slept_is_said_to_nobody() {
+        let begun = Instant::now();
+        let says = Says::default();
+        assert_eq!(said(&says, begun), None);
+        *says.lock().unwrap() = Some(("it is so".to_owned(), begun));
+        let lost = ElectionConfig::LOST_WITHIN;
+        assert_eq!(said(&says, begun + lost).as_deref(), Some("it is so"));
+        assert_eq!(said(&says, begun + lost + std::time::Duration::from_millis(1)), None);
+    }
 
     // proves: ELE-09
     #[test]

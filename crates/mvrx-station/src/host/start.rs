@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{Ipv6Addr, SocketAddr};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, atomic::AtomicUsize};
 
 use mvrx_core::Moves;
@@ -77,6 +76,8 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         waiting: Arc::new(AtomicUsize::new(0)),
     };
     let paces = options.paces();
+    let shown = Arc::new(Mutex::new(address));
+    let shared = Shared::new(station, shown, Arc::clone(&store), orders, &events);
     let mut driver = HostDriver {
         host: Host::new(config),
         options,
@@ -91,7 +92,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
         parts: Parts::default(),
         putting_down: PuttingDown::default(),
         checked: None,
-        events: events.clone(),
+        events,
         problems: HashSet::new(),
         seen: Times::default(),
         fetched: crate::fetches::Fetches::default(),
@@ -120,8 +121,6 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     if let Some(problem) = problem {
         driver.problem(problem);
     }
-    let address = Arc::new(Mutex::new(address));
-    let shared = Shared { station, address, store, orders, events, next_request: AtomicU64::new(0) };
     let station = Station { shared: Arc::new(shared) };
     let run = Box::pin(driver.run(listener, orders_in, reports_in, done_in));
     Ok(Prepared { station, events: Events::new(first), run })

@@ -28,12 +28,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use lan_sim::{Announcement, Event, HostCtx, Time};
-use mvrx_core::Event as CoreEvent;
-use mvrx_core::PlaceId;
 use mvrx_core::election::{
     ElectedHost, Election, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
 };
 use mvrx_core::host::Event as HostEvent;
+use mvrx_core::{Event as CoreEvent, MovePhase, PlaceId};
 use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor, Txt};
 
 use crate::plan::Planted;
@@ -65,9 +64,13 @@ pub struct Candidacy {
     sights: Sights,
     known: BTreeMap<PlaceId, Who>,
     candidates: BTreeSet<StationUuid>,
-    /// The errand under way, and whether its failure matters.
-    led: Option<(SessionTarget, bool)>,
+    /// The errand under way, and what its failure is to the election.
+    led: Option<(SessionTarget, ElectionInput)>,
+    /// Somebody proposed the same, and was not answered yet: that is declined first.
+    after_question: bool,
     asking: Option<Asking>,
+    /// How many were in our session when that was told last, and of which of our hosts.
+    counted: Option<(u64, usize)>,
     inputs: VecDeque<ElectionInput>,
     shown: Option<String>,
     hosts_since: Option<Time>,
@@ -111,6 +114,8 @@ impl Candidacy {
             known: BTreeMap::new(),
             candidates: BTreeSet::new(),
             led: None,
+            after_question: false,
+            counted: None,
             asking: None,
             inputs: VecDeque::from([ElectionInput::Tick]),
             shown: None,
@@ -217,9 +222,9 @@ impl Candidacy {
                 self.heard(&event);
             }
             if let (Some(host), Some(own)) = (&self.host, self.election.own()) {
-                let members = host.members_but(self.station.id());
-                if own.alone != (members == 0) {
-                    self.inputs.push_back(ElectionInput::Members(members));
+                let counted = (own.since, host.members_but(self.station.id()));
+                if self.counted.replace(counted) != Some(counted) {
+                    self.inputs.push_back(ElectionInput::Members(counted.1));
                 }
             }
             let Some(input) = self.inputs.pop_front() else { break };
@@ -254,16 +259,19 @@ impl Candidacy {
     fn heard(&mut self, event: &CoreEvent) {
         match event {
             CoreEvent::Moved { .. } => self.led = None,
+            CoreEvent::NotMoved { .. } if std::mem::take(&mut self.after_question) => {}
             CoreEvent::NotMoved { to, .. } => {
-                if let Some((_, matters)) = self.led.take_if(|(led, _)| led == to)
-                    && matters
-                {
-                    self.inputs.push_back(ElectionInput::NotJoined);
-                }
+                let failed = self.led.take_if(|(led, _)| led == to).map(|(_, failed)| failed);
+                self.inputs.extend(failed.filter(|failed| self.is_news(failed)));
             }
             _ => {}
         }
         self.inputs.extend(ElectionInput::of(event));
+    }
+
+    /// Who is in its group already is not sent there in vain.
+    fn is_news(&self, failed: &ElectionInput) -> bool {
+        *failed != ElectionInput::NotBack || matches!(self.station.place(), SessionTarget::Url(_))
     }
 
     // ---- what is to be done
@@ -275,10 +283,15 @@ impl Candidacy {
                 net.defer(takes, 0);
             }
             ElectionOutput::Join { .. } if self.setup.planted == Planted::JoinsNobody => {}
-            ElectionOutput::Join { url } => self.go(SessionTarget::Url(url), BTreeSet::new(), true, net),
-            ElectionOutput::Lead { url, others } => self.go(SessionTarget::Url(url), others, true, net),
+            ElectionOutput::Join { url } => {
+                self.go(SessionTarget::Url(url), BTreeSet::new(), ElectionInput::NotJoined, net);
+            }
+            ElectionOutput::Lead { url, others } => {
+                self.go(SessionTarget::Url(url), others, ElectionInput::NotJoined, net);
+            }
             ElectionOutput::GoBack => {
-                self.go(SessionTarget::Group(self.setup.group.clone()), BTreeSet::new(), false, net);
+                let group = SessionTarget::Group(self.setup.group.clone());
+                self.go(group, BTreeSet::new(), ElectionInput::NotBack, net);
             }
             ElectionOutput::Show(host) => self.show(&host, net),
             ElectionOutput::Companions(stations) => self.station.companions(stations, net),
@@ -289,15 +302,22 @@ impl Candidacy {
         }
     }
 
-    fn go(&mut self, to: SessionTarget, others: BTreeSet<StationUuid>, matters: bool, net: &mut HostCtx<'_>) {
+    fn go(
+        &mut self,
+        to: SessionTarget,
+        others: BTreeSet<StationUuid>,
+        failed: ElectionInput,
+        net: &mut HostCtx<'_>,
+    ) {
         if self.led.is_some() {
             // Another one is under way.
-            if matters {
-                self.inputs.push_back(ElectionInput::NotJoined);
-            }
-            return;
+            let failed = Some(failed).filter(|failed| self.is_news(failed));
+            return self.inputs.extend(failed);
         }
-        self.led = Some((to.clone(), matters));
+        // A question of somebody else to the same place is declined first.
+        let open = self.station.core().moving_to();
+        self.after_question = open.is_some_and(|(open, phase)| phase == MovePhase::Asking && *open == to);
+        self.led = Some((to.clone(), failed));
         self.station.move_with(to, others, net);
     }
 
@@ -350,7 +370,7 @@ impl Candidacy {
         }
         self.hosts_tell(net);
         let Some(mut host) = self.host.take() else { return };
-        self.hosts_since = None;
+        (self.hosts_since, self.counted) = (None, None);
         if let Some(shown) = self.shown.take() {
             net.withdraw(&shown);
         }

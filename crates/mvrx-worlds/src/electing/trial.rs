@@ -54,6 +54,7 @@ impl Trial<'_> {
         self.one_host_for_all("at rest", &self.all.clone())?;
         self.watch.meeting = MEETING;
         self.host_dies()?;
+        self.host_sleeps()?;
         self.newcomer_flaps()?;
         self.network_parts()?;
         self.pass(quiet::REST)?;
@@ -199,6 +200,26 @@ impl Trial<'_> {
         }
         self.watch.clients.clear();
         self.one_host_for_all("after the return of the former host", &self.all)
+    }
+
+    /// The host's machine does nothing for a while, and goes on: its successor stays, and it is one of the successor's session.
+    fn host_sleeps(&mut self) -> Goes {
+        let [host] = self.hosts_among(&self.all)[..] else { return Ok(()) };
+        let others: Vec<HostId> = self.all.iter().copied().filter(|other| *other != host).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let begun = self.world.now();
+        let span = Duration::from_millis(8_000 + self.pick(8_000));
+        self.watch.keeps_all(&self.all, begun + span);
+        self.world.inject(&Fault::Pause { host, span });
+        let next = self.somebody_acts(&others, begun, NOTICED + ACTS + ON_THE_WAY)?;
+        self.watch.incumbent = Some(next);
+        let acted = self.world.now().since_start().saturating_sub(begun.since_start());
+        self.pass(span.saturating_sub(acted) + MEETING + TOGETHER)?;
+        self.one_host_for_all("after the host was asleep", &self.all)?;
+        self.watch.incumbent = None;
+        Ok(())
     }
 
     fn somebody_acts(&mut self, alive: &[HostId], begun: Time, within: Duration) -> Result<HostId, Outcome> {

@@ -62,7 +62,7 @@ impl Station {
                     if self.setup.alone {
                         return self.move_with(to, BTreeSet::new(), net);
                     }
-                    self.leads |= self.core.moving_to().is_none();
+                    self.leads |= self.makes_its_own_way();
                     self.step(Input::Command(Command::Move { to, force: false }), net);
                 }
             }

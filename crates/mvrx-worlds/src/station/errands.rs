@@ -21,7 +21,7 @@ impl Station {
         others: BTreeSet<StationUuid>,
         net: &mut HostCtx<'_>,
     ) {
-        self.leads |= self.core.moving_to().is_none();
+        self.leads |= self.makes_its_own_way();
         self.step(Input::Command(Command::MoveWith { to, others }), net);
     }
 

@@ -3,12 +3,22 @@
 use std::net::SocketAddr;
 
 use lan_sim::HostCtx;
-use mvrx_core::{Input, PlaceId, Sighting};
+use mvrx_core::{Input, MovePhase, PlaceId, Sighting};
 use mvrx_message::SessionTarget;
 
 use super::{Station, group_of, sights};
 
 impl Station {
+    /// Where it is.
+    pub(crate) fn place(&self) -> SessionTarget {
+        self.core.place()
+    }
+
+    /// Whether a move of its own can begin now: none is under way, and a question that is open gives way.
+    pub(super) fn makes_its_own_way(&self) -> bool {
+        self.core.moving_to().is_none_or(|(_, phase)| phase == MovePhase::Asking)
+    }
+
     pub(super) fn sighted(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {
         let Some(sighting) = self.sighting(place, None) else { return };
         let to = self.core.moving_to().and_then(|(to, _)| group_in(to));
