@@ -150,45 +150,10 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
             format!("{} is no longer in the {side} by this bridge", show::name(name)),
             json!({ "side": side.as_str(), "station": station.to_string(), "name": name }),
         ),
-        News::Carried { side, file, file_name, station, length } => (
-            "commit_carried",
-            format!("{} ({}) is in the {side} too now", show::name(file_name), show::size(*length)),
-            json!({
-                "side": side.as_str(), "file": file.to_string(), "file_name": file_name,
-                "station": station.to_string(), "size": length,
-            }),
-        ),
         News::NotLetIn { station, name, why } => (
             "station_not_shown",
             format!("{} is not in the session, its host says: {}", show::name(name), show::tame(why)),
             json!({ "side": Side::Host.as_str(), "station": station.to_string(), "name": name, "reason": why }),
-        ),
-        News::Refused { file, file_name, station, why } => (
-            "commit_refused",
-            format!("{} is not in the session, its host says: {}", show::name(file_name), show::tame(why)),
-            json!({
-                "side": Side::Host.as_str(), "file": file.to_string(), "file_name": file_name,
-                "station": station.to_string(), "reason": why,
-            }),
-        ),
-        News::NotCarried { side, file, why } => {
-            let words = format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why));
-            ("commit_not_carried", words, of_file(*side, *file, why))
-        }
-        News::GivenUp { side, file, why } => {
-            let until = "it is fetched again when its station has been away";
-            let words = format!("a file of the {side} cannot be carried, {}; {until}", show::tame(why));
-            ("commit_given_up", words, of_file(*side, *file, why))
-        }
-        News::MadeRoom { file } => (
-            "file_made_room",
-            format!("{file} went out of the bridge's store to make room (--keep); it is fetched again when somebody asks for it"),
-            json!({ "file": file.to_string() }),
-        ),
-        News::Withdrawn { side, file } => (
-            "file_withdrawn",
-            format!("{file} made room and can be had no more: it is listed in the {side} no longer"),
-            json!({ "side": side.as_str(), "file": file.to_string() }),
         ),
         News::NotStanding { side, station, why } => (
             "station_not_shown",
@@ -204,6 +169,51 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
             "discovery_problem",
             format!("in the {}: {}", Side::Lan, show::tame(what)),
             json!({ "reason": what }),
+        ),
+        of_files => words_of_files(of_files),
+    }
+}
+
+/// The same of what becomes of commits and their files.
+fn words_of_files(news: &News) -> (&'static str, String, serde_json::Value) {
+    match news {
+        News::Carried { side, file, file_name, station, length } => (
+            "commit_carried",
+            format!("{} ({}) is in the {side} too now", show::name(file_name), show::size(*length)),
+            json!({
+                "side": side.as_str(), "file": file.to_string(), "file_name": file_name,
+                "station": station.to_string(), "size": length,
+            }),
+        ),
+        News::Refused { file, file_name, station, why } => (
+            "commit_refused",
+            format!("{} is not in the session, its host says: {}", show::name(file_name), show::tame(why)),
+            json!({
+                "side": Side::Host.as_str(), "file": file.to_string(), "file_name": file_name,
+                "station": station.to_string(), "reason": why,
+            }),
+        ),
+        News::NotCarried { side, file, why } => {
+            let words =
+                format!("a file of the {side} could not be fetched: {}; it is tried again", show::tame(why));
+            ("commit_not_carried", words, of_file(*side, *file, why))
+        }
+        News::GivenUp { side, file, why } => {
+            let until = "it is fetched again when its station has been away";
+            let words = format!("a file of the {side} cannot be carried, {}; {until}", show::tame(why));
+            ("commit_given_up", words, of_file(*side, *file, why))
+        }
+        News::MadeRoom { file } => (
+            "file_made_room",
+            format!(
+                "{file} went out of the bridge's store to make room (--keep); it is fetched again when somebody asks for it"
+            ),
+            json!({ "file": file.to_string() }),
+        ),
+        News::Withdrawn { side, file } => (
+            "file_withdrawn",
+            format!("{file} made room and can be had no more: it is listed in the {side} no longer"),
+            json!({ "side": side.as_str(), "file": file.to_string() }),
         ),
         _ => ("bridge_news", String::new(), json!({})),
     }
