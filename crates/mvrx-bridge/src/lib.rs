@@ -31,6 +31,7 @@
 
 #[cfg(feature = "driver")]
 mod again;
+#[cfg(feature = "driver")]
 mod answers;
 #[cfg(feature = "driver")]
 mod driver;

@@ -81,7 +81,7 @@ impl Candidacy {
     pub(crate) fn start(mut setup: Setup, net: &mut HostCtx<'_>) -> Self {
         let shelf = Shelf::new(net.disk());
         let at_home = setup.ledger.borrow().brings_home;
-        let kept = shelf.place().and_then(|kept| GroupName::join(kept.lines().next()?).ok());
+        let kept = shelf.place().and_then(|kept| GroupName::join(kept.lines().nth(1)?).ok());
         let elsewhere = kept.is_some();
         match kept.filter(|_| !at_home) {
             Some(group) => setup.group = group,
@@ -121,6 +121,10 @@ impl Candidacy {
             shown: None,
             hosts_since: None,
         };
+        // Whom a person moved into a session in an earlier run is there.
+        if matches!(candidacy.station.place(), SessionTarget::Url(_)) {
+            candidacy.inputs.push_front(ElectionInput::MovedAway);
+        }
         candidacy.settle(net);
         candidacy
     }
@@ -219,6 +223,9 @@ impl Candidacy {
         loop {
             self.hosts_tell(net);
             while let Some(event) = self.station.heard() {
+                if matches!(event, CoreEvent::Moved { errand: true, .. }) {
+                    self.station.takes_part_again(net.host());
+                }
                 self.heard(&event);
             }
             if let (Some(host), Some(own)) = (&self.host, self.election.own()) {

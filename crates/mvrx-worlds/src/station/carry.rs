@@ -5,7 +5,7 @@ use mvrx_core::{ConnId, Event, Input, Output, RequestId, Sighting};
 use mvrx_message::{Commit, FileUuid, GroupName, Message, SessionTarget, Txt};
 
 use super::link::Link;
-use super::{Closing, IDLE, Station, address_of, group_in, place_text};
+use super::{Closing, IDLE, Station, address_of, group_in, is_session, place_text};
 use crate::Ledger;
 use crate::ledger::FOLLOWS;
 use crate::parts::answer;
@@ -176,7 +176,6 @@ impl Station {
         self.step(Input::MovePrepared { commits, sightings, seed }, net);
     }
 
-    /// Who can be elected finds its place at each start, and keeps none.
     pub(super) fn save_place(
         &mut self,
         to: &SessionTarget,
@@ -200,6 +199,15 @@ impl Station {
             Err(error) => Input::PlaceNotSaved { what: error.to_string() },
         };
         self.step(input, net);
+    }
+
+    /// Who takes part in an election again does so at its next start, too, wherever a person had moved it before.
+    pub(crate) fn takes_part_again(&mut self, host: HostId) {
+        let (kept, group) = (self.shelf.place(), &self.core.config().group);
+        if kept.is_some_and(|kept| kept.lines().next().is_some_and(is_session)) {
+            let kept = self.shelf.keep_place(&format!("{group}\n{group}"));
+            self.next_start_differs(kept.is_err(), host);
+        }
     }
 
     fn forget_saved_place(&mut self, host: HostId) {

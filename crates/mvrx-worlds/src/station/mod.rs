@@ -36,7 +36,7 @@ use crate::plan::Planted;
 use crate::shelf::{Along, Incoming, Shelf};
 use later::Later;
 use link::{Found, Link};
-pub(crate) use places::{address_of, group_in, place_text};
+pub(crate) use places::{address_of, group_in, is_session, place_text};
 use sights::{Change, Due, Sights};
 
 /// What a station is started with.
@@ -156,10 +156,12 @@ impl Station {
         } else if setup.moving {
             // Every other one asks its people.
             config.moves = if setup.slow && net.host().0 % 2 == 0 { Moves::Ask } else { Moves::Always };
+        }
+        if setup.candidate.is_some() || setup.moving {
             if let Some(kept) = shelf.place() {
                 let (place, group) = kept.split_once('\n').unwrap_or((&kept, &kept));
                 config.group = GroupName::join(group).unwrap_or(config.group);
-                session = place.contains("://").then(|| place.to_owned());
+                session = is_session(place).then(|| place.to_owned());
             }
         }
         config.session = session.map(|url| SessionConfig::new(&url, net.random()));

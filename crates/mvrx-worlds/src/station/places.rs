@@ -90,6 +90,11 @@ pub(crate) fn group_in(place: &SessionTarget) -> Option<&str> {
     }
 }
 
+/// Whether a place's text is a session's.
+pub(crate) fn is_session(text: &str) -> bool {
+    text.contains("://")
+}
+
 pub(crate) fn place_text(place: &SessionTarget) -> String {
     match place {
         SessionTarget::Group(group) => group.as_str().to_owned(),
