@@ -54,8 +54,10 @@ fn where_to_is_asked_for_with_both_ways_of_saying_it() {
     let both = crew.run(&["move", "--to", "ws://10.0.0.1", "--to-group", "Tour"]);
     assert_eq!(code(&both), 2, "{both:?}");
     // Before anybody is looked for, and though nobody is there.
-    for wrong in ["http://rack/", "ws://rack:0/", "ws://"] {
-        let said = crew.run(&["move", "--to", wrong, "--wait", "60"]);
+    let urls = ["http://rack/", "ws://rack:0/", "ws://"].map(|url| ("--to", url));
+    let groups = ["a.b", "a@b"].map(|group| ("--to-group", group));
+    for (option, wrong) in urls.into_iter().chain(groups) {
+        let said = crew.run(&["move", option, wrong, "--wait", "60"]);
         assert!(code(&said) == 2 && stderr(&said).contains(wrong), "{said:?}");
     }
 }
@@ -239,4 +241,22 @@ fn a_move_from_group_to_group_is_told_once() {
     let told = a.heard.iter().filter(|line| line.contains("Tour") && !line.contains("moving to"));
     let told: Vec<_> = told.filter(|line| !line.contains("--moves")).collect();
     assert!(told.is_empty(), "{told:?}");
+}
+
+// proves: MOV-03
+#[test]
+fn a_session_is_not_moved_to_where_it_is() {
+    let crew = Crew::new();
+    let (_rack, url) = host(&crew, "Rack");
+    let data = crew.path("A");
+    let mut a =
+        crew.start(&["up", "--name", "A", "--data", text(&data), "--host", &url, "--moves", "always"]);
+    a.until("joined the session");
+    let other = url.replace("127.0.0.1", "localhost");
+    let moved = crew.run(&["move", "--host", &url, "--to", &other, "--name", "Boss", "--wait", "3"]);
+    let said = format!("{}{}", stdout(&moved), stderr(&moved));
+    assert!(code(&moved) != 0 && said.contains("there already"), "{moved:?}");
+    assert!(!a.heard.iter().any(|line| line.contains("moving to")), "{:?}", a.heard);
+    let listed = json(&crew.run(&["ls", "--host", &url, "--json", "--wait", "3"]));
+    assert!(listed.to_string().contains("\"A\""), "{listed}");
 }

@@ -75,7 +75,7 @@ pub use fetch::{FetchAction, FetchEvent, FetchPhase};
 pub use history::CommitView;
 pub use input::{Command, Ending, Input, Requested, Sighting, Source};
 pub use membership::{Membership, MembershipAction, MembershipEvent};
-pub use moves::{MoveAction, MoveAnswer, MoveEvent, MovePhase, Moves, ProposalId};
+pub use moves::{MoveAction, MoveAnswer, MoveEvent, MovePhase, Moves, ProposalId, can_be_a_place};
 pub use output::{ConnId, Output, Outputs, PlaceId, RequestId};
 pub use peer::StationView;
 pub use session::{

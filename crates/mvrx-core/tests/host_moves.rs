@@ -226,3 +226,31 @@ fn whoever_joins_while_the_others_are_asked_is_asked_too() {
     let ended = |e: &Event| matches!(e, Event::MoveEnded { moved: 2, stayed: 1, .. });
     assert!(rack.events().iter().any(ended), "{:?}", rack.events());
 }
+
+// proves: MOV-03
+#[test]
+fn nobody_is_asked_to_move_to_where_the_host_is() {
+    let mut rack = Rack::with(|config| {
+        config.moves = Moves::Always;
+        config.own_urls = vec!["ws://rack:80/".to_owned(), "ws://[::1]:42480/".to_owned()];
+    });
+    let (boss, other) = (join(&mut rack, 1), join(&mut rack, 2));
+    for conn in [boss, other] {
+        // What was told of who joined.
+        while rack.take_sent(conn).is_some() {}
+    }
+    for url in ["ws://RACK/", "ws://rack/show", "ws://[::1]:42480"] {
+        rack.receive(boss, Message::NewSessionHost(NewSessionHost::to_url(url)));
+        let told = ret(&mut rack, boss).unwrap();
+        assert!(!told.reply.ok && told.reply.message.contains("there already"), "{told:?}");
+        rack.command(Command::Move { to: SessionTarget::Url(url.to_owned()), force: false });
+        assert!(rack.events().iter().any(|e| matches!(e, Event::NotMoved { .. })));
+    }
+    assert_eq!(rack.take_sent(other), None);
+    for url in ["wss://rack:80/", "ws://rack:81/", "ws://rack2/"] {
+        rack.receive(boss, Message::NewSessionHost(NewSessionHost::to_url(url)));
+        assert!(is_asked(&mut rack, other), "{url}");
+        answers(&mut rack, other, Reply::ok());
+        assert!(ret(&mut rack, boss).unwrap().reply.ok);
+    }
+}

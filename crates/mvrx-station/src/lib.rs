@@ -67,7 +67,7 @@ pub use moves::{MoveError, MoveReport};
 pub use mvrx_core::host::{Access, Event as HostEvent};
 pub use mvrx_core::{
     CommitSource, Event, ExchangeFailure, LimitReached, Limits, Membership, MoveAnswer, Moves, ProposalId,
-    RequestFailure, RequestId, Source, Timers,
+    RequestFailure, RequestId, Source, Timers, can_be_a_place,
 };
 pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
 pub use mvrx_store::{ArchiveLimits, Condition};

@@ -160,7 +160,8 @@ fn hosting(args: &Host, tls: Option<ServerTls>) -> Result<HostOptions, Failure> 
         .pieces(args.pieces)
         .tls(tls)
         .password(password.clone())
-        .url(args.url.clone());
+        .url(args.url.clone())
+        .names(addresses_here().iter().map(ToString::to_string).collect());
     args.rules.apply(options, password.as_ref(), may_be_told)
 }
 
@@ -239,15 +240,18 @@ fn urls(address: SocketAddr, wanted: Option<&str>, secure: bool) -> Vec<String> 
     if !address.ip().is_unspecified() {
         return vec![at(address.ip())];
     }
-    let found = if_addrs::get_if_addrs().unwrap_or_default();
     let usable = |ip: &IpAddr| !ip.is_loopback() && ip.is_ipv4();
-    let mut all: Vec<String> = found.iter().map(if_addrs::Interface::ip).filter(usable).map(at).collect();
+    let mut all: Vec<String> = addresses_here().into_iter().filter(usable).map(at).collect();
     all.sort();
     all.dedup();
     if all.is_empty() {
         all.push(at(IpAddr::from([127, 0, 0, 1])));
     }
     all
+}
+
+fn addresses_here() -> Vec<IpAddr> {
+    if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect()
 }
 
 /// `500M`, `20G`: decimal units, as the rest of what we show.

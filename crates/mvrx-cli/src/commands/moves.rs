@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use mvrx_message::StationUuid;
+use mvrx_message::{GroupNameError, StationUuid};
 use mvrx_station::{
-    Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl, url_without_user,
+    Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl, can_be_a_place,
+    url_without_user,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
@@ -92,10 +93,15 @@ fn target(args: &Move) -> Result<SessionTarget, Failure> {
             })?;
             Ok(SessionTarget::Url(url))
         }
-        (None, Some(group)) => group
-            .parse()
-            .map(SessionTarget::Group)
-            .map_err(|error| Failure::usage(format!("{group:?} cannot be the name of a group: {error}"))),
+        (None, Some(group)) => {
+            let unfit = |error: &dyn std::fmt::Display| {
+                Failure::usage(format!("--to-group {}: {error}", show::tame(group)))
+            };
+            let to =
+                group.parse().map(SessionTarget::Group).map_err(|error: GroupNameError| unfit(&error))?;
+            can_be_a_place(&to).map_err(|error| unfit(&error))?;
+            Ok(to)
+        }
         (None, None) => Err(Failure::usage("say where to: --to URL or --to-group GROUP")),
     }
 }

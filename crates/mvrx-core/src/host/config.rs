@@ -25,6 +25,8 @@ pub struct Config {
     pub moves: Moves,
     /// This host was elected; the station beside it, which goes when it goes. Then it tells who succeeds it.
     pub elected: Option<StationUuid>,
+    /// The URLs at which we are, as far as they are known: nobody is asked to move there.
+    pub own_urls: Vec<String>,
     /// Who may be one of the session, and do what.
     pub access: Access,
     /// How much may be held.
@@ -46,6 +48,7 @@ impl Config {
             gather: true,
             moves: Moves::default(),
             elected: None,
+            own_urls: Vec::new(),
             access: Access::default(),
             limits: Limits::default(),
             timers: Timers::default(),

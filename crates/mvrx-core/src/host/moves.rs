@@ -22,7 +22,7 @@ use mvrx_message::{
 
 use super::access::READS_ONLY;
 use super::{Event, Host, JOIN_FIRST, Output, Standing, Timer, refuse};
-use crate::moves::target_of;
+use crate::moves::{same_host, target_of};
 use crate::{ConnId, MoveAnswer, Moves, ProposalId};
 
 /// The move under way.
@@ -64,6 +64,9 @@ impl Host {
         if self.moving.is_some() {
             return Some(refuse("another move is under way"));
         }
+        if self.is_at(&to) {
+            return Some(refuse(HERE));
+        }
         let refused = match &self.config.moves {
             _ if self.config.access.only_reads(station) => Some(READS_ONLY),
             Moves::Never => Some("this host follows no proposals"),
@@ -94,6 +97,12 @@ impl Host {
         None
     }
 
+    /// Whether everybody is there already: it is a URL of ours.
+    // req: MOV-03
+    fn is_at(&self, to: &SessionTarget) -> bool {
+        matches!(to, SessionTarget::Url(url) if self.config.own_urls.iter().any(|own| same_host(own, url)))
+    }
+
     pub(super) fn accept_move(&mut self, proposal: ProposalId) {
         if self.moving.as_ref().is_some_and(|moving| moving.proposal == Some(proposal)) {
             self.ask_stations();
@@ -111,6 +120,9 @@ impl Host {
         if self.moving.is_some() {
             let why = "another move is under way".to_owned();
             return self.event(Event::NotMoved { to, why });
+        }
+        if self.is_at(&to) {
+            return self.event(Event::NotMoved { to, why: HERE.to_owned() });
         }
         self.moving = Some(Move::new(to, None, force, None));
         self.ask_stations();
@@ -254,3 +266,5 @@ fn nobody_moved(answers: &[(StationUuid, MoveAnswer)]) -> String {
 
 /// What the host says of itself.
 const HOST_STAYS: &str = "it hosts the session that was left, and goes on until it is ended";
+/// What is said of a URL of our own.
+const HERE: &str = "this session is there already";

@@ -25,7 +25,8 @@ use std::time::Duration;
 
 use mvrx_message::{FileUuid, Product, SessionTarget, StationUuid};
 
-pub(crate) use self::place::target as target_of;
+pub use self::place::fit as can_be_a_place;
+pub(crate) use self::place::{same_host, target as target_of};
 pub use self::table::{MoveAction, MoveEvent, MovePhase};
 
 use crate::{ConnId, Core, Event, ExchangeFailure};

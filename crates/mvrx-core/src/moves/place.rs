@@ -17,11 +17,12 @@ pub(crate) fn target(proposal: &NewSessionHost) -> Result<SessionTarget, String>
     fit(&target).map(|()| target)
 }
 
-/// Whether a place can be one.
+/// Whether stations can be led to a place: of a group whether all of them read the same name of it, of a session whether it has a URL.
 ///
 /// # Errors
 /// Why not, in words.
-pub(crate) fn fit(target: &SessionTarget) -> Result<(), String> {
+// req: MOV-02
+pub fn fit(target: &SessionTarget) -> Result<(), String> {
     match target {
         SessionTarget::Group(group) => {
             let unfit = |c: &char| matches!(c, '.' | '@' | '\\') || c.is_control();
@@ -47,6 +48,16 @@ pub(crate) fn same(one: &SessionTarget, other: &SessionTarget) -> bool {
         (SessionTarget::Url(one), SessionTarget::Url(other)) => canonical(one) == canonical(other),
         _ => false,
     }
+}
+
+/// Whether two URLs lead to one host, whatever the path is.
+pub(crate) fn same_host(one: &str, other: &str) -> bool {
+    let host = |url: &str| {
+        let whole = canonical(url)?;
+        let (scheme, rest) = whole.split_once("://")?;
+        Some((scheme.to_owned(), rest.split('/').next()?.to_owned()))
+    };
+    host(one).is_some_and(|one| Some(one) == host(other))
 }
 
 /// The address that a URL leads to, where it names one.

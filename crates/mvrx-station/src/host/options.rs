@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::audit::Audit;
 use super::pace::{Paces, Rate, Rates};
-use crate::session_url;
+use crate::{secure_session_url, session_url};
 use mvrx_core::host::{Access, Limits, Timers};
 use mvrx_message::{Product, StationUuid};
 use mvrx_transport::tls::ServerTls;
@@ -47,6 +47,9 @@ pub struct HostOptions {
     /// The host name or URL that is shown to people in place of our addresses; a bare name means `ws://` (`wss://` with a certificate) and our
     /// port.
     pub url: Option<String>,
+    /// Further host names and addresses of this machine, beside `localhost` and the loopback addresses: nobody is asked to move the session to
+    /// where it is.
+    pub names: Vec<String>,
     /// The host's certificate: the session is at `wss://` then, and nowhere else.
     pub tls: Option<ServerTls>,
     /// Who does not know it does not come in, but for the stations of [`HostOptions::own_passwords`].
@@ -93,6 +96,7 @@ impl Default for HostOptions {
             pieces_for_all: None,
             announce: true,
             url: None,
+            names: Vec::new(),
             tls: None,
             password: None,
             own_passwords: BTreeMap::new(),
@@ -141,6 +145,20 @@ impl HostOptions {
     pub fn url(mut self, url: Option<String>) -> Self {
         self.url = url;
         self
+    }
+
+    /// See [`HostOptions::names`].
+    #[must_use]
+    pub fn names(mut self, names: Vec<String>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Every URL that is known to be ours, at this port.
+    pub(crate) fn own_urls(&self, port: u16) -> Vec<String> {
+        let full = if self.tls.is_some() { secure_session_url } else { session_url };
+        let here = ["localhost", "127.0.0.1", "::1"].into_iter().chain(self.names.iter().map(String::as_str));
+        here.chain(self.url.as_deref()).map(|name| full(name, port)).collect()
     }
 
     /// See [`HostOptions::tls`].

@@ -59,11 +59,12 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     check_url(starting.options.url.as_deref())?;
     let Starting { options, name, provider, group, station, version, store, exporter, .. } = starting;
     let said = (version, exporter.is_some(), starting.moves);
-    let config = configured(Config::new(station, &name, &provider), said, &options);
+    let mut config = configured(Config::new(station, &name, &provider), said, &options);
 
     let transport = starting.transport.unwrap_or_else(|| Arc::new(options.web_socket()));
     let listener = transport.listen(starting.listen.unwrap_or(ANYWHERE)).await?;
     let address = listener.local_addr();
+    config.own_urls = options.own_urls(address.port());
     let (discovery, problem) = showing(starting.discovery, options.announce);
 
     let (events, first) = broadcast::channel(starting.events);
