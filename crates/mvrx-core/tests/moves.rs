@@ -745,6 +745,26 @@ fn from_session_to_session_the_new_host_has_us_before_the_old_one_is_left() {
     at_rest(&mut desk);
 }
 
+// proves: MOV-20
+#[test]
+fn another_way_to_the_host_of_our_session_is_no_other_place() {
+    let (mut desk, host) = in_session(Moves::Always);
+    desk.receive(host, Message::NewSessionHost(proposal(&url(THERE))));
+    prepared(&mut desk, vec![], &[], None);
+    let (again, _) = reached(&mut desk, THERE);
+    // Our second connection goes before the first one.
+    desk.step(Input::Closed { conn: host, ending: mvrx_core::Ending::Clean });
+    desk.receive(again, host_ret(9, vec![]));
+    let why = stayed(&desk).unwrap();
+    assert!(why.contains("there already"), "{why}");
+    assert!(desk.closed(again) || matches!(desk.take_sent(again), Some(Message::Leave(_))));
+    assert_eq!(desk.core.place(), url(HERE));
+    desk.pass(Duration::from_secs(10));
+    let (back, _) = reached(&mut desk, HERE);
+    desk.receive(back, host_ret(9, vec![]));
+    assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(9)]);
+}
+
 // proves: MOV-14
 #[test]
 fn from_group_to_group_what_we_have_comes_along() {
@@ -1359,7 +1379,7 @@ fn what_a_person_or_a_proposal_wants_is_no_errand_also_where_an_errand_led_befor
     let go = |desk: &mut Desk, at: &str| {
         prepared(desk, vec![], &[], None);
         let (host, _) = reached(desk, at);
-        desk.receive(host, host_ret(9, vec![]));
+        desk.receive(host, host_ret(if at == HERE { 9 } else { 8 }, vec![]));
     };
     desk.command(Command::MoveWith { to: url(THERE), others: BTreeSet::new() });
     go(&mut desk, THERE);

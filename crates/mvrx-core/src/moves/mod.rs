@@ -135,6 +135,8 @@ struct Ride {
     listed: BTreeSet<StationUuid>,
     /// Somebody came to the old place who is not among them.
     newcomers: bool,
+    /// The host of the session in which it began; an election's ride does not look.
+    left: Option<StationUuid>,
     /// The new group had its time to show who is there.
     looked: bool,
     /// Decided then at the latest.

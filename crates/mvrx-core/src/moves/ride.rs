@@ -23,6 +23,7 @@ impl Ride {
             turned_away: None,
             saved: false,
             along: BTreeSet::new(),
+            left: None,
             listed: BTreeSet::new(),
             newcomers: true,
             deadline: Duration::ZERO,
@@ -36,7 +37,10 @@ impl Core {
     // req: MOV-06
     pub(super) fn prepare_move(&mut self) {
         let deadline = self.now + self.config.timers.arrival;
+        let left = self.session.as_ref().filter(|session| session.product() == Product::Mvrx);
+        let left = left.filter(|_| self.is_joined()).and_then(|_| self.host());
         let Some(ride) = self.moving.ride.as_mut() else { return };
+        ride.left = left.filter(|_| !ride.passing);
         ride.deadline = deadline;
         let to = ride.to.clone();
         self.agenda.set(Timer::Move, deadline);
@@ -185,6 +189,11 @@ impl Core {
         }
         if let Some(why) = self.moving.ride.as_mut().and_then(|ride| ride.turned_away.take()) {
             self.end_move(MoveEvent::NotJoined, &why);
+        } else if self.is_the_session_we_are_in() {
+            self.end_move(
+                MoveEvent::NotJoined,
+                "this station is there already: that URL leads to the host of its session",
+            );
         } else if self.has_arrived(false) {
             self.arrived();
         } else if self.is_turned_away() {
@@ -220,6 +229,14 @@ impl Core {
             _ => return false,
         };
         errand || self.session().is_some_and(|session| session.stay != Stay::Joined)
+    }
+
+    /// Whether the new place is another way to the host whose session we are in: by another name of it, or another of its addresses. Nothing would
+    /// be gained there, and to stand in both is one connection too many for a host that has one of each station.
+    // req: MOV-20
+    fn is_the_session_we_are_in(&self) -> bool {
+        let Some(Ride { left: Some(left), there: Some(there), .. }) = &self.moving.ride else { return false };
+        there.is_joined() && there.host() == Some(*left)
     }
 
     /// Whether nobody has been seen in the new group in time.
