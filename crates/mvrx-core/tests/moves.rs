@@ -172,6 +172,22 @@ fn where_we_are_already_is_agreed_to_at_once_and_nothing_is_done() {
     assert_eq!(desk.events(), []);
 }
 
+// proves: MOV-21
+#[test]
+fn a_group_whose_name_differs_only_in_case_is_not_gone_to() {
+    let mut desk = in_group(Moves::Always);
+    let conn = propose(&mut desk, 1, &group("DEFAULT"));
+    let message = refused(&mut desk, conn);
+    assert!(message.contains("upper and lower case"), "{message}");
+    desk.command(Command::Move { to: group("default"), force: false });
+    assert!(stayed(&desk).unwrap().contains("start it in the other group"));
+    assert_eq!(desk.core.place(), group("Default"));
+    // Other letters are other groups, and DNS knows no case but that of ASCII.
+    desk.out.clear();
+    desk.command(Command::Move { to: group("Dèfault"), force: false });
+    assert_eq!(stayed(&desk), None);
+}
+
 // proves: MOV-04
 #[test]
 fn of_a_thousand_proposals_one_is_asked_about_and_each_is_answered() {

@@ -35,6 +35,9 @@ impl Core {
         if moves_on && place::same(&to, &self.place()) {
             return Some(ok());
         }
+        if let Err(why) = place::differ_only_in_case(&self.place(), &to) {
+            return Some(refuse(why));
+        }
         if self.presence != Presence::Present {
             return Some(refuse("this station is not in the group at the moment"));
         }

@@ -35,7 +35,7 @@ impl Core {
                 Some("another move is under way".to_owned())
             }
             Ok(()) if place::same(&to, &self.place()) => Some("this station is there already".to_owned()),
-            Ok(()) => None,
+            Ok(()) => place::differ_only_in_case(&self.place(), &to).err().map(str::to_owned),
         };
         if let Some(why) = why {
             return self.event(Event::NotMoved { to, why });

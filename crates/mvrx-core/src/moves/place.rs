@@ -50,6 +50,21 @@ pub(crate) fn same(one: &SessionTarget, other: &SessionTarget) -> bool {
     }
 }
 
+/// Why one group is not left for another one without a start between: names that differ only in the case of ASCII letters are one for DNS (RFC 6762, 16),
+/// so that the goodbye of the old announcement takes the new one along.
+// req: MOV-21
+pub(crate) fn differ_only_in_case(one: &SessionTarget, other: &SessionTarget) -> Result<(), &'static str> {
+    match (one, other) {
+        (SessionTarget::Group(one), SessionTarget::Group(other))
+            if one != other && one.as_str().eq_ignore_ascii_case(other.as_str()) =>
+        {
+            Err("the two groups differ only in upper and lower case, which a network takes for one name: \
+                 stop this station and start it in the other group")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether two URLs lead to one host, whatever the path is.
 pub(crate) fn same_host(one: &str, other: &str) -> bool {
     let host = |url: &str| {
