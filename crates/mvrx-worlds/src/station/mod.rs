@@ -157,12 +157,12 @@ impl Station {
             // Every other one asks its people.
             config.moves = if setup.slow && net.host().0 % 2 == 0 { Moves::Ask } else { Moves::Always };
         }
-        if setup.candidate.is_some() || setup.moving {
-            if let Some(kept) = shelf.place() {
-                let (place, group) = kept.split_once('\n').unwrap_or((&kept, &kept));
-                config.group = GroupName::join(group).unwrap_or(config.group);
-                session = is_session(place).then(|| place.to_owned());
-            }
+        if (setup.candidate.is_some() || setup.moving)
+            && let Some(kept) = shelf.place()
+        {
+            let (place, group) = kept.split_once('\n').unwrap_or((&kept, &kept));
+            config.group = GroupName::join(group).unwrap_or(config.group);
+            session = is_session(place).then(|| place.to_owned());
         }
         config.session = session.map(|url| SessionConfig::new(&url, net.random()));
         let first_request = setup.part.as_ref().map_or(u64::from(net.boot()) << 32, |part| part.requests);
