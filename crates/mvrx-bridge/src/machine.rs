@@ -54,17 +54,20 @@ pub struct Seen {
     pub candidate: bool,
     /// Whether it answers.
     pub answers: bool,
+    /// Whether discovery shows it otherwise than it said itself.
+    pub doubted: bool,
 }
 
 impl Seen {
     /// Whether it is to be asked now and then whether it is there: other bridges, since one that was killed said no goodbye; and who is stood in for
-    /// by one and did not answer last, which may have been a request that took too long.
+    /// by one and did not answer last, which may have been a request that took too long, or is shown otherwise: the last word of a stand-in that
+    /// gave way to its station may have come after the station's own first one.
     // req: BRG-06, BRG-08
     #[must_use]
     pub const fn is_to_be_asked(&self) -> bool {
         match self.mark {
             Some(BridgeMark::Bridge { .. }) => true,
-            Some(BridgeMark::StandIn { .. }) => !self.answers,
+            Some(BridgeMark::StandIn { .. }) => !self.answers || self.doubted,
             None => false,
         }
     }

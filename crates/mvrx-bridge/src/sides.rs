@@ -127,7 +127,11 @@ impl Sides {
         let marked =
             |shown: Marked, said: Option<BridgeMark>| Marked { bridge: said.or(shown.bridge), ..shown };
         let said = |info: &StationInfo| info.bridge.filter(|_| info.membership == Membership::Member);
-        let stations = there.map(|(info, shown)| seen_with(info, marked(shown, said(info)))).collect();
+        let stations = there.map(|(info, shown)| {
+            let seen = seen_with(info, marked(shown, said(info)));
+            Seen { doubted: seen.mark != shown.bridge, ..seen }
+        });
+        let stations = stations.collect();
         let commits = self.commits(Side::Lan, lan, &left(&seen)).await?;
         Ok(View { joined: true, tells_marks: true, stations, commits })
     }
@@ -236,6 +240,7 @@ fn seen_with(info: &StationInfo, marked: Marked) -> Seen {
         candidate: marked.candidate,
         // Who has said LEAVE is not asked, and nothing is known of who is shown under its name since.
         answers: info.reachable || info.membership == Membership::Left,
+        doubted: false,
     }
 }
 

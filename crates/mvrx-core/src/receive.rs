@@ -135,7 +135,8 @@ impl Core {
             return self.on_mismatch(conn, expected, found, address, ret, open);
         }
         // req: BRG-19
-        if self.answers_from_elsewhere(ret)
+        let elsewhere = self.answers_from_elsewhere(ret);
+        if elsewhere
             && let Some(exchange) =
                 self.exchanges.get_mut(&conn).filter(|exchange| !exchange.untried.is_empty())
         {
@@ -156,7 +157,19 @@ impl Core {
             self.answered(found, address);
         }
         self.exchange(conn, ExchangeEvent::Reply, open);
+        if elsewhere {
+            self.is_not_at(found, address);
+        }
         self.join_answered(found, ret);
+    }
+
+    /// It refuses from another group, or from a session, where discovery shows it no longer: it is not asked there again.
+    // req: BRG-19
+    fn is_not_at(&mut self, station: StationUuid, address: SocketAddr) {
+        let Some(peer) = self.peers.get_mut(&station) else { return };
+        if !peer.places.values().flatten().any(|shown| *shown == address) {
+            peer.good = peer.good.filter(|good| *good != address);
+        }
     }
 
     /// Whether a station of ours refuses since it is in another group or in a session by now: at another address that is shown under its name a

@@ -3,7 +3,7 @@
 
 mod support;
 
-use mvrx_core::{Command, Event, Input, Membership, Output};
+use mvrx_core::{Command, Event, Input, Membership, Output, PlaceId};
 use mvrx_message::{BridgeMark, GroupName, Join, JoinRet, Leave, Message, Ours};
 use support::{Desk, address, join_from, join_ret_from, no, ok, station};
 
@@ -74,6 +74,37 @@ fn who_refuses_from_another_group_or_a_session_is_looked_for_at_its_other_addres
     desk.sight_at(1, vec![address(1), address(9)]);
     refuses(&mut desk, 1, Some("Default"));
     assert_eq!((known(&desk, 1).0, desk.take_dial()), (Membership::Refused, None));
+}
+
+// proves: BRG-19
+#[test]
+fn who_refuses_from_elsewhere_where_it_is_shown_no_longer_is_not_asked_there_again() {
+    // It took its JOIN in this group back while ours was on the way to it; now a stand-in is shown.
+    let refused = |desk: &mut Desk| {
+        let (conn, _, _) = desk.connect();
+        (conn, {
+            let Message::JoinRet(ret) = join_ret_from(1, "mvrx", no("not here"), vec![]) else {
+                unreachable!()
+            };
+            Message::JoinRet(JoinRet { ours: says(None), group: GroupName::create("Stage").ok(), ..ret })
+        })
+    };
+    let mut desk = Desk::new();
+    desk.sight(1);
+    let (conn, answer) = refused(&mut desk);
+    desk.sight_at(1, vec![address(9)]);
+    desk.receive(conn, answer);
+    assert_eq!(known(&desk, 1).0, Membership::Refused);
+    desk.pass(std::time::Duration::from_secs(1));
+    answers(&mut desk, 1, 9, by(50));
+    assert_eq!(known(&desk, 1), (Membership::Member, by(50)));
+    // Nothing is shown any more: it was a member, and is gone.
+    let mut desk = Desk::new();
+    desk.join(1);
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    let (conn, answer) = refused(&mut desk);
+    desk.receive(conn, answer);
+    assert!(desk.saw(|event| matches!(event, Event::StationLost { .. })));
 }
 
 // proves: BRG-19

@@ -14,6 +14,7 @@ fn seen(n: u8, mark: Option<BridgeMark>) -> Seen {
         mark,
         candidate: false,
         answers: true,
+        doubted: false,
     }
 }
 
@@ -478,6 +479,13 @@ fn bridges_are_asked_whether_they_are_there_and_stand_ins_that_did_not_answer() 
     let asked = [None, by(50), bridge_to(200)]
         .map(|mark| (seen(2, mark).is_to_be_asked(), silent(mark).is_to_be_asked()));
     assert_eq!(asked, [(false, false), (false, true), (true, true)]);
+}
+
+// proves: BRG-08
+#[test]
+fn who_says_to_be_stood_in_for_and_is_shown_otherwise_is_asked() {
+    let doubted = |mark| Seen { doubted: true, ..seen(2, mark) }.is_to_be_asked();
+    assert_eq!([None, by(50), bridge_to(200)].map(doubted), [false, true, true]);
 }
 
 // proves: BRG-25

@@ -514,7 +514,10 @@ impl Bridge {
 
     fn view_group(&self) -> View {
         let Some((group, _)) = &self.group else { return View::default() };
-        let stations = self.seen_by(group, |station, said| said.or(self.marks.get(&station).copied()));
+        let mut stations = self.seen_by(group, |station, said| said.or(self.marks.get(&station).copied()));
+        for seen in &mut stations {
+            seen.doubted = seen.mark != self.marks.get(&seen.station).copied();
+        }
         View { joined: true, tells_marks: true, stations, commits: self.known(Side::Lan, group) }
     }
 
@@ -535,6 +538,7 @@ impl Bridge {
             mark: mark(view.station, view.bridge.filter(|_| view.membership == Membership::Member)),
             candidate: false,
             answers: view.reachable || view.membership == Membership::Left,
+            doubted: false,
         });
         match self.setup.planted {
             Planted::MarksNotRead => seen.map(|seen| Seen { mark: None, ..seen }).collect(),
