@@ -153,6 +153,20 @@ pub struct Entry {
     pub kind: Kind,
     /// Bytes, for a file.
     pub length: u64,
+    /// What tells whether it is still the same file and was not written to, where the disk has such.
+    pub stamp: Option<Stamp>,
+}
+
+/// What tells a file from another one that got its name, and from itself before somebody wrote to it. Two different ones mean that it has to
+/// be read again; two equal ones mean that it need not only where both times lie well behind the moment of the reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// When its bytes were last written, in nanoseconds since 1970 by the disk's clock.
+    pub modified: i128,
+    /// When anything of it was last changed, also its name or the time above, likewise; where the system has such a time.
+    pub changed: Option<i128>,
+    /// Its number on the disk, where the system has such.
+    pub inode: Option<u64>,
 }
 
 /// What lies at a path.
@@ -175,4 +189,14 @@ pub struct Stat {
     pub length: u64,
     /// When it was last written, where the disk says.
     pub modified: Option<SystemTime>,
+}
+
+/// As in a [`Stamp`].
+pub(crate) fn nanos(time: SystemTime) -> i128 {
+    // No clock has more than an `i128` of them.
+    let signed = |nanos: u128| i128::try_from(nanos).unwrap_or(i128::MAX);
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => signed(since.as_nanos()),
+        Err(before) => -signed(before.duration().as_nanos()),
+    }
 }

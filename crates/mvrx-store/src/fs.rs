@@ -48,6 +48,7 @@ mod aside;
 mod background;
 mod fsck;
 mod history;
+mod index;
 mod names;
 mod recover;
 mod retain;
@@ -202,7 +203,7 @@ impl FsStore {
         let folder = directory.join(COMMITS);
         create_durably(&*disk, &folder)?;
         let shelf = FsShelf::new(Arc::clone(&disk), folder, lock);
-        let inventory = recover::recover(&shelf, options.limits.record_bytes)?;
+        let inventory = recover::recover(&shelf, &options.limits)?;
         let engine = Arc::new(Engine::new(shelf, inventory, options.limits, options.clock, disk));
         let wanted = Wanted { whole: options.whole, retention: options.retention, told: options.told };
         let background = Background::start(&engine, wanted).map(Arc::new);

@@ -25,6 +25,12 @@ pub struct Limits {
     /// Bytes of one index record: a commit with its comment, name and list of stations. Default 2 MiB, twice the
     /// longest JSON message that stations accept by default.
     pub record_bytes: u64,
+    /// How many records and recipes are read one by one at a start, or are gone from the folder, before the index of a store in a folder is
+    /// written anew ([`FsStore::open`](crate::FsStore::open)). Default 256: a store of fewer has none.
+    pub unindexed: usize,
+    /// Bytes of that index, beside `total_bytes`: in memory for a moment while a store is opened, and on the disk. A longer one is neither read
+    /// nor written, and with 0 there is none. Default 256 MiB.
+    pub index_bytes: u64,
     /// How many numbered names `put_away` tries in a folder that is full of files of the same name. Default 1,000.
     pub name_attempts: u32,
     /// Bad files kept aside; the oldest go first. Default 16.
@@ -47,6 +53,8 @@ impl Default for Limits {
             oldest_go: false,
             file_bytes: 16 * GIB,
             record_bytes: 2 * 1024 * 1024,
+            unindexed: 256,
+            index_bytes: 256 * 1024 * 1024,
             name_attempts: 1_000,
             aside_files: 16,
             aside_bytes: 4 * GIB,

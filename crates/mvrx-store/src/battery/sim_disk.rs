@@ -9,7 +9,7 @@ use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::disk::{Disk, Entry, Kind, Links, ReadFile, Stat, WriteFile};
+use crate::disk::{Disk, Entry, Kind, Links, ReadFile, Stamp, Stat, WriteFile, nanos};
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Debug, Clone)]
@@ -182,7 +182,9 @@ impl Disk for SimDisk {
         let node = world.find(folder)?;
         let entry = |(name, node): (&String, &usize)| {
             let stat = world.nodes[*node].stat();
-            Entry { name: name.clone(), kind: stat.kind, length: stat.length }
+            let stamp = |modified| Stamp { modified, changed: None, inode: Some(*node as u64) };
+            let stamp = stat.modified.map(nanos).map(stamp);
+            Entry { name: name.clone(), kind: stat.kind, length: stat.length, stamp }
         };
         Ok(world.names(node)?.iter().map(entry).collect())
     }

@@ -11,12 +11,13 @@
 //! | rename without overwriting | `renameat2(RENAME_NOREPLACE)` (Linux) | hard link and remove; without links reserve and replace |
 //! | sync a folder | `fsync` of the folder (unix) | nothing: Windows has no such call |
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, DirEntry, File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
-use super::{Disk, Entry, Kind, Links, ReadFile, Stat, WriteFile};
+use super::{Disk, Entry, Kind, Links, ReadFile, Stamp, Stat, WriteFile};
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -64,18 +65,26 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let stat = match entry.metadata() {
-                Ok(metadata) => describe(&metadata),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            entries.push(Entry { name, kind: stat.kind, length: stat.length });
-        }
-        Ok(entries)
+        let found = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        let threads =
+            thread::available_parallelism().map_or(1, usize::from).min(found.len() / FOR_A_THREAD + 1);
+        let (own, others) = found.split_at(found.len() / threads);
+        let piece = others.len().div_ceil(threads.saturating_sub(1).max(1)).max(1);
+        thread::scope(|scope| {
+            let others: Vec<_> = others
+                .chunks(piece)
+                .map(|piece| (piece, thread::Builder::new().spawn_scoped(scope, || inspect(piece)).ok()))
+                .collect();
+            let mut entries = inspect(own)?;
+            for (piece, thread) in others {
+                // What has no thread, or lost it, is looked at here.
+                match thread.and_then(|thread| thread.join().ok()) {
+                    Some(inspected) => entries.extend(inspected?),
+                    None => entries.extend(inspect(piece)?),
+                }
+            }
+            Ok(entries)
+        })
     }
 
     fn stat(&self, path: &Path, links: Links) -> io::Result<Stat> {
@@ -161,6 +170,20 @@ impl WriteFile for RealWriter {
     }
 }
 
+fn inspect(found: &[DirEntry]) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::with_capacity(found.len());
+    for entry in found {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let (stat, stamp) = match entry.metadata() {
+            Ok(metadata) => (describe(&metadata), stamp(&metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        entries.push(Entry { name, kind: stat.kind, length: stat.length, stamp });
+    }
+    Ok(entries)
+}
+
 fn describe(metadata: &Metadata) -> Stat {
     let kind = if metadata.is_file() {
         Kind::File
@@ -171,6 +194,27 @@ fn describe(metadata: &Metadata) -> Stat {
     };
     Stat { kind, length: metadata.len(), modified: metadata.modified().ok() }
 }
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)]
+fn stamp(metadata: &Metadata) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    Some(Stamp {
+        modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
+        changed: Some(nanos(metadata.ctime(), metadata.ctime_nsec())),
+        inode: Some(metadata.ino()),
+    })
+}
+
+#[cfg(not(unix))]
+fn stamp(metadata: &Metadata) -> Option<Stamp> {
+    let modified = super::nanos(metadata.modified().ok()?);
+    Some(Stamp { modified, changed: None, inode: None })
+}
+
+/// Files in a folder for which another thread asks the system, at the least.
+const FOR_A_THREAD: usize = 2_000;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use super::{FsOptions, FsView, Tags};
 use crate::cancel::Cancel;
 use crate::disk::{DiskAction, DiskError, Naming};
 use crate::error::OpenStoreError;
+use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::revision::Form;
 use crate::store::StoredCommit;
@@ -73,7 +74,9 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn through(&self, directory: &Path, options: &FsOptions) -> Result<Fsck, OpenStoreError> {
-        let view = FsView::open(directory, options.clone())?;
+        // What the records say on the disk, not what an index remembers of them.
+        let limits = Limits { index_bytes: 0, ..options.limits };
+        let view = FsView::open(directory, FsOptions { limits, ..options.clone() })?;
         let tags = Tags::of(directory).list()?;
         let shelf = &view.engine.shelf;
         let revisions = view.revisions();

@@ -17,6 +17,7 @@ pub(crate) struct Stem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
     Schema,
+    Index,
     Temporary(u64),
     Part(PartOf),
     Record(Stem),
@@ -30,22 +31,23 @@ impl Name {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let name = if text == SCHEMA_NAME {
             Self::Schema
+        } else if text == INDEX_NAME {
+            Self::Index
         } else if let Some(number) = text.strip_prefix(INCOMING) {
             Self::Temporary(u64::from_str_radix(number.strip_suffix(PART)?, 16).ok()?)
         } else if let Some(part) = text.strip_prefix(PARTIAL) {
             Self::Part(part_of(part.strip_suffix(PART)?)?)
         } else {
             let (stem, ending) = text.split_once('.')?;
-            let (sequence, file) = stem.split_once('-')?;
-            let stem = Stem { sequence: sequence.parse().ok()?, file: file.parse().ok()? };
-            match ending {
-                "json" => Self::Record(stem),
-                "mvr" => Self::File(stem),
-                "recipe" => Self::Recipe(stem),
-                "publishing" => Self::Publishing(stem),
-                "removed" => Self::Removed(stem),
-                _ => return None,
-            }
+            let stem = stem_of(stem)?;
+            return match ending {
+                "json" => Some(Self::Record(stem)),
+                "mvr" => Some(Self::File(stem)),
+                "recipe" => Some(Self::Recipe(stem)),
+                "publishing" => Some(Self::Publishing(stem)),
+                "removed" => Some(Self::Removed(stem)),
+                _ => None,
+            };
         };
         // Other spellings of the same numbers are not ours.
         (name.to_string() == text).then_some(name)
@@ -56,6 +58,7 @@ impl fmt::Display for Name {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stem, ending) = match self {
             Self::Schema => return out.write_str(SCHEMA_NAME),
+            Self::Index => return out.write_str(INDEX_NAME),
             Self::Temporary(number) => return write!(out, "{INCOMING}{number:016x}{PART}"),
             Self::Part(of) => {
                 write!(out, "{PARTIAL}{}-{}-", of.file, of.length)?;
@@ -73,6 +76,22 @@ impl fmt::Display for Name {
 }
 
 const SCHEMA_NAME: &str = "store.json";
+const INDEX_NAME: &str = "store.index";
+/// A stem in exactly our spelling. There may be tens of thousands, so none is written again to compare it.
+fn stem_of(text: &str) -> Option<Stem> {
+    let (digits, file) = text.split_once('-')?;
+    let longer = digits.len() > SEQUENCE && !digits.starts_with('0');
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits.len() == SEQUENCE || longer);
+    let hyphen = |at| matches!(at, 8 | 13 | 18 | 23);
+    let spelled = |(at, byte)| match byte {
+        b'-' => hyphen(at),
+        b'0'..=b'9' | b'a'..=b'f' => !hyphen(at),
+        _ => false,
+    };
+    let ours = number && file.len() == UUID && file.bytes().enumerate().all(spelled);
+    ours.then(|| Some(Stem { sequence: digits.parse().ok()?, file: file.parse().ok()? })).flatten()
+}
+
 fn part_of(text: &str) -> Option<PartOf> {
     let (file, rest) = text.split_at_checked(UUID)?;
     let (length, digits) = rest.strip_prefix('-')?.split_once('-')?;
@@ -89,6 +108,8 @@ fn part_of(text: &str) -> Option<PartOf> {
 const INCOMING: &str = "incoming-";
 const PARTIAL: &str = "partial-";
 const UUID: usize = 36;
+/// Digits of a number that has no more.
+const SEQUENCE: usize = 12;
 const PART: &str = ".part";
 
 #[cfg(test)]
@@ -103,6 +124,7 @@ mod tests {
     fn reads_every_name_that_it_writes() {
         for name in [
             Name::Schema,
+            Name::Index,
             Name::Temporary(0),
             Name::Temporary(u64::MAX),
             Name::Part(PartOf {

@@ -9,8 +9,10 @@ use mvrx_message::FileUuid;
 use crate::disk::{DiskAction, DiskError, Entry, Kind, Links, Naming, WriteFile};
 use crate::engine::{Found, Inventory};
 use crate::error::OpenStoreError;
+use crate::fs::index::{Index, Seen};
 use crate::fs::names::{Name, Stem};
 use crate::fs::shelf::FsShelf;
+use crate::limits::Limits;
 use crate::problem::{Problem, RecordDamage};
 use crate::record::{self, NotUsable};
 use crate::store::{PartOf, StoredCommit};
@@ -19,6 +21,7 @@ use crate::store::{PartOf, StoredCommit};
 #[derive(Debug, Default)]
 struct Scan {
     schema: Option<u64>,
+    index: Option<u64>,
     commits: BTreeMap<Stem, Parts>,
     temporaries: Vec<Name>,
     parts: Vec<(PartOf, u64)>,
@@ -36,6 +39,15 @@ impl Scan {
         removed.map(|(stem, _)| *stem).filter(|stem| self.needs(*stem)).collect()
     }
 
+    /// What will be asked for.
+    fn to_read(&self) -> impl Iterator<Item = (Name, Option<Seen>)> {
+        self.commits.iter().filter_map(|(stem, parts)| match (parts.record, parts.removed) {
+            (_, Some(there)) => parts.file.map(|_| (Name::Removed(*stem), there.seen)),
+            (Some(there), None) => Some((Name::Record(*stem), there.seen)),
+            (None, None) => None,
+        })
+    }
+
     fn needs(&self, base: Stem) -> bool {
         self.unresolved || self.bases.values().any(|stem| *stem == base)
     }
@@ -44,23 +56,43 @@ impl Scan {
 /// What there is of one commit. Lengths in bytes.
 #[derive(Debug, Default)]
 struct Parts {
-    record: Option<u64>,
+    record: Option<There>,
     file: Option<u64>,
     recipe: Option<u64>,
     publishing: bool,
-    removed: Option<u64>,
+    removed: Option<There>,
+}
+
+/// A file that was listed.
+#[derive(Debug, Clone, Copy)]
+struct There {
+    length: u64,
+    /// As what the index knows it, where the disk tells enough.
+    seen: Option<Seen>,
 }
 
 /// Reads what is in the folder of `shelf`, tells what is wrong with it, and cleans up after a crash.
 // req: STO-02, STO-04, STO-05
-pub(super) fn recover(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory<Name>, OpenStoreError> {
-    let (scan, mut inventory) = read_all(shelf, record_bytes)?;
+pub(super) fn recover(shelf: &FsShelf, limits: &Limits) -> Result<Inventory<Name>, OpenStoreError> {
+    let (scan, problems) = list_all(shelf)?;
+    let mut reader = Reader::new(shelf, &scan, limits);
+    reader.index.begin(shelf, scan.to_read());
+    let (scan, mut inventory) = match read_all(&mut reader, scan, problems) {
+        Ok(read) => read,
+        Err(error) => {
+            reader.index.give_up(shelf);
+            return Err(error);
+        }
+    };
     shelf.remember(scan.bases.clone(), scan.idle(), scan.unresolved);
-    if scan.schema.is_none() {
-        write_schema(shelf)?;
+    let index = reader.index;
+    if let Err(error) = scan.schema.map_or_else(|| write_schema(shelf), |_| Ok(())) {
+        index.give_up(shelf);
+        return Err(error.into());
     }
     clean_up(shelf, &scan);
     inventory.parts = parts(shelf, &scan);
+    index.finish(shelf);
     Ok(inventory)
 }
 
@@ -84,20 +116,28 @@ fn parts(shelf: &FsShelf, scan: &Scan) -> Vec<Found<Name>> {
 }
 
 /// Reads what is in the folder and changes nothing.
-pub(super) fn look(shelf: &FsShelf, record_bytes: u64) -> Result<Inventory<Name>, OpenStoreError> {
-    let (scan, inventory) = read_all(shelf, record_bytes)?;
+pub(super) fn look(shelf: &FsShelf, limits: &Limits) -> Result<Inventory<Name>, OpenStoreError> {
+    let (scan, problems) = list_all(shelf)?;
+    let mut reader = Reader::new(shelf, &scan, limits);
+    let (scan, inventory) = read_all(&mut reader, scan, problems)?;
     shelf.remember(scan.bases.clone(), scan.idle(), scan.unresolved);
     Ok(inventory)
 }
 
-fn read_all(shelf: &FsShelf, record_bytes: u64) -> Result<(Scan, Inventory<Name>), OpenStoreError> {
+fn list_all(shelf: &FsShelf) -> Result<(Scan, Vec<Problem>), OpenStoreError> {
     let entries = shelf.disk.list(&shelf.folder).named(DiskAction::List, &shelf.folder)?;
-    let (mut scan, mut problems) = sort(entries);
-    // A limit that was lowered does not unlist what was stored before.
-    let allowed = record_bytes.max(crate::Limits::default().record_bytes);
-    problems.extend(check_schema(shelf, scan.schema, allowed)?);
+    Ok(sort(entries))
+}
+
+fn read_all(
+    reader: &mut Reader<'_>,
+    mut scan: Scan,
+    mut problems: Vec<Problem>,
+) -> Result<(Scan, Inventory<Name>), OpenStoreError> {
+    let shelf = reader.shelf;
+    problems.extend(check_schema(shelf, scan.schema, reader.allowed)?);
     let mut on_disk = HashMap::new();
-    let listed = read_records(shelf, &mut scan, allowed, &mut on_disk, &mut problems)?;
+    let listed = read_records(reader, &mut scan, &mut on_disk, &mut problems)?;
 
     problems.into_iter().for_each(|problem| shelf.tell(problem));
     let highest_sequence = scan.commits.keys().map(|stem| stem.sequence).max().unwrap_or(0);
@@ -113,15 +153,18 @@ fn sort(entries: Vec<Entry>) -> (Scan, Vec<Problem>) {
             problems.push(Problem::NotARegularFile { name: entry.name });
             continue;
         }
+        let length = entry.length;
+        let there = There { length, seen: entry.stamp.map(|stamp| Seen { length, stamp }) };
         match name {
-            Name::Schema => scan.schema = Some(entry.length),
+            Name::Schema => scan.schema = Some(length),
+            Name::Index => scan.index = Some(length),
             Name::Temporary(_) => scan.temporaries.push(name),
             Name::Part(of) => scan.parts.push((of, entry.length)),
-            Name::Record(stem) => scan.commits.entry(stem).or_default().record = Some(entry.length),
+            Name::Record(stem) => scan.commits.entry(stem).or_default().record = Some(there),
             Name::File(stem) => scan.commits.entry(stem).or_default().file = Some(entry.length),
             Name::Recipe(stem) => scan.commits.entry(stem).or_default().recipe = Some(entry.length),
             Name::Publishing(stem) => scan.commits.entry(stem).or_default().publishing = true,
-            Name::Removed(stem) => scan.commits.entry(stem).or_default().removed = Some(entry.length),
+            Name::Removed(stem) => scan.commits.entry(stem).or_default().removed = Some(there),
         }
     }
     (scan, problems)
@@ -141,45 +184,47 @@ fn check_schema(
 }
 
 fn read_records(
-    shelf: &FsShelf,
+    reader: &mut Reader<'_>,
     scan: &mut Scan,
-    allowed: u64,
     on_disk: &mut HashMap<u64, u64>,
     problems: &mut Vec<Problem>,
 ) -> Result<Vec<StoredCommit>, OpenStoreError> {
-    let mut listed: HashMap<FileUuid, StoredCommit> = HashMap::new();
-    let mut whole: HashMap<[u8; 32], Stem> = HashMap::new();
+    let mut listed: HashMap<FileUuid, StoredCommit> = HashMap::with_capacity(scan.commits.len());
+    let mut whole: HashMap<[u8; 32], Stem> = HashMap::with_capacity(scan.commits.len());
     let mut recipes = Vec::new();
     for (stem, parts) in &scan.commits {
-        let (name, file) = (Name::Record(*stem).to_string(), stem.file);
-        if let (Some(length), Some(found)) = (parts.removed, parts.file) {
+        let (name, file) = (|| Name::Record(*stem).to_string(), stem.file);
+        if let (Some(there), Some(found)) = (parts.removed, parts.file) {
             // Others may have been made over it.
-            if let Ok(stored) = read_record(shelf, Name::Removed(*stem), *stem, length, allowed) {
+            if let Ok(stored) = reader.record(Name::Removed(*stem), *stem, there) {
                 whole.extend((stored.length == found).then_some((stored.hash, *stem)));
             }
         }
-        let Some(length) = parts.record.filter(|_| parts.removed.is_none()) else {
+        let Some(there) = parts.record.filter(|_| parts.removed.is_none()) else {
             if let Some(length) = parts.file.filter(|_| !parts.publishing && parts.removed.is_none()) {
                 problems.push(Problem::FileWithoutRecord { name: Name::File(*stem).to_string(), length });
             }
             scan.unresolved |= parts.recipe.is_some() && parts.removed.is_none();
             continue;
         };
-        let stored = match read_record(shelf, Name::Record(*stem), *stem, length, allowed) {
+        let stored = match reader.record(Name::Record(*stem), *stem, there) {
             Ok(stored) => stored,
-            Err(NotUsable::Newer { found }) => return Err(newer(&shelf.path(Name::Record(*stem)), found)),
+            Err(NotUsable::Newer { found }) => {
+                return Err(newer(&reader.shelf.path(Name::Record(*stem)), found));
+            }
             Err(NotUsable::Damaged(damage)) => {
                 scan.unresolved |= parts.recipe.is_some();
-                problems.push(Problem::RecordDamaged { name, damage });
+                problems.push(Problem::RecordDamaged { name: name(), damage });
                 continue;
             }
         };
         match (parts.file, parts.recipe) {
             (None, Some(length)) => recipes.push((*stem, stored, length)),
-            (None, None) => problems.push(Problem::FileMissing { name, file }),
+            (None, None) => problems.push(Problem::FileMissing { name: name(), file }),
             (Some(found), _) if found != stored.length => {
                 scan.unresolved |= parts.recipe.is_some();
-                problems.push(Problem::FileLengthNotAsStored { name, file, stored: stored.length, found });
+                let stored = stored.length;
+                problems.push(Problem::FileLengthNotAsStored { name: name(), file, stored, found });
             }
             (Some(_), _) => {
                 whole.insert(stored.hash, *stem);
@@ -188,7 +233,7 @@ fn read_records(
         }
     }
     for (stem, stored, length) in recipes {
-        match base_of(shelf, stem, &stored, &whole) {
+        match base_of(reader.shelf, stem, &stored, &whole) {
             Ok(base) => {
                 scan.bases.insert(stem, base);
                 on_disk.insert(stem.sequence, length);
@@ -233,18 +278,38 @@ fn base_of(
     whole.get(&needs.base).copied().ok_or_else(|| Problem::BaseMissing { name: name.clone(), file })
 }
 
-fn read_record(
-    shelf: &FsShelf,
-    name: Name,
-    stem: Stem,
-    length: u64,
+/// Gives what records say, of files that are as the index knows them without opening them.
+struct Reader<'a> {
+    shelf: &'a FsShelf,
+    /// Bytes that a record has at most.
     allowed: u64,
-) -> Result<StoredCommit, NotUsable> {
-    let stored = record::decode(&read(shelf, name, length, allowed)?)?;
-    if stored.sequence == stem.sequence && stored.commit.file == stem.file {
+    index: Index,
+}
+
+impl<'a> Reader<'a> {
+    fn new(shelf: &'a FsShelf, scan: &Scan, limits: &Limits) -> Self {
+        // A limit that was lowered does not unlist what was stored before.
+        let allowed = limits.record_bytes.max(Limits::default().record_bytes);
+        // An index that cannot be read costs time alone.
+        let index = scan.index.and_then(|length| read(shelf, Name::Index, length, limits.index_bytes).ok());
+        Self { shelf, allowed, index: Index::of(index, *limits) }
+    }
+
+    fn record(&mut self, name: Name, stem: Stem, there: There) -> Result<StoredCommit, NotUsable> {
+        let right =
+            |stored: &StoredCommit| stored.sequence == stem.sequence && stored.commit.file == stem.file;
+        if there.length <= self.allowed
+            && let Some(stored) = self.index.record(name, there.seen).filter(right)
+        {
+            return Ok(stored);
+        }
+        let bytes = read(self.shelf, name, there.length, self.allowed)?;
+        let stored = record::decode(&bytes)?;
+        if !right(&stored) {
+            return Err(NotUsable::Damaged(RecordDamage::NameTellsOfAnother));
+        }
+        self.index.read_record(name, there.seen, &bytes, &stored);
         Ok(stored)
-    } else {
-        Err(NotUsable::Damaged(RecordDamage::NameTellsOfAnother))
     }
 }
 

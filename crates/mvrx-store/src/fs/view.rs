@@ -51,7 +51,7 @@ impl FsView {
         let folder = directory.as_ref().join(COMMITS);
         let mut shelf = FsShelf::new(Arc::clone(&disk) as _, folder, None);
         shelf.scratch = Some(std::env::temp_dir());
-        let inventory = match recover::look(&shelf, options.limits.record_bytes) {
+        let inventory = match recover::look(&shelf, &options.limits) {
             Err(OpenStoreError::Disk(DiskError::NotFound { .. })) => Inventory::default(),
             looked => looked?,
         };
