@@ -162,9 +162,9 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// When its bytes were last written, in nanoseconds since 1970 by the disk's clock.
-    pub modified: i128,
+    pub modified: i64,
     /// When anything of it was last changed, also its name or the time above, likewise; where the system has such a time.
-    pub changed: Option<i128>,
+    pub changed: Option<i64>,
     /// Its number on the disk, where the system has such.
     pub inode: Option<u64>,
 }
@@ -191,12 +191,10 @@ pub struct Stat {
     pub modified: Option<SystemTime>,
 }
 
-/// As in a [`Stamp`].
-pub(crate) fn nanos(time: SystemTime) -> i128 {
-    // No clock has more than an `i128` of them.
-    let signed = |nanos: u128| i128::try_from(nanos).unwrap_or(i128::MAX);
+/// As in a [`Stamp`]; `None` for times that are centuries away.
+pub(crate) fn nanos(time: SystemTime) -> Option<i64> {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => signed(since.as_nanos()),
-        Err(before) => -signed(before.duration().as_nanos()),
+        Ok(since) => i64::try_from(since.as_nanos()).ok(),
+        Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|nanos| -nanos),
     }
 }

@@ -6,6 +6,7 @@
 //! <directory>/commits/000000000007-<file>.json  the record of a listed commit
 //! <directory>/commits/000000000007-<file>.mvr   its file
 //! <directory>/commits/000000000007-<file>.recipe  or what gives its file over another one (`history`)
+//! <directory>/commits/store.index               what the records say, where there are many (`index`)
 //! <directory>/commits/incoming-00….part         a file or record that is being written
 //! <directory>/commits/partial-<file>-….part     a file that broke off in the middle, or is being written
 //! <directory>/aside/000001-<file>-….bad         a bad file that is kept for a person to look at

@@ -15,9 +15,13 @@ use std::path::{Path, PathBuf};
 use mvrx_message::{Commit, FileUuid, MvrVersion};
 use mvrx_store::disk::DiskError;
 use mvrx_store::{
-    Cancel, Expect, FsOptions, FsStore, Fsck, PublishError, ReadError, Store, StoreError, StoredCommit, Wait,
-    WriteError, fsck,
+    Cancel, Expect, FsOptions, FsStore, Fsck, Limits, PublishError, ReadError, Store, StoreError,
+    StoredCommit, Wait, WriteError, fsck,
 };
+
+mod shared;
+
+use shared::settle;
 
 const LENGTH: usize = 400_000;
 
@@ -100,7 +104,7 @@ fn fill(folder: &Path) -> PathBuf {
     path
 }
 
-// proves: STO-15
+// proves: STO-15, STO-27
 #[test]
 fn a_full_disk_is_told_loses_nothing_and_goes_on_when_there_is_room_again() {
     let Some(folder) = std::env::var_os("MVRX_SMALL_DISK") else { return };
@@ -141,6 +145,24 @@ fn a_full_disk_is_told_loses_nothing_and_goes_on_when_there_is_room_again() {
     assert_eq!((numbers(&store), store.problems()), (usize::from(kept), vec![]));
     all_there(&store, 2, kept);
     all_there(&store, 91, 91);
+
+    // A start that cannot write its index lists all the same and leaves nothing over; as soon as there is room there is one.
+    drop(store);
+    settle(&folder);
+    let filler = fill(&folder);
+    let limits = Limits { unindexed: 0, ..Limits::default() };
+    let indexed = || FsStore::open_with(&directory, FsOptions { limits, ..FsOptions::default() }).unwrap();
+    let index = directory.join("commits/store.index");
+    let names = || fs::read_dir(directory.join("commits")).unwrap().count();
+    let (before, store) = (names(), indexed());
+    assert_eq!((numbers(&store), store.problems()), (usize::from(kept), vec![]));
+    assert!(!index.exists() && names() == before);
+    drop(store);
+    fs::remove_file(filler).unwrap();
+    let store = indexed();
+    assert_eq!((numbers(&store), store.problems()), (usize::from(kept), vec![]));
+    println!("an index of {} bytes", fs::metadata(&index).unwrap().len());
+    all_there(&store, 2, kept);
 
     // What became a recipe cannot be put together on a full disk; that is told, and nothing is lost by it.
     let filler = fill(&folder);

@@ -4,20 +4,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use mvrx_message::{Commit, FileUuid, MvrVersion};
-use mvrx_store::{Cancel, Expect, FsOptions, FsStore, Keep, Retention, Store, StoredCommit, Tags, fsck};
+use mvrx_store::{
+    Cancel, Expect, FsOptions, FsStore, FsView, Keep, Limits, Retention, Store, StoredCommit, Tags, fsck,
+};
+
+mod shared;
+
+use shared::{note, say};
+
+/// As a store is opened here: with an index as soon as there is anything for it.
+fn indexed() -> FsOptions {
+    let limits = Limits { unindexed: 0, ..Limits::default() };
+    FsOptions { limits, ..FsOptions::default() }
+}
 
 /// Not a test by itself: the one below runs it in a process of its own. It commits revisions of one file, tags some, makes recipes in the
 /// background and beside it, and removes all but the newest ten.
 #[test]
 fn child_keeps_a_history_until_it_is_killed() {
     let Some(directory) = env::var_os(HISTORY) else { return };
-    let options = FsOptions { whole: Some(2), ..FsOptions::default() };
+    let options = FsOptions { whole: Some(2), ..indexed() };
     let store = FsStore::open_with(&directory, options).unwrap();
     let tags = Tags::of(&directory);
     let mut number = store.commits().unwrap().last().map_or(0, |stored| stored.sequence) * 1_000;
@@ -51,7 +63,7 @@ fn history_revision(number: u64) -> Vec<u8> {
     bytes
 }
 
-// proves: STO-02, STO-22, STO-24, STO-25, STO-26
+// proves: STO-02, STO-22, STO-24, STO-25, STO-26, STO-27
 #[test]
 fn killed_at_a_hundred_random_moments_a_history_is_whole_and_loses_nothing_that_was_acknowledged() {
     let disk = tempfile::tempdir().unwrap();
@@ -87,7 +99,7 @@ fn killed_at_a_hundred_random_moments_a_history_is_whole_and_loses_nothing_that_
         child.wait().unwrap();
         let at = format!("seed {seed}, kill {round}");
         look_through(disk.path(), &at);
-        let found = FsStore::open(disk.path()).unwrap().commits().unwrap();
+        let found = FsStore::open_with(disk.path(), indexed()).unwrap().commits().unwrap();
         compare(&found, &mut acknowledged, &at);
         for file in &tagged {
             assert!(found.iter().any(|stored| stored.commit.file == *file), "{at}: tagged and lost: {file}");
@@ -95,6 +107,7 @@ fn killed_at_a_hundred_random_moments_a_history_is_whole_and_loses_nothing_that_
         look_through(disk.path(), &at);
     }
     assert!(tagged.len() > 5 && acknowledged.len() >= 10, "seed {seed}: too little was done");
+    assert!(disk.path().join("commits/store.index").exists(), "seed {seed}: no index");
     let names = std::fs::read_dir(disk.path().join("commits")).unwrap();
     let recipes = names
         .filter(|name| name.as_ref().unwrap().path().extension().is_some_and(|it| it == "recipe"))
@@ -105,6 +118,9 @@ fn killed_at_a_hundred_random_moments_a_history_is_whole_and_loses_nothing_that_
 fn look_through(disk: &Path, at: &str) {
     let found = fsck(disk, &FsOptions::default(), &|_, _| {}, &Cancel::new()).unwrap();
     assert_eq!(found.problems, [], "{at}");
+    let without = Limits { index_bytes: 0, ..Limits::default() };
+    let without = FsView::open(disk, FsOptions { limits: without, ..FsOptions::default() }).unwrap();
+    assert_eq!(FsView::open(disk, indexed()).unwrap().commits(), without.commits(), "{at}");
 }
 
 /// What is there is what was acknowledged, save what was in progress; `acknowledged` is what is there from then on.
@@ -116,27 +132,6 @@ fn compare(found: &[StoredCommit], acknowledged: &mut BTreeMap<FileUuid, bool>, 
         assert!(there || !sure, "{at}: acknowledged and lost: {file}");
     }
     *acknowledged = found.iter().map(|stored| (stored.commit.file, true)).collect();
-}
-
-/// Keeps what the child says; whether it says that a commit was listed.
-fn note(acknowledged: &mut BTreeMap<FileUuid, bool>, line: &str) -> bool {
-    let mut words = line.split(' ');
-    // The name of the test stands before the first line.
-    let verb = words.find(|word| ["listed", "removing", "removed"].contains(word));
-    let (Some(verb), Some(Ok(file))) = (verb, words.next().map(str::parse)) else { return false };
-    match verb {
-        "listed" => acknowledged.insert(file, true),
-        "removing" => acknowledged.insert(file, false),
-        _ => acknowledged.remove(&file),
-    };
-    verb == "listed"
-}
-
-/// One line, out before anything else happens; several at once would let a kill cut one in two.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("{line}\n").as_bytes()).unwrap();
-    out.flush().unwrap();
 }
 
 fn commit(number: u64) -> Commit {

@@ -96,7 +96,10 @@ impl SimDisk {
         world.crashed = true;
         let mut random = seed;
         let nodes = world.nodes.iter().map(|node| node.after_crash(&mut random)).collect();
-        Self::of(nodes)
+        let after = Self::of(nodes);
+        // Its clock goes on.
+        after.lock().ticks = world.ticks;
+        after
     }
 
     /// Writes a file without counting, durably, an existing one in place.
@@ -183,7 +186,7 @@ impl Disk for SimDisk {
         let entry = |(name, node): (&String, &usize)| {
             let stat = world.nodes[*node].stat();
             let stamp = |modified| Stamp { modified, changed: None, inode: Some(*node as u64) };
-            let stamp = stat.modified.map(nanos).map(stamp);
+            let stamp = stat.modified.and_then(nanos).map(stamp);
             Entry { name: name.clone(), kind: stat.kind, length: stat.length, stamp }
         };
         Ok(world.names(node)?.iter().map(entry).collect())

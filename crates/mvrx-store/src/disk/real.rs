@@ -196,21 +196,19 @@ fn describe(metadata: &Metadata) -> Stat {
 }
 
 #[cfg(unix)]
-#[allow(clippy::unnecessary_wraps)]
 fn stamp(metadata: &Metadata) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
-    let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    let nanos = |seconds: i64, nanos: i64| seconds.checked_mul(1_000_000_000)?.checked_add(nanos);
     Some(Stamp {
-        modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
-        changed: Some(nanos(metadata.ctime(), metadata.ctime_nsec())),
+        modified: nanos(metadata.mtime(), metadata.mtime_nsec())?,
+        changed: Some(nanos(metadata.ctime(), metadata.ctime_nsec())?),
         inode: Some(metadata.ino()),
     })
 }
 
 #[cfg(not(unix))]
 fn stamp(metadata: &Metadata) -> Option<Stamp> {
-    let modified = super::nanos(metadata.modified().ok()?);
-    Some(Stamp { modified, changed: None, inode: None })
+    Some(Stamp { modified: super::nanos(metadata.modified().ok()?)?, changed: None, inode: None })
 }
 
 /// Files in a folder for which another thread asks the system, at the least.

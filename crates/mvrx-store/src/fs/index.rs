@@ -1,4 +1,4 @@
-//! Turns what the records said into a file of its own, so that a start need not open each of them. The records stay the truth: the index is
+//! Turns what the records said, and the beginnings of recipes, into a file of its own, so that a start need not open each of them. The records stay the truth: the index is
 //! only believed of a file that is as it was when it was read, and may be missing, old or damaged at any time.
 //!
 //! The folder is listed as ever, and tells of each file its length, the times of its last writing and change, and its number on the disk. Of a
@@ -14,7 +14,8 @@
 //! as a crash costs no more than reading the records once more, and replaced as a whole, so who reads it meanwhile, without a lock, has the old
 //! one, the new one or none. What cannot be written is left: nothing depends on it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 use super::names::Name;
 use super::shelf::FsShelf;
@@ -27,32 +28,42 @@ mod image;
 mod row;
 
 pub(super) use image::Seen;
-use image::{Image, NotUsable, Row};
+use image::{Image, NotUsable, Row, Table};
 use row::Key;
+pub(super) use row::Made;
 
 /// What is known of the files in the folder.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     limits: Limits,
     image: Option<Image>,
-    /// By name; what was not asked for is no longer there.
-    rows: Vec<Known>,
+    records: Rows,
+    recipes: Rows,
     fresh: Vec<Row>,
     /// A newer program's: it stays.
     newer: bool,
     /// It is damaged, or has an older schema.
     renew: bool,
     /// The file that is to become the index, and the disk's time before anything was read.
-    begun: Option<(Name, i128)>,
+    begun: Option<(Name, i64)>,
 }
 
-/// What is known of a file.
+/// What is known of files, by name; what was not asked for in the end is no longer there.
+#[derive(Debug, Default)]
+struct Rows {
+    known: Vec<Known>,
+    /// What they said, one after the other.
+    said: Vec<u8>,
+    /// Behind the one that was found last: they are asked for in order.
+    next: Cell<usize>,
+}
+
 #[derive(Debug)]
 struct Known {
     key: Key,
     seen: Seen,
-    /// `None`: it was asked for.
-    said: Option<StoredCommit>,
+    said: Range<usize>,
+    asked: bool,
 }
 
 impl Index {
@@ -62,41 +73,52 @@ impl Index {
         let Some(bytes) = bytes else { return index };
         match Image::of(bytes, limits.index_bytes).and_then(|(image, older)| {
             index.renew = older;
-            let rows = RefCell::new(&mut index.rows);
-            image.rows(
-                |count| rows.borrow_mut().reserve(usize::try_from(count).unwrap_or(0).min(MOST_RESERVED)),
-                |key, seen, value| {
-                    let said = row::decode(key, value);
-                    rows.borrow_mut().extend(said.map(|said| Known { key: *key, seen, said: Some(said) }));
-                },
-            )?;
-            // As the database has them.
-            if !index.rows.is_sorted_by_key(|known| known.key) {
-                return Err(NotUsable::Damaged);
-            }
+            index.fill(&image)?;
             Ok(image)
         }) {
             Ok(image) => index.image = Some(image),
             Err(NotUsable::Newer) => index.newer = true,
             Err(NotUsable::Damaged) => {
-                index.rows.clear();
+                (index.records, index.recipes) = Default::default();
                 index.renew = true;
             }
         }
         index
     }
 
-    /// What the record said, if it is still the same file.
-    pub(super) fn record(&mut self, name: Name, seen: Option<Seen>) -> Option<StoredCommit> {
-        let at = self.find(name, seen)?;
-        self.rows.get_mut(at)?.said.take()
+    fn fill(&mut self, image: &Image) -> Result<(), NotUsable> {
+        let rows = RefCell::new((&mut self.records, &mut self.recipes));
+        image.rows(
+            |table, count| {
+                let count = usize::try_from(count).unwrap_or(0).min(MOST_RESERVED);
+                match table {
+                    Table::Records => rows.borrow_mut().0.known.reserve(count),
+                    Table::Recipes => rows.borrow_mut().1.known.reserve(count),
+                }
+            },
+            |table, key, seen, said| match table {
+                Table::Records => rows.borrow_mut().0.keep(*key, seen, said),
+                Table::Recipes => rows.borrow_mut().1.keep(*key, seen, said),
+            },
+        )?;
+        // As the database has them.
+        if self.records.are_in_order() && self.recipes.are_in_order() {
+            Ok(())
+        } else {
+            Err(NotUsable::Damaged)
+        }
     }
 
-    /// Where the row of this name is, if it is still the same file.
-    fn find(&self, name: Name, seen: Option<Seen>) -> Option<usize> {
-        let (key, seen) = row::key(name).zip(seen)?;
-        let at = self.rows.binary_search_by_key(&key, |known| known.key).ok()?;
-        self.rows.get(at).is_some_and(|known| known.seen == seen).then_some(at)
+    /// What the record said, if it is still the same file.
+    pub(super) fn record(&mut self, name: Name, seen: Option<Seen>) -> Option<StoredCommit> {
+        let (key, said) = self.records.take(name, seen)?;
+        row::decode(&key, said)
+    }
+
+    /// What the recipe says, if it is still the same file.
+    pub(super) fn recipe(&mut self, name: Name, seen: Option<Seen>) -> Option<Made> {
+        let (_, said) = self.recipes.take(name, seen)?;
+        row::decode_made(said)
     }
 
     /// A record was read that can be used. One that has more than this version knows of is read each time: another version may know of it.
@@ -110,7 +132,14 @@ impl Index {
         if let Some((key, seen)) = row::key(name).zip(self.settled(seen))
             && record::encode(stored) == bytes
         {
-            self.fresh.push(Row { key, seen, value: row::encode(stored) });
+            self.fresh.push(Row { table: Table::Records, key, seen, value: row::encode(stored) });
+        }
+    }
+
+    /// The beginning of a recipe was read.
+    pub(super) fn read_recipe(&mut self, name: Name, seen: Option<Seen>, made: Made) {
+        if let Some((key, seen)) = row::key(name).zip(self.settled(seen)) {
+            self.fresh.push(Row { table: Table::Recipes, key, seen, value: row::encode_made(made) });
         }
     }
 
@@ -130,15 +159,23 @@ impl Index {
         }
         let (mut same, mut other) = (0_usize, 0_usize);
         for (name, seen) in all {
-            *(if self.find(name, seen).is_some() { &mut same } else { &mut other }) += 1;
+            let found = match name {
+                Name::Recipe(_) => self.recipes.find(name, seen),
+                _ => self.records.find(name, seen),
+            };
+            *(if found.is_some() { &mut same } else { &mut other }) += 1;
         }
-        if !self.renew && !self.is_much(other, self.rows.len().saturating_sub(same)) {
+        if !self.renew
+            && !self
+                .is_much(other, (self.records.known.len() + self.recipes.known.len()).saturating_sub(same))
+        {
             return;
         }
         let Ok((file, temporary)) = shelf.create_temporary() else { return };
         drop(file);
-        match shelf.disk.stat(&shelf.path(temporary), Links::Keep).ok().and_then(|stat| stat.modified) {
-            Some(now) => self.begun = Some((temporary, nanos(now))),
+        match shelf.disk.stat(&shelf.path(temporary), Links::Keep).ok().and_then(|stat| nanos(stat.modified?))
+        {
+            Some(now) => self.begun = Some((temporary, now)),
             None => {
                 shelf.clean(temporary);
             }
@@ -160,8 +197,9 @@ impl Index {
     // req: STO-27
     pub(super) fn finish(mut self, shelf: &FsShelf) {
         let Some((temporary, _)) = self.begun else { return };
-        let gone: Vec<Key> =
-            self.rows.iter().filter(|known| known.said.is_some()).map(|known| known.key).collect();
+        let records = self.records.gone().map(|key| (Table::Records, key));
+        let recipes = self.recipes.gone().map(|key| (Table::Recipes, key));
+        let gone: Vec<_> = records.chain(recipes).collect();
         if !self.renew && !self.is_much(self.fresh.len(), gone.len()) {
             shelf.clean(temporary);
             return;
@@ -170,11 +208,52 @@ impl Index {
             Some(image) => Ok(image),
             None => Image::empty(self.limits.index_bytes),
         };
-        let bytes = image.and_then(|image| image.change(&gone, &self.fresh)).map(Image::into_bytes);
-        let written = bytes.is_ok_and(|bytes| write(shelf, temporary, &bytes));
+        let written = match image.and_then(|image| image.change(&gone, &self.fresh)) {
+            Ok(image) => write(shelf, temporary, &image.into_bytes()),
+            // It can be read and not be changed, or does not fit any more: the next start makes it anew.
+            Err(_) => {
+                shelf.clean(Name::Index);
+                false
+            }
+        };
         if !written {
             shelf.clean(temporary);
         }
+    }
+}
+
+impl Rows {
+    fn keep(&mut self, key: Key, seen: Seen, said: &[u8]) {
+        let from = self.said.len();
+        self.said.extend_from_slice(said);
+        self.known.push(Known { key, seen, said: from..self.said.len(), asked: false });
+    }
+
+    fn are_in_order(&self) -> bool {
+        self.known.is_sorted_by_key(|known| known.key)
+    }
+
+    fn take(&mut self, name: Name, seen: Option<Seen>) -> Option<(Key, &[u8])> {
+        let at = self.find(name, seen)?;
+        let known = self.known.get_mut(at)?;
+        known.asked = true;
+        Some((known.key, self.said.get(known.said.clone())?))
+    }
+
+    /// Where the row of this name is, if it is still the same file.
+    fn find(&self, name: Name, seen: Option<Seen>) -> Option<usize> {
+        let (key, seen) = row::key(name).zip(seen)?;
+        let next = self.next.get();
+        let at = match self.known.get(next) {
+            Some(known) if known.key == key => next,
+            _ => self.known.binary_search_by_key(&key, |known| known.key).ok()?,
+        };
+        self.next.set(at.saturating_add(1));
+        self.known.get(at).is_some_and(|known| known.seen == seen).then_some(at)
+    }
+
+    fn gone(&self) -> impl Iterator<Item = Key> {
+        self.known.iter().filter(|known| !known.asked).map(|known| known.key)
     }
 }
 
@@ -187,7 +266,10 @@ fn write(shelf: &FsShelf, temporary: Name, bytes: &[u8]) -> bool {
 }
 
 /// Longer than a tick of any disk's clock (two seconds on FAT), in nanoseconds.
-const SETTLED: i128 = 3_000_000_000;
+const SETTLED: i64 = 3_000_000_000;
 
 /// Rows for which room is made at once, whatever number an index tells.
 const MOST_RESERVED: usize = 100_000;
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use mvrx_message::FileUuid;
+use mvrx_recipe::RebuildError;
 
 use crate::disk::{DiskAction, DiskError, Entry, Kind, Links, Naming, WriteFile};
 use crate::engine::{Found, Inventory};
 use crate::error::OpenStoreError;
-use crate::fs::index::{Index, Seen};
+use crate::fs::index::{Index, Made, Seen};
 use crate::fs::names::{Name, Stem};
 use crate::fs::shelf::FsShelf;
 use crate::limits::Limits;
@@ -41,10 +42,14 @@ impl Scan {
 
     /// What will be asked for.
     fn to_read(&self) -> impl Iterator<Item = (Name, Option<Seen>)> {
-        self.commits.iter().filter_map(|(stem, parts)| match (parts.record, parts.removed) {
-            (_, Some(there)) => parts.file.map(|_| (Name::Removed(*stem), there.seen)),
-            (Some(there), None) => Some((Name::Record(*stem), there.seen)),
-            (None, None) => None,
+        self.commits.iter().flat_map(|(stem, parts)| {
+            let record = match (parts.record, parts.removed) {
+                (_, Some(there)) => parts.file.map(|_| (Name::Removed(*stem), there.seen)),
+                (record, None) => record.map(|there| (Name::Record(*stem), there.seen)),
+            };
+            let listed = parts.record.is_some() && parts.removed.is_none() && parts.file.is_none();
+            let recipe = parts.recipe.filter(|_| listed).map(|there| (Name::Recipe(*stem), there.seen));
+            record.into_iter().chain(recipe)
         })
     }
 
@@ -58,7 +63,7 @@ impl Scan {
 struct Parts {
     record: Option<There>,
     file: Option<u64>,
-    recipe: Option<u64>,
+    recipe: Option<There>,
     publishing: bool,
     removed: Option<There>,
 }
@@ -162,7 +167,7 @@ fn sort(entries: Vec<Entry>) -> (Scan, Vec<Problem>) {
             Name::Part(of) => scan.parts.push((of, entry.length)),
             Name::Record(stem) => scan.commits.entry(stem).or_default().record = Some(there),
             Name::File(stem) => scan.commits.entry(stem).or_default().file = Some(entry.length),
-            Name::Recipe(stem) => scan.commits.entry(stem).or_default().recipe = Some(entry.length),
+            Name::Recipe(stem) => scan.commits.entry(stem).or_default().recipe = Some(there),
             Name::Publishing(stem) => scan.commits.entry(stem).or_default().publishing = true,
             Name::Removed(stem) => scan.commits.entry(stem).or_default().removed = Some(there),
         }
@@ -189,7 +194,7 @@ fn read_records(
     on_disk: &mut HashMap<u64, u64>,
     problems: &mut Vec<Problem>,
 ) -> Result<Vec<StoredCommit>, OpenStoreError> {
-    let mut listed: HashMap<FileUuid, StoredCommit> = HashMap::with_capacity(scan.commits.len());
+    let mut listed = Listed::of(scan.commits.len());
     let mut whole: HashMap<[u8; 32], Stem> = HashMap::with_capacity(scan.commits.len());
     let mut recipes = Vec::new();
     for (stem, parts) in &scan.commits {
@@ -219,7 +224,7 @@ fn read_records(
             }
         };
         match (parts.file, parts.recipe) {
-            (None, Some(length)) => recipes.push((*stem, stored, length)),
+            (None, Some(recipe)) => recipes.push((*stem, stored, recipe)),
             (None, None) => problems.push(Problem::FileMissing { name: name(), file }),
             (Some(found), _) if found != stored.length => {
                 scan.unresolved |= parts.recipe.is_some();
@@ -228,16 +233,16 @@ fn read_records(
             }
             (Some(_), _) => {
                 whole.insert(stored.hash, *stem);
-                list(&mut listed, stored, problems);
+                listed.insert(stored, problems);
             }
         }
     }
-    for (stem, stored, length) in recipes {
-        match base_of(reader.shelf, stem, &stored, &whole) {
+    for (stem, stored, recipe) in recipes {
+        match base_of(reader, stem, recipe, &stored, &whole) {
             Ok(base) => {
                 scan.bases.insert(stem, base);
-                on_disk.insert(stem.sequence, length);
-                list(&mut listed, stored, problems);
+                on_disk.insert(stem.sequence, recipe.length);
+                listed.insert(stored, problems);
             }
             Err(problem) => {
                 scan.unresolved = true;
@@ -245,37 +250,52 @@ fn read_records(
             }
         }
     }
-    Ok(listed.into_values().collect())
+    Ok(listed.commits)
 }
 
-/// Lists a commit; of two with the same file the later one.
-fn list(listed: &mut HashMap<FileUuid, StoredCommit>, stored: StoredCommit, problems: &mut Vec<Problem>) {
-    let file = stored.commit.file;
-    let (one, other) = match listed.remove(&file) {
-        Some(other) if other.sequence > stored.sequence => (other, Some(stored)),
-        other => (stored, other),
-    };
-    if let Some(older) = other {
-        let name = Name::Record(Stem { sequence: older.sequence, file }).to_string();
-        problems.push(Problem::FileRecordedTwice { name, file });
+/// Commits that are listed; of two with the same file the later one.
+struct Listed {
+    commits: Vec<StoredCommit>,
+    at: HashMap<FileUuid, usize>,
+}
+
+impl Listed {
+    fn of(count: usize) -> Self {
+        Self { commits: Vec::with_capacity(count), at: HashMap::with_capacity(count) }
     }
-    listed.insert(file, one);
+
+    fn insert(&mut self, stored: StoredCommit, problems: &mut Vec<Problem>) {
+        let file = stored.commit.file;
+        let listed = self.at.get(&file).and_then(|at| self.commits.get_mut(*at));
+        let Some(listed) = listed else {
+            self.at.insert(file, self.commits.len());
+            self.commits.push(stored);
+            return;
+        };
+        let sequence = listed.sequence.min(stored.sequence);
+        let name = Name::Record(Stem { sequence, file }).to_string();
+        problems.push(Problem::FileRecordedTwice { name, file });
+        if stored.sequence > listed.sequence {
+            *listed = stored;
+        }
+    }
 }
 
 /// Over which of the whole files the recipe of `stored` was made.
 fn base_of(
-    shelf: &FsShelf,
+    reader: &mut Reader<'_>,
     stem: Stem,
+    recipe: There,
     stored: &StoredCommit,
     whole: &HashMap<[u8; 32], Stem>,
 ) -> Result<Stem, Problem> {
     let (name, file) = (Name::Recipe(stem).to_string(), stem.file);
     let unusable = |why| Problem::RecipeUnusable { name: name.clone(), file, why };
-    let needs = shelf.needs(stem).map_err(|error| unusable(error.to_string()))?;
-    if (needs.hash, needs.length) != (stored.hash, stored.length) {
+    let made = reader.recipe(stem, recipe).map_err(|error| unusable(error.to_string()))?;
+    if made.gives != (stored.hash, stored.length) {
         return Err(unusable("it gives another file".to_owned()));
     }
-    whole.get(&needs.base).copied().ok_or_else(|| Problem::BaseMissing { name: name.clone(), file })
+    whole.get(&made.over).copied().ok_or_else(|| Problem::BaseMissing { name: name.clone(), file })
 }
 
 /// Gives what records say, of files that are as the index knows them without opening them.
@@ -310,6 +330,17 @@ impl<'a> Reader<'a> {
         }
         self.index.read_record(name, there.seen, &bytes, &stored);
         Ok(stored)
+    }
+
+    fn recipe(&mut self, stem: Stem, there: There) -> Result<Made, RebuildError> {
+        let name = Name::Recipe(stem);
+        if let Some(made) = self.index.recipe(name, there.seen) {
+            return Ok(made);
+        }
+        let needs = self.shelf.needs(stem)?;
+        let made = Made { over: needs.base, gives: (needs.hash, needs.length) };
+        self.index.read_recipe(name, there.seen, made);
+        Ok(made)
     }
 }
 

@@ -8,6 +8,11 @@
 //! | 32 | BLAKE3 of the 20 bytes above and of the database |
 //! | | a database of `redb` |
 //!
+//! | schema | tables |
+//! |---|---|
+//! | 1 | `records` |
+//! | 2 | and `recipes`, empty in an index that was brought here from schema 1: each is read once more |
+//!
 //! Every later schema keeps this frame, so an older program can tell "newer than I" (left alone) from "damaged" (made anew). The database gets
 //! to see no byte before the checksum was compared: it may panic at damaged ones. A forged index with a right checksum is caught where it makes
 //! it panic, and what it may ask of memory is limited.
@@ -17,15 +22,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{
-    Builder, ReadOnlyDatabase, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
-    TableDefinition,
+    Builder, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableDefinition,
 };
 
 use super::row::Key;
 use crate::disk::Stamp;
 
 /// The schema that this version writes, and the newest that it reads.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 /// An index as it lies in its file.
 #[derive(Debug)]
@@ -47,9 +51,17 @@ pub(in crate::fs) struct Seen {
     pub(in crate::fs) stamp: Stamp,
 }
 
+/// Where a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    Records,
+    Recipes,
+}
+
 /// A file, what it was when it was read, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
+    pub(super) table: Table,
     pub(super) key: Key,
     pub(super) seen: Seen,
     pub(super) value: Vec<u8>,
@@ -66,38 +78,64 @@ impl Image {
     pub(super) fn of(bytes: Vec<u8>, most: u64) -> Result<(Self, bool), NotUsable> {
         let schema = unframe(&bytes)?;
         let image = Self { pages: Pages::new(bytes, most) };
-        match schema {
-            SCHEMA => Ok((image, false)),
-            _ => Err(NotUsable::Damaged),
+        for from in schema..SCHEMA {
+            image.migrate(from)?;
         }
+        Ok((image, schema < SCHEMA))
     }
 
-    /// Tells how many there are, and then calls `row` with each file, what it was when it was read, and what it said.
+    /// From one schema to the next.
+    fn migrate(&self, from: u32) -> Result<(), NotUsable> {
+        fenced(|| {
+            let database = builder().create_with_backend(self.pages.clone())?;
+            let change = database.begin_write()?;
+            match from {
+                1 => drop(change.open_table(RECIPES)?),
+                _ => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+            }
+            Ok(change.commit()?)
+        })
+    }
+
+    /// Tells how many there are in a table, and then calls `row` with each file, what it was when it was read, and what it said.
     pub(super) fn rows(
         &self,
-        count: impl FnOnce(u64),
-        row: impl FnMut(&Key, Seen, &[u8]),
+        mut count: impl FnMut(Table, u64),
+        mut row: impl FnMut(Table, &Key, Seen, &[u8]),
     ) -> Result<(), NotUsable> {
         fenced(|| {
             let database = builder().open_read_only_with_backend(self.pages.clone())?;
-            each_record(&database, count, row)
+            for table in [Table::Records, Table::Recipes] {
+                let rows = database.begin_read()?.open_table(table.definition())?;
+                count(table, rows.len()?);
+                for entry in rows.iter()? {
+                    let (key, value) = entry?;
+                    let (length, modified, changed, inode, value) = value.value();
+                    // Times that are centuries away are no file's.
+                    let changed = changed.map(i64::try_from).transpose();
+                    let (Ok(modified), Ok(changed)) = (modified.try_into(), changed) else { continue };
+                    let seen = Seen { length, stamp: Stamp { modified, changed, inode } };
+                    row(table, key.value(), seen, value);
+                }
+            }
+            Ok(())
         })
     }
 
     /// The same without some files, and with new rows.
-    pub(super) fn change(self, gone: &[Key], fresh: &[Row]) -> Result<Self, NotUsable> {
+    pub(super) fn change(self, gone: &[(Table, Key)], fresh: &[Row]) -> Result<Self, NotUsable> {
         fenced(|| {
             let mut database = builder().create_with_backend(self.pages.clone())?;
             let change = database.begin_write()?;
-            {
-                let mut records = change.open_table(RECORDS)?;
-                for key in gone {
-                    records.remove(key)?;
+            for table in [Table::Records, Table::Recipes] {
+                let mut rows = change.open_table(table.definition())?;
+                for (_, key) in gone.iter().filter(|(of, _)| *of == table) {
+                    rows.remove(key)?;
                 }
-                for row in fresh {
+                for row in fresh.iter().filter(|row| row.table == table) {
                     let Seen { length, stamp } = row.seen;
-                    let value = (length, stamp.modified, stamp.changed, stamp.inode, row.value.as_slice());
-                    records.insert(&row.key, value)?;
+                    let (modified, changed) = (stamp.modified.into(), stamp.changed.map(i128::from));
+                    rows.insert(&row.key, (length, modified, changed, stamp.inode, row.value.as_slice()))?;
                 }
             }
             change.commit()?;
@@ -118,19 +156,13 @@ impl Image {
     }
 }
 
-fn each_record(
-    database: &ReadOnlyDatabase,
-    count: impl FnOnce(u64),
-    mut row: impl FnMut(&Key, Seen, &[u8]),
-) -> Result<(), redb::Error> {
-    let records = database.begin_read()?.open_table(RECORDS)?;
-    count(records.len()?);
-    for entry in records.iter()? {
-        let (key, value) = entry?;
-        let (length, modified, changed, inode, value) = value.value();
-        row(key.value(), Seen { length, stamp: Stamp { modified, changed, inode } }, value);
+impl Table {
+    fn definition(self) -> TableDefinition<'static, &'static Key, Value<'static>> {
+        match self {
+            Self::Records => RECORDS,
+            Self::Recipes => RECIPES,
+        }
     }
-    Ok(())
 }
 
 /// The schema of a frame whose checksum is right.
@@ -225,9 +257,12 @@ impl StorageBackend for Pages {
     }
 }
 
-/// Records by the names of their files: length, times and number of the file (see [`Stamp`]), and what it says.
-const RECORDS: TableDefinition<'_, &Key, RecordRow<'_>> = TableDefinition::new("records");
-type RecordRow<'a> = (u64, i128, Option<i128>, Option<u64>, &'a [u8]);
+/// Length, times and number of the file (see [`Stamp`]), and what it says.
+type Value<'a> = (u64, i128, Option<i128>, Option<u64>, &'a [u8]);
+/// Records by the names of their files.
+const RECORDS: TableDefinition<'static, &Key, Value<'_>> = TableDefinition::new("records");
+/// Recipes, likewise: what each needs and gives.
+const RECIPES: TableDefinition<'static, &Key, Value<'_>> = TableDefinition::new("recipes");
 const MAGIC: [u8; 8] = *b"mvrx-idx";
 /// Bytes in front of the database.
 const HEAD: usize = 8 + 4 + 8 + 32;

@@ -18,6 +18,7 @@ pub(super) fn key(name: Name) -> Option<Key> {
     let (stem, letter) = match name {
         Name::Record(stem) => (stem, RECORD),
         Name::Removed(stem) => (stem, REMOVED),
+        Name::Recipe(stem) => (stem, RECIPE),
         _ => return None,
     };
     let mut key = [0; 25];
@@ -92,6 +93,29 @@ pub(super) fn decode(key: &Key, bytes: &[u8]) -> Option<StoredCommit> {
     row.0.is_empty().then_some(StoredCommit { commit, sequence: stem.sequence, seen, hash, length, group })
 }
 
+/// What a recipe says at its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::fs) struct Made {
+    /// The hash of the file that it was made over.
+    pub(in crate::fs) over: [u8; 32],
+    /// What it gives: the hash and the bytes.
+    pub(in crate::fs) gives: ([u8; 32], u64),
+}
+
+pub(super) fn encode_made(made: Made) -> Vec<u8> {
+    let mut row = Row(Vec::with_capacity(72));
+    row.0.extend(made.over);
+    row.0.extend(made.gives.0);
+    row.number(made.gives.1);
+    row.0
+}
+
+pub(super) fn decode_made(bytes: &[u8]) -> Option<Made> {
+    let mut row = Rest(bytes);
+    let made = Made { over: row.bytes()?, gives: (row.bytes()?, row.number()?) };
+    row.0.is_empty().then_some(made)
+}
+
 /// A value that is being written.
 struct Row(Vec<u8>);
 
@@ -149,3 +173,4 @@ impl Rest<'_> {
 
 const RECORD: u8 = b'j';
 const REMOVED: u8 = b'r';
+const RECIPE: u8 = b'c';

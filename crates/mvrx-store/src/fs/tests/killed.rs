@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use super::*;
 use crate::battery::{commit, content, hash, read_all};
+
+#[path = "../../../tests/shared/mod.rs"]
+mod shared;
+
+use shared::{note, say};
 
 /// Not a test by itself: the one below runs it in a process of its own.
 #[test]
@@ -80,27 +85,6 @@ fn killed_at_any_moment_a_process_loses_nothing_that_it_acknowledged() {
             disk.names().into_iter().filter(|name| name.ends_with(".part") || name.ends_with(".publishing"));
         assert_eq!(left.count(), 0);
     }
-}
-
-/// Keeps what the child says; whether it says that a commit was listed.
-fn note(acknowledged: &mut BTreeMap<FileUuid, bool>, line: &str) -> bool {
-    let mut words = line.split(' ');
-    // The name of the test stands before the first line.
-    let verb = words.find(|word| ["listed", "removing", "removed"].contains(word));
-    let (Some(verb), Some(Ok(file))) = (verb, words.next().map(str::parse)) else { return false };
-    match verb {
-        "listed" => acknowledged.insert(file, true),
-        "removing" => acknowledged.insert(file, false),
-        _ => acknowledged.remove(&file),
-    };
-    verb == "listed"
-}
-
-/// One line, out before anything else happens; several at once would let a kill cut one in two.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("{line}\n").as_bytes()).unwrap();
-    out.flush().unwrap();
 }
 
 const DIRECTORY: &str = "MVRX_STORE_TEST_DIRECTORY";
