@@ -283,3 +283,20 @@ fn a_password_that_is_no_text_is_refused_and_no_open_session_begins() {
         assert!(told.contains("MVRX_PASSWORD is no text"), "{told}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+// proves: AUD-05
+fn a_host_whose_audit_file_has_no_room_says_so_and_serves_on() {
+    let crew = Crew::new();
+    let show = crew.make_show("show.mvr", 1);
+    let (mut host, url, _) = host(&crew, &["--hidden", "--audit", "/dev/full", show.to_str().unwrap()]);
+    let to = crew.path("got.mvr");
+    let got = crew.run(&["get", "show.mvr", "--host", &url, "-o", to.to_str().unwrap()]);
+    assert_eq!(code(&got), 0, "{got:?}");
+    assert_eq!(fs::read(&to).unwrap(), fs::read(&show).unwrap());
+    let told: Value = serde_json::from_str(&host.until("\"event\":\"audit_fails\"")).unwrap();
+    assert!(told["reason"].as_str().unwrap().contains("No space left"), "{told}");
+    let listed = crew.run(&["ls", "--host", &url]);
+    assert_eq!(code(&listed), 0, "{listed:?}");
+}

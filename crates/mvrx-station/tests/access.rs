@@ -6,13 +6,13 @@ mod ws_support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{SinkExt, StreamExt};
-use mvrx_message::{Commit, Dialect, Join, Leave, Message, NewSessionHost, Request, StationUuid};
+use mvrx_message::{Commit, Dialect, FileUuid, Join, Leave, Message, NewSessionHost, Request, StationUuid};
 use mvrx_station::tls::ClientTls;
 use mvrx_station::{
     Access, Audit, Event, Events, Heard, HostEvent, HostOptions, Login, Password, Station, wants_password,
 };
 use mvrx_transport::{Connection, Endpoint, Incoming, Progress, Transport, WsTransport, WsUrl};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite;
 use ws_support::{
     Bytes, LIMIT, archive, commit, file, hear, hosting, join, join_as, joined, kept, say, station, take_file,
@@ -121,7 +121,13 @@ struct Foreign(tokio_tungstenite::WebSocketStream<TcpStream>);
 
 impl Foreign {
     async fn dial(host: &Station) -> Self {
-        let stream = TcpStream::connect(host.address()).await.unwrap();
+        Self::dial_from(host, [127, 0, 0, 1]).await
+    }
+
+    async fn dial_from(host: &Station, from: [u8; 4]) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let stream = socket.connect(host.address()).await.unwrap();
         let url = format!("ws://{}/", host.address());
         Self(tokio_tungstenite::client_async(url, stream).await.unwrap().0)
     }
@@ -358,6 +364,80 @@ async fn what_is_refused_or_told_otherwise_has_its_line_and_much_of_it_is_counte
     assert!(text.lines().all(|line| line.len() < 1_500));
 }
 
+// proves: AUD-01
+#[tokio::test]
+async fn what_is_closed_with_1008_has_its_line_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit");
+    let options = HostOptions::default()
+        .password(Some(password("all")))
+        .own_passwords(BTreeMap::from([(station(1), password("one"))]))
+        .audit(Some(Audit::open(&path, Audit::MOST).unwrap()));
+    let (rack, _events) = hosting(options).spawn().await.unwrap();
+    let mut one = Foreign::dial(&rack).await;
+    assert_eq!(one.joins(&says(join_as(1, "MVRApplication", vec![]), "one")).await, "");
+    let from = one.0.get_ref().local_addr().unwrap();
+    assert!(one.joins(&join_as(2, "MVRApplication", vec![])).await.contains("not the one"));
+    let code = loop {
+        match tokio::time::timeout(LIMIT, one.0.next()).await.unwrap() {
+            Some(Ok(tungstenite::Message::Close(frame))) => break frame.map(|frame| u16::from(frame.code)),
+            Some(Ok(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(code, Some(1008));
+    rack.stop().await;
+    let text = whole(&path).await;
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let closed: Vec<_> = lines.iter().filter(|line| line["event"] == "connection").collect();
+    assert_eq!(closed.len(), 1, "{text}");
+    assert_eq!((&closed[0]["result"], &closed[0]["address"]), (&"refused".into(), &from.to_string().into()));
+    assert!(closed[0]["reason"].as_str().unwrap().starts_with("closed: "), "{text}");
+}
+
+/// Loopback has more addresses than one there.
+// proves: AUD-06
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_commits_without_pause_pushes_out_no_line_of_another_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit");
+    let most = 16_384;
+    let (rack, _events) =
+        hosting(HostOptions::default().audit(Some(Audit::open(&path, most).unwrap()))).spawn().await.unwrap();
+    let file = |n: u32, author: u8| {
+        let mut bytes = [author; 16];
+        bytes[..4].copy_from_slice(&n.to_be_bytes());
+        FileUuid::from_random_bytes(bytes)
+    };
+    let json = |n, author| {
+        let made = Commit { file: file(n, author), ..commit(1, author, 10) };
+        String::from_utf8(Message::Commit(made).to_json(&Dialect::strict())).unwrap()
+    };
+    let mut other = Foreign::dial_from(&rack, [127, 0, 0, 2]).await;
+    assert_eq!(other.joins(&join_as(2, "MVRApplication", vec![])).await, "");
+    assert!(other.answered(&json(0, 2)).await.contains("\"OK\":true"));
+    let mut flood = Foreign::dial_from(&rack, [127, 0, 0, 3]).await;
+    assert_eq!(flood.joins(&join_as(3, "MVRApplication", vec![])).await, "");
+    for n in 0..400 {
+        assert!(flood.answered(&json(n, 3)).await.contains("\"OK\":true"));
+    }
+    written(&path, &file(399, 3).to_string()).await;
+    rack.stop().await;
+    let text = whole(&path).await;
+    let before = std::fs::read_to_string(dir.path().join("audit.1")).unwrap();
+    let all: Vec<serde_json::Value> =
+        before.lines().chain(text.lines()).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |n: u8, event: &str| {
+        let station = station(n).to_string();
+        all.iter().filter(|line| line["station"] == station.as_str() && line["event"] == event).count()
+    };
+    assert_eq!((of(2, "join"), of(2, "commit")), (1, 1), "{before}");
+    assert!((20..400).contains(&of(3, "commit")), "{}", of(3, "commit"));
+    assert!(before.len() as u64 <= most && text.len() as u64 <= most);
+}
+
 fn plain_join(n: u8) -> Join {
     match join_as(n, "MVRApplication", vec![]) {
         Message::Join(join) => join,
@@ -365,18 +445,23 @@ fn plain_join(n: u8) -> Join {
     }
 }
 
-/// The file once its last line is there: it is written by a thread of its own.
+/// The file once its last line is there.
 async fn whole(path: &std::path::Path) -> String {
+    written(path, "\"session\"").await
+}
+
+/// The file once this is in it: it is written by a thread of its own.
+async fn written(path: &std::path::Path, words: &str) -> String {
     let ended = async {
         loop {
-            let text = std::fs::read_to_string(path).unwrap();
-            if text.contains("\"session\"") {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            if text.contains(words) {
                 return text;
             }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(LIMIT, ended).await.expect("the last line is not written")
+    tokio::time::timeout(LIMIT, ended).await.expect("the line is not written")
 }
 
 /// Everything that is written down happens once; the bytes of the file that is exchanged.

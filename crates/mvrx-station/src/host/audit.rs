@@ -4,17 +4,17 @@
 //!  HostDriver::on_event ─ Line ─► a bounded channel ─► one thread ─► FILE, and what was before in FILE.1
 //! ```
 //! A line is one JSON object. Texts of others are cut, and whatever could move a cursor or hide is escaped. No password is among what it is
-//! made of. The host never waits for the disk: lines that find no room are counted, and the count is a line. Requirements AUD-01 to AUD-03.
+//! made of. The host never waits for the disk: lines that find no room are counted, and the count is a line. What makes room is of whoever has
+//! most lines ([`share`]). Requirements AUD-01 to AUD-06.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mvrx_core::host::Event;
@@ -24,6 +24,10 @@ use tokio::time::Instant;
 
 use super::driver::HostDriver;
 use super::tally::Tally;
+use writing::Writing;
+
+mod share;
+mod writing;
 
 /// A file of audit lines. Its clones write the same one; it is complete once the last is dropped and its thread has ended.
 #[derive(Debug, Clone)]
@@ -35,8 +39,10 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Goes on with the file at `path`, or makes it, for its owner alone. Above `most` bytes (default [`Audit::MOST`]) it becomes `path.1`, in
-    /// the place of an earlier one, and a new one begins: both together never take more than twice that.
+    /// Goes on with the file at `path`, or makes it, for its owner alone. Above `most` bytes (default [`Audit::MOST`]) it goes into `path.1`,
+    /// behind what is there, and a new one begins: both together never take more than twice that, and while that is written, into `path.new`,
+    /// three times. Where it is more than has room the oldest lines go of the address that has most, so that nobody pushes out the lines of
+    /// another address as long as those take no more than their share. What is no file, as a pipe, never begins anew.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -62,103 +68,6 @@ impl Audit {
     pub(super) fn trouble(&self) -> watch::Receiver<Option<String>> {
         self.trouble.clone()
     }
-}
-
-struct Writing {
-    path: PathBuf,
-    file: File,
-    length: u64,
-    most: u64,
-    lost: Arc<AtomicU64>,
-    /// The last line may be there in part.
-    unfinished: bool,
-    tell: watch::Sender<Option<String>>,
-}
-
-impl Writing {
-    fn open(
-        path: &Path,
-        most: u64,
-        lost: Arc<AtomicU64>,
-        tell: watch::Sender<Option<String>>,
-    ) -> io::Result<Self> {
-        let file = open(path)?;
-        let length = file.metadata()?.len();
-        // An earlier run may have ended in the middle of a line.
-        let unfinished = length > 0 && last_byte(path).is_ok_and(|last| last != Some(b'\n'));
-        Ok(Self { path: path.to_owned(), file, length, most, lost, unfinished, tell })
-    }
-
-    fn run(mut self, lines: &Receiver<String>) {
-        while let Ok(line) = lines.recv() {
-            if !self.write_lost() || !self.write(&line) {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        self.write_lost();
-    }
-
-    /// Writes how many lines are missing, if any are; whether that is done.
-    fn write_lost(&mut self) -> bool {
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        let told = lost == 0 || self.write(&Line::new("lost", "not written").number("lines", lost).end());
-        if !told {
-            self.lost.fetch_add(lost, Ordering::Relaxed);
-        }
-        told
-    }
-
-    // req: AUD-03, AUD-05
-    fn write(&mut self, line: &str) -> bool {
-        let length = line.len() as u64;
-        if self.length.saturating_add(length) > self.most && self.length > 0 {
-            self.begin_anew();
-        }
-        // What is there of a line is not gone on with.
-        let begins = if std::mem::take(&mut self.unfinished) { "\n" } else { "" };
-        let written = self.file.write_all(&[begins.as_bytes(), line.as_bytes()].concat());
-        match &written {
-            Ok(()) => self.length += length + begins.len() as u64,
-            Err(error) => {
-                tracing::warn!(%error, "an audit line was not written");
-                self.unfinished = self.file.set_len(self.length).is_err();
-            }
-        }
-        let trouble = written.err().map(|error| error.to_string());
-        let is_well = trouble.is_none();
-        // Told when it begins and when it ends.
-        self.tell.send_if_modified(|told| {
-            let news = told.is_some() == is_well;
-            *told = trouble;
-            news
-        });
-        is_well
-    }
-
-    fn begin_anew(&mut self) {
-        let mut before = self.path.clone().into_os_string();
-        before.push(".1");
-        let anew = std::fs::rename(&self.path, &before).and_then(|()| open(&self.path));
-        match anew {
-            Ok(file) => (self.file, self.length, self.unfinished) = (file, 0, false),
-            Err(error) => tracing::warn!(%error, "the audit file was not begun anew"),
-        }
-    }
-}
-
-fn last_byte(path: &Path) -> io::Result<Option<u8>> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    Ok((file.read(&mut last)? == 1).then_some(last[0]))
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// One line on its way.
@@ -329,17 +238,25 @@ impl HostDriver {
         if let Some((from, what)) = self.can_be_repeated(event) {
             self.end_minutes(false);
             if !self.repeated.lines.tell(from, what) {
+                self.forget_place(event);
                 return !matches!(event, Event::MessageRefused { .. } | Event::CommitToldOtherwise { .. });
             }
         }
         self.note_down_all(event);
+        self.forget_place(event);
         true
+    }
+
+    fn forget_place(&mut self, event: &Event) {
+        if let Event::StationLeft { station } | Event::StationLost { station, .. } = event {
+            self.repeated.places.remove(station);
+        }
     }
 
     fn note_down_all(&self, event: &Event) {
         let Some(audit) = &self.options.audit else { return };
         if let Some(line) =
-            self.members_line(event).or_else(|| self.files_line(event)).or_else(|| moves_line(event))
+            self.members_line(event).or_else(|| self.files_line(event)).or_else(|| self.moves_line(event))
         {
             audit.note(line);
         }
@@ -360,7 +277,7 @@ impl HostDriver {
             }
             Event::StationRenamed { station, .. } => (of(places, station)?, COMING),
             Event::StationLeft { station } | Event::StationLost { station, .. } => {
-                (places.remove(station)?, COMING)
+                (of(places, station)?, COMING)
             }
             Event::JoinRefused { address, .. }
             | Event::MessageRefused { address, .. }
@@ -403,9 +320,14 @@ impl HostDriver {
             Event::ConnectionRefused { address, why } => {
                 Line::new("connection", "refused").address(Some(*address)).text("reason", why)
             }
-            Event::StationLeft { station } => Line::new("leave", "ok").station(*station),
+            Event::StationLeft { station } => {
+                let from = self.repeated.places.get(station).copied();
+                Line::new("leave", "ok").station(*station).address(from)
+            }
             Event::StationLost { station, name, why } => {
-                Line::new("leave", "lost").station(*station).text("name", name).text("reason", why)
+                let from = self.repeated.places.get(station).copied();
+                let line = Line::new("leave", "lost").station(*station).address(from);
+                line.text("name", name).text("reason", why)
             }
             Event::Ended => Line::new("session", "ended"),
             _ => return None,
@@ -437,7 +359,7 @@ impl HostDriver {
             Event::Served { file, station, length } => {
                 from(Line::new("request", "ok"), *station).file(Some(*file)).number("bytes", *length)
             }
-            Event::FileDropped { file, of } => named(Line::new("file", "dropped").station(*of), *file),
+            Event::FileDropped { file, of } => named(from(Line::new("file", "dropped"), *of), *file),
             Event::RequestRefused { file, station, message } => {
                 from(Line::new("request", "refused"), *station).file(*file).text("reason", message)
             }
@@ -447,24 +369,25 @@ impl HostDriver {
             _ => return None,
         })
     }
-}
 
-fn moves_line(event: &Event) -> Option<Line> {
-    Some(match event {
-        Event::MoveProposed { station, to, .. } => Line::new("move", "proposed").station(*station).to(to),
-        Event::MoveDeclined { station, to, why } => {
-            Line::new("move", "refused").station(*station).to(to).text("reason", why)
-        }
-        Event::MoveBegun { to } => Line::new("move", "begun").to(to),
-        Event::MoveAnswered { station, answer } => {
-            Line::new("move", "answered").station(*station).text("answer", &format!("{answer:?}"))
-        }
-        Event::MoveEnded { to, moved, stayed } => {
-            Line::new("move", "ended").to(to).number("moved", *moved as u64).number("stayed", *stayed as u64)
-        }
-        Event::NotMoved { to, why } => Line::new("move", "refused").to(to).text("reason", why),
-        _ => return None,
-    })
+    fn moves_line(&self, event: &Event) -> Option<Line> {
+        let of =
+            |result, station| Line::new("move", result).station(station).address(self.address_of(station));
+        Some(match event {
+            Event::MoveProposed { station, to, .. } => of("proposed", *station).to(to),
+            Event::MoveDeclined { station, to, why } => of("refused", *station).to(to).text("reason", why),
+            Event::MoveBegun { to } => Line::new("move", "begun").to(to),
+            Event::MoveAnswered { station, answer } => {
+                of("answered", *station).text("answer", &format!("{answer:?}"))
+            }
+            Event::MoveEnded { to, moved, stayed } => {
+                let line = Line::new("move", "ended").to(to).number("moved", *moved as u64);
+                line.number("stayed", *stayed as u64)
+            }
+            Event::NotMoved { to, why } => Line::new("move", "refused").to(to).text("reason", why),
+            _ => return None,
+        })
+    }
 }
 
 /// Lines that wait for the disk.
@@ -516,84 +439,5 @@ mod tests {
         ] {
             assert_eq!(utc(UNIX_EPOCH + std::time::Duration::from_secs(seconds)), text);
         }
-    }
-
-    #[test]
-    // proves: AUD-03
-    fn the_file_never_takes_more_than_twice_its_limit_and_loses_no_last_lines() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit");
-        let file = open(&path).unwrap();
-        let lost = Arc::new(AtomicU64::new(3));
-        let (lines, lines_in) = sync_channel(1_000);
-        let (tell, _) = watch::channel(None);
-        let mut writing =
-            Writing { path: path.clone(), file, length: 0, most: 1_000, lost, unfinished: false, tell };
-        for n in 0..200 {
-            lines.send(Line::new("join", "ok").number("n", n).end()).unwrap();
-        }
-        drop(lines);
-        let most = writing.most;
-        writing.length = 0;
-        writing.run(&lines_in);
-        let (new, old) = (
-            std::fs::read_to_string(&path).unwrap(),
-            std::fs::read_to_string(dir.path().join("audit.1")).unwrap(),
-        );
-        let lengths = [new.len() as u64, old.len() as u64];
-        assert!(lengths.iter().all(|length| *length <= most) && old.len() > 800, "{lengths:?}");
-        let all: Vec<_> = old.lines().chain(new.lines()).collect();
-        let first: serde_json::Value = serde_json::from_str(all[0]).unwrap();
-        let from = first["n"].as_u64().unwrap();
-        for (at, line) in (from..200).zip(&all) {
-            let read: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert_eq!(read["n"], at);
-        }
-        assert_eq!(all.len() as u64, 200 - from);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    // proves: AUD-05
-    fn a_line_that_is_there_in_part_is_not_gone_on_with() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit");
-        std::fs::write(&path, "{\"time\":\"20").unwrap();
-        let (tell, _) = watch::channel(None);
-        let mut writing = Writing::open(&path, 1_000, Arc::default(), tell).unwrap();
-        assert!(
-            writing.write(&Line::new("join", "ok").end()) && writing.write(&Line::new("join", "ok").end())
-        );
-        let text = std::fs::read_to_string(&path).unwrap();
-        let whole = text.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
-        assert_eq!((whole.count(), text.lines().count()), (2, 3), "{text}");
-        assert_eq!(writing.length, text.len() as u64);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    // proves: AUD-05
-    fn a_full_disk_is_told_once_and_that_it_works_again_with_the_number_of_missing_lines() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit");
-        let (tell, mut trouble) = watch::channel(None);
-        let mut writing = Writing::open(&path, 10_000, Arc::default(), tell).unwrap();
-        let good = std::mem::replace(&mut writing.file, open(Path::new("/dev/full")).unwrap());
-        let line = Line::new("join", "ok").end();
-        assert!(!writing.write(&line) && trouble.has_changed().unwrap());
-        assert!(trouble.borrow_and_update().as_deref().is_some_and(|why| why.contains("space")));
-        writing.lost.fetch_add(1, Ordering::Relaxed);
-        assert!(!writing.write_lost() && !trouble.has_changed().unwrap(), "once");
-        writing.file = good;
-        assert!(writing.write_lost() && writing.write(&line) && trouble.has_changed().unwrap());
-        assert_eq!(*trouble.borrow_and_update(), None);
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<serde_json::Value> =
-            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        assert_eq!((lines.len(), lines[0]["lines"].as_u64()), (2, Some(1)), "{text}");
     }
 }

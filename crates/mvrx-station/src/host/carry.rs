@@ -49,7 +49,6 @@ impl HostDriver {
             Output::Export { ask } => self.export(ask),
             Output::Close { conn, code, why } => {
                 tracing::debug!(?conn, code, why, "closing");
-                self.told_policy(conn, code, &why);
                 self.part(conn, code, &why);
             }
             Output::Event(event) => self.on_event(event),

@@ -381,6 +381,7 @@ impl HostDriver {
 
     /// Closes a connection, and says why.
     pub(super) fn part(&mut self, conn: ConnId, code: u16, why: &str) {
+        self.told_policy(conn, code, why);
         if let Some(link) = self.links.remove(&conn) {
             link.end(code, why);
         }

@@ -92,7 +92,7 @@ impl Tally {
 }
 
 /// Who has one address of IPv6 has its whole network of 64 bits.
-fn place(from: IpAddr) -> IpAddr {
+pub(super) fn place(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
         v4 => v4,
