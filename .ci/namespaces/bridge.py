@@ -97,7 +97,7 @@ class Play:
             os.makedirs(folder)
             net.station(host, None, "--get", "all", "--dir", folder)
         self.running = {
-            name: net.start(name, MVRX, "bridge", *self.there, "--interface", "eth0", "--name", f"Bridge {name}", "--json") for name in BRIDGES
+            name: net.start(name, MVRX, "bridge", *self.there, "--interface", "eth0", "--name", f"Bridge {name}", "--json", "--most-each", "64") for name in BRIDGES
         }
         wait("one bridge at work on each", 60, lambda: len(self.workers("a")) == len(self.workers("b")) == 1)
         took = wait("stations across", 60, lambda: self.blue.id in self.desk.members and self.desk.id in self.blue.members)

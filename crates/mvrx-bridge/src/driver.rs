@@ -57,7 +57,7 @@ impl Bridge {
             machine.leave_out_host();
         }
         let (station, look, probe) = (options.station, options.look, options.probe);
-        let most = options.limits.stand_ins;
+        let most = (options.limits.stand_ins, options.limits.stand_ins_each);
         let (wanted, asked) = mpsc::channel(ASKED);
         options.again = Some(Again { wanted, at_most: options.limits.asked });
         let (remember, group) = (options.remember.take(), options.group.clone());
@@ -117,7 +117,7 @@ struct Driver {
     began: Instant,
     told: Told,
     answers: Answers,
-    most: usize,
+    most: (usize, usize),
     probe: Duration,
     probed: Instant,
     /// Who waits for a file that made room.
@@ -405,7 +405,7 @@ impl Driver {
 
     fn hear_in_group(&mut self, heard: &Heard) {
         if let Heard::Event(seen) = heard
-            && let Event::StationLeft { station } = &seen.event
+            && let Event::StationLeft { station } | Event::StationLost { station } = &seen.event
         {
             self.machine.left(*station, self.began.elapsed());
         }
@@ -432,7 +432,7 @@ impl Driver {
             self.tell(active.map_or(News::AtWork, |bridge| News::Waits { bridge }));
         }
         if self.told.is_newly_crowded(self.machine.crowded()) {
-            self.tell(News::TooManyStations { most: self.most });
+            self.tell(News::TooManyStations { most: self.most.0, each: self.most.1 });
         }
     }
 

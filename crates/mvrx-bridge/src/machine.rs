@@ -7,6 +7,7 @@
 //! a fetch. What bounds it: [`Limits`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use mvrx_message::{BridgeMark, Commit, FileUuid, StationUuid};
@@ -56,6 +57,8 @@ pub struct Seen {
     pub answers: bool,
     /// Whether discovery shows it otherwise than it said itself.
     pub doubted: bool,
+    /// The address at which it answered last, or is shown; `None`: it is not known, as of who is in a session.
+    pub from: Option<IpAddr>,
 }
 
 impl Seen {
@@ -193,6 +196,8 @@ pub enum Action {
 pub struct Limits {
     /// Stations that it stands in for on each side; each has a thread, a port and, on a host, a connection.
     pub stand_ins: usize,
+    /// Of those that are at one address, where that is known: who invents stations, and answers in their names, leaves room for the others.
+    pub stand_ins_each: usize,
     /// Files fetched at once.
     pub fetches: usize,
     /// Before a stand-in starts: others may be seen first.
@@ -219,6 +224,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             stand_ins: 64,
+            stand_ins_each: 16,
             fetches: 4,
             turn: Duration::from_secs(2),
             each_before_us: Duration::from_secs(2),
@@ -241,6 +247,8 @@ struct StandIn {
     beside: bool,
     /// Since when he is not any more.
     alone: Option<Duration>,
+    /// Where its station is, since it stands.
+    from: Option<IpAddr>,
     name: String,
     provider: String,
 }
@@ -344,7 +352,8 @@ impl Machine {
         self.kept.remove(&file);
     }
 
-    /// Somebody under this StationUUID said LEAVE in the group: where we stand in for the station, it was not our stand-in.
+    /// Somebody under this StationUUID said LEAVE in the group, or is seen there no longer, and may have said it to others: where we stand in for
+    /// the station, it was not our stand-in.
     // req: BRG-22
     pub fn left(&mut self, station: StationUuid, now: Duration) {
         if let Some(stand_in) = self.stand_ins.get_mut(&(Side::Lan, station)) {
@@ -413,7 +422,8 @@ impl Machine {
             let sight = self.sight(side, station, (seen, from), there, lan);
             let turn = self.turn(there, seen);
             let quietly = self.is_another_there(side, there, station);
-            let most = self.limits.stand_ins;
+            let (most, at) = (self.limits.stand_ins, seen.and_then(|seen| seen.from));
+            let share_is_taken = self.standing_for(side, at) >= self.limits.stand_ins_each;
             let (parting, patience) = (self.limits.parting, self.limits.patience);
             let stand_in = self.stand_ins.entry((side, station)).or_default();
             if let Some(seen) = seen {
@@ -425,8 +435,8 @@ impl Machine {
                     seen.name.clone_into(&mut stand_in.name);
                 }
             }
-            // req: BRG-11
-            let full = standing >= most && !stand_in.state.stands();
+            // req: BRG-11, BRG-29
+            let full = (standing >= most || share_is_taken) && !stand_in.state.stands();
             self.crowded |= full && sight == Sight::Wanted;
             // What is known of a station that has just come, and of who goes before us, may change while it waits.
             let wait = match stand_in.state {
@@ -450,7 +460,7 @@ impl Machine {
                     Deed::AwaitTurn | Deed::AwaitSide => stand_in.since = Some(now),
                     Deed::Disarm => stand_in.since = None,
                     Deed::Start => {
-                        stand_in.since = None;
+                        (stand_in.since, stand_in.from) = (None, at);
                         standing += 1;
                         let (name, provider) = (stand_in.name.clone(), stand_in.provider.clone());
                         actions.push(Action::Start { side, station, name, provider });
@@ -516,6 +526,13 @@ impl Machine {
         }
         let ours = Some(BridgeMark::StandIn { bridge: self.us });
         there.tells_marks && there.stations.iter().any(|seen| seen.station == station && seen.mark != ours)
+    }
+
+    /// How many stand on a side for stations at this address.
+    fn standing_for(&self, side: Side, at: Option<IpAddr>) -> usize {
+        let same = |stand_in: &&StandIn| at.is_some() && stand_in.from == at && stand_in.state.stands();
+        let there = self.stand_ins.iter().filter(|((on, _), _)| *on == side);
+        there.map(|(_, stand_in)| stand_in).filter(same).count()
     }
 
     fn stands(&self, side: Side, station: StationUuid) -> bool {

@@ -122,6 +122,8 @@ pub enum News {
     TooManyStations {
         /// So many are, on each side.
         most: usize,
+        /// Of them so many of the group that are at one address.
+        each: usize,
     },
     /// Something keeps the group from being seen, or us from being seen there.
     Problem {

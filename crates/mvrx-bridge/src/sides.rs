@@ -129,7 +129,8 @@ impl Sides {
         let said = |info: &StationInfo| info.bridge.filter(|_| info.membership == Membership::Member);
         let stations = there.map(|(info, shown)| {
             let seen = seen_with(info, marked(shown, said(info)));
-            Seen { doubted: seen.mark != shown.bridge, ..seen }
+            let from = info.addresses.first().map(|at| at.ip().to_canonical());
+            Seen { doubted: seen.mark != shown.bridge, from, ..seen }
         });
         let stations = stations.collect();
         let commits = self.commits(Side::Lan, lan, &left(&seen)).await?;
@@ -241,6 +242,7 @@ fn seen_with(info: &StationInfo, marked: Marked) -> Seen {
         // Who has said LEAVE is not asked, and nothing is known of who is shown under its name since.
         answers: info.reachable || info.membership == Membership::Left,
         doubted: false,
+        from: None,
     }
 }
 

@@ -8,6 +8,7 @@ use mvrx_station::{Access, Audit, HostOptions, Origins, Password, Rate};
 
 use crate::commands::host::bytes;
 use crate::failure::Failure;
+use crate::secure;
 
 /// The rules of a session's host.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -122,7 +123,12 @@ impl Rules {
         let Some(path) = &self.stations else { return Ok(Listed::default()) };
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-        stations_in(&text).map_err(|what| Failure::usage(format!("{}: {what}", path.display())))
+        let listed =
+            stations_in(&text).map_err(|what| Failure::usage(format!("{}: {what}", path.display())))?;
+        if !listed.own.is_empty() {
+            secure::tell_if_others_can_read(path);
+        }
+        Ok(listed)
     }
 }
 

@@ -184,10 +184,12 @@ fn bridged(told: &Told) -> Option<(&'static str, String, serde_json::Value)> {
             json!({ "reason": why }),
         )),
         Told::Of(News::SessionJoined { .. } | News::SessionLost { .. } | News::AtWork) => None,
-        Told::Of(News::TooManyStations { most }) => Some((
+        Told::Of(News::TooManyStations { most, each }) => Some((
             "limit_reached",
-            format!("there are more stations than the {most} that are shown on each side (--bridged)"),
-            json!({ "limit": "stations", "allowed": most }),
+            format!(
+                "there are more stations than the {most} that are shown on each side (--bridged), or than {each} at one address"
+            ),
+            json!({ "limit": "stations", "allowed": most, "allowed_each": each }),
         )),
         Told::Of(news) => Some(bridge::words_of(news)),
     }

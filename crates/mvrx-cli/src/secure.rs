@@ -1,8 +1,10 @@
 //! Encrypted sessions on the command line: the host's certificate, and whom a client takes for the host.
 
+use std::collections::BTreeSet;
 use std::env::VarError;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use console::Term;
 use mvrx_station::tls::{ClientTls, Fingerprint, ServerTls};
@@ -21,9 +23,9 @@ use crate::show;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Reaching {
     /// Take exactly this certificate for the host of a session at wss://, whoever signed it and whatever its dates: the fingerprint that
-    /// `mvrx host --tls` shows
+    /// `mvrx host --tls` shows (may be repeated, for hosts with certificates of their own; a password is told to each of them)
     #[arg(long, value_name = "sha256:HEX", conflicts_with = "ca")]
-    pin: Option<Fingerprint>,
+    pin: Vec<Fingerprint>,
     /// Take a certificate for the host that one of the authorities in this file vouches for (PEM), rather than one of this machine's system
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -88,9 +90,9 @@ impl Secret {
     pub(crate) fn password(&self, encrypted: bool) -> Result<Option<Password>, Failure> {
         let (text, from) = match &self.password_file {
             Some(path) => {
-                let text = String::from_utf8(read(path)?);
+                let text = String::from_utf8(read_secret(path)?);
                 let text = text.map_err(|_| Failure::usage(format!("{} is no text", path.display())))?;
-                (text.lines().next().unwrap_or_default().to_owned(), path.display().to_string())
+                (first_line(&text, path), path.display().to_string())
             }
             None => match std::env::var("MVRX_PASSWORD") {
                 Ok(text) => (text, "MVRX_PASSWORD".to_owned()),
@@ -132,7 +134,7 @@ impl Reaching {
     /// A session that is found is whoever announces one: a password would be told to him. A pin says which host it is.
     // req: PWD-12
     pub(crate) fn may_be_found(&self) -> Result<(), Failure> {
-        if self.pin.is_none() && self.secret.is_given() {
+        if self.pin.is_empty() && self.secret.is_given() {
             return Err(Failure::usage(
                 "--host auto takes the session that is announced here, whoever announces it, and would tell him the password: say which host it is by \
                  --pin, or say its URL",
@@ -155,7 +157,7 @@ impl Reaching {
     }
 
     fn by_certificate(&self) -> bool {
-        self.pin.is_some() || self.ca.is_some()
+        !self.pin.is_empty() || self.ca.is_some()
     }
 
     /// A station that reaches its session in this way, and those into which others lead it. `said`: a person at this machine named the URL; where
@@ -167,7 +169,7 @@ impl Reaching {
         (url, said): (Option<&str>, bool),
     ) -> Result<Builder, Failure> {
         let builder = builder.trust(self.trust()?);
-        let for_later = self.pin.is_some() && url.is_some_and(|url| self.keeps_from(url));
+        let for_later = !self.pin.is_empty() && url.is_some_and(|url| self.keeps_from(url));
         let login = match url {
             Some(url) if said && !for_later => self.login(url)?,
             _ => self.login_by_pin(url)?,
@@ -185,19 +187,19 @@ impl Reaching {
 
     /// The password for whoever has the pinned certificate.
     fn login_by_pin(&self, led_to: Option<&str>) -> Result<Option<Login>, Failure> {
-        match self.pin {
-            Some(_) => {
+        match self.pin.as_slice() {
+            [_, ..] => {
                 if let Some(password) = self.secret.password(true)? {
                     return Ok(Some(Login::pinned(password)));
                 }
             }
-            None if self.secret.password_file.is_some() => {
+            [] if self.secret.password_file.is_some() => {
                 return Err(Failure::usage(
                     "nobody would be told the password: say whose it is, by the session's URL (--host) or, where others may lead into it, by \
                      the host's certificate (--pin)",
                 ));
             }
-            None => {}
+            [] => {}
         }
         // Who sits at the terminal reads whose it is to be.
         let Some(url) = led_to.and_then(|url| url.parse::<WsUrl>().ok()) else { return Ok(None) };
@@ -245,13 +247,15 @@ impl Reaching {
 
     /// Whom to take for the host.
     pub(crate) fn trust(&self) -> Result<ClientTls, Failure> {
-        match (&self.pin, &self.ca) {
-            (Some(pin), _) => ClientTls::pinned(*pin).map_err(|error| Failure::local(error.to_string())),
-            (None, Some(ca)) => {
+        match (self.pin.as_slice(), &self.ca) {
+            (pins @ [_, ..], _) => {
+                ClientTls::pinned_any(pins.iter().copied()).map_err(|error| Failure::local(error.to_string()))
+            }
+            ([], Some(ca)) => {
                 let text = read(ca)?;
                 ClientTls::authorities(&text).map_err(|error| unusable(ca, &error))
             }
-            (None, None) => Ok(ClientTls::default()),
+            ([], None) => Ok(ClientTls::default()),
         }
     }
 }
@@ -282,7 +286,7 @@ impl Certified {
     /// What the host shows; `None`: the session is not encrypted.
     pub(crate) fn certificate(&self, data: &Path) -> Result<Option<ServerTls>, Failure> {
         if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
-            let (chain, secret) = (read(cert)?, read(key)?);
+            let (chain, secret) = (read(cert)?, read_secret(key)?);
             return ServerTls::from_pem(&chain, &secret).map(Some).map_err(|error| unusable(cert, &error));
         }
         if !self.tls {
@@ -298,6 +302,59 @@ pub(crate) fn is_plain(url: &str) -> bool {
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))
+}
+
+/// The same of what is to stay secret; says so where others can read it.
+// req: PWD-14
+fn read_secret(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = read(path)?;
+    tell_if_others_can_read(path);
+    Ok(bytes)
+}
+
+/// A file of secrets that others can read is told of, and used.
+// req: PWD-14
+pub(crate) fn tell_if_others_can_read(path: &Path) {
+    if others_can_read(path) {
+        once(format!(
+            "{} can be read by others on this machine: chmod 600 makes it yours alone",
+            show::tame(&path.display().to_string())
+        ));
+    }
+}
+
+/// The first line of a file, without the mark that some editors begin it with. Blanks around it count, which is told: they are not seen.
+// req: PWD-14
+fn first_line(text: &str, path: &Path) -> String {
+    let line = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
+    if line.trim() != line && !line.trim().is_empty() {
+        let path = show::tame(&path.display().to_string());
+        once(format!("the password in {path} has blanks before or behind it, and they are part of it"));
+    }
+    line.to_owned()
+}
+
+/// A command may read a file more than once.
+fn once(text: String) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if !told.contains(&text) {
+        show::note(&text);
+        told.insert(text);
+    }
+}
+
+/// A pipe, as a shell makes it for one command, is nobody else's.
+#[cfg(unix)]
+fn others_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|of| of.is_file() && of.permissions().mode() & 0o044 != 0)
+}
+
+/// Elsewhere a user's own directory is for that user alone.
+#[cfg(not(unix))]
+fn others_can_read(_path: &Path) -> bool {
+    false
 }
 
 fn unusable(path: &Path, error: &mvrx_station::tls::CertificateError) -> Failure {
@@ -324,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_pin_means_tls() {
-        let pin = Reaching { pin: Some(PIN.parse().unwrap()), ..Reaching::default() };
+        let pin = Reaching { pin: vec![PIN.parse().unwrap()], ..Reaching::default() };
         assert_eq!(pin.url("rack.local").unwrap(), "wss://rack.local:42480/");
         assert_eq!(pin.url("wss://rack.local/").unwrap(), "wss://rack.local/");
         assert!(pin.url("ws://rack.local/").unwrap_err().words().contains("not encrypted"));

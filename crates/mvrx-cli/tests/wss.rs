@@ -69,6 +69,25 @@ fn a_crew_that_pins_the_hosts_certificate_exchanges_a_file_and_others_are_told_w
 }
 
 #[test]
+// proves: TLS-04
+fn who_pins_two_hosts_reaches_each_and_no_third() {
+    let crew = Crew::new();
+    let (_one, first, pin) =
+        host(&crew, &["--tls", "--hidden", "--data", crew.path("one").to_str().unwrap()]);
+    let (_two, second, other) =
+        host(&crew, &["--tls", "--hidden", "--data", crew.path("two").to_str().unwrap()]);
+    let (_three, third, _) =
+        host(&crew, &["--tls", "--hidden", "--data", crew.path("three").to_str().unwrap()]);
+    for url in [&first, &second] {
+        let listed = crew.run(&["ls", "--host", url, "--pin", &pin, "--pin", &other]);
+        assert_eq!(code(&listed), 0, "{listed:?}");
+    }
+    let refused = crew.run(&["ls", "--host", &third, "--pin", &pin, "--pin", &other]);
+    assert_eq!(code(&refused), 4, "{refused:?}");
+    assert!(stderr(&refused).contains(&format!("pinned is {pin} or {other}")), "{refused:?}");
+}
+
+#[test]
 // proves: TLS-07
 fn a_plain_host_behind_wss_is_named() {
     let crew = Crew::new();
@@ -299,4 +318,59 @@ fn a_host_whose_audit_file_has_no_room_says_so_and_serves_on() {
     assert!(told["reason"].as_str().unwrap().contains("No space left"), "{told}");
     let listed = crew.run(&["ls", "--host", &url]);
     assert_eq!(code(&listed), 0, "{listed:?}");
+}
+
+#[cfg(unix)]
+#[test]
+// proves: PWD-14
+fn secrets_in_files_that_others_can_read_are_told_of_and_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let crew = Crew::new();
+    let mode =
+        |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let (words, blanks) = (crew.path("password"), crew.path("blanks"));
+    // As some editors write it: with a mark at the beginning, and a line break of theirs.
+    fs::write(&words, "\u{feff}s\u{e9}same\r\n\r\n").unwrap();
+    fs::write(&blanks, "sesame \n").unwrap();
+    mode(&words, 0o600);
+    mode(&blanks, 0o600);
+    let data = crew.path("rack");
+    let (_host, url, pin) = host(
+        &crew,
+        &["--tls", "--hidden", "--data", data.to_str().unwrap(), "--password-file", words.to_str().unwrap()],
+    );
+    let ls = |file: &std::path::Path| {
+        crew.run(&["ls", "--host", &url, "--pin", &pin, "--password-file", file.to_str().unwrap()])
+    };
+    let quiet = ls(&words);
+    assert_eq!((code(&quiet), stderr(&quiet).contains("read by others")), (0, false), "{quiet:?}");
+    mode(&words, 0o640);
+    let told = ls(&words);
+    assert_eq!((code(&told), stderr(&told).matches("can be read by others").count()), (0, 1), "{told:?}");
+    let wrong = ls(&blanks);
+    assert_eq!(code(&wrong), 4, "{wrong:?}");
+    assert!(stderr(&wrong).contains("blanks before or behind it"), "{wrong:?}");
+    // The key of a certificate, and passwords of stations.
+    let pem = fs::read_to_string(data.join("host-tls.pem")).unwrap();
+    let (cert, stations) = (crew.path("cert.pem"), crew.path("stations"));
+    fs::write(&cert, pem).unwrap();
+    mode(&cert, 0o644);
+    fs::write(&stations, "11111111-1111-4111-8111-111111111111 = barley\n").unwrap();
+    mode(&stations, 0o604);
+    let (cert, stations) = (cert.to_str().unwrap(), stations.to_str().unwrap());
+    let arguments = [
+        "host",
+        "--hidden",
+        "--listen",
+        "203.0.113.1:1",
+        "--cert",
+        cert,
+        "--key",
+        cert,
+        "--stations",
+        stations,
+    ];
+    let told = stderr(&crew.run(&arguments));
+    assert_eq!(told.matches("can be read by others").count(), 2, "{told}");
+    assert!(!told.contains("barley"), "{told}");
 }

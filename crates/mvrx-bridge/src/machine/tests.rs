@@ -15,6 +15,7 @@ fn seen(n: u8, mark: Option<BridgeMark>) -> Seen {
         candidate: false,
         answers: true,
         doubted: false,
+        from: None,
     }
 }
 
@@ -339,6 +340,33 @@ fn no_more_stations_are_stood_in_for_and_no_more_files_fetched_than_allowed() {
     assert_eq!(desk.standing().len(), 2);
     assert!(desk.machine.crowded());
     assert_eq!(actions.iter().filter(|action| matches!(action, Action::Fetch { .. })).count(), 3);
+}
+
+// proves: BRG-29
+#[test]
+fn stations_of_one_address_take_no_more_than_their_share_of_the_places() {
+    let at = |n: u8, address: u8| Seen { from: Some([10, 0, 0, address].into()), ..seen(n, None) };
+    let mut desk = Desk::new(Limits { stand_ins: 6, stand_ins_each: 3, ..Limits::default() });
+    let invented = |n| at(n, 66);
+    // Three fit exactly.
+    let mut there: Vec<Seen> = (1..=3).map(invented).collect();
+    desk.look_after(60, &view(there.clone()), &view(vec![]));
+    assert_eq!((desk.standing().len(), desk.machine.crowded()), (3, false));
+    there.extend((4..=40).map(invented));
+    there.extend([at(50, 7), at(51, 8), at(52, 8)]);
+    desk.look_after(60, &view(there.clone()), &view(vec![]));
+    let standing = |desk: &Desk| desk.standing().into_iter().map(|(_, station)| station).collect::<Vec<_>>();
+    assert_eq!(standing(&desk), [1, 2, 3, 50, 51, 52].map(id));
+    assert!(desk.machine.crowded());
+    // Who leaves makes room for another one of its address.
+    there.remove(0);
+    desk.look_after(60, &view(there.clone()), &view(vec![]));
+    desk.look_after(60, &view(there), &view(vec![]));
+    assert_eq!(standing(&desk), [2, 3, 4, 50, 51, 52].map(id));
+    // Of who is in a session no address is known.
+    let mut desk = Desk::new(Limits { stand_ins_each: 3, ..Limits::default() });
+    desk.look_after(60, &view(vec![]), &view((1..=5).map(|n| seen(n, None)).collect()));
+    assert_eq!(desk.standing().len(), 5);
 }
 
 /// A host of another product tells of nobody: who committed is known, and our stand-in among them.

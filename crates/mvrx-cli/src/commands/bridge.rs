@@ -38,6 +38,9 @@ pub(crate) struct Bridge {
     /// So many stations of each side appear on the other one, at most
     #[arg(long, value_name = "N", default_value_t = 64)]
     most: usize,
+    /// Of them so many of the group that are at one address: who invents stations there leaves room for the others
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    most_each: usize,
     /// Use only these addresses or interfaces for the group (may be repeated); `lo` stays on this machine
     #[arg(long, value_name = "NAME|ADDRESS")]
     pub(crate) interface: Vec<String>,
@@ -80,7 +83,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         .store(data.store)
         .remember(kept_at.join("made-room"))
         .any_file(args.any_file)
-        .limits(Limits { stand_ins: args.most, ..Limits::default() })
+        .limits(Limits { stand_ins: args.most, stand_ins_each: args.most_each, ..Limits::default() })
         .session(move |builder| {
             let builder = builder.session(at.clone()).trust(trust.clone());
             match &login {
@@ -160,10 +163,12 @@ pub(crate) fn words_of(news: &News) -> (&'static str, String, serde_json::Value)
             format!("a station cannot be shown in the {side}: {}", show::tame(why)),
             json!({ "side": side.as_str(), "station": station.to_string(), "reason": why }),
         ),
-        News::TooManyStations { most } => (
+        News::TooManyStations { most, each } => (
             "limit_reached",
-            format!("there are more stations than the {most} that are shown on each side (--most)"),
-            json!({ "limit": "stations", "allowed": most }),
+            format!(
+                "there are more stations than the {most} that are shown on each side (--most), or than {each} at one address (--most-each)"
+            ),
+            json!({ "limit": "stations", "allowed": most, "allowed_each": each }),
         ),
         News::Problem { what } => (
             "discovery_problem",

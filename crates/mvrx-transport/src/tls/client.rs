@@ -33,7 +33,7 @@ enum Trust {
     #[default]
     System,
     Authorities(Arc<ClientConfig>),
-    Pinned(Fingerprint, Arc<ClientConfig>),
+    Pinned(Arc<[Fingerprint]>, Arc<ClientConfig>),
 }
 
 impl ClientTls {
@@ -44,15 +44,27 @@ impl ClientTls {
     /// # Errors
     /// When there is no cryptography for it.
     pub fn pinned(fingerprint: Fingerprint) -> Result<Self, CertificateError> {
+        Self::pinned_any([fingerprint])
+    }
+
+    /// Exactly the certificates with these fingerprints, as [`ClientTls::pinned`]: for who goes from one host to another, each with a
+    /// certificate of its own. Of none of them: nobody.
+    // req: TLS-04
+    ///
+    /// # Errors
+    /// When there is no cryptography for it.
+    pub fn pinned_any(fingerprints: impl IntoIterator<Item = Fingerprint>) -> Result<Self, CertificateError> {
+        let fingerprints: Arc<[Fingerprint]> = fingerprints.into_iter().collect();
+        let pinned = Arc::clone(&fingerprints);
         let provider = provider();
         let algorithms = provider.signature_verification_algorithms;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| CertificateError::NotUsable { what: error.to_string() })?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pin { fingerprint, algorithms }))
+            .with_custom_certificate_verifier(Arc::new(Pin { pinned, algorithms }))
             .with_no_client_auth();
-        Ok(Self { trust: Trust::Pinned(fingerprint, Arc::new(config)) })
+        Ok(Self { trust: Trust::Pinned(fingerprints, Arc::new(config)) })
     }
 
     /// Whoever has a certificate for the host of the URL, not expired, that one of these authorities vouches for (PEM, one or more).
@@ -71,7 +83,7 @@ impl ClientTls {
         Ok(Self { trust: Trust::Authorities(Arc::new(config)) })
     }
 
-    /// Whether one certificate alone is accepted.
+    /// Whether certain certificates alone are accepted.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         matches!(self.trust, Trust::Pinned(..))
@@ -99,7 +111,7 @@ impl fmt::Debug for ClientTls {
         match &self.trust {
             Trust::System => f.write_str("ClientTls(authorities of the system)"),
             Trust::Authorities(_) => f.write_str("ClientTls(authorities)"),
-            Trust::Pinned(fingerprint, _) => write!(f, "ClientTls({fingerprint})"),
+            Trust::Pinned(pinned, _) => write!(f, "ClientTls({})", error::all_of(pinned)),
         }
     }
 }
@@ -127,10 +139,10 @@ fn read_the_systems() -> Result<Arc<ClientConfig>, String> {
     by_authorities(roots).map(Arc::new)
 }
 
-/// Takes one certificate, whoever signed it.
+/// Takes these certificates, whoever signed them.
 #[derive(Debug)]
 struct Pin {
-    fingerprint: Fingerprint,
+    pinned: Arc<[Fingerprint]>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -143,11 +155,11 @@ impl ServerCertVerifier for Pin {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let (pinned, seen) = (self.fingerprint, Fingerprint::of(end_entity));
-        if seen == pinned {
+        let seen = Fingerprint::of(end_entity);
+        if self.pinned.contains(&seen) {
             return Ok(ServerCertVerified::assertion());
         }
-        let why = OtherError(Arc::new(Unpinned { pinned, seen }));
+        let why = OtherError(Arc::new(Unpinned { pinned: self.pinned.to_vec(), seen }));
         Err(Error::InvalidCertificate(Theirs::Other(why)))
     }
 

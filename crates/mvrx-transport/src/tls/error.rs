@@ -11,13 +11,14 @@ use crate::error::HandshakeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// Another certificate than the pinned one.
+    /// Another certificate than the pinned ones.
     #[error(
-        "its certificate is {seen}, and pinned is {pinned}: either the host has a new one, or it is somebody else"
+        "its certificate is {seen}, and pinned is {}: either the host has a new one, or it is somebody else",
+        all_of(pinned)
     )]
     WrongPin {
-        /// The one that is accepted.
-        pinned: Fingerprint,
+        /// Those that are accepted.
+        pinned: Vec<Fingerprint>,
         /// The one that came.
         seen: Fingerprint,
     },
@@ -100,11 +101,17 @@ fn of_certificate(why: &Theirs, host: &str) -> TlsError {
         }
         Theirs::UnknownIssuer => TlsError::UnknownIssuer,
         Theirs::Other(other) => match other.0.downcast_ref::<Unpinned>() {
-            Some(Unpinned { pinned, seen }) => TlsError::WrongPin { pinned: *pinned, seen: *seen },
+            Some(Unpinned { pinned, seen }) => TlsError::WrongPin { pinned: pinned.clone(), seen: *seen },
             None => TlsError::Other { what: other.to_string() },
         },
         other => TlsError::Other { what: other.to_string() },
     }
+}
+
+/// As people read them.
+pub(super) fn all_of(pinned: &[Fingerprint]) -> String {
+    let all: Vec<String> = pinned.iter().map(ToString::to_string).collect();
+    all.join(" or ")
 }
 
 fn one_of(names: &[String]) -> String {
@@ -113,9 +120,9 @@ fn one_of(names: &[String]) -> String {
 
 /// How our verifier tells of another certificate, through rustls.
 #[derive(Debug, thiserror::Error)]
-#[error("{seen} is not {pinned}")]
+#[error("{seen} is not {}", all_of(pinned))]
 pub(super) struct Unpinned {
-    pub(super) pinned: Fingerprint,
+    pub(super) pinned: Vec<Fingerprint>,
     pub(super) seen: Fingerprint,
 }
 

@@ -16,12 +16,14 @@ use mvrx_message::{Join, JoinPassword, StationUuid};
 use ring::digest::{Context, Digest, SHA256, digest};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::proof::MayBe;
 use crate::endpoint::WsUrl;
 use crate::tls::ClientTls;
 
-/// A session's password. Its `Debug` has nothing of it.
+/// A session's password. Its `Debug` has nothing of it. One text counts as one password however its accents are put together: it is kept, said
+/// and compared in Unicode's normalization form C, as RFC 7617 has it.
 #[derive(Clone)]
 pub struct Password(String);
 
@@ -36,7 +38,7 @@ impl Password {
     /// # Errors
     /// When it is something else.
     pub fn new(text: impl Into<String>) -> Result<Self, NotAPassword> {
-        let text = text.into();
+        let text: String = text.into().nfc().collect();
         let fits = !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control);
         if fits { Ok(Self(text)) } else { Err(NotAPassword) }
     }
@@ -56,26 +58,34 @@ impl Password {
         JoinPassword::new(&HEXLOWER.encode(self.with(&station.to_string()).as_ref()))
     }
 
-    /// Whether a JOIN of this station says it. The StationUUID counts in either case; each form is compared to its end.
+    /// Whether a JOIN of this station says it. The StationUUID counts in either case, and accents put together or apart, since the hash is made
+    /// at the other end; each form is compared to its end.
     // req: PWD-06
     fn is_in_join(&self, station: StationUuid, said: &JoinPassword) -> bool {
         let said = said.as_str().trim().as_bytes();
         let said = HEXLOWER_PERMISSIVE.decode(said).or_else(|_| BASE64.decode(said)).unwrap_or_default();
         let uuid = station.to_string();
-        let [lower, upper] = [&uuid, &uuid.to_ascii_uppercase()].map(|uuid| self.with(uuid));
-        (lower.as_ref().ct_eq(&said) | upper.as_ref().ct_eq(&said)).into()
+        let apart: String = self.0.nfd().collect();
+        let forms = [uuid.as_str(), &uuid.to_ascii_uppercase()].map(|uuid| {
+            [hash_of(&self.0, uuid), hash_of(&apart, uuid)].map(|form| form.as_ref().ct_eq(&said))
+        });
+        let [[one, two], [three, four]] = forms;
+        (one | two | three | four).into()
     }
 
     fn with(&self, station: &str) -> Digest {
-        let mut both = Context::new(&SHA256);
-        both.update(self.0.as_bytes());
-        both.update(station.as_bytes());
-        both.finish()
+        hash_of(&self.0, station)
     }
-
     fn authorization(&self) -> String {
         format!("Basic {}", BASE64.encode(format!("mvrx:{}", self.0).as_bytes()))
     }
+}
+
+fn hash_of(password: &str, station: &str) -> Digest {
+    let mut both = Context::new(&SHA256);
+    both.update(password.as_bytes());
+    both.update(station.as_bytes());
+    both.finish()
 }
 
 /// The hash of the password in a client's `Authorization`.
@@ -87,7 +97,10 @@ fn said_in(authorization: &str) -> Digest {
     let said = said.as_deref().and_then(|pair| pair.split(|byte| *byte == b':').next().zip(Some(pair)));
     // A text without a user name is compared all the same.
     let said = said.map(|(user, pair)| pair.get(user.len() + 1..).unwrap_or_default()).unwrap_or_default();
-    digest(&SHA256, said)
+    match std::str::from_utf8(said) {
+        Ok(text) => digest(&SHA256, text.nfc().collect::<String>().as_bytes()),
+        Err(_) => digest(&SHA256, said),
+    }
 }
 
 impl fmt::Debug for Password {

@@ -215,7 +215,7 @@ impl Bridge {
         }
         for (second, event) in told {
             // The second is the bridge's own in the group, where it has one.
-            if let CoreEvent::StationLeft { station } = &event
+            if let CoreEvent::StationLeft { station } | CoreEvent::StationLost { station } = &event
                 && second
                 && self.group.is_some()
             {
@@ -539,6 +539,7 @@ impl Bridge {
             candidate: false,
             answers: view.reachable || view.membership == Membership::Left,
             doubted: false,
+            from: view.addresses.first().map(SocketAddr::ip),
         });
         match self.setup.planted {
             Planted::MarksNotRead => seen.map(|seen| Seen { mark: None, ..seen }).collect(),

@@ -31,6 +31,29 @@ fn the_password_alone_opens_and_nothing_shows_it() {
     }
 }
 
+#[test]
+// proves: PWD-15
+fn one_text_is_one_password_however_its_accents_are_put_together() {
+    // As one system types it and as another one: \u{e9} and e with \u{301} behind it.
+    let (together, apart) = ("s\u{e9}same", "se\u{301}same");
+    assert_ne!(together, apart);
+    let station = StationUuid::from_random_bytes([7; 16]);
+    // Foreign clients, which say what they were given.
+    let basic = |text: &str| format!("Basic {}", BASE64.encode(format!("any:{text}").as_bytes()));
+    let join = |text: &str| Password(text.to_owned()).for_join(station);
+    for host in [together, apart] {
+        let host = Password::new(host).unwrap();
+        let door = Door::new(host.clone());
+        for client in [together, apart] {
+            assert_eq!(door.knock(FROM, Some(&said(client))), Ok(Entry::In(MayBe::Anyone)));
+            assert_eq!(door.knock(FROM, Some(&basic(client))), Ok(Entry::In(MayBe::Anyone)));
+            assert!(host.is_in_join(station, &join(client)));
+        }
+        assert!(door.knock(FROM, Some(&basic("sesame"))).is_err());
+        assert!(!host.is_in_join(station, &join("sesame")));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 // proves: PWD-02
 async fn guesses_of_an_address_are_limited_and_others_come_in() {
