@@ -1,6 +1,6 @@
 //! Aim: what a session's host reads of an owner and is cut goes on where it stopped, from whoever has it, and is never another file.
 //!
-//! `MVRX_RESUME_MIB`, `MVRX_RESUME_CUTS` and `MVRX_RESUME_SEED` as in `resume.rs`.
+//! `MVRX_RESUME_MIB`, `MVRX_RESUME_CUTS` and `MVRX_RESUME_SEED` as in `resume.rs`; over TLS `MVRX_RESUME_TLS_MIB` and `MVRX_RESUME_TLS_CUTS`.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -23,6 +23,7 @@ use std::time::Duration;
 use cuts::{Proxy, Way, make_show, moved_little, number, places};
 use futures_util::{SinkExt, StreamExt};
 use mvrx_message::{Commit, Dialect, FilePart, FileUuid, Message, Reply};
+use mvrx_station::tls::{ClientTls, SelfSigned, ServerTls};
 use mvrx_station::{Builder, CommitDraft, Events, Heard, HostEvent, HostOptions, Source, Station, Timers};
 use mvrx_store::{
     Cancel, Expect, FsStore, ImportError, ListError, MemStore, PartOf, Pending, Problem, PutAway,
@@ -401,6 +402,54 @@ async fn a_file_that_a_host_fetches_and_that_is_cut_again_and_again_goes_on() {
     let fetched = other.request(commit.file, Source::Any).await.unwrap().await.unwrap();
     assert_eq!((fetched.commit.blake3, fetched.commit.file_size), (commit.blake3, length));
     for station in [other, desk, host] {
+        station.stop().await;
+    }
+}
+
+/// To the host and from it, with the pauses of a program that runs, which is what takes the time here.
+// proves: HDR-13
+#[tokio::test]
+async fn over_tls_a_file_that_is_cut_on_both_its_ways_goes_on_with_the_timers_of_a_program() {
+    let (length, cuts) = (number("MVRX_RESUME_TLS_MIB", 8) << 20, number("MVRX_RESUME_TLS_CUTS", 4));
+    let folder = tempfile::tempdir().unwrap();
+    let show = make_show(folder.path(), length);
+    let made = SelfSigned::make(&["127.0.0.1".to_owned()]).unwrap();
+    let tls = ServerTls::from_pem(made.certificate.as_bytes(), made.key.as_bytes()).unwrap();
+    let trust = ClientTls::pinned(tls.fingerprint()).unwrap();
+    let describe = |name: &str| {
+        Station::builder(name).any_file(true).store(FsStore::open(folder.path().join(name)).unwrap())
+    };
+    let hosting = HostOptions::default().announce(false).tls(Some(tls));
+    let rack = describe("rack").listen(ws_support::loopback()).host(hosting).event_buffer(100_000);
+    let (host, mut heard) = rack.spawn().await.unwrap();
+    let through = |proxy: &Proxy, name| {
+        let url = format!("wss://{}/", proxy.address);
+        describe(name).session(url).trust(trust.clone())
+    };
+    let seed = number("MVRX_RESUME_SEED", 1);
+    let forth = Proxy::to(host.address(), Way::Forth, places(seed, length, cuts));
+    let (desk, _events) = through(&forth, "desk").spawn().await.unwrap();
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    let long = Duration::from_secs(600);
+    let whole = async { while until(&mut heard, kept).await != commit.file {} };
+    tokio::time::timeout(long, whole).await.unwrap();
+    let stored = host.store().commit(commit.file).unwrap().unwrap();
+    assert_eq!((Some(stored.hash), stored.length), (commit.blake3, length));
+    moved_little(&forth, (length, cuts));
+    desk.stop().await;
+    let back = Proxy::to(host.address(), Way::Back, places(seed + 1, length, cuts));
+    let (other, _events) = through(&back, "other").spawn().await.unwrap();
+    let listed = async {
+        while !other.commits().await.unwrap().iter().any(|info| info.commit.file == commit.file) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, listed).await.unwrap();
+    let fetching = async { other.request(commit.file, Source::Any).await.unwrap().await };
+    let fetched = tokio::time::timeout(long, fetching).await.unwrap().unwrap();
+    assert_eq!((fetched.commit.blake3, fetched.commit.file_size), (commit.blake3, length));
+    moved_little(&back, (length, cuts));
+    for station in [other, host] {
         station.stop().await;
     }
 }
