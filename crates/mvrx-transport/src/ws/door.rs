@@ -38,6 +38,7 @@ impl Password {
     /// # Errors
     /// When it is something else.
     pub fn new(text: impl Into<String>) -> Result<Self, NotAPassword> {
+        // req: PWD-15
         let text: String = text.into().nfc().collect();
         let fits = !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control);
         if fits { Ok(Self(text)) } else { Err(NotAPassword) }
