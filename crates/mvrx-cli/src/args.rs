@@ -42,9 +42,14 @@ impl Args {
         let place_was_said = said
             .is_some_and(|(_, said)| ["group", "session", "peer"].iter().any(|place| is_said(said, place)));
         match (&mut args.command, resolved.matches.subcommand()) {
-            (Command::Up(up), _) => up.place_was_said = place_was_said,
+            (Command::Up(up), _) => {
+                up.place_was_said = place_was_said;
+                up.hooks.config = resolved.config;
+            }
+            (Command::Host(host), _) => host.hooks.config = resolved.config,
             (Command::Watch(watch), Some((_, matches))) => {
                 watch.0.place_was_said = place_was_said;
+                watch.0.hooks.config = resolved.config;
                 watch.fetches_into_its_folder(is_said(matches, "dir"));
             }
             _ => {}
@@ -66,7 +71,7 @@ pub(crate) enum Command {
     /// Run a station that commits what applications save into a folder, and puts there what others commit
     Watch(Box<crate::commands::watch::Watch>),
     /// Host a session that stations reach by its URL (WebSocket mode): pass on what they commit, keep it, serve it
-    Host(crate::commands::host::Host),
+    Host(Box<crate::commands::host::Host>),
     /// Join a group of the local network with a session anywhere: the stations and files of each side are on the other one, too
     Bridge(crate::commands::bridge::Bridge),
     /// List the stations of the group and their files
@@ -281,9 +286,9 @@ pub(crate) struct Up {
     /// Whether somebody said where to be: then the place to which the station moved in an earlier run does not count.
     #[arg(skip)]
     pub(crate) place_was_said: bool,
-    /// What to fetch by itself
-    #[arg(long, value_enum, default_value_t = Fetch::None)]
-    pub(crate) get: Fetch,
+    /// What to fetch by itself [default: rules, if the configuration file has any, else none]
+    #[arg(long, value_enum)]
+    pub(crate) get: Option<Fetch>,
     /// Where fetched files are saved; with --get all it has every commit of the others
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
@@ -297,6 +302,8 @@ pub(crate) struct Up {
     #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true)]
     pub(crate) mixer: Option<Option<String>>,
     #[command(flatten)]
+    pub(crate) hooks: crate::hooks::Hooks,
+    #[command(flatten)]
     pub(crate) rooms: crate::commands::mixer::args::BesideStation,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
@@ -305,8 +312,10 @@ pub(crate) struct Up {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fetch {
-    /// Every commit that is seen
+    /// Every commit that is seen, each into the folder of the first rule that fits, unless that leaves it
     All,
+    /// What the rules of the configuration file say
+    Rules,
     /// Nothing; `mvrx get` fetches
     None,
 }

@@ -11,10 +11,12 @@ mod commands;
 mod data;
 mod electing;
 mod event_json;
+mod event_names;
 mod events;
 mod failure;
 mod group;
 mod history;
+mod hooks;
 mod interfaces;
 mod kept;
 mod moving;
@@ -65,7 +67,7 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
     match args.command {
         Command::Up(up) => commands::up::run(*up).await?,
         Command::Watch(watch) => commands::up::run(watch.0).await?,
-        Command::Host(host) => commands::host::run(host).await?,
+        Command::Host(host) => commands::host::run(*host).await?,
         Command::Bridge(bridge) => commands::bridge::run(bridge).await?,
         Command::Ls(ls) => commands::ls::run(ls).await?,
         Command::Get(get) => commands::get::run(get).await?,

@@ -194,6 +194,12 @@ pub(crate) struct Following {
     looking: Option<Pin<Box<dyn Future<Output = Option<String>>>>>,
 }
 
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Following").field("url", &self.url).field("away", &self.away).finish_non_exhaustive()
+    }
+}
+
 impl Following {
     pub(crate) fn new(common: Option<&Common>, url: Option<&str>) -> Self {
         let common = common.filter(|_| url.is_some()).cloned();

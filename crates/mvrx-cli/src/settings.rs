@@ -14,7 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use mvrx_node::config::{self, Config, Setting, Shape, Vocabulary};
 
 use crate::failure::Failure;
-use crate::show;
+use crate::{hooks, show};
 
 /// The words of a command line, with what the file adds to them.
 #[derive(Debug)]
@@ -111,7 +111,8 @@ pub(crate) fn wished_path(matches: &ArgMatches) -> Option<PathBuf> {
 pub(crate) fn vocabulary(command: &Command) -> Vocabulary {
     let mut built = command.clone();
     built.build();
-    let mut known = Vocabulary::default();
+    let mut known =
+        Vocabulary { events: hooks::events(), usual_events: hooks::usual_events(), ..Vocabulary::default() };
     for section in SECTIONS {
         let options = built.find_subcommand(section).into_iter().flat_map(Command::get_arguments);
         let keys: BTreeMap<String, Shape> =
@@ -273,8 +274,9 @@ const PLACE: &[&str] = &[
     "session",
 ];
 
-/// Options that say how one start is to look.
-const OF_ONE_START: &[&str] = &["config", "help", "json", "qr", "verbose", "version"];
+/// Options that say how one start is to look, or have a list in the file.
+const OF_ONE_START: &[&str] =
+    &["config", "exec", "exec-on", "exec-shell", "help", "json", "qr", "verbose", "version"];
 
 /// Names of values that are paths.
 const PATHS: &[&str] = &["DIR", "FILE", "PATH"];

@@ -8,6 +8,8 @@
 //! dir = "~/shows"
 //! ```
 //!
+//! `[[fetch]]` are [rules](crate::rules) for what is fetched, `[[exec]]` [commands](crate::exec) that are run when something happens.
+//!
 //! Keys outside of a section hold for every command that knows them, keys in a section for the command of its name. Which keys there are,
 //! and what form their values have, says the [`Vocabulary`] of whoever reads the file; what a value means, nobody here knows. A key that is
 //! not in it is an error that names the line, never passed over: a typing mistake would otherwise be found on the day of the show.
@@ -16,12 +18,17 @@
 //!
 //! A file is read whole or not at all: there is no configuration of which a part holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::exec::Hook;
+use crate::rules::Rule;
 
 mod alike;
+mod lists;
 mod parse;
 
 #[cfg(test)]
@@ -34,6 +41,10 @@ pub struct Vocabulary {
     pub everywhere: BTreeMap<String, Shape>,
     /// The sections, with their keys.
     pub sections: BTreeMap<String, BTreeMap<String, Shape>>,
+    /// The events at which commands can be run; empty: of any name.
+    pub events: BTreeSet<String>,
+    /// Those at which they are, where nothing is said.
+    pub usual_events: BTreeSet<String>,
 }
 
 /// The form of a value.
@@ -70,6 +81,19 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// Its keys, in the order of their lines.
     pub settings: Vec<Setting>,
+    /// Its rules for fetching (`[[fetch]]`), in the order in which they count.
+    pub fetch: Vec<Rule>,
+    /// Its commands (`[[exec]]`).
+    pub exec: Vec<Command>,
+}
+
+/// A command that is run when something happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What is run, and when.
+    pub hook: Hook,
+    /// The line in which it stands, from 1.
+    pub line: usize,
 }
 
 /// One key with its value.
@@ -154,6 +178,9 @@ impl Config {
 pub fn usual_path() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "mvrx").map(|dirs| dirs.config_dir().join("config.toml"))
 }
+
+/// So long a command may take for which nothing else is said: 30 s.
+pub const COMMAND_LIMIT: Duration = lists::LIMIT;
 
 /// Bytes that a file may have.
 pub const LARGEST: u64 = 1 << 20;

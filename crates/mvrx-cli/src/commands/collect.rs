@@ -1,4 +1,4 @@
-//! What `up --get all` promises: every commit of the others is fetched, and lies in the folder.
+//! What `up --get all` and the rules promise: every commit of the others that is wished for is fetched, and lies in its folder.
 //!
 //! It looks at what there is at the start, on every event that may bring something, when a fetch or a save ended, and when the pause
 //! after a failure is over. A commit that is not held is fetched as long as somebody lists it; one that is held and not in the folder is
@@ -6,28 +6,35 @@
 //! after longer and longer pauses, [`TRIES`] times, and once more whenever a station comes; a person is told of them once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mvrx_message::FileUuid;
-use mvrx_station::{CommitInfo, Event, Fetched, Heard, RequestFailure, Source, Station};
+use mvrx_message::{FileUuid, StationUuid};
+use mvrx_node::rules::{self, Offered};
+use mvrx_node::saved::Saved;
+use mvrx_station::{CommitInfo, Event, Fetched, Heard, Membership, RequestFailure, Source, Station};
 use mvrx_store::{Cancel, PutAway, PutAwayError};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::commands::offer::disk_words;
-use crate::commands::saved::Saved;
 use crate::commands::watching::Watching;
 use crate::events::Names;
 use crate::failure::Failure;
+use crate::hooks::Plan;
 use crate::show;
 
 /// Fetches and saves of one running station.
 #[derive(Debug)]
 pub(crate) struct Collect {
-    folder: Arc<Path>,
+    plan: Plan,
+    /// Names and applications of authors, where the rules ask for them.
+    authors: BTreeMap<StationUuid, (String, String)>,
+    /// What the rules say of a commit, with what was known of it then: whether its author was, and whether it is here.
+    decided: BTreeMap<FileUuid, ((bool, bool), Option<PathBuf>)>,
+    /// Asked for by this run.
+    asked: BTreeSet<FileUuid>,
     tasks: JoinSet<(FileUuid, Ended)>,
     just_ended: Vec<(FileUuid, Ended)>,
     under_way: BTreeSet<FileUuid>,
@@ -44,9 +51,9 @@ pub(crate) struct Collect {
 #[expect(clippy::large_enum_variant, reason = "one at a time, taken as it comes")]
 enum Ended {
     Fetched(Result<Fetched, RequestFailure>),
-    Saved(Result<PutAway, PutAwayError>),
+    Saved(PathBuf, Result<PutAway, PutAwayError>),
     /// The thread that saved it ended early.
-    Lost,
+    Lost(PathBuf),
 }
 
 #[derive(Debug, Default)]
@@ -59,18 +66,26 @@ struct Failures {
 }
 
 impl Collect {
-    /// Clears what killed processes left in the folder, and reads which files lie there. `data` is the data directory.
-    pub(crate) fn begin(folder: &Path, data: &Path) -> Self {
-        mvrx_store::clear_leftovers(folder);
+    /// Clears what killed processes left in the folders, and reads which files lie there. `data` is the data directory.
+    pub(crate) fn begin(plan: Plan, data: &Path) -> Self {
+        let own = (!plan.folder.as_os_str().is_empty()).then_some(&plan.folder);
+        let folders: BTreeSet<&PathBuf> =
+            plan.rules.iter().filter_map(|rule| rule.to.as_ref()).chain(own).collect();
+        for folder in folders {
+            mvrx_store::clear_leftovers(folder);
+        }
         Self {
-            folder: folder.into(),
+            plan,
+            authors: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            asked: BTreeSet::new(),
             tasks: JoinSet::new(),
             just_ended: Vec::new(),
             under_way: BTreeSet::new(),
             saving: 0,
             there: BTreeSet::new(),
             failed: BTreeMap::new(),
-            saved: Saved::read(data, folder),
+            saved: Saved::read(data),
             reviewed: Instant::now(),
             cancel: Cancel::new(),
         }
@@ -101,19 +116,23 @@ impl Collect {
     pub(crate) async fn review(&mut self, running: &Station, watching: &mut Watching) -> Result<(), Failure> {
         let now = Instant::now();
         self.reviewed = now;
-        for commit in running.commits().await? {
+        let commits = running.commits().await?;
+        self.know_authors(running, &commits).await?;
+        for commit in commits {
             let file = commit.commit.file;
             let of_others = commit.commit.station != Some(running.uuid());
             let waits = self.failed.get(&file).is_some_and(|f| f.again.is_none_or(|again| again > now));
             if !of_others || waits || self.there.contains(&file) || self.under_way.contains(&file) {
                 continue;
             }
+            let Some(folder) = self.folder_for(&commit, running, watching) else { continue };
             if commit.held {
-                self.save(running, &commit);
+                self.save(running, &commit, folder);
             } else if !commit.holders.is_empty() && self.tasks.len() < FETCHES {
                 let transfer = running.request(file, Source::Any).await?;
                 watching.expect(transfer.id(), file);
                 self.under_way.insert(file);
+                self.asked.insert(file);
                 self.tasks.spawn(async move { (file, Ended::Fetched(transfer.await)) });
             }
         }
@@ -154,24 +173,88 @@ impl Collect {
             }
             Ended::Fetched(Err(RequestFailure::Cancelled | RequestFailure::LeftGroup)) => {}
             Ended::Fetched(Err(failure)) => self.not_fetched(file, &failure, watching),
-            Ended::Saved(saved) => {
+            Ended::Saved(folder, saved) => {
                 self.saving = self.saving.saturating_sub(1);
                 match saved {
                     Ok(saved) => self.is_there(file, &saved, watching),
                     Err(PutAwayError::PutAwayCancelled) => {}
-                    Err(error) => self.not_saved(file, &put_away_words(&error), watching),
+                    Err(error) => self.not_saved((file, &folder), &put_away_words(&error), watching),
                 }
             }
-            Ended::Lost => {
+            Ended::Lost(folder) => {
                 self.saving = self.saving.saturating_sub(1);
-                self.not_saved(file, "its thread ended early", watching);
+                self.not_saved((file, &folder), "its thread ended early", watching);
             }
         }
     }
 
-    fn save(&mut self, running: &Station, commit: &CommitInfo) {
+    /// Rules may ask who the authors are; those who are gone are known on for a while.
+    async fn know_authors(&mut self, running: &Station, commits: &[CommitInfo]) -> Result<(), Failure> {
+        if self.plan.rules.is_empty() {
+            return Ok(());
+        }
+        let files: BTreeSet<FileUuid> = commits.iter().map(|commit| commit.commit.file).collect();
+        self.decided.retain(|file, _| files.contains(file));
+        self.asked.retain(|file| files.contains(file));
+        let authors: BTreeSet<StationUuid> =
+            commits.iter().filter_map(|commit| commit.commit.station).collect();
+        self.authors.retain(|station, _| authors.contains(station));
+        for info in running.stations().await? {
+            // What no JOIN told yet is not known.
+            if authors.contains(&info.station) && info.membership == Membership::Member {
+                self.authors.insert(info.station, (info.name, info.provider));
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder of a commit, as the rules have it; `None`: it is left alone. A file that came is judged by its true length.
+    fn folder_for(&mut self, commit: &CommitInfo, running: &Station, watching: &Watching) -> Option<PathBuf> {
+        if self.plan.rules.is_empty() {
+            return self.plan.rest.then(|| self.plan.folder.clone());
+        }
         let file = commit.commit.file;
-        if self.saved.still_has(file) {
+        let author = commit.commit.station.and_then(|author| self.authors.get(&author));
+        let known = (author.is_some(), commit.held);
+        if let Some((_, folder)) = self.decided.get(&file).filter(|(then, _)| *then == known) {
+            return folder.clone();
+        }
+        let counted = || {
+            let stored = running.store().commits().unwrap_or_default();
+            stored.into_iter().find(|stored| stored.commit.file == file).map(|stored| stored.length)
+        };
+        let announced = Some(commit.commit.file_size).filter(|size| *size > 0);
+        let bytes = if commit.held { counted().or(announced) } else { announced };
+        let station = commit.commit.station.map(|station| station.to_string());
+        let offered = Offered {
+            provider: author.map(|(_, provider)| begin_of(provider)),
+            name: author.map(|(name, _)| begin_of(name)),
+            station: station.as_deref(),
+            comment: begin_of(&commit.commit.comment),
+            file: begin_of(&commit.commit.file_name),
+            bytes,
+        };
+        let folder = match rules::first(&self.plan.rules, &offered).and_then(|at| self.plan.rules.get(at)) {
+            Some(rule) if rule.leaves => None,
+            Some(rule) => Some(rule.to.clone().unwrap_or_else(|| self.plan.folder.clone())),
+            None => self.plan.rest.then(|| self.plan.folder.clone()),
+        };
+        self.decided.insert(file, (known, folder.clone()));
+        if folder.is_none() && commit.held && self.asked.remove(&file) {
+            let why =
+                format!("it has {}, and no rule takes that", bytes.map_or_else(String::new, show::size));
+            let words = format!("{} is fetched, but not saved: {why}", watching.file(file));
+            let fields = json!({
+                "file": file.to_string(), "file_name": watching.file_name(file), "path": null, "reason": why,
+            });
+            watching.say("not_saved", &words, fields);
+        }
+        folder
+    }
+
+    fn save(&mut self, running: &Station, commit: &CommitInfo, folder: PathBuf) {
+        let file = commit.commit.file;
+        if self.saved.still_has(file, &folder) {
             self.there.insert(file);
             return;
         }
@@ -181,11 +264,15 @@ impl Collect {
         }
         self.saving += 1;
         self.under_way.insert(file);
-        let (store, folder, cancel) = (running.store(), Arc::clone(&self.folder), self.cancel.clone());
+        let (store, cancel) = (running.store(), self.cancel.clone());
         let hint = commit.commit.file_name.clone();
         self.tasks.spawn(async move {
-            let saving = tokio::task::spawn_blocking(move || store.put_away(file, &folder, &hint, &cancel));
-            (file, saving.await.map_or(Ended::Lost, Ended::Saved))
+            let into = folder.clone();
+            let saving = tokio::task::spawn_blocking(move || store.put_away(file, &into, &hint, &cancel));
+            match saving.await {
+                Ok(saved) => (file, Ended::Saved(folder, saved)),
+                Err(_) => (file, Ended::Lost(folder)),
+            }
         });
     }
 
@@ -207,8 +294,8 @@ impl Collect {
         watching.say("saved", &words, fields);
     }
 
-    fn not_saved(&mut self, file: FileUuid, why: &str, watching: &mut Watching) {
-        let folder = self.folder.display().to_string();
+    fn not_saved(&mut self, (file, folder): (FileUuid, &Path), why: &str, watching: &mut Watching) {
+        let folder = folder.display().to_string();
         let name = watching.file(file);
         let (pause, new) = self.again(file, why);
         if new {
@@ -264,6 +351,11 @@ fn gist_of(why: &str) -> String {
     why.split_whitespace().filter(|word| !differs(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// What of a name or a comment is compared with rules: nobody writes longer ones.
+fn begin_of(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text)
+}
+
 fn words_of(pause: Option<Duration>) -> &'static str {
     match pause {
         Some(_) => "it is tried again, less and less often",
@@ -285,6 +377,9 @@ fn put_away_words(error: &PutAwayError) -> String {
 /// Failures in a row after which only the coming of a station counts: half a day of pauses.
 const TRIES: u32 = 150;
 
+/// Bytes of a name or a comment that rules see.
+const LONGEST: usize = 1_000;
+
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -299,7 +394,7 @@ mod tests {
     #[test]
     fn a_reason_is_told_once_whatever_the_numbers_and_paths_in_it() {
         let folder = tempfile::tempdir().unwrap();
-        let mut collect = Collect::begin(folder.path(), folder.path());
+        let mut collect = Collect::begin(Plan::default(), folder.path());
         let file = FileUuid::from_random_bytes([1; 16]);
         let mut told = |why: &str| collect.again(file, why).1;
         assert!(told("no space left to write /data/tmp/a1f3.part (12 of 400 bytes)"));

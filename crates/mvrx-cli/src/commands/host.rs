@@ -4,14 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mvrx_discovery::Merged;
+pub(crate) use mvrx_node::rules::bytes;
 use mvrx_station::tls::{Fingerprint, ServerTls};
 use mvrx_station::{HostOptions, Station, secure_session_url, session_url, url_without_user};
 use mvrx_store::{FsOptions, Limits};
 use serde_json::json;
 
-use crate::args::Common;
+use crate::args::{Common, Fetch};
 use crate::commands::offer::{self, Desk};
-use crate::commands::up;
+use crate::commands::up::{self, Beside};
 use crate::commands::watch::Watched;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
@@ -77,6 +78,8 @@ pub(crate) struct Host {
     rules: crate::access::Rules,
     #[command(flatten)]
     moves: crate::moving::MovesArgs,
+    #[command(flatten)]
+    pub(crate) hooks: crate::hooks::Hooks,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -90,6 +93,9 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     if let Some(dir) = args.dir.as_ref().filter(|dir| !dir.is_dir()) {
         return Err(Failure::usage(format!("the folder {} is not there", dir.display())));
     }
+    // The host gathers files in any case; --dir saves them all.
+    let all = args.dir.as_ref().map(|_| Fetch::All);
+    let plan = args.hooks.plan(all, args.dir.as_deref())?;
     let common = Common {
         group: args.group.clone(),
         name: args.name.clone(),
@@ -115,6 +121,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let mut watching = Watching::new(args.json);
     watching.hosts_session();
     watching.asks_in(&kept_at);
+    let told = args.hooks.start(&mut watching)?;
     let discovery = if args.hidden { None } else { showing(&common, &watching) };
     let mut describe = Station::builder(name.as_str())
         .provider("mvrx")
@@ -138,9 +145,9 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         up::share(desk, &files).await?;
-        let mut nobody = Following::new(None, None);
+        let (watched, following) = (Watched::nothing(), Following::new(None, None));
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        up::watch(desk, args.dir.as_deref(), &mut Watched::nothing(), &mut nobody).await
+        up::watch(desk, Beside { plan, watched, following, told }).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -254,21 +261,6 @@ fn addresses_here() -> Vec<IpAddr> {
     if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect()
 }
 
-/// `500M`, `20G`: decimal units, as the rest of what we show.
-pub(crate) fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let factor: u64 = match unit.trim().to_ascii_uppercase().trim_end_matches('B') {
-        "" => 1,
-        "K" => 1_000,
-        "M" => 1_000_000,
-        "G" => 1_000_000_000,
-        "T" => 1_000_000_000_000,
-        _ => return Err("a number of bytes, as 500M or 20G".to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "a number of bytes, as 500M or 20G".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "more than there is".to_owned())
-}
-
 /// The size of a message of a file.
 pub(crate) fn piece(text: &str) -> Result<usize, String> {
     // The sizes that libraries have as their limits are meant as they have them.
@@ -286,16 +278,6 @@ const COMMITS: usize = 16_384;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read_as_people_write_them() {
-        assert_eq!(bytes("64G"), Ok(64_000_000_000));
-        assert_eq!(bytes("500mb"), Ok(500_000_000));
-        assert_eq!(bytes("7"), Ok(7));
-        for wrong in ["", "G", "1X", "-1", "99999999T"] {
-            bytes(wrong).unwrap_err();
-        }
-    }
 
     #[test]
     fn pieces_have_a_size_that_products_read() {

@@ -16,7 +16,6 @@ pub(crate) mod ls;
 pub(crate) mod mixer;
 pub(crate) mod moves;
 pub(crate) mod offer;
-pub(crate) mod saved;
 pub(crate) mod up;
 pub(crate) mod watch;
 pub(crate) mod watching;

@@ -2,19 +2,23 @@
 
 use std::path::Path;
 
+use mvrx_node::exec::Told;
+use mvrx_node::revision::Revisions;
 use mvrx_station::{Builder, CommitDraft, Station};
 use serde_json::json;
+use tokio::sync::mpsc;
 
-use crate::args::{Common, Fetch, InSession, Up};
+use crate::args::{Common, InSession, Up};
 use crate::commands::collect::Collect;
 use crate::commands::mixer::serve::Serving;
 use crate::commands::offer::{self, Desk};
 use crate::commands::watch::Watched;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
+use crate::hooks::Plan;
 use crate::moving::Consent;
 use crate::session::Following;
-use crate::{data, electing, session, show, station};
+use crate::{data, electing, hooks, session, show, station};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
@@ -22,6 +26,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         files.push((file.as_path(), offer::look(file, args.common.any_file)?));
     }
     folders_are_there(&args)?;
+    let plan = args.hooks.plan(args.get, Some(&args.dir))?;
     let data = data::open_as(
         args.kept.data.as_deref(),
         &station::name(&args.common),
@@ -30,6 +35,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
     watching.asks_in(&kept_at);
+    let told = args.hooks.start(&mut watching)?;
     let (candidate, _port) = args.electing.candidate().unzip();
     find_place((&mut args.common, &mut args.session), args.place_was_said, &kept_at, &watching)?;
     args.session.goes_on = args.moves.may_follow() || args.session.was_led;
@@ -37,7 +43,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let followed = session::is_found(&args.session).then(|| args.common.clone());
     args.session.host = session;
     let session = args.session.host.as_deref();
-    let mut following = Following::new(followed.as_ref(), session);
+    let following = Following::new(followed.as_ref(), session);
     let mut describe = described(&args)?.identity(data.station).store(data.store).keep_place_in(&kept_at);
     if let Some(candidate) = candidate {
         describe = describe.candidate(candidate);
@@ -68,10 +74,9 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         share(desk, &files).await?;
-        let dir = (args.get == Fetch::All).then_some(args.dir.as_path());
-        let mut watched = Watched::begin(&args, &running, &kept_at, &watching)?;
+        let watched = Watched::begin(&args, &running, &kept_at, &watching)?;
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        watch(desk, dir, &mut watched, &mut following).await
+        watch(desk, Beside { plan, watched, following, told }).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -269,17 +274,24 @@ fn hash(path: &Path) -> std::io::Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
+/// What a running station does beside showing what happens.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    pub(crate) plan: Option<Plan>,
+    pub(crate) watched: Watched,
+    pub(crate) following: Following,
+    /// What becomes of commands.
+    pub(crate) told: Option<mpsc::Receiver<Told>>,
+}
+
 /// Shows what happens, saves what the others commit where that is wished for, commits what is saved into a watched folder, and answers
 /// proposals to move, until the station stops.
-pub(crate) async fn watch(
-    desk: Desk<'_>,
-    dir: Option<&Path>,
-    watched: &mut Watched,
-    following: &mut Following,
-) -> Result<(), Failure> {
+pub(crate) async fn watch(desk: Desk<'_>, beside: Beside) -> Result<(), Failure> {
     let stopped = || Failure::local("the station has stopped");
     let Desk { running, data, events, watching } = desk;
-    let mut collect = dir.map(|dir| Collect::begin(dir, data));
+    let Beside { plan, mut watched, mut following, mut told } = beside;
+    let mut revisions = Revisions::new(running.store());
+    let mut collect = plan.map(|plan| Collect::begin(plan, data));
     let mut due = true;
     loop {
         if let Some(collect) = collect.as_mut().filter(|_| due) {
@@ -291,6 +303,7 @@ pub(crate) async fn watch(
                 let heard = heard.ok_or_else(stopped)?;
                 watching.heard(&heard, running).await?;
                 following.heard(&heard);
+                revisions.heard(&heard);
                 due = collect.as_mut().is_some_and(|collect| collect.heard(&heard));
             }
             () = ended(&mut collect) => {
@@ -306,6 +319,8 @@ pub(crate) async fn watch(
                 due = false;
             }
             answer = watching.consent() => Consent::carry_out(running, answer).await?,
+            told = hooks::next(&mut told) => hooks::tell(told, watching),
+            revision = revisions.next() => watching.revision(&revision),
             next = watched.next() => watched.take(next, running, data, watching).await?,
         }
     }

@@ -6,13 +6,15 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use mvrx_message::{FileUuid, StationUuid};
+use mvrx_node::exec::Exec;
+use mvrx_node::revision::Revision;
 use mvrx_station::{Event, Heard, ProposalId, RequestId, SessionTarget, Station};
 use serde_json::{Map, Value, json};
 
 use crate::events::{self, Names};
 use crate::failure::Failure;
 use crate::moving::Consent;
-use crate::{event_json, session_events, show};
+use crate::{event_json, hooks, session_events, show};
 
 /// Shows events as they come, with the names that people know.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Watching {
     quiet: BTreeSet<FileUuid>,
     /// When the names were read last.
     read: Option<SystemTime>,
+    /// Commands that are run when something happens.
+    exec: Option<Exec>,
 }
 
 #[derive(Debug)]
@@ -57,7 +61,13 @@ impl Watching {
             requests: BTreeMap::new(),
             quiet: BTreeSet::new(),
             read: None,
+            exec: None,
         }
+    }
+
+    /// From now on these commands are run.
+    pub(crate) fn runs(&mut self, exec: Exec) {
+        self.exec = Some(exec);
     }
 
     /// From now on it is told when a session has us, or has us again.
@@ -114,13 +124,9 @@ impl Watching {
             Heard::Event(seen) => seen,
             Heard::Session(seen) => {
                 let words = session_events::words(&seen.event, self);
-                if self.json {
-                    let (kind, mut fields) = session_events::fields(&seen.event);
-                    self.name_ids(&mut fields);
-                    self.document(seen.at, kind, words.as_deref(), fields);
-                } else if let Some(words) = words {
-                    line(seen.at, &words);
-                }
+                let (kind, mut fields) = session_events::fields(&seen.event);
+                self.name_ids(&mut fields);
+                self.tell(seen.at, kind, (words.as_deref(), false), fields);
                 return Ok(());
             }
             Heard::DiscoveryProblem { what } => {
@@ -162,15 +168,9 @@ impl Watching {
             Event::JoinedGroup if self.in_session => Some("joined the session".to_owned()),
             event => events::words(event, self),
         };
-        if self.json {
-            let (kind, mut fields) = event_json::fields(&seen.event);
-            self.add_names(&mut fields, &seen.event);
-            self.document(seen.at, kind, words.as_deref(), fields);
-        } else if let Some(words) = words
-            && !self.is_quiet(&seen.event)
-        {
-            line(seen.at, &words);
-        }
+        let (kind, mut fields) = event_json::fields(&seen.event);
+        self.add_names(&mut fields, &seen.event);
+        self.tell(seen.at, kind, (words.as_deref(), self.is_quiet(&seen.event)), fields);
         if let Event::RequestDone { request, .. } | Event::RequestFailed { request, .. } = &seen.event {
             self.requests.remove(request);
         }
@@ -180,13 +180,34 @@ impl Watching {
     /// Something of our own to say, now: words for people, fields for programs.
     #[allow(clippy::needless_pass_by_value, reason = "made in place, everywhere")]
     pub(crate) fn say(&self, kind: &str, words: &str, fields: Value) {
-        let now = SystemTime::now();
-        if self.json {
-            let fields = fields.as_object().cloned().unwrap_or_default();
-            self.document(now, kind, Some(words), fields);
-        } else {
-            line(now, words);
-        }
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        self.tell(SystemTime::now(), kind, (Some(words), false), fields);
+    }
+
+    /// A revision of somebody else is here, and what it changed.
+    pub(crate) fn revision(&self, revision: &Revision) {
+        let commit = &revision.stored.commit;
+        let author = commit.station.map(|station| self.station(station));
+        let (name, comment) = (show::file_name(&commit.file_name), show::name(&commit.comment));
+        let who = author.unwrap_or_else(|| "somebody".to_owned());
+        let change = revision.change.as_ref();
+        let roll_up = change.map(|change| change.roll_up.as_str());
+        let words = match (comment.is_empty() || roll_up == Some(&commit.comment), roll_up) {
+            (true, Some(roll_up)) => format!("{who} committed {name}: {roll_up}"),
+            (true, None) => format!("{who} committed {name}"),
+            (false, Some(roll_up)) => format!("{who} committed '{comment}': {roll_up}"),
+            (false, None) => format!("{who} committed '{comment}'"),
+        };
+        let mut fields = Map::new();
+        fields.insert("file".to_owned(), commit.file.to_string().into());
+        fields.insert("file_name".to_owned(), cut(commit.file_name.clone()).into());
+        fields.insert("comment".to_owned(), cut(commit.comment.clone()).into());
+        fields.insert("station".to_owned(), commit.station.map(|station| station.to_string()).into());
+        fields.insert("bytes".to_owned(), revision.stored.length.into());
+        fields.insert("roll_up".to_owned(), roll_up.into());
+        fields.insert("since".to_owned(), change.map(|change| change.since.to_string()).into());
+        self.name_ids(&mut fields);
+        self.tell(SystemTime::now(), "revision", (Some(&words), false), fields);
     }
 
     /// Tells which file a request is for, before its first event comes. That it failed, the caller tells people.
@@ -254,17 +275,45 @@ impl Watching {
         }
     }
 
-    fn document(&self, at: SystemTime, kind: &str, words: Option<&str>, fields: Map<String, Value>) {
-        let mut document = Map::new();
-        document.insert("schema".to_owned(), show::SCHEMA.into());
-        document.insert("at_unix_ms".to_owned(), show::unix_millis(at).into());
-        document.insert("event".to_owned(), kind.into());
-        document.extend(fields);
-        if let Some(words) = words {
-            document.insert("text".to_owned(), words.into());
+    /// For people a line, unless it is quiet for them; for programs and commands a document.
+    fn tell(
+        &self,
+        at: SystemTime,
+        kind: &str,
+        (words, quiet): (Option<&str>, bool),
+        fields: Map<String, Value>,
+    ) {
+        let exec = self.exec.as_ref().filter(|exec| hooks::is_for_commands(kind) && exec.wants(kind));
+        if self.json || exec.is_some() {
+            let document = document(at, kind, words, fields);
+            if self.json {
+                show::document(&document);
+            }
+            if let Some(exec) = exec {
+                exec.offer(kind, &Value::Object(document).to_string());
+            }
         }
-        show::document(&document);
+        if let (false, false, Some(words)) = (self.json, quiet, words) {
+            line(at, words);
+        }
     }
+}
+
+fn document(
+    at: SystemTime,
+    kind: &str,
+    words: Option<&str>,
+    fields: Map<String, Value>,
+) -> Map<String, Value> {
+    let mut document = Map::new();
+    document.insert("schema".to_owned(), show::SCHEMA.into());
+    document.insert("at_unix_ms".to_owned(), show::unix_millis(at).into());
+    document.insert("event".to_owned(), kind.into());
+    document.extend(fields);
+    if let Some(words) = words {
+        document.insert("text".to_owned(), words.into());
+    }
+    document
 }
 
 impl Names for Watching {

@@ -49,6 +49,7 @@ struct Gate {
 struct Shared {
     station: String,
     name: String,
+    provider: String,
     commits: Vec<Listed>,
     /// The answers to the next requests; then whole files.
     answers: Vec<Answer>,
@@ -78,12 +79,18 @@ impl Listed {
 impl Peer {
     /// Begins to listen; `number` makes its StationUUID.
     pub fn new(number: u8, name: &str) -> Self {
+        Self::of("A test", number, name)
+    }
+
+    /// The same, made by another application.
+    pub fn of(provider: &str, number: u8, name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let station = format!("{number:02x}{number:02x}1111-1111-4111-8111-111111111111");
         let shared = Shared {
             station: station.clone(),
             name: name.to_owned(),
+            provider: provider.to_owned(),
             commits: Vec::new(),
             answers: Vec::new(),
         };
@@ -155,7 +162,7 @@ fn answer(
         "MVR_JOIN" => {
             let commits: Vec<Value> = shared.commits.iter().map(Listed::json).collect();
             let ret = json!({
-                "Type": "MVR_JOIN_RET", "OK": true, "Message": "", "Provider": "A test", "StationName": shared.name,
+                "Type": "MVR_JOIN_RET", "OK": true, "Message": "", "Provider": shared.provider, "StationName": shared.name,
                 "verMajor": 1, "verMinor": 6, "StationUUID": shared.station, "Commits": commits,
             });
             send_json(stream, &ret)

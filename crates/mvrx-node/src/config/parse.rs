@@ -1,13 +1,13 @@
 //! TOML into settings, with the line of everything that is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ConfigError, Setting, Shape, Vocabulary, alike};
+use super::{Config, ConfigError, Setting, Shape, Vocabulary, alike, lists};
 
 type Keys = BTreeMap<String, Shape>;
 
@@ -28,6 +28,14 @@ pub(super) fn parse(text: &str, path: &Path, known: &Vocabulary) -> Result<Confi
     let mut config = Config { path: Some(path.to_owned()), ..Config::default() };
     for (key, value) in table.get_ref() {
         let name = key.get_ref().as_ref();
+        match name {
+            "fetch" => config.fetch = lists::rules(reading, (key, value))?,
+            "exec" => config.exec = lists::commands(reading, (key, value))?,
+            _ => {}
+        }
+        if LISTS.contains(&name) {
+            continue;
+        }
         match (known.sections.get(name), value.get_ref()) {
             (Some(keys), DeValue::Table(section)) => {
                 for (key, value) in section {
@@ -53,6 +61,14 @@ impl Reading<'_> {
     pub(super) fn line(&self, at: &Range<usize>) -> usize {
         let before = self.text.as_bytes().get(..at.start).unwrap_or(self.text.as_bytes());
         1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    pub(super) fn events(&self) -> &BTreeSet<String> {
+        &self.known.events
+    }
+
+    pub(super) fn usual_events(&self) -> BTreeSet<String> {
+        self.known.usual_events.clone()
     }
 
     fn setting(
@@ -81,7 +97,8 @@ impl Reading<'_> {
         }
         let sections = self.known.sections.keys().filter(|_| section.is_none());
         let known = keys.iter().filter(|(_, shape)| !matches!(shape, Shape::Refused(_))).map(|(key, _)| key);
-        match alike::nearest(name, known.chain(sections).map(String::as_str)) {
+        let lists = LISTS.iter().copied().filter(|_| section.is_none());
+        match alike::nearest(name, known.chain(sections).map(String::as_str).chain(lists)) {
             Some(meant) => format!("there is no `{name}` {place}; did you mean `{meant}`?"),
             None => format!("there is no `{name}` {place}"),
         }
@@ -153,3 +170,5 @@ impl Reading<'_> {
         Ok(folder.join(text))
     }
 }
+
+const LISTS: &[&str] = &["fetch", "exec"];

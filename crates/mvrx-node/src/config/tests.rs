@@ -21,6 +21,8 @@ fn known() -> Vocabulary {
     Vocabulary {
         everywhere: keys(&everywhere),
         sections: [("up".to_owned(), keys(&up)), ("host".to_owned(), keys(&[("keep", one())]))].into(),
+        events: ["saved", "commit_seen", "revision"].map(str::to_owned).into(),
+        usual_events: ["revision"].map(str::to_owned).into(),
     }
 }
 
@@ -116,4 +118,52 @@ fn a_file_is_read_up_to_its_largest_and_tells_what_is_no_text() {
     assert!(read(b"group = 'A'\n# \xff").unwrap_err().to_string().contains("line 2: this is no UTF-8 text"));
     assert!(Config::read(folder.path(), &known()).unwrap_err().to_string().contains("cannot be read"));
     assert!(Config::read(&folder.path().join("none"), &known()).is_err());
+}
+
+#[test]
+fn rules_and_commands_are_read_in_their_order() {
+    let text = "[[fetch]]\ncomment = '*test*'\nfetch = false\n\n[[fetch]]\nprovider = ['grandMA*', 'Capture']\n\
+                min = 10\nmax = '500M'\nto = 'ma'\n[[exec]]\ncommand = ['tell', 'me']\non = ['saved', 'revision']\n\
+                limit = 2.5\n[[exec]]\nshell = 'cat > /tmp/x'\n[[exec]]\ncommand = 'tell'\non = 'all'\n";
+    let config = parse(text).unwrap();
+    let [leaves, takes] = &config.fetch[..] else { panic!("{config:?}") };
+    assert!(leaves.leaves && leaves.line == 1 && leaves.comment[0].as_str() == "*test*");
+    let of = (takes.min, takes.max, takes.to.as_deref(), takes.line, takes.provider.len());
+    assert_eq!(of, (Some(10), Some(500_000_000), Some(Path::new("/etc/mvrx/ma")), 5, 2));
+    let [first, second, third] = &config.exec[..] else { panic!("{config:?}") };
+    assert_eq!(first.hook.run, crate::exec::Run::Program(vec!["tell".into(), "me".into()]));
+    assert_eq!((first.hook.limit, first.line), (Duration::from_millis(2_500), 10));
+    assert_eq!(first.hook.on.as_ref().map(BTreeSet::len), Some(2));
+    assert_eq!(second.hook.run, crate::exec::Run::Shell("cat > /tmp/x".to_owned()));
+    assert_eq!((second.hook.limit, &second.hook.on), (COMMAND_LIMIT, &Some(known().usual_events)));
+    assert_eq!(third.hook.on, None);
+}
+
+#[test]
+fn what_is_wrong_with_a_rule_or_a_command_is_told_with_its_line() {
+    let cases = [
+        ("[[fetch]]\nprovder = 'x'", "line 2: there is no `provder` in [[fetch]]; did you mean `provider`?"),
+        ("[fetch]\nprovider = 'x'", "line 1: `fetch` is a list, each written [[fetch]]"),
+        ("[[fetch]]\nmax = 'much'", "line 2: `max` has to be a number of bytes, as 500M or 20G"),
+        ("[[fetch]]\nmin = 2\nmax = 1", "`min` 2 is more than `max` 1: nothing fits"),
+        ("[[fetch]]\nstation = []", "line 2: `station` is an empty list, which nothing fits"),
+        ("[[fetch]]\nfetch = 'no'", "line 2: `fetch` has to be true or false"),
+        ("[[fetch]]\nto = ''", "line 2: `to` is empty"),
+        ("[[exec]]\non = 'saved'", "[[exec]] in line 1 has neither `command` nor `shell`"),
+        (
+            "[[exec]]\ncommand = 'a'\nshell = 'b'",
+            "line 3: there are `command` and `shell`; one of them is run",
+        ),
+        ("[[exec]]\ncommand = []", "line 2: `command` names no program"),
+        ("[[exec]]\non = 'savd'", "line 2: there is no event `savd`; did you mean `saved`?"),
+        ("[[exec]]\nlimit = 0", "line 2: `limit` has to be a number of seconds from 0.1 to 3600"),
+        ("[[exec]]\nlimits = 1", "line 2: there is no `limits` in [[exec]]; did you mean `limit`?"),
+        ("[[exce]]\n", "did you mean `exec`?"),
+    ];
+    for (text, words) in cases {
+        assert!(wrong(text).ends_with(words), "{text}: {}", wrong(text));
+    }
+    let many = |count: usize| "[[fetch]]\n".repeat(count);
+    assert_eq!(parse(&many(256)).unwrap().fetch.len(), 256);
+    assert!(wrong(&many(257)).ends_with("more than 256 times [[fetch]]"));
 }

@@ -4,10 +4,10 @@ use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use mvrx_file::{Diff, Limits, MvrFile};
-use mvrx_store::{Store, StoredReader};
+use mvrx_store::Store;
 
 use super::listing::Look;
+use crate::revision;
 
 /// Where the words come from.
 #[derive(Debug)]
@@ -47,21 +47,13 @@ impl Words<'_> {
     /// What changed since the last commit of this name.
     fn change(&self) -> String {
         let commits = self.store.commits().unwrap_or_default();
-        let same_name = commits.into_iter().filter(|stored| stored.commit.file_name == self.name);
-        let last = same_name.max_by_key(|stored| (stored.commit.order, stored.sequence));
-        let Some(last) = last else { return format!("first commit of {}", self.name) };
-        let old = self.store.open(last.commit.file).ok();
-        let old = old.and_then(|file| read(StoredReader::new(file, last.length)));
-        let new = File::open(self.path).ok().and_then(read);
-        match (old, new) {
-            (Some(old), Some(new)) => Diff::between(&old, &new).roll_up(),
-            _ => format!("{} was saved", self.name),
-        }
+        let Some(last) = revision::last_of_name(commits, self.name, None) else {
+            return format!("first commit of {}", self.name);
+        };
+        let new = File::open(self.path).ok().and_then(revision::read);
+        let change = new.and_then(|new| revision::roll_up(self.store, &last, &new));
+        change.unwrap_or_else(|| format!("{} was saved", self.name))
     }
-}
-
-fn read<R: Read + std::io::Seek>(reader: R) -> Option<MvrFile<R>> {
-    MvrFile::read(reader, &Limits::default()).ok()
 }
 
 fn side(path: &Path) -> PathBuf {

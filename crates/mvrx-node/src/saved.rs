@@ -1,7 +1,7 @@
 //! Which fetched files lie in the folder, remembered over restarts, so that not each start reads all of them again.
 //!
 //! It only ever saves work: a file counts as there when it has the length and the time of its last change that were noted when it was
-//! saved. Whatever else is found is looked at byte by byte. The note lies in the data directory, for one folder.
+//! saved. Whatever else is found is looked at byte by byte. The note lies in the data directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,14 +13,13 @@ use serde::{Deserialize, Serialize};
 
 /// The note, and where it lies.
 #[derive(Debug)]
-pub(crate) struct Saved {
+pub struct Saved {
     at: PathBuf,
     note: Note,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Note {
-    folder: PathBuf,
     files: BTreeMap<String, Look>,
 }
 
@@ -33,24 +32,26 @@ struct Look {
 }
 
 impl Saved {
-    /// Reads the note of the data directory. One that cannot be read, or that is of another folder, counts as empty.
-    pub(crate) fn read(data: &Path, folder: &Path) -> Self {
+    /// Reads the note of the data directory. One that cannot be read counts as empty.
+    #[must_use]
+    pub fn read(data: &Path) -> Self {
         let at = data.join(NAME);
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let small = fs::metadata(&at).is_ok_and(|about| about.len() <= LARGEST);
         let text = if small { fs::read(&at).unwrap_or_default() } else { Vec::new() };
-        let note = serde_json::from_slice::<Note>(&text).ok().filter(|note| note.folder == folder);
-        Self { at, note: note.unwrap_or(Note { folder, files: BTreeMap::new() }) }
+        Self { at, note: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
-    /// Whether the file lies where it was saved, untouched.
-    pub(crate) fn still_has(&self, file: FileUuid) -> bool {
+    /// Whether the file lies where it was saved, untouched, and that is this folder.
+    #[must_use]
+    pub fn still_has(&self, file: FileUuid, folder: &Path) -> bool {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let noted = self.note.files.get(&file.to_string());
+        let noted = noted.filter(|noted| noted.path.parent() == Some(&folder));
         noted.is_some_and(|noted| Look::at(&noted.path).as_ref() == Some(noted))
     }
 
     /// The file was saved there.
-    pub(crate) fn note(&mut self, file: FileUuid, path: &Path) {
+    pub fn note(&mut self, file: FileUuid, path: &Path) {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let Some(look) = Look::at(&path) else { return };
         self.note.files.insert(file.to_string(), look);
@@ -91,14 +92,14 @@ mod tests {
         let file = FileUuid::from_random_bytes([7; 16]);
         let path = folder.path().join("show.mvr");
         fs::write(&path, b"show").unwrap();
-        let mut saved = Saved::read(data.path(), folder.path());
-        assert!(!saved.still_has(file));
+        let mut saved = Saved::read(data.path());
+        assert!(!saved.still_has(file, folder.path()));
         saved.note(file, &path);
-        assert!(Saved::read(data.path(), folder.path()).still_has(file));
-        assert!(!Saved::read(data.path(), data.path()).still_has(file), "another folder");
+        assert!(Saved::read(data.path()).still_has(file, folder.path()));
+        assert!(!Saved::read(data.path()).still_has(file, data.path()), "another folder");
         fs::write(&path, b"longer").unwrap();
-        assert!(!saved.still_has(file), "touched");
+        assert!(!saved.still_has(file, folder.path()), "touched");
         fs::write(data.path().join(NAME), b"{").unwrap();
-        assert!(!Saved::read(data.path(), folder.path()).still_has(file), "a damaged note is none");
+        assert!(!Saved::read(data.path()).still_has(file, folder.path()), "a damaged note is none");
     }
 }

@@ -1,0 +1,198 @@
+//! Commands that are run when something happens, and rules for what is fetched: as the options and the configuration file have them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mvrx_node::config::{COMMAND_LIMIT, Config};
+use mvrx_node::exec::{Exec, Hook, Options, Run, Told};
+use mvrx_node::rules::Rule;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::args::Fetch;
+use crate::commands::watching::Watching;
+use crate::event_names::EVENTS;
+use crate::failure::Failure;
+use crate::show;
+
+/// What a station that runs does by itself.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Hooks {
+    /// Run this program when something happens to files, with the event as JSON on its standard input (may be repeated); it has 30 s. Programs with
+    /// arguments, and other limits, have their place in the configuration file
+    #[arg(long, value_name = "PROGRAM")]
+    exec: Vec<PathBuf>,
+    /// The same for a line of the shell
+    #[arg(long, value_name = "LINE")]
+    exec_shell: Vec<String>,
+    /// Run them at these events, by their names in docs/json.md, or at `all`
+    /// [default: commit_published,commit_seen,not_committed,not_fetched,not_saved,revision,saved]
+    #[arg(long, value_name = "EVENT,…", value_delimiter = ',')]
+    exec_on: Vec<String>,
+    /// What the file says.
+    #[arg(skip)]
+    pub(crate) config: Config,
+}
+
+/// Which commits of others are fetched, and where they go.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    /// The first that fits counts.
+    pub(crate) rules: Vec<Rule>,
+    /// Whether what no rule fits is fetched, too.
+    pub(crate) rest: bool,
+    /// Where that goes, and what a rule has no folder for.
+    pub(crate) folder: PathBuf,
+}
+
+impl Hooks {
+    /// What is fetched, by `get` and the rules; `None`: nothing. All folders are there.
+    pub(crate) fn plan(&self, get: Option<Fetch>, folder: Option<&Path>) -> Result<Option<Plan>, Failure> {
+        let rules = match get {
+            Some(Fetch::None) => Vec::new(),
+            _ => self.config.fetch.clone(),
+        };
+        let rest = get == Some(Fetch::All);
+        if get == Some(Fetch::Rules) && rules.is_empty() {
+            return Err(Failure::usage("--get rules: the configuration file has no rules ([[fetch]])"));
+        }
+        if rules.is_empty() && !rest {
+            return Ok(None);
+        }
+        let wrong = |rule: &Rule, what: String| {
+            let path = self.config.path.as_deref().unwrap_or(Path::new("")).display();
+            Failure::usage(format!("{path}, line {}: {what}; nothing was started", rule.line))
+        };
+        for rule in rules.iter().filter(|rule| !rule.leaves) {
+            match rule.to.as_deref().or(folder) {
+                None => {
+                    return Err(wrong(
+                        rule,
+                        "this [[fetch]] says not where `to`, and there is no --dir".to_owned(),
+                    ));
+                }
+                Some(to) if !to.is_dir() => {
+                    return Err(wrong(rule, format!("the folder {} is not there", to.display())));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(Some(Plan { rules, rest, folder: folder.unwrap_or(Path::new("")).to_owned() }))
+    }
+
+    /// Begins to run commands, if there are any. What becomes of them comes out of the receiver.
+    pub(crate) fn start(&self, watching: &mut Watching) -> Result<Option<mpsc::Receiver<Told>>, Failure> {
+        let hooks = self.all()?;
+        if hooks.is_empty() {
+            return Ok(None);
+        }
+        let (exec, told) = Exec::start(hooks, Options::default())
+            .map_err(|error| Failure::local(format!("cannot run commands: {error}")))?;
+        watching.runs(exec);
+        Ok(Some(told))
+    }
+
+    fn all(&self) -> Result<Vec<Hook>, Failure> {
+        let programs = self.exec.iter().map(|program| Run::Program(vec![program.clone().into_os_string()]));
+        let lines = self.exec_shell.iter().map(|line| Run::Shell(line.clone()));
+        let on = self.events()?;
+        let hook = |run| Hook { on: on.clone(), run, limit: COMMAND_LIMIT };
+        let of_options = programs.chain(lines).map(hook);
+        Ok(of_options.chain(self.config.exec.iter().map(|command| command.hook.clone())).collect())
+    }
+
+    fn events(&self) -> Result<Option<BTreeSet<String>>, Failure> {
+        if self.exec_on.is_empty() {
+            return Ok(Some(usual_events()));
+        }
+        if self.exec.is_empty() && self.exec_shell.is_empty() {
+            return Err(Failure::usage("--exec-on means nothing without --exec or --exec-shell"));
+        }
+        let known = events();
+        match self.exec_on.iter().find(|name| *name != "all" && !known.contains(*name)) {
+            Some(name) => Err(Failure::usage(format!("--exec-on: there is no event `{}`", show::tame(name)))),
+            None if self.exec_on.iter().any(|name| name == "all") => Ok(None),
+            None => Ok(Some(self.exec_on.iter().cloned().collect())),
+        }
+    }
+}
+
+/// What became of the next command; waits for ever where none is run.
+pub(crate) async fn next(told: &mut Option<mpsc::Receiver<Told>>) -> Told {
+    match told {
+        Some(receiver) => match receiver.recv().await {
+            Some(told) => told,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Says what became of a command. No command is run for that.
+pub(crate) fn tell(told: Told, watching: &Watching) {
+    match told {
+        Told::Failed { command, event, why, output } => {
+            let first = output.lines().map(str::trim).find(|line| !line.is_empty()).map(show::name);
+            let wrote = first.map(|line| format!("; it wrote: {line}")).unwrap_or_default();
+            let words = format!("the command {} at {event}: {why}{wrote}", show::name(&command));
+            let fields = json!({ "command": command, "at": event, "reason": why, "output": output });
+            watching.say("exec_failed", &words, fields);
+        }
+        Told::WorksAgain { command } => {
+            let words = format!("the command {} works again", show::name(&command));
+            watching.say("exec_works_again", &words, json!({ "command": command }));
+        }
+        Told::Dropped { command, events } => {
+            let words = format!(
+                "{events} {} not given to the command {}: it is too slow, or they are too large",
+                if events == 1 { "event was" } else { "events were" },
+                show::name(&command)
+            );
+            watching.say("exec_dropped", &words, json!({ "command": command, "events": events }));
+        }
+        _ => {}
+    }
+}
+
+/// Whether commands are run for an event of this name at all: what becomes of commands starts no command.
+pub(crate) fn is_for_commands(event: &str) -> bool {
+    !event.starts_with("exec_")
+}
+
+/// The events at which commands can be run.
+pub(crate) fn events() -> BTreeSet<String> {
+    EVENTS.iter().chain(OF_FILES).map(|name| (*name).to_owned()).collect()
+}
+
+/// Those at which they are, where nothing is said: what happens to files.
+pub(crate) fn usual_events() -> BTreeSet<String> {
+    OF_FILES.iter().map(|name| (*name).to_owned()).collect()
+}
+
+const OF_FILES: &[&str] =
+    &["commit_published", "commit_seen", "not_committed", "not_fetched", "not_saved", "revision", "saved"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names in the tables of `up` and `host`.
+    fn documented() -> BTreeSet<String> {
+        let all = include_str!("../../../docs/json.md");
+        let sections = all.split("\n## ").filter(|s| s.starts_with("`up` and") || s.starts_with("`host`"));
+        let rows = sections.flat_map(str::lines).filter(|line| line.starts_with("| `"));
+        let names = rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split(','));
+        names
+            .map(|name| name.trim().trim_matches('`').to_owned())
+            .filter(|name| is_for_commands(name))
+            .collect()
+    }
+
+    #[test]
+    fn every_event_that_is_documented_can_run_a_command_and_no_other() {
+        let (known, documented) = (events(), documented());
+        let missing: Vec<_> = documented.difference(&known).collect();
+        let unknown: Vec<_> = known.difference(&documented).collect();
+        assert!(missing.is_empty() && unknown.is_empty(), "missing {missing:?}, unknown {unknown:?}");
+    }
+}
