@@ -46,6 +46,11 @@ pub(crate) struct Plan {
 }
 
 impl Hooks {
+    /// What a file alone says.
+    pub(crate) fn of(config: Config) -> Self {
+        Self { config, ..Self::default() }
+    }
+
     /// What is fetched, by `get` and the rules; `None`: nothing. All folders are there.
     pub(crate) fn plan(&self, get: Option<Fetch>, folder: Option<&Path>) -> Result<Option<Plan>, Failure> {
         let rules = match get {

@@ -119,7 +119,29 @@ fn a_file_that_is_wrong_is_told_with_its_line_and_nothing_starts() {
     desk.says("[up]\nget = 'all'");
     let wrong = desk.run(&["up", "--nonsense"]);
     assert!(code(&wrong) == 2 && stderr(&wrong).contains("unexpected argument '--nonsense'"), "{wrong:?}");
-    assert!(stdout(&desk.run(&["config", "check"])).contains("right, 1 option"));
+    assert!(stdout(&desk.run(&["config", "check"])).contains("right, 1 option, 0 rules, 0 commands"));
+    desk.says("[[fetch]]\nto = 'nowhere'");
+    let folder = desk.run(&["config", "check"]);
+    assert!(code(&folder) == 2 && stderr(&folder).contains("line 1: the folder"), "{folder:?}");
+}
+
+#[test]
+fn rules_and_commands_are_shown_and_no_argument_of_a_command() {
+    let desk = Desk::with(
+        "[[fetch]]\nprovider = ['grandMA*', 'Capture']\nmax = '500M'\nto = '.'\n\
+         [[exec]]\ncommand = ['tell', '--token', 'hunter2']\non = 'saved'\n",
+    );
+    let people = stdout(&desk.run(&["config", "show"]));
+    assert!(people.contains("provider grandMA* or Capture, at most 500 MB: is fetched into"), "{people}");
+    assert!(people.contains("exec   tell at saved, for 30 s at most  (file, line 5)"), "{people}");
+    let shown = desk.run(&["config", "show", "--json"]);
+    assert!(!stdout(&shown).contains("hunter2") && !people.contains("hunter2"));
+    let shown = json(&shown);
+    assert_eq!((&shown["fetch"][0]["max"], &shown["fetch"][0]["line"]), (&500_000_000.into(), &1.into()));
+    assert_eq!(
+        (&shown["exec"][0]["command"], &shown["exec"][0]["limit_ms"]),
+        (&"tell".into(), &30_000.into())
+    );
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory};
+use mvrx_node::config;
+use mvrx_node::rules::{Pattern, Rule};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -132,11 +134,17 @@ fn show_all(wish: &Show, file: Option<PathBuf>) -> Result<(), Failure> {
     for name in secrets {
         show::line(&format!("  a password  (set, not shown)  (environment, {name})"));
     }
+    for rule in &resolved.config.fetch {
+        show::line(&format!("fetch  {}  (file, line {})", rule_words(rule), rule.line));
+    }
+    for command in &resolved.config.exec {
+        show::line(&format!("exec   {}  (file, line {})", command_words(command), command.line));
+    }
     Ok(())
 }
 
 fn about_file(resolved: &Resolved) -> String {
-    match (&resolved.config.path, mvrx_node::config::usual_path()) {
+    match (&resolved.config.path, config::usual_path()) {
         (Some(path), _) => format!("configuration file: {}", path.display()),
         (None, Some(usual)) => format!("no configuration file; this user's would be {}", usual.display()),
         (None, None) => "no configuration file".to_owned(),
@@ -169,16 +177,53 @@ fn row(option: &Arg, matches: &ArgMatches, resolved: &Resolved) -> Option<Row> {
 
 /// A URL without a name and password in it, which none of ours may have.
 fn without_login(text: &str) -> String {
-    match text.split_once("://").map(|(scheme, rest)| (scheme, rest, rest.find(['/', '?', '#']))) {
-        Some((scheme, rest, end)) => {
-            let authority = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
-            match authority.rfind('@') {
-                Some(at) => format!("{scheme}://…{}", rest.get(at..).unwrap_or_default()),
-                None => text.to_owned(),
-            }
-        }
-        None => text.to_owned(),
-    }
+    if text.contains("://") { mvrx_station::url_without_user(text) } else { text.to_owned() }
+}
+
+/// A rule in words.
+fn rule_words(rule: &Rule) -> String {
+    let list = |patterns: &[Pattern]| patterns.iter().map(Pattern::as_str).collect::<Vec<_>>().join(" or ");
+    let texts = [
+        ("provider", &rule.provider),
+        ("station", &rule.station),
+        ("comment", &rule.comment),
+        ("file", &rule.file),
+    ];
+    let texts = texts.iter().filter(|(_, patterns)| !patterns.is_empty());
+    let mut all: Vec<String> = texts.map(|(name, patterns)| format!("{name} {}", list(patterns))).collect();
+    all.extend(rule.min.map(|min| format!("at least {}", show::size(min))));
+    all.extend(rule.max.map(|max| format!("at most {}", show::size(max))));
+    let what = if all.is_empty() { "everything".to_owned() } else { all.join(", ") };
+    let to = match (&rule.to, rule.leaves) {
+        (_, true) => "is left alone".to_owned(),
+        (Some(to), false) => format!("is fetched into {}", to.display()),
+        (None, false) => "is fetched into the folder of --dir".to_owned(),
+    };
+    show::tame(&format!("{what}: {to}"))
+}
+
+fn rule_json(rule: &Rule) -> Value {
+    let list = |patterns: &[Pattern]| -> Value { patterns.iter().map(Pattern::as_str).collect() };
+    json!({
+        "line": rule.line, "provider": list(&rule.provider), "station": list(&rule.station),
+        "comment": list(&rule.comment), "file": list(&rule.file), "min": rule.min, "max": rule.max,
+        "fetch": !rule.leaves, "to": rule.to.as_ref().map(|to| to.display().to_string()),
+    })
+}
+
+/// Arguments of a command may be nobody's business.
+fn command_words(command: &config::Command) -> String {
+    let on = command.hook.on.as_ref();
+    let on = on.map_or("all".to_owned(), |on| on.iter().cloned().collect::<Vec<_>>().join(", "));
+    let limit = command.hook.limit.as_secs_f64();
+    show::tame(&format!("{} at {on}, for {limit} s at most", command.hook.run.name()))
+}
+
+fn command_json(command: &config::Command) -> Value {
+    let limit = u64::try_from(command.hook.limit.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "line": command.line, "command": command.hook.run.name(), "on": command.hook.on, "limit_ms": limit,
+    })
 }
 
 fn document(name: &str, rows: &[Row], secrets: &[&str], resolved: &Resolved) -> Value {
@@ -195,6 +240,8 @@ fn document(name: &str, rows: &[Row], secrets: &[&str], resolved: &Resolved) -> 
     json!({
         "schema": show::SCHEMA, "path": path_of(resolved), "command": name, "options": options,
         "secrets": secrets,
+        "fetch": resolved.config.fetch.iter().map(rule_json).collect::<Vec<_>>(),
+        "exec": resolved.config.exec.iter().map(command_json).collect::<Vec<_>>(),
     })
 }
 
@@ -209,12 +256,23 @@ fn check(wish: &Check, file: Option<PathBuf>) -> Result<(), Failure> {
         found = Some(as_started(&[(*name).into()], file.clone()).map(|(_, resolved, _)| resolved)?);
     }
     let Some(resolved) = found else { return Ok(()) };
-    let keys = resolved.config.settings.len();
+    let config = &resolved.config;
+    let (keys, rules, commands) = (config.settings.len(), config.fetch.len(), config.exec.len());
+    // Whether the folders of rules are there; which one --dir is, a command says.
+    crate::hooks::Hooks::of(config.clone()).plan(None, Some(std::path::Path::new(".")))?;
     if wish.json {
         let path = path_of(&resolved);
-        show::document(&json!({ "schema": show::SCHEMA, "path": path, "options": keys }));
+        show::document(&json!({
+            "schema": show::SCHEMA, "path": path, "options": keys, "fetch": rules, "exec": commands,
+        }));
     } else if resolved.config.path.is_some() {
-        let words = format!("{}: right, {keys} {}", about_file(&resolved), show::plural(keys, "option"));
+        let words = format!(
+            "{}: right, {keys} {}, {rules} {}, {commands} {}",
+            about_file(&resolved),
+            show::plural(keys, "option"),
+            show::plural(rules, "rule"),
+            show::plural(commands, "command")
+        );
         show::line(&words);
     } else {
         show::line(&about_file(&resolved));
@@ -232,7 +290,6 @@ mod tests {
     #[test]
     fn a_login_in_a_url_is_not_shown() {
         assert_eq!(without_login("wss://a:b@rack:42480/x"), "wss://…@rack:42480/x");
-        assert_eq!(without_login("wss://rack/a@b"), "wss://rack/a@b");
         assert_eq!(without_login("a@b"), "a@b");
     }
 }
