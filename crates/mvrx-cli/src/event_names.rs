@@ -88,6 +88,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "station_slowed",
     "station_unreachable",
     "stopped",
+    "succession",
     "unfinished",
     "up",
     "warning",

@@ -110,7 +110,9 @@ pub struct Exec {
     lanes: Vec<Arc<Lane>>,
     largest: usize,
     ended: watch::Sender<bool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    /// Nothing comes out of it; it closes when the thread is done.
+    done: std::sync::mpsc::Receiver<()>,
+    patience: Duration,
 }
 
 /// One hook and what waits for it.
@@ -146,11 +148,13 @@ impl Exec {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let lane = |hook| Lane { hook, most: options.queue, queue: Mutex::default(), more: Notify::new() };
         let lanes: Vec<_> = hooks.into_iter().map(|hook| Arc::new(lane(hook))).collect();
-        let (of_thread, largest) = (lanes.clone(), options.document);
-        let thread = std::thread::Builder::new()
-            .name("mvrx-exec".to_owned())
-            .spawn(move || runtime.block_on(run::all(of_thread, &options, &tell, end)))?;
-        Ok((Self { lanes, largest, ended, thread: Some(thread) }, told))
+        let (of_thread, largest, patience) = (lanes.clone(), options.document, options.grace + PATIENCE);
+        let (is_done, done) = std::sync::mpsc::channel();
+        std::thread::Builder::new().name("mvrx-exec".to_owned()).spawn(move || {
+            runtime.block_on(run::all(of_thread, &options, &tell, end));
+            drop(is_done);
+        })?;
+        Ok((Self { lanes, largest, ended, done, patience }, told))
     }
 
     /// Whether any command is run for this event.
@@ -171,10 +175,8 @@ impl Exec {
 impl Drop for Exec {
     fn drop(&mut self) {
         self.ended.send_replace(true);
-        if let Some(thread) = self.thread.take() {
-            // It ends within the grace; a panic of it is no reason for another one.
-            let _ = thread.join();
-        }
+        // It ends soon after the grace, unless a disk hangs on which a program lies: then it is left behind.
+        let _ = self.done.recv_timeout(self.patience);
     }
 }
 
@@ -202,6 +204,9 @@ impl Lane {
         (queue.waiting.pop_front(), std::mem::take(&mut queue.dropped))
     }
 }
+
+/// So long after the grace all are killed and buried.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is told and not taken yet.
 const TOLD: usize = 64;
