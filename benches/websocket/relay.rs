@@ -140,6 +140,7 @@ async fn join(address: SocketAddr, n: u8, commits: Vec<Commit>) -> Connection {
         group: None,
         files: None,
         password: None,
+        withdrawn: Vec::new(),
     };
     say(&mut conn, &Message::Join(join)).await;
     assert!(matches!(hear(&mut conn).await, Message::JoinRet(ret) if ret.reply.ok));

@@ -47,7 +47,7 @@ impl Bridge {
     pub async fn start(mut options: Options) -> Result<(Self, mpsc::Receiver<News>), StartBridgeError> {
         let store = Arc::clone(&options.store);
         let reading = Arc::clone(&store);
-        let kept = tokio::task::spawn_blocking(move || reading.commits()).await;
+        let kept = tokio::task::spawn_blocking(move || offered(reading.as_ref())).await;
         let kept = kept.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
         let kept = kept.into_iter().filter_map(as_it_is).map(|stored| (stored.commit.file, stored));
         let kept: BTreeMap<FileUuid, StoredCommit> = kept.collect();
@@ -84,6 +84,8 @@ impl Bridge {
             probed: Instant::now(),
             waiting: Waiting::default(),
             fetched_by: BTreeMap::new(),
+            withdrawn: Vec::new(),
+            taken_back: BTreeSet::new(),
             store_changed: false,
             kept,
             gone,
@@ -108,6 +110,17 @@ impl Bridge {
     }
 }
 
+/// What lies in the store and was not taken back.
+fn offered(store: &dyn Store) -> Result<Vec<StoredCommit>, ListError> {
+    let withdrawn = store.withdrawn()?;
+    let mut commits = store.commits()?;
+    commits.retain(|stored| !withdrawn.contains(&stored.commit.file));
+    Ok(commits)
+}
+
+/// So many withdrawn commits are remembered.
+const TAKEN_BACK: usize = 1_024;
+
 struct Driver {
     machine: Machine,
     sides: Sides,
@@ -124,6 +137,10 @@ struct Driver {
     waiting: Waiting,
     /// Who fetched a file, and has it listed since.
     fetched_by: BTreeMap<FileUuid, (Side, Through)>,
+    /// Commits that their authors took back, since the last look.
+    withdrawn: Vec<(FileUuid, StationUuid)>,
+    /// What was taken back while it was on its way, perhaps; the lowest of more than [`TAKEN_BACK`] are forgotten.
+    taken_back: BTreeSet<FileUuid>,
     /// Files may have made room since the last look.
     store_changed: bool,
     /// What is in the store, to be listed on should it make room.
@@ -222,6 +239,7 @@ impl Driver {
             self.sides.probe(&group).await;
         }
         self.look_into_store().await;
+        self.pass_on_withdrawals().await;
         let actions = if self.sides.lan.is_some() {
             self.machine.look(self.began.elapsed(), &group, &session)
         } else {
@@ -268,6 +286,30 @@ impl Driver {
                 self.waiting.answer(file, true);
             } else {
                 self.machine.asked_again(file);
+            }
+        }
+    }
+
+    /// What its author took back is taken back by whoever stands in for him on the other side, and by nobody listed on.
+    // req: BRG-27
+    async fn pass_on_withdrawals(&mut self) {
+        for (file, author) in std::mem::take(&mut self.withdrawn) {
+            self.machine.was_withdrawn(file);
+            self.taken_back.insert(file);
+            if self.taken_back.len() > TAKEN_BACK {
+                self.taken_back.pop_first();
+            }
+            self.kept.remove(&file);
+            self.gone.forget(file);
+            for side in [Side::Lan, Side::Host] {
+                if let Some(stand_in) = self.sides.stand_ins.get(&(side, author)) {
+                    // It has stopped, or has none of it: it lists nothing then.
+                    let _ = stand_in.station.withdraw(file).await;
+                }
+                if let Some(own) = self.sides.of(side, Through::Bridge) {
+                    let _ = own.release(file).await;
+                    let _ = own.refresh().await;
+                }
             }
         }
     }
@@ -359,7 +401,11 @@ impl Driver {
                 self.fetched_by.insert(file, (side, through));
                 self.machine.fetched(&stored.commit);
                 self.gone.forget(file);
-                self.kept.insert(file, stored);
+                if self.taken_back.contains(&file) {
+                    self.machine.was_withdrawn(file);
+                } else {
+                    self.kept.insert(file, stored);
+                }
             }
             Err(Missed { why, wrong: true }) if self.machine.came_wrong(file, self.began.elapsed()) => {
                 self.tell(News::GivenUp { side, file, why });
@@ -415,6 +461,7 @@ impl Driver {
         match heard {
             Heard::DiscoveryProblem { what } => self.tell(News::Problem { what }),
             Heard::Event(seen) => match seen.event {
+                Event::CommitWithdrawn { file, station } => self.withdrawn.push((file, station)),
                 Event::SessionUnreachable { why, .. } => self.tell(News::SessionLost { why }),
                 Event::SessionRefused { message, .. } => {
                     self.tell(News::SessionLost { why: format!("the host does not let us in: {message}") });

@@ -1,12 +1,13 @@
 //! The bridge's store as its stations see it: all of them share its files, and each lists its own.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use mvrx_message::{Commit, FileUuid, StationUuid};
 use mvrx_store::{
     Cancel, Expect, ImportError, ListError, PartOf, Pending, Problem, PutAway, PutAwayError, ReadError,
-    RemoveError, Store, StoredCommit, StoredFile, WriteError, Writer,
+    RemoveError, Store, StoredCommit, StoredFile, WithdrawError, WriteError, Writer,
 };
 
 use crate::again::Again;
@@ -68,6 +69,14 @@ impl Store for KeptOf {
 
     fn remove(&self, file: FileUuid) -> Result<(), RemoveError> {
         self.all.remove(file)
+    }
+
+    fn withdraw(&self, file: FileUuid) -> Result<bool, WithdrawError> {
+        self.all.withdraw(file)
+    }
+
+    fn withdrawn(&self) -> Result<HashSet<FileUuid>, ListError> {
+        self.all.withdrawn()
     }
 
     fn put_away(

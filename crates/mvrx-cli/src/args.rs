@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Show(crate::commands::history::show_one::Show),
     /// Give a revision a name, under which it is found and kept; list or take away such names
     Tag(crate::commands::history::tag::Tag),
+    /// Take back a commit of ours that was a mistake: it leaves the lists, and is kept as withdrawn
+    Withdraw(crate::commands::history::withdraw::Withdraw),
     /// Let old revisions go
     Prune(crate::commands::history::prune::Prune),
     /// Look whether everything that is kept is whole; exit code 1 when something is damaged
@@ -179,6 +181,7 @@ impl Command {
             Self::Show(args) => args.json,
             Self::Tag(args) => args.json,
             Self::Prune(args) => args.json,
+            Self::Withdraw(args) => args.json,
             Self::Fsck(args) => args.json,
             Self::Inspect(args) => args.json,
             Self::Check(args) => args.json,

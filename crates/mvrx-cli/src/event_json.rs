@@ -67,6 +67,9 @@ fn of_commits(event: &Event) -> Option<(&'static str, Value)> {
         Event::CommitPublished { file, stations } => {
             ("commit_published", json!({ "file": id(file), "stations": stations }))
         }
+        Event::CommitWithdrawn { file, station } => {
+            ("commit_withdrawn", json!({ "file": id(file), "station": id(station) }))
+        }
         Event::CommitAcknowledged { file, station } => {
             ("commit_acknowledged", json!({ "file": id(file), "station": id(station) }))
         }

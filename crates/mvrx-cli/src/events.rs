@@ -119,6 +119,13 @@ fn of_files(event: &Event, names: &dyn Names) -> Option<String> {
         Event::CommitPublished { file: f, stations } => {
             format!("committed {}, telling {stations} {}", file(f), plural(*stations, "station"))
         }
+        Event::CommitWithdrawn { file: f, station } => {
+            format!(
+                "{} withdrew {}: it is in no list any more; who has fetched it has it",
+                name(station),
+                file(f)
+            )
+        }
         Event::CommitRefused { file: f, station, message } => {
             format!("{} refused {}: {}", name(station), file(f), tame(message))
         }

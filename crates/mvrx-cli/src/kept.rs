@@ -77,6 +77,7 @@ pub(crate) fn all(given: Option<&Path>) -> Result<All, Failure> {
 pub(crate) fn find(given: Option<&Path>, text: &str) -> Result<Option<Kept>, Failure> {
     let mut found = all(given)?.revisions;
     if pick::is_latest(text) {
+        found.retain(|kept| !kept.revision.withdrawn);
         return Ok(latest(found));
     }
     let is_tagged = |kept: &Kept| kept.tags.iter().any(|tag| tag.eq_ignore_ascii_case(text));

@@ -28,6 +28,7 @@ mod settings;
 mod show;
 mod signals;
 mod station;
+mod withdrawing;
 
 use std::process::ExitCode;
 
@@ -77,6 +78,7 @@ async fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Log(log) => commands::history::log::run(&log)?,
         Command::Show(show) => commands::history::show_one::run(&show)?,
         Command::Tag(tag) => commands::history::tag::run(&tag)?,
+        Command::Withdraw(withdraw) => commands::history::withdraw::run(&withdraw)?,
         Command::Prune(prune) => commands::history::prune::run(&prune)?,
         Command::Fsck(fsck) => return commands::history::fsck::run(&fsck),
         Command::Demo => commands::demo::run().await?,

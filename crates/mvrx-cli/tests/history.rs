@@ -280,3 +280,47 @@ fn turn_a_byte(path: &Path) {
     bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();
 }
+
+// proves: STO-28
+#[test]
+fn a_commit_of_ours_is_withdrawn_by_the_beginning_of_its_id_and_stays_in_the_log() {
+    let crew = Crew::new();
+    let withdrawn = crew.run(&["withdraw", &short(4)]);
+    assert_eq!(code(&withdrawn), 0, "{withdrawn:?}");
+    for words in ["withdrawn: ", "rig.mvr", "no station runs there", "who has fetched it has it", "mvrx log"]
+    {
+        assert!(out(&withdrawn).contains(words), "{words}: {}", out(&withdrawn));
+    }
+    let again = crew.json(&["withdraw", &id(4).to_string()]);
+    assert_eq!((&again["new"], &again["running"]), (&false.into(), &false.into()));
+    assert_eq!(again["revision"]["file"], id(4).to_string());
+    // Only what was committed from here.
+    let others = crew.run(&["withdraw", &short(3)]);
+    assert_eq!(code(&others), 2);
+    assert!(complaint(&others).contains("was committed by desk 3"), "{}", complaint(&others));
+    assert_eq!(code(&crew.run(&["withdraw", "0000"])), 3);
+
+    let log = out(&crew.run(&["log"]));
+    let marked: Vec<&str> = log.lines().filter(|line| line.contains("(withdrawn)")).collect();
+    assert!(marked.len() == 1 && marked[0].starts_with(&short(4)), "{log}");
+    let revisions = crew.json(&["log"])["revisions"].clone();
+    let withdrawn = |at: usize| revisions[at]["withdrawn"].as_bool().unwrap();
+    assert_eq!([withdrawn(0), withdrawn(1)], [true, false]);
+    assert!(out(&crew.run(&["show", &short(4)])).contains("took it back"));
+    // It is not the latest, and still to be had from here.
+    assert_eq!(crew.json(&["show", "latest"])["revision"]["file"], id(3).to_string());
+    let target = crew.path("mistake.mvr");
+    assert_eq!(code(&crew.run(&["get", &short(4), "-o", target.to_str().unwrap()])), 0);
+    assert_eq!(fs::read(&target).unwrap(), show(4));
+    // Beside a running station, too; and it may be let go as others' may.
+    let running = crew.open();
+    let beside = crew.run(&["withdraw", &short(1)]);
+    assert!(out(&beside).contains("takes it out of its list within a second"), "{}", out(&beside));
+    assert_eq!(running.withdrawn().unwrap(), [id(1), id(4)].into());
+    drop(running);
+    let pruned = crew.json(&["prune", "--newest", "1"]);
+    let gone: Vec<_> =
+        pruned["removed"].as_array().unwrap().iter().map(|gone| gone["file"].clone()).collect();
+    let wanted: Vec<Value> = [1, 2].map(|number| id(number).to_string().into()).into();
+    assert_eq!(gone, wanted, "{pruned}");
+}

@@ -334,7 +334,7 @@ impl Core {
                 self.config.group = to.clone();
                 self.farewells.group_changed();
                 let left = std::mem::replace(&mut self.history, history);
-                self.left_files = left.views().map(|view| view.commit.file).collect();
+                self.left_files = left.entries().map(|entry| entry.commit.file).collect();
                 self.left_group = Some(from.clone());
                 self.all_are_ours();
                 if of_move {

@@ -109,6 +109,9 @@ pub struct Limits {
     /// How far the number that a commit is told with ([`mvrx_message::Commit::order`]) may lie above the highest known: one that is
     /// higher is as good as none, so that nobody uses all numbers up. Who knows no commit yet takes any.
     pub order_reach: u64,
+    /// Withdrawn commits that are remembered, at least 1; the one that was told first is forgotten, and listed again where somebody who has
+    /// it never heard of that.
+    pub withdrawn: usize,
 }
 
 impl Default for Limits {
@@ -131,6 +134,7 @@ impl Default for Limits {
             quiet_from_one: 16,
             addresses: 16,
             order_reach: 1 << 20,
+            withdrawn: 1_024,
         }
     }
 }

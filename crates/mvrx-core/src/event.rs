@@ -101,6 +101,13 @@ pub enum Event {
         /// To how many stations.
         stations: usize,
     },
+    /// A commit was taken back by who made it: it is in no list of ours any more. What we have of it stays in our store.
+    CommitWithdrawn {
+        /// Which.
+        file: FileUuid,
+        /// Who made it; we, too.
+        station: StationUuid,
+    },
     /// A station confirmed a COMMIT.
     CommitAcknowledged {
         /// Which.
@@ -429,6 +436,8 @@ pub enum RequestFailure {
     NothingCommitted,
     /// Nobody that can be reached lists the file.
     NobodyHasIt,
+    /// Who made the commit has taken it back.
+    Withdrawn,
     /// The station named as source is not one of the group.
     StationNotJoined {
         /// Which.
@@ -472,6 +481,7 @@ impl fmt::Display for RequestFailure {
         match self {
             Self::NothingCommitted => f.write_str("no station of the group has committed anything yet"),
             Self::NobodyHasIt => f.write_str("no station that can be reached lists this file"),
+            Self::Withdrawn => f.write_str("its author has withdrawn this commit"),
             Self::StationNotJoined { station } => write!(f, "station {station} is not one of the group"),
             Self::StationCannotExport { station } => {
                 write!(f, "station {station} does not understand a request for its current state")

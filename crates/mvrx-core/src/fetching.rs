@@ -398,7 +398,9 @@ impl Core {
     /// Nobody is left to ask.
     fn exhausted(&mut self, id: RequestId) {
         let Some(fetch) = self.fetches.get(&id) else { return };
-        let failure = if self.in_session() && !self.is_joined() {
+        let failure = if fetch.file.is_some_and(|file| self.is_withdrawn(file)) {
+            RequestFailure::Withdrawn
+        } else if self.in_session() && !self.is_joined() {
             // Whoever was to be asked is not to blame.
             RequestFailure::HostUnreachable
         } else if !fetch.tried.is_empty() {

@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mvrx_message::{Commit, FileUuid, StationUuid};
 
 use crate::CommitSource;
+use crate::withdrawn::Withdrawn;
 
 /// A commit as the application sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,12 +51,23 @@ pub(crate) struct Entry {
     pub(crate) holders: BTreeMap<StationUuid, u64>,
     /// What is damaged in what came of it, where nobody else had it: nobody is offered it until it came whole.
     pub(crate) damaged: Option<String>,
+    /// Who made it has taken it back: it is in no list any more, and given to nobody.
+    pub(crate) withdrawn: bool,
 }
 
 impl Entry {
-    /// Whether we have the file or a station that is here lists it, and it is not known to be damaged.
+    /// Whether we have the file or a station that is here lists it, and it is neither known to be damaged nor withdrawn.
     pub(crate) fn is_available(&self) -> bool {
-        self.damaged.is_none() && (self.held || !self.holders.is_empty())
+        self.damaged.is_none() && !self.withdrawn && (self.held || !self.holders.is_empty())
+    }
+
+    pub(crate) fn view(&self) -> CommitView<'_> {
+        CommitView { commit: &self.commit, arrival: self.arrival, held: self.held, holders: &self.holders }
+    }
+
+    /// Whether we have the file and give it.
+    pub(crate) fn is_given(&self) -> bool {
+        self.held && !self.withdrawn
     }
 }
 
@@ -77,6 +89,7 @@ pub(crate) struct History {
     brought: BTreeMap<StationUuid, usize>,
     /// What the commits take in memory, about.
     bytes: usize,
+    pub(crate) withdrawn: Withdrawn,
 }
 
 /// What telling the history of a commit did.
@@ -154,6 +167,9 @@ impl History {
         let order = placeable(commit.order)
             .filter(|order| self.by_order.is_empty() || *order <= self.highest().saturating_add(reach));
         let file = commit.file;
+        if self.withdrawn.has(file, commit.station.or(Some(from))) || self.is_withdrawn(file) {
+            return Noted::Known;
+        }
         if let Some(entry) = self.by_file.get_mut(&file) {
             let author = entry.commit.station == Some(from);
             if let (Some(known), Some(told)) = (announced_size(&entry.commit), announced_size(commit))
@@ -269,13 +285,17 @@ impl History {
         self.by_file.get(&file)
     }
 
+    pub(crate) fn entry_mut(&mut self, file: FileUuid) -> Option<&mut Entry> {
+        self.by_file.get_mut(&file)
+    }
+
     /// Counts up as commits come; `None` where nothing is known of it.
     pub(crate) fn arrival(&self, file: FileUuid) -> Option<u64> {
         self.by_file.get(&file).map(|entry| entry.arrival)
     }
 
     pub(crate) fn latest(&self) -> Option<&Entry> {
-        self.entries().next_back()
+        self.entries().rfind(|entry| !entry.withdrawn)
     }
 
     /// The place of a commit in the order of all; `None` where nothing is known of it.
@@ -288,7 +308,7 @@ impl History {
         &self,
         station: Option<StationUuid>,
     ) -> impl DoubleEndedIterator<Item = &Commit> {
-        self.entries().filter(move |e| e.held && is_for(&e.commit, station)).map(|e| &e.commit)
+        self.entries().filter(move |e| e.is_given() && is_for(&e.commit, station)).map(|e| &e.commit)
     }
 
     /// The newest of them, oldest first: more than `most` would not fit a message.
@@ -300,7 +320,7 @@ impl History {
 
     /// The newest commits whose files we hold, whoever they are for, oldest first: more than `most` would not fit a message.
     pub(crate) fn newest_held(&self, most: usize) -> Vec<Commit> {
-        let held = self.entries().rev().filter(|e| e.held);
+        let held = self.entries().rev().filter(|e| e.is_given());
         let mut newest: Vec<Commit> = held.take(most).map(|e| e.commit.clone()).collect();
         newest.reverse();
         newest
@@ -362,12 +382,7 @@ impl History {
     }
 
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
-        self.entries().map(|e| CommitView {
-            commit: &e.commit,
-            arrival: e.arrival,
-            held: e.held,
-            holders: &e.holders,
-        })
+        self.entries().filter(|entry| !entry.withdrawn).map(Entry::view)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -393,8 +408,10 @@ impl History {
         let (file, arrival) = (commit.file, self.next);
         self.by_order.insert((number, file));
         self.by_arrival.insert(arrival, file);
-        self.by_file
-            .insert(file, Entry { commit, brought_by, number, arrival, held, holders, damaged: None });
+        let withdrawn = self.withdrawn.has(file, commit.station);
+        let damaged = None;
+        let entry = Entry { commit, brought_by, number, arrival, held, holders, damaged, withdrawn };
+        self.by_file.insert(file, entry);
         self.next += 1;
     }
 }

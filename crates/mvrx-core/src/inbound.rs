@@ -209,6 +209,7 @@ impl Core {
         self.learn(station, (&join.provider, product), &join.station_name, join.version);
         self.note_mark(station, join.ours);
         self.peers.get_mut(&station).into_iter().for_each(|peer| peer.voices.spoke(peer.bridge));
+        self.note_withdrawn(station, &join.withdrawn);
         self.answer_join(conn, Some(station), product, ok());
         self.membership(station, MembershipEvent::JoinReceived);
         self.watch_unseen(station);

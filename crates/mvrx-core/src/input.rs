@@ -230,6 +230,11 @@ pub enum Command {
     Publish(Commit),
     /// A file that lay in the store before the start is listed (its commit may be another station's).
     Restore(Commit),
+    /// The same of one that was withdrawn: it is known, and neither listed nor given.
+    RestoreWithdrawn(Commit),
+    /// A commit of ours was a mistake: it leaves our list, is given to nobody any more, and a JOIN tells everybody so. One of somebody else
+    /// stays as it is.
+    Withdraw(FileUuid),
     /// The file of a commit is no longer in our store: it is neither listed nor given from now on. Who was told of it learns that from our next
     /// JOIN, or by asking.
     Release(FileUuid),

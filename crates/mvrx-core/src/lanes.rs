@@ -23,6 +23,9 @@ impl Core {
         // Where others are told of it under another number than our store has, that is of no harm: the smaller one counts.
         commit.order = commit.order.or_else(|| Some(self.next_order()));
         let file = commit.file;
+        if self.is_withdrawn(file) {
+            return;
+        }
         self.history.hold(commit.clone());
         self.bound_commits(None);
         if self.in_session() {
@@ -412,6 +415,7 @@ impl Core {
             group,
             files: None,
             password: None,
+            withdrawn: self.withdrawn.files(),
         })
     }
 

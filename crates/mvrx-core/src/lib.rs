@@ -66,6 +66,7 @@ mod session;
 mod sightings;
 mod step;
 mod timer;
+mod withdrawn;
 
 pub use change::{ChangeAction, ChangeEvent, ChangePhase};
 pub use config::{Config, Limits};

@@ -49,6 +49,9 @@ impl Core {
         // req: STA-13
         match request.file {
             Some(file) if self.may_have(conn, address, file) => self.send_file(conn, file),
+            Some(file) if self.is_withdrawn(file) => {
+                self.refuse_request(conn, request.file, address, WITHDRAWN);
+            }
             Some(_) => self.refuse_request(conn, request.file, address, NOT_HERE),
             None if self.config.exporter => {
                 if let Some(inbound) = self.inbound.get_mut(&conn) {
@@ -109,7 +112,7 @@ impl Core {
     /// counts: a file for one of them is given, since its FileUUID is random and was told to nobody else.
     fn may_have(&self, conn: ConnId, address: SocketAddr, file: FileUuid) -> bool {
         // A FileUUID is told to nobody but those of its group, so who names it is one of them.
-        let entry = self.histories().filter_map(|history| history.entry(file)).find(|e| e.held);
+        let entry = self.histories().filter_map(|history| history.entry(file)).find(|e| e.is_given());
         let Some(entry) = entry else { return false };
         // The host asks for others, and for itself in order to serve them later.
         // req: SES-11
@@ -182,6 +185,9 @@ impl Core {
         self.answer(conn, Message::RequestRet(refuse(why)), Product::Other);
     }
 }
+
+/// Of a commit that was a mistake.
+pub(crate) const WITHDRAWN: &str = "its author has withdrawn this commit";
 
 /// The specification's own words for it.
 const NOT_HERE: &str = "The MVR is not available on this client";

@@ -15,6 +15,7 @@ use crate::moves::{MoveEvent, Moving};
 use crate::peer::{Peer, Place, Target};
 use crate::session::Session;
 use crate::timer::Agenda;
+use crate::withdrawn::ToTell;
 use crate::{
     Command, CommitView, Config, ConnId, Event, ExchangePhase, Input, LimitReached, Membership,
     MembershipEvent, Output, Outputs, PlaceId, RequestId, StationView, Timer,
@@ -32,6 +33,8 @@ pub struct Core {
     pub(crate) inbound: BTreeMap<ConnId, Inbound>,
     pub(crate) fetches: BTreeMap<RequestId, Fetch>,
     pub(crate) history: History,
+    /// Our own commits that we have taken back.
+    pub(crate) withdrawn: ToTell,
     /// Commits that were listed to us, and by whom, of which the application is still to be told.
     pub(crate) missed: BTreeMap<FileUuid, StationUuid>,
     /// The host of our session has told what it has.
@@ -88,6 +91,7 @@ impl Core {
             inbound: BTreeMap::new(),
             fetches: BTreeMap::new(),
             history: History::default(),
+            withdrawn: ToTell::default(),
             missed: BTreeMap::new(),
             has_heard: false,
             present_since: Duration::ZERO,
@@ -163,9 +167,21 @@ impl Core {
         self.peers.get(&station).map(|peer| peer.view(station, self.config.limits.addresses))
     }
 
-    /// Every commit known, in the order of all stations of ours: the last is the latest.
+    /// Every commit known that was not withdrawn, in the order of all stations of ours: the last is the latest.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
         self.history.views()
+    }
+
+    /// One of them, also where it was withdrawn.
+    #[must_use]
+    pub fn commit(&self, file: FileUuid) -> Option<CommitView<'_>> {
+        self.history.entry(file).map(crate::history::Entry::view)
+    }
+
+    /// Whether a commit that is known was withdrawn by who made it.
+    #[must_use]
+    pub fn is_withdrawn(&self, file: FileUuid) -> bool {
+        self.histories().any(|history| history.is_withdrawn(file))
     }
 
     /// The identity and limits given at the start, with the present name.
@@ -230,6 +246,8 @@ impl Core {
         match command {
             Command::Publish(commit) => self.publish(commit, None),
             Command::Restore(commit) => self.history.hold(commit),
+            Command::RestoreWithdrawn(commit) => self.restore_withdrawn(commit),
+            Command::Withdraw(file) => self.withdraw(file),
             Command::Release(file) => self.histories_mut().for_each(|history| history.release(file)),
             Command::Request { request, requested, source } => self.request(request, requested, source),
             Command::Cancel(request) => self.cancel(request),

@@ -56,7 +56,7 @@ pub use message::{
 };
 pub use ours::{
     Author, BridgeMark, Candidate, FetchedFile, FilesConnection, MoveAnswered, MoveOutcome, NamedStation,
-    NoBridgeMark, NoCandidate, Ours, Roster, Successor, Ticket,
+    NoBridgeMark, NoCandidate, Ours, Roster, Successor, Ticket, WithdrawnFile,
 };
 pub use product::Product;
 pub use quirk::{Quirk, QuirkSet};

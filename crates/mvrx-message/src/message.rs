@@ -99,6 +99,13 @@ pub struct Join {
     pub files: Option<FilesConnection>,
     /// That it knows the session's password (issue 258 of the specification).
     pub password: Option<JoinPassword>,
+    /// Its own commits that it has withdrawn, the latest last; our own stations only. Writing lists the last [`Join::WITHDRAWN`].
+    pub withdrawn: Vec<FileUuid>,
+}
+
+impl Join {
+    /// So many withdrawn commits fit beside the commits.
+    pub const WITHDRAWN: usize = 24;
 }
 
 /// MVR_JOIN_RET (Table 69).

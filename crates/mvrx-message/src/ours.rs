@@ -24,6 +24,7 @@
 //! | JOIN, JOIN_RET, and each of its `stations` | `bridge` | [`BridgeMark`]: the station is a bridge, or a bridge stands in for it |
 //! | LEAVE | `bridge` | [`BridgeMark`]: a bridge that stood in for the station says it, and not the station |
 //! | JOIN_RET | `succession` | [`Roster::succession`]: who hosts when this host is gone |
+//! | JOIN, JOIN_RET | `withdrawn` | [`Join::withdrawn`](crate::Join::withdrawn): commits that their authors have taken back: FileUUIDs, of a host with the author's StationUUID |
 //! | JOIN_RET | `fetched` | [`Roster::fetched`]: who took a file of the asker's from the host |
 //!
 //! Its strings are short: at most [`Author::STRING_BYTES`] each.
@@ -288,6 +289,17 @@ pub struct Roster {
     /// Who hosts when this host is gone, the first of them that is there; `None`: this host was not elected. Writing lists the first
     /// [`Roster::SUCCESSORS`].
     pub succession: Option<Vec<Successor>>,
+    /// Commits that their authors have withdrawn, the latest last. Writing lists the last [`Join::WITHDRAWN`](crate::Join::WITHDRAWN).
+    pub withdrawn: Vec<WithdrawnFile>,
+}
+
+/// A commit that was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WithdrawnFile {
+    /// Which.
+    pub file: FileUuid,
+    /// Who says so; it counts if he made it.
+    pub station: StationUuid,
 }
 
 impl Roster {

@@ -148,6 +148,7 @@ fn message() -> impl Strategy<Value = Message> {
                     group: None,
                     files,
                     password,
+                    withdrawn: Vec::new(),
                 })
             }
         ),

@@ -24,6 +24,7 @@ use mvrx_store::{Store, StoredCommit};
 
 use crate::driver::Driver;
 use crate::identity::write_whole;
+use crate::withdrawing::Stored;
 
 /// The files of each group that lie in the store under another one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,10 +115,13 @@ impl Along {
 impl Driver {
     /// Tells the core of the files of its group that lie in the store, so that they are listed from the first JOIN on. What
     /// belongs to another group stays there.
-    pub(crate) fn restore(&mut self, stored: Vec<StoredCommit>) {
+    pub(crate) fn restore(&mut self, stored: Stored) {
         let group = self.group.clone();
-        for commit in self.of_group(&group, stored) {
-            self.step(Input::Command(Command::Restore(commit)));
+        for commit in self.of_group(&group, stored.commits) {
+            self.step(Input::Command(match stored.withdrawn.contains(&commit.file) {
+                true => Command::RestoreWithdrawn(commit),
+                false => Command::Restore(commit),
+            }));
         }
     }
 

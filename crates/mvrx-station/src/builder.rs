@@ -13,7 +13,7 @@ use mvrx_core::parts::Parts;
 use mvrx_core::{Config, Core, Limits, Moves, SessionConfig, Timers};
 use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{BridgeMark, Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
-use mvrx_store::{ListError, MemStore, Store, StoredCommit};
+use mvrx_store::{ListError, MemStore, Store};
 use mvrx_transport::{FileStyle, ListenError, Listener, TcpTransport, Transport, WsUrl, WsUrlError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
@@ -30,6 +30,7 @@ use crate::looking::Look;
 use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
 use crate::orders::Order;
 use crate::secure::Secure;
+use crate::withdrawing::Stored;
 use crate::{Events, Exporter};
 
 /// Describes a station; [`Builder::spawn`] starts it.
@@ -347,7 +348,7 @@ impl Builder {
         let station = self.station.unwrap_or_else(|| StationUuid::from_random_bytes(random_bytes()));
         let store = self.store.take().unwrap_or_else(|| Arc::new(MemStore::new()));
         let reading = Arc::clone(&store);
-        let reading = tokio::task::spawn_blocking(move || reading.commits()).await;
+        let reading = tokio::task::spawn_blocking(move || Stored::read(reading.as_ref())).await;
         let stored = reading.map_err(|error| StartError::Thread(std::io::Error::other(error)))??;
         let Some(options) = self.host.take() else {
             let Prepared { station, events, driver, orders, reports, done } =
@@ -397,7 +398,7 @@ impl Builder {
         self,
         station: StationUuid,
         group: GroupName,
-        (store, stored): (Arc<dyn Store>, Vec<StoredCommit>),
+        (store, stored): (Arc<dyn Store>, Stored),
     ) -> Result<Prepared, StartError> {
         let config = self.config(station, group)?;
         let in_session = config.session.is_some();

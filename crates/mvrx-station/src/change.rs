@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::commit::{CommitError, Copied};
 use crate::driver::{Done, Driver};
+use crate::withdrawing::Stored;
 
 /// Who waits for the end of a commit.
 pub(crate) type Listing = oneshot::Sender<Result<Commit, CommitError>>;
@@ -86,7 +87,7 @@ impl Driver {
         }
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
         tokio::spawn(async move {
-            let listed = tokio::task::spawn_blocking(move || store.commits()).await;
+            let listed = tokio::task::spawn_blocking(move || Stored::offered(store.as_ref())).await;
             let listed = listed.unwrap_or_else(|_| Ok(Vec::new()));
             // The driver is gone: nobody waits.
             let _ = done.send(Done::Listed(listed)).await;

@@ -30,6 +30,7 @@ use crate::looking::{Checked, Look, Looked};
 use crate::moves::{HeldBack, Led, Opened, Ways};
 use crate::orders::Order;
 use crate::transfer::{Fetched, Progress};
+use crate::withdrawing::{self, WithdrawError};
 use crate::{Exporter, Seen};
 
 /// What the driver's own tasks tell it.
@@ -51,6 +52,7 @@ pub(crate) enum Done {
     Opened(Result<Opened, String>),
     /// By the number that the driver gave it.
     PlaceSaved(u64, Result<(), String>),
+    Withdrawn(FileUuid, Result<bool, WithdrawError>, withdrawing::Told),
     Problem(String),
 }
 
@@ -228,6 +230,7 @@ impl Driver {
             Done::Opened(opened) => self.opened(opened),
             Done::Kept(request, looked) => self.kept(request, *looked),
             Done::Told(event) => self.on_event(*event),
+            Done::Withdrawn(file, marked, told) => self.withdrawn(file, marked, told),
             Done::PlaceSaved(number, kept) => self.place_saved(number, kept),
             Done::Problem(what) => self.problem(what),
         }
@@ -393,12 +396,13 @@ impl Driver {
             Event::CommitSeen { file, .. } => {
                 self.seen.entry(*file).or_insert(at);
             }
+            Event::CommitWithdrawn { file, .. } => self.note_withdrawn(*file),
             Event::RequestDone { request, file, from } => {
-                let commit = self
-                    .core
-                    .commits()
-                    .find(|view| view.commit.file == *file)
-                    .map(|view| view.commit.clone());
+                if self.core.is_withdrawn(*file) {
+                    // It was on its way when its author took it back.
+                    self.note_withdrawn(*file);
+                }
+                let commit = self.core.commit(*file).map(|view| view.commit.clone());
                 if let (Some((_, end)), Some(commit)) = (self.requests.remove(request), commit) {
                     let checked = self.checked.as_ref().filter(|(of, _)| of == file);
                     let checked = checked.map(|(_, checked)| checked.clone());

@@ -24,6 +24,7 @@ use crate::identity::random_bytes;
 use crate::moves::{MoveError, MoveReport};
 use crate::orders::Order;
 use crate::transfer::Progress;
+use crate::withdrawing::WithdrawError;
 use crate::{Builder, CommitDraft, Events, Transfer};
 
 /// A running station. Cheap to clone; when the last clone is gone, the station leaves its group and stops.
@@ -209,6 +210,21 @@ impl Station {
     /// When the station has stopped.
     pub async fn release(&self, file: FileUuid) -> Result<(), Stopped> {
         self.tell(Command::Release(file)).await
+    }
+
+    /// Takes back a commit of ours that was a mistake. When this returns it is marked in the store, for good, and a JOIN is on its way that tells the
+    /// others: our stations and hosts take it out of their lists, other products may show it until they ask for it and are refused. Who has
+    /// fetched it keeps it; a transfer under way comes to its end. The same file committed again is another commit. `false`: it was
+    /// withdrawn already. Dropping the future does not undo it.
+    ///
+    /// # Errors
+    /// See [`WithdrawError`]: another station's, or one that the store does not have, stays as it is.
+    // req: STA-32
+    pub async fn withdraw(&self, file: FileUuid) -> Result<bool, WithdrawError> {
+        let (told, withdrawn) = oneshot::channel();
+        let order = Order::Withdraw(file, told);
+        self.shared.orders.send(order).await.map_err(|_| WithdrawError::Stopped)?;
+        withdrawn.await.unwrap_or(Err(WithdrawError::Stopped))
     }
 
     /// Asks for a file, from the station that has it; if one refuses, the next that lists it is asked.

@@ -50,6 +50,7 @@ mod resume;
 mod secure;
 mod session_url;
 mod transfer;
+mod withdrawing;
 
 pub use builder::{Builder, StartError};
 pub use certificate::{KeptCertificateError, load_or_make_certificate};
@@ -77,3 +78,4 @@ pub use mvrx_transport::{WsUrl, url_without_user};
 pub use secure::wants_password;
 pub use session_url::{secure_session_url, session_url};
 pub use transfer::{Fetched, Progress, Transfer};
+pub use withdrawing::WithdrawError;

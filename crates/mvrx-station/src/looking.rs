@@ -193,7 +193,7 @@ impl Driver {
         let (file, from) = (commit.file, self.core.asked(request));
         match outcome {
             Outcome::Kept(condition) => {
-                let announced = self.core.commits().find(|view| view.commit.file == file);
+                let announced = self.core.commit(file);
                 let checked =
                     condition.map(|condition| checked(condition, announced.map(|view| view.commit), &commit));
                 if let Some(event) = checked.as_ref().and_then(|checked| event_of(file, from, checked)) {

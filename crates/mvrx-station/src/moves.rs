@@ -19,6 +19,7 @@ use crate::change::{Listing, Shown};
 use crate::commit::Copied;
 use crate::driver::{Done, Driver};
 use crate::identity::random_bytes;
+use crate::withdrawing::Stored;
 
 /// How a move that this station led has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +169,7 @@ impl Driver {
                     }
                     None => None,
                 };
-                let listed = tokio::task::spawn_blocking(move || store.commits()).await;
+                let listed = tokio::task::spawn_blocking(move || Stored::offered(store.as_ref())).await;
                 let stored = listed
                     .unwrap_or_else(|_| Ok(Vec::new()))
                     .map_err(|error| format!("cannot read the store: {error}"))?;

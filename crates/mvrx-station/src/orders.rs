@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mvrx_core::{Command, CommitView, ConnId, Input, RequestFailure, RequestId};
-use mvrx_message::{Commit, GroupName, SessionTarget, StationUuid, Successor};
+use mvrx_message::{Commit, FileUuid, GroupName, SessionTarget, StationUuid, Successor};
 use tokio::sync::oneshot;
 
 use crate::CommitDraft;
@@ -16,6 +16,7 @@ use crate::driver::{Done, Driver};
 use crate::handle::{CommitInfo, SessionInfo, StationInfo};
 use crate::moves::MoveTold;
 use crate::transfer::{Fetched, Progress};
+use crate::withdrawing;
 
 /// What the application orders.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(crate) enum Order {
         end: oneshot::Sender<Result<Fetched, RequestFailure>>,
     },
     Cancel(RequestId),
+    Withdraw(FileUuid, withdrawing::Told),
     ChangeGroup(GroupName, change::Told),
     Move {
         to: SessionTarget,
@@ -70,6 +72,7 @@ impl Driver {
                 self.step(Input::Command(command));
             }
             Some(Order::Cancel(request)) => self.step(Input::Command(Command::Cancel(request))),
+            Some(Order::Withdraw(file, told)) => self.withdraw(file, told),
             Some(Order::ChangeGroup(to, told)) => self.change_group(to, told),
             Some(Order::Move { to, force, told }) => {
                 self.move_to(to.clone(), Command::Move { to, force }, told);

@@ -13,8 +13,7 @@ use crate::driver::Driver;
 impl Driver {
     pub(crate) fn send(&mut self, (conn, mut message): (ConnId, Box<Message>), dialect: Dialect) {
         if let Message::Request(request) = message.as_mut() {
-            let of = |file| self.core.commits().map(|view| view.commit).find(|commit| commit.file == file);
-            let announced = request.file.and_then(of);
+            let announced = request.file.and_then(|file| self.core.commit(file)).map(|view| view.commit);
             self.parts.ask(conn, request, announced, |of| self.store.part(of));
         }
         self.order(conn, Job::Send(message, dialect));

@@ -164,6 +164,7 @@ macro_rules! store_battery {
         $crate::store_battery!($subject: listing
             lists_commits_in_the_order_of_arrival
             lists_nothing_before_it_is_published
+            remembers_what_was_withdrawn
             keeps_every_field_of_a_commit
             gives_each_reader_the_bytes_at_its_position
             publishing_the_same_file_twice_gives_the_first_commit

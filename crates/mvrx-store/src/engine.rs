@@ -12,7 +12,7 @@
 //! Arriving waits for its writer, who has timeouts of its own; Whole waits for its owner's decision. Neither is
 //! listed, and both hold their bytes in the quota.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -26,7 +26,9 @@ use crate::cancel::Cancel;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::disk::{Disk, DiskError, ReadFile, WriteFile};
-use crate::error::{PublishError, PutAwayError, ReadError, RemoveError, WriteError};
+use crate::error::{
+    ListError, PublishError, PutAwayError, ReadError, RemoveError, WithdrawError, WriteError,
+};
 use crate::fs::Aside;
 use crate::limits::Limits;
 use crate::problem::Problem;
@@ -88,6 +90,12 @@ pub(crate) trait Shelf: Send + Sync + fmt::Debug + 'static {
 
     /// Forgets a listed file and its commit, durably. Calls never overlap, also not with `keep`.
     fn forget(&self, stored: &StoredCommit) -> Result<(), NotForgotten>;
+
+    /// Marks a listed file as withdrawn, durably; `false`: it is marked already. Calls never overlap.
+    fn withdraw(&self, file: FileUuid) -> Result<bool, DiskError>;
+
+    /// Those that are marked.
+    fn withdrawn(&self) -> Result<HashSet<FileUuid>, DiskError>;
 
     /// Which listed files are put together from that of another commit, and from which, each by its place in the order of arrival.
     fn needs_others(&self) -> HashMap<u64, u64> {
@@ -206,6 +214,19 @@ impl<S: Shelf> Engine<S> {
             self.list.write().unwrap_or_else(PoisonError::into_inner).remove(file);
         }
         forgotten.map_err(|failure| failure.error.into())
+    }
+
+    pub(crate) fn withdraw(&self, file: FileUuid) -> Result<bool, WithdrawError> {
+        let _turn = self.turn();
+        self.commit(file).ok_or(WithdrawError::FileNotListed { file })?;
+        Ok(self.shelf.withdraw(file)?)
+    }
+
+    pub(crate) fn withdrawn(&self) -> Result<HashSet<FileUuid>, ListError> {
+        let mut marked = self.shelf.withdrawn()?;
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        marked.retain(|file| list.find(*file).is_some());
+        Ok(marked)
     }
 
     pub(crate) fn put_away(
@@ -327,6 +348,14 @@ macro_rules! store_by_engine {
 
             fn remove(&self, file: FileUuid) -> Result<(), $crate::error::RemoveError> {
                 self.engine.remove(file)
+            }
+
+            fn withdraw(&self, file: FileUuid) -> Result<bool, $crate::error::WithdrawError> {
+                self.engine.withdraw(file)
+            }
+
+            fn withdrawn(&self) -> Result<std::collections::HashSet<FileUuid>, $crate::error::ListError> {
+                self.engine.withdrawn()
             }
 
             fn put_away(

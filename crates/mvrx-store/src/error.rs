@@ -288,6 +288,27 @@ pub enum RemoveError {
     Disk(#[from] DiskError),
 }
 
+/// Why a commit was not marked as withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WithdrawError {
+    /// No such file is listed.
+    #[error("{file} is not in the store")]
+    FileNotListed {
+        /// The file.
+        file: FileUuid,
+    },
+    /// The store has no place for it.
+    #[error("this store cannot remember what was withdrawn")]
+    NotRemembered,
+    /// The store cannot be looked at.
+    #[error(transparent)]
+    Store(#[from] OpenStoreError),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
 /// Why a stored file was not saved into a folder. Nothing of it is left there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

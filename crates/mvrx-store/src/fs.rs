@@ -11,6 +11,7 @@
 //! <directory>/commits/partial-<file>-….part     a file that broke off in the middle, or is being written
 //! <directory>/aside/000001-<file>-….bad         a bad file that is kept for a person to look at
 //! <directory>/tags/<name>@<file>.tag            a name that a person gave to a commit (`tags`)
+//! <directory>/withdrawn/<file>.withdrawn        says that who made a commit has taken it back (`withdrawals`)
 //! ```
 //! Names say where a commit is in its life, so that a start after a crash finds out by listing one folder:
 //!
@@ -56,12 +57,14 @@ mod retain;
 mod shelf;
 mod tags;
 mod view;
+mod withdrawals;
 
 pub use background::{HistoryListener, HistoryRound};
 pub use fsck::{Fsck, fsck};
 pub use history::Compaction;
 pub use tags::{Tag, TagError, Tags};
 pub use view::FsView;
+pub use withdrawals::Withdrawals;
 
 pub(crate) use aside::Aside;
 use background::{Background, Wanted};
@@ -206,6 +209,7 @@ impl FsStore {
         let shelf = FsShelf::new(Arc::clone(&disk), folder, lock);
         let inventory = recover::recover(&shelf, &options.limits)?;
         let engine = Arc::new(Engine::new(shelf, inventory, options.limits, options.clock, disk));
+        engine.shelf.withdrawals().keep(|file| engine.commit(file).is_some());
         let wanted = Wanted { whole: options.whole, retention: options.retention, told: options.told };
         let background = Background::start(&engine, wanted).map(Arc::new);
         Ok(Self { engine, _background: background })

@@ -93,11 +93,11 @@ pub use clock::Clock;
 pub use condition::{Condition, LookError, look_through};
 pub use error::{
     ImportError, ListError, OpenStoreError, PublishError, PutAsideError, PutAwayError, ReadError,
-    RemoveError, StoreError, WriteError,
+    RemoveError, StoreError, WithdrawError, WriteError,
 };
 pub use fs::{
     Compaction, FsOptions, FsStore, FsView, Fsck, HistoryListener, HistoryRound, Tag, TagError, Tags,
-    TakeOutName, fsck,
+    TakeOutName, Withdrawals, fsck,
 };
 pub use limits::Limits;
 pub use lock::DirLock;

@@ -1,6 +1,6 @@
 //! A store in memory: for tests, and for stations that keep nothing. It ends with the process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -37,6 +37,7 @@ pub struct MemStore {
 #[derive(Debug, Default)]
 struct MemShelf {
     files: Mutex<HashMap<FileUuid, Arc<MemFile>>>,
+    withdrawn: Mutex<HashSet<FileUuid>>,
 }
 
 /// A growing file in blocks, so that growing copies nothing.
@@ -122,8 +123,17 @@ impl Shelf for MemShelf {
     }
 
     fn forget(&self, stored: &StoredCommit) -> Result<(), NotForgotten> {
+        self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).remove(&stored.commit.file);
         self.files.lock().unwrap_or_else(PoisonError::into_inner).remove(&stored.commit.file);
         Ok(())
+    }
+
+    fn withdraw(&self, file: FileUuid) -> Result<bool, DiskError> {
+        Ok(self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).insert(file))
+    }
+
+    fn withdrawn(&self) -> Result<HashSet<FileUuid>, DiskError> {
+        Ok(self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn problems(&self) -> Vec<Problem> {

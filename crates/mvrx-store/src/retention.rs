@@ -1,7 +1,8 @@
 //! Which commits go so that a history stays within limits: by their number, their age and their bytes, for each group.
 //!
 //! It decides and removes nothing; [`FsStore::retain`](crate::FsStore::retain) does. Rules, in this order: the newest commit of a group
-//! always stays, and so do those with a tag and those of a station that is spared; these count for no limit, save the newest. Of the others
+//! that was not withdrawn always stays, and so do those with a tag and those of a station that is spared, unless they were withdrawn; these count
+//! for no limit, save the newest. Of the others
 //! those go that are more than the number allows, older than the age allows, or do not fit the bytes any more, newest first: where one does
 //! not fit, everything older goes too, so that a history has no gaps that nobody asked for.
 //!
@@ -113,9 +114,10 @@ impl Retention {
         let mut going = Vec::new();
         for (group, mut revisions) in groups {
             oldest_first(&mut revisions);
-            let spared = |stored: &StoredCommit| {
-                let ours = self.spare.is_some() && stored.commit.station == self.spare;
-                ours || tagged.contains(&stored.commit.file)
+            let spared = |revision: &Revision| {
+                let commit = &revision.stored.commit;
+                let ours = self.spare.is_some() && commit.station == self.spare;
+                ours && !revision.withdrawn || tagged.contains(&commit.file)
             };
             going.extend(self.of(&group).plan(revisions, &spared, now));
         }
@@ -133,14 +135,15 @@ impl Keep {
     fn plan(
         &self,
         oldest_first: Vec<Revision>,
-        spared: &dyn Fn(&StoredCommit) -> bool,
+        spared: &dyn Fn(&Revision) -> bool,
         now: SystemTime,
     ) -> Vec<Going> {
         let mut going = Vec::new();
         let (mut number, mut bytes) = (0_usize, 0_u64);
-        for (place, revision) in oldest_first.into_iter().rev().enumerate() {
-            let is_newest = place == 0;
-            if !is_newest && spared(&revision.stored) {
+        let mut newest_is_found = false;
+        for revision in oldest_first.into_iter().rev() {
+            let is_newest = !revision.withdrawn && !std::mem::replace(&mut newest_is_found, true);
+            if !is_newest && spared(&revision) {
                 continue;
             }
             number = number.saturating_add(1);

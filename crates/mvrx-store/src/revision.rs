@@ -11,6 +11,8 @@ pub struct Revision {
     pub on_disk: u64,
     /// What lies there.
     pub form: Form,
+    /// Who made it has taken it back: it is kept as a part of the history, and nobody is offered it.
+    pub withdrawn: bool,
 }
 
 /// What a file is on the disk.

@@ -1,6 +1,7 @@
 //! The traits that a store implements. All of them block and are object-safe: a caller with an event loop uses them
 //! on a thread of its own.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use mvrx_message::{Commit, FileUuid};
 
 use crate::cancel::Cancel;
 use crate::error::{
-    ImportError, ListError, PublishError, PutAsideError, PutAwayError, ReadError, RemoveError, WriteError,
+    ImportError, ListError, PublishError, PutAsideError, PutAwayError, ReadError, RemoveError, WithdrawError,
+    WriteError,
 };
 use crate::problem::Problem;
 use crate::stored_file::StoredFile;
@@ -84,6 +86,24 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// See [`RemoveError`].
     fn remove(&self, file: FileUuid) -> Result<(), RemoveError>;
+
+    /// Marks a listed commit as taken back by who made it; durable when it returns. It stays listed here, for its history, and
+    /// [`Store::withdrawn`] tells that nobody else is to have it. `false`: it is marked already.
+    ///
+    /// # Errors
+    /// See [`WithdrawError`]; nothing is changed then.
+    fn withdraw(&self, file: FileUuid) -> Result<bool, WithdrawError> {
+        let _ = file;
+        Err(WithdrawError::NotRemembered)
+    }
+
+    /// The files of the commits that were marked so. May block.
+    ///
+    /// # Errors
+    /// See [`ListError`].
+    fn withdrawn(&self) -> Result<HashSet<FileUuid>, ListError> {
+        Ok(HashSet::new())
+    }
 
     /// Saves a listed file into a folder of the user under a safe name made of `name_hint`. Never overwrites: a name
     /// that is taken by other content gets a number, and where one of these names has a file of the same bytes

@@ -168,6 +168,7 @@ pub(crate) fn join(commits: usize) -> Message {
         group: None,
         files: None,
         password: None,
+        withdrawn: Vec::new(),
     })
 }
 

@@ -39,6 +39,7 @@ fn join(said: Option<JoinPassword>, name: &str) -> Message {
         group: None,
         files: None,
         password: said,
+        withdrawn: Vec::new(),
     })
 }
 

@@ -55,6 +55,14 @@ impl Machine {
         self.kept.keys().copied()
     }
 
+    /// Its author took it back: it is carried no more.
+    // req: BRG-27
+    pub fn was_withdrawn(&mut self, file: FileUuid) {
+        self.kept.remove(&file);
+        self.evicted.is_back(file);
+        self.listed.retain(|(_, listed)| *listed != file);
+    }
+
     /// The store dropped a file to make room for others.
     pub fn made_room(&mut self, file: FileUuid) {
         if self.kept.remove(&file).is_some() {

@@ -13,6 +13,7 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
+use crate::withdrawing::Withdrawing;
 use crate::{data, session, station};
 
 pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
@@ -36,6 +37,7 @@ pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
     if url.is_some() {
         watching.in_session();
     }
+    let _withdrawing = Withdrawing::begin(&running, &kept_at);
     let result = tokio::select! {
         result = serve(&running, &mut events, &mut watching, &args, &kept_at, odd) => result,
         // Serving until stopped is what it was to do.

@@ -1,4 +1,4 @@
-//! `mvrx log`, `show`, `tag`, `prune`, `fsck`: the history that stations of this user keep, whether they run or not.
+//! `mvrx log`, `show`, `tag`, `withdraw`, `prune`, `fsck`: the history that stations of this user keep, whether they run or not.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod prune;
 pub(crate) mod show_one;
 pub(crate) mod tag;
+pub(crate) mod withdraw;
 
 /// Where the history is.
 #[derive(Debug, clap::Args)]
@@ -87,6 +88,7 @@ fn kept_json(kept: &Kept) -> Value {
         "form": form_word(kept.revision.form),
         "on_disk": kept.revision.on_disk,
         "tags": kept.tags,
+        "withdrawn": kept.revision.withdrawn,
         "data": kept.directory.display().to_string(),
     });
     if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {

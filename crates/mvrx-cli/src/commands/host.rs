@@ -18,6 +18,7 @@ use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::secure::{self, Certified};
 use crate::session::Following;
+use crate::withdrawing::Withdrawing;
 use crate::{data, show, station};
 
 #[derive(Debug, clap::Args)]
@@ -142,6 +143,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let (running, mut events) = station::spawn(describe).await?;
     say_up(&running, &args, (&name, &kept_at), fingerprint, &watching);
     watching.refresh(&running).await?;
+    let _withdrawing = Withdrawing::begin(&running, &kept_at);
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         up::share(desk, &files).await?;

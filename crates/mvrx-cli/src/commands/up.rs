@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mvrx_message::FileUuid;
 use mvrx_node::exec::Told;
 use mvrx_node::revision::Revisions;
 use mvrx_station::{Builder, CommitDraft, Station};
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 use crate::hooks::Plan;
 use crate::moving::Consent;
 use crate::session::Following;
+use crate::withdrawing::Withdrawing;
 use crate::{data, electing, hooks, session, show, station};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
@@ -71,6 +73,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         electing::begin(ours, &args.common, (&running, &kept_at), args.json)
     };
     let mut electing = candidate.map(elect).transpose()?;
+    let _withdrawing = Withdrawing::begin(&running, &kept_at);
     let ended = async {
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
         share(desk, &files).await?;
@@ -252,9 +255,30 @@ pub(crate) async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)])
             desk.watching.say("already_committed", &words, fields);
             continue;
         }
+        if let Some(file) = taken_back(desk.running, hash) {
+            let short = show::short(&file);
+            let words = format!(
+                "{} was committed as {short} and withdrawn, so it is not shared; `mvrx commit` makes a new commit of it",
+                path.display()
+            );
+            let fields = json!({ "file": file.to_string(), "path": path.display().to_string() });
+            desk.watching.say("already_withdrawn", &words, fields);
+            continue;
+        }
         desk.commit(CommitDraft::from_path(*path), path, odd.as_deref()).await?;
     }
     Ok(())
+}
+
+/// A commit of ours with these bytes that was withdrawn: whoever starts the station anew does not want it back by that.
+// req: STO-28
+fn taken_back(running: &Station, hash: [u8; 32]) -> Option<FileUuid> {
+    let withdrawn = running.store().withdrawn().ok()?;
+    let kept = running.store().commits().ok()?;
+    let ours = kept.into_iter().filter(|stored| stored.commit.station == Some(running.uuid()));
+    ours.filter(|stored| stored.hash == hash && withdrawn.contains(&stored.commit.file))
+        .map(|stored| stored.commit.file)
+        .next_back()
 }
 
 async fn hash_of(path: &Path) -> Result<[u8; 32], Failure> {

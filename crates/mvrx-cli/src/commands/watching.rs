@@ -166,6 +166,9 @@ impl Watching {
         }
         let words = match &seen.event {
             Event::JoinedGroup if self.in_session => Some("joined the session".to_owned()),
+            Event::CommitWithdrawn { file, station: by } if *by == station.uuid() => {
+                Some(format!("withdrew {}: the others are told; who has fetched it has it", self.file(*file)))
+            }
             event => events::words(event, self),
         };
         let (kind, mut fields) = event_json::fields(&seen.event);

@@ -100,7 +100,7 @@ impl Host {
     /// A commit that is known, and nobody can give: who joined meanwhile was not told of it.
     // req: HST-26
     fn is_missing(&self, file: FileUuid) -> bool {
-        self.history.entry(file).is_some_and(|entry| !entry.is_available())
+        self.history.entry(file).is_some_and(|entry| !entry.is_available() && !entry.withdrawn)
     }
 
     /// `missed`: it was made while those who are told now were not there to be told, or nobody could give it.
@@ -152,7 +152,7 @@ impl Host {
         if noted == Noted::New && is_for(commit, Some(self.config.station)) {
             self.event(Event::CommitSeen { file: commit.file, from, source });
         }
-        let missing = self.history.entry(commit.file).is_some_and(|entry| !entry.held);
+        let missing = self.history.entry(commit.file).is_some_and(|entry| !entry.held && !entry.withdrawn);
         if missing && noted != Noted::Contradicts {
             // Also one that is known: an earlier read of it may have failed.
             self.want_kept(commit.file);
@@ -175,6 +175,9 @@ impl Host {
         commit.author = Some(Author::new(&self.config.station_name, &self.config.provider));
         commit.order = commit.order.or_else(|| Some(self.next_order()));
         let file = commit.file;
+        if self.history.is_withdrawn(file) {
+            return;
+        }
         self.history.hold(commit);
         let stations = self.announce(file, but, false);
         self.event(Event::CommitPublished { file, stations });

@@ -120,6 +120,8 @@ pub struct Limits {
     pub errors: u32,
     /// As [`crate::Limits::order_reach`].
     pub order_reach: u64,
+    /// As [`crate::Limits::withdrawn`].
+    pub withdrawn: usize,
 }
 
 impl Default for Limits {
@@ -145,6 +147,7 @@ impl Default for Limits {
             kept_files: 8_192,
             errors: 32,
             order_reach: 1 << 20,
+            withdrawn: 1_024,
         }
     }
 }

@@ -141,6 +141,13 @@ pub enum Event {
         /// To how many stations.
         stations: usize,
     },
+    /// A commit was taken back by who made it: it is in no list of ours any more. What we have of it stays in our store.
+    CommitWithdrawn {
+        /// Which.
+        file: FileUuid,
+        /// Who made it; we, too.
+        station: StationUuid,
+    },
     /// We answered a COMMIT with OK:false, or left a commit that a JOIN lists; of those of one JOIN the first is told.
     CommitNotTaken {
         /// Which.

@@ -154,6 +154,10 @@ pub enum Command {
     Publish(Commit),
     /// A file that lay in the store before the start is listed (its commit may be another station's, and counts as kept then).
     Restore(Commit),
+    /// The same of one that was withdrawn: it is known, and neither listed nor given.
+    RestoreWithdrawn(Commit),
+    /// A commit of ours was a mistake: it leaves our list, is given to nobody any more, and the stations are told so.
+    Withdraw(FileUuid),
     /// A file is wanted in our store, for our application.
     Request {
         /// The name of this request, from outside.

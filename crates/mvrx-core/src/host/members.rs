@@ -124,6 +124,7 @@ impl Host {
             }
         }
         self.learn(conn, join, to);
+        self.note_withdrawn(station, &join.withdrawn);
         self.answer_join(conn, station, Reply::ok());
         self.tell_rest_of_roster(station);
         self.tell_succession();

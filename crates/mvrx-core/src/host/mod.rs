@@ -58,6 +58,7 @@ mod roster;
 mod standing;
 mod succession;
 mod timer;
+mod withdrawn;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -80,6 +81,7 @@ use self::link::{Link, Member};
 use self::relay::Relay;
 use crate::history::History;
 use crate::timer::Agenda;
+use crate::withdrawn::ToTell;
 use crate::{CommitView, ConnId};
 
 /// The sans-IO host. See the module's page for its contract.
@@ -92,6 +94,8 @@ pub struct Host {
     asks: BTreeMap<AskId, Ask>,
     relays: BTreeMap<RelayId, Relay>,
     history: History,
+    /// What was taken back in this session, to be told to who comes.
+    withdrawn: ToTell,
     /// Relayed files in the store.
     kept: Kept,
     /// Files to be read for keeping, newest last.
@@ -153,6 +157,7 @@ impl Host {
             asks: BTreeMap::new(),
             relays: BTreeMap::new(),
             history: History::default(),
+            withdrawn: ToTell::default(),
             kept: Kept::default(),
             to_gather: BTreeMap::new(),
             to_announce: BTreeMap::new(),
@@ -217,7 +222,7 @@ impl Host {
         self.history.promise(0)
     }
 
-    /// Every commit known, in the order of all stations of ours; also those that are not for our own station.
+    /// Every commit known that was not withdrawn, in the order of all stations of ours; also those that are not for our own station.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = CommitView<'_>> {
         self.history.views()
     }
@@ -311,6 +316,8 @@ impl Host {
         match command {
             Command::Publish(commit) => self.publish(commit, None),
             Command::Restore(commit) => self.restore(commit),
+            Command::RestoreWithdrawn(commit) => self.restore_withdrawn(commit),
+            Command::Withdraw(file) => self.withdraw(file),
             Command::Request { request, file } => self.request(request, file),
             Command::Cancel(request) => self.cancel(request),
             Command::Rename(name) => self.config.station_name = name,

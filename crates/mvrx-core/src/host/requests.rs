@@ -9,6 +9,7 @@ use super::{
 };
 use crate::ConnId;
 use crate::history::is_for;
+use crate::serving::WITHDRAWN;
 
 impl Host {
     pub(super) fn on_request(&mut self, conn: ConnId, request: &Request) {
@@ -125,6 +126,10 @@ impl Host {
         if entry.map(|entry| &entry.commit).or_else(under_way).is_some_and(|c| !is_for(c, Some(station))) {
             // In the same words as one that nobody told of.
             return self.ask(id, AskEvent::Nobody, &not_here(NOBODY_TOLD));
+        }
+        // req: HST-29
+        if entry.is_some_and(|entry| entry.withdrawn) {
+            return self.ask(id, AskEvent::Nobody, WITHDRAWN);
         }
         // req: HDR-12
         if let Some(what) = entry.and_then(|entry| entry.damaged.as_deref()) {

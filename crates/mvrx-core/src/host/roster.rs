@@ -4,7 +4,8 @@
 //! who its author is beside that, since it outlives the author's stay.
 
 use mvrx_message::{
-    Author, Commit, FetchedFile, FileUuid, JoinRet, Message, NamedStation, Ours, Reply, Roster, StationUuid,
+    Author, Commit, FetchedFile, FileUuid, Join, JoinRet, Message, NamedStation, Ours, Reply, Roster,
+    StationUuid,
 };
 
 use super::Host;
@@ -24,7 +25,8 @@ impl Host {
         let stations = self.others(to).take(Roster::MOST).collect();
         let more = self.others(to).nth(Roster::MOST).is_some();
         let succession = self.succession();
-        Some(Roster { more, stations, succession, ..Roster::default() })
+        let withdrawn = self.withdrawn.latest();
+        Some(Roster { more, stations, succession, withdrawn, ..Roster::default() })
     }
 
     /// What did not fit it.
@@ -37,6 +39,10 @@ impl Host {
         while let Some(stations) = parts.next() {
             let (stations, more) = (stations.to_vec(), parts.peek().is_some());
             self.tell_news(&[to], &Roster { news: true, more, stations, ..Roster::default() });
+        }
+        for withdrawn in self.withdrawn.earlier().chunks(Join::WITHDRAWN) {
+            let withdrawn = withdrawn.to_vec();
+            self.tell_news(&[to], &Roster { news: true, withdrawn, ..Roster::default() });
         }
     }
 
@@ -80,7 +86,7 @@ impl Host {
         })
     }
 
-    fn tell_all_but(&mut self, station: StationUuid, roster: &Roster) {
+    pub(super) fn tell_all_but(&mut self, station: StationUuid, roster: &Roster) {
         if self.ended {
             return;
         }

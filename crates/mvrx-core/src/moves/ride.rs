@@ -88,7 +88,7 @@ impl Core {
     // req: MOV-14
     pub(crate) fn with_what_we_have(&self, mut commits: Vec<Commit>) -> Vec<Commit> {
         let known: BTreeSet<FileUuid> = commits.iter().map(|commit| commit.file).collect();
-        let held = self.history.entries().filter(|e| e.held && !known.contains(&e.commit.file));
+        let held = self.history.entries().filter(|e| e.is_given() && !known.contains(&e.commit.file));
         commits.extend(held.map(|e| e.commit.clone()));
         commits
     }
@@ -279,7 +279,7 @@ impl Core {
             group.or_else(|| self.changing_to().cloned()).unwrap_or_else(|| self.config.group.clone());
         let mut along = Vec::new();
         if group != self.config.group {
-            along = self.history.entries().filter(|e| e.held).map(|e| e.commit.file).collect();
+            along = self.history.entries().filter(|e| e.is_given()).map(|e| e.commit.file).collect();
         }
         if let Some(ride) = self.moving.ride.as_mut() {
             ride.along = along.iter().copied().collect();
@@ -374,7 +374,7 @@ impl Core {
         else {
             return;
         };
-        let held = self.history.entries().filter(|e| e.held && !ride.along.contains(&e.commit.file));
+        let held = self.history.entries().filter(|e| e.is_given() && !ride.along.contains(&e.commit.file));
         let files: Vec<FileUuid> = held.map(|e| e.commit.file).collect();
         if !files.is_empty() {
             self.out.push_back(Output::KeepAlong { group, files });
@@ -389,7 +389,7 @@ impl Core {
 
     /// The same from group to group, which is one core.
     pub(crate) fn bring_to_group(&mut self, left: &History) {
-        let held = left.entries().filter(|e| e.held && !self.holds(e.commit.file));
+        let held = left.entries().filter(|e| e.is_given() && !self.holds(e.commit.file));
         let late: Vec<Commit> = held.map(|e| e.commit.clone()).collect();
         if !late.is_empty() {
             late.into_iter().for_each(|commit| self.history.hold(commit));

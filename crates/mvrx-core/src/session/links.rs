@@ -151,7 +151,7 @@ impl Core {
     }
 
     // req: SES-01, SES-02
-    fn say_join(&mut self) {
+    pub(super) fn say_join(&mut self) {
         let join = self.join_of_session(None);
         let reply = self.config.timers.reply;
         let Some(session) = self.session.as_mut() else { return };
@@ -160,6 +160,7 @@ impl Core {
             session.pending.clear();
             self.agenda.set(Timer::Host, self.now + reply);
         }
+        session.join_again = false;
         self.say_to_host(conn, join);
     }
 
@@ -180,6 +181,7 @@ impl Core {
             files: ticket.or(offered),
             // The connection's: the host that it leads to may be told it or not.
             password: None,
+            withdrawn: self.withdrawn.files(),
         })
     }
 

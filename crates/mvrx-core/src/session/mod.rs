@@ -87,6 +87,8 @@ pub(crate) struct Session {
     ticket: Option<Ticket>,
     /// Commits made while JOIN was under way.
     pending: VecDeque<FileUuid>,
+    /// Something was withdrawn while JOIN was under way: another one tells it.
+    join_again: bool,
     /// COMMITs that are not acknowledged, in order.
     unacknowledged: VecDeque<FileUuid>,
     /// The REQUEST that the host has to answer.
@@ -127,6 +129,7 @@ impl Session {
             files_failures: 0,
             ticket: None,
             pending: VecDeque::new(),
+            join_again: false,
             unacknowledged: VecDeque::new(),
             asked: None,
             refused: None,

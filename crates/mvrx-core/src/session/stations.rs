@@ -68,6 +68,7 @@ impl Core {
                 self.event(Event::FetchedFromHost { file: fetched.file, station: fetched.station });
             }
         }
+        self.note_withdrawn_in_session(&roster.withdrawn);
         let host = self.host();
         // req: ELE-05
         if let (Some(host), Some(stations)) = (host, roster.succession.clone()) {

@@ -66,6 +66,9 @@ impl Core {
         if before == Some(Stay::Joining) {
             self.say_pending();
         }
+        if self.session.as_ref().is_some_and(|session| session.join_again) {
+            self.say_join();
+        }
         // req: SES-08
         if let (Some(session), Some(ticket)) = (self.session.as_mut(), ret.ticket.clone()) {
             session.take_ticket(ticket);
@@ -156,6 +159,14 @@ impl Core {
         }
     }
 
+    /// A commit of ours was a mistake: where a JOIN under way lists it still, another one follows.
+    pub(crate) fn withdraws_in_session(&mut self, file: FileUuid) {
+        if let Some(session) = self.session.as_mut() {
+            session.pending.retain(|waiting| *waiting != file);
+            session.join_again |= session.stay == Stay::Joining;
+        }
+    }
+
     fn say_pending(&mut self) {
         let pending = self.session.as_mut().map(|s| std::mem::take(&mut s.pending)).unwrap_or_default();
         for file in pending {
@@ -212,6 +223,7 @@ impl Core {
         if self.presence == Presence::Present && join.station != self.config.station {
             let author = mvrx_message::Author::new(&join.station_name, &join.provider);
             self.meet(join.station, Some(&author), Some((join.product(), join.version)));
+            self.note_withdrawn(join.station, &join.withdrawn);
             self.list_begins(None);
             self.note_commits(join.station, &join.commits, CommitSource::Listed);
         }

@@ -62,6 +62,7 @@ pub fn join_as(n: u8, provider: &str, name: &str, commits: Vec<Commit>) -> Messa
         group: None,
         files: None,
         password: None,
+        withdrawn: Vec::new(),
     })
 }
 

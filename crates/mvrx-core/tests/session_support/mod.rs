@@ -75,6 +75,8 @@ pub struct World {
     tickets: BTreeMap<ConnId, Ticket>,
     lengths: BTreeMap<FileUuid, u64>,
     host_store: BTreeSet<FileUuid>,
+    /// What was taken back.
+    pub withdrawn: BTreeSet<FileUuid>,
     next: u64,
     gather: bool,
 }
@@ -102,6 +104,7 @@ impl World {
             tickets: BTreeMap::new(),
             lengths: BTreeMap::new(),
             host_store: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             next: 0,
             gather,
         };
@@ -180,6 +183,25 @@ impl World {
         self.host_step(None, host::Input::Command(host::Command::Publish(commit)));
     }
 
+    /// A station takes back one of its own, the host as well.
+    pub fn withdraw_something(&mut self, n: usize) {
+        let of_host = self.below(8) == 0;
+        let us = if of_host { self.host_id() } else { self.clients[n].core.config().station };
+        let views: Vec<_> = match of_host {
+            true => self.host.commits().collect(),
+            false => self.clients[n].core.commits().collect(),
+        };
+        let own = views.iter().filter(|view| view.commit.station == Some(us));
+        let own: Vec<FileUuid> = own.map(|view| view.commit.file).collect();
+        let Some(file) = self.one_of(&own) else { return };
+        self.withdrawn.insert(file);
+        if of_host {
+            self.host_step(None, host::Input::Command(host::Command::Withdraw(file)));
+        } else {
+            self.command(n, Command::Withdraw(file));
+        }
+    }
+
     pub fn some_file(&mut self, n: usize) -> Option<FileUuid> {
         let known: Vec<FileUuid> =
             self.clients[n].core.commits().filter(|c| !c.held).map(|c| c.commit.file).collect();
@@ -242,12 +264,17 @@ impl World {
             self.cut(conn, false);
         }
         self.tickets.clear();
-        let known: Vec<Commit> = self.host.commits().map(|view| view.commit.clone()).collect();
+        let views = self.host_store.iter().filter_map(|file| self.host.commit(*file));
+        let known: Vec<Commit> = views.cloned().collect();
+        let listed: Vec<FileUuid> = self.host.commits().map(|view| view.commit.file).collect();
         self.host = new_host(self.gather);
         for commit in known {
-            if self.host_store.contains(&commit.file) {
-                self.host_step(None, host::Input::Command(host::Command::Restore(commit)));
-            }
+            // The store remembers what was withdrawn.
+            let command = match listed.contains(&commit.file) {
+                true => host::Command::Restore(commit),
+                false => host::Command::RestoreWithdrawn(commit),
+            };
+            self.host_step(None, host::Input::Command(command));
         }
     }
 

@@ -80,6 +80,7 @@ pub fn join_from(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         group: None,
         files: None,
         password: None,
+        withdrawn: Vec::new(),
     })
 }
 

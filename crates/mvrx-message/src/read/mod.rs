@@ -98,10 +98,11 @@ fn join(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Join, ParseError
     let (provider, station_name, version, extra) = introduction(reader, fields);
     let commits = commit::listed(reader, fields)?;
     let ours = extra.as_ref().map(|e| e.ours);
-    let (files, group) = extra.map_or((None, None), |e| (e.files, e.group));
+    let (files, group, withdrawn) =
+        extra.map_or((None, None, Vec::new()), |e| (e.files, e.group, e.withdrawn));
     // req: MSG-JOIN-PASSWORD
     let password = reader.string(fields.password).map(|text| JoinPassword::new(&text));
-    Ok(Join { provider, station_name, version, station, commits, ours, group, files, password })
+    Ok(Join { provider, station_name, version, station, commits, ours, group, files, password, withdrawn })
 }
 
 // req: MSG-JOIN-RET

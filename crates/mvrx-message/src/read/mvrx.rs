@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 use super::fields;
 use super::value::{Id, Reader, each_element, first_byte};
 use crate::{
-    Author, BridgeMark, Candidate, Commit, FetchedFile, FilePart, FileUuid, FilesConnection, GroupName,
+    Author, BridgeMark, Candidate, Commit, FetchedFile, FilePart, FileUuid, FilesConnection, GroupName, Join,
     MoveAnswered, MoveOutcome, MvrVersion, NamedStation, Ours, Quirk, Roster, StationUuid, Successor, Ticket,
+    WithdrawnFile,
 };
 
 /// What was said.
@@ -25,6 +26,7 @@ pub(super) struct Extra {
     pub(super) from: Option<u64>,
     pub(super) order: Option<u64>,
     pub(super) missed: bool,
+    pub(super) withdrawn: Vec<FileUuid>,
 }
 
 impl Extra {
@@ -79,6 +81,8 @@ struct Object<'a> {
     order: Raw<'a>,
     #[serde(borrow, default)]
     missed: Raw<'a>,
+    #[serde(borrow, default)]
+    withdrawn: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +138,10 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
         from: number(reader, object.from),
         order: order(reader, object.order),
         missed: truth(reader, object.missed),
+        withdrawn: withdrawn(reader, object.withdrawn)
+            .into_iter()
+            .filter_map(|(file, station)| station.is_none().then_some(file))
+            .collect(),
     };
     reader.note_if(blake3.is_some() != extra.blake3.is_some(), Quirk::MvrxObjectUnreadable);
     reader.note_if(mvr.is_some() != extra.mvr.is_some(), Quirk::MvrxObjectUnreadable);
@@ -181,6 +189,7 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
         && object.gone.is_none()
         && object.fetched.is_none()
         && object.succession.is_none()
+        && object.withdrawn.is_none()
     {
         return None;
     }
@@ -209,8 +218,32 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
         Some(())
     });
     readable &= successors(reader, object, &mut roster);
+    // What is wrong with these is noted where a JOIN has them.
+    let by_others = withdrawn(reader, object.withdrawn).into_iter();
+    roster.withdrawn =
+        by_others.filter_map(|(file, station)| Some(WithdrawnFile { file, station: station? })).collect();
     reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
     Some(roster)
+}
+
+/// With its author where a host says it, else of who says it.
+// req: MSG-MVRX-WITHDRAWN
+fn withdrawn(reader: &mut Reader<'_>, raw: Raw<'_>) -> Vec<(FileUuid, Option<StationUuid>)> {
+    let mut files = Vec::new();
+    let readable = each(reader, raw, |reader, raw| {
+        let (file, station) = if first_byte(raw) == b'{' {
+            let fields = fields::of_object(raw)?;
+            (reader.id(fields.file_uuid), Some(reader.station(fields.station_uuid)?))
+        } else {
+            (reader.id(Some(raw)), None)
+        };
+        let Id::Is(uuid) = file else { return None };
+        files.push((FileUuid::from_uuid(uuid)?, station));
+        Some(())
+    });
+    reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
+    files.truncate(Join::WITHDRAWN);
+    files
 }
 
 // req: MSG-MVRX-SUCCESSION

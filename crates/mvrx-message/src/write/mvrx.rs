@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::file_name::cut;
 use crate::{
-    Author, Dialect, FetchedFile, FileUuid, MoveAnswered, MvrVersion, NamedStation, Ours, Roster,
+    Author, Dialect, FetchedFile, FileUuid, Join, MoveAnswered, MvrVersion, NamedStation, Ours, Roster,
     StationUuid, Successor,
 };
 
@@ -50,6 +50,22 @@ pub(super) struct MvrxShape<'a> {
     pub(super) order: Option<u64>,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) missed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) withdrawn: Vec<WithdrawnShape>,
+}
+
+/// By its station itself, or as a host passes it on.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum WithdrawnShape {
+    Own(FileUuid),
+    Of(FetchedShape),
+}
+
+/// Those that fit.
+// req: MSG-MVRX-WITHDRAWN
+pub(super) fn latest<T>(withdrawn: &[T], shape: impl Fn(&T) -> WithdrawnShape) -> Vec<WithdrawnShape> {
+    withdrawn.iter().skip(withdrawn.len().saturating_sub(Join::WITHDRAWN)).map(shape).collect()
 }
 
 /// Who hosts next.
@@ -128,6 +144,9 @@ impl<'a> MvrxShape<'a> {
             gone,
             fetched,
             succession,
+            withdrawn: latest(&roster.withdrawn, |of| {
+                WithdrawnShape::Of(FetchedShape { file: of.file, station: of.station })
+            }),
             ..self
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::mvrx::{AuthorShape, MvrxShape, hex, other_than_current};
+use super::mvrx::{AuthorShape, MvrxShape, WithdrawnShape, hex, latest, other_than_current};
 use crate::file_name::{bounded_file_name, cut};
 use crate::{
     Commit, CurrentState, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinPassword, JoinRet, Leave,
@@ -55,7 +55,8 @@ impl<'a> JoinShape<'a> {
                 let mvr = other_than_current(join.version);
                 // req: MSG-MVRX-GROUP
                 let group = join.group.as_ref().map(GroupName::as_str);
-                MvrxShape { files, ticket, group, ..MvrxShape::of(ours, mvr) }.towards(dialect)
+                let withdrawn = latest(&join.withdrawn, |file| WithdrawnShape::Own(*file));
+                MvrxShape { files, ticket, group, withdrawn, ..MvrxShape::of(ours, mvr) }.towards(dialect)
             }),
             commits: [],
         }

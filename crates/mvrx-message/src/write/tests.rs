@@ -43,7 +43,43 @@ fn join(commits: Vec<Commit>) -> Join {
         group: None,
         files: None,
         password: None,
+        withdrawn: Vec::new(),
     }
+}
+
+fn files(count: u8) -> Vec<crate::FileUuid> {
+    (0..count).map(|n| crate::FileUuid::from_random_bytes([n; 16])).collect()
+}
+
+fn withdrawn(count: u8) -> Vec<crate::WithdrawnFile> {
+    let station = A.parse().unwrap();
+    files(count).into_iter().map(|file| crate::WithdrawnFile { file, station }).collect()
+}
+
+// proves: MSG-MVRX-WITHDRAWN
+#[test]
+fn a_join_tells_the_latest_commits_that_its_station_withdrew() {
+    let said = |withdrawn: Vec<_>| {
+        let join = Join { ours: Some(Ours::default()), withdrawn, ..join(vec![commit()]) };
+        let parsed = Message::parse(strict(&Message::Join(join)).as_bytes()).unwrap();
+        assert!(parsed.quirks.is_empty());
+        let Message::Join(read) = parsed.message else { panic!("no JOIN") };
+        read.withdrawn
+    };
+    assert_eq!(said(vec![]), []);
+    let most = u8::try_from(Join::WITHDRAWN).unwrap();
+    assert_eq!(said(files(most)), files(most));
+    assert_eq!(said(files(most + 1)), files(most + 1)[1..]);
+    let nobody = Message::Join(Join { withdrawn: files(1), ..join(vec![]) });
+    assert!(!strict(&nobody).contains("withdrawn"), "another product says no word of ours");
+    let odd = format!(
+        r#"{{"Type":"MVR_JOIN","StationUUID":"{A}","mvrx":{{"v":1,"withdrawn":["{}",7,"x"]}},"Commits":[]}}"#,
+        files(1)[0]
+    );
+    let parsed = Message::parse(odd.as_bytes()).unwrap();
+    assert!(parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable));
+    let Message::Join(read) = parsed.message else { panic!("no JOIN") };
+    assert_eq!(read.withdrawn, files(1));
 }
 
 /// Commits that differ in size, oldest first.
@@ -448,12 +484,13 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
                 })
                 .collect(),
             succession: None,
+            withdrawn: withdrawn(100),
         }),
     };
     assert!(!ret.answers_join());
     let json = strict(&Message::JoinRet(ret.clone()));
     // Who fetched is never told beside commits.
-    assert!(json.len() < 13 * 1024, "{} bytes", json.len());
+    assert!(json.len() < 16 * 1024, "{} bytes", json.len());
     let parsed = Message::parse(json.as_bytes()).unwrap();
     assert!(parsed.quirks.is_empty());
     let Message::JoinRet(read) = parsed.message else { panic!("{json}") };
@@ -461,6 +498,7 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
     assert_eq!((roster.stations.len(), roster.gone.len()), (crate::Roster::MOST, crate::Roster::MOST));
     assert_eq!(roster.fetched.len(), crate::Roster::MOST);
     assert_eq!(roster.fetched[3].station, id(3));
+    assert_eq!(roster.withdrawn, withdrawn(100)[100 - Join::WITHDRAWN..]);
     assert!(!read.answers_join());
     ret.roster.as_mut().unwrap().news = false;
     assert!(ret.answers_join());

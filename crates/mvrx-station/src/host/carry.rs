@@ -82,12 +82,11 @@ impl HostDriver {
                 None => return self.next.push_back(gone("its bytes are gone")),
             },
         };
-        let sized = self.host.commits().any(|view| view.commit.file == file && view.commit.file_size != 0);
+        let sized = self.host.commit(file).is_some_and(|commit| commit.file_size != 0);
         let style = self.options.style(self.host.product(conn), shared, sized);
         self.sending.insert(ask, Sending { conn, stop: stop.clone() });
         let unknown = matches!(&from, From::Growing(growing) if !growing.has_length());
-        let announced = self.host.commits().find(|view| view.commit.file == file);
-        let hash = announced.and_then(|view| view.commit.blake3);
+        let hash = self.host.commit(file).and_then(|commit| commit.blake3);
         let part = self.parts.wanted(conn, file);
         let job = FileJob { ask, from, style, stop, part, hash };
         match (bytes, unknown) {
@@ -205,9 +204,8 @@ impl HostDriver {
         let (file, from) = (commit.file, self.host.owner(relay));
         match outcome {
             Outcome::Kept(condition) => {
-                let announced = self.host.commits().find(|view| view.commit.file == file);
-                let checked =
-                    condition.map(|condition| checked(condition, announced.map(|view| view.commit), &commit));
+                let announced = self.host.commit(file);
+                let checked = condition.map(|condition| checked(condition, announced, &commit));
                 if let Some(event) = checked.as_ref().and_then(|checked| event_of(file, from, checked)) {
                     self.tell(event);
                 }

@@ -12,7 +12,7 @@ use mvrx_core::parts::Parts;
 use mvrx_core::{ConnId, RequestFailure, RequestId};
 use mvrx_discovery::{Discovery, DiscoveryEvent};
 use mvrx_message::{Commit, FileUuid, Message, SessionTarget};
-use mvrx_store::{Cancel, Pending, Store, StoredCommit};
+use mvrx_store::{Cancel, Pending, Store};
 use mvrx_transport::{Connection, Listener};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -37,6 +37,7 @@ use crate::looking::{Checked, Look, Looked};
 use crate::moves::{Led, MoveTold};
 use crate::orders::Order;
 use crate::transfer::{Fetched, Progress};
+use crate::withdrawing::{self, Stored, WithdrawError};
 use crate::{ChangeGroupError, CommitDraft, Exporter};
 
 /// What the driver's own tasks tell it.
@@ -50,6 +51,7 @@ pub(crate) enum Done {
     Forgotten,
     /// What is kept of a file that broke off is the store's.
     PutDown(FileUuid),
+    Withdrawn(FileUuid, Result<bool, WithdrawError>, withdrawing::Told),
 }
 
 /// What the store does, one thing after another: a file that is thrown away and kept anew must not change places.
@@ -201,6 +203,7 @@ impl HostDriver {
                 }
                 self.step(Input::Command(Command::Cancel(request)));
             }
+            Some(Order::Withdraw(file, told)) => self.withdraw(file, told),
             Some(Order::ChangeGroup(_, told)) => {
                 // Who asked may have stopped waiting.
                 let _ = told.send(Err(ChangeGroupError::NotInTcpMode));
@@ -445,6 +448,7 @@ impl HostDriver {
                 self.go_on_working();
             }
             Done::PutDown(file) => self.is_put_down(file),
+            Done::Withdrawn(file, marked, told) => self.withdrawn(file, marked, told),
         }
     }
 
@@ -476,13 +480,17 @@ impl HostDriver {
 
     /// Tells the host of the files of its group that lie whole in the store, so that they are listed from the first JOIN on.
     // req: HDR-07
-    pub(crate) fn restore(&mut self, stored: Vec<StoredCommit>) {
+    pub(crate) fn restore(&mut self, stored: Stored) {
         let mut known = HashSet::new();
-        for stored in stored {
+        let Stored { commits, withdrawn } = stored;
+        for stored in commits {
             if stored.group == self.group && known.insert(stored.commit.file) {
                 self.seen.note(stored.commit.file, stored.seen);
                 let commit = Commit { file_size: stored.length, blake3: Some(stored.hash), ..stored.commit };
-                self.step(Input::Command(Command::Restore(commit)));
+                self.step(Input::Command(match withdrawn.contains(&commit.file) {
+                    true => Command::RestoreWithdrawn(commit),
+                    false => Command::Restore(commit),
+                }));
             }
         }
     }
@@ -496,8 +504,7 @@ impl HostDriver {
     pub(super) fn end_request(&mut self, event: &Event) -> Option<mvrx_core::Event> {
         match event {
             Event::RequestDone { request, file } => {
-                let commit = self.host.commits().find(|view| view.commit.file == *file);
-                let commit = commit.map(|view| view.commit.clone());
+                let commit = self.host.commit(*file).cloned();
                 let from = commit.as_ref().and_then(|commit| commit.station);
                 let checked = self.checked.as_ref().filter(|(of, _)| of == file);
                 let checked = checked.map(|(_, checked)| checked.clone());

@@ -30,6 +30,7 @@ mod tally;
 mod tell;
 mod tickets;
 mod times;
+mod withdrawing;
 
 pub use audit::Audit;
 pub use options::HostOptions;

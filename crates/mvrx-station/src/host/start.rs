@@ -9,7 +9,7 @@ use mvrx_core::host::{Config, Host};
 use mvrx_core::parts::Parts;
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{MvrVersion, StationUuid};
-use mvrx_store::{Cancel, Store, StoredCommit};
+use mvrx_store::{Cancel, Store};
 use mvrx_transport::{Transport, WsUrl};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -26,6 +26,7 @@ use crate::builder::{Running, StartError};
 use crate::handle::{Shared, Station};
 use crate::looking::Look;
 use crate::orders::Order;
+use crate::withdrawing::Stored;
 use crate::{Events, Exporter, session_url};
 
 /// What the builder knows.
@@ -39,7 +40,7 @@ pub(crate) struct Starting {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) events: usize,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) stored: Vec<StoredCommit>,
+    pub(crate) stored: Stored,
     pub(crate) moves: Moves,
     pub(crate) transport: Option<Arc<dyn Transport>>,
     pub(crate) discovery: Option<Box<dyn Discovery>>,

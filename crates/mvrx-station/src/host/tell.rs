@@ -31,6 +31,9 @@ impl HostDriver {
             self.seen.note(*file, SystemTime::now());
             self.seen.shrink(self.host.holdings().commits, |file| self.host.knows(file));
         }
+        if let HostEvent::CommitWithdrawn { file, .. } = &event {
+            self.note_withdrawn(*file);
+        }
         if let HostEvent::Served { file, .. } = &event {
             self.fetched.note(*file, |file| self.host.holds(file));
         }
@@ -79,6 +82,7 @@ fn common(event: &HostEvent, address: &dyn Fn(StationUuid) -> Option<SocketAddr>
         HostEvent::StationRenamed { station, from, to } => Event::StationRenamed { station, from, to },
         HostEvent::StationLeft { station } => Event::StationLeft { station },
         HostEvent::CommitSeen { file, from, source } => Event::CommitSeen { file, from, source },
+        HostEvent::CommitWithdrawn { file, station } => Event::CommitWithdrawn { file, station },
         HostEvent::CommitPublished { file, stations } => Event::CommitPublished { file, stations },
         HostEvent::FileSizeDiffers { file, from, announced, received } => {
             Event::FileSizeDiffers { file, from, announced, received }

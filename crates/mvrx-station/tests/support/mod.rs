@@ -95,6 +95,7 @@ pub fn join() -> Message {
         group: None,
         files: None,
         password: None,
+        withdrawn: Vec::new(),
     })
 }
 

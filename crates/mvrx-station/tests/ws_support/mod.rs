@@ -117,6 +117,7 @@ pub fn join_as(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         group: None,
         files: None,
         password: None,
+        withdrawn: Vec::new(),
     })
 }
 

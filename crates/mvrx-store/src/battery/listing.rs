@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::{Subject, arrive, commit, content, file, hash, publish, read_all};
-use crate::{Limits, PublishError, ReadError, RemoveError, Wait, WriteError};
+use crate::{Limits, PublishError, ReadError, RemoveError, Wait, WithdrawError, WriteError};
 
 // proves: STO-08
 pub fn lists_commits_in_the_order_of_arrival(subject: &dyn Subject) {
@@ -27,6 +27,23 @@ pub fn lists_nothing_before_it_is_published(subject: &dyn Subject) {
     assert_eq!(store.open(file(1)).unwrap_err(), ReadError::FileNotListed { file: file(1) });
     drop(pending);
     assert_eq!(store.commits().unwrap(), []);
+}
+
+// proves: STO-28
+pub fn remembers_what_was_withdrawn(subject: &dyn Subject) {
+    let store = subject.store(Limits::default());
+    let bytes = content(1, 1_000);
+    for number in 1..=2 {
+        publish(&*store, number, &bytes);
+    }
+    assert!(store.withdrawn().unwrap().is_empty());
+    assert_eq!(store.withdraw(file(3)), Err(WithdrawError::FileNotListed { file: file(3) }));
+    assert_eq!((store.withdraw(file(1)), store.withdraw(file(1))), (Ok(true), Ok(false)));
+    assert_eq!(store.withdrawn().unwrap(), [file(1)].into());
+    // It is a part of the history all the same.
+    assert_eq!((store.commits().unwrap().len(), read_all(&store.open(file(1)).unwrap())), (2, bytes));
+    store.remove(file(1)).unwrap();
+    assert!(store.withdrawn().unwrap().is_empty(), "what is gone is not withdrawn");
 }
 
 pub fn keeps_every_field_of_a_commit(subject: &dyn Subject) {

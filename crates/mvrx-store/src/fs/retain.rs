@@ -6,6 +6,7 @@ use mvrx_message::FileUuid;
 
 use super::shelf::{FsShelf, stem};
 use super::tags::Tags;
+use super::withdrawals::Withdrawals;
 use super::{FsStore, FsView};
 use crate::cancel::Cancel;
 use crate::disk::DiskError;
@@ -13,13 +14,17 @@ use crate::engine::Engine;
 use crate::error::RemoveError;
 use crate::retention::{Going, Retention};
 use crate::revision::{Form, Revision};
+use crate::store::StoredCommit;
 
 impl Engine<FsShelf> {
     fn revisions(&self) -> Vec<Revision> {
         let listed = self.list.read().unwrap_or_else(std::sync::PoisonError::into_inner).all_with_bytes();
-        let revision = |(stored, on_disk)| {
+        // Where the marks cannot be read, nothing is known of them.
+        let marked = self.shelf.withdrawals().list().unwrap_or_default();
+        let revision = |(stored, on_disk): (StoredCommit, u64)| {
+            let withdrawn = marked.contains(&stored.commit.file);
             let form = if self.shelf.base_of(stem(&stored)).is_some() { Form::Recipe } else { Form::Whole };
-            Revision { stored, on_disk, form }
+            Revision { stored, on_disk, form, withdrawn }
         };
         listed.into_iter().map(revision).collect()
     }
@@ -95,5 +100,11 @@ impl FsShelf {
     fn tags(&self) -> Tags {
         let directory = self.folder.parent().unwrap_or(&self.folder);
         Tags::on(std::sync::Arc::clone(&self.disk), directory)
+    }
+
+    /// What of it was withdrawn.
+    pub(super) fn withdrawals(&self) -> Withdrawals {
+        let directory = self.folder.parent().unwrap_or(&self.folder);
+        Withdrawals::on(std::sync::Arc::clone(&self.disk), directory)
     }
 }

@@ -1,11 +1,13 @@
 //! The folder as a shelf: where files are written, and the steps that publish and remove, in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mvrx_message::FileUuid;
 
 use crate::disk::{Disk, DiskAction, DiskError, Naming, ReadFile, WriteFile};
 use crate::engine::{NotForgotten, Shelf};
@@ -291,6 +293,14 @@ impl Shelf for FsShelf {
 
     fn needs_others(&self) -> HashMap<u64, u64> {
         self.made_over()
+    }
+
+    fn withdraw(&self, file: FileUuid) -> Result<bool, DiskError> {
+        self.withdrawals().mark(file)
+    }
+
+    fn withdrawn(&self) -> Result<HashSet<FileUuid>, DiskError> {
+        self.withdrawals().list()
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -11,7 +11,7 @@ fn revision(number: u8, group: &str, seen: u64, on_disk: u64) -> Revision {
         length: 10 * on_disk,
         group: group.to_owned(),
     };
-    Revision { stored, on_disk, form: Form::Whole }
+    Revision { stored, on_disk, form: Form::Whole, withdrawn: false }
 }
 
 fn at(seconds: u64) -> SystemTime {
@@ -76,6 +76,15 @@ fn tagged_ones_and_those_of_a_spared_station_stay_and_do_not_count() {
     assert!(spare.is_some());
     let retention = Retention { spare, ..Retention::of_each_group(keep) };
     assert_eq!(plan(&retention, five(), &[], 60), [1, 2]);
+    // What was withdrawn is spared as little as others'; a tag keeps it.
+    let mut withdrawn = five();
+    withdrawn[0].withdrawn = true;
+    let ours = Retention { spare, ..Retention::of_each_group(keep) };
+    withdrawn.iter_mut().for_each(|revision| revision.stored.commit.station = spare);
+    assert_eq!(plan(&ours, withdrawn.clone(), &[], 60), NONE);
+    let one = Retention { spare, ..Retention::of_each_group(Keep { newest: Some(1), ..keep }) };
+    assert_eq!(plan(&one, withdrawn.clone(), &[], 60), [1]);
+    assert_eq!(plan(&one, withdrawn, &[1], 60), NONE);
     // One without a station is nobody's, also where nobody is spared.
     let mut nobodys = five();
     nobodys[0].stored.commit.station = None;

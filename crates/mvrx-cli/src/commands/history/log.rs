@@ -48,8 +48,9 @@ pub(crate) fn run(args: &Log) -> Result<(), Failure> {
 fn words(kept: &Kept) -> String {
     let stored = kept.stored();
     let tags = kept.tags.iter().map(|tag| format!("  [{tag}]")).collect::<String>();
+    let withdrawn = if kept.revision.withdrawn { "  (withdrawn)" } else { "" };
     format!(
-        "{}  {}  {}  {}  {}  {}  {}{tags}{}",
+        "{}  {}  {}  {}  {}  {}  {}{tags}{withdrawn}{}",
         show::short(&stored.commit.file),
         show::date_time(stored.seen),
         show::name(&stored.group),

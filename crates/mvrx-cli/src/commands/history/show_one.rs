@@ -59,5 +59,8 @@ fn tell(kept: &Kept) {
     line("size", &format!("{} ({} bytes), {}", show::size(stored.length), stored.length, form(kept)));
     line("blake3", &show::hex(&stored.hash));
     line("tags", &if kept.tags.is_empty() { "none".to_owned() } else { kept.tags.join(", ") });
+    if kept.revision.withdrawn {
+        line("withdrawn", "its author took it back: nobody is offered it any more");
+    }
     line("kept in", &kept.directory.display().to_string());
 }

@@ -137,6 +137,7 @@ fn join_of(station: StationUuid, said: Option<JoinPassword>) -> Join {
         group: None,
         files: None,
         password: said,
+        withdrawn: Vec::new(),
     }
 }
 
