@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lan_sim::{Bulk, Conn, Content, Event, HostCtx, HostId, Time};
-use mvrx_core::election::ElectionConfig;
 use mvrx_core::{
     Command, Config, ConnId, Core, Ending, Event as CoreEvent, Input, Moves, Presence, ProposalId, RequestId,
     SessionConfig,
@@ -147,16 +146,7 @@ impl Station {
         config.limits = setup.limits.clone();
         let mut session = setup.session.map(|at| format!("ws://{at}/"));
         config.candidate = setup.candidate;
-        if let Some(part) = &setup.part {
-            (config.bridge, config.moves) = (Some(part.mark), Moves::Never);
-        }
-        if setup.candidate.is_some() {
-            config.timers.host_dial = config.timers.host_dial.min(ElectionConfig::ATTEMPT);
-            config.moves = rule_of(net.host());
-        } else if setup.moving {
-            // Every other one asks its people.
-            config.moves = if setup.slow && net.host().0 % 2 == 0 { Moves::Ask } else { Moves::Always };
-        }
+        setup.consents(net.host(), &mut config);
         if (setup.candidate.is_some() || setup.moving)
             && let Some(kept) = shelf.place()
         {

@@ -2,11 +2,28 @@
 
 use std::net::SocketAddr;
 
-use lan_sim::HostCtx;
-use mvrx_core::{Input, MovePhase, PlaceId, Sighting};
+use lan_sim::{HostCtx, HostId};
+use mvrx_core::election::ElectionConfig;
+use mvrx_core::{Config, Input, MovePhase, Moves, PlaceId, Sighting};
 use mvrx_message::SessionTarget;
 
-use super::{Station, group_of, sights};
+use super::{Setup, Station, group_of, rule_of, sights};
+
+impl Setup {
+    /// Whose word it follows where a session is moved.
+    pub(super) fn consents(&self, host: HostId, config: &mut Config) {
+        if let Some(part) = &self.part {
+            (config.bridge, config.moves) = (Some(part.mark), Moves::Never);
+        }
+        if self.candidate.is_some() {
+            config.timers.host_dial = config.timers.host_dial.min(ElectionConfig::ATTEMPT);
+            config.moves = rule_of(host);
+        } else if self.moving {
+            // Every other one asks its people.
+            config.moves = if self.slow && host.0.is_multiple_of(2) { Moves::Ask } else { Moves::Always };
+        }
+    }
+}
 
 impl Station {
     /// Where it is.
