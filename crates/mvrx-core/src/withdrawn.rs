@@ -8,7 +8,7 @@
 //! Withdrawn commits of others are remembered up to [`Limits::withdrawn`](crate::Limits::withdrawn), the latest, also before they are
 //! known: lists come in any order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use mvrx_message::{Commit, FileUuid, Join, StationUuid, WithdrawnFile};
 
@@ -18,29 +18,30 @@ use crate::{Command, Core, Event};
 /// What was withdrawn, and by whom.
 #[derive(Debug, Default)]
 pub(crate) struct Withdrawn {
-    by_file: BTreeMap<FileUuid, StationUuid>,
-    order: VecDeque<FileUuid>,
+    said: BTreeSet<(FileUuid, StationUuid)>,
+    order: VecDeque<(FileUuid, StationUuid)>,
 }
 
 impl Withdrawn {
-    /// Remembers it; with more than `most` the one that was told first is forgotten. Tells whether it is news.
+    /// Remembers it; with more than `most` the one that was told first is forgotten. Tells whether it is news. Of a commit that is not known
+    /// anybody may say so: what one says takes nothing from what another said.
     // req: STA-34
     fn note(&mut self, file: FileUuid, by: StationUuid, most: usize) -> bool {
-        let before = self.by_file.insert(file, by);
-        if before.is_none() {
-            self.order.push_back(file);
+        let news = self.said.insert((file, by));
+        if news {
+            self.order.push_back((file, by));
         }
         while self.order.len() > most.max(1) {
             if let Some(oldest) = self.order.pop_front() {
-                self.by_file.remove(&oldest);
+                self.said.remove(&oldest);
             }
         }
-        before != Some(by)
+        news
     }
 
     /// Whether who made it took it back.
     pub(crate) fn has(&self, file: FileUuid, author: Option<StationUuid>) -> bool {
-        self.by_file.get(&file).is_some_and(|by| Some(*by) == author)
+        author.is_some_and(|author| self.said.contains(&(file, author)))
     }
 }
 

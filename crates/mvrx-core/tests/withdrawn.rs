@@ -132,6 +132,8 @@ fn a_withdrawal_that_comes_before_the_commit_counts_as_well() {
     let mut desk = Desk::new();
     desk.join(1).join(2);
     hears(&mut desk, 1, vec![], &[file(1)]);
+    // What somebody else says of it takes nothing from that.
+    hears(&mut desk, 2, vec![], &[file(1)]);
     hears(&mut desk, 2, vec![commit(1, 1), commit(2, 1)], &[]);
     assert_eq!(listed(&desk), [file(2)]);
     // Of another's file it says nothing.
