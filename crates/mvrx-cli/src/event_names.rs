@@ -3,6 +3,7 @@
 /// Those that are no matter of files alone, as docs/json.md has them.
 pub(crate) const EVENTS: &[&str] = &[
     "already_committed",
+    "already_withdrawn",
     "audit_fails",
     "audit_works",
     "commit_acknowledged",
@@ -11,6 +12,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "commit_refused",
     "commit_relayed",
     "commit_told_otherwise",
+    "commit_withdrawn",
     "connection_refused",
     "discovery_problem",
     "elected",
