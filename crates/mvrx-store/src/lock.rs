@@ -26,8 +26,19 @@ use crate::error::OpenStoreError;
 #[derive(Debug, Clone)]
 pub struct DirLock {
     directory: PathBuf,
-    // Closing the file ends the lock.
-    _file: Arc<File>,
+    _file: Arc<Locked>,
+}
+
+/// The file with the lock on it. Closing would end the lock, too, but not while a process that another thread is just starting has the file as
+/// well: between its fork and its exec it has all that we have.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // It is closed next.
+        let _ = self.0.unlock();
+    }
 }
 
 impl DirLock {
@@ -57,7 +68,7 @@ impl DirLock {
         sign(&mut file);
         // The true path, so that `covers` compares like with like.
         let directory = directory.canonicalize().named(DiskAction::Inspect, directory)?;
-        Ok(Self { directory, _file: Arc::new(file) })
+        Ok(Self { directory, _file: Arc::new(Locked(file)) })
     }
 
     /// The locked directory.
@@ -112,6 +123,17 @@ mod tests {
         assert!(error.to_string().contains("is in use by process"));
         drop(clone);
         DirLock::acquire(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn it_ends_with_the_last_handle_also_while_a_process_that_is_being_started_has_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = DirLock::acquire(folder.path()).unwrap();
+        // What a process has between fork and exec: the same open file.
+        let inherited = lock._file.0.try_clone().unwrap();
+        drop(lock);
+        DirLock::acquire(folder.path()).unwrap();
+        drop(inherited);
     }
 
     #[test]
