@@ -77,6 +77,16 @@ pub(crate) fn directories(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure>
     Ok(all)
 }
 
+/// The same, for a look at what is kept: one that is named has to be there.
+pub(crate) fn with_history(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure> {
+    match given.filter(|path| !path.is_dir()) {
+        Some(path) => {
+            Err(Failure::bad_file(format!("{} is no folder, so nothing is kept there", path.display())))
+        }
+        None => directories(given),
+    }
+}
+
 fn user_directory() -> Result<PathBuf, Failure> {
     directories::ProjectDirs::from("", "", "mvrx")
         .map(|dirs| dirs.data_dir().to_owned())

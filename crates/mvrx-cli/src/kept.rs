@@ -41,15 +41,9 @@ impl Kept {
 
 /// Everything that is kept in the given directory, or in all the user's own.
 pub(crate) fn all(given: Option<&Path>) -> Result<All, Failure> {
-    if let Some(path) = given.filter(|path| !path.is_dir()) {
-        return Err(Failure::bad_file(format!(
-            "{} is no folder, so no revision is kept there",
-            path.display()
-        )));
-    }
     let mut all = All::default();
     let mut places = BTreeMap::new();
-    for directory in data::directories(given)? {
+    for directory in data::with_history(given)? {
         let view = FsView::open(&directory, FsOptions::default()).map_err(|error| failed(&error))?;
         let mut tags: BTreeMap<FileUuid, Vec<String>> = BTreeMap::new();
         for tag in Tags::of(&directory).list().map_err(|error| failed(&error))? {

@@ -248,6 +248,18 @@ fn prune_removes_what_is_beyond_and_keeps_what_is_tagged_or_perhaps_nobody_elses
 }
 
 #[test]
+fn who_only_looks_makes_nothing_in_a_directory_of_nobody() {
+    let crew = Crew::new();
+    let id = crew.data().join("station-uuid");
+    fs::remove_file(&id).unwrap();
+    let dry = crew.json(&["prune", "--newest", "1", "--dry-run"]);
+    assert_eq!((dry["removed"].as_array().unwrap().len(), &dry["own_stay"]), (3, &0.into()));
+    let refused = crew.run(&["withdraw", &short(4)]);
+    assert!(complaint(&refused).contains("not from here") && code(&refused) == 2, "{refused:?}");
+    assert!(!id.exists(), "an identity was made");
+}
+
+#[test]
 fn fsck_says_in_words_what_is_damaged_and_ends_with_one() {
     let crew = Crew::new();
     let running = crew.open();

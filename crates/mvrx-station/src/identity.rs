@@ -34,17 +34,27 @@ pub enum IdentityError {
 /// # Errors
 /// When the file holds something else, or cannot be read or written.
 pub fn load_or_create(directory: &Path) -> Result<StationUuid, IdentityError> {
+    if let Some(station) = load(directory)? {
+        return Ok(station);
+    }
     let path = directory.join(FILE);
     let io_error = |error| IdentityError::Io { path: path.clone(), error };
+    fs::create_dir_all(directory).map_err(io_error)?;
+    let station = StationUuid::from_random_bytes(random_bytes());
+    write_whole(&path, &format!("{station}\n")).map_err(io_error)?;
+    Ok(station)
+}
+
+/// Reads the directory's StationUUID; `None` where no station ever ran. Nothing is made, and no lock is needed: it is written once, as a whole.
+///
+/// # Errors
+/// When the file holds something else, or cannot be read.
+pub fn load(directory: &Path) -> Result<Option<StationUuid>, IdentityError> {
+    let path = directory.join(FILE);
     match fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|_| IdentityError::NotAUuid { path: path.clone() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(directory).map_err(io_error)?;
-            let station = StationUuid::from_random_bytes(random_bytes());
-            write_whole(&path, &format!("{station}\n")).map_err(io_error)?;
-            Ok(station)
-        }
-        Err(error) => Err(io_error(error)),
+        Ok(text) => text.trim().parse().map(Some).map_err(|_| IdentityError::NotAUuid { path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(IdentityError::Io { path, error }),
     }
 }
 
@@ -80,11 +90,23 @@ mod tests {
     }
 
     #[test]
+    fn who_only_reads_makes_no_uuid_and_no_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let nowhere = directory.path().join("a");
+        assert_eq!(load(&nowhere).unwrap(), None);
+        assert_eq!(load(directory.path()).unwrap(), None);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let made = load_or_create(&nowhere).unwrap();
+        assert_eq!(load(&nowhere).unwrap(), Some(made));
+    }
+
+    #[test]
     fn a_damaged_file_is_told_and_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
         fs::write(&path, "half a uui").unwrap();
         assert!(matches!(load_or_create(directory.path()), Err(IdentityError::NotAUuid { .. })));
+        assert!(matches!(load(directory.path()), Err(IdentityError::NotAUuid { .. })));
         assert_eq!(fs::read_to_string(&path).unwrap(), "half a uui");
     }
 }

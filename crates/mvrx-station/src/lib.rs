@@ -61,7 +61,7 @@ pub use events::{Events, Heard, Seen, SessionSeen};
 pub use export::{CommitDraft, Exporter};
 pub use handle::{CommitInfo, SessionInfo, Station, StationInfo, Stopped};
 pub use host::{Audit, HostOptions, Rate};
-pub use identity::{IdentityError, load_or_create, random_bytes};
+pub use identity::{IdentityError, load, load_or_create, random_bytes};
 pub use keeping::{KeptPlace, forget_place, keep_place, kept_place};
 pub use looking::Checked;
 pub use moves::{MoveError, MoveReport};

@@ -26,15 +26,12 @@ fn own(directory: PathBuf) -> Option<Own> {
         Err(_) => false,
         Ok(_lock) => false,
     };
-    let station = std::fs::read_to_string(directory.join(IDENTITY)).ok()?.trim().parse().ok()?;
+    let station = mvrx_station::load(&directory).ok()??;
     Some(Own { directory, station, running })
 }
 
 /// Only a directory in which a station ran has it.
 const LOCK: &str = "mvrx.lock";
-
-/// What [`mvrx_station::load_or_create`] keeps; read here without making one.
-const IDENTITY: &str = "station-uuid";
 
 #[cfg(test)]
 mod tests {

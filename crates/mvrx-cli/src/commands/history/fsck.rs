@@ -17,14 +17,10 @@ pub(crate) struct Fsck {
 }
 
 pub(crate) fn run(args: &Fsck) -> Result<Verdict, Failure> {
-    let given = args.at.data.as_deref();
-    if let Some(path) = given.filter(|path| !path.is_dir()) {
-        return Err(Failure::bad_file(format!("{} is no folder, so nothing is kept there", path.display())));
-    }
     let mut sum = Found::default();
     let (mut problems, mut directories) = (Vec::new(), Vec::new());
     let bar = (show::for_people() && !args.json).then(indicatif::ProgressBar::no_length);
-    for directory in data::directories(given)? {
+    for directory in data::with_history(args.at.data.as_deref())? {
         let progress = |done, all| {
             if let Some(bar) = &bar {
                 bar.set_length(all);

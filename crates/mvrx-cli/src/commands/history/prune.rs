@@ -54,11 +54,8 @@ pub(crate) fn run(args: &Prune) -> Result<(), Failure> {
     if keep.is_everything() {
         return Err(Failure::usage("say what is to be kept: --newest, --age or --bytes"));
     }
-    if let Some(path) = args.at.data.as_deref().filter(|path| !path.is_dir()) {
-        return Err(Failure::bad_file(format!("{} is no folder, so nothing is kept there", path.display())));
-    }
     let mut pruned = Pruned::default();
-    for directory in data::directories(args.at.data.as_deref())? {
+    for directory in data::with_history(args.at.data.as_deref())? {
         prune(args, keep, &directory, &mut pruned)?;
     }
     tell(args, &pruned);
@@ -117,10 +114,9 @@ fn is_own(going: &Going, own: Option<StationUuid>) -> bool {
     own.is_some() && going.stored.commit.station == own
 }
 
-/// The station whose directory it is.
+/// The station whose directory it is, if one ever ran there.
 fn own(directory: &Path) -> Result<Option<StationUuid>, Failure> {
-    let own = mvrx_station::load_or_create(directory).map_err(|error| Failure::local(error.to_string()))?;
-    Ok(Some(own))
+    mvrx_station::load(directory).map_err(|error| Failure::local(error.to_string()))
 }
 
 fn tell(args: &Prune, pruned: &Pruned) {

@@ -25,8 +25,8 @@ pub(crate) struct Withdraw {
 pub(crate) fn run(args: &Withdraw) -> Result<(), Failure> {
     let kept = kept::expect(args.at.data.as_deref(), &args.what)?;
     let (directory, stored) = (kept.directory.as_path(), kept.stored());
-    let own = mvrx_station::load_or_create(directory).map_err(|error| Failure::local(error.to_string()))?;
-    if stored.commit.station != Some(own) {
+    let own = mvrx_station::load(directory).map_err(|error| Failure::local(error.to_string()))?;
+    if own.is_none() || stored.commit.station != own {
         return Err(Failure::usage(format!(
             "{} was committed by {}, not from here: only that station can withdraw it",
             show::short(&stored.commit.file),
