@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mvrx_message::StationUuid;
-use mvrx_store::{FsOptions, FsStore, Limits, OpenStoreError};
+use mvrx_store::{DirLock, FsOptions, FsStore, Limits, OpenStoreError};
 
 use crate::failure::Failure;
 
@@ -84,6 +84,15 @@ pub(crate) fn with_history(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure
             Err(Failure::bad_file(format!("{} is no folder, so nothing is kept there", path.display())))
         }
         None => directories(given),
+    }
+}
+
+/// Whether a station runs in a directory.
+pub(crate) fn is_in_use(directory: &Path) -> Result<bool, Failure> {
+    match DirLock::acquire(directory) {
+        Ok(_) => Ok(false),
+        Err(OpenStoreError::DirectoryInUse { .. }) => Ok(true),
+        Err(error) => Err(Failure::local(error.to_string())),
     }
 }
 

@@ -39,7 +39,9 @@ async fn pass(
     known: &mut HashSet<FileUuid>,
 ) -> Result<(), WithdrawError> {
     // A folder that cannot be read now: the next time.
-    for file in withdrawals.list().unwrap_or_default() {
+    let looking = withdrawals.clone();
+    let listed = tokio::task::spawn_blocking(move || looking.list()).await;
+    for file in listed.ok().and_then(Result::ok).unwrap_or_default() {
         if known.contains(&file) {
             continue;
         }

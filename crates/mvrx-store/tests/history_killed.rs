@@ -1,5 +1,4 @@
-//! A process that keeps a history is killed at a hundred random moments. In a binary of its own: a process that is just being started holds the
-//! locks of all others for a moment.
+//! A process that keeps a history is killed at a hundred random moments.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,14 +8,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use mvrx_message::{Commit, FileUuid, MvrVersion};
+use mvrx_message::FileUuid;
 use mvrx_store::{
     Cancel, Expect, FsOptions, FsStore, FsView, Keep, Limits, Retention, Store, StoredCommit, Tags, fsck,
 };
 
 mod shared;
 
-use shared::{note, say};
+use shared::{commit, note, say};
 
 /// As a store is opened here: with an index as soon as there is anything for it.
 fn indexed() -> FsOptions {
@@ -36,7 +35,7 @@ fn child_keeps_a_history_until_it_is_killed() {
     let ten = Retention::of_each_group(Keep { newest: Some(10), ..Keep::default() });
     loop {
         number += 1;
-        let told = commit(number);
+        let told = commit(number, 20_000);
         let mut writer = store.begin(Expect::Exactly(20_000)).unwrap();
         writer.write(&history_revision(number)).unwrap();
         writer.finish().unwrap().publish(&told, "Default").unwrap();
@@ -132,23 +131,6 @@ fn compare(found: &[StoredCommit], acknowledged: &mut BTreeMap<FileUuid, bool>, 
         assert!(there || !sure, "{at}: acknowledged and lost: {file}");
     }
     *acknowledged = found.iter().map(|stored| (stored.commit.file, true)).collect();
-}
-
-fn commit(number: u64) -> Commit {
-    Commit {
-        file: FileUuid::from_bytes(u128::from(number).to_be_bytes()).unwrap(),
-        station: None,
-        version: MvrVersion { major: 1, minor: 6 },
-        file_size: 20_000,
-        for_stations: Vec::new(),
-        comment: format!("revision {number}"),
-        file_name: "rig.mvr".to_owned(),
-        blake3: None,
-        author: None,
-        group: None,
-        order: None,
-        missed: false,
-    }
 }
 
 /// Bytes that differ from those of every other seed.

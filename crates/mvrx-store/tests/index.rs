@@ -1,5 +1,4 @@
-//! Processes that open one store with an index: killed while they write it, and looking while it is replaced. In a binary of its own: a process
-//! that is just being started holds the locks of all others for a moment.
+//! Processes that open one store with an index: killed while they write it, and looking while it is replaced.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::env;
@@ -9,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use mvrx_message::{Commit, FileUuid, MvrVersion};
+use mvrx_message::FileUuid;
 use mvrx_store::{
     Cancel, Expect, FsOptions, FsStore, FsView, Limits, OpenStoreError, Store, StoredCommit, fsck,
 };
 
 mod shared;
 
-use shared::{say, settle};
+use shared::{commit, say, settle};
 
 fn with(limits: Limits) -> FsOptions {
     FsOptions { limits, ..FsOptions::default() }
@@ -35,20 +34,7 @@ fn publish(store: &FsStore, number: u64) -> StoredCommit {
     let bytes = [&[5; 3_000][..], &number.to_le_bytes()].concat();
     let mut writer = store.begin(Expect::Exactly(bytes.len() as u64)).unwrap();
     writer.write(&bytes).unwrap();
-    let told = Commit {
-        file: FileUuid::from_bytes(u128::from(number).to_be_bytes()).unwrap(),
-        station: None,
-        version: MvrVersion { major: 1, minor: 6 },
-        file_size: bytes.len() as u64,
-        for_stations: Vec::new(),
-        comment: format!("revision {number}"),
-        file_name: "rig.mvr".to_owned(),
-        blake3: None,
-        author: None,
-        group: None,
-        order: None,
-        missed: false,
-    };
+    let told = commit(number, bytes.len() as u64);
     writer.finish().unwrap().publish(&told, "Default").unwrap()
 }
 

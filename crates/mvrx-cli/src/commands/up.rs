@@ -273,7 +273,7 @@ pub(crate) async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)])
 /// A commit of ours with these bytes that was withdrawn: whoever starts the station anew does not want it back by that.
 // req: STO-28
 fn taken_back(running: &Station, hash: [u8; 32]) -> Option<FileUuid> {
-    let withdrawn = running.store().withdrawn().ok()?;
+    let withdrawn = running.store().withdrawn().ok().filter(|withdrawn| !withdrawn.is_empty())?;
     let kept = running.store().commits().ok()?;
     let ours = kept.into_iter().filter(|stored| stored.commit.station == Some(running.uuid()));
     ours.filter(|stored| stored.hash == hash && withdrawn.contains(&stored.commit.file))

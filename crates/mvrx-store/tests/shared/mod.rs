@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use mvrx_message::FileUuid;
+use mvrx_message::{Commit, FileUuid, MvrVersion};
 
 /// Keeps what a child says; whether it says that a commit was listed. `false` stands for one whose removal was begun and not acknowledged.
 pub fn note(acknowledged: &mut BTreeMap<FileUuid, bool>, line: &str) -> bool {
@@ -42,4 +42,22 @@ pub fn settle(folder: &Path) {
         std::thread::sleep(Duration::from_millis(50));
     }
     fs::remove_file(clock).unwrap();
+}
+
+/// What a station says of a revision of one rig.
+pub fn commit(number: u64, file_size: u64) -> Commit {
+    Commit {
+        file: FileUuid::from_bytes(u128::from(number).to_be_bytes()).unwrap(),
+        station: None,
+        version: MvrVersion { major: 1, minor: 6 },
+        file_size,
+        for_stations: Vec::new(),
+        comment: format!("revision {number}"),
+        file_name: "rig.mvr".to_owned(),
+        blake3: None,
+        author: None,
+        group: None,
+        order: None,
+        missed: false,
+    }
 }

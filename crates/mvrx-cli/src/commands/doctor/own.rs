@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use mvrx_message::StationUuid;
-use mvrx_store::{DirLock, OpenStoreError};
 
 use crate::data;
 
@@ -21,11 +20,7 @@ pub(super) fn stations(given: Option<&Path>) -> Vec<Own> {
 }
 
 fn own(directory: PathBuf) -> Option<Own> {
-    let running = match DirLock::acquire(&directory) {
-        Err(OpenStoreError::DirectoryInUse { .. }) => true,
-        Err(_) => false,
-        Ok(_lock) => false,
-    };
+    let running = data::is_in_use(&directory).unwrap_or(false);
     let station = mvrx_station::load(&directory).ok()??;
     Some(Own { directory, station, running })
 }

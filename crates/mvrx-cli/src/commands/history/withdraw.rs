@@ -1,14 +1,12 @@
 //! `mvrx withdraw`: takes back a commit that was a mistake.
 
-use std::path::Path;
-
-use mvrx_store::{DirLock, OpenStoreError, WithdrawError, Withdrawals};
+use mvrx_store::{WithdrawError, Withdrawals};
 use serde_json::json;
 
 use super::{Where, line, stored_json};
 use crate::args::some_text;
 use crate::failure::Failure;
-use crate::{kept, show};
+use crate::{data, kept, show};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Withdraw {
@@ -37,7 +35,7 @@ pub(crate) fn run(args: &Withdraw) -> Result<(), Failure> {
         WithdrawError::FileNotListed { .. } => Failure::bad_file(format!("{error}: it was removed just now")),
         error => Failure::local(error.to_string()),
     })?;
-    let running = is_in_use(directory)?;
+    let running = data::is_in_use(directory)?;
     if args.json {
         show::document(&json!({
             "schema": show::SCHEMA, "revision": stored_json(stored), "new": new, "running": running,
@@ -53,15 +51,6 @@ pub(crate) fn run(args: &Withdraw) -> Result<(), Failure> {
     });
     CREW.iter().for_each(|words| show::line(words));
     Ok(())
-}
-
-/// Whether a station runs there.
-fn is_in_use(directory: &Path) -> Result<bool, Failure> {
-    match DirLock::acquire(directory) {
-        Ok(_) => Ok(false),
-        Err(OpenStoreError::DirectoryInUse { .. }) => Ok(true),
-        Err(error) => Err(Failure::local(error.to_string())),
-    }
 }
 
 /// What it means to those who see it in their lists.
