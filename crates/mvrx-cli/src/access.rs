@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mvrx_message::StationUuid;
 use mvrx_station::{Access, Audit, HostOptions, Origins, Password, Rate};
 
+use crate::args::seconds;
 use crate::commands::host::bytes;
 use crate::failure::Failure;
 use crate::secure;
@@ -54,6 +56,10 @@ pub(crate) struct Rules {
     /// The same from one address
     #[arg(long, value_name = "N", default_value_t = 160, value_parser = clap::value_parser!(u16).range(1..))]
     connections_each: u16,
+    /// Who joins from another address as a station that is here waits so long for a sign of life of that one, takes its place if none comes, and
+    /// is refused if one does; 0: takes its place at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
+    sign_of_life: f64,
     /// So many connections may be in their handshake at once; for one more, the oldest of the address that has the most is closed
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=4_096))]
     handshakes: u16,
@@ -112,6 +118,7 @@ impl Rules {
         options.bytes_in_all = self.rate_all.map(Rate::bytes);
         options.limits.kept_bytes_each = self.keep_each.unwrap_or(u64::MAX);
         options.limits.commits_each = self.commits_each.into();
+        options.timers.sign_of_life = Duration::from_secs_f64(self.sign_of_life);
         options.transport.handshakes = self.handshakes.into();
         options.transport.connections = self.connections.into();
         options.transport.connections_per_ip = self.connections_each.into();
@@ -244,9 +251,10 @@ mod tests {
             (library.messages_each, library.messages_in_all)
         );
         assert_eq!((own.bytes_each, own.bytes_in_all), (None, None));
+        assert_eq!(own.timers.sign_of_life, library.timers.sign_of_life);
         assert_eq!(own.transport.handshakes, library.transport.handshakes);
         assert_eq!(own.transport.connections, library.transport.connections);
-        let words = "--rate 2M --rate-all 20M --keep-each 5G --commits-each 7 --messages 3 --messages-all 9 --handshakes 2";
+        let words = "--rate 2M --rate-all 20M --keep-each 5G --commits-each 7 --messages 3 --messages-all 9 --handshakes 2 --sign-of-life 0.5";
         let wished = typed(&words.split(' ').collect::<Vec<_>>()).unwrap();
         assert_eq!(wished.bytes_each, Some(Rate::bytes(2_000_000)));
         assert_eq!(wished.bytes_in_all, Some(Rate::bytes(20_000_000)));
@@ -254,6 +262,8 @@ mod tests {
         assert_eq!(wished.messages_each, Rate { burst: 12, per_second: 3 });
         assert_eq!(wished.messages_in_all, Rate { burst: 36, per_second: 9 });
         assert_eq!(wished.transport.handshakes, 2);
+        assert_eq!(wished.timers.sign_of_life, Duration::from_millis(500));
+        assert_eq!(typed(&["--sign-of-life", "0"]).unwrap().timers.sign_of_life, Duration::ZERO);
         assert!(typed(&["--rate", "100K"]).is_ok() && typed(&["--rate-all", "1M"]).is_ok());
         for (option, wrong) in [
             ("--rate", "99999"),
@@ -261,6 +271,7 @@ mod tests {
             ("--commits-each", "0"),
             ("--commits-each", "16385"),
             ("--handshakes", "0"),
+            ("--sign-of-life", "3601"),
             ("--messages-all", "0"),
             ("--keep-each", "x"),
         ] {

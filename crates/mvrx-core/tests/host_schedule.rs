@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use host_support::{join_as, leave, station};
 use mvrx_core::ConnId;
-use mvrx_core::host::{AskId, Command, Config, Event, Host, Input, Output, RelayId, Take};
+use mvrx_core::host::{AskId, Command, Config, Event, Host, Input, Output, RelayId, Standing, Take};
 use mvrx_message::{Commit, FileUuid, Message, Parsed, QuirkSet, Reply, Request, StationUuid};
 
 const SEEDS: u64 = 150;
@@ -30,6 +30,8 @@ enum Kind {
     Joined,
     Left,
     Files,
+    /// For a sign of life of its station elsewhere.
+    Waiting,
 }
 
 /// What the other end of a connection knows.
@@ -70,6 +72,10 @@ struct World {
     arriving: Option<FileUuid>,
     exports: Vec<AskId>,
     stops: Vec<AskId>,
+    /// Connections that are asked for a sign of life, and since when.
+    asked: BTreeMap<ConnId, Duration>,
+    let_in: u64,
+    turned_away: u64,
     next: u64,
     requested: usize,
     ended: usize,
@@ -83,6 +89,7 @@ impl World {
         config.exporter = seed.is_multiple_of(3);
         let limits = &mut config.limits;
         (limits.connections, limits.stations, limits.asks, limits.relays) = (10, 5, 3, 4);
+        limits.waiting = 2;
         (limits.gathering, limits.queued, limits.sending) = (2, 2, 3);
         (limits.kept_files, limits.kept_bytes, limits.commits) = (4, 3_500, 12);
         Self {
@@ -97,6 +104,9 @@ impl World {
             arriving: None,
             exports: Vec::new(),
             stops: Vec::new(),
+            asked: BTreeMap::new(),
+            let_in: 0,
+            turned_away: 0,
             next: 0,
             requested: 0,
             ended: 0,
@@ -129,6 +139,7 @@ impl World {
         }
         let (held, limits) = (self.host.holdings(), &self.host.config().limits);
         assert!(held.connections <= limits.connections && held.stations <= limits.stations, "{held:?}");
+        assert!(held.waiting <= limits.waiting, "{held:?}");
         assert!(held.relays <= limits.relays && held.asks <= limits.connections * limits.asks, "{held:?}");
         // What is being sent, and what the host made itself, may stand above it.
         let own = self.commits.iter().filter(|c| c.station == Some(station(0))).count();
@@ -164,6 +175,12 @@ impl World {
             Output::Close { conn, .. } => {
                 self.conns.remove(&conn);
             }
+            Output::AskAlive { conn } => {
+                assert_eq!(self.conns[&conn].kind, Kind::Joined);
+                let before = self.asked.insert(conn, self.now);
+                let over = before.is_none_or(|at| self.now - at >= Duration::from_secs(2));
+                assert!(over, "asked twice at once");
+            }
             Output::Event(event) => self.look_at_event(&event),
             _ => {}
         }
@@ -171,12 +188,17 @@ impl World {
 
     fn look_at_message(&mut self, from: Option<ConnId>, conn: ConnId, message: Message) {
         let c = self.conns.get_mut(&conn).expect("a message for a connection that is gone");
-        if from != Some(conn) {
+        let waited = c.kind == Kind::Waiting;
+        if from != Some(conn) && !(waited && matches!(message, Message::JoinRet(_))) {
             assert!(matches!(c.kind, Kind::Joined | Kind::Files), "{message:?} for who left");
         }
         match message {
             Message::JoinRet(ret) => {
-                if !ret.reply.ok {
+                if waited && from != Some(conn) {
+                    c.kind = if ret.reply.ok { Kind::Joined } else { Kind::Unjoined };
+                    let counted = if ret.reply.ok { &mut self.let_in } else { &mut self.turned_away };
+                    *counted += 1;
+                } else if !ret.reply.ok {
                     c.kind = if c.kind == Kind::Joined { Kind::Unjoined } else { c.kind };
                 }
                 let station = c.station;
@@ -250,7 +272,7 @@ impl World {
     }
 
     fn act(&mut self) {
-        match self.below(16) {
+        match self.below(17) {
             0 | 1 => self.connect(),
             2 => self.depart(),
             3 | 4 => self.commit(),
@@ -260,6 +282,7 @@ impl World {
             12 => self.end_getting(false),
             13 => self.local(false),
             14 => self.attach(),
+            15 => self.answer_for_life(),
             _ => {
                 let seconds = self.below(90);
                 self.pass(Duration::from_secs(seconds));
@@ -279,6 +302,15 @@ impl World {
         let mine: Vec<Commit> =
             self.commits.iter().filter(|c| c.station == Some(station(n))).rev().take(3).cloned().collect();
         self.say(conn, join_as(n, "MVRApplication", "somebody", mine));
+        if self.host.standing(conn) == Some(Standing::Waiting) {
+            self.conns.get_mut(&conn).unwrap().kind = Kind::Waiting;
+        }
+    }
+
+    /// Also of a connection that is over.
+    fn answer_for_life(&mut self) {
+        let Some((conn, _)) = self.asked.pop_last() else { return };
+        self.step(None, Input::Alive { conn });
     }
 
     fn accept(&mut self, n: u8) -> Option<ConnId> {
@@ -294,7 +326,8 @@ impl World {
             getting: None,
         };
         self.conns.insert(conn, new);
-        self.step(None, Input::Accepted { conn, peer: ([10, 0, 0, n], 1).into() });
+        let network = u8::from(self.below(4) == 0);
+        self.step(None, Input::Accepted { conn, peer: ([10, 0, network, n], 1).into() });
         self.conns.contains_key(&conn).then_some(conn)
     }
 
@@ -310,7 +343,11 @@ impl World {
         let Some(conn) = self.pick(|_| true) else { return };
         let (n, kind) = (self.conns[&conn].station, self.conns[&conn].kind);
         if kind == Kind::Joined && self.below(2) == 0 {
-            for c in self.conns.values_mut().filter(|c| c.station == n && c.kind != Kind::Unjoined) {
+            for c in self
+                .conns
+                .values_mut()
+                .filter(|c| c.station == n && !matches!(c.kind, Kind::Unjoined | Kind::Waiting))
+            {
                 c.kind = Kind::Left;
                 c.asks.truncate(usize::from(c.getting.is_some()));
             }
@@ -440,6 +477,9 @@ impl World {
 
     /// Everybody does what it owes, and whoever has not joined goes.
     fn rest(&mut self) {
+        self.answer_for_life();
+        self.pass(Duration::from_secs(2));
+        assert_eq!(self.host.holdings().waiting, 0);
         for _ in 0..2_000 {
             self.answer();
             self.end_giving(true);
@@ -477,6 +517,7 @@ fn any_schedule_keeps_every_promise() {
     let one = std::env::var("HOST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = one.map_or(0..SEEDS, |seed: u64| seed..seed + 1);
     let (mut requested, mut served) = (0, 0);
+    let (mut let_in, mut turned_away) = (0, 0);
     for seed in seeds {
         let _told = Seed(seed);
         let mut world = World::new(seed);
@@ -486,7 +527,10 @@ fn any_schedule_keeps_every_promise() {
         world.rest();
         requested += world.requested;
         served += world.served;
+        let_in += world.let_in;
+        turned_away += world.turned_away;
     }
     // Schedules in which hardly anything happens would prove nothing.
+    assert!(one.is_some() || (let_in > SEEDS && turned_away > SEEDS), "{let_in} {turned_away}");
     assert!(served > 0 && served * 10 > requested, "{served} of {requested} requests were served");
 }

@@ -307,7 +307,7 @@ fn a_stand_in_does_not_take_the_place_of_its_station_and_the_station_takes_that_
         (reply.ok, reply.message.contains("is here already"))
     };
     let mut rack = Rack::new();
-    let (first, anew, other) = (rack.accept(1), rack.accept(2), rack.accept(3));
+    let (first, anew, other) = (rack.accept(1), rack.accept(1), rack.accept(3));
     rack.receive(first, join(mark(50)));
     assert!(answer(&mut rack, first).0);
     // The same bridge comes anew, another one does not come in.

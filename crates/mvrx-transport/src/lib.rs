@@ -67,7 +67,7 @@ pub use mvrx_wire::DecodeError;
 pub use pump::FilePump;
 pub use tcp::TcpTransport;
 pub use traits::{
-    Aside, Between, BoxFuture, Connection, Deviation, FileEnding, FileStyle, Incoming, Listener,
+    Aside, AskAlive, Between, BoxFuture, Connection, Deviation, FileEnding, FileStyle, Incoming, Listener,
     MessageReader, MessageWriter, Transport,
 };
 pub use ws::WsTransport;

@@ -201,6 +201,11 @@ pub trait MessageWriter: Send + fmt::Debug {
         None
     }
 
+    /// A way to ask whether the peer is still there, also while a file moves; `None` where the wire has none (TCP Mode).
+    fn life(&self) -> Option<Box<dyn AskAlive>> {
+        None
+    }
+
     /// The same as [`MessageWriter::close`], and says why where the wire has words for it: a code of RFC 6455 (7.4), and as much of
     /// `reason` as fits.
     fn close_with<'a>(&'a mut self, code: u16, reason: &'a str) -> BoxFuture<'a, Result<(), WriteError>> {
@@ -222,4 +227,14 @@ pub trait Aside: Send + Sync + fmt::Debug {
     /// # Errors
     /// As [`MessageWriter::send`], and [`WriteError::TooMuchWaits`] where the peer does not keep up.
     fn send(&self, message: &Message, dialect: &Dialect) -> Result<usize, WriteError>;
+}
+
+/// Asks a peer for a sign of life (RFC 6455, 5.5.2 and 5.5.3).
+pub trait AskAlive: Send + Sync + fmt::Debug {
+    /// Sends a ping at once, or as soon as the frame ends that is being written, and waits for the pong that answers this very ping: `true`
+    /// when it has come. The pong is seen by whoever reads the connection ([`MessageReader::next`], [`MessageReader::receive_file`]). `false`:
+    /// the connection is over, or was asked anew meanwhile.
+    ///
+    /// It waits for as long as the connection lasts: how long is reasonable the caller knows. Dropping the future asks no less.
+    fn ask(&self) -> BoxFuture<'static, bool>;
 }

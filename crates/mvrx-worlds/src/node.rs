@@ -2,7 +2,7 @@
 
 use lan_sim::{Event, HostCtx, Time};
 
-use crate::{Bridge, Candidacy, QuirkyHost, SessionHost, Station};
+use crate::{Bridge, Candidacy, Poser, QuirkyHost, SessionHost, Station};
 
 /// A station of ours, or a quirky peer.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Node {
     Bridge(Box<Bridge>),
     /// Another product's double.
     Quirky(Box<QuirkyHost>),
+    /// Somebody who joins as others.
+    Poser(Box<Poser>),
 }
 
 impl Node {
@@ -25,7 +27,7 @@ impl Node {
         match self {
             Self::Ours(station) => Some(station),
             Self::Candidate(candidate) => Some(candidate.station()),
-            Self::Rack(_) | Self::Quirky(_) | Self::Bridge(_) => None,
+            Self::Rack(_) | Self::Quirky(_) | Self::Bridge(_) | Self::Poser(_) => None,
         }
     }
 
@@ -34,7 +36,7 @@ impl Node {
         match self {
             Self::Rack(rack) => Some(rack),
             Self::Candidate(candidate) => candidate.host(),
-            Self::Ours(_) | Self::Quirky(_) | Self::Bridge(_) => None,
+            Self::Ours(_) | Self::Quirky(_) | Self::Bridge(_) | Self::Poser(_) => None,
         }
     }
 
@@ -42,7 +44,7 @@ impl Node {
     pub fn candidate(&self) -> Option<&Candidacy> {
         match self {
             Self::Candidate(candidate) => Some(candidate),
-            Self::Ours(_) | Self::Rack(_) | Self::Quirky(_) | Self::Bridge(_) => None,
+            _ => None,
         }
     }
 
@@ -58,7 +60,15 @@ impl Node {
     pub fn quirky(&self) -> Option<&QuirkyHost> {
         match self {
             Self::Quirky(quirky) => Some(quirky),
-            Self::Rack(_) | Self::Ours(_) | Self::Candidate(_) | Self::Bridge(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Who joins as others, if it is one.
+    pub fn poser(&self) -> Option<&Poser> {
+        match self {
+            Self::Poser(poser) => Some(poser),
+            _ => None,
         }
     }
 }
@@ -71,6 +81,7 @@ impl lan_sim::Node for Node {
             Self::Rack(rack) => rack.handle(&event, net),
             Self::Bridge(bridge) => bridge.handle(event, net),
             Self::Quirky(quirky) => quirky.handle(event, net),
+            Self::Poser(poser) => poser.handle(&event, net),
         }
     }
 
@@ -80,7 +91,7 @@ impl lan_sim::Node for Node {
             Self::Candidate(candidate) => candidate.deadline(),
             Self::Rack(rack) => rack.deadline(),
             Self::Bridge(bridge) => bridge.deadline(),
-            Self::Quirky(_) => None,
+            Self::Quirky(_) | Self::Poser(_) => None,
         }
     }
 }

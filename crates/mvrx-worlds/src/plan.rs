@@ -474,7 +474,7 @@ pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
         Node::Ours(station) => station.act(act, &hosts, net),
         Node::Candidate(candidate) => candidate.act(act, &hosts, net),
         Node::Rack(rack) => rack.act(act, &hosts, net),
-        Node::Bridge(_) => {}
+        Node::Bridge(_) | Node::Poser(_) => {}
         Node::Quirky(quirky) => quirky.act(act, net),
     });
 }

@@ -81,6 +81,9 @@ pub struct Limits {
     pub connections: usize,
     /// Stations joined at once; a JOIN above it is answered with OK:false.
     pub stations: usize,
+    /// JOINs kept at once of those who join as a station that is here from another address, while that one is asked for a sign of life; of
+    /// each such station one. A JOIN above it is answered with OK:false.
+    pub waiting: usize,
     /// Commits remembered; the oldest whose file we do not hold goes first, then the oldest that was relayed, with its file. Those of our
     /// own application stay, so it is a bound for what others cause.
     pub commits: usize,
@@ -129,6 +132,7 @@ impl Default for Limits {
         Self {
             connections: 1_024,
             stations: 512,
+            waiting: 64,
             commits: 16_384,
             commit_bytes: 32 << 20,
             commits_each: 4_096,

@@ -355,6 +355,8 @@ pub enum LimitReached {
     Connections,
     /// `Limits::stations`.
     Stations,
+    /// `Limits::waiting`.
+    Waiting,
     /// `Limits::commits`.
     Commits,
     /// `Limits::commit_bytes`.
@@ -378,6 +380,9 @@ impl std::fmt::Display for LimitReached {
         f.write_str(match self {
             Self::Connections => "as many connections as allowed are open; further ones are closed",
             Self::Stations => "as many stations as allowed have joined; further ones are refused",
+            Self::Waiting => {
+                "as many connections as allowed wait to be a station that is here from another address; further ones are refused"
+            }
             Self::Commits => "as many commits as allowed are remembered; the oldest are forgotten",
             Self::CommitBytes => {
                 "the names and comments of the commits take as much room as allowed; the oldest are forgotten"

@@ -41,6 +41,11 @@ pub enum Input {
         /// Whose it is.
         station: StationUuid,
     },
+    /// A connection gave the sign of life that [`Output::AskAlive`] asked for.
+    Alive {
+        /// The connection.
+        conn: ConnId,
+    },
     /// A message came.
     Received {
         /// On this connection.
@@ -285,6 +290,12 @@ pub enum Output {
         code: u16,
         /// Why, in words for people; the reason of the close frame.
         why: String,
+    },
+    /// Ask whether the peer is still there: [`Input::Alive`] tells that it answered this very question (a pong to a ping). No answer is told by
+    /// nothing.
+    AskAlive {
+        /// This connection.
+        conn: ConnId,
     },
     /// The application is told.
     Event(Event),

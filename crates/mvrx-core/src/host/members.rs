@@ -7,6 +7,7 @@ use mvrx_message::{
 };
 
 use super::access::NOT_LISTED;
+use super::contest::{IS_ANOTHERS, TOO_MANY_WAIT};
 use super::link::Member;
 use super::{
     AskEvent, Event, FILES_ONLY, GOING_AWAY, Host, JOIN_FIRST, LimitReached, Link, Output, POLICY, Standing,
@@ -63,20 +64,28 @@ impl Host {
     }
 
     pub(super) fn on_join(&mut self, conn: ConnId, join: &Join) {
-        let event =
-            if self.unfit(conn, join).is_some() { StandingEvent::UnfitJoin } else { StandingEvent::Join };
+        if self.wait_no_more(conn) {
+            // What it said last counts.
+            self.agenda.set(Timer::Join(conn), self.now + self.config.timers.join);
+        }
+        let contested = self.is_contested(conn, join);
+        let crowded = (contested && self.too_many_wait(join)).then_some(TOO_MANY_WAIT);
+        let why = self.unfit(conn, join).or(crowded);
+        let event = match why {
+            Some(_) => StandingEvent::UnfitJoin,
+            None if contested => StandingEvent::ContestedJoin,
+            None => StandingEvent::Join,
+        };
         match self.stand(conn, event) {
-            StandingAction::RefuseJoin => {
-                let why = self.unfit(conn, join).unwrap_or_default();
-                self.refuse_join(conn, join, why);
-            }
+            StandingAction::RefuseJoin => self.refuse_join(conn, join, why.unwrap_or(IS_ANOTHERS)),
+            StandingAction::AskPresent => self.ask_present(conn, join),
             StandingAction::RefuseFilesOnly => self.refuse_join(conn, join, FILES_ONLY),
             StandingAction::Admit | StandingAction::Renew => self.admit(conn, join),
             _ => {}
         }
     }
 
-    fn unfit(&self, conn: ConnId, join: &Join) -> Option<&'static str> {
+    pub(super) fn unfit(&self, conn: ConnId, join: &Join) -> Option<&'static str> {
         if join.station == self.config.station {
             return Some("this StationUUID is the host's own");
         }
@@ -92,10 +101,10 @@ impl Host {
             }
         }
         let full = self.members.len() >= self.config.limits.stations;
-        (full && !self.members.contains_key(&join.station)).then_some("this session has too many stations")
+        (full && !self.members.contains_key(&join.station)).then_some(FULL)
     }
 
-    fn admit(&mut self, conn: ConnId, join: &Join) {
+    pub(super) fn admit(&mut self, conn: ConnId, join: &Join) {
         let station = join.station;
         self.agenda.clear(Timer::Join(conn));
         self.agenda.clear(Timer::Left(conn));
@@ -173,11 +182,12 @@ impl Host {
         self.tell_of(station);
     }
 
-    fn refuse_join(&mut self, conn: ConnId, join: &Join, why: &str) {
+    pub(super) fn refuse_join(&mut self, conn: ConnId, join: &Join, why: &str) {
         let Some(address) = self.links.get(&conn).map(|link| link.peer) else { return };
-        let full = ![FILES_ONLY, IS_HERE, NOT_LISTED].contains(&why);
-        if join.station != self.config.station && full {
-            self.limit(LimitReached::Stations);
+        match why {
+            FULL => self.limit(LimitReached::Stations),
+            TOO_MANY_WAIT => self.limit(LimitReached::Waiting),
+            _ => {}
         }
         self.event(Event::JoinRefused { station: join.station, address, message: why.to_owned() });
         self.answer_join(conn, join.station, refuse(why));
@@ -216,6 +226,11 @@ impl Host {
             StandingAction::RefuseFilesOnly => {
                 self.refused(conn, MessageType::Leave, FILES_ONLY);
                 refuse(FILES_ONLY)
+            }
+            StandingAction::GiveUp => {
+                self.wait_no_more(conn);
+                self.agenda.set(Timer::Join(conn), self.now + self.config.timers.join);
+                Reply::ok()
             }
             StandingAction::Depart => {
                 // req: HST-06
@@ -278,6 +293,7 @@ impl Host {
     /// A connection is over: what was asked on it, what it was asked for, and the stay of its station.
     pub(super) fn on_closed(&mut self, conn: ConnId, why: &str) {
         let Some(link) = self.links.remove(&conn) else { return };
+        self.wait_no_more(conn);
         self.agenda.clear(Timer::Join(conn));
         self.agenda.clear(Timer::Left(conn));
         self.move_lost(conn, why);
@@ -331,3 +347,4 @@ impl Host {
 
 /// To a bridge: nobody stands in for a station that is here, by itself or by another bridge.
 const IS_HERE: &str = "the station is here already";
+const FULL: &str = "this session has too many stations";

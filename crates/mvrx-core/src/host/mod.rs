@@ -42,6 +42,7 @@ mod access;
 mod ask;
 mod commits;
 mod config;
+mod contest;
 mod event;
 mod io;
 mod keep;
@@ -76,6 +77,7 @@ pub use self::standing::{Standing, StandingAction, StandingEvent};
 pub use self::timer::{Timer, Timers};
 
 use self::ask::Ask;
+use self::contest::Contest;
 use self::kept::Kept;
 use self::link::{Link, Member};
 use self::relay::Relay;
@@ -91,6 +93,8 @@ pub struct Host {
     now: Duration,
     links: BTreeMap<ConnId, Link>,
     members: BTreeMap<StationUuid, Member>,
+    /// Stations that are asked whether they are still there.
+    contests: BTreeMap<StationUuid, Contest>,
     asks: BTreeMap<AskId, Ask>,
     relays: BTreeMap<RelayId, Relay>,
     history: History,
@@ -129,6 +133,8 @@ pub struct Holdings {
     pub connections: usize,
     /// Joined stations.
     pub stations: usize,
+    /// Who waits for a sign of life of the station that it wants to be.
+    pub waiting: usize,
     /// Commits known.
     pub commits: usize,
     /// What they take in memory, about, in bytes.
@@ -154,6 +160,7 @@ impl Host {
             now: Duration::ZERO,
             links: BTreeMap::new(),
             members: BTreeMap::new(),
+            contests: BTreeMap::new(),
             asks: BTreeMap::new(),
             relays: BTreeMap::new(),
             history: History::default(),
@@ -189,6 +196,7 @@ impl Host {
             self.on_timer(timer);
         }
         self.on_input(input);
+        self.settle_contests();
         // In this order nothing is left that could go on: an answer may end a read, an ended read makes room for another.
         self.run_turns();
         self.sweep_relays();
@@ -278,6 +286,7 @@ impl Host {
             commits_to_announce: self.to_announce.values().map(BTreeMap::len).sum(),
             connections: self.links.len(),
             stations: self.members.len(),
+            waiting: self.newcomers(),
             commits: self.history.len(),
             commit_bytes: self.history.bytes(),
             asks: self.asks.len(),
@@ -293,6 +302,7 @@ impl Host {
             Input::Command(command) => self.on_command(command),
             Input::Accepted { conn, peer } => self.on_accepted(conn, peer),
             Input::Attached { conn, station } => self.on_attached(conn, station),
+            Input::Alive { conn } => self.on_alive(conn),
             Input::Received { conn, parsed } => self.on_received(conn, &parsed),
             Input::Malformed { conn, kind, what } => self.on_malformed(conn, kind, what),
             Input::FileBegins { conn } => self.on_file_begins(conn),
@@ -332,6 +342,7 @@ impl Host {
     fn on_timer(&mut self, timer: Timer) {
         match timer {
             Timer::Join(conn) | Timer::Left(conn) => self.on_silence(conn),
+            Timer::SignOfLife(station) => self.on_no_sign(station),
             Timer::Queue(relay) => self.on_read_deadline(relay, "its turn to be asked did not come in time"),
             Timer::Answer(relay) => self.on_read_deadline(relay, "it did not answer MVR_REQUEST in time"),
             Timer::Export(ask) => self.on_exported(ask, None),

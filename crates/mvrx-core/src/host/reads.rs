@@ -311,7 +311,7 @@ impl Host {
 
     pub(super) fn on_file_begins(&mut self, conn: ConnId) {
         let Some(link) = self.links.get_mut(&conn) else { return };
-        if link.standing == Standing::Unjoined {
+        if matches!(link.standing, Standing::Unjoined | Standing::Waiting) {
             return self.close(conn, POLICY, "a file came before MVR_JOIN");
         }
         let owed = link.owes.take();

@@ -224,7 +224,11 @@ impl Host {
     fn refuse_ask(&mut self, id: AskId, why: &str) {
         let Some(ask) = self.take_ask(id) else { return };
         let message = if ask.why.is_empty() { why.to_owned() } else { ask.why };
-        if self.links.get(&ask.conn).is_none_or(|link| link.standing == Standing::Left) {
+        if self
+            .links
+            .get(&ask.conn)
+            .is_none_or(|link| matches!(link.standing, Standing::Left | Standing::Waiting))
+        {
             // Who left is not sent to.
             let Ask { file, station, .. } = ask;
             return self.event(Event::RequestAbandoned { file, station, why: message });

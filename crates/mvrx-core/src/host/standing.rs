@@ -7,6 +7,10 @@
 //!      │                    ▲────────── Join ────────┘ │
 //!      └─ Attached ─► Files ──────── StationGone ──────┘
 //!   Unjoined, Left: closed by Silence. Joined, Files: closed by Replaced.
+//!
+//!                    ContestedJoin           Join (nobody is there) ─► Joined
+//!   Unjoined, Left ────────────────► Waiting ┤
+//!                                            └ Outdone, UnfitJoin, Leave ─► Unjoined
 //! ```
 //!
 //! | state | what is true | waited for | bounded by | then |
@@ -14,6 +18,7 @@
 //! | `Unjoined` | somebody connected | JOIN | `Timers::join` | closed |
 //! | `Joined` | messages of one station, and its files where it has no connection for them | - | the transport's pings | - |
 //! | `Left` | it sent LEAVE, or its station is gone; only a file under way goes on | JOIN | `Timers::left` | closed |
+//! | `Waiting` | its station is here from another address, where it is asked for a sign of life | that | `Timers::sign_of_life` | it is that station |
 //! | `Files` | the second connection of a joined station: REQUESTs, their answers and files only | - | the transport's pings | - |
 
 /// What a connection is; see the table above.
@@ -27,6 +32,8 @@ pub enum Standing {
     Left,
     /// A joined station moves files on it.
     Files,
+    /// It is to be a station that is joined on another connection, if that one is dead.
+    Waiting,
 }
 
 /// What may happen to a connection.
@@ -36,6 +43,10 @@ pub enum StandingEvent {
     Join,
     /// JOIN came that cannot be accepted.
     UnfitJoin,
+    /// JOIN came of a station that is here from another address.
+    ContestedJoin,
+    /// The station for which it waits is somebody else.
+    Outdone,
     /// The driver found that it is the second connection of a joined station.
     Attached,
     /// LEAVE came.
@@ -63,6 +74,10 @@ pub enum StandingAction {
     Renew,
     /// JOIN_RET with OK:false.
     RefuseJoin,
+    /// The present connection of the station is asked for a sign of life.
+    AskPresent,
+    /// LEAVE_RET with OK:true; it waits for nothing any more.
+    GiveUp,
     /// Files of the station move on it from now on.
     Attach,
     /// Its station leaves the session.
@@ -85,15 +100,19 @@ impl Standing {
     /// The next state and what to do, for each state and event.
     #[must_use]
     pub fn on(self, event: StandingEvent) -> (Self, StandingAction) {
-        use Standing::{Files, Joined, Left, Unjoined};
+        use Standing::{Files, Joined, Left, Unjoined, Waiting};
         use StandingAction as A;
         use StandingEvent as E;
         match (self, event) {
-            (Unjoined | Left, E::Join) => (Joined, A::Admit),
-            (Unjoined | Left | Joined, E::UnfitJoin) => (self, A::RefuseJoin),
+            (Unjoined | Left | Waiting, E::Join) => (Joined, A::Admit),
+            (Unjoined | Left | Joined, E::UnfitJoin) | (Joined, E::ContestedJoin) => (self, A::RefuseJoin),
+            // req: HST-30
+            (Unjoined | Left | Waiting, E::ContestedJoin) => (Waiting, A::AskPresent),
+            (Waiting, E::UnfitJoin | E::Outdone) => (Unjoined, A::RefuseJoin),
+            (Waiting, E::Leave) => (Unjoined, A::GiveUp),
             (Unjoined, E::Attached) => (Files, A::Attach),
             // req: HST-02
-            (Unjoined, E::Leave | E::Commit | E::Request) | (Left, E::Commit | E::Request) => {
+            (Unjoined, E::Leave | E::Commit | E::Request) | (Left | Waiting, E::Commit | E::Request) => {
                 (self, A::RefuseUnjoined)
             }
             (Unjoined | Left, E::Silence) => (self, A::Close),
@@ -102,24 +121,30 @@ impl Standing {
             (Joined, E::Commit | E::Request) | (Files, E::Request) => (self, A::Serve),
             (Joined | Files | Left, E::Replaced) => (self, A::Close),
             (Left, E::Leave) => (Left, A::AgreeAgain),
-            (Files, E::Join | E::UnfitJoin | E::Leave | E::Commit) => (Files, A::RefuseFilesOnly),
+            (Files, E::Join | E::UnfitJoin | E::ContestedJoin | E::Leave | E::Commit) => {
+                (Files, A::RefuseFilesOnly)
+            }
             (Files, E::StationGone) => (Left, A::Retire),
             (Unjoined, E::Replaced | E::StationGone)
             | (Joined, E::Attached | E::StationGone | E::Silence)
             | (Left, E::Attached | E::StationGone)
-            | (Files, E::Attached | E::Silence) => (self, A::Ignore),
+            | (Files, E::Attached | E::Silence)
+            | (Waiting, E::Attached | E::Replaced | E::StationGone | E::Silence)
+            | (Unjoined | Joined | Left | Files, E::Outdone) => (self, A::Ignore),
         }
     }
 
     /// All states, in the order of the table.
-    pub const ALL: [Self; 4] = [Self::Unjoined, Self::Joined, Self::Left, Self::Files];
+    pub const ALL: [Self; 5] = [Self::Unjoined, Self::Joined, Self::Left, Self::Files, Self::Waiting];
 }
 
 impl StandingEvent {
     /// All events.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Join,
         Self::UnfitJoin,
+        Self::ContestedJoin,
+        Self::Outdone,
         Self::Attached,
         Self::Leave,
         Self::Commit,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mvrx_message::StationUuid;
+
 use super::{AskId, RelayId};
 use crate::ConnId;
 
@@ -12,6 +14,8 @@ pub enum Timer {
     Join(ConnId),
     /// A connection whose station left is to send JOIN again.
     Left(ConnId),
+    /// The present connection of a station is to give a sign of life.
+    SignOfLife(StationUuid),
     /// A read waits for its turn on its owner's connection.
     Queue(RelayId),
     /// An owner is to answer REQUEST.
@@ -31,6 +35,9 @@ pub struct Timers {
     pub join: Duration,
     /// JOIN on a connection whose station left, before it is closed.
     pub left: Duration,
+    /// The answer of a station's present connection, where another address joins as that station; then the newer one wins. Zero: it wins
+    /// without a question.
+    pub sign_of_life: Duration,
     /// The turn of a REQUEST on its owner's connection: earlier files have to come whole first.
     pub queue: Duration,
     /// The first byte of the answer to REQUEST; an application may have to export first.
@@ -55,6 +62,7 @@ impl Default for Timers {
         Self {
             join: Duration::from_secs(15),
             left: Duration::from_secs(600),
+            sign_of_life: Duration::from_secs(2),
             queue: Duration::from_secs(600),
             answer: Duration::from_secs(60),
             export: Duration::from_secs(60),

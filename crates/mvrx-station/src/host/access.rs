@@ -2,7 +2,7 @@
 
 use mvrx_core::ConnId;
 use mvrx_core::host::{Event, Input};
-use mvrx_message::{Join, Reply};
+use mvrx_message::{Join, Reply, StationUuid};
 
 use super::driver::{HostDriver, POLICY};
 use super::link::Link;
@@ -38,6 +38,15 @@ impl HostDriver {
     pub(super) fn set_pace(&mut self, conn: ConnId) {
         if let (Some(link), Some(station)) = (self.links.get(&conn), self.host.station(conn)) {
             self.paces.belongs(link.pace(), station);
+        }
+    }
+
+    /// The same of a station whose JOIN was answered later than it came.
+    pub(super) fn set_paces(&mut self, station: StationUuid) {
+        let its: Vec<ConnId> =
+            self.links.keys().filter(|conn| self.host.station(**conn) == Some(station)).copied().collect();
+        for conn in its {
+            self.set_pace(conn);
         }
     }
 

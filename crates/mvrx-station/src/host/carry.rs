@@ -51,6 +51,11 @@ impl HostDriver {
                 tracing::debug!(?conn, code, why, "closing");
                 self.part(conn, code, &why);
             }
+            Output::AskAlive { conn } => {
+                if let Some(link) = self.links.get(&conn) {
+                    link.ask_alive(conn, self.reports.clone());
+                }
+            }
             Output::Event(event) => self.on_event(event),
             _ => {}
         }

@@ -366,7 +366,7 @@ impl HostDriver {
     /// A connection that ends without anybody having joined on it is told of as one that was refused.
     // req: AUD-01
     pub(super) fn ends_unjoined(&mut self, conn: ConnId, why: &str) {
-        let unjoined = self.host.standing(conn) == Some(Standing::Unjoined);
+        let unjoined = matches!(self.host.standing(conn), Some(Standing::Unjoined | Standing::Waiting));
         if let Some(peer) = self.links.get(&conn).filter(|_| unjoined).map(Link::peer) {
             self.refused(peer, format!("nobody joined on it: {why}"));
         }

@@ -13,8 +13,8 @@ use mvrx_core::parts::from_of;
 use mvrx_store::Store;
 use mvrx_transport::ws::MayBe;
 use mvrx_transport::{
-    Blame, BoxFuture, Connection, FileEnding, FileSink, FileStyle, Incoming, MessageReader, MessageWriter,
-    Progress,
+    AskAlive, Blame, BoxFuture, Connection, FileEnding, FileSink, FileStyle, Incoming, MessageReader,
+    MessageWriter, Progress,
 };
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -74,6 +74,7 @@ pub(super) struct Link {
     outbox: Arc<Outbox>,
     receive: mpsc::Sender<Receive>,
     reader: AbortHandle,
+    life: Option<Box<dyn AskAlive>>,
 }
 
 impl Link {
@@ -88,10 +89,11 @@ impl Link {
         let outbox = Arc::new(Outbox::new(bounds));
         let (receive, receive_in) = mpsc::channel(1);
         let ends = Ends { conn, pace: Arc::clone(&pace), store, reports };
+        let life = writer.life();
         let reading = Reading(ends.clone());
         let reader = tokio::spawn(reading.run(reader, receive_in)).abort_handle();
         writers.spawn(Writing { ends, outbox: Arc::clone(&outbox) }.run(writer));
-        Self { peer, may_be: passed.may_be, pace, outbox, receive, reader }
+        Self { peer, may_be: passed.may_be, pace, outbox, receive, reader, life }
     }
 
     pub(super) fn peer(&self) -> SocketAddr {
@@ -113,6 +115,19 @@ impl Link {
 
     pub(super) fn send_file(&self, job: FileJob) {
         self.outbox.send_file(job);
+    }
+
+    /// Asks whether the peer is still there; it is told when that is answered. A question that is asked anew, or whose connection ends, is
+    /// over, so there is one task for each connection.
+    // req: HST-30
+    pub(super) fn ask_alive(&self, conn: ConnId, reports: mpsc::Sender<Report>) {
+        let Some(answered) = self.life.as_ref().map(|life| life.ask()) else { return };
+        tokio::spawn(async move {
+            if answered.await {
+                // Nobody listens any more: then it ends.
+                let _ = reports.send(Report::Input(Input::Alive { conn })).await;
+            }
+        });
     }
 
     /// Says why it ends; the first reason counts.

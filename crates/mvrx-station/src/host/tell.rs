@@ -31,6 +31,10 @@ impl HostDriver {
             self.seen.note(*file, SystemTime::now());
             self.seen.shrink(self.host.holdings().commits, |file| self.host.knows(file));
         }
+        if let HostEvent::StationReplaced { station, .. } | HostEvent::StationJoined { station, .. } = &event
+        {
+            self.set_paces(*station);
+        }
         if let HostEvent::CommitWithdrawn { file, .. } = &event {
             self.note_withdrawn(*file);
         }

@@ -55,7 +55,8 @@ impl HostDriver {
     pub(super) fn is_second(&mut self, conn: ConnId, join: &Join) -> bool {
         match &join.files {
             Some(FilesConnection::Of(ticket)) => {
-                if matches!(self.host.standing(conn), Some(Standing::Joined | Standing::Left)) {
+                let standing = self.host.standing(conn);
+                if matches!(standing, Some(Standing::Joined | Standing::Left | Standing::Waiting)) {
                     // It stays what it is: a ticket is for a connection that is nothing else yet.
                     self.answer_join(conn, Reply::refused("a second connection is another one than this"));
                 } else if self.tickets.fits(join.station, ticket) {

@@ -17,8 +17,8 @@ use crate::error::{
 };
 use crate::file::{FileSink, FileSource, Progress, SourceRead};
 use crate::traits::{
-    Aside, Between, BoxFuture, Connection, FileEnding, FileStyle, Incoming, Listener, MessageReader,
-    MessageWriter, Transport,
+    Aside, AskAlive, Between, BoxFuture, Connection, FileEnding, FileStyle, Incoming, Listener,
+    MessageReader, MessageWriter, Transport,
 };
 
 /// How often what fails: chances are in thousandths of the times it could happen.
@@ -233,6 +233,10 @@ impl MessageWriter for FaultyWriter {
 
     fn aside(&self) -> Option<Box<dyn Aside>> {
         self.inner.as_ref()?.aside()
+    }
+
+    fn life(&self) -> Option<Box<dyn AskAlive>> {
+        self.inner.as_ref()?.life()
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {

@@ -11,7 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, DialError, ListenError, ReadError, ReceiveError, SendFileError, WriteError};
 use crate::file::{FileSink, FileSource, Progress};
 use crate::traits::{
-    Aside, Between, BoxFuture, Connection, Deviation, FileEnding, FileStyle, Incoming, Listener,
+    Aside, AskAlive, Between, BoxFuture, Connection, Deviation, FileEnding, FileStyle, Incoming, Listener,
     MessageReader, MessageWriter, Transport,
 };
 
@@ -361,6 +361,10 @@ impl MessageWriter for ObservedWriter {
     fn aside(&self) -> Option<Box<dyn Aside>> {
         let inner = self.inner.aside()?;
         Some(Box::new(ObservedAside { inner, teller: self.teller.clone() }))
+    }
+
+    fn life(&self) -> Option<Box<dyn AskAlive>> {
+        self.inner.life()
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {

@@ -132,10 +132,11 @@ impl FileStream {
                 self.zip.pass(raw.get(consumed.saturating_sub(count)..consumed).unwrap_or_default());
             }
             Step::Ping(payload) => self.outbox.pong(payload),
+            Step::Pong(payload) => self.outbox.ponged(payload),
             Step::Text(text) => self.stop = Some(Stop::Text(text.as_bytes().to_vec())),
             Step::Close { code, .. } => self.stop = Some(Stop::Closed(code)),
             Step::BinaryEnds => self.stop = self.at_message_end(),
-            Step::BinaryBegins { .. } | Step::Pong(_) => {}
+            Step::BinaryBegins { .. } => {}
             Step::Incomplete => more = false,
         }
         self.came = self.came.saturating_add(file as u64);

@@ -1,4 +1,4 @@
-//! What goes out beside the writer's own frames: pongs, pings, the close frame, and messages sent aside.
+//! What goes out beside the writer's own frames: pongs, pings, the close frame, and messages sent aside. And whether a ping was answered.
 //!
 //! ```text
 //!   FREE ──writer begins──► BUSY (with the writer, who writes what waits at the ends of its own frames)
@@ -12,6 +12,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::frame::{Opcode, Role, append_close_with, append_frame};
@@ -33,6 +34,10 @@ struct State {
     texts: Vec<u8>,
     /// The payload of the latest ping that was not answered for want of room.
     late_pong: Option<Vec<u8>>,
+    /// Who wants to know whether the peer is there.
+    asked: Option<Question>,
+    /// How many questions there were.
+    questions: u64,
     busy: bool,
     /// When our close frame was queued.
     closing: Option<Instant>,
@@ -40,6 +45,14 @@ struct State {
     closed_by_peer: Option<Option<u16>>,
     finished: bool,
     reader: Option<Waker>,
+}
+
+/// A ping whose answer is told.
+#[derive(Debug)]
+struct Question {
+    /// Told by no other ping of ours.
+    payload: [u8; 8],
+    answer: oneshot::Sender<()>,
 }
 
 impl Outbox {
@@ -68,9 +81,32 @@ impl Outbox {
     }
 
     pub(super) fn ping(&self) {
+        self.lock().ping(self);
+    }
+
+    /// Pings, and tells when this ping is answered. An earlier question ends without an answer.
+    // req: WSK-24
+    pub(super) fn ask(&self) -> oneshot::Receiver<()> {
+        let (answer, answered) = oneshot::channel();
         let mut state = self.lock();
-        if state.closing.is_none() && state.frames.len() <= MOST_CONTROL {
-            append_frame(Opcode::Ping, true, self.key(), &[], &mut state.frames);
+        if state.closing.is_none() {
+            state.questions = state.questions.wrapping_add(1);
+            let payload = state.questions.to_be_bytes();
+            state.asked = Some(Question { payload, answer });
+            state.ping(self);
+            state.wake();
+        }
+        answered
+    }
+
+    /// A pong came.
+    pub(super) fn ponged(&self, payload: &[u8]) {
+        let mut state = self.lock();
+        if state.asked.as_ref().is_some_and(|question| question.payload == payload)
+            && let Some(question) = state.asked.take()
+        {
+            // Nobody may wait for it any more.
+            let _ = question.answer.send(());
         }
     }
 
@@ -195,6 +231,15 @@ impl Outbox {
 }
 
 impl State {
+    /// A peer may answer the latest of several pings alone, so each one carries the question that is open.
+    fn ping(&mut self, outbox: &Outbox) {
+        if self.closing.is_none() && self.frames.len() <= MOST_CONTROL {
+            let payload = self.asked.as_ref().map(|question| question.payload);
+            let payload = payload.as_ref().map_or(&[][..], |payload| payload);
+            append_frame(Opcode::Ping, true, outbox.key(), payload, &mut self.frames);
+        }
+    }
+
     fn drain(&mut self, texts: bool, outbox: &Outbox, into: &mut Vec<u8>) {
         into.extend_from_slice(self.frames.get(self.written..).unwrap_or_default());
         (self.frames, self.written) = (Vec::new(), 0);

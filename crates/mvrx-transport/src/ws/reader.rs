@@ -152,7 +152,8 @@ impl<L: Link> Reader<L> {
                 self.timers.control_done();
                 Decoded::Nothing
             }
-            Step::Pong(_) => {
+            Step::Pong(payload) => {
+                self.outbox.ponged(payload);
                 self.timers.control_done();
                 Decoded::Nothing
             }

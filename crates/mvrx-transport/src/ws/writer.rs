@@ -24,7 +24,7 @@ use crate::error::{SendFileError, WriteError};
 use crate::file::{FileSource, Progress};
 use crate::pump;
 use crate::stream::{Busy, Link, Shared};
-use crate::traits::{Aside, BoxFuture, FileStyle, MessageWriter};
+use crate::traits::{Aside, AskAlive, BoxFuture, FileStyle, MessageWriter};
 
 #[derive(Debug)]
 pub(super) struct Writer<L: Link> {
@@ -67,6 +67,11 @@ impl<L: Link> MessageWriter for Writer<L> {
     fn aside(&self) -> Option<Box<dyn Aside>> {
         let (shared, outbox) = (Arc::downgrade(&self.shared), Arc::downgrade(&self.outbox));
         Some(Box::new(WsAside { shared, outbox }))
+    }
+
+    fn life(&self) -> Option<Box<dyn AskAlive>> {
+        let (shared, outbox) = (Arc::downgrade(&self.shared), Arc::downgrade(&self.outbox));
+        Some(Box::new(WsLife { shared, outbox }))
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), WriteError>> {
@@ -217,6 +222,32 @@ impl<L: Link> Aside for WsAside<L> {
         outbox.text(text.get(start..).unwrap_or_default(), most)?;
         outbox.flush_now(&shared.link);
         Ok(length)
+    }
+}
+
+/// Keeps no connection open.
+#[derive(Debug)]
+struct WsLife<L: Link> {
+    shared: Weak<Shared<L>>,
+    outbox: Weak<Outbox>,
+}
+
+// req: WSK-24
+impl<L: Link> AskAlive for WsLife<L> {
+    fn ask(&self) -> BoxFuture<'static, bool> {
+        let asked =
+            self.shared.upgrade().zip(self.outbox.upgrade()).filter(|(shared, _)| !shared.is_broken());
+        let answered = asked.map(|(shared, outbox)| {
+            let answered = outbox.ask();
+            outbox.flush_now(&shared.link);
+            answered
+        });
+        Box::pin(async move {
+            match answered {
+                Some(answered) => answered.await.is_ok(),
+                None => false,
+            }
+        })
     }
 }
 

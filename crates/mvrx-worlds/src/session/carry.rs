@@ -37,6 +37,15 @@ impl SessionHost {
             Output::ForgetFile { file } => self.forget(file),
             Output::Export { ask } => self.step(Input::Exported { ask, commit: None }, net),
             Output::Close { conn, .. } => self.let_go(conn, net),
+            Output::AskAlive { conn } => {
+                let Some(wire) = self.links.get_mut(&conn) else { return };
+                let ping = wire.link.ask();
+                match &mut wire.sending {
+                    Some(sending) => sending.held.push(ping),
+                    None => wire.link.push_message(&ping),
+                }
+                self.flush(conn, net);
+            }
             Output::Event(event) => {
                 self.tells(&event, net);
                 if self.elected {

@@ -246,6 +246,7 @@ impl SessionHost {
         let tables = [
             ("connections", holds.connections, limits.connections),
             ("stations", holds.stations, limits.stations),
+            ("stations that wait", holds.waiting, limits.waiting),
             ("commits", holds.commits, limits.commits),
             ("reads", holds.relays, limits.relays),
             ("kept files", holds.kept_files, limits.kept_files),
@@ -382,10 +383,11 @@ impl SessionHost {
                 self.echoes(id, &parsed.message, net);
                 self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
             }
-            Found::Beat => {
+            Found::Alive => self.step(Input::Alive { conn: id }, net),
+            Found::Beat(words) => {
                 match self.links.get_mut(&id) {
-                    Some(Wire { sending: Some(sending), .. }) => sending.held.push(pong()),
-                    Some(wire) => wire.link.push_message(&pong()),
+                    Some(Wire { sending: Some(sending), .. }) => sending.held.push(pong(&words)),
+                    Some(wire) => wire.link.push_message(&pong(&words)),
                     None => {}
                 }
                 self.flush(id, net);

@@ -18,8 +18,10 @@ use crate::shelf::Incoming;
 pub(crate) enum Found {
     Message(Box<Parsed>),
     Malformed(String),
-    /// A ping came: [`pong`] answers it, not within a file.
-    Beat,
+    /// A ping came, with these words: [`pong`] answers it, not within a file.
+    Beat(String),
+    /// The question that was [asked](Link::ask) last is answered.
+    Alive,
     FileBegins(Option<u64>),
     FileArrived(Receiving),
     /// The file that was under way did not arrive whole. `true`: our own disk failed.
@@ -55,6 +57,8 @@ pub(crate) struct Link {
     heard_at: Option<Time>,
     /// A ping is out since something came.
     pinged: bool,
+    /// How many questions there were, and whether the last one is open.
+    asked: (u64, bool),
     /// A transfer is given up when nothing moves until then.
     pub(crate) idle_at: Option<Time>,
     /// After so long a silence it is asked whether the peer lives, and the answer is waited for so long.
@@ -76,6 +80,7 @@ impl Link {
             heard: false,
             heard_at: None,
             pinged: false,
+            asked: (0, false),
             idle_at: None,
             beats: (PING_AFTER, PONG_WITHIN),
         }
@@ -176,8 +181,16 @@ impl Link {
         let found = match step {
             Step::Incomplete { .. } => Decoded::More,
             Step::Json(json) => match Message::parse(json) {
-                Ok(parsed) if is(&parsed.message, PING) => Decoded::Found(Found::Beat),
-                Ok(parsed) if is(&parsed.message, PONG) => Decoded::Nothing,
+                Ok(parsed) if words(&parsed.message, PING).is_some() => {
+                    let words = words(&parsed.message, PING).unwrap_or_default().to_owned();
+                    Decoded::Found(Found::Beat(words))
+                }
+                Ok(parsed) if words(&parsed.message, PONG).is_some() => {
+                    let (asked, open) = self.asked;
+                    let answers = open && words(&parsed.message, PONG) == Some(asked.to_string().as_str());
+                    self.asked.1 = open && !answers;
+                    if answers { Decoded::Found(Found::Alive) } else { Decoded::Nothing }
+                }
                 Ok(parsed) => Decoded::Found(Found::Message(Box::new(parsed))),
                 Err(error) if error.scope() == Scope::Message => {
                     Decoded::Found(Found::Malformed(error.to_string()))
@@ -262,8 +275,19 @@ impl Link {
             return false;
         }
         self.pinged = true;
-        self.push_message(&beat(PING));
+        self.push_message(&self.ping());
         true
+    }
+
+    /// What asks the peer for a sign of life: [`Found::Alive`] tells of its answer to this very question.
+    pub(crate) fn ask(&mut self) -> Vec<u8> {
+        self.asked = (self.asked.0 + 1, true);
+        self.ping()
+    }
+
+    fn ping(&self) -> Vec<u8> {
+        let (asked, open) = self.asked;
+        beat(PING, &if open { asked.to_string() } else { String::new() })
     }
 
     fn ended(&self) -> Found {
@@ -298,17 +322,21 @@ enum Moved {
     Found(Found),
 }
 
-fn is(message: &Message, wanted: &str) -> bool {
-    matches!(message, Message::Unknown { kind } if kind == wanted)
+/// What stands behind the kind of a ping or pong.
+fn words<'a>(message: &'a Message, wanted: &str) -> Option<&'a str> {
+    match message {
+        Message::Unknown { kind } => kind.strip_prefix(wanted),
+        _ => None,
+    }
 }
 
-/// The answer to a ping.
-pub(crate) fn pong() -> Vec<u8> {
-    beat(PONG)
+/// The answer to a ping with these words.
+pub(crate) fn pong(words: &str) -> Vec<u8> {
+    beat(PONG, words)
 }
 
-fn beat(kind: &str) -> Vec<u8> {
-    format!("{{\"Type\":\"{kind}\"}}").into_bytes()
+fn beat(kind: &str, words: &str) -> Vec<u8> {
+    format!("{{\"Type\":\"{kind}{words}\"}}").into_bytes()
 }
 
 const PING: &str = "WORLDS_PING";

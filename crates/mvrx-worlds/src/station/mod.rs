@@ -376,10 +376,11 @@ impl Station {
                     self.step(Input::Received { conn: id, parsed: Arc::from(parsed) }, net);
                 }
             }
-            Found::Beat => {
+            Found::Alive => {}
+            Found::Beat(words) => {
                 // A file is in the queue as a whole: this goes behind it.
                 if let Some(link) = self.links.get_mut(&id) {
-                    link.push_message(&link::pong());
+                    link.push_message(&link::pong(&words));
                 }
                 self.flush(id, net);
             }

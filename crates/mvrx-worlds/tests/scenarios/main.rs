@@ -5,6 +5,7 @@ mod a_stale_sighting_is_survived;
 mod commit_during_join;
 mod late_joiner_fetches_from_second_station_after_refusal;
 mod leave_and_rejoin;
+mod nobody_is_thrown_out_of_a_session_while_it_lives;
 mod partition_heals;
 mod restart_on_a_new_port;
 mod shared_instance_places;
