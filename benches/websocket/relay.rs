@@ -141,6 +141,7 @@ async fn join(address: SocketAddr, n: u8, commits: Vec<Commit>) -> Connection {
         files: None,
         password: None,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     };
     say(&mut conn, &Message::Join(join)).await;
     assert!(matches!(hear(&mut conn).await, Message::JoinRet(ret) if ret.reply.ok));

@@ -276,6 +276,8 @@ pub(crate) struct Up {
     pub(crate) session: InSession,
     #[command(flatten)]
     pub(crate) kept: Kept,
+    #[command(flatten)]
+    pub(crate) retained: crate::retaining::Retained,
     /// Send files to a host that is no mvrx in messages of this size at most, from 1K to 1M, with other messages between them, rather than
     /// in one message; not every host puts them together
     #[arg(long, value_name = "SIZE", requires = "session", value_parser = crate::commands::host::piece)]

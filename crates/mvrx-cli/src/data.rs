@@ -27,11 +27,21 @@ pub(crate) fn open_with(given: Option<&Path>, name: &str, limits: Limits) -> Res
 
 /// The same, with a store that works so.
 pub(crate) fn open_as(given: Option<&Path>, name: &str, options: &FsOptions) -> Result<Data, Failure> {
+    open_sparing(given, name, options, false)
+}
+
+/// The same; with `own` its limits leave alone what the station itself committed.
+pub(crate) fn open_sparing(
+    given: Option<&Path>,
+    name: &str,
+    options: &FsOptions,
+    own: bool,
+) -> Result<Data, Failure> {
     if let Some(path) = given {
         if path.exists() && !path.is_dir() {
             return Err(Failure::usage(format!("{} is a file, and --data needs a folder", path.display())));
         }
-        return match open_at(path, options)? {
+        return match open_at(path, options, own)? {
             Some(data) => Ok(data),
             None => Err(Failure::local(format!(
                 "{} is in use by another station; give this one a directory of its own with --data",
@@ -40,13 +50,13 @@ pub(crate) fn open_as(given: Option<&Path>, name: &str, options: &FsOptions) -> 
         };
     }
     let base = user_directory()?;
-    if let Some(data) = open_at(&base, options)? {
+    if let Some(data) = open_at(&base, options, own)? {
         return Ok(data);
     }
     let folder = folder_name(name);
     for number in 1..=STATIONS {
-        let own = if number == 1 { folder.clone() } else { format!("{folder}-{number}") };
-        if let Some(data) = open_at(&base.join("stations").join(own), options)? {
+        let folder = if number == 1 { folder.clone() } else { format!("{folder}-{number}") };
+        if let Some(data) = open_at(&base.join("stations").join(folder), options, own)? {
             return Ok(data);
         }
     }
@@ -54,14 +64,37 @@ pub(crate) fn open_as(given: Option<&Path>, name: &str, options: &FsOptions) -> 
 }
 
 /// Opens a directory; `None` when another station runs in it.
-fn open_at(path: &Path, options: &FsOptions) -> Result<Option<Data>, Failure> {
-    let store = match FsStore::open_with(path, options.clone()) {
+fn open_at(path: &Path, options: &FsOptions, own: bool) -> Result<Option<Data>, Failure> {
+    let mut options = options.clone();
+    if own {
+        // Whose the commits are has to be known before any goes, and under the lock.
+        let Some(lock) = lock(path)? else { return Ok(None) };
+        options.retention.spare =
+            Some(mvrx_station::load_or_create(path).map_err(|error| Failure::local(error.to_string()))?);
+        options.lock = Some(lock);
+    }
+    let store = match FsStore::open_with(path, options) {
         Ok(store) => store,
         Err(OpenStoreError::DirectoryInUse { .. }) => return Ok(None),
         Err(error) => return Err(Failure::local(error.to_string())),
     };
     let station = mvrx_station::load_or_create(path).map_err(|error| Failure::local(error.to_string()))?;
     Ok(Some(Data { station, store, path: path.to_owned() }))
+}
+
+/// The lock of a directory; `None` when another station runs in it.
+fn lock(path: &Path) -> Result<Option<DirLock>, Failure> {
+    let new = if path.is_dir() { None } else { Some(FsStore::open(path)) };
+    // It made the folder so that a crash leaves it.
+    let locked = new.transpose().and_then(|made| {
+        drop(made);
+        DirLock::acquire(path)
+    });
+    match locked {
+        Ok(lock) => Ok(Some(lock)),
+        Err(OpenStoreError::DirectoryInUse { .. }) => Ok(None),
+        Err(error) => Err(Failure::local(error.to_string())),
+    }
 }
 
 /// The data directories to look into.

@@ -35,6 +35,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "group_changed",
     "group_not_changed",
     "history_compacted",
+    "history_dropped",
     "history_problem",
     "host",
     "host_lost",

@@ -49,6 +49,18 @@ fn tell(round: &HistoryRound, json: bool) {
         let fields = json!({ "files": files, "saved_bytes": round.compaction.saved });
         watching.say("history_compacted", &words, fields);
     }
+    if !round.removed.is_empty() {
+        let bytes = round.removed.iter().fold(0_u64, |sum, going| sum.saturating_add(going.on_disk));
+        let number = round.removed.len();
+        let words = format!(
+            "{number} old {} beyond what is kept, and gone; that frees up to {}",
+            if number == 1 { "commit was" } else { "commits were" },
+            show::size(bytes)
+        );
+        let removed: Vec<String> =
+            round.removed.iter().map(|going| going.stored.commit.file.to_string()).collect();
+        watching.say("history_dropped", &words, json!({ "removed": removed, "bytes": bytes }));
+    }
     if let Some(problem) = &round.problem {
         let fields = json!({ "problem": problem.word(), "reason": problem.to_string() });
         watching.say("history_problem", &problem.to_string(), fields);

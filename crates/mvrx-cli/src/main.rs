@@ -21,6 +21,7 @@ mod interfaces;
 mod kept;
 mod moving;
 mod pick;
+mod retaining;
 mod secure;
 mod session;
 mod session_events;

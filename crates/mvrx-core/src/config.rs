@@ -112,6 +112,8 @@ pub struct Limits {
     /// Withdrawn commits that are remembered, at least 1; the one that was told first is forgotten, and listed again where somebody who has
     /// it never heard of that.
     pub withdrawn: usize,
+    /// Files that we let go of and that not everybody was told of yet, at least 1; of more, the first are learned by asking.
+    pub released: usize,
 }
 
 impl Default for Limits {
@@ -135,6 +137,7 @@ impl Default for Limits {
             addresses: 16,
             order_reach: 1 << 20,
             withdrawn: 1_024,
+            released: 1_024,
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Entry {
     pub(crate) damaged: Option<String>,
     /// Who made it has taken it back: it is in no list any more, and given to nobody.
     pub(crate) withdrawn: bool,
+    /// Our store let it go by its limits: it is not fetched to be kept again.
+    pub(crate) let_go: bool,
 }
 
 impl Entry {
@@ -110,6 +112,7 @@ impl History {
         }
         if let Some(entry) = self.by_file.get_mut(&file) {
             entry.held = true;
+            entry.let_go = false;
             entry.damaged = None;
             entry.commit.file_size = commit.file_size;
             if commit.blake3.is_some() {
@@ -409,8 +412,8 @@ impl History {
         self.by_order.insert((number, file));
         self.by_arrival.insert(arrival, file);
         let withdrawn = self.withdrawn.has(file, commit.station);
-        let damaged = None;
-        let entry = Entry { commit, brought_by, number, arrival, held, holders, damaged, withdrawn };
+        let (damaged, let_go) = (None, false);
+        let entry = Entry { commit, brought_by, number, arrival, held, holders, damaged, withdrawn, let_go };
         self.by_file.insert(file, entry);
         self.next += 1;
     }

@@ -210,6 +210,7 @@ impl Core {
         self.note_mark(station, join.ours);
         self.peers.get_mut(&station).into_iter().for_each(|peer| peer.voices.spoke(peer.bridge));
         self.note_withdrawn(station, &join.withdrawn);
+        self.note_released(station, &join.released);
         self.answer_join(conn, Some(station), product, ok());
         self.membership(station, MembershipEvent::JoinReceived);
         self.watch_unseen(station);

@@ -235,8 +235,8 @@ pub enum Command {
     /// A commit of ours was a mistake: it leaves our list, is given to nobody any more, and a JOIN tells everybody so. One of somebody else
     /// stays as it is.
     Withdraw(FileUuid),
-    /// The file of a commit is no longer in our store: it is neither listed nor given from now on. Who was told of it learns that from our next
-    /// JOIN, or by asking.
+    /// The file of a commit is no longer in our store: it is neither listed nor given from now on, and our kind of stations are told so by a JOIN;
+    /// others learn it by asking. [`Core::is_in_use`](crate::Core::is_in_use) says when it must stay.
     Release(FileUuid),
     /// A file is wanted.
     Request {

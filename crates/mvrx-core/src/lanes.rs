@@ -405,6 +405,7 @@ impl Core {
             // This JOIN lists them.
             peer.lane.commits.clear();
         }
+        let released = station.map(|station| self.released_to(station)).unwrap_or_default();
         Message::Join(Join {
             provider: self.config.provider.clone(),
             station_name: self.config.station_name.clone(),
@@ -416,6 +417,7 @@ impl Core {
             files: None,
             password: None,
             withdrawn: self.withdrawn.files(),
+            released,
         })
     }
 

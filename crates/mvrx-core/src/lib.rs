@@ -61,6 +61,7 @@ mod output;
 pub mod parts;
 mod peer;
 mod receive;
+mod released;
 mod serving;
 mod session;
 mod sightings;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use mvrx_message::{BridgeMark, FileUuid, MvrVersion, Product, QuirkSet, StationUuid};
 
 use crate::change::Side;
+use crate::released::ReleasedTold;
 use crate::{ConnId, Membership, PlaceId};
 
 /// A station as the application sees it.
@@ -99,6 +100,7 @@ pub(crate) struct Peer {
     pub(crate) quirks: QuirkSet,
     pub(crate) bridge: Option<BridgeMark>,
     pub(crate) voices: Voices,
+    pub(crate) released_told: ReleasedTold,
 }
 
 /// Who was heard under its name, by a JOIN or by taking ours, and has not said LEAVE since: the station itself, or bridges that stand in for
@@ -155,6 +157,7 @@ impl Peer {
             quirks: QuirkSet::default(),
             bridge: None,
             voices: Voices::default(),
+            released_told: ReleasedTold::default(),
         }
     }
 

@@ -239,6 +239,7 @@ impl Core {
         self.membership(station, MembershipEvent::JoinAccepted);
         self.list_begins(Some(station));
         self.note_told(station, &ret.commits, (CommitSource::Listed, ret.group.is_some()));
+        self.released_was_told(station);
     }
 
     /// Takes over what JOIN or JOIN_RET tells of a station.

@@ -13,6 +13,7 @@ use crate::history::History;
 use crate::inbound::Inbound;
 use crate::moves::{MoveEvent, Moving};
 use crate::peer::{Peer, Place, Target};
+use crate::released::Released;
 use crate::session::Session;
 use crate::timer::Agenda;
 use crate::withdrawn::ToTell;
@@ -35,6 +36,8 @@ pub struct Core {
     pub(crate) history: History,
     /// Our own commits that we have taken back.
     pub(crate) withdrawn: ToTell,
+    /// What our store has no more.
+    pub(crate) released: Released,
     /// Commits that were listed to us, and by whom, of which the application is still to be told.
     pub(crate) missed: BTreeMap<FileUuid, StationUuid>,
     /// The host of our session has told what it has.
@@ -92,6 +95,7 @@ impl Core {
             fetches: BTreeMap::new(),
             history: History::default(),
             withdrawn: ToTell::default(),
+            released: Released::default(),
             missed: BTreeMap::new(),
             has_heard: false,
             present_since: Duration::ZERO,
@@ -248,7 +252,7 @@ impl Core {
             Command::Restore(commit) => self.history.hold(commit),
             Command::RestoreWithdrawn(commit) => self.restore_withdrawn(commit),
             Command::Withdraw(file) => self.withdraw(file),
-            Command::Release(file) => self.histories_mut().for_each(|history| history.release(file)),
+            Command::Release(file) => self.release(file),
             Command::Request { request, requested, source } => self.request(request, requested, source),
             Command::Cancel(request) => self.cancel(request),
             Command::Refresh => self.refresh(),

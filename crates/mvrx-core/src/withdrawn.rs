@@ -180,7 +180,7 @@ impl Core {
     }
 
     /// What still waits to be announced is not announced any more.
-    fn drop_announcements(&mut self, file: FileUuid) {
+    pub(crate) fn drop_announcements(&mut self, file: FileUuid) {
         for peer in self.peers.values_mut() {
             // One that is under way goes its way; the JOIN follows it.
             let running = peer.lane.running.is_some();

@@ -490,6 +490,8 @@ impl World {
             self.conns.remove(&conn);
             self.step(None, Input::Closed { conn, what: "gone".to_owned() });
         }
+        // What nobody gives any more is told a moment later.
+        self.pass(Duration::from_secs(1));
         let waiting: Vec<_> = self.host.timers().collect();
         assert!(waiting.is_empty() && self.host.deadline().is_none(), "still waits for {waiting:?}");
         let held = self.host.holdings();

@@ -101,11 +101,15 @@ pub struct Join {
     pub password: Option<JoinPassword>,
     /// Its own commits that it has withdrawn, the latest last; our own stations only. Writing lists the last [`Join::WITHDRAWN`].
     pub withdrawn: Vec<FileUuid>,
+    /// Files that it listed and has no more, the latest last; our own stations only. Writing lists the last [`Join::RELEASED`].
+    pub released: Vec<FileUuid>,
 }
 
 impl Join {
     /// So many withdrawn commits fit beside the commits.
     pub const WITHDRAWN: usize = 24;
+    /// So many files that are not held any more fit beside the commits.
+    pub const RELEASED: usize = 64;
 }
 
 /// MVR_JOIN_RET (Table 69).

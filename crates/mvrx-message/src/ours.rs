@@ -25,6 +25,7 @@
 //! | LEAVE | `bridge` | [`BridgeMark`]: a bridge that stood in for the station says it, and not the station |
 //! | JOIN_RET | `succession` | [`Roster::succession`]: who hosts when this host is gone |
 //! | JOIN, JOIN_RET | `withdrawn` | [`Join::withdrawn`](crate::Join::withdrawn): commits that their authors have taken back: FileUUIDs, of a host with the author's StationUUID |
+//! | JOIN, JOIN_RET | `released` | [`Join::released`](crate::Join::released): FileUUIDs that whoever says it listed and gives no more |
 //! | JOIN_RET | `fetched` | [`Roster::fetched`]: who took a file of the asker's from the host |
 //!
 //! Its strings are short: at most [`Author::STRING_BYTES`] each.
@@ -291,6 +292,9 @@ pub struct Roster {
     pub succession: Option<Vec<Successor>>,
     /// Commits that their authors have withdrawn, the latest last. Writing lists the last [`Join::WITHDRAWN`](crate::Join::WITHDRAWN).
     pub withdrawn: Vec<WithdrawnFile>,
+    /// Files that the host listed, and that nobody gives in this session any more. Writing lists the last
+    /// [`Join::RELEASED`](crate::Join::RELEASED).
+    pub released: Vec<FileUuid>,
 }
 
 /// A commit that was taken back.

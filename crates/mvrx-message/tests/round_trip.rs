@@ -149,6 +149,7 @@ fn message() -> impl Strategy<Value = Message> {
                     files,
                     password,
                     withdrawn: Vec::new(),
+                    released: Vec::new(),
                 })
             }
         ),

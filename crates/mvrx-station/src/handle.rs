@@ -203,8 +203,9 @@ impl Station {
         self.tell(Command::Restore(commit)).await
     }
 
-    /// The file of a commit was taken out of our store: it is neither listed nor given any more, and can be asked for again. Others learn it from
-    /// the next JOIN ([`Station::refresh`]), or by asking. A session's host sees to its own files and ignores this.
+    /// The file of a commit was taken out of our store: it is neither listed nor given any more, and can be asked for again. Stations of ours are told
+    /// so, by a JOIN or by the host; others learn it when they ask and are refused. A store that drops files by itself asks before
+    /// ([`Station::let_go`]).
     ///
     /// # Errors
     /// When the station has stopped.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mvrx_core::{Command, CommitView, ConnId, Input, RequestFailure, RequestId};
 use mvrx_message::{Commit, FileUuid, GroupName, SessionTarget, StationUuid, Successor};
+use mvrx_store::StoredCommit;
 use tokio::sync::oneshot;
 
 use crate::CommitDraft;
@@ -16,7 +17,7 @@ use crate::driver::{Done, Driver};
 use crate::handle::{CommitInfo, SessionInfo, StationInfo};
 use crate::moves::MoveTold;
 use crate::transfer::{Fetched, Progress};
-use crate::withdrawing;
+use crate::{letting_go, withdrawing};
 
 /// What the application orders.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) enum Order {
     },
     Cancel(RequestId),
     Withdraw(FileUuid, withdrawing::Told),
+    /// Our store is about to drop it.
+    LetGo(Box<StoredCommit>, letting_go::Answer),
     ChangeGroup(GroupName, change::Told),
     Move {
         to: SessionTarget,
@@ -73,6 +76,7 @@ impl Driver {
             }
             Some(Order::Cancel(request)) => self.step(Input::Command(Command::Cancel(request))),
             Some(Order::Withdraw(file, told)) => self.withdraw(file, told),
+            Some(Order::LetGo(going, told)) => self.let_go(&going, &told),
             Some(Order::ChangeGroup(to, told)) => self.change_group(to, told),
             Some(Order::Move { to, force, told }) => {
                 self.move_to(to.clone(), Command::Move { to, force }, told);

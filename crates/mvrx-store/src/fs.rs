@@ -59,7 +59,7 @@ mod tags;
 mod view;
 mod withdrawals;
 
-pub use background::{HistoryListener, HistoryRound};
+pub use background::{HistoryListener, HistoryRound, MayGo};
 pub use fsck::{Fsck, fsck};
 pub use history::Compaction;
 pub use tags::{Tag, TagError, Tags};
@@ -104,6 +104,8 @@ pub struct FsOptions {
     pub whole: Option<usize>,
     /// Which commits go in the background: after each commit, and when one grows too old ([`FsStore::retain`]). The default keeps all.
     pub retention: Retention,
+    /// Who is asked before one of them goes. `None`, the default: nobody, they go.
+    pub may_go: Option<MayGo>,
     /// Who is told what was done in the background.
     pub told: Option<HistoryListener>,
     /// A lock that is held already, on the directory or one that contains it. Without one the directory is locked.
@@ -210,7 +212,8 @@ impl FsStore {
         let inventory = recover::recover(&shelf, &options.limits)?;
         let engine = Arc::new(Engine::new(shelf, inventory, options.limits, options.clock, disk));
         engine.shelf.withdrawals().keep(|file| engine.commit(file).is_some());
-        let wanted = Wanted { whole: options.whole, retention: options.retention, told: options.told };
+        let FsOptions { whole, retention, may_go, told, .. } = options;
+        let wanted = Wanted { whole, retention, may_go, told };
         let background = Background::start(&engine, wanted).map(Arc::new);
         Ok(Self { engine, _background: background })
     }

@@ -96,7 +96,7 @@ pub use error::{
     RemoveError, StoreError, WithdrawError, WriteError,
 };
 pub use fs::{
-    Compaction, FsOptions, FsStore, FsView, Fsck, HistoryListener, HistoryRound, Tag, TagError, Tags,
+    Compaction, FsOptions, FsStore, FsView, Fsck, HistoryListener, HistoryRound, MayGo, Tag, TagError, Tags,
     TakeOutName, Withdrawals, fsck,
 };
 pub use limits::Limits;

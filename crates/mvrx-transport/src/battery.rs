@@ -169,6 +169,7 @@ pub(crate) fn join(commits: usize) -> Message {
         files: None,
         password: None,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     })
 }
 

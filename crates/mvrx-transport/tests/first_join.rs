@@ -40,6 +40,7 @@ fn join(said: Option<JoinPassword>, name: &str) -> Message {
         files: None,
         password: said,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     })
 }
 

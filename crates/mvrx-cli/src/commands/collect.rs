@@ -23,6 +23,7 @@ use crate::commands::watching::Watching;
 use crate::events::Names;
 use crate::failure::Failure;
 use crate::hooks::Plan;
+use crate::retaining::Unsaved;
 use crate::show;
 
 /// Fetches and saves of one running station.
@@ -43,6 +44,8 @@ pub(crate) struct Collect {
     there: BTreeSet<FileUuid>,
     failed: BTreeMap<FileUuid, Failures>,
     saved: Saved,
+    /// What must not go from the store meanwhile.
+    unsaved: Unsaved,
     reviewed: Instant,
     cancel: Cancel,
 }
@@ -67,7 +70,7 @@ struct Failures {
 
 impl Collect {
     /// Clears what killed processes left in the folders, and reads which files lie there. `data` is the data directory.
-    pub(crate) fn begin(plan: Plan, data: &Path) -> Self {
+    pub(crate) fn begin(plan: Plan, data: &Path, unsaved: Unsaved) -> Self {
         let own = (!plan.folder.as_os_str().is_empty()).then_some(&plan.folder);
         let folders: BTreeSet<&PathBuf> =
             plan.rules.iter().filter_map(|rule| rule.to.as_ref()).chain(own).collect();
@@ -86,6 +89,7 @@ impl Collect {
             there: BTreeSet::new(),
             failed: BTreeMap::new(),
             saved: Saved::read(data),
+            unsaved,
             reviewed: Instant::now(),
             cancel: Cancel::new(),
         }
@@ -125,8 +129,15 @@ impl Collect {
             if !of_others || waits || self.there.contains(&file) || self.under_way.contains(&file) {
                 continue;
             }
-            let Some(folder) = self.folder_for(&commit, running, watching) else { continue };
-            if commit.held {
+            let Some(folder) = self.folder_for(&commit, running, watching) else {
+                self.unsaved.remove(file);
+                continue;
+            };
+            self.unsaved.add(file);
+            // The store may have let it go since.
+            if self.saved.still_has(file, &folder) {
+                self.is_saved(file);
+            } else if commit.held {
                 self.save(running, &commit, folder);
             } else if !commit.holders.is_empty() && self.tasks.len() < FETCHES {
                 let transfer = running.request(file, Source::Any).await?;
@@ -254,10 +265,6 @@ impl Collect {
 
     fn save(&mut self, running: &Station, commit: &CommitInfo, folder: PathBuf) {
         let file = commit.commit.file;
-        if self.saved.still_has(file, &folder) {
-            self.there.insert(file);
-            return;
-        }
         // One at a time: a disk is not faster with several.
         if self.saving > 0 {
             return;
@@ -276,8 +283,13 @@ impl Collect {
         });
     }
 
-    fn is_there(&mut self, file: FileUuid, saved: &PutAway, watching: &mut Watching) {
+    fn is_saved(&mut self, file: FileUuid) {
         self.there.insert(file);
+        self.unsaved.remove(file);
+    }
+
+    fn is_there(&mut self, file: FileUuid, saved: &PutAway, watching: &mut Watching) {
+        self.is_saved(file);
         self.failed.remove(&file);
         self.saved.note(file, &saved.path);
         let bytes = std::fs::metadata(&saved.path).map_or(0, |about| about.len());
@@ -394,7 +406,7 @@ mod tests {
     #[test]
     fn a_reason_is_told_once_whatever_the_numbers_and_paths_in_it() {
         let folder = tempfile::tempdir().unwrap();
-        let mut collect = Collect::begin(Plan::default(), folder.path());
+        let mut collect = Collect::begin(Plan::default(), folder.path(), Unsaved::default());
         let file = FileUuid::from_random_bytes([1; 16]);
         let mut told = |why: &str| collect.again(file, why).1;
         assert!(told("no space left to write /data/tmp/a1f3.part (12 of 400 bytes)"));

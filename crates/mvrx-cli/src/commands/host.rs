@@ -16,6 +16,7 @@ use crate::commands::up::{self, Beside};
 use crate::commands::watch::Watched;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
+use crate::retaining::Retaining;
 use crate::secure::{self, Certified};
 use crate::session::Following;
 use crate::withdrawing::Withdrawing;
@@ -55,6 +56,8 @@ pub(crate) struct Host {
     keep: u64,
     #[command(flatten)]
     history: crate::history::History,
+    #[command(flatten)]
+    retained: crate::retaining::Retained,
     /// Keep only what somebody asked for, rather than every file as soon as it is committed
     #[arg(long)]
     only_asked: bool,
@@ -113,8 +116,9 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         commits: COMMITS,
         ..Limits::default()
     };
-    let options = FsOptions { limits, ..args.history.options(args.json) };
-    let data = data::open_as(args.data.as_deref(), &name, &options)?;
+    let retaining = Retaining::new(&args.retained);
+    let options = retaining.options(FsOptions { limits, ..args.history.options(args.json) });
+    let data = data::open_sparing(args.data.as_deref(), &name, &options, args.retained.spares_own())?;
     let kept_at = data.path.clone();
     let tls = args.certified.certificate(&kept_at)?;
     let fingerprint = tls.as_ref().map(ServerTls::fingerprint);
@@ -149,7 +153,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         up::share(desk, &files).await?;
         let (watched, following) = (Watched::nothing(), Following::new(None, None));
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        up::watch(desk, Beside { plan, watched, following, told }).await
+        up::watch(desk, Beside { plan, watched, following, told, retaining }).await
     };
     let result = tokio::select! {
         result = ended => result,

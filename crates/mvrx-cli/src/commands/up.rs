@@ -18,6 +18,7 @@ use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::hooks::Plan;
 use crate::moving::Consent;
+use crate::retaining::Retaining;
 use crate::session::Following;
 use crate::withdrawing::Withdrawing;
 use crate::{data, electing, hooks, session, show, station};
@@ -29,10 +30,12 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     }
     folders_are_there(&args)?;
     let plan = args.hooks.plan(args.get, Some(&args.dir))?;
-    let data = data::open_as(
+    let retaining = Retaining::new(&args.retained);
+    let data = data::open_sparing(
         args.kept.data.as_deref(),
         &station::name(&args.common),
-        &args.kept.history.options(args.json),
+        &retaining.options(args.kept.history.options(args.json)),
+        args.retained.spares_own(),
     )?;
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
@@ -79,7 +82,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         share(desk, &files).await?;
         let watched = Watched::begin(&args, &running, &kept_at, &watching)?;
         let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        watch(desk, Beside { plan, watched, following, told }).await
+        watch(desk, Beside { plan, watched, following, told, retaining }).await
     };
     let result = tokio::select! {
         result = ended => result,
@@ -306,6 +309,8 @@ pub(crate) struct Beside {
     pub(crate) following: Following,
     /// What becomes of commands.
     pub(crate) told: Option<mpsc::Receiver<Told>>,
+    /// What becomes of old commits.
+    pub(crate) retaining: Retaining,
 }
 
 /// Shows what happens, saves what the others commit where that is wished for, commits what is saved into a watched folder, and answers
@@ -313,15 +318,16 @@ pub(crate) struct Beside {
 pub(crate) async fn watch(desk: Desk<'_>, beside: Beside) -> Result<(), Failure> {
     let stopped = || Failure::local("the station has stopped");
     let Desk { running, data, events, watching } = desk;
-    let Beside { plan, mut watched, mut following, mut told } = beside;
+    let Beside { plan, mut watched, mut following, mut told, retaining } = beside;
     let mut revisions = Revisions::new(running.store());
-    let mut collect = plan.map(|plan| Collect::begin(plan, data));
+    let mut collect = plan.map(|plan| Collect::begin(plan, data, retaining.unsaved()));
     let mut due = true;
     loop {
         if let Some(collect) = collect.as_mut().filter(|_| due) {
             collect.review(running, watching).await?;
         }
         due = false;
+        retaining.begin(running);
         tokio::select! {
             heard = events.next() => {
                 let heard = heard.ok_or_else(stopped)?;

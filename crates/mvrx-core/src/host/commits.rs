@@ -99,7 +99,7 @@ impl Host {
 
     /// A commit that is known, and nobody can give: who joined meanwhile was not told of it.
     // req: HST-26
-    fn is_missing(&self, file: FileUuid) -> bool {
+    pub(super) fn is_missing(&self, file: FileUuid) -> bool {
         self.history.entry(file).is_some_and(|entry| !entry.is_available() && !entry.withdrawn)
     }
 
@@ -152,7 +152,8 @@ impl Host {
         if noted == Noted::New && is_for(commit, Some(self.config.station)) {
             self.event(Event::CommitSeen { file: commit.file, from, source });
         }
-        let missing = self.history.entry(commit.file).is_some_and(|entry| !entry.held && !entry.withdrawn);
+        let wanted = |entry: &Entry| !entry.held && !entry.withdrawn && !entry.let_go;
+        let missing = self.history.entry(commit.file).is_some_and(wanted);
         if missing && noted != Noted::Contradicts {
             // Also one that is known: an earlier read of it may have failed.
             self.want_kept(commit.file);

@@ -163,6 +163,9 @@ pub enum Command {
     RestoreWithdrawn(Commit),
     /// A commit of ours was a mistake: it leaves our list, is given to nobody any more, and the stations are told so.
     Withdraw(FileUuid),
+    /// Our store drops this file, by limits of its own: it is given to nobody any more, and not fetched to be kept again. [`Host::is_needed`](super::Host::is_needed)
+    /// says when it must stay.
+    Release(FileUuid),
     /// A file is wanted in our store, for our application.
     Request {
         /// The name of this request, from outside.

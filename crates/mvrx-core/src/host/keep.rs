@@ -215,6 +215,7 @@ impl Host {
             }
             self.let_go(at);
             self.history.release(kept.file);
+            self.may_be_given_no_more(kept.file);
         }
     }
 

@@ -134,6 +134,7 @@ impl Host {
         }
         self.learn(conn, join, to);
         self.note_withdrawn(station, &join.withdrawn);
+        self.note_released(station, &join.released);
         self.answer_join(conn, station, Reply::ok());
         self.tell_rest_of_roster(station);
         self.tell_succession();
@@ -335,6 +336,7 @@ impl Host {
         self.to_gather.clear();
         self.to_announce.clear();
         self.agenda.clear(Timer::Announce);
+        self.agenda.clear(Timer::Released);
         self.drop_proposal();
         let conns: Vec<ConnId> = self.links.keys().copied().collect();
         for conn in conns {

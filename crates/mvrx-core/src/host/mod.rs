@@ -53,6 +53,7 @@ mod members;
 mod moves;
 mod reads;
 mod relay;
+mod released;
 mod requests;
 mod rest;
 mod roster;
@@ -61,7 +62,7 @@ mod succession;
 mod timer;
 mod withdrawn;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use mvrx_message::{Dialect, FileUuid, Message, MessageType, Product, Reply, SessionTarget, StationUuid};
@@ -100,6 +101,8 @@ pub struct Host {
     history: History,
     /// What was taken back in this session, to be told to who comes.
     withdrawn: ToTell,
+    /// What nobody gives any more, to be told in a moment.
+    released: BTreeSet<FileUuid>,
     /// Relayed files in the store.
     kept: Kept,
     /// Files to be read for keeping, newest last.
@@ -165,6 +168,7 @@ impl Host {
             relays: BTreeMap::new(),
             history: History::default(),
             withdrawn: ToTell::default(),
+            released: BTreeSet::new(),
             kept: Kept::default(),
             to_gather: BTreeMap::new(),
             to_announce: BTreeMap::new(),
@@ -328,6 +332,7 @@ impl Host {
             Command::Restore(commit) => self.restore(commit),
             Command::RestoreWithdrawn(commit) => self.restore_withdrawn(commit),
             Command::Withdraw(file) => self.withdraw(file),
+            Command::Release(file) => self.release(file),
             Command::Request { request, file } => self.request(request, file),
             Command::Cancel(request) => self.cancel(request),
             Command::Rename(name) => self.config.station_name = name,
@@ -347,6 +352,7 @@ impl Host {
             Timer::Answer(relay) => self.on_read_deadline(relay, "it did not answer MVR_REQUEST in time"),
             Timer::Export(ask) => self.on_exported(ask, None),
             Timer::Announce => self.announce_more(),
+            Timer::Released => self.tell_released(),
             Timer::Move => self.on_move_deadline(),
         }
     }

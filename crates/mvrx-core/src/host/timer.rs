@@ -24,6 +24,8 @@ pub enum Timer {
     Export(AskId),
     /// More commits of a long list are to be told to the others.
     Announce,
+    /// Our stations are to be told what nobody gives any more.
+    Released,
     /// Our application is to agree to a move, or the stations are to answer.
     Move,
 }
@@ -44,7 +46,8 @@ pub struct Timers {
     pub answer: Duration,
     /// A file of our own application's current state.
     pub export: Duration,
-    /// Between two parts of many new commits that the others are told of.
+    /// Between two parts of many new commits that the others are told of; and from the first file that nobody gives any more until that is
+    /// told, with all that go meanwhile.
     pub announce: Duration,
     /// From the start: until then it is not known which numbers those who come tell for the commits of other products, so none is given to
     /// them.

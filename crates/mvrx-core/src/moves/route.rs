@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mvrx_message::Message;
+use mvrx_message::{FileUuid, Message};
 
 use super::ride::CONNECTIONS_BITS;
 use super::{MovePhase, Ride};
@@ -266,6 +266,11 @@ impl Core {
     pub(crate) fn timers_elsewhere(&self) -> impl Iterator<Item = Timer> + '_ {
         let others = self.there().into_iter().chain(self.moving.parting.as_deref());
         others.flat_map(|core| core.agenda.timers())
+    }
+
+    /// Whether a file may be needed in another place than ours: while we are on our way, all that we have is.
+    pub(crate) fn is_between_places(&self, file: FileUuid) -> bool {
+        self.moving.ride.is_some() || self.moving.parting.as_deref().is_some_and(|core| core.is_in_use(file))
     }
 
     /// A command that concerns the new place, too.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_message::{Dialect, FilesConnection, Join, Leave, Message};
+use mvrx_message::{Dialect, FileUuid, FilesConnection, Join, Leave, Message};
 
 use super::{FilesLinkAction, FilesLinkEvent, Session, Stay, StayAction, StayEvent};
 use crate::inbound::Inbound;
@@ -152,7 +152,9 @@ impl Core {
 
     // req: SES-01, SES-02
     pub(super) fn say_join(&mut self) {
-        let join = self.join_of_session(None);
+        let told = self.session.as_ref().map(|session| session.released_told).unwrap_or_default();
+        let (released, told) = self.released_to_host(told);
+        let join = self.join_of_session(None, released);
         let reply = self.config.timers.reply;
         let Some(session) = self.session.as_mut() else { return };
         let Some(conn) = session.main else { return };
@@ -160,11 +162,11 @@ impl Core {
             session.pending.clear();
             self.agenda.set(Timer::Host, self.now + reply);
         }
-        session.join_again = false;
+        (session.join_again, session.released_told) = (false, told);
         self.say_to_host(conn, join);
     }
 
-    fn join_of_session(&self, ticket: Option<FilesConnection>) -> Message {
+    fn join_of_session(&self, ticket: Option<FilesConnection>, released: Vec<FileUuid>) -> Message {
         let second = ticket.is_some();
         let product = self.session.as_ref().map(|s| s.product).unwrap_or_default();
         let most = Dialect::in_session(product).most_commits();
@@ -182,6 +184,7 @@ impl Core {
             // The connection's: the host that it leads to may be told it or not.
             password: None,
             withdrawn: self.withdrawn.files(),
+            released,
         })
     }
 
@@ -327,7 +330,7 @@ impl Core {
             return;
         };
         self.agenda.set(Timer::HostFiles, self.now + self.config.timers.reply);
-        let join = self.join_of_session(Some(FilesConnection::Of(ticket)));
+        let join = self.join_of_session(Some(FilesConnection::Of(ticket)), Vec::new());
         self.say_to_host(conn, join);
     }
 

@@ -22,6 +22,7 @@ use mvrx_message::{FileUuid, Product, StationUuid, Ticket};
 pub use self::files_link::{FilesLink, FilesLinkAction, FilesLinkEvent};
 pub use self::stay::{Stay, StayAction, StayEvent};
 
+use crate::released::ReleasedTold;
 use crate::{ConnId, Core, RequestId};
 
 /// Which session a station is to be one of.
@@ -89,6 +90,8 @@ pub(crate) struct Session {
     pending: VecDeque<FileUuid>,
     /// Something was withdrawn while JOIN was under way: another one tells it.
     join_again: bool,
+    /// What the host was told of files that we have no more.
+    released_told: ReleasedTold,
     /// COMMITs that are not acknowledged, in order.
     unacknowledged: VecDeque<FileUuid>,
     /// The REQUEST that the host has to answer.
@@ -130,6 +133,7 @@ impl Session {
             ticket: None,
             pending: VecDeque::new(),
             join_again: false,
+            released_told: ReleasedTold::default(),
             unacknowledged: VecDeque::new(),
             asked: None,
             refused: None,

@@ -69,6 +69,7 @@ impl Core {
             }
         }
         self.note_withdrawn_in_session(&roster.withdrawn);
+        self.note_released_in_session(&roster.released);
         let host = self.host();
         // req: ELE-05
         if let (Some(host), Some(stations)) = (host, roster.succession.clone()) {

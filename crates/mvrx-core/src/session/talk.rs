@@ -1,10 +1,11 @@
 //! What the host says, and what we tell it.
 
-use mvrx_message::{Commit, FileUuid, Join, JoinRet, Leave, Message, Parsed, Reply};
+use mvrx_message::{Commit, FileUuid, Join, JoinRet, Leave, Message, Parsed, Product, Reply};
 
-use super::{FilesLinkEvent, Stay, StayEvent};
+use super::{FilesLinkEvent, Session, Stay, StayEvent};
 use crate::history::is_for;
 use crate::inbound::ok;
+use crate::released::ReleasedTold;
 use crate::{CommitSource, ConnId, Core, Event, FetchEvent, LimitReached, Presence, Timer};
 
 impl Core {
@@ -66,6 +67,7 @@ impl Core {
         if before == Some(Stay::Joining) {
             self.say_pending();
         }
+        self.host_took_released();
         if self.session.as_ref().is_some_and(|session| session.join_again) {
             self.say_join();
         }
@@ -167,6 +169,30 @@ impl Core {
         }
     }
 
+    /// Our store has a file no more: what the host was told of those.
+    pub(crate) fn session_lets_go(&mut self, file: FileUuid) -> Option<&mut ReleasedTold> {
+        let session = self.session.as_mut()?;
+        session.pending.retain(|waiting| *waiting != file);
+        Some(&mut session.released_told)
+    }
+
+    /// To a host of ours; others would make nothing of it. While a JOIN is under way, its answer brings the next one.
+    pub(crate) fn refresh_session_of_ours(&mut self) {
+        let is_ours = |session: &Session| session.stay == Stay::Joined && session.product == Product::Mvrx;
+        if self.session.as_ref().is_some_and(is_ours) {
+            self.say_join();
+        }
+    }
+
+    fn host_took_released(&mut self) {
+        let Some(mut told) = self.session.as_ref().map(|session| session.released_told) else { return };
+        let more = self.released_was_told_to(&mut told);
+        if let Some(session) = self.session.as_mut() {
+            session.released_told = told;
+            session.join_again |= more && session.product == Product::Mvrx;
+        }
+    }
+
     fn say_pending(&mut self) {
         let pending = self.session.as_mut().map(|s| std::mem::take(&mut s.pending)).unwrap_or_default();
         for file in pending {
@@ -224,6 +250,7 @@ impl Core {
             let author = mvrx_message::Author::new(&join.station_name, &join.provider);
             self.meet(join.station, Some(&author), Some((join.product(), join.version)));
             self.note_withdrawn(join.station, &join.withdrawn);
+            self.note_released(join.station, &join.released);
             self.list_begins(None);
             self.note_commits(join.station, &join.commits, CommitSource::Listed);
         }

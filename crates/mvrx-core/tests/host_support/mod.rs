@@ -63,6 +63,7 @@ pub fn join_as(n: u8, provider: &str, name: &str, commits: Vec<Commit>) -> Messa
         files: None,
         password: None,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     })
 }
 

@@ -81,6 +81,7 @@ pub fn join_from(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         files: None,
         password: None,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     })
 }
 

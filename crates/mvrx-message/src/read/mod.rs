@@ -95,14 +95,26 @@ pub(in crate::read) fn known_type(reader: &mut Reader<'_>, kind: &str) -> Option
 fn join(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Join, ParseError> {
     let station = reader.id(fields.station_uuid);
     let station = required_station(reader, station, MessageType::Join)?;
-    let (provider, station_name, version, extra) = introduction(reader, fields);
+    let (provider, station_name, version, mut extra) = introduction(reader, fields);
     let commits = commit::listed(reader, fields)?;
     let ours = extra.as_ref().map(|e| e.ours);
-    let (files, group, withdrawn) =
-        extra.map_or((None, None, Vec::new()), |e| (e.files, e.group, e.withdrawn));
+    let (files, group) = extra.as_mut().map_or((None, None), |e| (e.files.take(), e.group.take()));
+    let (withdrawn, released) = extra.map(|e| (e.withdrawn, e.released)).unwrap_or_default();
     // req: MSG-JOIN-PASSWORD
     let password = reader.string(fields.password).map(|text| JoinPassword::new(&text));
-    Ok(Join { provider, station_name, version, station, commits, ours, group, files, password, withdrawn })
+    Ok(Join {
+        provider,
+        station_name,
+        version,
+        station,
+        commits,
+        ours,
+        group,
+        files,
+        password,
+        withdrawn,
+        released,
+    })
 }
 
 // req: MSG-JOIN-RET

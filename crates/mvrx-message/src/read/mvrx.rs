@@ -27,6 +27,7 @@ pub(super) struct Extra {
     pub(super) order: Option<u64>,
     pub(super) missed: bool,
     pub(super) withdrawn: Vec<FileUuid>,
+    pub(super) released: Vec<FileUuid>,
 }
 
 impl Extra {
@@ -83,6 +84,8 @@ struct Object<'a> {
     missed: Raw<'a>,
     #[serde(borrow, default)]
     withdrawn: Raw<'a>,
+    #[serde(borrow, default)]
+    released: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +145,7 @@ pub(super) fn read(reader: &mut Reader<'_>, raw: Option<&RawValue>) -> Option<Ex
             .into_iter()
             .filter_map(|(file, station)| station.is_none().then_some(file))
             .collect(),
+        released: released(reader, object.released),
     };
     reader.note_if(blake3.is_some() != extra.blake3.is_some(), Quirk::MvrxObjectUnreadable);
     reader.note_if(mvr.is_some() != extra.mvr.is_some(), Quirk::MvrxObjectUnreadable);
@@ -190,6 +194,7 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
         && object.fetched.is_none()
         && object.succession.is_none()
         && object.withdrawn.is_none()
+        && object.released.is_none()
     {
         return None;
     }
@@ -222,8 +227,23 @@ fn roster(reader: &mut Reader<'_>, object: &Object<'_>) -> Option<Roster> {
     let by_others = withdrawn(reader, object.withdrawn).into_iter();
     roster.withdrawn =
         by_others.filter_map(|(file, station)| Some(WithdrawnFile { file, station: station? })).collect();
+    roster.released = released(reader, object.released);
     reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
     Some(roster)
+}
+
+/// What whoever says it gives no more.
+// req: MSG-MVRX-RELEASED
+fn released(reader: &mut Reader<'_>, raw: Raw<'_>) -> Vec<FileUuid> {
+    let mut files = Vec::new();
+    let readable = each(reader, raw, |reader, raw| {
+        let Id::Is(uuid) = reader.id(Some(raw)) else { return None };
+        files.push(FileUuid::from_uuid(uuid)?);
+        Some(())
+    });
+    reader.note_if(!readable, Quirk::MvrxObjectUnreadable);
+    files.truncate(Join::RELEASED);
+    files
 }
 
 /// With its author where a host says it, else of who says it.

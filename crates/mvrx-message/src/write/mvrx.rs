@@ -52,6 +52,8 @@ pub(super) struct MvrxShape<'a> {
     pub(super) missed: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) withdrawn: Vec<WithdrawnShape>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) released: &'a [FileUuid],
 }
 
 /// By its station itself, or as a host passes it on.
@@ -66,6 +68,12 @@ pub(super) enum WithdrawnShape {
 // req: MSG-MVRX-WITHDRAWN
 pub(super) fn latest<T>(withdrawn: &[T], shape: impl Fn(&T) -> WithdrawnShape) -> Vec<WithdrawnShape> {
     withdrawn.iter().skip(withdrawn.len().saturating_sub(Join::WITHDRAWN)).map(shape).collect()
+}
+
+/// Those that fit.
+// req: MSG-MVRX-RELEASED
+pub(super) fn latest_released(released: &[FileUuid]) -> &[FileUuid] {
+    released.get(released.len().saturating_sub(Join::RELEASED)..).unwrap_or_default()
 }
 
 /// Who hosts next.
@@ -147,6 +155,7 @@ impl<'a> MvrxShape<'a> {
             withdrawn: latest(&roster.withdrawn, |of| {
                 WithdrawnShape::Of(FetchedShape { file: of.file, station: of.station })
             }),
+            released: latest_released(&roster.released),
             ..self
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::mvrx::{AuthorShape, MvrxShape, WithdrawnShape, hex, latest, other_than_current};
+use super::mvrx::{AuthorShape, MvrxShape, WithdrawnShape, hex, latest, latest_released, other_than_current};
 use crate::file_name::{bounded_file_name, cut};
 use crate::{
     Commit, CurrentState, Dialect, FileUuid, FilesConnection, GroupName, Join, JoinPassword, JoinRet, Leave,
@@ -56,7 +56,9 @@ impl<'a> JoinShape<'a> {
                 // req: MSG-MVRX-GROUP
                 let group = join.group.as_ref().map(GroupName::as_str);
                 let withdrawn = latest(&join.withdrawn, |file| WithdrawnShape::Own(*file));
-                MvrxShape { files, ticket, group, withdrawn, ..MvrxShape::of(ours, mvr) }.towards(dialect)
+                let released = latest_released(&join.released);
+                MvrxShape { files, ticket, group, withdrawn, released, ..MvrxShape::of(ours, mvr) }
+                    .towards(dialect)
             }),
             commits: [],
         }

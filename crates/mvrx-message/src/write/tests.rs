@@ -44,6 +44,7 @@ fn join(commits: Vec<Commit>) -> Join {
         files: None,
         password: None,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     }
 }
 
@@ -80,6 +81,30 @@ fn a_join_tells_the_latest_commits_that_its_station_withdrew() {
     assert!(parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable));
     let Message::Join(read) = parsed.message else { panic!("no JOIN") };
     assert_eq!(read.withdrawn, files(1));
+}
+
+// proves: MSG-MVRX-RELEASED
+#[test]
+fn a_join_and_a_hosts_news_tell_the_latest_files_that_are_let_go() {
+    let most = u8::try_from(Join::RELEASED).unwrap();
+    for count in [0, 1, most, most + 1] {
+        let latest = &files(count)[usize::from(count.saturating_sub(most))..];
+        let join = Join { ours: Some(Ours::default()), released: files(count), ..join(vec![commit()]) };
+        let parsed = Message::parse(strict(&Message::Join(join)).as_bytes()).unwrap();
+        let Message::Join(read) = parsed.message else { panic!("no JOIN") };
+        assert_eq!((read.released.as_slice(), read.withdrawn), (latest, vec![]));
+        assert!(parsed.quirks.is_empty());
+    }
+    let nobody = Message::Join(Join { released: files(1), ..join(vec![]) });
+    assert!(!strict(&nobody).contains("released"), "another product says no word of ours");
+    let odd = format!(
+        r#"{{"Type":"MVR_JOIN_RET","OK":true,"mvrx":{{"v":1,"news":true,"released":["{}",7]}},"Commits":[]}}"#,
+        files(1)[0]
+    );
+    let parsed = Message::parse(odd.as_bytes()).unwrap();
+    assert!(parsed.quirks.contains(crate::Quirk::MvrxObjectUnreadable));
+    let Message::JoinRet(read) = parsed.message else { panic!("no JOIN_RET") };
+    assert_eq!(read.roster.unwrap().released, files(1));
 }
 
 /// Commits that differ in size, oldest first.
@@ -485,12 +510,13 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
                 .collect(),
             succession: None,
             withdrawn: withdrawn(100),
+            released: files(100),
         }),
     };
     assert!(!ret.answers_join());
     let json = strict(&Message::JoinRet(ret.clone()));
-    // Who fetched is never told beside commits.
-    assert!(json.len() < 16 * 1024, "{} bytes", json.len());
+    // Who fetched, and what was let go, is never told beside commits.
+    assert!(json.len() < 19 * 1024, "{} bytes", json.len());
     let parsed = Message::parse(json.as_bytes()).unwrap();
     assert!(parsed.quirks.is_empty());
     let Message::JoinRet(read) = parsed.message else { panic!("{json}") };
@@ -499,6 +525,7 @@ fn lists_as_many_stations_as_fit_and_news_answer_no_join() {
     assert_eq!(roster.fetched.len(), crate::Roster::MOST);
     assert_eq!(roster.fetched[3].station, id(3));
     assert_eq!(roster.withdrawn, withdrawn(100)[100 - Join::WITHDRAWN..]);
+    assert_eq!(roster.released, files(100)[100 - Join::RELEASED..]);
     assert!(!read.answers_join());
     ret.roster.as_mut().unwrap().news = false;
     assert!(ret.answers_join());

@@ -204,6 +204,7 @@ impl HostDriver {
                 self.step(Input::Command(Command::Cancel(request)));
             }
             Some(Order::Withdraw(file, told)) => self.withdraw(file, told),
+            Some(Order::LetGo(going, told)) => self.let_go(&going, &told),
             Some(Order::ChangeGroup(_, told)) => {
                 // Who asked may have stopped waiting.
                 let _ = told.send(Err(ChangeGroupError::NotInTcpMode));
@@ -255,6 +256,7 @@ impl HostDriver {
             mvrx_core::Command::AcceptMove(id) => self.step(Input::Command(Command::AcceptMove(id))),
             mvrx_core::Command::RefuseMove(id) => self.step(Input::Command(Command::RefuseMove(id))),
             mvrx_core::Command::Leave => self.step(Input::Command(Command::End)),
+            mvrx_core::Command::Release(file) => self.step(Input::Command(Command::Release(file))),
             other => tracing::debug!(?other, "nothing to do for a host"),
         }
     }

@@ -18,6 +18,7 @@ mod carry;
 mod draining;
 mod driver;
 mod growing;
+mod letting_go;
 mod link;
 mod options;
 mod outbox;

@@ -96,6 +96,7 @@ pub fn join() -> Message {
         files: None,
         password: None,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     })
 }
 

@@ -118,6 +118,7 @@ pub fn join_as(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
         files: None,
         password: None,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     })
 }
 

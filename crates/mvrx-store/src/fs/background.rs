@@ -17,12 +17,14 @@ use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::problem::Problem;
 use crate::retention::{Going, Retention};
+use crate::store::StoredCommit;
 
 /// What is done in the background.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wanted {
     pub(super) whole: Option<usize>,
     pub(super) retention: Retention,
+    pub(super) may_go: Option<MayGo>,
     pub(super) told: Option<HistoryListener>,
 }
 
@@ -36,6 +38,29 @@ pub struct HistoryRound {
     pub compaction: Compaction,
     /// What went wrong, the first time; it is tried again after the next commit.
     pub problem: Option<Problem>,
+}
+
+/// Is asked, on the background's own thread, whether a commit may go now: a station that runs lets go of it first, so that it lists nothing that it
+/// cannot give. What may not go is asked again a second later. It must not wait for the store to close, nor keep the store open by what it holds,
+/// and who gives a tag waits meanwhile.
+#[derive(Clone)]
+pub struct MayGo(Arc<dyn Fn(&StoredCommit) -> bool + Send + Sync>);
+
+impl MayGo {
+    /// One that asks `may_go`.
+    pub fn new(may_go: impl Fn(&StoredCommit) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may_go))
+    }
+
+    pub(super) fn asks(&self, stored: &StoredCommit) -> bool {
+        (self.0)(stored)
+    }
+}
+
+impl fmt::Debug for MayGo {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("MayGo")
+    }
 }
 
 /// Is told of every round that did something or failed, on the background's own thread: it must not wait for the store to close.
@@ -140,7 +165,7 @@ impl Worker {
             }
             let Some(engine) = self.engine.upgrade() else { return };
             let store = FsStore { engine, _background: None };
-            let mut round = self.round(&store);
+            let (mut round, held_back) = self.round(&store);
             let fails = round.problem.is_some();
             // Told once until it works again.
             round.problem = round.problem.filter(|_| !failed);
@@ -148,7 +173,7 @@ impl Worker {
                 store.engine.shelf.tell(problem.clone());
             }
             failed = fails;
-            due = self.next(&store);
+            due = if held_back { AGAIN } else { self.next(&store) };
             drop(store);
             if let Some(told) = self.wanted.told.as_ref().filter(|_| round.did_something()) {
                 (told.0)(&round);
@@ -158,10 +183,17 @@ impl Worker {
         }
     }
 
-    fn round(&self, store: &FsStore) -> HistoryRound {
+    /// What was done, and whether something stays only for now.
+    fn round(&self, store: &FsStore) -> (HistoryRound, bool) {
+        let mut held_back = false;
         let mut round = HistoryRound::default();
         // First what goes: of it no recipe is made.
-        match store.retain(&self.wanted.retention, &self.cancel) {
+        let may_go = |stored: &StoredCommit| {
+            let goes = self.wanted.may_go.as_ref().is_none_or(|may_go| may_go.asks(stored));
+            held_back |= !goes;
+            goes
+        };
+        match store.retain_if(&self.wanted.retention, &self.cancel, may_go) {
             Ok(removed) => round.removed = removed,
             Err(error) => round.problem = Some(Problem::NothingGoes { error }),
         }
@@ -171,7 +203,7 @@ impl Worker {
             Some(Err(error)) => round.problem = round.problem.or(Some(Problem::FilesStayWhole { error })),
             None => {}
         }
-        round
+        (round, held_back)
     }
 
     /// How long nothing grows too old.
@@ -201,5 +233,7 @@ impl HistoryRound {
 
 /// A machine that slept, or whose clock was set, is looked after this long at most.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+/// What was held back is asked for again then.
+const AGAIN: Duration = Duration::from_secs(1);
 /// The store's time has milliseconds.
 const A_MOMENT: Duration = Duration::from_millis(2);

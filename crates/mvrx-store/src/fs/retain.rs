@@ -58,6 +58,17 @@ impl FsStore {
     /// What the disk says: when the tags cannot be read nothing is removed; when a removal fails the next ones are not tried.
     // req: STO-24
     pub fn retain(&self, retention: &Retention, cancel: &Cancel) -> Result<Vec<Going>, DiskError> {
+        self.retain_if(retention, cancel, |_| true)
+    }
+
+    /// The same of those that may go.
+    // req: STO-29
+    pub(super) fn retain_if(
+        &self,
+        retention: &Retention,
+        cancel: &Cancel,
+        mut may_go: impl FnMut(&StoredCommit) -> bool,
+    ) -> Result<Vec<Going>, DiskError> {
         if retention.is_everything() || self.beyond(retention)?.is_empty() {
             return Ok(Vec::new());
         }
@@ -67,6 +78,9 @@ impl FsStore {
         for going in self.beyond(retention)? {
             if cancel.is_cancelled() {
                 break;
+            }
+            if !may_go(&going.stored) {
+                continue;
             }
             match self.engine.remove(going.stored.commit.file) {
                 Ok(()) => gone.push(going),

@@ -142,3 +142,32 @@ fn whichever_operation_of_the_disk_fails_only_what_was_to_go_is_gone() {
         }
     }
 }
+
+// proves: STO-29
+#[test]
+fn what_may_not_go_now_is_asked_for_again_and_what_may_goes_before_it() {
+    let disk = OnDisk::new(SystemCalls::Native);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let may_go = {
+        let asked = Arc::clone(&asked);
+        MayGo::new(move |stored| {
+            let mut asked = asked.lock().unwrap();
+            let again = asked.contains(&stored.sequence);
+            asked.push(stored.sequence);
+            // The first one is needed when it is asked for first.
+            again || stored.sequence != 1
+        })
+    };
+    let retention = keep(Keep { newest: Some(1), ..Keep::default() });
+    let options = FsOptions { retention, may_go: Some(may_go), ..disk.options() };
+    let all_at_once = disk.open();
+    for number in 1..=3 {
+        publish(&all_at_once, number, &content(number.into(), 100));
+    }
+    drop(all_at_once);
+    let store = FsStore::open_with(disk.directory(), options).unwrap();
+    let background = store._background.as_ref().unwrap();
+    background.wait_until(|| numbers(&store) == [1, 3]);
+    background.wait_until(|| numbers(&store) == [3]);
+    assert_eq!(*asked.lock().unwrap(), [1, 2, 1], "the newest is never asked for");
+}

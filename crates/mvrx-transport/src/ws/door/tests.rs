@@ -138,6 +138,7 @@ fn join_of(station: StationUuid, said: Option<JoinPassword>) -> Join {
         files: None,
         password: said,
         withdrawn: Vec::new(),
+        released: Vec::new(),
     }
 }
 
