@@ -115,3 +115,9 @@ impl From<mvrx_station::Stopped> for Failure {
         Self::local(stopped.to_string())
     }
 }
+
+impl From<mvrx_node::node::NodeError> for Failure {
+    fn from(error: mvrx_node::node::NodeError) -> Self {
+        Self::local(error.to_string())
+    }
+}

@@ -28,16 +28,14 @@ fn whole(text: &str) -> Result<Whole, String> {
 }
 
 impl History {
-    /// A store that does so, and says what it did.
-    pub(crate) fn options(self, json: bool) -> FsOptions {
-        let told = HistoryListener::new(move |round| tell(round, json));
+    /// A store that does so, and tells what it did.
+    pub(crate) fn options(self, told: HistoryListener) -> FsOptions {
         FsOptions { whole: self.whole.0, told: Some(told), ..FsOptions::default() }
     }
 }
 
-/// Says what was done, on whatever thread that was.
-fn tell(round: &HistoryRound, json: bool) {
-    let watching = Watching::new(json);
+/// Says what was done.
+pub(crate) fn tell(round: &HistoryRound, watching: &Watching) {
     let files = round.compaction.compacted;
     if files > 0 {
         let words = format!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use mvrx_node::collect::Plan;
 use mvrx_node::config::{COMMAND_LIMIT, Config};
 use mvrx_node::exec::{Exec, Hook, Options, Run, Told};
 use mvrx_node::rules::Rule;
@@ -32,17 +33,6 @@ pub(crate) struct Hooks {
     /// What the file says.
     #[arg(skip)]
     pub(crate) config: Config,
-}
-
-/// Which commits of others are fetched, and where they go.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Plan {
-    /// The first that fits counts.
-    pub(crate) rules: Vec<Rule>,
-    /// Whether what no rule fits is fetched, too.
-    pub(crate) rest: bool,
-    /// Where that goes, and what a rule has no folder for.
-    pub(crate) folder: PathBuf,
 }
 
 impl Hooks {
@@ -122,36 +112,25 @@ impl Hooks {
     }
 }
 
-/// What became of the next command; waits for ever where none is run.
-pub(crate) async fn next(told: &mut Option<mpsc::Receiver<Told>>) -> Told {
-    match told {
-        Some(receiver) => match receiver.recv().await {
-            Some(told) => told,
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
-    }
-}
-
 /// Says what became of a command. No command is run for that.
-pub(crate) fn tell(told: Told, watching: &Watching) {
+pub(crate) fn tell(told: &Told, watching: &Watching) {
     match told {
         Told::Failed { command, event, why, output } => {
             let first = output.lines().map(str::trim).find(|line| !line.is_empty()).map(show::name);
             let wrote = first.map(|line| format!("; it wrote: {line}")).unwrap_or_default();
-            let words = format!("the command {} at {event}: {why}{wrote}", show::name(&command));
+            let words = format!("the command {} at {event}: {why}{wrote}", show::name(command));
             let fields = json!({ "command": command, "at": event, "reason": why, "output": output });
             watching.say("exec_failed", &words, fields);
         }
         Told::WorksAgain { command } => {
-            let words = format!("the command {} works again", show::name(&command));
+            let words = format!("the command {} works again", show::name(command));
             watching.say("exec_works_again", &words, json!({ "command": command }));
         }
         Told::Dropped { command, events } => {
             let words = format!(
                 "{events} {} not given to the command {}: it is too slow, or they are too large",
-                if events == 1 { "event was" } else { "events were" },
-                show::name(&command)
+                if *events == 1 { "event was" } else { "events were" },
+                show::name(command)
             );
             watching.say("exec_dropped", &words, json!({ "command": command, "events": events }));
         }
@@ -181,10 +160,12 @@ const OF_FILES: &[&str] =
 mod tests {
     use super::*;
 
-    /// The names in the tables of `up` and `host`.
+    /// The names in the tables of `up` and `host`, and of the bridge beside an elected host.
     fn documented() -> BTreeSet<String> {
         let all = include_str!("../../../docs/json.md");
-        let sections = all.split("\n## ").filter(|s| s.starts_with("`up` and") || s.starts_with("`host`"));
+        let sections = all
+            .split("\n## ")
+            .filter(|s| ["`up` and", "`host`", "`bridge`"].iter().any(|head| s.starts_with(head)));
         let rows = sections.flat_map(str::lines).filter(|line| line.starts_with("| `"));
         let names = rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split(','));
         names

@@ -20,6 +20,7 @@ mod hooks;
 mod interfaces;
 mod kept;
 mod moving;
+mod node_news;
 mod pick;
 mod retaining;
 mod secure;
@@ -29,7 +30,6 @@ mod settings;
 mod show;
 mod signals;
 mod station;
-mod withdrawing;
 
 use std::process::ExitCode;
 

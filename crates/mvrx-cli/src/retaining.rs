@@ -1,13 +1,10 @@
-//! Which commits a running station lets go: by number, age and bytes of each group. The store decides and removes; the station is asked first, and
-//! what is still to be saved in a folder waits for that.
+//! Words for which commits a running station lets go: by number, age and bytes of each group.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use mvrx_message::FileUuid;
-use mvrx_station::{LetGo, Station};
-use mvrx_store::{FsOptions, Keep, MayGo, Retention};
+use mvrx_node::retaining::Retaining;
+use mvrx_store::{Keep, Retention};
 
 use crate::commands::history::prune;
 use crate::commands::host;
@@ -37,6 +34,11 @@ impl Retained {
     /// Whether what was committed from here stays.
     pub(crate) fn spares_own(&self) -> bool {
         !self.drop_own && !self.retention().is_everything()
+    }
+
+    /// What carries it out.
+    pub(crate) fn retaining(&self) -> Retaining {
+        Retaining::new(self.retention())
     }
 
     /// The limits of each group, and of those that have their own; what is not said of one is as of each. Said twice, the last counts.
@@ -70,57 +72,6 @@ fn last<T: Copy>(said: &[Of<T>], group: Option<&str>) -> Option<T> {
     said.iter().rfind(|(of, _)| of.as_deref() == group).map(|(_, limit)| *limit)
 }
 
-/// Carries it out.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Retaining {
-    retention: Retention,
-    station: Arc<OnceLock<LetGo>>,
-    unsaved: Unsaved,
-}
-
-impl Retaining {
-    pub(crate) fn new(retained: &Retained) -> Self {
-        Self { retention: retained.retention(), ..Self::default() }
-    }
-
-    /// The store of the station that is to come. Nothing goes before [`Retaining::begin`].
-    pub(crate) fn options(&self, options: FsOptions) -> FsOptions {
-        let (station, unsaved) = (Arc::clone(&self.station), self.unsaved.clone());
-        let may_go = MayGo::new(move |going| {
-            !unsaved.all().contains(&going.commit.file)
-                && station.get().is_some_and(|station| station.ask(going, PATIENCE))
-        });
-        FsOptions { retention: self.retention.clone(), may_go: Some(may_go), ..options }
-    }
-
-    /// What is to be saved in a folder is known by now.
-    pub(crate) fn begin(&self, running: &Station) {
-        self.station.get_or_init(|| running.let_go());
-    }
-
-    pub(crate) fn unsaved(&self) -> Unsaved {
-        self.unsaved.clone()
-    }
-}
-
-/// Files that are to be saved in a folder, and are not there yet.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Unsaved(Arc<Mutex<BTreeSet<FileUuid>>>);
-
-impl Unsaved {
-    fn all(&self) -> MutexGuard<'_, BTreeSet<FileUuid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn add(&self, file: FileUuid) {
-        self.all().insert(file);
-    }
-
-    pub(crate) fn remove(&self, file: FileUuid) {
-        self.all().remove(&file);
-    }
-}
-
 fn newest(text: &str) -> Result<Of<usize>, String> {
     of_group(text, |text| match text.parse() {
         Ok(number) if number > 0 => Ok(number),
@@ -144,9 +95,6 @@ fn of_group<T>(text: &str, limit: impl Fn(&str) -> Result<T, String>) -> Result<
         None => Ok((None, limit(text)?)),
     }
 }
-
-/// A station that is busy for longer is asked again.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

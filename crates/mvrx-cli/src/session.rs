@@ -1,11 +1,10 @@
 //! Sessions as the commands need them: which one is meant by `--host`, and whether it has us.
 
-use std::future::{Future, pending};
-use std::pin::Pin;
 use std::time::Duration;
 
 use mvrx_discovery::{Discovery, DiscoveryEvent, SessionSighting};
 use mvrx_message::StationUuid;
+use mvrx_node::following::Following;
 use mvrx_station::{Event, Events, Heard};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -184,60 +183,10 @@ pub(crate) fn is_found(wish: &InSession) -> bool {
     wish.host.as_deref().is_some_and(is_auto)
 }
 
-/// Looks for a session again whose host cannot be reached: it may have come back at another address or port.
-pub(crate) struct Following {
-    /// `None`: its URL was typed, and is never another one.
-    common: Option<Common>,
-    url: String,
-    host: Option<StationUuid>,
-    away: bool,
-    looking: Option<Pin<Box<dyn Future<Output = Option<String>>>>>,
-}
-
-impl std::fmt::Debug for Following {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Following").field("url", &self.url).field("away", &self.away).finish_non_exhaustive()
-    }
-}
-
-impl Following {
-    pub(crate) fn new(common: Option<&Common>, url: Option<&str>) -> Self {
-        let common = common.filter(|_| url.is_some()).cloned();
-        Self { common, url: url.unwrap_or_default().to_owned(), host: None, away: false, looking: None }
-    }
-
-    pub(crate) fn heard(&mut self, heard: &Heard) {
-        let Heard::Event(seen) = heard else { return };
-        match &seen.event {
-            Event::SessionUnreachable { host, .. } => {
-                self.away = true;
-                self.host = host.or(self.host);
-            }
-            // Where somebody led us, the name that was looked for says nothing.
-            Event::Moved { .. } => (self.common, self.looking) = (None, None),
-            Event::JoinedGroup | Event::LeftGroup => {
-                self.away = false;
-                self.looking = None;
-            }
-            _ => {}
-        }
-    }
-
-    /// Waits until the session is seen at another URL. Cancel-safe.
-    pub(crate) async fn moved(&mut self) -> String {
-        let Some(common) = self.common.clone().filter(|_| self.away) else { return pending().await };
-        loop {
-            let (host, seen_at) = (self.host, self.url.clone());
-            let common = common.clone();
-            let looking = self.looking.get_or_insert_with(|| Box::pin(again(common, host, seen_at)));
-            let found = looking.as_mut().await;
-            self.looking = None;
-            if let Some(url) = found {
-                self.url.clone_from(&url);
-                return url;
-            }
-        }
-    }
+/// The session that has us is followed where its host goes, if its URL was `found` there and not typed.
+pub(crate) fn following(found: Option<Common>, url: Option<&str>) -> Option<Following> {
+    let (common, url) = (found?, url?);
+    Some(Following::new(url, Box::new(move |host, before| Box::pin(again(common.clone(), host, before)))))
 }
 
 /// One look for the session of this host, or of the group's name, at another URL than before.

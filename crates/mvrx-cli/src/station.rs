@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mvrx_discovery::{Discovery, FixedDiscovery, Interface, Interfaces, LanDiscovery, MdnsOptions, Merged};
+use mvrx_discovery::{DiscoveryError, Merged};
+use mvrx_node::place::Place;
 use mvrx_station::{Builder, Events, Membership, Moves, StartError, Station, StationInfo, Timers};
 
 use crate::args::{Common, InSession};
@@ -12,17 +13,23 @@ use crate::{show, signals};
 
 /// Describes a station of the wanted group with the wanted discovery, or of the session at the URL that was found for the wish.
 pub(crate) fn describe(common: &Common, wish: &InSession) -> Result<Builder, Failure> {
-    let station = Station::builder(name(common)).provider("mvrx").group(common.group.as_str());
+    let place = place(common);
     // Who is there for an errand does not follow, and says so at once; `up` has its own rule.
-    let station = station.any_file(common.any_file).moves(Moves::Never);
+    let station = place.station().moves(Moves::Never);
     let station = wish.reaching.apply(station, wish.password_for())?;
-    Ok(match wish.host.as_deref() {
-        Some(url) => {
-            let later = options(common);
-            station.session(url).discovery_after_move(move || LanDiscovery::start(later))
-        }
-        None => station.discovery(discovery(common)?),
-    })
+    place.join(station, wish.host.as_deref()).map_err(|error| cannot_look(&error))
+}
+
+/// The place that is wished for, and our name there.
+pub(crate) fn place(common: &Common) -> Place {
+    Place {
+        name: name(common),
+        group: common.group.clone(),
+        interfaces: common.interface.clone(),
+        peers: common.peer.clone(),
+        mdns_port: common.mdns_port,
+        any_file: common.any_file,
+    }
 }
 
 /// A station that only looks: it is not announced, so nobody can tell it news, and it asks for them instead.
@@ -39,27 +46,12 @@ pub(crate) fn name(common: &Common) -> String {
     wished.map_or_else(|| format!("mvrx on {}", host_name()), str::to_owned)
 }
 
-fn options(common: &Common) -> MdnsOptions {
-    let interfaces = match common.interface.as_slice() {
-        [] => Interfaces::All,
-        [only] if only == "lo" => Interfaces::LoopbackOnly,
-        several => Interfaces::Only(several.iter().map(|text| interface(text)).collect()),
-    };
-    MdnsOptions { interfaces, udp_port: common.mdns_port, ..MdnsOptions::default() }
-}
-
 pub(crate) fn discovery(common: &Common) -> Result<Merged, Failure> {
-    let mdns = LanDiscovery::start(options(common))
-        .map_err(|error| Failure::peer(format!("cannot look for other stations: {error}")))?;
-    let mut all: Vec<Box<dyn Discovery>> = vec![Box::new(mdns)];
-    if !common.peer.is_empty() {
-        all.push(Box::new(FixedDiscovery::new(common.peer.clone())));
-    }
-    Ok(Merged::new(all))
+    place(common).discovery().map_err(|error| cannot_look(&error))
 }
 
-fn interface(text: &str) -> Interface {
-    text.parse().map_or_else(|_| Interface::Name(text.to_owned()), Interface::Address)
+fn cannot_look(error: &DiscoveryError) -> Failure {
+    Failure::peer(format!("cannot look for other stations: {error}"))
 }
 
 pub(crate) async fn spawn(builder: Builder) -> Result<(Station, Events), Failure> {

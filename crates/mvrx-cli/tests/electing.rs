@@ -191,3 +191,26 @@ fn an_elected_host_ends_at_once_on_a_signal_and_the_next_one_hosts() {
     assert!(took < Duration::from_secs(5), "it took {took:?}");
     elected(&mut b);
 }
+
+#[test]
+fn an_election_and_the_bridge_beside_its_host_run_commands_like_any_event() {
+    let _alone = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let crew = Crew::new();
+    let (event, file) = (crew.path("event"), crew.path("config.toml"));
+    let line = format!("cat >> '{}'", event.display());
+    fs::write(&file, format!("[[exec]]\non = ['elected', 'bridge']\nshell = \"{line}\"\n")).unwrap();
+    let show = crew.make_show("1.mvr", 1);
+    let (mut b, _) = candidate(&crew, "B", "10", &show);
+    b.until("commit_published");
+    let arguments = ["up", "--name", "A", "--session-host", "auto", "--priority", "20", "--json"];
+    let mut a = crew.start_with(crew.command(&arguments).env("MVRX_CONFIG", &file));
+    let url = elected(&mut a);
+    let documents = || -> Vec<Value> {
+        let text = fs::read_to_string(&event).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    until("both commands have run", || documents().len() == 2);
+    let documents = documents();
+    assert_eq!((&documents[0]["event"], &documents[1]["event"]), (&"elected".into(), &"bridge".into()));
+    assert_eq!(documents[0]["session"], url.as_str());
+}

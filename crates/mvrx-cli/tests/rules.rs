@@ -215,3 +215,23 @@ fn a_host_runs_commands_and_puts_what_a_rule_fits_into_its_folder() {
     assert_eq!((&document["event"], &document["comment"]), (&Value::from("revision"), &Value::from("hung")));
     author.until("committed");
 }
+
+#[test]
+fn what_the_store_does_with_the_history_runs_a_command_like_any_event() {
+    let crew = Crew::new();
+    let event = crew.path("event");
+    let first = Recipe::new(7).fixtures(40);
+    let second = first.clone().revised(Changes { readdressed: 0, moved: 3, removed: 0 });
+    let shows = [("one.mvr", first), ("two.mvr", second)].map(|(name, recipe)| {
+        let path = crew.path(name);
+        fs::write(&path, recipe.to_bytes()).unwrap();
+        path.to_str().unwrap().to_owned()
+    });
+    let config = format!("[[exec]]\non = 'history_compacted'\nshell = \"cat >> '{}'\"\n", event.display());
+    let mut station = up(&crew, &config, &[], &["--whole", "1", &shows[0], &shows[1]]);
+    let line = station.until("kept as a recipe now");
+    assert!(line.contains("1 older file is kept as a recipe now, which saves"), "{line}");
+    let document: Value = serde_json::from_str(&once_there(&event)).unwrap();
+    assert_eq!((&document["event"], &document["files"]), (&"history_compacted".into(), &1.into()));
+    assert!(document["saved_bytes"].as_u64().unwrap() > 0, "{document}");
+}

@@ -1,18 +1,39 @@
 //! What makes a running node out of the parts of mvrx.
 //!
+//! * [`node`]: a running station and what it does by itself, as one stream of news.
+//! * [`collect`]: commits of others are fetched, and lie in their folders.
 //! * [`config`]: the configuration file.
+//! * [`consent`]: proposals to move, answered through the data directory.
+//! * [`data`]: the data directory, one for each station.
+//! * [`electing`]: what the election of a group's host needs of this machine.
 //! * [`exec`]: commands that are run when something happens.
 //! * [`folder`]: a folder into which applications save; what they have finished writing is found, with words for its commit.
+//! * [`following`]: a session whose host is away is looked for at another address.
+//! * [`history`]: what the store does with the history meanwhile.
+//! * [`place`]: where a station is and who it is there.
 //! * [`revision`]: what a revision that came changed, in one sentence.
 //! * [`rules`]: which commits of others are fetched without anybody asking.
 //! * [`saved`]: which fetched files lie in their folder, over restarts.
+//! * [`watched`]: what is found in a watched folder is committed.
+//! * [`withdrawing`]: what was withdrawn through the data directory is carried out.
 //!
-//! Nothing here prints or commits by itself: whoever embeds it is told what was found, and decides.
+//! Nothing here prints, and nothing knows arguments: whoever embeds it is told what happens, and finds the words.
 #![forbid(unsafe_code)]
 
+pub mod collect;
 pub mod config;
+pub mod consent;
+pub mod data;
+pub mod electing;
 pub mod exec;
 pub mod folder;
+pub mod following;
+pub mod history;
+pub mod node;
+pub mod place;
+pub mod retaining;
 pub mod revision;
 pub mod rules;
 pub mod saved;
+pub mod watched;
+pub mod withdrawing;

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
+use mvrx_node::history::Rounds;
+use mvrx_node::node::Node;
 use mvrx_station::{CommitDraft, Events, Membership, Station};
 use serde_json::json;
 use tokio::time::Instant;
@@ -13,18 +15,18 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
-use crate::withdrawing::Withdrawing;
-use crate::{data, session, station};
+use crate::{data, node_news, session, station};
 
 pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
     let odd = offer::look(&args.file, args.common.any_file)?;
     let wait = station::duration(args.wait);
     args.session.host = session::url(&args.session, &args.common, wait).await?;
     let url = args.session.host.as_deref();
+    let (told, rounds) = mvrx_node::history::rounds();
     let data = data::open_as(
         args.kept.data.as_deref(),
         &station::name(&args.common),
-        &args.kept.history.options(args.json),
+        &args.kept.history.options(told),
     )?;
     let kept_at = data.path.clone();
     let mut describe =
@@ -32,14 +34,13 @@ pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
     if let Some(listen) = args.kept.listen {
         describe = describe.listen(listen);
     }
-    let (running, mut events) = station::spawn(describe).await?;
+    let (running, events) = station::spawn(describe).await?;
     let mut watching = Watching::new(args.json);
     if url.is_some() {
         watching.in_session();
     }
-    let _withdrawing = Withdrawing::begin(&running, &kept_at);
     let result = tokio::select! {
-        result = serve(&running, &mut events, &mut watching, &args, &kept_at, odd) => result,
+        result = serve((&running, events), (&kept_at, rounds), &mut watching, &args, odd) => result,
         // Serving until stopped is what it was to do.
         stopped = station::stopped() => if args.until_fetched.is_none() { Ok(()) } else { Err(stopped) },
     };
@@ -48,21 +49,21 @@ pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
 }
 
 async fn serve(
-    running: &Station,
-    events: &mut Events,
+    (running, mut events): (&Station, Events),
+    (kept_at, rounds): (&Path, Rounds),
     watching: &mut Watching,
     args: &Commit,
-    kept_at: &Path,
     odd: Option<String>,
 ) -> Result<(), Failure> {
     if let Some(url) = args.session.host.as_deref() {
-        for heard in session::joined(events, url, station::duration(args.wait)).await? {
+        for heard in session::joined(&mut events, url, station::duration(args.wait)).await? {
             watching.heard(&heard, running).await?;
         }
     }
-    let to = find_all(running, events, watching, args).await?;
+    let mut node = Node::new(running.clone(), events, kept_at).history(rounds);
+    let to = find_all(&mut node, watching, args).await?;
     let draft = CommitDraft::from_path(&args.file).comment(args.message.as_str()).for_stations(to);
-    let mut desk = Desk { running, data: kept_at, events, watching };
+    let mut desk = Desk { node: &mut node, watching };
     let file = desk.commit(draft, &args.file, odd.as_deref()).await?;
     if args.until_fetched.is_none() {
         watching.say(
@@ -73,12 +74,12 @@ async fn serve(
     }
     // Counted by the station: of the events some may be missed.
     while !is_enough(running, file, args.until_fetched).await? {
-        let Some(heard) = events.next().await else { return Err(Failure::local("the station has stopped")) };
-        watching.heard(&heard, running).await?;
+        let news = node.next().await?;
+        node_news::tell(&news, &node, watching).await?;
     }
     // The count may be ahead of what was read: who fetched it is told all the same.
-    while let Some(heard) = events.next_at_once() {
-        watching.heard(&heard, running).await?;
+    while let Some(news) = node.heard_at_once()? {
+        node_news::tell(&news, &node, watching).await?;
     }
     Ok(())
 }
@@ -93,14 +94,13 @@ async fn is_enough(running: &Station, file: FileUuid, wanted: Option<u64>) -> Re
 
 /// Waits until every station of `--to` is in the group.
 async fn find_all(
-    running: &Station,
-    events: &mut Events,
+    node: &mut Node,
     watching: &mut Watching,
     args: &Commit,
 ) -> Result<Vec<StationUuid>, Failure> {
     let end = Instant::now() + station::duration(args.wait);
     loop {
-        let stations = running.stations().await?;
+        let stations = node.station().stations().await?;
         let members: Vec<_> = stations.into_iter().filter(|s| s.membership == Membership::Member).collect();
         let mut found = Vec::new();
         let mut missing = Vec::new();
@@ -128,10 +128,7 @@ async fn find_all(
             )));
         }
         tokio::select! {
-            heard = events.next() => match heard {
-                Some(heard) => watching.heard(&heard, running).await?,
-                None => return Err(Failure::local("the station has stopped")),
-            },
+            news = node.next() => node_news::tell(&news?, node, watching).await?,
             () = tokio::time::sleep_until(end.max(Instant::now() + Duration::from_millis(1))) => {}
         }
     }

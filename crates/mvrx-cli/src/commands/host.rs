@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mvrx_discovery::Merged;
+use mvrx_node::node::Node;
 pub(crate) use mvrx_node::rules::bytes;
 use mvrx_station::tls::{Fingerprint, ServerTls};
 use mvrx_station::{HostOptions, Station, secure_session_url, session_url, url_without_user};
@@ -12,14 +13,10 @@ use serde_json::json;
 
 use crate::args::{Common, Fetch};
 use crate::commands::offer::{self, Desk};
-use crate::commands::up::{self, Beside};
-use crate::commands::watch::Watched;
+use crate::commands::up;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
-use crate::retaining::Retaining;
 use crate::secure::{self, Certified};
-use crate::session::Following;
-use crate::withdrawing::Withdrawing;
 use crate::{data, show, station};
 
 #[derive(Debug, clap::Args)]
@@ -110,14 +107,10 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     };
     refuse_plain_url(args.url.as_deref(), args.certified.is_wished())?;
     let name = station::name(&common);
-    // The quota is the host's: what is on its way beside it has room, too.
-    let limits = Limits {
-        total_bytes: args.keep.saturating_mul(4).max(1 << 40),
-        commits: COMMITS,
-        ..Limits::default()
-    };
-    let retaining = Retaining::new(&args.retained);
-    let options = retaining.options(FsOptions { limits, ..args.history.options(args.json) });
+    let (told_of_history, rounds) = mvrx_node::history::rounds();
+    let retaining = args.retained.retaining();
+    let options =
+        retaining.options(FsOptions { limits: room(args.keep), ..args.history.options(told_of_history) });
     let data = data::open_sparing(args.data.as_deref(), &name, &options, args.retained.spares_own())?;
     let kept_at = data.path.clone();
     let tls = args.certified.certificate(&kept_at)?;
@@ -144,23 +137,26 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     }
     // Whoever sees the host may end it.
     let interrupted = station::interrupted();
-    let (running, mut events) = station::spawn(describe).await?;
+    let (running, events) = station::spawn(describe).await?;
     say_up(&running, &args, (&name, &kept_at), fingerprint, &watching);
     watching.refresh(&running).await?;
-    let _withdrawing = Withdrawing::begin(&running, &kept_at);
+    let mut node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
     let ended = async {
-        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        up::share(desk, &files).await?;
-        let (watched, following) = (Watched::nothing(), Following::new(None, None));
-        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        up::watch(desk, Beside { plan, watched, following, told, retaining }).await
+        up::share(Desk { node: &mut node, watching: &mut watching }, &files).await?;
+        up::begin_collecting(&mut node, plan, retaining);
+        up::watch(&mut node, &mut watching).await
     };
     let result = tokio::select! {
         result = ended => result,
         () = interrupted => Ok(()),
     };
-    running.stop().await;
+    node.stop().await;
     result
+}
+
+/// The quota is the host's: what is on its way beside it has room, too.
+fn room(keep: u64) -> Limits {
+    Limits { total_bytes: keep.saturating_mul(4).max(1 << 40), commits: COMMITS, ..Limits::default() }
 }
 
 /// How the host behaves, and by whose rules.

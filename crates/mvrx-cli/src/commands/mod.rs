@@ -1,7 +1,6 @@
 //! One module for each command.
 
 pub(crate) mod bridge;
-pub(crate) mod collect;
 pub(crate) mod commit;
 pub(crate) mod config;
 pub(crate) mod conform;

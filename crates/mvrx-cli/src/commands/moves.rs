@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mvrx_message::{GroupNameError, StationUuid};
+use mvrx_node::consent::{self, Proposed};
 use mvrx_station::{
     Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl, can_be_a_place,
     url_without_user,
@@ -193,7 +194,7 @@ fn answer_json(station: StationUuid, answer: &MoveAnswer, names: &NamesById) -> 
 pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
     let mut asked = Vec::new();
     for directory in data::directories(args.data.as_deref())? {
-        if let Some(proposed) = moving::proposed_in(&directory) {
+        if let Some(proposed) = consent::proposed_in(&directory) {
             asked.push((directory, proposed));
         }
     }
@@ -205,8 +206,8 @@ pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
             ));
         }
         several => {
-            let line = |(directory, proposed): &(PathBuf, moving::Proposed)| {
-                format!("{}: to {}", directory.display(), proposed.to)
+            let line = |(directory, proposed): &(PathBuf, Proposed)| {
+                format!("{}: to {}", directory.display(), place_of(proposed))
             };
             let all: Vec<String> = several.iter().map(line).collect();
             return Err(Failure::usage(format!(
@@ -216,7 +217,7 @@ pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
             )));
         }
     };
-    let counts = moving::answer(directory, proposed, accepted)
+    let counts = consent::answer(directory, proposed, accepted)
         .map_err(|error| Failure::local(format!("cannot write into {}: {error}", directory.display())))?;
     if !counts {
         return Err(Failure::nobody(format!(
@@ -226,15 +227,19 @@ pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
     }
     if args.json {
         show::document(&json!({
-            "schema": show::SCHEMA, "accepted": accepted, "to": proposed.to, "data": directory.display().to_string(),
+            "schema": show::SCHEMA, "accepted": accepted, "to": place_of(proposed), "data": directory.display().to_string(),
         }));
     } else {
         let what = if accepted { "moves" } else { "does not move" };
         show::line(&format!(
             "the station of {} {what} to {}; how it ends it tells itself",
             directory.display(),
-            proposed.to
+            place_of(proposed)
         ));
     }
     Ok(())
+}
+
+fn place_of(proposed: &Proposed) -> String {
+    proposed.to().map_or_else(|| "another place".to_owned(), |to| moving::place(&to))
 }

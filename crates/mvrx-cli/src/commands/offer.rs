@@ -6,14 +6,15 @@ use std::path::Path;
 
 use mvrx_file::{ArchiveError, OpenError};
 use mvrx_message::FileUuid;
-use mvrx_station::{CommitDraft, CommitError, Event, Events, Heard, Station};
+use mvrx_node::node::{News, Node};
+use mvrx_station::{CommitDraft, CommitError, Event, Heard};
 use mvrx_store::disk::DiskError;
 use mvrx_store::{ImportError, PublishError, WriteError};
 use serde_json::json;
 
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
-use crate::show;
+use crate::{node_news, show};
 
 /// Refuses what cannot be an .mvr: missing, empty, unreadable, or no whole zip archive, unless `any` file will do. Gives a warning for one
 /// that merely looks odd.
@@ -75,9 +76,7 @@ fn may_be_zip(path: &Path) -> bool {
 
 /// Where a file is committed, and who tells of it.
 pub(crate) struct Desk<'a> {
-    pub(crate) running: &'a Station,
-    pub(crate) data: &'a Path,
-    pub(crate) events: &'a mut Events,
+    pub(crate) node: &'a mut Node,
     pub(crate) watching: &'a mut Watching,
 }
 
@@ -91,17 +90,18 @@ impl Desk<'_> {
         odd: Option<&str>,
     ) -> Result<FileUuid, Failure> {
         let waiting = copying(path);
-        let committed = self.running.commit(draft).await;
+        let running = self.node.station().clone();
+        let committed = running.commit(draft).await;
         if let Some(bar) = waiting {
             bar.finish_and_clear();
         }
-        let file = committed.map_err(|error| failure(path, self.data, &error))?.file;
-        self.watching.refresh(self.running).await?;
+        let file = committed.map_err(|error| failure(path, self.node.data(), &error))?.file;
+        self.watching.refresh(&running).await?;
         // What happened before comes first.
         loop {
-            let heard = self.events.next().await.ok_or_else(|| Failure::local("the station has stopped"))?;
-            self.watching.heard(&heard, self.running).await?;
-            if is_published(&heard, file) {
+            let news = self.node.next().await?;
+            node_news::tell(&news, self.node, self.watching).await?;
+            if matches!(&news, News::Heard(heard) if is_published(heard, file)) {
                 break;
             }
         }

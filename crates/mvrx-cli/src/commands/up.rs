@@ -3,25 +3,19 @@
 use std::path::Path;
 
 use mvrx_message::FileUuid;
-use mvrx_node::exec::Told;
-use mvrx_node::revision::Revisions;
+use mvrx_node::collect::Plan;
+use mvrx_node::node::Node;
+use mvrx_node::retaining::Retaining;
 use mvrx_station::{Builder, CommitDraft, Station};
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use crate::args::{Common, InSession, Up};
-use crate::commands::collect::Collect;
 use crate::commands::mixer::serve::Serving;
 use crate::commands::offer::{self, Desk};
-use crate::commands::watch::Watched;
+use crate::commands::watch;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
-use crate::hooks::Plan;
-use crate::moving::Consent;
-use crate::retaining::Retaining;
-use crate::session::Following;
-use crate::withdrawing::Withdrawing;
-use crate::{data, electing, hooks, session, show, station};
+use crate::{data, node_news, session, show, station};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
@@ -30,33 +24,34 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     }
     folders_are_there(&args)?;
     let plan = args.hooks.plan(args.get, Some(&args.dir))?;
-    let retaining = Retaining::new(&args.retained);
+    let (told_of_history, rounds) = mvrx_node::history::rounds();
+    let retaining = args.retained.retaining();
     let data = data::open_sparing(
         args.kept.data.as_deref(),
         &station::name(&args.common),
-        &retaining.options(args.kept.history.options(args.json)),
+        &retaining.options(args.kept.history.options(told_of_history)),
         args.retained.spares_own(),
     )?;
     let kept_at = data.path.clone();
     let mut watching = Watching::new(args.json);
     watching.asks_in(&kept_at);
     let told = args.hooks.start(&mut watching)?;
-    let (candidate, _port) = args.electing.candidate().unzip();
+    let part = args.electing.part(args.moves.rule()?);
     find_place((&mut args.common, &mut args.session), args.place_was_said, &kept_at, &watching)?;
     args.session.goes_on = args.moves.may_follow() || args.session.was_led;
     let Some(session) = which_session(&args, &watching).await? else { return Ok(()) };
     let followed = session::is_found(&args.session).then(|| args.common.clone());
     args.session.host = session;
     let session = args.session.host.as_deref();
-    let following = Following::new(followed.as_ref(), session);
+    let following = session::following(followed, session);
     let mut describe = described(&args)?.identity(data.station).store(data.store).keep_place_in(&kept_at);
-    if let Some(candidate) = candidate {
-        describe = describe.candidate(candidate);
+    if let Some(part) = &part {
+        describe = describe.candidate(part.candidate);
     }
     let mixer = serve_mixer(&args).await?;
     // Who is announced leaves with a word, however soon it is stopped.
     let interrupted = station::interrupted();
-    let (running, mut events) = match station::spawn(describe).await {
+    let (running, events) = match station::spawn(describe).await {
         Ok(spawned) => spawned,
         Err(failure) => {
             stop_mixer(mixer, &args).await;
@@ -71,25 +66,22 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         say_mixer(mixer, &args, &watching);
     }
     watching.refresh(&running).await?;
-    let elect = |candidate| {
-        let ours = (candidate, args.moves.rule()?, &args.electing);
-        electing::begin(ours, &args.common, (&running, &kept_at), args.json)
-    };
-    let mut electing = candidate.map(elect).transpose()?;
-    let _withdrawing = Withdrawing::begin(&running, &kept_at);
+    let node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
+    let mut node = node.follows(following);
+    if let Some(part) = part {
+        node.elect(part, &station::place(&args.common))?;
+    }
     let ended = async {
-        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        share(desk, &files).await?;
-        let watched = Watched::begin(&args, &running, &kept_at, &watching)?;
-        let desk = Desk { running: &running, data: &kept_at, events: &mut events, watching: &mut watching };
-        watch(desk, Beside { plan, watched, following, told, retaining }).await
+        share(Desk { node: &mut node, watching: &mut watching }, &files).await?;
+        watch::begin(&args, &mut node, &watching)?;
+        begin_collecting(&mut node, plan, retaining);
+        watch(&mut node, &mut watching).await
     };
     let result = tokio::select! {
         result = ended => result,
         () = interrupted => Ok(()),
-        () = election(&mut electing) => Ok(()),
     };
-    end(&running, electing).await;
+    node.stop().await;
     stop_mixer(mixer, &args).await;
     result
 }
@@ -109,22 +101,6 @@ fn folders_are_there(args: &Up) -> Result<(), Failure> {
     match std::iter::once(&args.dir).chain(&args.watch).find(|folder| !folder.is_dir()) {
         Some(folder) => Err(Failure::usage(format!("the folder {} is not there", folder.display()))),
         None => Ok(()),
-    }
-}
-
-/// The station stops, and what runs beside it for the election.
-async fn end(running: &Station, electing: Option<electing::Running>) {
-    let Some(mut electing) = electing else { return running.stop().await };
-    electing.leave().await;
-    running.stop().await;
-    electing.end().await;
-}
-
-/// Says what becomes of the election, if there is one; never ends.
-async fn election(electing: &mut Option<electing::Running>) {
-    match electing {
-        Some(electing) => electing.tell().await,
-        None => std::future::pending().await,
     }
 }
 
@@ -243,10 +219,11 @@ fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {
 
 /// Commits the files given at the start, but not again what was committed from here before.
 pub(crate) async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)]) -> Result<(), Failure> {
+    let running = &desk.node.station().clone();
     for (path, odd) in files {
         let hash = hash_of(path).await?;
-        let ours = Some(desk.running.uuid());
-        let commits = desk.running.commits().await?;
+        let ours = Some(running.uuid());
+        let commits = running.commits().await?;
         if let Some(known) =
             commits.iter().find(|c| c.held && c.commit.station == ours && c.commit.blake3 == Some(hash))
         {
@@ -258,7 +235,7 @@ pub(crate) async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)])
             desk.watching.say("already_committed", &words, fields);
             continue;
         }
-        if let Some(file) = taken_back(desk.running, hash) {
+        if let Some(file) = taken_back(running, hash) {
             let short = show::short(&file);
             let words = format!(
                 "{} was committed as {short} and withdrawn, so it is not shared; `mvrx commit` makes a new commit of it",
@@ -301,65 +278,19 @@ fn hash(path: &Path) -> std::io::Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
-/// What a running station does beside showing what happens.
-#[derive(Debug)]
-pub(crate) struct Beside {
-    pub(crate) plan: Option<Plan>,
-    pub(crate) watched: Watched,
-    pub(crate) following: Following,
-    /// What becomes of commands.
-    pub(crate) told: Option<mpsc::Receiver<Told>>,
-    /// What becomes of old commits.
-    pub(crate) retaining: Retaining,
-}
-
-/// Shows what happens, saves what the others commit where that is wished for, commits what is saved into a watched folder, and answers
-/// proposals to move, until the station stops.
-pub(crate) async fn watch(desk: Desk<'_>, beside: Beside) -> Result<(), Failure> {
-    let stopped = || Failure::local("the station has stopped");
-    let Desk { running, data, events, watching } = desk;
-    let Beside { plan, mut watched, mut following, mut told, retaining } = beside;
-    let mut revisions = Revisions::new(running.store());
-    let mut collect = plan.map(|plan| Collect::begin(plan, data, retaining.unsaved()));
-    let mut due = true;
-    loop {
-        if let Some(collect) = collect.as_mut().filter(|_| due) {
-            collect.review(running, watching).await?;
-        }
-        due = false;
-        retaining.begin(running);
-        tokio::select! {
-            heard = events.next() => {
-                let heard = heard.ok_or_else(stopped)?;
-                watching.heard(&heard, running).await?;
-                following.heard(&heard);
-                revisions.heard(&heard);
-                due = collect.as_mut().is_some_and(|collect| collect.heard(&heard));
-            }
-            () = ended(&mut collect) => {
-                if let Some(collect) = &mut collect {
-                    collect.take_ended(watching);
-                }
-                due = true;
-            }
-            url = following.moved() => {
-                let words = format!("the session's host is at {} now", show::tame(&url));
-                watching.say("session_moved", &words, json!({ "session": url }));
-                running.session_at(url).await?;
-                due = false;
-            }
-            answer = watching.consent() => Consent::carry_out(running, answer).await?,
-            told = hooks::next(&mut told) => hooks::tell(told, watching),
-            revision = revisions.next() => watching.revision(&revision),
-            next = watched.next() => watched.take(next, running, data, watching).await?,
-        }
+/// Fetches what is wished for from now on, compares what comes with what was there, and lets old commits go.
+pub(crate) fn begin_collecting(node: &mut Node, plan: Option<Plan>, retaining: Retaining) {
+    node.compare();
+    node.let_go(retaining);
+    if let Some(plan) = plan {
+        node.collect(plan);
     }
 }
 
-/// Waits until something that is collected has ended; for ever where nothing is.
-async fn ended(collect: &mut Option<Collect>) {
-    match collect {
-        Some(collect) => collect.wait().await,
-        None => std::future::pending().await,
+/// Shows what happens until the station stops.
+pub(crate) async fn watch(node: &mut Node, watching: &mut Watching) -> Result<(), Failure> {
+    loop {
+        let news = node.next().await?;
+        node_news::tell(&news, node, watching).await?;
     }
 }

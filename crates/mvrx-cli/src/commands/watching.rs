@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_node::exec::Exec;
 use mvrx_node::revision::Revision;
-use mvrx_station::{Event, Heard, ProposalId, RequestId, SessionTarget, Station};
+use mvrx_station::{Event, Heard, RequestId, SessionTarget, Station};
 use serde_json::{Map, Value, json};
 
 use crate::events::{self, Names};
 use crate::failure::Failure;
-use crate::moving::Consent;
-use crate::{event_json, hooks, session_events, show};
+use crate::{event_json, hooks, moving, session_events, show};
 
 /// Shows events as they come, with the names that people know.
 #[derive(Debug)]
@@ -22,8 +21,8 @@ pub(crate) struct Watching {
     json: bool,
     in_session: bool,
     place: &'static str,
-    /// Where proposals to move are answered.
-    consent: Option<Consent>,
+    /// The data directory through which proposals to move are answered.
+    answered_in: Option<PathBuf>,
     /// The move under way.
     moving_to: Option<SessionTarget>,
     stations: BTreeMap<StationUuid, String>,
@@ -52,7 +51,7 @@ impl Watching {
             json,
             in_session: false,
             place: "group",
-            consent: None,
+            answered_in: None,
             moving_to: None,
             stations: BTreeMap::new(),
             here: 0,
@@ -83,15 +82,7 @@ impl Watching {
 
     /// From now on proposals to move can be answered through this data directory.
     pub(crate) fn asks_in(&mut self, data: &Path) {
-        self.consent = Some(Consent::new(data));
-    }
-
-    /// What somebody answers to a proposal that stands. Cancel-safe.
-    pub(crate) async fn consent(&mut self) -> (ProposalId, bool) {
-        match &mut self.consent {
-            Some(consent) => consent.answer().await,
-            None => std::future::pending().await,
-        }
+        self.answered_in = Some(data.to_owned());
     }
 
     /// Reads the present names: once for all that happened until now, so that a flood of events costs a few readings and not one each.
@@ -148,9 +139,6 @@ impl Watching {
         };
         if needs_names(&seen.event) && !covers(self.read, seen.at) {
             self.refresh(station).await?;
-        }
-        if let Some(consent) = &mut self.consent {
-            consent.note(&seen.event)?;
         }
         match &seen.event {
             Event::MoveBegun { to } => self.moving_to = Some(to.clone()),
@@ -321,11 +309,11 @@ fn document(
 
 impl Names for Watching {
     fn may_follow(&self) -> bool {
-        self.consent.is_some()
+        self.answered_in.is_some()
     }
 
     fn reached_with(&self) -> String {
-        self.consent.as_ref().map(Consent::reached_with).unwrap_or_default()
+        self.answered_in.as_deref().map(moving::reached_with).unwrap_or_default()
     }
 
     fn station(&self, station: StationUuid) -> String {

@@ -1,34 +1,110 @@
-//! What `up --get all` and the rules promise: every commit of the others that is wished for is fetched, and lies in its folder.
+//! Every commit of the others that is wished for is fetched, and lies in its folder.
 //!
-//! It looks at what there is at the start, on every event that may bring something, when a fetch or a save ended, and when the pause
-//! after a failure is over. A commit that is not held is fetched as long as somebody lists it; one that is held and not in the folder is
-//! saved there, also when a process that was killed fetched it, or when the folder is another one than before. Failures are tried again
-//! after longer and longer pauses, [`TRIES`] times, and once more whenever a station comes; a person is told of them once.
+//! It turns commits of the group into files in folders, by a [`Plan`]: it looks at what there is at the start, on every event that may
+//! bring something, when a fetch or a save ended, and when the pause after a failure is over. A commit that is not held is fetched as long
+//! as somebody lists it; one that is held and not in the folder is saved there, also when a process that was killed fetched it, or when the
+//! folder is another one than before. Failures are tried again after longer and longer pauses, 150 times, and once more whenever a station
+//! comes.
+//!
+//! It prints nothing and knows no words: what comes of it is [`Collected`], in the order in which it happened. Whoever keeps one calls
+//! [`Collect::review`] first, and again when [`Collect::heard`] says so and after each [`Collect::wait`], and takes what
+//! [`Collect::told`] gives before he reads on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
-use mvrx_node::rules::{self, Offered};
-use mvrx_node::saved::Saved;
-use mvrx_station::{CommitInfo, Event, Fetched, Heard, Membership, RequestFailure, Source, Station};
+use mvrx_station::{
+    CommitInfo, Event, Fetched, Heard, Membership, RequestFailure, RequestId, Source, Station, Stopped,
+};
 use mvrx_store::{Cancel, PutAway, PutAwayError};
-use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::commands::offer::disk_words;
-use crate::commands::watching::Watching;
-use crate::events::Names;
-use crate::failure::Failure;
-use crate::hooks::Plan;
 use crate::retaining::Unsaved;
-use crate::show;
+use crate::rules::{self, Offered, Rule};
+use crate::saved::Saved;
+
+/// Which commits of others are fetched, and where they go.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The first that fits counts.
+    pub rules: Vec<Rule>,
+    /// Whether what no rule fits is fetched, too.
+    pub rest: bool,
+    /// Where that goes, and what a rule has no folder for.
+    pub folder: PathBuf,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Collected {
+    /// A file was asked for; events of this request follow.
+    Asked {
+        /// The request.
+        request: RequestId,
+        /// The file.
+        file: FileUuid,
+    },
+    /// It is here, and is saved next.
+    Came {
+        /// The file.
+        file: FileUuid,
+    },
+    /// It has not come.
+    NotFetched {
+        /// The file.
+        file: FileUuid,
+        /// Why.
+        why: RequestFailure,
+        /// What follows.
+        next: Again,
+    },
+    /// It lies in its folder.
+    Saved {
+        /// The file.
+        file: FileUuid,
+        /// Where.
+        path: PathBuf,
+        /// Its bytes.
+        bytes: u64,
+        /// Nothing was written: the same bytes were there.
+        already_there: bool,
+    },
+    /// It is here, and could not be saved.
+    NotSaved {
+        /// The file.
+        file: FileUuid,
+        /// Where it was to be.
+        folder: PathBuf,
+        /// Why; `None`: the thread that saved it ended early.
+        why: Option<PutAwayError>,
+        /// What follows.
+        next: Again,
+    },
+    /// It was asked for, and now that its true length is known no rule takes it: it stays in the store alone.
+    NotWanted {
+        /// The file.
+        file: FileUuid,
+        /// Its bytes, where they are known.
+        bytes: Option<u64>,
+    },
+}
+
+/// What follows a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// The pause until the next try; `None`: it is tried when a station comes.
+    pub after: Option<Duration>,
+    /// Whether it is news: the first failure, or one for another reason, or the last before nobody tries any more.
+    pub new: bool,
+}
 
 /// Fetches and saves of one running station.
 #[derive(Debug)]
-pub(crate) struct Collect {
+pub struct Collect {
     plan: Plan,
     /// Names and applications of authors, where the rules ask for them.
     authors: BTreeMap<StationUuid, (String, String)>,
@@ -48,6 +124,7 @@ pub(crate) struct Collect {
     unsaved: Unsaved,
     reviewed: Instant,
     cancel: Cancel,
+    told: VecDeque<Collected>,
 }
 
 #[derive(Debug)]
@@ -70,7 +147,8 @@ struct Failures {
 
 impl Collect {
     /// Clears what killed processes left in the folders, and reads which files lie there. `data` is the data directory.
-    pub(crate) fn begin(plan: Plan, data: &Path, unsaved: Unsaved) -> Self {
+    #[must_use]
+    pub fn begin(plan: Plan, data: &Path, unsaved: Unsaved) -> Self {
         let own = (!plan.folder.as_os_str().is_empty()).then_some(&plan.folder);
         let folders: BTreeSet<&PathBuf> =
             plan.rules.iter().filter_map(|rule| rule.to.as_ref()).chain(own).collect();
@@ -92,11 +170,17 @@ impl Collect {
             unsaved,
             reviewed: Instant::now(),
             cancel: Cancel::new(),
+            told: VecDeque::new(),
         }
     }
 
+    /// What came of it since, the oldest first.
+    pub fn told(&mut self) -> Option<Collected> {
+        self.told.pop_front()
+    }
+
     /// Takes notice of an event, and tells whether it is time to [`Collect::review`].
-    pub(crate) fn heard(&mut self, heard: &Heard) -> bool {
+    pub fn heard(&mut self, heard: &Heard) -> bool {
         let seen = match heard {
             Heard::Event(seen) => seen,
             Heard::Lagged { .. } => return true,
@@ -116,8 +200,11 @@ impl Collect {
         }
     }
 
-    /// Starts what is to be started now.
-    pub(crate) async fn review(&mut self, running: &Station, watching: &mut Watching) -> Result<(), Failure> {
+    /// Starts what is to be started now. Not cancel-safe: a request that was made may not be known here.
+    ///
+    /// # Errors
+    /// When the station has stopped.
+    pub async fn review(&mut self, running: &Station) -> Result<(), Stopped> {
         let now = Instant::now();
         self.reviewed = now;
         let commits = running.commits().await?;
@@ -129,7 +216,7 @@ impl Collect {
             if !of_others || waits || self.there.contains(&file) || self.under_way.contains(&file) {
                 continue;
             }
-            let Some(folder) = self.folder_for(&commit, running, watching) else {
+            let Some(folder) = self.folder_for(&commit, running) else {
                 self.unsaved.remove(file);
                 continue;
             };
@@ -141,7 +228,7 @@ impl Collect {
                 self.save(running, &commit, folder);
             } else if !commit.holders.is_empty() && self.tasks.len() < FETCHES {
                 let transfer = running.request(file, Source::Any).await?;
-                watching.expect(transfer.id(), file);
+                self.told.push_back(Collected::Asked { request: transfer.id(), file });
                 self.under_way.insert(file);
                 self.asked.insert(file);
                 self.tasks.spawn(async move { (file, Ended::Fetched(transfer.await)) });
@@ -151,7 +238,7 @@ impl Collect {
     }
 
     /// Waits for the next end of a fetch, of a save, or of a pause; [`Collect::take_ended`] and [`Collect::review`] follow. Cancel-safe.
-    pub(crate) async fn wait(&mut self) {
+    pub async fn wait(&mut self) {
         let again = self.failed.iter().filter(|(file, _)| !self.under_way.contains(file));
         // What was due by then, the review has started, or it waits for something else.
         let again = again.filter_map(|(_, failures)| failures.again).filter(|at| *at > self.reviewed).min();
@@ -168,39 +255,39 @@ impl Collect {
     }
 
     /// Notes what has ended, and tells of it.
-    pub(crate) fn take_ended(&mut self, watching: &mut Watching) {
+    pub fn take_ended(&mut self) {
         for (file, ended) in std::mem::take(&mut self.just_ended) {
             self.under_way.remove(&file);
-            self.ended(file, ended, watching);
+            self.ended(file, ended);
         }
     }
 
-    fn ended(&mut self, file: FileUuid, ended: Ended, watching: &mut Watching) {
+    fn ended(&mut self, file: FileUuid, ended: Ended) {
         match ended {
             // It is saved by the next review.
             Ended::Fetched(Ok(_)) => {
                 self.failed.remove(&file);
-                watching.hush(file, false);
+                self.told.push_back(Collected::Came { file });
             }
             Ended::Fetched(Err(RequestFailure::Cancelled | RequestFailure::LeftGroup)) => {}
-            Ended::Fetched(Err(failure)) => self.not_fetched(file, &failure, watching),
+            Ended::Fetched(Err(failure)) => self.not_fetched(file, failure),
             Ended::Saved(folder, saved) => {
                 self.saving = self.saving.saturating_sub(1);
                 match saved {
-                    Ok(saved) => self.is_there(file, &saved, watching),
+                    Ok(saved) => self.is_there(file, saved),
                     Err(PutAwayError::PutAwayCancelled) => {}
-                    Err(error) => self.not_saved((file, &folder), &put_away_words(&error), watching),
+                    Err(error) => self.not_saved(file, folder, Some(error)),
                 }
             }
             Ended::Lost(folder) => {
                 self.saving = self.saving.saturating_sub(1);
-                self.not_saved((file, &folder), "its thread ended early", watching);
+                self.not_saved(file, folder, None);
             }
         }
     }
 
     /// Rules may ask who the authors are; those who are gone are known on for a while.
-    async fn know_authors(&mut self, running: &Station, commits: &[CommitInfo]) -> Result<(), Failure> {
+    async fn know_authors(&mut self, running: &Station, commits: &[CommitInfo]) -> Result<(), Stopped> {
         if self.plan.rules.is_empty() {
             return Ok(());
         }
@@ -220,7 +307,7 @@ impl Collect {
     }
 
     /// The folder of a commit, as the rules have it; `None`: it is left alone. A file that came is judged by its true length.
-    fn folder_for(&mut self, commit: &CommitInfo, running: &Station, watching: &Watching) -> Option<PathBuf> {
+    fn folder_for(&mut self, commit: &CommitInfo, running: &Station) -> Option<PathBuf> {
         if self.plan.rules.is_empty() {
             return self.plan.rest.then(|| self.plan.folder.clone());
         }
@@ -252,13 +339,7 @@ impl Collect {
         };
         self.decided.insert(file, (known, folder.clone()));
         if folder.is_none() && commit.held && self.asked.remove(&file) {
-            let why =
-                format!("it has {}, and no rule takes that", bytes.map_or_else(String::new, show::size));
-            let words = format!("{} is fetched, but not saved: {why}", watching.file(file));
-            let fields = json!({
-                "file": file.to_string(), "file_name": watching.file_name(file), "path": null, "reason": why,
-            });
-            watching.say("not_saved", &words, fields);
+            self.told.push_back(Collected::NotWanted { file, bytes });
         }
         folder
     }
@@ -288,57 +369,33 @@ impl Collect {
         self.unsaved.remove(file);
     }
 
-    fn is_there(&mut self, file: FileUuid, saved: &PutAway, watching: &mut Watching) {
+    fn is_there(&mut self, file: FileUuid, saved: PutAway) {
         self.is_saved(file);
         self.failed.remove(&file);
         self.saved.note(file, &saved.path);
         let bytes = std::fs::metadata(&saved.path).map_or(0, |about| about.len());
-        let path = saved.path.display().to_string();
-        let words = if saved.already_there {
-            format!("{path} is there already, with the same {}", show::size(bytes))
-        } else {
-            format!("saved {path}, {}", show::size(bytes))
-        };
-        let fields = json!({
-            "file": file.to_string(), "file_name": watching.file_name(file), "path": path, "bytes": bytes,
-            "already_there": saved.already_there,
-        });
-        watching.say("saved", &words, fields);
+        let (path, already_there) = (saved.path, saved.already_there);
+        self.told.push_back(Collected::Saved { file, path, bytes, already_there });
     }
 
-    fn not_saved(&mut self, (file, folder): (FileUuid, &Path), why: &str, watching: &mut Watching) {
-        let folder = folder.display().to_string();
-        let name = watching.file(file);
-        let (pause, new) = self.again(file, why);
-        if new {
-            let words = format!("{name} is fetched, but not saved into {folder}: {why}; {}", words_of(pause));
-            let fields = json!({
-                "file": file.to_string(), "file_name": watching.file_name(file), "path": folder, "reason": why,
-            });
-            watching.say("not_saved", &words, fields);
-        }
+    fn not_saved(&mut self, file: FileUuid, folder: PathBuf, why: Option<PutAwayError>) {
+        let words = why.as_ref().map_or_else(String::new, ToString::to_string);
+        let next = self.again(file, &words);
+        self.told.push_back(Collected::NotSaved { file, folder, why, next });
     }
 
-    fn not_fetched(&mut self, file: FileUuid, failure: &RequestFailure, watching: &mut Watching) {
-        let why = match failure {
+    fn not_fetched(&mut self, file: FileUuid, why: RequestFailure) {
+        let words = match &why {
             // Each refusal was told when it came.
-            RequestFailure::EveryoneFailed { .. } => "nobody who lists it gave it".to_owned(),
-            other => crate::events::request_failure(other, &|station| watching.station(station)),
+            RequestFailure::EveryoneFailed { .. } => "nobody gave it".to_owned(),
+            other => other.to_string(),
         };
-        let (pause, new) = self.again(file, &why);
-        if new {
-            let words = format!("{} has not come ({why}); {}", watching.file(file), words_of(pause));
-            let fields = json!({
-                "file": file.to_string(), "file_name": watching.file_name(file), "reason": why,
-                "again_after_ms": pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)),
-            });
-            watching.say("not_fetched", &words, fields);
-        }
-        watching.hush(file, true);
+        let next = self.again(file, &words);
+        self.told.push_back(Collected::NotFetched { file, why, next });
     }
 
-    /// Notes a failure; gives the pause until the next try, and whether it is worth telling.
-    fn again(&mut self, file: FileUuid, why: &str) -> (Option<Duration>, bool) {
+    /// Notes a failure.
+    fn again(&mut self, file: FileUuid, why: &str) -> Again {
         let failures = self.failed.entry(file).or_default();
         failures.count = failures.count.saturating_add(1);
         let pause = (failures.count < TRIES).then(|| pause_after(failures.count));
@@ -346,7 +403,7 @@ impl Collect {
         let gist = gist_of(why);
         let new = failures.told != gist || failures.count == TRIES;
         failures.told = gist;
-        (pause, new)
+        Again { after: pause, new }
     }
 }
 
@@ -358,7 +415,7 @@ impl Drop for Collect {
 }
 
 /// A reason without its numbers and paths: how much room is left, and where a temporary file was to be, differ from try to try.
-fn gist_of(why: &str) -> String {
+pub(crate) fn gist_of(why: &str) -> String {
     let differs = |word: &str| word.contains(|c: char| c.is_ascii_digit() || c == '/' || c == '\\');
     why.split_whitespace().filter(|word| !differs(word)).collect::<Vec<_>>().join(" ")
 }
@@ -368,22 +425,8 @@ fn begin_of(text: &str) -> &str {
     text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text)
 }
 
-fn words_of(pause: Option<Duration>) -> &'static str {
-    match pause {
-        Some(_) => "it is tried again, less and less often",
-        None => "it is tried again when a station comes",
-    }
-}
-
 fn pause_after(failures: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE)
-}
-
-fn put_away_words(error: &PutAwayError) -> String {
-    match error {
-        PutAwayError::Disk(disk) => disk_words(disk),
-        other => other.to_string(),
-    }
 }
 
 /// Failures in a row after which only the coming of a station counts: half a day of pauses.
@@ -408,7 +451,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut collect = Collect::begin(Plan::default(), folder.path(), Unsaved::default());
         let file = FileUuid::from_random_bytes([1; 16]);
-        let mut told = |why: &str| collect.again(file, why).1;
+        let mut told = |why: &str| collect.again(file, why).new;
         assert!(told("no space left to write /data/tmp/a1f3.part (12 of 400 bytes)"));
         assert!(!told("no space left to write /data/tmp/77b0.part (16 of 400 bytes)"));
         assert!(told("nobody who lists it gave it"));

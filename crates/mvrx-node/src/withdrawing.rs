@@ -1,4 +1,4 @@
-//! What `mvrx withdraw` notes in the data directory of a running station is carried out by that station.
+//! What `mvrx withdraw` notes in the data directory of a running station is carried out by that station, within half a second.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,10 +11,12 @@ use tokio::task::AbortHandle;
 
 /// Looks into a data directory until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Withdrawing(AbortHandle);
+pub struct Withdrawing(AbortHandle);
 
 impl Withdrawing {
-    pub(crate) fn begin(running: &Station, data: &Path) -> Self {
+    /// Begins to look.
+    #[must_use]
+    pub fn begin(running: &Station, data: &Path) -> Self {
         let (running, withdrawals) = (running.clone(), Withdrawals::of(data));
         let task = tokio::spawn(async move {
             let mut known = HashSet::new();

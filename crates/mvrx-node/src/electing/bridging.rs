@@ -9,19 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mvrx_bridge::{Bridge, Limits, News, Options};
-use mvrx_discovery::{Discovery, DiscoveryError};
-use mvrx_store::Limits as StoreLimits;
+use mvrx_store::{FsOptions, Limits as StoreLimits};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::args::Common;
-use crate::data::{self, Data};
-use crate::failure::Failure;
-use crate::station;
+use crate::data::{self, Data, DataError};
+use crate::place::Place;
 
-/// What is told of it.
+/// What becomes of the bridge beside our host.
 #[derive(Debug)]
-pub(super) enum Told {
+#[non_exhaustive]
+pub enum BridgeNews {
     /// It begins, between the group and the session at this URL.
     Begins(String),
     /// It cannot, for this reason; it is tried again.
@@ -31,30 +29,26 @@ pub(super) enum Told {
 }
 
 /// A bridge for as long as we host.
+#[derive(Debug)]
 pub(super) struct Bridging {
     session: watch::Sender<Option<String>>,
-    news: mpsc::UnboundedReceiver<Told>,
+    news: mpsc::UnboundedReceiver<BridgeNews>,
     task: JoinHandle<()>,
 }
 
 /// Opens its data directory, beside the host's, and waits for a session. Not more than `most` stations of each side appear on the other one.
-pub(super) fn begin(most: usize, common: &Common, path: &Path) -> Result<Bridging, Failure> {
-    let name = format!("{} (bridge)", station::name(common));
-    let room = StoreLimits { oldest_go: true, ..StoreLimits::default() };
-    let Data { station, store, .. } = data::open_with(Some(path), &name, room)?;
-    let looking = common.clone();
-    let discovery = move || -> Result<Box<dyn Discovery>, DiscoveryError> {
-        let refused =
-            |failure: Failure| DiscoveryError::ResponderRefused { reason: failure.words().to_owned() };
-        Ok(Box::new(station::discovery(&looking).map_err(refused)?))
-    };
+pub(super) fn begin(most: usize, place: &Place, path: &Path) -> Result<Bridging, DataError> {
+    let name = format!("{} (bridge)", place.name);
+    let limits = StoreLimits { oldest_go: true, ..StoreLimits::default() };
+    let Data { station, store, .. } =
+        data::open(Some(path), &name, &FsOptions { limits, ..FsOptions::default() }, false)?;
     let limits = Limits { stand_ins: most, candidates: CANDIDATES, ..Limits::default() };
-    let options = Options::new(name, common.group.as_str(), "")
+    let options = Options::new(name, place.group.as_str(), "")
         .identity(station)
         .shared_store(Arc::new(store))
         .limits(limits)
         .host_too(false)
-        .discovery(discovery);
+        .discovery(super::finder(place));
     let (tell, news) = mpsc::unbounded_channel();
     let (session, wanted) = watch::channel(None);
     let task = tokio::spawn(run(options, wanted, tell));
@@ -68,7 +62,7 @@ impl Bridging {
     }
 
     /// What is told next; never, when it has ended.
-    pub(super) async fn next(&mut self) -> Told {
+    pub(super) async fn next(&mut self) -> BridgeNews {
         match self.news.recv().await {
             Some(told) => told,
             None => std::future::pending().await,
@@ -87,7 +81,7 @@ impl Bridging {
 async fn run(
     options: Options,
     mut wanted: watch::Receiver<Option<String>>,
-    tell: mpsc::UnboundedSender<Told>,
+    tell: mpsc::UnboundedSender<BridgeNews>,
 ) {
     loop {
         let session = wanted.borrow_and_update().clone();
@@ -106,7 +100,7 @@ async fn one(
     options: &Options,
     url: String,
     wanted: &mut watch::Receiver<Option<String>>,
-    tell: &mpsc::UnboundedSender<Told>,
+    tell: &mpsc::UnboundedSender<BridgeNews>,
 ) -> bool {
     // Whoever does not read does not want to know.
     let tell = |told| drop(tell.send(told));
@@ -114,18 +108,18 @@ async fn one(
     let options = options.clone().session(move |builder| builder.session(at.clone()));
     match Bridge::start(options).await {
         Ok((bridge, mut news)) => {
-            tell(Told::Begins(url));
+            tell(BridgeNews::Begins(url));
             let over = loop {
                 tokio::select! {
                     changed = wanted.changed() => break changed.is_err(),
-                    Some(news) = news.recv() => tell(Told::Of(news)),
+                    Some(news) = news.recv() => tell(BridgeNews::Of(news)),
                 }
             };
             bridge.stop().await;
             over
         }
         Err(error) => {
-            tell(Told::Cannot(error.to_string()));
+            tell(BridgeNews::Cannot(error.to_string()));
             tokio::time::timeout(AGAIN, wanted.changed()).await.is_ok_and(|changed| changed.is_err())
         }
     }
