@@ -44,14 +44,14 @@ impl From<Failure> for Unresolved {
 
 /// Reads the words, and the file that they or the environment name, or this user's own.
 pub(crate) fn resolve(command: &Command, words: &[OsString]) -> Result<Resolved, Unresolved> {
-    let strict = |words: &[OsString]| command.clone().try_get_matches_from(words);
+    let mut command = with_negations(command.clone());
     let Ok(said) = command.clone().ignore_errors(true).try_get_matches_from(words) else {
-        let matches = strict(words).map_err(Unresolved::Words)?;
+        let matches = strict(&command, words).map_err(Unresolved::Words)?;
         return Ok(Resolved { matches, said: None, config: Config::default(), from_file: BTreeMap::new() });
     };
     let of_file = said.subcommand().filter(|(name, _)| !WITHOUT_FILE.contains(name));
     let Some((name, of_command)) = of_file else {
-        let matches = strict(words).map_err(Unresolved::Words)?;
+        let matches = strict(&command, words).map_err(Unresolved::Words)?;
         return Ok(Resolved {
             matches,
             said: Some(said),
@@ -59,26 +59,61 @@ pub(crate) fn resolve(command: &Command, words: &[OsString]) -> Result<Resolved,
             from_file: BTreeMap::new(),
         });
     };
-    let config = read(command, wished_path(of_command).as_deref())?;
+    let config = read(&command, wished_path(of_command).as_deref())?;
+    command = command.mut_subcommand(name, |sub| without_environment(sub, of_command));
     let mut built = command.clone();
     built.build();
     let Some(sub) = built.find_subcommand(name) else {
-        return Err(Unresolved::Words(
-            command.clone().error(ErrorKind::InvalidSubcommand, "no such command"),
-        ));
+        return Err(Unresolved::Words(command.error(ErrorKind::InvalidSubcommand, "no such command")));
     };
     let (from_file, added) = from_file(sub, of_command, &config);
     let mut all = words.to_vec();
     let at = place_of(words, name);
     all.splice(at..at, added);
-    let matches = strict(&all).map_err(|error| {
+    let matches = strict(&command, &all).map_err(|error| {
         // What is wrong without the file as well is not the file's.
-        match strict(words) {
+        match strict(&command, words) {
             Err(own) => Unresolved::Words(own),
             Ok(_) => Unresolved::File(of_file_alone(&error, &config, &from_file)),
         }
     })?;
     Ok(Resolved { matches, said: Some(said), config, from_file })
+}
+
+fn strict(command: &Command, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    command.clone().try_get_matches_from(words)
+}
+
+/// With an option that switches off whatever the file or the environment switches on: `--no-any-file`. Of the two the last one counts.
+fn with_negations(mut command: Command) -> Command {
+    for name in SECTIONS.iter().chain(IN_A_GROUP) {
+        command = command.mut_subcommand(name, |sub| {
+            let is_key = |key: String| SECTIONS.contains(name) || PLACE.contains(&key.as_str());
+            let flags = sub.get_arguments().filter(|option| key(option).is_some_and(is_key));
+            let flags = flags.filter(|option| matches!(option.get_action(), ArgAction::SetTrue));
+            let flags: Vec<Arg> = flags.cloned().collect();
+            flags.iter().fold(sub, |sub, flag| {
+                let name = negation(flag);
+                let off = Arg::new(name.clone()).long(name.clone()).action(ArgAction::SetTrue).hide(true);
+                sub.mut_arg(flag.get_id(), |flag| flag.overrides_with(name))
+                    .arg(off.overrides_with(flag.get_id()))
+            })
+        });
+    }
+    command
+}
+
+/// What is switched off for this start is not switched on by the environment.
+fn without_environment(sub: Command, said: &ArgMatches) -> Command {
+    sub.mut_args(|option| if is_off(said, &option) { option.env(None) } else { option })
+}
+
+fn is_off(said: &ArgMatches, option: &Arg) -> bool {
+    source(said, &negation(option)) == Some(ValueSource::CommandLine)
+}
+
+fn negation(option: &Arg) -> String {
+    format!("{OFF}{}", option.get_long().unwrap_or_default())
 }
 
 /// The file that is to be read: that of `--config` or MVRX_CONFIG, which has to be there; none where that is empty; else this user's, if
@@ -126,7 +161,7 @@ pub(crate) fn vocabulary(command: &Command) -> Vocabulary {
 
 /// What an option is called in the file; `None`: it is of one start only.
 pub(crate) fn key(option: &Arg) -> Option<String> {
-    let long = option.get_long().filter(|long| !OF_ONE_START.contains(long))?;
+    let long = option.get_long().filter(|long| !OF_ONE_START.contains(long) && !long.starts_with(OFF))?;
     // A section has that name.
     Some(if long == "host" { "session".to_owned() } else { long.to_owned() })
 }
@@ -176,7 +211,7 @@ fn from_file(
         let excluded = sub.get_arguments().any(|other| {
             source(other.get_id().as_str()) == Some(ValueSource::CommandLine) && exclude(sub, option, other)
         });
-        if is_said || excluded {
+        if is_said || excluded || is_off(said, option) {
             continue;
         }
         let long = option.get_long().unwrap_or_default();
@@ -277,6 +312,9 @@ const PLACE: &[&str] = &[
 /// Options that say how one start is to look, or have a list in the file.
 const OF_ONE_START: &[&str] =
     &["config", "exec", "exec-on", "exec-shell", "help", "json", "qr", "verbose", "version"];
+
+/// Begins the option that switches another one off. No option of another kind is called so.
+const OFF: &str = "no-";
 
 /// Names of values that are paths.
 const PATHS: &[&str] = &["DIR", "FILE", "PATH"];

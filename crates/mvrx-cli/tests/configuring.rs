@@ -190,3 +190,50 @@ fn a_station_starts_where_the_file_says_and_where_an_option_says_instead() {
     assert!(line.contains("Desk 7 is up in the group Side") && line.contains("other"), "{line}");
     assert!(Path::new(&crew.path("other")).is_dir());
 }
+
+#[test]
+fn what_the_file_or_the_environment_switches_on_is_switched_off_for_one_start() {
+    let desk = Desk::with("any-file = true\n[host]\nhidden = true\n");
+    let show = |arguments: &[&str], environment: bool| {
+        let mut command = desk.command(&[&["config", "show", "--json"], arguments].concat());
+        if environment {
+            command.env("MVRX_ANY_FILE", "1");
+        }
+        json(&command.output().unwrap())
+    };
+    let value = |shown: &Value, option: &str| {
+        let (value, source) = row(shown, option);
+        (value.unwrap_or_default(), source)
+    };
+    let is = |text: &str, source: &str| (text.to_owned(), source.to_owned());
+    for environment in [false, true] {
+        for command in ["up", "watch", "host", "bridge"] {
+            let on = value(&show(&[command], environment), "any-file");
+            assert_eq!(on, is("true", if environment { "environment" } else { "file" }), "{command}");
+            let off = value(&show(&[command, "--no-any-file"], environment), "any-file");
+            assert_eq!(off, is("false", "default"), "{command}");
+            // The last one counts.
+            let again = value(&show(&[command, "--no-any-file", "--any-file"], environment), "any-file");
+            assert_eq!(again, is("true", "option"), "{command}");
+            let off = value(&show(&[command, "--any-file", "--no-any-file"], environment), "any-file");
+            assert_eq!(off, is("false", "default"), "{command}");
+        }
+    }
+    let shown = show(&["host", "--no-hidden"], false);
+    assert_eq!(value(&shown, "hidden"), is("false", "default"));
+    assert_eq!(value(&shown, "any-file"), is("true", "file"), "the others stay");
+    let rows = shown["options"].as_array().unwrap();
+    assert!(rows.iter().all(|row| !row["option"].as_str().unwrap().starts_with("no-")), "{shown}");
+    // It is no key: the file says `false` itself.
+    desk.says("[host]\nno-hidden = true\n");
+    assert_eq!(code(&desk.run(&["config", "check"])), 2);
+    // A command to which the file says nothing of it has none.
+    assert_eq!(code(&desk.run(&["log", "--no-any-file"])), 2);
+    desk.says("any-file = true\n");
+    let nothing = desk.0.path().join("nothing.mvr");
+    fs::write(&nothing, b"no show").unwrap();
+    let nothing = nothing.to_str().unwrap();
+    // It is refused before anything starts.
+    let refused = desk.run(&["commit", nothing, "-m", "x", "--no-any-file"]);
+    assert_eq!(code(&refused), 3, "{}", stderr(&refused));
+}
