@@ -29,6 +29,7 @@ impl Poser {
             files: None,
             password: None,
             withdrawn: Vec::new(),
+            released: Vec::new(),
         };
         link.push_message(&Message::Join(join).to_json(&Dialect::strict()));
         self.link = Some(link);
