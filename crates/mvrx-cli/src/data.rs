@@ -4,18 +4,13 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use mvrx_node::data::Data;
 use mvrx_node::data::{self, DataError};
-use mvrx_store::{DirLock, FsOptions, Limits, OpenStoreError};
+use mvrx_store::{DirLock, FsOptions, OpenStoreError};
 
 use crate::failure::Failure;
 
 /// Opens the given directory, or the user's own; when that one is in use by another station, a sub-directory by our name.
 pub(crate) fn open(given: Option<&Path>, name: &str) -> Result<Data, Failure> {
     open_as(given, name, &FsOptions::default())
-}
-
-/// The same, with room for so much.
-pub(crate) fn open_with(given: Option<&Path>, name: &str, limits: Limits) -> Result<Data, Failure> {
-    open_as(given, name, &FsOptions { limits, ..FsOptions::default() })
 }
 
 /// The same, with a store that works so.

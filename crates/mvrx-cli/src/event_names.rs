@@ -60,6 +60,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "looking_for_session",
     "message_refused",
     "mixer",
+    "mixer_ended",
     "move_answered",
     "move_begun",
     "move_declined",

@@ -6,11 +6,13 @@ use mvrx_message::FileUuid;
 use mvrx_node::collect::{Again, Collected};
 use mvrx_node::folder::Found;
 use mvrx_node::node::{News, Node};
+use mvrx_node::rooms::RoomsNews;
 use mvrx_node::watched::WatchNews;
 use mvrx_station::RequestFailure;
 use mvrx_store::PutAwayError;
 use serde_json::json;
 
+use crate::commands::bridge;
 use crate::commands::offer::{self, disk_words};
 use crate::commands::watching::Watching;
 use crate::events::{self, Names};
@@ -31,6 +33,14 @@ pub(crate) async fn tell(news: &News, node: &Node, watching: &mut Watching) -> R
         News::Command(told) => hooks::tell(told, watching),
         News::History(round) => history::tell(round, watching),
         News::Electing(news) => electing::tell(news, watching),
+        News::Bridge(news) => {
+            let (event, words, fields) = bridge::words_of(news);
+            watching.say(event, &words, fields);
+        }
+        News::Rooms(RoomsNews::Ended) => {
+            let words = "Mixer's rooms have ended by themselves; the station goes on without them";
+            watching.say("mixer_ended", words, json!({}));
+        }
         _ => {}
     }
     Ok(())

@@ -9,7 +9,6 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mvrx_discovery::{Discovery, DiscoveryError};
 use mvrx_message::GroupNameError;
 use mvrx_station::{Candidate, Election, ElectionNews, IdentityError, Moves, Station};
 use mvrx_store::FsOptions;
@@ -146,7 +145,7 @@ impl Electing {
             host,
             moves: part.moves.clone(),
             make_host: Box::new(make_host),
-            make_discovery: Box::new(finder(place)),
+            make_discovery: Box::new(place.finder()),
         };
         let (tell, of_election) = mpsc::unbounded_channel();
         let election = tokio::spawn(election.run(station.clone(), tell));
@@ -176,17 +175,6 @@ impl Electing {
     pub async fn end(self) {
         // A host that does not end in time ends with the process.
         let _ = tokio::time::timeout(END, self.election).await;
-    }
-}
-
-/// What finds the others, as often as somebody asks.
-fn finder(place: &Place) -> impl Fn() -> Result<Box<dyn Discovery>, DiscoveryError> + Send + Sync + 'static {
-    let place = place.clone();
-    move || {
-        let found = place.discovery().map_err(|error| DiscoveryError::ResponderRefused {
-            reason: format!("cannot look for other stations: {error}"),
-        })?;
-        Ok(Box::new(found) as Box<dyn Discovery>)
     }
 }
 

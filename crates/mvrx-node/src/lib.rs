@@ -1,6 +1,7 @@
 //! What makes a running node out of the parts of mvrx.
 //!
 //! * [`node`]: a running station and what it does by itself, as one stream of news.
+//! * [`bridge`]: a bridge between a group and a session, beside a node or alone.
 //! * [`collect`]: commits of others are fetched, and lie in their folders.
 //! * [`config`]: the configuration file.
 //! * [`consent`]: proposals to move, answered through the data directory.
@@ -12,6 +13,7 @@
 //! * [`history`]: what the store does with the history meanwhile.
 //! * [`place`]: where a station is and who it is there.
 //! * [`revision`]: what a revision that came changed, in one sentence.
+//! * [`rooms`]: Mixer's rooms, beside a node or alone.
 //! * [`rules`]: which commits of others are fetched without anybody asking.
 //! * [`saved`]: which fetched files lie in their folder, over restarts.
 //! * [`watched`]: what is found in a watched folder is committed.
@@ -20,6 +22,7 @@
 //! Nothing here prints, and nothing knows arguments: whoever embeds it is told what happens, and finds the words.
 #![forbid(unsafe_code)]
 
+pub mod bridge;
 pub mod collect;
 pub mod config;
 pub mod consent;
@@ -33,6 +36,7 @@ pub mod node;
 pub mod place;
 pub mod retaining;
 pub mod revision;
+pub mod rooms;
 pub mod rules;
 pub mod saved;
 pub mod watched;

@@ -1,8 +1,8 @@
 //! A running station and what it does by itself, as one stream of news.
 //!
 //! A [`Node`] has a [`Station`] and, where they are wished for, what works beside it: commits of others are collected, a folder is watched,
-//! revisions are compared, a session is followed, proposals to move are answered, the group's host is elected. All of it comes out of
-//! [`Node::next`], one after the other: whoever keeps a node reads on and on, and what is read is what can be shown, kept or given to
+//! revisions are compared, a session is followed, proposals to move are answered, the group's host is elected, a bridge runs, Mixer's rooms
+//! are served. All of it comes out of [`Node::next`], one after the other: whoever keeps a node reads on and on, and what is read is what can be shown, kept or given to
 //! commands. Whoever wants something of the station says it to the station itself ([`Node::station`], which can be cloned and sent
 //! elsewhere), and its effect comes out of the same stream.
 //!
@@ -13,10 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use mvrx_bridge::StartBridgeError;
 use mvrx_station::{Events, Heard, ProposalId, Station, Stopped};
 use mvrx_store::HistoryRound;
 use tokio::sync::mpsc;
 
+use crate::bridge::Bridged;
 use crate::collect::{Collect, Collected, Plan};
 use crate::consent::Consent;
 use crate::electing::{Beside, ElectError, Electing, Part};
@@ -27,6 +29,7 @@ use crate::history::Rounds;
 use crate::place::Place;
 use crate::retaining::Retaining;
 use crate::revision::{Revision, Revisions};
+use crate::rooms::{Rooms, RoomsNews};
 use crate::watched::{WatchNews, Watched};
 use crate::withdrawing::Withdrawing;
 
@@ -53,6 +56,18 @@ pub enum News {
     History(HistoryRound),
     /// What becomes of the election of the group's host, and of the bridge beside it.
     Electing(Beside),
+    /// What the bridge tells that was begun with [`Node::bridge`].
+    Bridge(mvrx_bridge::News),
+    /// What becomes of Mixer's rooms by themselves.
+    Rooms(RoomsNews),
+}
+
+/// What there is to say of a node that has ended.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct End {
+    /// How Mixer's rooms stood, where they were served until then.
+    pub rooms: Option<mixer::Metrics>,
 }
 
 /// Why there is no more news.
@@ -90,6 +105,8 @@ pub struct Node {
     commands: Option<mpsc::Receiver<Told>>,
     history: Option<Rounds>,
     electing: Option<Electing>,
+    bridge: Option<Bridged>,
+    rooms: Option<Rooms>,
     retaining: Retaining,
     _withdrawing: Withdrawing,
 }
@@ -113,6 +130,8 @@ impl Node {
             commands: None,
             history: None,
             electing: None,
+            bridge: None,
+            rooms: None,
             retaining: Retaining::default(),
             _withdrawing: withdrawing,
         }
@@ -136,6 +155,12 @@ impl Node {
         Self { following, ..self }
     }
 
+    /// Mixer's rooms are served beside it, and end with it.
+    #[must_use]
+    pub fn rooms(self, rooms: Option<Rooms>) -> Self {
+        Self { rooms, ..self }
+    }
+
     /// Proposals to move can be answered through the data directory from now on.
     #[must_use]
     pub fn asks(self) -> Self {
@@ -149,6 +174,15 @@ impl Node {
     /// See [`ElectError`].
     pub fn elect(&mut self, part: Part, place: &Place) -> Result<(), ElectError> {
         self.electing = Some(Electing::begin(part, place, &self.station, &self.data)?);
+        Ok(())
+    }
+
+    /// A bridge runs beside it, and ends with it. It may join a group and a session in which the station is none of.
+    ///
+    /// # Errors
+    /// See [`StartBridgeError`].
+    pub async fn bridge(&mut self, described: mvrx_bridge::Options) -> Result<(), StartBridgeError> {
+        self.bridge = Some(Bridged::start(described).await?);
         Ok(())
     }
 
@@ -227,6 +261,8 @@ impl Node {
                 }
                 news = watched(&mut self.watched, &self.station) => return Ok(News::Watched(news?)),
                 news = wait_for(&mut self.electing, Electing::next) => return Ok(News::Electing(news)),
+                news = bridged(&mut self.bridge) => return Ok(News::Bridge(news)),
+                news = wait_for(&mut self.rooms, Rooms::next) => return Ok(News::Rooms(news)),
             }
         }
     }
@@ -255,15 +291,22 @@ impl Node {
         Ok(News::Heard(heard))
     }
 
-    /// Ends in order: who is bridged leaves while the host is there, the station leaves, its host ends. Takes as long as
-    /// [`Station::stop`], and 15 s more at most.
-    pub async fn stop(mut self) {
+    /// Ends in order: who is bridged leaves while the host is there, the station leaves, its host ends, and Mixer's rooms end when all of
+    /// them are on the disk. Takes as long as [`Station::stop`] and the disk, and 20 s more at most.
+    pub async fn stop(mut self) -> End {
+        if let Some(bridge) = self.bridge {
+            bridge.stop().await;
+        }
         if let Some(electing) = &mut self.electing {
             electing.leave().await;
         }
         self.station.stop().await;
         if let Some(electing) = self.electing {
             electing.end().await;
+        }
+        match self.rooms {
+            Some(rooms) => End { rooms: rooms.stop().await },
+            None => End::default(),
         }
     }
 }
@@ -356,6 +399,17 @@ impl Collecting {
 async fn wait_for<P, T>(part: &mut Option<P>, next: impl AsyncFnOnce(&mut P) -> T) -> T {
     match part {
         Some(part) => next(part).await,
+        None => pending().await,
+    }
+}
+
+/// What a bridge tells; waits for ever where it has ended or there is none.
+async fn bridged(bridge: &mut Option<Bridged>) -> mvrx_bridge::News {
+    match bridge {
+        Some(running) => match running.next().await {
+            Some(news) => news,
+            None => pending().await,
+        },
         None => pending().await,
     }
 }

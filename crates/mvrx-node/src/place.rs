@@ -73,6 +73,19 @@ impl Place {
         }
         Ok(Merged::new(all))
     }
+
+    /// The same, as often as somebody asks.
+    pub fn finder(
+        &self,
+    ) -> impl Fn() -> Result<Box<dyn Discovery>, DiscoveryError> + Send + Sync + use<> + 'static {
+        let place = self.clone();
+        move || {
+            let found = place.discovery().map_err(|error| DiscoveryError::ResponderRefused {
+                reason: format!("cannot look for other stations: {error}"),
+            })?;
+            Ok(Box::new(found) as Box<dyn Discovery>)
+        }
+    }
 }
 
 fn interface(text: &str) -> Interface {

@@ -265,6 +265,11 @@ impl Server {
         MetricsReader { commands: self.commands.downgrade() }
     }
 
+    /// Waits until the server has ended, which it does by itself only where something in it is broken. May be dropped at any time.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
     /// Closes all connections and waits until everything stored is on the disk.
     pub async fn shutdown(self) {
         let _ = self.commands.send(Command::Stop);
@@ -316,3 +321,22 @@ fn log_accept_error(error: &AcceptError) {
 
 const LARGEST_RECORD: u64 = 1 << 30;
 const REFUSED_AT_ONCE: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn that_it_has_ended_is_known_as_soon_as_it_has_and_not_before() {
+        let server = Server::builder().address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).spawn().unwrap();
+        timeout(Duration::from_millis(20), server.ended()).await.unwrap_err();
+        server.commands.send(Command::Stop).unwrap();
+        timeout(Duration::from_secs(30), server.ended()).await.unwrap();
+        assert_eq!(server.metrics().await, None);
+    }
+}

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use mvrx_bridge::{Bridge as Running, Limits, News, Options, Side};
-use mvrx_discovery::DiscoveryError;
+use mvrx_bridge::{Limits, News, Side, StartBridgeError};
 use mvrx_message::FileUuid;
-use mvrx_store::Limits as StoreLimits;
+use mvrx_node::bridge::{self, Bridged};
 use serde_json::json;
 
 use crate::args::Common;
@@ -13,7 +12,7 @@ use crate::commands::host::bytes;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::secure::Reaching;
-use crate::{data, show, station};
+use crate::{show, station};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bridge {
@@ -67,22 +66,10 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     };
     let (name, url) = (station::name(&common), args.reaching.url(&args.host)?);
     let (trust, login, at) = (args.reaching.trust()?, args.reaching.login(&url)?, url.clone());
-    let room = StoreLimits { total_bytes: args.keep, oldest_go: true, ..StoreLimits::default() };
-    let data = data::open_with(args.data.as_deref(), &name, room)?;
+    let data = bridge::open(args.data.as_deref(), &name, args.keep)?;
     let kept_at = data.path.clone();
     let watching = Watching::new(args.json);
-    let looking = common.clone();
-    let discovery = move || {
-        let refused =
-            |failure: Failure| DiscoveryError::ResponderRefused { reason: failure.words().to_owned() };
-        let found = station::discovery(&looking).map_err(refused)?;
-        Ok(Box::new(found) as Box<dyn mvrx_discovery::Discovery>)
-    };
-    let options = Options::new(name.as_str(), args.group.as_str(), url.as_str())
-        .identity(data.station)
-        .store(data.store)
-        .remember(kept_at.join("made-room"))
-        .any_file(args.any_file)
+    let described = bridge::describe(&station::place(&common), &url, data)
         .limits(Limits { stand_ins: args.most, stand_ins_each: args.most_each, ..Limits::default() })
         .session(move |builder| {
             let builder = builder.session(at.clone()).trust(trust.clone());
@@ -90,11 +77,10 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
                 Some(login) => builder.login(login.clone()),
                 None => builder,
             }
-        })
-        .discovery(discovery);
+        });
     let interrupted = station::interrupted();
-    let (running, mut news) = Running::start(options).await.map_err(|error| match error {
-        mvrx_bridge::StartBridgeError::Store(_) => Failure::local(error.to_string()),
+    let mut running = Bridged::start(described).await.map_err(|error| match error {
+        StartBridgeError::Store(_) => Failure::local(error.to_string()),
         _ => Failure::usage(error.to_string()),
     })?;
     let words = format!(
@@ -109,7 +95,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     });
     watching.say("bridge", &words, fields);
     let telling = async {
-        while let Some(news) = news.recv().await {
+        while let Some(news) = running.next().await {
             let (event, words, fields) = words_of(&news);
             watching.say(event, &words, fields);
         }

@@ -6,11 +6,12 @@ use mvrx_message::FileUuid;
 use mvrx_node::collect::Plan;
 use mvrx_node::node::Node;
 use mvrx_node::retaining::Retaining;
+use mvrx_node::rooms::Rooms;
 use mvrx_station::{Builder, CommitDraft, Station};
 use serde_json::json;
 
 use crate::args::{Common, InSession, Up};
-use crate::commands::mixer::serve::Serving;
+use crate::commands::mixer::serve;
 use crate::commands::offer::{self, Desk};
 use crate::commands::watch;
 use crate::commands::watching::Watching;
@@ -54,7 +55,9 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let (running, events) = match station::spawn(describe).await {
         Ok(spawned) => spawned,
         Err(failure) => {
-            stop_mixer(mixer, &args).await;
+            if let Some(rooms) = mixer {
+                serve::say_stopped(rooms.stop().await, args.json);
+            }
             return Err(failure);
         }
     };
@@ -62,12 +65,12 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         watching.in_session();
     }
     say_up(&running, &args, &kept_at, &watching);
-    if let Some(mixer) = &mixer {
-        say_mixer(mixer, &args, &watching);
+    if let Some(rooms) = &mixer {
+        say_mixer(rooms, &args, &watching);
     }
     watching.refresh(&running).await?;
     let node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
-    let mut node = node.follows(following);
+    let mut node = node.follows(following).rooms(mixer);
     if let Some(part) = part {
         node.elect(part, &station::place(&args.common))?;
     }
@@ -81,8 +84,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         result = ended => result,
         () = interrupted => Ok(()),
     };
-    node.stop().await;
-    stop_mixer(mixer, &args).await;
+    serve::say_stopped(node.stop().await.rooms, args.json);
     result
 }
 
@@ -175,21 +177,15 @@ async fn which_session(args: &Up, watching: &Watching) -> Result<Option<Option<S
 }
 
 /// Mixer's rooms beside the station, when wished for.
-async fn serve_mixer(args: &Up) -> Result<Option<Serving>, Failure> {
+async fn serve_mixer(args: &Up) -> Result<Option<Rooms>, Failure> {
     match &args.mixer {
-        Some(at) => Serving::start(&args.rooms.0, at.as_deref()).await.map(Some),
+        Some(at) => serve::start(&args.rooms.0, at.as_deref()).await.map(Some),
         None => Ok(None),
     }
 }
 
-async fn stop_mixer(serving: Option<Serving>, args: &Up) {
-    if let Some(serving) = serving {
-        serving.stop(args.json).await;
-    }
-}
-
-fn say_mixer(mixer: &Serving, args: &Up, watching: &Watching) {
-    let (addresses, metrics, data) = (mixer.addresses(), mixer.metrics_at(), &args.rooms.0.data);
+fn say_mixer(rooms: &Rooms, args: &Up, watching: &Watching) {
+    let (addresses, metrics, data) = (serve::addresses(rooms), rooms.metrics_at(), &args.rooms.0.data);
     let mut words = format!("serving Mixer at {}", addresses.join(", "));
     if let Some(at) = metrics {
         words = format!("{words}; metrics at http://{at}/metrics");

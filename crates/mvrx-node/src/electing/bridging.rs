@@ -48,7 +48,7 @@ pub(super) fn begin(most: usize, place: &Place, path: &Path) -> Result<Bridging,
         .shared_store(Arc::new(store))
         .limits(limits)
         .host_too(false)
-        .discovery(super::finder(place));
+        .discovery(place.finder());
     let (tell, news) = mpsc::unbounded_channel();
     let (session, wanted) = watch::channel(None);
     let task = tokio::spawn(run(options, wanted, tell));

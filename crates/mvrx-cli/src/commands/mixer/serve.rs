@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use mixer::{DEFAULT_PORT, DiskLimits, Fsync, Limits, Server, ServerBuilder, StartError};
+use mixer::{DEFAULT_PORT, DiskLimits, Fsync, Limits, Metrics, Server, ServerBuilder, StartError};
+use mvrx_node::rooms::{Rooms, ServeError};
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 use super::args::{Access, Serve, ServeLimits, Service, room_password};
 use super::{host_and_port, metrics};
@@ -16,87 +16,66 @@ use crate::{show, station};
 pub(super) async fn run(args: Serve) -> Result<(), Failure> {
     // Whoever reads that it serves may end it.
     let interrupted = station::interrupted();
-    let serving = Serving::start(&args.service, None).await?;
-    announce(&args, &serving).await;
+    let rooms = start(&args.service, None).await?;
+    announce(&args, &rooms).await?;
     let result = tokio::select! {
-        result = tell(&serving.server, &args) => result,
+        result = tell(&rooms, &args) => result,
         () = interrupted => Ok(()),
     };
-    serving.stop(args.json).await;
+    say_stopped(rooms.stop().await, args.json);
     result
 }
 
-/// A running server and its page of metrics.
-pub(crate) struct Serving {
-    server: Server,
-    page: Option<(SocketAddr, JoinHandle<()>)>,
-    policy: Fsync,
+/// Serves rooms as the command line describes them; what stands in the way is told in words. `at` is one more way to say where, in one word
+/// with the port.
+pub(crate) async fn start(service: &Service, at: Option<&str>) -> Result<Rooms, Failure> {
+    let policy = policy(&service.policy)?;
+    let mut builder = Server::builder().limits(limits(&service.limits));
+    builder = admit(builder, &service.access)?;
+    builder = listen(builder, service, at).await?;
+    if let Some(directory) = &service.data {
+        builder = builder.data(directory, policy).disk_limits(disk_limits(service));
+    }
+    Ok(Rooms::start(builder, service.metrics).await?)
 }
 
-impl Serving {
-    /// Starts a server; what stands in the way is told in words. `at` is one more way to say where, in one word with the port.
-    pub(crate) async fn start(service: &Service, at: Option<&str>) -> Result<Self, Failure> {
-        let policy = policy(&service.policy)?;
-        let mut builder = Server::builder().limits(limits(&service.limits));
-        builder = admit(builder, &service.access)?;
-        builder = listen(builder, service, at).await?;
-        if let Some(directory) = &service.data {
-            builder = builder.data(directory, policy).disk_limits(disk_limits(service));
-        }
-        let page = match service.metrics {
-            Some(address) => Some(metrics::listen(address).await?),
-            None => None,
-        };
-        let server = builder.spawn().map_err(|error| match error {
-            StartError::AddressUnusable(_) => Failure::peer(format!(
-                "Mixer: {error}; does a server run there already? Choose another address or port"
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Server(StartError::AddressUnusable(_)) => Self::peer(format!(
+                "{error}; does a server run there already? Choose another address or port"
             )),
-            _ => Failure::local(format!("Mixer: {error}")),
-        })?;
-        let page = page.and_then(|page| {
-            let address = page.local_addr().ok()?;
-            Some((address, tokio::spawn(metrics::answer(page, server.metrics_reader()))))
-        });
-        Ok(Self { server, page, policy })
-    }
-
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        self.server.local_addresses().iter().map(ToString::to_string).collect()
-    }
-
-    /// Where the page of metrics is.
-    pub(crate) fn metrics_at(&self) -> Option<SocketAddr> {
-        self.page.as_ref().map(|(address, _)| *address)
-    }
-
-    /// Closes all connections, and waits for the disk.
-    pub(crate) async fn stop(self, json: bool) {
-        let metrics = self.server.metrics().await;
-        self.server.shutdown().await;
-        if let Some((_, page)) = self.page {
-            page.abort();
+            ServeError::Page { .. } => Self::peer(error.to_string()),
+            error => Self::local(error.to_string()),
         }
-        if let Some(metrics) = metrics {
-            if json {
-                show::document(&metrics::document("stopped", &metrics));
-            } else {
-                show::line(&format!("stopped; {}", metrics::line(&metrics)));
-            }
-        }
+    }
+}
+
+/// Where it listens.
+pub(crate) fn addresses(rooms: &Rooms) -> Vec<String> {
+    rooms.addresses().iter().map(ToString::to_string).collect()
+}
+
+/// How rooms stood that have ended.
+pub(crate) fn say_stopped(stood: Option<Metrics>, json: bool) {
+    match stood {
+        Some(stood) if json => show::document(&metrics::document("stopped", &stood)),
+        Some(stood) => show::line(&format!("stopped; {}", metrics::line(&stood))),
+        None => {}
     }
 }
 
 /// Says where the server is.
-async fn announce(args: &Serve, serving: &Serving) {
-    let rooms = serving.server.metrics().await.map_or(0, |metrics| metrics.rooms);
-    let addresses = serving.addresses();
+async fn announce(args: &Serve, serving: &Rooms) -> Result<(), Failure> {
+    let rooms = serving.metrics().await.map_or(0, |metrics| metrics.rooms);
+    let addresses = addresses(serving);
     if args.json {
         show::document(&json!({
             "schema": show::SCHEMA, "event": "serving", "addresses": addresses, "rooms": rooms,
             "metrics": serving.metrics_at().map(|address| address.to_string()),
             "data": args.service.data.as_ref().map(|data| data.display().to_string()),
         }));
-        return;
+        return Ok(());
     }
     show::line(&format!("serving Mixer at {}", addresses.join(", ")));
     if let Some(address) = serving.metrics_at() {
@@ -104,7 +83,7 @@ async fn announce(args: &Serve, serving: &Serving) {
     }
     match &args.service.data {
         Some(directory) => {
-            let when = match serving.policy {
+            let when = match policy(&args.service.policy)? {
                 Fsync::Always => "before anybody is sent a change".to_owned(),
                 Fsync::Interval(interval) => format!("every {interval:?}"),
             };
@@ -116,16 +95,17 @@ async fn announce(args: &Serve, serving: &Serving) {
         }
         None => show::line("rooms live in memory and end with this program; --data DIR keeps them"),
     }
+    Ok(())
 }
 
 /// Tells how things stand for as long as the server runs.
-async fn tell(server: &Server, args: &Serve) -> Result<(), Failure> {
+async fn tell(rooms: &Rooms, args: &Serve) -> Result<(), Failure> {
     let mut ticks = tokio::time::interval(Duration::from_secs(args.stats.unwrap_or(LOOK)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let Some(metrics) = server.metrics().await else {
+        let Some(metrics) = rooms.metrics().await else {
             return Err(Failure::local("the server has ended by itself"));
         };
         match (args.stats, args.json) {
