@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use mvrx_node::data::Data;
 use mvrx_node::data::{self, DataError};
-use mvrx_store::{DirLock, FsOptions, OpenStoreError};
+use mvrx_store::FsOptions;
 
 use crate::failure::Failure;
 
@@ -45,11 +45,7 @@ pub(crate) fn with_history(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure
 
 /// Whether a station runs in a directory.
 pub(crate) fn is_in_use(directory: &Path) -> Result<bool, Failure> {
-    match DirLock::acquire(directory) {
-        Ok(_) => Ok(false),
-        Err(OpenStoreError::DirectoryInUse { .. }) => Ok(true),
-        Err(error) => Err(Failure::local(error.to_string())),
-    }
+    data::is_in_use(directory).map_err(|error| Failure::local(error.to_string()))
 }
 
 impl From<DataError> for Failure {

@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 mod access;
-mod alike;
 mod args;
 mod commands;
 mod data;

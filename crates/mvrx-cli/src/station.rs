@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mvrx_discovery::{DiscoveryError, Merged};
-use mvrx_node::place::Place;
-use mvrx_station::{Builder, Events, Membership, Moves, StartError, Station, StationInfo, Timers};
+use mvrx_node::place::{Place, as_looking};
+use mvrx_station::{Builder, Events, Membership, Moves, StartError, Station, StationInfo};
 
 use crate::args::{Common, InSession};
 use crate::failure::Failure;
@@ -32,12 +32,9 @@ pub(crate) fn place(common: &Common) -> Place {
     }
 }
 
-/// A station that only looks: it is not announced, so nobody can tell it news, and it asks for them instead.
-/// In a session the host tells news.
+/// A station that only looks; see [`Place::looking`].
 pub(crate) fn describe_looking(common: &Common, wish: &InSession) -> Result<Builder, Failure> {
-    let refresh = wish.host.is_none().then_some(Duration::from_secs(2));
-    let timers = Timers { refresh, ..Timers::default() };
-    Ok(describe(common, wish)?.advertise(false).timers(timers))
+    Ok(as_looking(describe(common, wish)?, wish.host.is_some()))
 }
 
 /// Our name: as wished, else the machine's. Blanks alone are no name.

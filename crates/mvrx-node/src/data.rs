@@ -135,6 +135,18 @@ pub fn directories(given: Option<&Path>) -> Result<Vec<PathBuf>, DataError> {
     Ok(all)
 }
 
+/// Whether a station runs in a directory.
+///
+/// # Errors
+/// Where that cannot be found out.
+pub fn is_in_use(directory: &Path) -> Result<bool, OpenStoreError> {
+    match DirLock::acquire(directory) {
+        Ok(_) => Ok(false),
+        Err(OpenStoreError::DirectoryInUse { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 fn user_directory() -> Result<PathBuf, DataError> {
     let dirs = directories::ProjectDirs::from("", "", "mvrx");
     dirs.map(|dirs| dirs.data_dir().to_owned()).ok_or(DataError::NoHome)

@@ -4,11 +4,12 @@
 //! them adds them to the [`Builder`] between [`Place::station`] and [`Place::join`].
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mvrx_discovery::{
     Discovery, DiscoveryError, FixedDiscovery, Interface, Interfaces, LanDiscovery, MdnsOptions, Merged,
 };
-use mvrx_station::{Builder, Station};
+use mvrx_station::{Builder, Moves, Station, Timers};
 
 /// A place on the network, and our name there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,16 @@ impl Place {
         })
     }
 
+    /// The same of a station that only looks: it is not announced, so nobody can tell it news, and it asks for them every 2 s instead. It
+    /// follows nobody. In a session the host tells news.
+    ///
+    /// # Errors
+    /// Where discovery does not start.
+    pub fn looking(&self, session: Option<&str>) -> Result<Builder, DiscoveryError> {
+        let station = self.join(self.station().moves(Moves::Never), session)?;
+        Ok(as_looking(station, session.is_some()))
+    }
+
     /// How stations and sessions are looked for on the local network.
     #[must_use]
     pub fn options(&self) -> MdnsOptions {
@@ -86,6 +97,13 @@ impl Place {
             Ok(Box::new(found) as Box<dyn Discovery>)
         }
     }
+}
+
+/// Makes of a described station one that only looks; see [`Place::looking`].
+#[must_use]
+pub fn as_looking(station: Builder, in_session: bool) -> Builder {
+    let refresh = (!in_session).then_some(Duration::from_secs(2));
+    station.advertise(false).timers(Timers { refresh, ..Timers::default() })
 }
 
 fn interface(text: &str) -> Interface {

@@ -1,30 +1,12 @@
-//! `mvrx doctor`: what a person needs when nothing appears. Looks at this machine and listens for some seconds, joins as `mvrx ls` does, changes nothing.
-//!
-//! | looks at | by | cannot know |
-//! |---|---|---|
-//! | [`interfaces`] | what the system lists | what is behind the cable |
-//! | [`udp`] | the table of sockets, a bind of our own | names of other users' programs |
-//! | [`multicast`] | a datagram of our own on each interface | whether the network passes it on |
-//! | [`network`] | an instance of our own, a second discovery, a station that only looks | stations that multicast does not reach |
-//! | [`tcp`] | connections to ourselves | firewalls, of this machine or of others, against others |
-//!
-//! Each says lines into a [`Report`](report::Report): what is well, what cannot be known, and findings with what to do about them.
+//! `mvrx doctor`: what a person needs when nothing appears. Looks at this machine and listens for some seconds, joins as `mvrx ls` does, changes
+//! nothing. What it looks at, and what comes of that, is [`mvrx_node::doctor`]; here it becomes lines for a person, a document for a program.
 
-use serde_json::json;
+use mvrx_node::doctor::{self, Entry, Finding, Report, Wish};
+use serde_json::{Map, Value, json};
 
 use crate::args::{Common, seconds};
 use crate::failure::{Failure, Verdict};
-use crate::{group, station};
-
-mod interfaces;
-mod multicast;
-mod network;
-mod own;
-mod report;
-mod tcp;
-mod udp;
-
-use report::Report;
+use crate::{group, show, station};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
@@ -43,42 +25,80 @@ pub(crate) struct Doctor {
 
 pub(crate) async fn run(args: Doctor) -> Result<Verdict, Failure> {
     group::check(&args.common)?;
-    let examined = examine(&args);
+    let place = station::place(&args.common);
+    let wish = Wish { place: &place, data: args.data.as_deref(), wait: station::duration(args.wait) };
     let report = tokio::select! {
-        report = examined => report,
+        report = doctor::examine(wish) => report,
         stopped = station::stopped() => return Err(stopped),
     };
     if args.json {
-        report.document(&args.common.group);
+        show::document(&document(&report, &args.common.group));
     } else {
-        report.lines();
+        lines(&report);
     }
     Ok(if report.has_findings() { Verdict::Findings } else { Verdict::Fine })
 }
 
-// req: DIS-DOCTOR
-async fn examine(args: &Doctor) -> Report {
-    let mut report = Report::default();
-    let port = args.common.mdns_port;
-    report.fact("udp_port", json!(port));
-    let cards = interfaces::check(&args.common.interface, &mut report);
-    // Before we hold the port ourselves.
-    udp::check(port, &mut report);
-    multicast::check(&cards, port, &mut report).await;
-    let own = own::stations(args.data.as_deref());
-    let seen = match network::look(&args.common, args.wait).await {
-        Ok(seen) => seen,
-        Err(failure) => {
-            report.problem(
-                "discovery-cannot-start",
-                failure.words(),
-                "without discovery nobody is found: end what holds the port, or name the stations with --peer",
-            );
-            network::Seen::default()
+fn lines(report: &Report) {
+    for entry in report.entries() {
+        match entry {
+            Entry::Well(text) => show::line(&format!("  ok  {text}")),
+            Entry::Note(text) => show::line(&format!("   -  {text}")),
+            Entry::Finding(finding) => {
+                let mark = if finding.certain { "!!" } else { " !" };
+                show::line(&format!("  {mark}  {}", finding.text));
+                show::line(&format!("      what to do: {}", finding.advice));
+            }
         }
+    }
+    for (id, more) in report.more() {
+        show::line(&format!("   !  and {more} more of the kind {id}"));
+    }
+    let summary = match report.count() {
+        0 => "all is well, as far as can be seen from this machine".to_owned(),
+        count => format!("{count} {}, marked with !", show::plural(count, "finding")),
     };
-    let look = network::Look { common: &args.common, wait: args.wait, own: &own, cards: &cards };
-    look.judge(&seen, &mut report).await;
-    tcp::check(&own, &seen, &cards, &mut report).await;
-    report
+    show::line(&summary);
+}
+
+fn document(report: &Report, group: &str) -> Value {
+    let finding = |f: &Finding| {
+        let severity = if f.certain { "problem" } else { "warning" };
+        json!({ "id": f.id, "severity": severity, "text": f.text, "advice": f.advice })
+    };
+    let notes: Vec<&String> = report
+        .entries()
+        .iter()
+        .filter_map(|entry| if let Entry::Note(text) = entry { Some(text) } else { None })
+        .collect();
+    json!({
+        "schema": show::SCHEMA,
+        "group": group,
+        "findings": report.findings().map(finding).collect::<Vec<_>>(),
+        "more": report.more().map(|(id, more)| (id.to_owned(), json!(more))).collect::<Map<_, _>>(),
+        "notes": notes,
+        "facts": report.facts(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_has_findings_and_notes_and_counts_what_it_leaves_out() {
+        let mut report = Report::default();
+        for n in 0..500 {
+            report.problem("station-not-joined", format!("{n}"), "a");
+        }
+        report.warning("only-ourselves", "b", "c");
+        report.well("d");
+        report.note("e");
+        let json = document(&report, "Tour");
+        assert_eq!(json["findings"].as_array().unwrap().len(), 13);
+        assert_eq!(json["more"], json!({ "station-not-joined": 488 }));
+        assert_eq!(json["findings"][0]["text"], "0", "the first ones");
+        let last = json!({ "id": "only-ourselves", "severity": "warning", "text": "b", "advice": "c" });
+        assert_eq!((&json["findings"][12], &json["notes"]), (&last, &json!(["e"])));
+    }
 }

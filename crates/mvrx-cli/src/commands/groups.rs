@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use mvrx_discovery::{Discovery, DiscoveryEvent, Sighting, SightingKey};
-use mvrx_message::{GroupName, StationUuid};
+use mvrx_message::GroupName;
+use mvrx_node::alike::Lookalikes;
+use mvrx_node::groups::{InUse, alike, by_group, line, names, told};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use crate::alike::{Difference, Lookalikes, quoted, shown};
 use crate::args::{Common, seconds};
 use crate::failure::{Failure, Verdict};
 use crate::{show, station};
@@ -36,9 +37,6 @@ pub(crate) struct Groups {
     #[arg(long)]
     pub(crate) json: bool,
 }
-
-/// Each group with its stations.
-pub(crate) type InUse = BTreeMap<String, Vec<Sighting>>;
 
 pub(crate) async fn run(args: Groups) -> Result<Verdict, Failure> {
     #[cfg(feature = "dns")]
@@ -163,29 +161,6 @@ async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> Looked {
     Looked { in_use: by_group(seen.into_values()), problems, stopped }
 }
 
-/// The stations by the groups that each is in: one that changes its group is in two. What a doctor shows of itself is no group.
-pub(crate) fn by_group(seen: impl IntoIterator<Item = Sighting>) -> InUse {
-    let mut in_use = InUse::new();
-    for sighting in seen {
-        let groups = sighting.group.iter().chain(&sighting.also_in);
-        let station = sighting.station;
-        for group in groups.filter(|group| !is_of_doctor(group, station)) {
-            in_use.entry(group.clone()).or_default().push(sighting.clone());
-        }
-    }
-    in_use
-}
-
-/// Whether a station is a doctor's, shown for as long as it looks whether others see it: its group is called by its own StationUUID, as no
-/// group that a person made is.
-pub(crate) fn is_of_doctor(group: &str, station: Option<StationUuid>) -> bool {
-    station.is_some_and(|station| group == group_of_doctor(station))
-}
-
-pub(crate) fn group_of_doctor(station: StationUuid) -> String {
-    format!("mvrx-doctor-{station}")
-}
-
 // req: DIS-GROUPS
 fn judge(wanted: &str, in_use: &InUse) -> Verdict {
     if let Some(stations) = in_use.get(wanted) {
@@ -201,34 +176,6 @@ fn judge(wanted: &str, in_use: &InUse) -> Verdict {
     }
     show::note(&format!("{wanted} is free; `mvrx up --group {wanted}` begins it"));
     Verdict::Fine
-}
-
-/// Groups that a person takes for this one.
-pub(crate) fn alike(in_use: &InUse, group: &str) -> Vec<String> {
-    Lookalikes::of(in_use.keys()).find(group)
-}
-
-pub(crate) fn line(group: &str, stations: &[Sighting], alike: &[String]) -> String {
-    if alike.is_empty() {
-        return format!("{}  {}", shown(group), names(stations));
-    }
-    format!("{}  {}  (not the same as {})", quoted(group), names(stations), told(group, alike))
-}
-
-/// These groups, and what tells each from `group`.
-pub(crate) fn told(group: &str, alike: &[String]) -> String {
-    let one = |other: &String| {
-        let how = Difference::between(group, other).map_or("", Difference::words);
-        format!("{}: {how}", quoted(other))
-    };
-    alike.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-pub(crate) fn names(stations: &[Sighting]) -> String {
-    let name = |s: &Sighting| show::tame(s.station_name.as_deref().unwrap_or(NAMELESS));
-    let mut names: Vec<String> = stations.iter().map(name).collect();
-    names.sort();
-    names.join(", ")
 }
 
 fn document(in_use: &InUse, wanted: Option<(&str, bool)>, problems: &[String]) -> Value {
@@ -255,39 +202,5 @@ fn document(in_use: &InUse, wanted: Option<(&str, bool)>, problems: &[String]) -
 /// The group of whoever says nothing else.
 const DEFAULT_GROUP: &str = "Default";
 
-const NAMELESS: &str = "a station without a name";
-
 /// More different problems are not told.
 const PROBLEMS: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
-    use super::*;
-    use mvrx_discovery::{Advertisement, MemoryBus};
-
-    #[tokio::test]
-    async fn one_that_changes_its_group_is_in_two_and_a_doctor_in_none() {
-        let bus = MemoryBus::new();
-        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let (mut mover, mut doctor, mut looking) = (bus.attach(here), bus.attach(here), bus.attach(here));
-        let shown = |group: &str, n| {
-            let group = GroupName::create(group).unwrap();
-            Advertisement::new(group, StationUuid::from_random_bytes([n; 16]), "Desk", 1)
-        };
-        mover.advertise(&shown("Default", 1)).unwrap();
-        mover.advertise_also(&shown("Stage", 1)).unwrap();
-        doctor.advertise(&shown(&group_of_doctor(StationUuid::from_random_bytes([2; 16])), 2)).unwrap();
-        let mut named_alike = bus.attach(here);
-        named_alike.advertise(&shown("mvrx-doctor-Hall", 3)).unwrap();
-        let mut seen: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
-        while !(seen.len() == 3 && seen.values().any(|sighting| !sighting.also_in.is_empty())) {
-            if let Some(DiscoveryEvent::Sighted(sighting)) = looking.next().await {
-                seen.insert(sighting.key.clone(), sighting);
-            }
-        }
-        let in_use = by_group(seen.into_values());
-        assert_eq!(in_use.keys().collect::<Vec<_>>(), ["Default", "Stage", "mvrx-doctor-Hall"]);
-    }
-}

@@ -4,10 +4,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{
-    BTreeSet, Duration, Look, Report, Seen, Sighting, SocketAddr, StationInfo, by_group, json, show,
+    BTreeSet, Duration, Look, Report, Seen, Sighting, SocketAddr, StationInfo, by_group, json, shown,
 };
 use crate::alike::{self, Difference, Lookalikes};
-use crate::commands::groups::{self, InUse};
+use crate::groups::{self, InUse};
 use mvrx_station::Membership;
 
 impl Look<'_> {
@@ -16,7 +16,7 @@ impl Look<'_> {
         for problem in &seen.problems {
             report.warning(
                 "discovery-problem",
-                format!("finding others: {}", show::tame(problem)),
+                format!("finding others: {}", shown::tame(problem)),
                 "see whether the station it names is set up as you mean it; often it goes away by itself",
             );
         }
@@ -29,7 +29,7 @@ impl Look<'_> {
 
     // req: DIS-GROUPS
     fn groups(&self, in_use: &InUse, seen: &Seen, report: &mut Report) {
-        let wanted = self.common.group.as_str();
+        let wanted = self.place.group.as_str();
         let mut facts = Vec::new();
         let alikes = Lookalikes::of(in_use.keys());
         if in_use.len() > GROUPS {
@@ -71,7 +71,10 @@ impl Look<'_> {
             let (text, advice) = if others.is_empty() {
                 let advice = "start a station there; see that both are in one network (no guest Wi-Fi, no other VLAN), that switches and \
                     access points pass multicast on, and that firewalls allow UDP 5353 and TCP 42424; --peer IP:PORT finds one without multicast";
-                (format!("no station of any group was seen within {} s", self.wait), advice.to_owned())
+                (
+                    format!("no station of any group was seen within {} s", self.wait.as_secs_f64()),
+                    advice.to_owned(),
+                )
             } else {
                 let advice = format!("take one of these with --group, or set {shown} there");
                 (format!("nobody is in the group {shown}; in use: {}", others.join(", ")), advice)
@@ -97,16 +100,16 @@ impl Look<'_> {
         let mut facts = Vec::new();
         for info in &seen.stations {
             let why = seen.why.get(&info.station);
-            let mut fact = show::station_json(info, &[]);
+            let mut fact = shown::station_json(info, &[]);
             if let Some(fields) = fact.as_object_mut() {
                 fields.remove("files");
                 fields.insert("joined".to_owned(), is_joined(info).into());
                 fields.insert("reason".to_owned(), json!(why));
             }
             facts.push(fact);
-            let who = show::name(&info.name);
+            let who = shown::name(&info.name);
             if is_joined(info) {
-                report.well(format!("joined {}", show::station_line(info)));
+                report.well(format!("joined {}", shown::station_line(info)));
                 continue;
             }
             let reason = why.cloned().unwrap_or_else(|| reason(info));
@@ -130,15 +133,15 @@ impl Look<'_> {
         let answers =
             |at: &SocketAddr| seen.stations.iter().any(|s| is_joined(s) && s.addresses.contains(at));
         let mut silent: Vec<(String, Vec<SocketAddr>)> = Vec::new();
-        for peer in self.common.peer.iter().filter(|peer| !answers(peer)) {
+        for peer in self.place.peers.iter().filter(|peer| !answers(peer)) {
             silent.push(("the station of --peer".to_owned(), vec![*peer]));
         }
         for sighting in &seen.sightings {
-            let ours = sighting.group.as_deref() == Some(self.common.group.as_str());
+            let ours = sighting.group.as_deref() == Some(self.place.group.as_str());
             let known = sighting.station.is_some_and(|id| seen.stations.iter().any(|s| s.station == id));
             if ours && !known && !sighting.addresses.iter().any(answers) {
                 let name = sighting.station_name.as_deref().unwrap_or("a station without a name");
-                silent.push((show::name(name), sighting.addresses.clone()));
+                silent.push((shown::name(name), sighting.addresses.clone()));
             }
         }
         if silent.len() > SILENT {

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::confusable_detection::skeleton;
 
+use crate::shown::{cut_name, name as plain_name, tame};
+
 /// Names, filed by how they look: of thousands each finds those it is easily taken for.
 #[derive(Debug)]
-pub(crate) struct Lookalikes(BTreeMap<String, Vec<String>>);
+pub struct Lookalikes(BTreeMap<String, Vec<String>>);
 
 impl Lookalikes {
-    pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a String>) -> Self {
+    /// Files these names.
+    #[must_use]
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a String>) -> Self {
         let mut filed: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for name in names {
             for key in keys(name) {
@@ -21,7 +25,8 @@ impl Lookalikes {
     }
 
     /// Those that a person takes for this one, a dozen at most.
-    pub(crate) fn find(&self, name: &str) -> Vec<String> {
+    #[must_use]
+    pub fn find(&self, name: &str) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for other in keys(name).iter().filter_map(|key| self.0.get(key)).flatten() {
             if found.len() == MOST {
@@ -38,7 +43,7 @@ impl Lookalikes {
 
 /// How two names differ that a person takes for one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Difference {
+pub enum Difference {
     /// Upper and lower case alone.
     Case,
     /// Blanks: at the ends, doubled, or of another kind.
@@ -54,7 +59,8 @@ pub(crate) enum Difference {
 impl Difference {
     /// Between two names; `None` if they are the same, or nobody takes them for one another.
     // req: DIS-NEAR-MISS
-    pub(crate) fn between(a: &str, b: &str) -> Option<Self> {
+    #[must_use]
+    pub fn between(a: &str, b: &str) -> Option<Self> {
         let same = |fold: fn(&str) -> String| fold(a) == fold(b);
         if a == b {
             None
@@ -74,7 +80,8 @@ impl Difference {
     }
 
     /// What counts, in words.
-    pub(crate) fn words(self) -> &'static str {
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::Case => "spelling and case count",
             Self::Blanks => "blanks count, also at the ends",
@@ -88,14 +95,15 @@ impl Difference {
 }
 
 /// A name between marks, so that blanks at its ends are seen; what cannot be seen is spelled out.
-pub(crate) fn quoted(name: &str) -> String {
+#[must_use]
+pub fn quoted(name: &str) -> String {
     let mut shown = String::from("\"");
-    for c in crate::show::cut_name(name).chars() {
-        let tame = crate::show::tame(c.encode_utf8(&mut [0; 4]));
-        if is_invisible(c) || tame.chars().any(|c| c.is_whitespace() && c != ' ') {
+    for c in cut_name(name).chars() {
+        let tamed = tame(c.encode_utf8(&mut [0; 4]));
+        if is_invisible(c) || tamed.chars().any(|c| c.is_whitespace() && c != ' ') {
             shown.extend(c.escape_unicode());
         } else {
-            shown.push_str(&tame);
+            shown.push_str(&tamed);
         }
     }
     shown.push('"');
@@ -103,8 +111,9 @@ pub(crate) fn quoted(name: &str) -> String {
 }
 
 /// A name as it is, or between marks where it has blanks or signs that one would not see.
-pub(crate) fn shown(name: &str) -> String {
-    let plain = crate::show::name(name);
+#[must_use]
+pub fn shown(name: &str) -> String {
+    let plain = plain_name(name);
     let odd = name.trim() != name || name.contains("  ") || name.is_empty();
     if odd || quoted(name).len() > plain.len() + 2 { quoted(name) } else { plain }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::report::Report;
-use crate::show;
+use crate::shown;
 
 /// A socket in the system's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ fn processes(holders: &[Holder]) -> BTreeMap<u64, String> {
                 continue;
             };
             let called = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            found.insert(inode, format!("{} (process {id})", show::name(called.trim())));
+            found.insert(inode, format!("{} (process {id})", shown::name(called.trim())));
         }
     }
     found

@@ -30,6 +30,8 @@ const LOCK: &str = "mvrx.lock";
 
 #[cfg(test)]
 mod tests {
+    use mvrx_store::FsOptions;
+
     use super::*;
 
     #[test]
@@ -37,7 +39,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(stations(Some(directory.path())).is_empty());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is created");
-        let held = data::open(Some(directory.path()), "A").unwrap();
+        let held = data::open(Some(directory.path()), "A", &FsOptions::default(), false).unwrap();
         let seen = stations(Some(directory.path()));
         assert_eq!((seen.len(), seen[0].station, seen[0].running), (1, held.station, true));
         drop(held);

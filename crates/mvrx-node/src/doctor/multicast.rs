@@ -10,7 +10,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::interfaces::Card;
 use super::report::Report;
 use super::udp;
-use crate::show;
+use crate::shown;
 
 /// One interface in one address family.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,7 @@ fn probe(way: Way, port: u16) -> io::Result<bool> {
             (ear, mouth, SocketAddrV6::new(GROUP_V6, port, 0, index).into())
         }
     };
-    let question = question(&show::hex(&mvrx_station::random_bytes()));
+    let question = question(&shown::hex(&mvrx_station::random_bytes()));
     mouth.send_to(&question, &SockAddr::from(to))?;
     hear(&UdpSocket::from(ear), &question)
 }

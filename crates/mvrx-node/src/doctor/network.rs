@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, Sighting, SightingKey};
+use mvrx_discovery::{
+    Advertisement, Discovery, DiscoveryError, DiscoveryEvent, Merged, Sighting, SightingKey,
+};
 use mvrx_message::{GroupName, StationUuid};
 use mvrx_station::{Event, Heard, StationInfo};
 use serde_json::json;
@@ -15,10 +17,9 @@ use tokio::time::{Instant, timeout_at};
 use super::interfaces::Card;
 use super::own::Own;
 use super::report::Report;
-use crate::args::{Common, InSession};
-use crate::commands::groups::{by_group, group_of_doctor, is_of_doctor};
-use crate::failure::Failure;
-use crate::{show, station};
+use crate::groups::{by_group, group_of_doctor, is_of_doctor};
+use crate::place::Place;
+use crate::shown;
 
 mod judge;
 
@@ -37,30 +38,21 @@ pub(super) struct Seen {
 /// What is needed to judge it.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
-    pub(super) common: &'a Common,
-    pub(super) wait: f64,
+    pub(super) place: &'a Place,
+    pub(super) wait: Duration,
     pub(super) own: &'a [Own],
     pub(super) cards: &'a [Card],
 }
 
-/// Looks for so many seconds, and some more if our own announcement is not seen by then.
-pub(super) async fn look(common: &Common, wait: f64) -> Result<Seen, Failure> {
-    let without_peers = Common {
-        group: common.group.clone(),
-        name: None,
-        interface: common.interface.clone(),
-        peer: Vec::new(),
-        any_file: false,
-        mdns_port: common.mdns_port,
-    };
+/// Looks for so long, and some seconds more if our own announcement is not seen by then. Where it cannot, it says why in words.
+pub(super) async fn look(place: &Place, wait: Duration) -> Result<Seen, String> {
+    let without_peers = Place { peers: Vec::new(), ..place.clone() };
     let (advertisement, _listener) = throw_away()?;
-    let mut announcer = station::discovery(&without_peers)?;
-    announcer
-        .advertise(&advertisement)
-        .map_err(|error| Failure::peer(format!("cannot announce anything: {error}")))?;
-    let mut watcher = Box::new(station::discovery(&without_peers)?);
+    let mut announcer = discovery(&without_peers)?;
+    announcer.advertise(&advertisement).map_err(|error| format!("cannot announce anything: {error}"))?;
+    let mut watcher = Box::new(discovery(&without_peers)?);
     watcher.look_for_groups();
-    if let Ok(group) = GroupName::join(&common.group) {
+    if let Ok(group) = GroupName::join(&place.group) {
         watcher.look_in(&group);
     }
     let mut said = BTreeSet::new();
@@ -70,7 +62,7 @@ pub(super) async fn look(common: &Common, wait: f64) -> Result<Seen, Failure> {
             () = keep(&mut announcer, &mut said) => Seen::default(),
         }
     };
-    let (mut seen, joined) = tokio::join!(watch, join(common, wait));
+    let (mut seen, joined) = tokio::join!(watch, join(place, wait));
     Box::new(announcer).shutdown().await;
     let joined = joined?;
     seen.problems.extend(said);
@@ -79,15 +71,23 @@ pub(super) async fn look(common: &Common, wait: f64) -> Result<Seen, Failure> {
     Ok(seen)
 }
 
+fn discovery(place: &Place) -> Result<Merged, String> {
+    place.discovery().map_err(|error| cannot_look(&error))
+}
+
+fn cannot_look(error: &DiscoveryError) -> String {
+    format!("cannot look for other stations: {error}")
+}
+
 /// An instance of a group that nobody has. Who takes it for a station finds a port that is open as long as it is announced.
-fn throw_away() -> Result<(Advertisement, TcpListener), Failure> {
+fn throw_away() -> Result<(Advertisement, TcpListener), String> {
     let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| TcpListener::bind("0.0.0.0:0"));
-    let failed = |error: &dyn std::fmt::Display| Failure::local(format!("no TCP port to listen on: {error}"));
+    let failed = |error: &dyn std::fmt::Display| format!("no TCP port to listen on: {error}");
     let listener = listener.map_err(|error| failed(&error))?;
     let port = listener.local_addr().map_err(|error| failed(&error))?.port();
     let station = StationUuid::from_random_bytes(mvrx_station::random_bytes());
     let group = GroupName::create(&group_of_doctor(station));
-    let group = group.map_err(|error| Failure::local(error.to_string()))?;
+    let group = group.map_err(|error| error.to_string())?;
     Ok((Advertisement::new(group, station, "mvrx doctor", port), listener))
 }
 
@@ -101,9 +101,9 @@ async fn keep(announcer: &mut impl Discovery, problems: &mut BTreeSet<String>) {
     std::future::pending::<()>().await;
 }
 
-async fn watch(mut discovery: Box<dyn Discovery>, ourselves: StationUuid, wait: f64) -> Seen {
+async fn watch(mut discovery: Box<dyn Discovery>, ourselves: StationUuid, wait: Duration) -> Seen {
     let began = Instant::now();
-    let end = began + station::duration(wait);
+    let end = began + wait;
     let mut seen = Seen::default();
     let mut sightings: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
     loop {
@@ -131,10 +131,10 @@ async fn watch(mut discovery: Box<dyn Discovery>, ourselves: StationUuid, wait: 
 }
 
 /// Joins the group as `mvrx ls` does.
-async fn join(common: &Common, wait: f64) -> Result<Seen, Failure> {
-    let (looking, mut events) =
-        station::spawn(station::describe_looking(common, &InSession::default())?).await?;
-    let end = Instant::now() + station::duration(wait);
+async fn join(place: &Place, wait: Duration) -> Result<Seen, String> {
+    let looking = place.looking(None).map_err(|error| cannot_look(&error))?;
+    let (looking, mut events) = looking.spawn().await.map_err(|error| error.to_string())?;
+    let end = Instant::now() + wait;
     let mut seen = Seen::default();
     while let Ok(Some(heard)) = timeout_at(end, events.next()).await {
         match heard {
@@ -146,7 +146,7 @@ async fn join(common: &Common, wait: f64) -> Result<Seen, Failure> {
             Heard::Session(_) | Heard::Lagged { .. } => {}
         }
     }
-    seen.stations = looking.stations().await?;
+    seen.stations = looking.stations().await.map_err(|stopped| stopped.to_string())?;
     looking.stop().await;
     Ok(seen)
 }
@@ -162,11 +162,11 @@ fn note(event: &Event, why: &mut BTreeMap<StationUuid, String>) {
         }
         Event::StationUnreachable { station, failure } => why.insert(*station, failure.to_string()),
         Event::JoinRefused { station, message } => {
-            let words = format!("it refuses us: {}", show::name(message));
+            let words = format!("it refuses us: {}", shown::name(message));
             why.insert(*station, words)
         }
         Event::StationMismatch { expected, found, address } => {
-            let words = format!("{ANOTHER} ({}) answers at {address}", show::short(found));
+            let words = format!("{ANOTHER} ({}) answers at {address}", shown::short(found));
             why.insert(*expected, words)
         }
         Event::StationJoined { station, .. } | Event::StationReachable { station } => why.remove(station),
