@@ -140,7 +140,7 @@ struct Driver {
     /// Commits that their authors took back, since the last look.
     withdrawn: Vec<(FileUuid, StationUuid)>,
     /// What was taken back while it was on its way, perhaps; the lowest of more than [`TAKEN_BACK`] are forgotten.
-    taken_back: BTreeSet<FileUuid>,
+    taken_back: BTreeSet<(FileUuid, StationUuid)>,
     /// Files may have made room since the last look.
     store_changed: bool,
     /// What is in the store, to be listed on should it make room.
@@ -290,21 +290,36 @@ impl Driver {
         }
     }
 
-    /// What its author took back is taken back by whoever stands in for him on the other side, and by nobody listed on.
+    /// What its author took back is taken back by whoever stands in for him on the other side, and by nobody listed on. Of what was not
+    /// carried he may say so as often as he likes.
     // req: BRG-27
     async fn pass_on_withdrawals(&mut self) {
         for (file, author) in std::mem::take(&mut self.withdrawn) {
-            self.machine.was_withdrawn(file);
-            self.taken_back.insert(file);
+            self.taken_back.insert((file, author));
             if self.taken_back.len() > TAKEN_BACK {
                 self.taken_back.pop_first();
             }
+            let kept = self.kept.get(&file).is_some_and(|stored| stored.commit.station == Some(author));
+            let made_room = self.gone.is_of(file, author);
+            if !kept && !made_room {
+                continue;
+            }
+            self.machine.was_withdrawn(file);
             self.kept.remove(&file);
             self.gone.forget(file);
+            if kept {
+                // Also for a stand-in that begins after this.
+                take_back(&self.store, file).await;
+            }
             for side in [Side::Lan, Side::Host] {
                 if let Some(stand_in) = self.sides.stand_ins.get(&(side, author)) {
                     // It has stopped, or has none of it: it lists nothing then.
                     let _ = stand_in.station.withdraw(file).await;
+                    if made_room {
+                        // What is not in the store can be listed no longer, and not be said to be withdrawn.
+                        let _ = stand_in.station.release(file).await;
+                        let _ = stand_in.station.refresh().await;
+                    }
                 }
                 if let Some(own) = self.sides.of(side, Through::Bridge) {
                     let _ = own.release(file).await;
@@ -401,7 +416,8 @@ impl Driver {
                 self.fetched_by.insert(file, (side, through));
                 self.machine.fetched(&stored.commit);
                 self.gone.forget(file);
-                if self.taken_back.contains(&file) {
+                let author = stored.commit.station;
+                if author.is_some_and(|author| self.taken_back.contains(&(file, author))) {
                     self.machine.was_withdrawn(file);
                 } else {
                     self.kept.insert(file, stored);
@@ -527,6 +543,12 @@ async fn look_up(store: &Arc<dyn Store>, file: FileUuid) -> Option<StoredCommit>
     let store = Arc::clone(store);
     let looking = tokio::task::spawn_blocking(move || store.commit(file).ok().flatten().and_then(as_it_is));
     looking.await.ok().flatten()
+}
+
+/// Where that fails it is listed again after the next start, until its author says so again.
+async fn take_back(store: &Arc<dyn Store>, file: FileUuid) {
+    let store = Arc::clone(store);
+    let _ = tokio::task::spawn_blocking(move || store.withdraw(file)).await;
 }
 
 async fn all_files(store: &Arc<dyn Store>) -> Option<BTreeSet<FileUuid>> {

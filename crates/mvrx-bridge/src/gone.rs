@@ -79,6 +79,14 @@ impl Gone {
         self.inner().commits.values().cloned().collect()
     }
 
+    /// Whether it made room, and this station made it.
+    pub(crate) fn is_of(&self, file: FileUuid, author: StationUuid) -> bool {
+        self.inner()
+            .commits
+            .values()
+            .any(|stored| stored.commit.file == file && stored.commit.station == Some(author))
+    }
+
     /// Those of one author.
     pub(crate) fn of(&self, author: StationUuid) -> Vec<StoredCommit> {
         let inner = self.inner();

@@ -116,6 +116,28 @@ async fn what_made_room_and_nobody_gives_any_more_is_listed_no_longer() {
     hears(&mut news, |news| *news == News::Withdrawn { side: Side::Host, file: files[0] }).await;
 }
 
+// proves: BRG-27
+#[tokio::test]
+async fn what_made_room_and_is_withdrawn_is_listed_no_longer() {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let (_rack, url) = host(200, 0).await;
+    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
+    let (_bridge, mut news, _store) = narrow(&bus, &url).await;
+    sees(&desk, 2).await;
+    sees(&remote, 1).await;
+    let files = four(&remote, &desk, folder.path(), &mut news).await;
+    knows(&desk, files[0]).await;
+    assert!(remote.withdraw(files[0]).await.unwrap());
+    until("the commit leaves the list", || async {
+        let listed = desk.commits().await.unwrap();
+        let lists =
+            |info: &mvrx_station::CommitInfo| info.commit.file == files[0] && !info.holders.is_empty();
+        if listed.iter().any(lists) { Err(format!("{listed:#?}")) } else { Ok(()) }
+    })
+    .await;
+    knows(&desk, files[1]).await;
+}
+
 // proves: BRG-26
 #[tokio::test]
 async fn a_bridge_that_starts_again_lists_what_made_room_and_fetches_it_only_when_it_is_asked_for() {

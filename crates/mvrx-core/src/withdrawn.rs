@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use mvrx_message::{Commit, FileUuid, Join, StationUuid, WithdrawnFile};
+use mvrx_message::{BridgeMark, Commit, FileUuid, Join, StationUuid, WithdrawnFile};
 
 use crate::history::History;
 use crate::{Command, Core, Event};
@@ -154,9 +154,8 @@ impl Core {
         let most = self.config.limits.withdrawn;
         for file in files.iter().take(Join::WITHDRAWN) {
             let Some(history) = self.history_of_mut(from) else { return };
-            if history.withdraw(*file, from, most) == Withdrawal::Unlisted {
-                self.withdrawn_by(*file, from);
-            }
+            let what = history.withdraw(*file, from, most);
+            self.tell_withdrawn(what, *file, from);
         }
     }
 
@@ -166,9 +165,21 @@ impl Core {
         let (us, most) = (self.config.station, self.config.limits.withdrawn);
         for WithdrawnFile { file, station } in withdrawn.iter().copied().take(Join::WITHDRAWN) {
             // Of ours we say it ourselves.
-            if station != us && self.history.withdraw(file, station, most) == Withdrawal::Unlisted {
-                self.withdrawn_by(file, station);
+            if station != us {
+                let what = self.history.withdraw(file, station, most);
+                self.tell_withdrawn(what, file, station);
             }
+        }
+    }
+
+    /// A bridge is told also of what is not known here: it may have carried it, by another station of its or before its last start.
+    // req: BRG-27
+    fn tell_withdrawn(&mut self, what: Withdrawal, file: FileUuid, station: StationUuid) {
+        let is_bridge = matches!(self.config.bridge, Some(BridgeMark::Bridge { .. }));
+        match what {
+            Withdrawal::Unlisted => self.withdrawn_by(file, station),
+            Withdrawal::Remembered if is_bridge => self.event(Event::CommitWithdrawn { file, station }),
+            Withdrawal::Remembered | Withdrawal::NoNews => {}
         }
     }
 

@@ -7,7 +7,7 @@ mod support;
 use mvrx_core::{
     Command, ConnId, Event, Input, Output, RequestFailure, RequestId, Requested, Source, Timers,
 };
-use mvrx_message::{Commit, FileUuid, Join, Message, Ours};
+use mvrx_message::{BridgeMark, Commit, FileUuid, Join, Message, Ours};
 use support::{Desk, commit, file, join_from, me, ok, request_for, station};
 
 /// A JOIN of one of ours that lists these and has taken those back.
@@ -261,4 +261,26 @@ fn a_connection_of_nobody_withdraws_nothing() {
     desk.step(Input::Accepted { conn, peer: support::address(9) });
     desk.receive(conn, join_of_ours(9, vec![], &[file(1)]));
     assert_eq!(listed(&desk), [file(1)]);
+}
+
+// proves: BRG-27
+#[test]
+fn a_bridge_is_told_also_of_what_it_does_not_know_once_and_nobody_else_is() {
+    for (bridge, times) in [
+        (None, 0),
+        (Some(BridgeMark::StandIn { bridge: station(9) }), 0),
+        (Some(BridgeMark::Bridge { host: station(9) }), 1),
+    ] {
+        let mut desk = Desk::with(|config| config.bridge = bridge);
+        desk.join(1);
+        for _ in 0..2 {
+            hears(&mut desk, 1, vec![], &[file(1)]);
+        }
+        assert_eq!(is_told(&desk, 1, 1), times, "{bridge:?}");
+        // Of what it knows only its author.
+        hears(&mut desk, 1, vec![commit(2, 1)], &[]);
+        desk.join(2);
+        hears(&mut desk, 2, vec![], &[file(2)]);
+        assert_eq!((is_told(&desk, 2, 2), listed(&desk)), (0, vec![file(2)]), "{bridge:?}");
+    }
 }
