@@ -67,6 +67,13 @@ impl Options {
         }
     }
 
+    /// Another group than the one that was given first.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = group.into();
+        self
+    }
+
     /// Its StationUUID, on both sides; of several bridges the lowest works.
     #[must_use]
     pub fn identity(mut self, station: StationUuid) -> Self {

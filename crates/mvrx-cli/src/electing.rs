@@ -91,10 +91,10 @@ fn bridged(told: &BridgeNews) -> Option<(&'static str, String, serde_json::Value
 
 fn words(news: &ElectionNews) -> (&'static str, String, serde_json::Value) {
     match news {
-        ElectionNews::Hosting { url } => (
+        ElectionNews::Hosting { url, group } => (
             "elected",
             format!("this station was elected and hosts the session at {url}"),
-            json!({ "session": url }),
+            json!({ "session": url, "group": group.as_str() }),
         ),
         ElectionNews::NotHosting { why } => {
             ("not_hosting", format!("this station cannot host: {why}"), json!({ "reason": why }))

@@ -1,5 +1,6 @@
 //! Events of a station as JSON, for programs: the fields that `docs/json.md` tells of.
 
+use mvrx_message::GroupName;
 use mvrx_station::{CommitSource, Event};
 use serde_json::{Map, Value, json};
 
@@ -161,10 +162,11 @@ fn of_the_rest(event: &Event) -> (&'static str, Value) {
         Event::SessionRefused { host, message } => {
             ("session_refused", json!({ "station": host.as_ref().map(id), "reason": message }))
         }
-        Event::Succession { host, stations } => (
-            "succession",
-            json!({ "host": id(host), "stations": stations.iter().map(|next| id(&next.station)).collect::<Vec<_>>() }),
-        ),
+        Event::Succession { host, stations, group } => {
+            let stations: Vec<_> = stations.iter().map(|next| id(&next.station)).collect();
+            let group = group.as_ref().map(GroupName::as_str);
+            ("succession", json!({ "host": id(host), "stations": stations, "group": group }))
+        }
         Event::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),
         Event::JoinedGroup => ("joined_group", json!({})),
         Event::LeftGroup => ("left_group", json!({})),

@@ -94,8 +94,8 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 fn is_alone(url: &str) -> bool {
     let note = note(url);
     match note.rsplit_once(':').unwrap().1 {
-        "1" => true,
-        "0" => false,
+        "1 Default" => true,
+        "0 Default" => false,
         other => panic!("{other:?} in {note}"),
     }
 }

@@ -87,7 +87,7 @@ fn each_successor_says_that_the_host_is_lost_whoever_comes_first() {
     }
 }
 
-// proves: ELE-11, ELE-12
+// proves: ELE-11, ELE-12, ELE-16
 #[test]
 fn an_elected_session_moves_by_the_rule_of_its_hosts_station_and_elects_anew_where_it_was_moved() {
     let crew = Crew::new();
@@ -110,15 +110,17 @@ fn an_elected_session_moves_by_the_rule_of_its_hosts_station_and_elects_anew_whe
         assert_eq!(moved["group"], "Tour", "{moved}");
     }
     event(&mut a, "host_ended");
-    // Nobody hosts where they were, and they are where they were moved.
-    let listed = crew.run(&["ls", "--group", "Tour", "--json", "--wait", "4"]);
+    // Nobody hosts where they were; where they were moved they elect at once.
+    let hosting = event(&mut a, "elected");
+    assert_eq!(hosting["group"], "Tour", "{hosting}");
+    event(&mut b, "elected_host");
+    let listed = crew.run(&["ls", "--json", "--wait", "4"]);
     let listed: Value = serde_json::from_str(&stdout(&listed)).unwrap();
-    let mut names: Vec<_> =
-        listed["stations"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect();
-    names.sort_by_key(ToString::to_string);
-    assert_eq!(names, ["A", "B"]);
+    let of = |session: &Value| (session["name"].clone(), session["group"].clone());
+    let sessions: Vec<_> = listed["sessions"].as_array().unwrap().iter().map(of).collect();
+    assert_eq!(sessions, [("A".into(), "Tour".into())], "{listed}");
 
-    // The next start is there, and takes part there; who says where to be is there.
+    // The next start is there, too, wherever they were led since; who says where to be is there.
     drop((a, b));
     let mut a = candidate(&crew, "A", "20", &[]);
     let mut b = candidate(&crew, "B", "10", &[]);

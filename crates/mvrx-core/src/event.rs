@@ -349,6 +349,8 @@ pub enum Event {
         host: StationUuid,
         /// Who comes after it, the first first.
         stations: Vec<Successor>,
+        /// The group of TCP mode for which it was elected, where it says so.
+        group: Option<GroupName>,
     },
     /// The host of our session answered JOIN with OK:false; it is tried again. Told when the reason is another than before.
     SessionRefused {

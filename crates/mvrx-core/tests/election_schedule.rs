@@ -27,6 +27,10 @@ fn run(seed: u64) {
             6 => world.kill_a_host(),
             7 => world.flap(n),
             8 => world.lose_sightings(),
+            9 => {
+                let to = 1 - world.group_of(n);
+                world.moves(n, to);
+            }
             _ => {}
         }
         let time = [50, 700, 2_000, 4_000, 9_000, 30_000][world.pick(6)];
@@ -37,6 +41,13 @@ fn run(seed: u64) {
     world.heal();
     world.pass(Duration::from_secs(60));
     world.check("healed");
+    for n in 0..world.count() {
+        if world.group_of(n) != 0 {
+            world.moves(n, 0);
+        }
+    }
+    world.pass(Duration::from_secs(60));
+    world.check("moved together");
     world.nobody_displaces_the_host();
 }
 
@@ -45,6 +56,84 @@ fn run(seed: u64) {
 fn whatever_happens_each_connected_part_comes_to_one_host() {
     for seed in seeds(300) {
         run(seed);
+    }
+}
+
+// proves: ELE-16
+#[test]
+fn who_is_moved_to_another_group_elects_there_at_once_and_its_former_group_keeps_its_host() {
+    for seed in seeds(200) {
+        let mut world = World::crowd(seed);
+        world.start_together();
+        world.pass(Duration::from_secs(40));
+        let fail = |world: &World, what: &str| -> ! { panic!("seed {seed}: {what}\n{}", world.story()) };
+        let Some(stays) = world.host() else { fail(&world, "no host") };
+        let movers: Vec<usize> = (0..world.count()).filter(|n| *n != stays).take(2).collect();
+        let [c, d] = movers[..] else { unreachable!("four at least") };
+        world.moves(d, 1);
+        world.pass(Duration::from_secs(30));
+        if world.hosts() != [stays] {
+            fail(&world, "who is alone in a group hosts nobody");
+        }
+        world.moves(c, 1);
+        // A look of 3 s, and 2.25 s for the higher one of the two, late sightings and a host's start.
+        world.pass(Duration::from_secs(9));
+        world.check("in two groups");
+        if world.session_of(c) != world.session_of(d) || world.session_of(c).is_none_or(|of| of == stays) {
+            fail(&world, "they have no session of their own");
+        }
+        world.pass(Duration::from_secs(60));
+        world.check("later");
+        if !world.hosts().contains(&stays) {
+            fail(&world, "the first group has lost its host");
+        }
+        let hosts = world.session_of(c);
+        let (host, other) = if hosts == Some(c) { (c, d) } else { (d, c) };
+        world.moves(host, 0);
+        world.pass(Duration::from_secs(10));
+        if world.session_of(host) != Some(stays) || world.session_of(other) != Some(other) {
+            fail(&world, "who is moved back is in the host's session, and who stays succeeds");
+        }
+        world.moves(other, 0);
+        world.pass(Duration::from_secs(10));
+        world.check("together again");
+        if world.host() != Some(stays) {
+            fail(&world, "the host of the first group stays");
+        }
+    }
+}
+
+// proves: ELE-16
+#[test]
+fn who_is_moved_into_the_session_of_another_groups_host_succeeds_it_for_that_group() {
+    for seed in seeds(100) {
+        let mut world = World::crowd(seed);
+        world.start_together();
+        world.pass(Duration::from_secs(40));
+        let stays = world.host().unwrap();
+        let [c, d, e] = (0..world.count()).filter(|n| *n != stays).take(3).collect::<Vec<_>>()[..] else {
+            unreachable!("four at least")
+        };
+        world.moves(c, 1);
+        world.moves(d, 1);
+        world.pass(Duration::from_secs(20));
+        let hosts = world.session_of(c).unwrap();
+        let heir = if hosts == c { d } else { c };
+        world.moves_into(e, hosts);
+        world.pass(Duration::from_secs(5));
+        assert_eq!(
+            (world.group_of(e), world.session_of(e)),
+            (1, Some(hosts)),
+            "seed {seed}\n{}",
+            world.story()
+        );
+        world.crash(hosts);
+        world.crash(heir);
+        world.pass(Duration::from_secs(15));
+        // The two that are left of three: nobody of the first group is drawn in, and it draws in nobody.
+        assert_eq!((world.group_of(e), world.session_of(e)), (1, Some(e)), "seed {seed}\n{}", world.story());
+        world.check("with a successor of another group");
+        assert!(world.hosts().contains(&stays), "seed {seed}\n{}", world.story());
     }
 }
 

@@ -7,10 +7,18 @@ use std::time::Duration;
 use mvrx_core::election::{
     ElectedHost, Election, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
 };
-use mvrx_message::{StationUuid, Successor};
+use mvrx_message::{GroupName, StationUuid, Successor};
 
 fn uuid(n: u8) -> StationUuid {
     StationUuid::from_random_bytes([n; 16])
+}
+
+fn named(name: &str) -> GroupName {
+    GroupName::join(name).unwrap()
+}
+
+fn group() -> GroupName {
+    named("Default")
 }
 
 const fn ms(millis: u64) -> Duration {
@@ -26,7 +34,7 @@ fn hosting() -> Election {
     let mut election = starting();
     let url = "ws://10.0.0.1:42480/".to_owned();
     election.step(ms(0), ElectionInput::Started { url, since: 10 });
-    election.step(ms(0), ElectionInput::Joined { host: uuid(101), succession: Vec::new() });
+    election.step(ms(0), ElectionInput::Joined { host: uuid(101), succession: Vec::new(), group: None });
     assert_eq!(election.phase(), ElectionPhase::Hosting);
     election
 }
@@ -34,7 +42,7 @@ fn hosting() -> Election {
 /// One whose host is about to start.
 fn starting() -> Election {
     let mut election =
-        Election::new(ElectionConfig { look: ms(0), ..ElectionConfig::new(uuid(1), uuid(101), 1) });
+        Election::new(ElectionConfig { look: ms(0), ..ElectionConfig::new(uuid(1), uuid(101), 1, group()) });
     election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
     assert_eq!(election.phase(), ElectionPhase::Starting);
     election
@@ -84,11 +92,11 @@ fn starts_among_the_silent(
 
 /// One of a session that is lost now; it is the successor of this rank, and this many others hosted before and still are shown.
 fn bereaved(rank: u8, shown: u8) -> (Election, Vec<ElectionOutput>) {
-    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1, group()));
     let successor =
         |n: u8| Successor { station: uuid(n), priority: 5, url: format!("ws://10.0.0.{n}:42480/") };
     let succession = (0..rank).map(|n| successor(20 + n)).chain([successor(1)]).collect();
-    election.step(ms(0), ElectionInput::Joined { host: uuid(150), succession });
+    election.step(ms(0), ElectionInput::Joined { host: uuid(150), succession, group: None });
     for n in 0..shown {
         election.step(ms(10), ElectionInput::HostSeen(other(50 + n)));
     }
@@ -103,7 +111,7 @@ fn a_successor_acts_in_its_turn_whoever_else_is_silent() {
         for rank in 0..3 {
             let (mut election, outputs) = bereaved(rank, shown);
             let acts = starts_among_the_silent((&mut election, outputs), ms(1_000), ms(60_000));
-            let config = ElectionConfig::new(uuid(1), uuid(101), 1);
+            let config = ElectionConfig::new(uuid(1), uuid(101), 1, group());
             let turn = ms(1_000) + config.grace + config.step * u32::from(rank);
             assert_eq!(acts, Some(turn), "rank {rank}, {shown} silent hosts are shown");
         }
@@ -113,7 +121,7 @@ fn a_successor_acts_in_its_turn_whoever_else_is_silent() {
 // proves: ELE-02
 #[test]
 fn hosts_that_are_long_gone_keep_nobody_from_hosting() {
-    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1, group()));
     election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
     let mut outputs = Vec::new();
     for n in 0..6 {
@@ -127,7 +135,7 @@ fn hosts_that_are_long_gone_keep_nobody_from_hosting() {
 // proves: ELE-02
 #[test]
 fn a_host_that_is_new_is_joined_though_it_is_our_turn() {
-    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1, group()));
     election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
     let turn = election.deadline().unwrap();
     let outputs = election.step(turn, ElectionInput::HostSeen(other(50)));
@@ -137,7 +145,7 @@ fn a_host_that_is_new_is_joined_though_it_is_our_turn() {
 // proves: ELE-03
 #[test]
 fn a_host_that_starts_too_late_ends_at_once() {
-    let joined = ElectionInput::Joined { host: uuid(150), succession: Vec::new() };
+    let joined = ElectionInput::Joined { host: uuid(150), succession: Vec::new(), group: None };
     for meanwhile in [vec![ElectionInput::MovedAway], vec![ElectionInput::MovedAway, joined]] {
         let mut election = starting();
         for input in meanwhile {
@@ -229,16 +237,13 @@ fn a_host_that_ended_while_it_asked_its_session_is_no_reason_for_the_next_one_to
     let mut election = hosting();
     election.step(ms(0), ElectionInput::SessionMoves(true));
     election.step(ms(10), ElectionInput::MovedAway);
-    election.step(ms(20), ElectionInput::Joined { host: uuid(50), succession: Vec::new() });
+    let succession =
+        vec![Successor { station: uuid(1), priority: 1, url: "ws://10.0.0.1:42480/".to_owned() }];
+    election.step(ms(20), ElectionInput::Joined { host: uuid(50), succession, group: None });
     election.step(ms(30), ElectionInput::Lost);
-    let mut now = ms(30);
-    while election.phase() != ElectionPhase::Starting && now < ms(60_000) {
-        now = election.deadline().unwrap().max(now);
-        let outputs = election.step(now, ElectionInput::Tick);
-        if outputs.contains(&ElectionOutput::GoBack) {
-            election.step(now, ElectionInput::Back);
-        }
-    }
+    let now = election.deadline().unwrap();
+    // Whose session is lost waits for no answers.
+    assert_eq!(election.step(now, ElectionInput::Tick), [ElectionOutput::Start]);
     election.step(now, ElectionInput::Started { url: "ws://10.0.0.1:42480/".to_owned(), since: 99 });
     election.step(now, ElectionInput::HostSeen(other(7)));
     let asked = election.step(now + ms(2_000), ElectionInput::Tick);
@@ -247,10 +252,10 @@ fn a_host_that_ended_while_it_asked_its_session_is_no_reason_for_the_next_one_to
 
 /// One that lost its host, whom nobody told that it succeeds, and that is sent back to its group; its host is still shown.
 fn going_back() -> (Election, Duration) {
-    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1));
+    let mut election = Election::new(ElectionConfig::new(uuid(1), uuid(101), 1, group()));
     election.step(ms(0), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
     election.step(ms(0), ElectionInput::HostSeen(other(150)));
-    election.step(ms(10), ElectionInput::Joined { host: uuid(150), succession: Vec::new() });
+    election.step(ms(10), ElectionInput::Joined { host: uuid(150), succession: Vec::new(), group: None });
     election.step(ms(20), ElectionInput::Lost);
     let turn = election.deadline().unwrap();
     let outputs = election.step(turn, ElectionInput::Tick);
@@ -270,7 +275,7 @@ fn who_comes_in_while_it_is_sent_back_joins_that_host_again_once_it_is_back() {
             election.step(now + ms(10), ElectionInput::NotJoined);
         }
         now += ms(500);
-        election.step(now, ElectionInput::Joined { host: uuid(150), succession: Vec::new() });
+        election.step(now, ElectionInput::Joined { host: uuid(150), succession: Vec::new(), group: None });
         assert_eq!(election.phase(), ElectionPhase::Member);
         now += ms(250);
         let outputs = election.step(now, ElectionInput::Back);
@@ -285,7 +290,7 @@ fn who_is_back_and_sees_no_host_waits_for_its_turn_as_at_first() {
     let (mut election, mut now) = going_back();
     election.step(now, ElectionInput::HostGone { host: uuid(150) });
     now += ms(60_000);
-    election.step(now, ElectionInput::Joined { host: uuid(150), succession: Vec::new() });
+    election.step(now, ElectionInput::Joined { host: uuid(150), succession: Vec::new(), group: None });
     let outputs = election.step(now, ElectionInput::Back);
     assert_eq!((election.phase(), outputs), (ElectionPhase::Looking, Vec::new()));
     assert_eq!(election.deadline(), Some(now + ms(3_000)));
@@ -337,7 +342,7 @@ fn who_was_sent_back_in_vain_is_sent_again_until_it_is_somewhere() {
     }
     let ends = [
         ElectionInput::Back,
-        ElectionInput::Joined { host: uuid(150), succession: Vec::new() },
+        ElectionInput::Joined { host: uuid(150), succession: Vec::new(), group: None },
         ElectionInput::MovedAway,
     ];
     for end in ends {
@@ -405,4 +410,92 @@ fn a_host_that_did_not_run_for_a_while_counts_nobody_until_who_is_there_was_hear
         shown.extend(alone(&election.step(now, ElectionInput::Tick)).into_iter().map(|alone| (now, alone)));
     }
     assert_eq!(shown, [(ms(11_000), false)]);
+}
+
+/// What follows a person's move, but for what is told again and again.
+fn moved(election: &mut Election, now: Duration, to: &str) -> Vec<ElectionOutput> {
+    election.step(now, ElectionInput::MovedTo(named(to)))
+}
+
+// proves: ELE-16
+#[test]
+fn who_is_moved_to_another_group_begins_there_as_at_a_start() {
+    let mut election = hosting();
+    election.step(ms(0), ElectionInput::HostSeen(other(7)));
+    let outputs = moved(&mut election, ms(500), "Tour");
+    let anew = [ElectionOutput::Companions([].into()), ElectionOutput::Group(named("Tour"))];
+    assert_eq!(outputs[..2], [ElectionOutput::TakesPart(false), ElectionOutput::End { next: None }]);
+    assert_eq!(outputs[2..4], anew);
+    assert_eq!(outputs[4..], [ElectionOutput::TakesPart(true)]);
+    assert_eq!((election.phase(), election.own(), election.deadline()), (ElectionPhase::Looking, None, None));
+    // Neither who was seen in the other group, nor a host that starts too late for it, is of any concern here.
+    let url = "ws://10.0.0.1:42480/".to_owned();
+    let late = election.step(ms(600), ElectionInput::Started { url, since: 11 });
+    assert_eq!(late, [ElectionOutput::End { next: None }]);
+    assert_eq!(election.step(ms(700), ElectionInput::Probed { host: uuid(7), says: Some(other(7)) }), []);
+    let outputs = election.step(ms(1_000), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    assert_eq!(outputs, [ElectionOutput::Companions([uuid(0)].into()), ElectionOutput::Start]);
+}
+
+// proves: ELE-16
+#[test]
+fn who_is_moved_out_of_the_session_into_its_own_group_takes_no_part_before_it_is_moved_there_from_elsewhere()
+{
+    let (mut election, _) = bereaved(1, 0);
+    let outputs = moved(&mut election, ms(2_000), "Default");
+    assert_eq!(
+        (election.phase(), outputs),
+        (ElectionPhase::Elsewhere, vec![ElectionOutput::TakesPart(false)])
+    );
+    election.step(ms(2_000), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    assert_eq!((election.phase(), election.deadline()), (ElectionPhase::Elsewhere, None));
+    // Into a session that nobody elected, and back.
+    election.step(ms(3_000), ElectionInput::MovedAway);
+    moved(&mut election, ms(4_000), "Default");
+    assert_eq!(election.phase(), ElectionPhase::Looking);
+    election.step(ms(4_000), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    assert_eq!(election.deadline(), Some(ms(7_000)));
+}
+
+// proves: ELE-16
+#[test]
+fn whose_former_host_asks_others_for_a_person_hosts_when_they_have_answered() {
+    let mut election = hosting();
+    election.step(ms(0), ElectionInput::SessionMoves(true));
+    moved(&mut election, ms(500), "Tour");
+    election.step(ms(1_000), ElectionInput::StationSeen { station: uuid(0), priority: 0 });
+    // Nor is it woken for that.
+    assert_eq!(election.deadline(), None);
+    assert_eq!(election.step(ms(60_000), ElectionInput::Tick), []);
+    // Whoever hosts meanwhile is joined.
+    let mut joins = hosting();
+    joins.step(ms(0), ElectionInput::SessionMoves(true));
+    moved(&mut joins, ms(500), "Tour");
+    let outputs = joins.step(ms(5_000), ElectionInput::HostSeen(other(7)));
+    assert!(matches!(outputs[..], [ElectionOutput::Join { .. }]), "{outputs:?}");
+    assert_eq!(election.step(ms(70_000), ElectionInput::SessionMoves(false)), [ElectionOutput::Start]);
+    assert!(!election.session_moves());
+}
+
+// proves: ELE-16
+#[test]
+fn who_comes_upon_another_groups_host_where_its_own_was_goes_back() {
+    let strays = |group| ElectionInput::Joined { host: uuid(20), succession: Vec::new(), group };
+    // It looks for its elder, which hosts for another group now.
+    let (mut election, outputs) = bereaved(2, 0);
+    assert!(matches!(outputs[..], [ElectionOutput::Join { .. }]), "{outputs:?}");
+    let outputs = election.step(ms(1_100), strays(Some(named("Tour"))));
+    assert_eq!((election.phase(), outputs), (ElectionPhase::Looking, vec![ElectionOutput::GoBack]));
+    for same in [None, Some(group())] {
+        let (mut election, _) = bereaved(2, 0);
+        assert_eq!(election.step(ms(1_100), strays(same)), []);
+        assert_eq!(election.phase(), ElectionPhase::Member);
+    }
+    // Where a person moved it there it is of that group.
+    let (mut election, _) = bereaved(2, 0);
+    election.step(ms(1_100), ElectionInput::MovedAway);
+    let outputs = election.step(ms(1_100), strays(Some(named("Tour"))));
+    assert_eq!(election.phase(), ElectionPhase::Member);
+    assert!(outputs.contains(&ElectionOutput::Group(named("Tour"))), "{outputs:?}");
+    assert!(!outputs.contains(&ElectionOutput::GoBack), "{outputs:?}");
 }

@@ -7,8 +7,8 @@ use host_support::{Rack, commit, file, join_as, leave, station};
 use mvrx_core::ConnId;
 use mvrx_core::host::{Command, Output};
 use mvrx_message::{
-    Author, Candidate, FetchedFile, Join, JoinRet, Message, NamedStation, Ours, Roster, StationUuid,
-    Successor,
+    Author, Candidate, FetchedFile, GroupName, Join, JoinRet, Message, NamedStation, Ours, Roster,
+    StationUuid, Successor,
 };
 
 fn join_ours(rack: &mut Rack, n: u8, name: &str) -> (ConnId, JoinRet) {
@@ -171,6 +171,26 @@ fn an_elected_host_tells_its_kind_who_succeeds_it_and_each_change() {
     let mut plain = Rack::new();
     let conn = candidate(&mut plain, 1, 5);
     assert_eq!(succession(&mut plain, conn), None, "a person's host has no successors");
+}
+
+// proves: ELE-16
+#[test]
+fn an_elected_host_says_for_which_group_in_its_answer_and_in_news() {
+    let tour = GroupName::create("Tour").ok();
+    let elected = |config: &mut mvrx_core::host::Config| {
+        (config.elected, config.group) = (Some(station(9)), GroupName::create("Tour").ok());
+    };
+    let mut rack = Rack::with(elected);
+    let first = candidate(&mut rack, 1, 5);
+    candidate(&mut rack, 2, 7);
+    let mut told = Vec::new();
+    while let Some(message) = rack.take_sent(first) {
+        if let Message::JoinRet(ret) = message {
+            told.push((ret.roster.is_some_and(|roster| roster.news), ret.group));
+        }
+    }
+    assert!(told.contains(&(false, tour.clone())) && told.contains(&(true, tour.clone())), "{told:?}");
+    assert!(told.iter().all(|(_, group)| *group == tour), "{told:?}");
 }
 
 // proves: ELE-05

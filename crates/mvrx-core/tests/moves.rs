@@ -14,8 +14,8 @@ use mvrx_core::{
     Sighting, Stay,
 };
 use mvrx_message::{
-    BridgeMark, Candidate, Commit, Join, JoinRet, Message, MoveAnswered, MoveOutcome, NewSessionHost,
-    NewSessionHostRet, Ours, Product, Reply, Roster, SessionTarget, StationUuid,
+    BridgeMark, Candidate, Commit, GroupName, Join, JoinRet, Message, MoveAnswered, MoveOutcome,
+    NewSessionHost, NewSessionHostRet, Ours, Product, Reply, Roster, SessionTarget, StationUuid,
 };
 use support::{Desk, address, commit, file, join_ret_from, leave, me, no, ok, station};
 
@@ -487,6 +487,9 @@ fn from_group_to_group_the_answer_comes_when_the_new_group_has_us() {
             assert!(moved(&desk, &group("Stage")));
             assert!(desk.saw(|e| matches!(e, Event::Moved { from, .. } if *from == group("Default"))));
             assert!(desk.saw(|e| matches!(e, Event::GroupChanged { .. })));
+            // It is moved once, as its election is told.
+            let told: Vec<_> = desk.events().iter().filter_map(ElectionInput::of).collect();
+            assert_eq!(told, [ElectionInput::MovedTo("Stage".parse().unwrap())]);
             assert_eq!(desk.farewells(), [1]);
         } else {
             desk.receive(conn, join_ret_from(3, "MVRApplication", no("full"), vec![]));
@@ -1415,6 +1418,13 @@ fn what_a_person_or_a_proposal_wants_is_no_errand_also_where_an_errand_led_befor
     assert_eq!(ends(&follows), [(url(THERE), false)]);
     let away = follows.events().into_iter().find(|e| matches!(e, Event::Moved { .. })).unwrap();
     assert_eq!(ElectionInput::of(&away), Some(ElectionInput::MovedAway));
+    let tour = GroupName::create("Tour").unwrap();
+    let to = SessionTarget::Group(tour.clone());
+    let moved = |errand| ElectionInput::of(&Event::Moved { from: url(HERE), to: to.clone(), errand });
+    let told = Some(ElectionInput::MovedTo(tour.clone()));
+    assert_eq!((moved(false), moved(true)), (told, Some(ElectionInput::Back)));
+    let same = Event::GroupChanged { from: tour.clone(), to: tour };
+    assert_eq!(ElectionInput::of(&same), None);
 }
 
 // proves: STA-23

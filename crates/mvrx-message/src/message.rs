@@ -130,7 +130,7 @@ pub struct JoinRet {
     pub commits: Vec<Commit>,
     /// What only our own stations say; `None`: another product.
     pub ours: Option<Ours>,
-    /// The group of TCP mode in which it is said; our own stations only.
+    /// The group of TCP mode in which it is said, or for which a session's host was elected; our own stations only.
     pub group: Option<GroupName>,
     /// With what a second connection, for files, proves whose it is; from our own hosts only, and only where it was offered.
     pub ticket: Option<Ticket>,

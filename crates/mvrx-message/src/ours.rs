@@ -14,6 +14,7 @@
 //! | COMMIT | `missed` | [`Commit::missed`](crate::Commit::missed): `true`, it is no new one |
 //! | COMMIT | `StationName`, `Provider` | [`Author`], of the station whose StationUUID the commit has |
 //! | JOIN, JOIN_RET, COMMIT | `group` | the group of TCP mode in which it is said: a station that moves is in two for a while |
+//! | JOIN_RET of an elected host | `group` | the group of TCP mode for which it was elected |
 //! | LEAVE | `group` | the group of TCP mode that is left |
 //! | JOIN | `files`, `ticket` | [`FilesConnection`]: a second connection is offered (`true`), or this is it |
 //! | JOIN_RET | `ticket` | the [`Ticket`] of that second connection |

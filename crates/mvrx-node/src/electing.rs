@@ -118,7 +118,7 @@ pub struct Electing {
 }
 
 impl Electing {
-    /// Begins to take part in the election of the place's group.
+    /// Begins to take part in the election of the place's group, and later of the one into which a person moves the station.
     ///
     /// # Errors
     /// See [`ElectError`].
@@ -193,7 +193,7 @@ async fn beside(
             Some(news) = of_election.recv() => {
                 if let Some(bridging) = &bridging {
                     match &news {
-                        ElectionNews::Hosting { url } => bridging.hosting(Some(url)),
+                        ElectionNews::Hosting { url, group } => bridging.hosting(Some((url, group.as_str()))),
                         ElectionNews::GaveWay { .. } | ElectionNews::HostEnded => bridging.hosting(None),
                         _ => {}
                     }

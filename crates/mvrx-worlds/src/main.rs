@@ -342,6 +342,7 @@ const fn planted(number: u64) -> Planted {
         22 => Planted::HostStays,
         23 => Planted::OldHostMarked,
         24 => Planted::OthersNotCounted,
+        25 => Planted::NoPartThere,
         30 => Planted::ProposalsAreWishes,
         31 => Planted::AlongForgotten,
         _ => Planted::Nothing,
@@ -375,5 +376,6 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
                    of bridges: 14 brings files back, 15 forgets what it fetched, 16 reads no marks, 17 stand-ins stay, 18 others are not seen,
                    19 dead ones count, 20 does not offer all, 21 stand-ins that give way say LEAVE; of elections again: 22 a host stays whose session was moved;
                    of bridges again: 23 a new host under the session's URL is not told; 24 a station numbers its commits as if it knew of no others;
+                   of elections again: 25 who was moved to another group takes no part there;
                    of moves: 30 what strangers propose is taken for an own wish, 31 which files came along is not kept
   --grow           the cost of join, commit and leave for 10, 100, ... M stations";

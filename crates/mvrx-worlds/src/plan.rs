@@ -96,6 +96,8 @@ pub enum Planted {
     OldHostMarked,
     /// A station numbers its commits by themselves, as if it knew of none by others.
     OthersNotCounted,
+    /// A station that a person moved to another group takes no part in the election there.
+    NoPartThere,
     /// A station takes what a stranger proposes for what its own people want, and needs nobody where it goes.
     ProposalsAreWishes = 30,
     /// Which files are of another group, too, is not kept.

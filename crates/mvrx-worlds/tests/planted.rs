@@ -100,6 +100,11 @@ fn a_host_that_gives_way_to_a_higher_newcomer_is_found() {
 }
 
 #[test]
+fn a_station_that_takes_no_part_where_a_person_moved_it_is_found() {
+    is_found_in_an_election(Planted::NoPartThere, "one-host-for-all");
+}
+
+#[test]
 fn an_elected_host_that_goes_on_where_its_own_station_was_moved_away_is_found() {
     is_found_in_an_election(Planted::HostStays, "whoever-is-willing-is-moved");
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mvrx_message::{StationUuid, Successor};
+use mvrx_message::{GroupName, StationUuid, Successor};
 
 /// Who takes part, and how long it waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct ElectionConfig {
     pub host: StationUuid,
     /// The highest hosts.
     pub priority: u32,
+    /// The group of TCP mode whose session it is; another one once a person has moved our station there ([`ElectionOutput::Group`]).
+    pub group: GroupName,
     /// Discovery has this long to show who is there, before anybody hosts.
     pub look: Duration,
     /// After a host is lost it has this long to come back.
@@ -41,11 +43,12 @@ impl ElectionConfig {
 
     /// With the default times: a successor hosts within 10 s if at most two of its elders went with the host, however they went.
     #[must_use]
-    pub const fn new(station: StationUuid, host: StationUuid, priority: u32) -> Self {
+    pub const fn new(station: StationUuid, host: StationUuid, priority: u32, group: GroupName) -> Self {
         Self {
             station,
             host,
             priority,
+            group,
             look: Duration::from_secs(3),
             grace: Duration::from_millis(1_500),
             step: Duration::from_millis(2_250),
@@ -109,6 +112,8 @@ pub enum ElectionInput {
         host: StationUuid,
         /// Who comes after it.
         succession: Vec<Successor>,
+        /// The group for which it was elected, where it says so.
+        group: Option<GroupName>,
     },
     /// A session that was to be joined does not have us.
     NotJoined,
@@ -132,10 +137,12 @@ pub enum ElectionInput {
         /// What, at the URL at which it was asked; `None`: it is not there, or hosts no longer.
         says: Option<ElectedHost>,
     },
-    /// Our host asks its session to go elsewhere, as a person wants (`true`), or everybody has answered.
+    /// Our host asks its session to go elsewhere, as a person wants (`true`), or everybody has answered. Also told of one that has ended but for that.
     SessionMoves(bool),
-    /// A person moved our station to another place.
+    /// A person moved our station into a session.
     MovedAway,
+    /// A person moved our station into this group.
+    MovedTo(GroupName),
     /// Our station is in its group again, where it was sent by [`ElectionOutput::GoBack`].
     Back,
     /// It was sent there in vain, and is in a session still.
@@ -178,6 +185,9 @@ pub enum ElectionOutput {
     GoBack,
     /// These and no others are candidates: a move that one of them leads into its own session is followed.
     Companions(BTreeSet<StationUuid>),
+    /// The election is that of this group from now on: nothing that was seen before counts any more, what is seen there is told from the beginning, and
+    /// what is shown is shown there.
+    Group(GroupName),
     /// Whether our station follows those at the moment. One that a person moved away does not.
     TakesPart(bool),
 }

@@ -13,13 +13,17 @@
 //! * Where two hosts see each other, one gives way: one that is alone, else the one that began later, else the lower one, by what the other one
 //!   says of itself at that moment. Its stations are told where to go. It does not while a person has its session asked to go elsewhere.
 //! * A host that did not run for a while, and was taken for lost, counts nobody of its session until who is still there was heard.
-//! * A person who moves the station away ends its part in this.
+//! * A person who moves the station away ends its part in this. In another group it begins anew, as who has just started there; out of the session
+//!   into the group whose session that is, it takes no part, since it would be led back at once. While a host that it left still
+//!   asks the others for that person, its turn does not come.
+//! * Who comes into a session of another group's host without a person's will goes back to its own.
 //!
 //! Rules a caller keeps: call [`Election::step`] with the time at each event and at [`Election::deadline`]; carry the outputs out in order;
 //! answer [`ElectionOutput::Join`] and [`ElectionOutput::Lead`] with `Joined` or `NotJoined`, [`ElectionOutput::Start`] with `Started` or `NotStarted`,
 //! [`ElectionOutput::GoBack`] with `Back` once the station is there, or with `NotBack`.
 //! Bounded: so many candidates and hosts are known, the rest is not looked at.
 
+mod group;
 mod io;
 mod table;
 mod told;
@@ -27,7 +31,7 @@ mod told;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use mvrx_message::{StationUuid, Successor};
+use mvrx_message::{GroupName, StationUuid, Successor};
 
 pub use self::io::{ElectedHost, ElectionConfig, ElectionInput, ElectionOutput};
 pub use self::table::{ElectionAction, ElectionEvent, ElectionPhase};
@@ -61,7 +65,7 @@ pub struct Election {
     own: Option<ElectedHost>,
     /// Our own station is in our own session.
     at_home: bool,
-    /// Our host asks its session to go elsewhere: who asked for that waits for the answers, which come through it.
+    /// Our host asks its session to go elsewhere, also after our own station has gone: who asked for that waits for the answers, which come through it.
     session_moves: bool,
     /// How many are in our session, as was counted last.
     members: usize,
@@ -127,11 +131,17 @@ impl Election {
         self.own.as_ref()
     }
 
+    /// Whether our host is known to ask its session to go elsewhere.
+    #[must_use]
+    pub const fn session_moves(&self) -> bool {
+        self.session_moves
+    }
+
     /// When it wants to be woken.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let waits = |phases: &[ElectionPhase]| phases.contains(&self.phase);
-        let turn = self.turn_at.filter(|_| waits(&[ElectionPhase::Looking, ElectionPhase::Succeeding]));
+        let turn = self.turn().filter(|_| waits(&[ElectionPhase::Looking, ElectionPhase::Succeeding]));
         let retry = self
             .retry_at
             .filter(|_| waits(&[ElectionPhase::Looking, ElectionPhase::Succeeding, ElectionPhase::Hosting]));
@@ -156,7 +166,7 @@ impl Election {
             ElectionInput::HostGone { host } => {
                 self.hosts.remove(&host);
             }
-            ElectionInput::Joined { host, succession } => self.joined(host, succession),
+            ElectionInput::Joined { host, succession, group } => self.joined(host, succession, group),
             ElectionInput::NotJoined => self.not_joined(),
             ElectionInput::Lost => self.lost(),
             ElectionInput::Started { url, since } => self.started(url, since),
@@ -165,6 +175,7 @@ impl Election {
             ElectionInput::Probed { host, says } => self.probed(host, says),
             ElectionInput::SessionMoves(moves) => self.session_moves = moves,
             ElectionInput::MovedAway => self.on(ElectionEvent::MovedAway),
+            ElectionInput::MovedTo(group) => self.moved_to(group),
             ElectionInput::Back => self.back(),
             ElectionInput::NotBack => self.not_back(),
         }
@@ -208,10 +219,15 @@ impl Election {
 
     // ---- our stay in a session
 
-    fn joined(&mut self, host: StationUuid, succession: Vec<Successor>) {
+    fn joined(&mut self, host: StationUuid, succession: Vec<Successor>, group: Option<GroupName>) {
         if self.own.is_some() {
             self.at_home |= host == self.config.host;
             return;
+        }
+        if let Some(group) = group
+            && !self.is_of_this(host, group)
+        {
+            return self.on(ElectionEvent::Strayed);
         }
         self.host = Some(host);
         self.succession = succession;
@@ -344,11 +360,11 @@ impl Election {
             self.set_turn();
         }
         // Who was silent before is not tried where that may outlast our turn: many that are long gone would keep us from it for ever.
-        let late = self.turn_at.is_some_and(|at| at < self.now + self.config.attempt);
+        let late = self.turn().is_some_and(|at| at < self.now + self.config.attempt);
         if self.best_host_where(|seen| seen.fresh || !late).is_some() {
             return self.on(ElectionEvent::HostSeen);
         }
-        if self.turn_at.is_some_and(|at| at <= self.now) {
+        if self.turn().is_some_and(|at| at <= self.now) {
             let event = if self.phase == ElectionPhase::Succeeding && self.rank_in_succession().is_none() {
                 ElectionEvent::NobodyLeft
             } else {
@@ -482,7 +498,10 @@ impl Election {
                 self.elders.clear();
             }
             ElectionAction::Succeed => self.succeed(),
-            ElectionAction::Start => self.out.push_back(ElectionOutput::Start),
+            ElectionAction::Start => {
+                self.session_moves = false;
+                self.out.push_back(ElectionOutput::Start);
+            }
             ElectionAction::Lead => self.lead(),
             ElectionAction::GiveWay => self.give_way(),
             ElectionAction::End => {

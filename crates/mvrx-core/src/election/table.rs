@@ -9,7 +9,8 @@
 //!     └──────────► Starting ── Started ─► Hosting ── Yields ─► Joining        │ TurnCame
 //!                   ▲  └ NotStarted ─► Looking                                │
 //!                   └─────────────────────────────────────────────────────────┘   (MovedAway from each: Elsewhere;
-//!                                                                                Back from Member: Looking)
+//!                                                                                MovedIn from there: Looking;
+//!                                                                                Back from Member, Strayed: Looking)
 //! ```
 //!
 //! | state | what is true | waited for | bounded by | then |
@@ -20,7 +21,7 @@
 //! | `Succeeding` | the host is lost; our elders are tried in turn | one of them, the host itself, our turn | the grace, and a step for each elder | we host |
 //! | `Starting` | our own host starts | it | the driver | host, or look again |
 //! | `Hosting` | our host runs, and our own station is one of its session | - | - | until it is ended, or yields |
-//! | `Elsewhere` | a person moved this station away | the person | - | - |
+//! | `Elsewhere` | a person moved this station away | the person | - | moved into a group, we look there |
 
 /// Where a station stands; see the table above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -69,6 +70,10 @@ pub enum ElectionEvent {
     Yields,
     /// A person moved our station away.
     MovedAway,
+    /// A person moved our station into the group whose election this is now.
+    MovedIn,
+    /// Our station came into the session of another group's host.
+    Strayed,
     /// Our station is in its group again, as it was told.
     Back,
 }
@@ -122,7 +127,11 @@ impl ElectionPhase {
             (Hosting, E::Yields) => (Joining, A::GiveWay),
             (Looking | Joining | Member | Succeeding, E::MovedAway) => (Elsewhere, A::Nothing),
             (Starting | Hosting, E::MovedAway) => (Elsewhere, A::End),
+            (Elsewhere, E::MovedIn) => (Looking, A::Look),
+            (Looking | Joining | Member | Succeeding, E::Strayed) => (Looking, A::GoBack),
             (Member, E::Back) => (Looking, A::LookAnew),
+            (Starting | Hosting | Elsewhere, E::Strayed) => (self, A::Nothing),
+            (Looking | Joining | Member | Succeeding | Starting | Hosting, E::MovedIn) => (self, A::Nothing),
             (Looking | Joining | Succeeding | Starting | Hosting | Elsewhere, E::Back) => (self, A::Nothing),
             (Looking, E::ElderSilent)
             | (Looking, E::Elder | E::NotJoined | E::Lost | E::NobodyLeft | E::Started | E::NotStarted)
@@ -162,7 +171,7 @@ impl ElectionPhase {
 
 impl ElectionEvent {
     /// All events.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::HostSeen,
         Self::Elder,
         Self::Joined,
@@ -175,6 +184,8 @@ impl ElectionEvent {
         Self::NotStarted,
         Self::Yields,
         Self::MovedAway,
+        Self::MovedIn,
+        Self::Strayed,
         Self::Back,
     ];
 }

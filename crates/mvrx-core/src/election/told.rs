@@ -12,11 +12,18 @@ impl ElectionInput {
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         match event {
-            Event::Succession { host, stations } => {
-                Some(Self::Joined { host: *host, succession: stations.clone() })
+            Event::Succession { host, stations, group } => {
+                let (succession, group) = (stations.clone(), group.clone());
+                Some(Self::Joined { host: *host, succession, group })
             }
             Event::SessionUnreachable { .. } | Event::SessionRefused { .. } => Some(Self::Lost),
             // One that follows a companion's proposal is told of the succession next.
+            Event::GroupChanged { from, to } if from != to => Some(Self::MovedTo(to.clone())),
+            // From group to group: that was told just now.
+            Event::Moved { from: SessionTarget::Group(_), to: SessionTarget::Group(_), .. } => None,
+            Event::Moved { errand: false, to: SessionTarget::Group(group), .. } => {
+                Some(Self::MovedTo(group.clone()))
+            }
             Event::Moved { errand: false, .. } => Some(Self::MovedAway),
             Event::Moved { errand: true, to: SessionTarget::Group(_), .. } => Some(Self::Back),
             // Whoever hosts there tells of its succession.

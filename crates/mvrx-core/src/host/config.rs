@@ -1,6 +1,6 @@
 //! Who the host is, how it behaves, and how much it may hold.
 
-use mvrx_message::{JoinRet, MvrVersion, Ours, Reply, StationUuid};
+use mvrx_message::{GroupName, JoinRet, MvrVersion, Ours, Reply, StationUuid};
 
 use super::{Access, Timers};
 use crate::Moves;
@@ -25,6 +25,8 @@ pub struct Config {
     pub moves: Moves,
     /// This host was elected; the station beside it, which goes when it goes. Then it tells who succeeds it.
     pub elected: Option<StationUuid>,
+    /// The group of TCP mode for which it was elected: told in JOIN_RET.
+    pub group: Option<GroupName>,
     /// The URLs at which we are, as far as they are known: nobody is asked to move there.
     pub own_urls: Vec<String>,
     /// Who may be one of the session, and do what.
@@ -48,6 +50,7 @@ impl Config {
             gather: true,
             moves: Moves::default(),
             elected: None,
+            group: None,
             own_urls: Vec::new(),
             access: Access::default(),
             limits: Limits::default(),
@@ -66,7 +69,7 @@ impl Config {
             station: Some(self.station),
             commits: Vec::new(),
             ours: Some(Ours::CURRENT),
-            group: None,
+            group: self.group.clone(),
             // The driver's: it needs randomness.
             ticket: None,
             roster: None,

@@ -106,7 +106,7 @@ impl Host {
                 station: Some(self.config.station),
                 commits: Vec::new(),
                 ours: Some(Ours::CURRENT),
-                group: None,
+                group: self.config.group.clone(),
                 ticket: None,
                 roster: Some(roster.clone()),
             };

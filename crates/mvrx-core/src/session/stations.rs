@@ -1,6 +1,6 @@
 //! Who is one of the session: told by hosts of our own kind, guessed from commits with others.
 
-use mvrx_message::{Author, JoinRet, MvrVersion, Product, Roster, StationUuid};
+use mvrx_message::{Author, GroupName, JoinRet, MvrVersion, Product, Roster, StationUuid};
 
 use crate::change::Side;
 use crate::peer::Peer;
@@ -39,7 +39,8 @@ impl Core {
 
     /// A list begins: whoever is not in it is no longer there.
     // req: SES-06
-    pub(super) fn roster_begins(&mut self, roster: Option<&Roster>) {
+    pub(super) fn roster_begins(&mut self, ret: &JoinRet) {
+        let roster = ret.roster.as_ref();
         let host = self.host();
         let tells = roster.is_some();
         if let Some(session) = self.session.as_mut() {
@@ -50,11 +51,11 @@ impl Core {
             peer.reachable = !tells || Some(*station) == host;
         }
         if let Some(roster) = roster {
-            self.roster_goes_on(roster);
+            self.roster_goes_on(roster, ret.group.as_ref());
         }
     }
 
-    pub(super) fn roster_goes_on(&mut self, roster: &Roster) {
+    pub(super) fn roster_goes_on(&mut self, roster: &Roster, group: Option<&GroupName>) {
         let us = self.config.station;
         for named in roster.stations.iter().filter(|named| named.station != us) {
             self.meet(named.station, Some(&named.author), None);
@@ -73,7 +74,7 @@ impl Core {
         let host = self.host();
         // req: ELE-05
         if let (Some(host), Some(stations)) = (host, roster.succession.clone()) {
-            self.event(Event::Succession { host, stations });
+            self.event(Event::Succession { host, stations, group: group.cloned() });
         }
         for station in roster.gone.iter().filter(|station| Some(**station) != host) {
             self.station_gone(*station);

@@ -58,7 +58,7 @@ impl Core {
             self.event(Event::JoinedGroup);
         }
         self.meet_host(ret);
-        self.roster_begins(ret.roster.as_ref());
+        self.roster_begins(ret);
         self.list_begins(None);
         self.note_host_commits(&ret.commits, CommitSource::Listed);
         // Everybody else's word comes by the host.
@@ -99,7 +99,7 @@ impl Core {
     fn on_roster_news(&mut self, ret: &JoinRet) {
         if let Some(roster) = ret.roster.as_ref().filter(|_| self.is_joined()) {
             self.meet_host(ret);
-            self.roster_goes_on(roster);
+            self.roster_goes_on(roster, ret.group.as_ref());
         }
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use mvrx_core::election::{
     ElectedHost, Election, ElectionConfig, ElectionInput, ElectionOutput, ElectionPhase,
 };
-use mvrx_message::{StationUuid, Successor};
+use mvrx_message::{GroupName, StationUuid, Successor};
 
 /// One machine.
 struct Machine {
@@ -30,6 +30,8 @@ struct Machine {
     host: Option<ElectedHost>,
     /// In the group of TCP mode, and seen there.
     in_group: bool,
+    /// Whose election it takes part in.
+    group: usize,
     /// Without power: whoever wants to join it waits in vain, instead of being refused at once.
     dark: bool,
 }
@@ -101,8 +103,17 @@ impl World {
         for _ in 0..count {
             let priority = u32::try_from(world.pick(3)).unwrap();
             let (election, session, host) = (None, None, None);
-            let (in_group, dark) = (false, false);
-            world.machines.push(Machine { priority, election, boot: 0, session, host, in_group, dark });
+            let (in_group, group, dark) = (false, 0, false);
+            world.machines.push(Machine {
+                priority,
+                election,
+                boot: 0,
+                session,
+                host,
+                in_group,
+                group,
+                dark,
+            });
             world.parts.push(0);
             world.sees.push(Default::default());
             world.deaf_until.push(Duration::ZERO);
@@ -170,7 +181,12 @@ impl World {
             return;
         }
         let _ = writeln!(self.story, "{:?} {n} starts, priority {}", self.now, self.machines[n].priority);
-        let config = ElectionConfig::new(station(n), host(n), self.machines[n].priority);
+        let config = ElectionConfig::new(
+            station(n),
+            host(n),
+            self.machines[n].priority,
+            group(self.machines[n].group),
+        );
         let machine = &mut self.machines[n];
         machine.boot += 1;
         (machine.in_group, machine.dark) = (true, false);
@@ -180,6 +196,36 @@ impl World {
         self.sees[n] = Default::default();
         self.carry_out(n, outputs);
         self.everybody_looks();
+    }
+
+    /// A person moves it, alone, into a group.
+    pub fn moves(&mut self, n: usize, to: usize) {
+        if self.machines[n].election.is_none() {
+            return;
+        }
+        let _ = writeln!(self.story, "{:?} a person moves {n} to group {to}", self.now);
+        (self.machines[n].session, self.machines[n].in_group) = (None, true);
+        self.tell(n, ElectionInput::MovedTo(group(to)));
+        self.tell_members();
+        self.everybody_looks();
+    }
+
+    /// A person moves it, alone, into the session of this host.
+    pub fn moves_into(&mut self, n: usize, host: usize) {
+        let _ = writeln!(self.story, "{:?} a person moves {n} into the session of {host}", self.now);
+        self.machines[n].session = None;
+        self.tell(n, ElectionInput::MovedAway);
+        self.enter(n, host);
+    }
+
+    /// Whose election it takes part in.
+    pub fn group_of(&self, n: usize) -> usize {
+        self.machines[n].group
+    }
+
+    /// Of whose session it is.
+    pub fn session_of(&self, n: usize) -> Option<usize> {
+        self.machines[n].session.filter(|(_, stands)| *stands).map(|(host, _)| host)
     }
 
     pub fn crash(&mut self, n: usize) {
@@ -421,6 +467,8 @@ impl World {
                 ElectionOutput::Probe { host, .. } => {
                     let other = number(host);
                     let says = self.machines[other].host.clone().filter(|_| self.is_there(n, other));
+                    // It says for which group.
+                    let says = says.filter(|_| self.machines[n].group == self.machines[other].group);
                     let after = if says.is_some() { self.within(1, 50) } else { ElectionConfig::ATTEMPT };
                     self.at(after, Happens::Told(n, boot, ElectionInput::Probed { host, says }));
                 }
@@ -432,6 +480,12 @@ impl World {
                 ElectionOutput::GoBack => {
                     self.machines[n].session = None;
                     self.machines[n].in_group = true;
+                    self.everybody_looks();
+                    self.at(Duration::ZERO, Happens::Told(n, boot, ElectionInput::Back));
+                }
+                ElectionOutput::Group(to) => {
+                    self.machines[n].group = GROUPS.iter().position(|name| *name == to.as_str()).unwrap();
+                    self.sees[n] = Default::default();
                     self.everybody_looks();
                 }
                 _ => {}
@@ -463,9 +517,13 @@ impl World {
     fn enter(&mut self, n: usize, to: usize) {
         self.machines[n].session = Some((to, true));
         self.machines[n].in_group = false;
-        self.tell(n, ElectionInput::Joined { host: host(to), succession: self.succession(to) });
+        self.tell(n, self.joined(to, self.succession(to)));
         self.tell_members();
         self.everybody_looks();
+    }
+
+    fn joined(&self, to: usize, succession: Vec<Successor>) -> ElectionInput {
+        ElectionInput::Joined { host: host(to), succession, group: Some(group(self.machines[to].group)) }
     }
 
     fn succession(&self, of: usize) -> Vec<Successor> {
@@ -489,7 +547,7 @@ impl World {
             let succession = self.succession(of);
             for n in 0..self.count() {
                 if self.machines[n].session == Some((of, true)) && self.connected(n, of) {
-                    let joined = ElectionInput::Joined { host: host(of), succession: succession.clone() };
+                    let joined = self.joined(of, succession.clone());
                     let (after, boot) = (self.within(1, 20), self.machines[n].boot);
                     // As long as it is one of that session then.
                     self.at(after, Happens::Told(n, boot, joined));
@@ -509,7 +567,7 @@ impl World {
             if self.machines[n].session == Some((of, true)) {
                 let boot = self.machines[n].boot;
                 if n != of && !succession.is_empty() && self.connected(n, of) {
-                    let joined = ElectionInput::Joined { host: host(of), succession: succession.clone() };
+                    let joined = self.joined(of, succession.clone());
                     self.at(Duration::from_millis(1), Happens::Told(n, boot, joined));
                 }
                 self.at(Duration::from_millis(30), Happens::Notice(n, boot, of));
@@ -542,8 +600,9 @@ impl World {
             return self.at(after, Happens::Look(n, other));
         }
         let reached = self.connected(n, other) && self.machines[other].election.is_some();
-        let shows = reached && self.machines[other].in_group;
-        let host = self.machines[other].host.clone().filter(|_| reached);
+        let ours = self.machines[n].group == self.machines[other].group;
+        let shows = reached && ours && self.machines[other].in_group;
+        let host = self.machines[other].host.clone().filter(|_| reached && ours);
         // What vanishes in silence lingers.
         let lingers = !reached && self.pick(4) > 0;
         if shows && self.sees[n].0.insert(other) {
@@ -589,11 +648,12 @@ impl World {
         up.clone().count() < 2 || up.clone().all(|machine| machine.session == Some((host, true)))
     }
 
-    /// Each connected part has one host at most, one where there are two stations or more, and all are in its session.
+    /// Each group of each connected part has one host at most, one where there are two stations or more, and all are in its session.
     pub fn check(&mut self, when: &str) {
-        for part in 0..2 {
+        for (part, group) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let up: Vec<usize> = (0..self.count())
-                .filter(|n| self.parts[*n] == part && self.machines[*n].election.is_some())
+                .filter(|n| self.parts[*n] == part && self.machines[*n].group == group)
+                .filter(|n| self.machines[*n].election.is_some())
                 .collect();
             let hosts: Vec<usize> = up.iter().copied().filter(|n| self.machines[*n].host.is_some()).collect();
             let fine = match (up.len(), hosts.as_slice()) {
@@ -644,6 +704,13 @@ pub fn station(n: usize) -> StationUuid {
 pub fn host(n: usize) -> StationUuid {
     StationUuid::from_random_bytes([u8::try_from(n).unwrap() + 101; 16])
 }
+
+/// One of two.
+pub fn group(n: usize) -> GroupName {
+    GroupName::join(GROUPS[n]).unwrap()
+}
+
+const GROUPS: [&str; 2] = ["Default", "Tour"];
 
 fn number(of: StationUuid) -> usize {
     (0..100).find(|n| station(*n) == of || host(*n) == of).unwrap()

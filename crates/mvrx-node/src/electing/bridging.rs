@@ -31,9 +31,18 @@ pub enum BridgeNews {
 /// A bridge for as long as we host.
 #[derive(Debug)]
 pub(super) struct Bridging {
-    session: watch::Sender<Option<String>>,
+    session: watch::Sender<Option<Between>>,
     news: mpsc::UnboundedReceiver<BridgeNews>,
     task: JoinHandle<()>,
+}
+
+/// What a bridge joins.
+#[derive(Debug, Clone)]
+struct Between {
+    /// The session that we host.
+    session: String,
+    /// The group for which we do.
+    group: String,
 }
 
 /// Opens its data directory, beside the host's, and waits for a session. Not more than `most` stations of each side appear on the other one.
@@ -43,6 +52,7 @@ pub(super) fn begin(most: usize, place: &Place, path: &Path) -> Result<Bridging,
     let Data { station, store, .. } =
         data::open(Some(path), &name, &FsOptions { limits, ..FsOptions::default() }, false)?;
     let limits = Limits { stand_ins: most, candidates: CANDIDATES, ..Limits::default() };
+    // The group and the session come with each host of ours.
     let options = Options::new(name, place.group.as_str(), "")
         .identity(station)
         .shared_store(Arc::new(store))
@@ -56,9 +66,10 @@ pub(super) fn begin(most: usize, place: &Place, path: &Path) -> Result<Bridging,
 }
 
 impl Bridging {
-    /// We host the session at this URL, or none.
-    pub(super) fn hosting(&self, url: Option<&str>) {
-        self.session.send_replace(url.map(here));
+    /// We host the session at this URL, for this group, or none.
+    pub(super) fn hosting(&self, what: Option<(&str, &str)>) {
+        let between = what.map(|(url, group)| Between { session: here(url), group: group.to_owned() });
+        self.session.send_replace(between);
     }
 
     /// What is told next; never, when it has ended.
@@ -80,14 +91,14 @@ impl Bridging {
 /// One bridge after the other, until nobody says any more where we host.
 async fn run(
     options: Options,
-    mut wanted: watch::Receiver<Option<String>>,
+    mut wanted: watch::Receiver<Option<Between>>,
     tell: mpsc::UnboundedSender<BridgeNews>,
 ) {
     loop {
         let session = wanted.borrow_and_update().clone();
         let over = match session {
             None => wanted.changed().await.is_err(),
-            Some(url) => one(&options, url, &mut wanted, &tell).await,
+            Some(between) => one(&options, between, &mut wanted, &tell).await,
         };
         if over {
             return;
@@ -98,14 +109,14 @@ async fn run(
 /// The bridge of one session; whether it was the last.
 async fn one(
     options: &Options,
-    url: String,
-    wanted: &mut watch::Receiver<Option<String>>,
+    Between { session: url, group }: Between,
+    wanted: &mut watch::Receiver<Option<Between>>,
     tell: &mpsc::UnboundedSender<BridgeNews>,
 ) -> bool {
     // Whoever does not read does not want to know.
     let tell = |told| drop(tell.send(told));
     let at = url.clone();
-    let options = options.clone().session(move |builder| builder.session(at.clone()));
+    let options = options.clone().group(group).session(move |builder| builder.session(at.clone()));
     match Bridge::start(options).await {
         Ok((bridge, mut news)) => {
             tell(BridgeNews::Begins(url));

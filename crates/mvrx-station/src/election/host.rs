@@ -19,11 +19,8 @@ use crate::{Events, Heard, HostOptions, Station, StationInfo};
 impl Runner {
     // req: ELE-11
     pub(super) async fn of_host(&mut self, heard: Heard) {
-        let before = self.host_moves;
         self.note_move(&heard);
-        if self.hosting.is_some() && self.host_moves != before {
-            self.step(ElectionInput::SessionMoves(self.host_moves)).await;
-        }
+        self.tell_moves().await;
         if let (Some((host, _)), Heard::Event(seen)) = (&self.hosting, heard) {
             // It has stopped: its own events tell.
             let _ = self.station.host_tells(host.clone(), seen.event).await;
@@ -38,6 +35,13 @@ impl Runner {
                 self.host_moves = false;
             }
             _ => {}
+        }
+    }
+
+    /// The election knows whether our host, the present one or the one that our station has left, asks its stations to go elsewhere.
+    pub(super) async fn tell_moves(&mut self) {
+        if self.host_moves != self.machine.session_moves() {
+            self.step(ElectionInput::SessionMoves(self.host_moves)).await;
         }
     }
 
@@ -78,20 +82,20 @@ impl Runner {
         let said = move || network::said(&says, Instant::now());
         let transport = WsTransport::default().with_limits(options.transport).with_note(said);
         let described = (self.wanted.make_host)();
-        let (identity, group) = (self.wanted.host, self.wanted.group.as_str().to_owned());
+        let (identity, group) = (self.wanted.host, self.wanted.group.clone());
         let (moves, told) = (self.wanted.moves.clone(), self.told.clone());
         tokio::spawn(async move {
             let started = async {
                 let host = described?
                     .identity(identity)
-                    .group(group)
+                    .group(group.as_str())
                     .listen(listen)
                     .transport(transport)
                     .moves(moves);
                 host.host(options).spawn().await.map_err(|error| error.to_string())
             };
             let result = match started.await {
-                Ok((host, events)) => Outcome::Hosts(host, events),
+                Ok((host, events)) => Outcome::Hosts(host, events, group),
                 Err(why) => Outcome::DoesNotHost(why),
             };
             // The election has ended.

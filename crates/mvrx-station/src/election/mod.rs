@@ -7,7 +7,7 @@
 //! both; the host is hidden as soon as its own station has been moved away, and ends when everybody else has answered.
 //!
 //! Rules a caller keeps: the station was built with the same [`Builder::candidate`] and [`Builder::moves`]. One that begins in a session was moved
-//! there by a person, and takes part from when it is one of an elected host's session.
+//! there by a person, and takes part from when it is one of an elected host's session, or a person moves it into a group.
 
 mod host;
 mod network;
@@ -41,6 +41,8 @@ pub enum ElectionNews {
     Hosting {
         /// Where.
         url: String,
+        /// For which group of TCP mode: the one that was given, or where a person has moved our station since.
+        group: GroupName,
     },
     /// Our host could not be started.
     NotHosting {
@@ -74,7 +76,7 @@ pub enum ElectionNews {
 pub struct Election {
     /// Its priority, and the port of its session.
     pub candidate: Candidate,
-    /// The group of TCP mode whose session it is.
+    /// The group of TCP mode whose session it is, until a person moves the station into another one.
     pub group: GroupName,
     /// The name under which the host is shown.
     pub name: String,
@@ -92,7 +94,8 @@ impl Election {
     /// Runs until the station has stopped. Dropping it ends the host as a crash would.
     pub async fn run(self, station: Station, news: mpsc::UnboundedSender<ElectionNews>) {
         let (told, mut results) = mpsc::channel(QUEUE);
-        let config = ElectionConfig::new(station.uuid(), self.host, self.candidate.priority);
+        let config =
+            ElectionConfig::new(station.uuid(), self.host, self.candidate.priority, self.group.clone());
         let mut events = station.events();
         let mut runner = Runner {
             machine: Machine::new(config),
@@ -117,6 +120,7 @@ impl Election {
         }
         runner.step(ElectionInput::Tick).await;
         loop {
+            runner.tell_moves().await;
             let deadline = runner.machine.deadline().map(|at| runner.started + at);
             tokio::select! {
                 heard = events.next() => match heard {
@@ -137,7 +141,8 @@ impl Election {
 /// What a task brings.
 enum Outcome {
     Input(ElectionInput),
-    Hosts(Station, Events),
+    /// For this group.
+    Hosts(Station, Events, GroupName),
     DoesNotHost(String),
 }
 
@@ -192,7 +197,7 @@ impl Runner {
 
     async fn heard(&mut self, heard: Heard) {
         let Heard::Event(seen) = heard else { return };
-        if let Event::Succession { host, stations } = &seen.event {
+        if let Event::Succession { host, stations, .. } = &seen.event {
             for next in stations {
                 self.note_address(&next.url);
             }
@@ -212,10 +217,12 @@ impl Runner {
     async fn result(&mut self, result: Outcome) {
         match result {
             Outcome::Input(input) => self.step(input).await,
-            Outcome::Hosts(host, events) => {
+            // Our station has been moved since.
+            Outcome::Hosts(host, _, group) if group != self.wanted.group => host.stop().await,
+            Outcome::Hosts(host, events, group) => {
                 let url = format!("ws://{}/", SocketAddr::new(self.our_address(), host.address().port()));
                 self.hosting = Some((host, events));
-                self.tell(ElectionNews::Hosting { url: url.clone() });
+                self.tell(ElectionNews::Hosting { url: url.clone(), group });
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
                 self.step(ElectionInput::Started { url, since }).await;
             }
@@ -252,6 +259,7 @@ impl Runner {
                 // The same.
                 let _ = self.station.takes_part(takes_part).await;
             }
+            ElectionOutput::Group(group) => self.look_in(group).await,
             ElectionOutput::Probe { host, url } => self.probe(host, url),
             ElectionOutput::End { next } => self.give_way(next).await,
             _ => {}

@@ -3,13 +3,14 @@
 //!
 //! It knows nothing of who is to host.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::PoisonError;
 use std::time::Instant;
 
 use mvrx_core::election::{ElectedHost, ElectionConfig, ElectionInput};
 use mvrx_discovery::{Discovery, DiscoveryEvent, Elected, SessionAdvertisement, SightingKey};
-use mvrx_message::StationUuid;
+use mvrx_message::{GroupName, StationUuid};
 use mvrx_transport::{WsTransport, WsUrl};
 
 use super::{ElectionNews, Outcome, Runner, Says};
@@ -32,6 +33,10 @@ impl Runner {
             }
             Some(DiscoveryEvent::Vanished { key: SightingKey::Station(station) }) => {
                 self.candidate_gone(station).await;
+            }
+            // It hosts for another group now.
+            Some(DiscoveryEvent::Session(seen)) if seen.group != self.wanted.group.as_str() => {
+                self.step(ElectionInput::HostGone { host: seen.station }).await;
             }
             Some(DiscoveryEvent::Session(seen)) if seen.group == self.wanted.group.as_str() => {
                 let mut seen = seen;
@@ -66,11 +71,11 @@ impl Runner {
     }
 
     pub(super) fn probe(&self, host: StationUuid, url: String) {
-        let told = self.told.clone();
+        let (told, group) = (self.told.clone(), self.wanted.group.clone());
         tokio::spawn(async move {
             let ask = async {
                 let at: WsUrl = url.parse().ok()?;
-                read_note(&WsTransport::default().note_of(at).await.ok()??, url)
+                read_note(&WsTransport::default().note_of(at).await.ok()??, url, &group)
             };
             let says = tokio::time::timeout(ElectionConfig::ATTEMPT, ask).await.ok().flatten();
             // The election has ended.
@@ -90,8 +95,20 @@ impl Runner {
         }
     }
 
+    /// The election is this group's from now on: whoever is there is seen anew.
+    // req: ELE-16
+    pub(super) async fn look_in(&mut self, group: GroupName) {
+        self.wanted.group = group;
+        self.candidates.clear();
+        self.seen_at.clear();
+        if let Some(discovery) = self.discovery.take() {
+            discovery.shutdown().await;
+        }
+        self.look();
+    }
+
     pub(super) fn say(&self, what: Option<&ElectedHost>) {
-        let says = what.map(|host| (note(host), Instant::now()));
+        let says = what.map(|host| (note(host, &self.wanted.group), Instant::now()));
         *self.says.lock().unwrap_or_else(PoisonError::into_inner) = says;
     }
 
@@ -144,9 +161,24 @@ fn elected(host: &ElectedHost) -> Elected {
     Elected { priority, since, alone }
 }
 
-/// Which host it is, and how it stands.
-fn note(host: &ElectedHost) -> String {
-    format!("{} {}", host.host, elected(host).text())
+/// Which host it is, how it stands, and for which group: at that address, and under that StationUUID, one of another group may have been before.
+// req: ELE-16
+fn note(host: &ElectedHost, group: &GroupName) -> String {
+    format!("{} {} {}", host.host, elected(host).text(), plain(group))
+}
+
+/// The group's name as a header can have it: other bytes than letters, digits and -._~ as %XX.
+fn plain(group: &GroupName) -> String {
+    let mut text = String::new();
+    for byte in group.as_str().bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing into a text does not fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
 }
 
 /// What our host says at this moment: nothing, where it did not run for so long that it may not be so any more. Whoever asks may be served before
@@ -158,8 +190,10 @@ pub(super) fn said(says: &Says, now: Instant) -> Option<String> {
     says.as_ref().filter(|(_, at)| fresh(at)).map(|(text, _)| text.clone())
 }
 
-fn read_note(text: &str, url: String) -> Option<ElectedHost> {
+/// What a host of this group says of itself; one of another group is none.
+fn read_note(text: &str, url: String, group: &GroupName) -> Option<ElectedHost> {
     let (host, elected) = text.split_once(' ')?;
+    let (elected, _) = elected.split_once(' ').filter(|(_, of)| *of == plain(group))?;
     let Elected { priority, since, alone } = Elected::read(elected)?;
     Some(ElectedHost { host: host.parse().ok()?, priority, since, alone, url })
 }
@@ -198,6 +232,27 @@ const PEERS: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // proves: ELE-16
+    #[test]
+    fn what_a_host_says_of_itself_counts_in_the_group_for_which_it_was_elected() {
+        let group = |name: &str| GroupName::join(name).unwrap();
+        let station = StationUuid::from_random_bytes([7; 16]);
+        let url = "ws://10.0.0.7:42480/".to_owned();
+        let host = ElectedHost { host: station, priority: 100, since: 1_732_240_000, alone: false, url };
+        let longest = "\u{e4}".repeat(31) + "x";
+        for name in ["Default", "Main Stage", "B\u{fc}hne 100%", longest.as_str()] {
+            let said = note(&host, &group(name));
+            assert!(
+                said.len() <= 256 && said.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '),
+                "{said}"
+            );
+            assert_eq!(read_note(&said, host.url.clone(), &group(name)), Some(host.clone()));
+            assert_eq!(read_note(&said, host.url.clone(), &group("Tour")), None, "{name}");
+        }
+        let unsaid = format!("{station} 100:1732240000:0");
+        assert_eq!(read_note(&unsaid, host.url, &group("Default")), None);
+    }
 
     // proves: ELE-15
     #[test]

@@ -26,7 +26,7 @@ pub struct HostOptions {
     /// Whether every committed file is read as soon as it is announced, so that it outlives its author's stay; otherwise files are kept as
     /// they are asked for.
     pub gather: bool,
-    /// This host was elected; the station beside it, which goes when it goes ([`crate::Election`]).
+    /// This host was elected, for the group of its [`crate::Builder`]; the station beside it, which goes when it goes ([`crate::Election`]).
     pub elected: Option<StationUuid>,
     /// What the session may hold.
     pub limits: Limits,

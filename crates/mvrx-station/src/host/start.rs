@@ -8,7 +8,7 @@ use mvrx_core::Moves;
 use mvrx_core::host::{Config, Host};
 use mvrx_core::parts::Parts;
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
-use mvrx_message::{MvrVersion, StationUuid};
+use mvrx_message::{GroupName, MvrVersion, StationUuid};
 use mvrx_store::{Cancel, Store};
 use mvrx_transport::{Transport, WsUrl};
 use tokio::sync::{broadcast, mpsc};
@@ -60,7 +60,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     check_url(starting.options.url.as_deref())?;
     let Starting { options, name, provider, group, station, version, store, exporter, .. } = starting;
     let said = (version, exporter.is_some(), starting.moves);
-    let mut config = configured(Config::new(station, &name, &provider), said, &options);
+    let mut config = configured(Config::new(station, &name, &provider), said, &options, &group);
 
     let transport = starting.transport.unwrap_or_else(|| Arc::new(options.web_socket()));
     let listener = transport.listen(starting.listen.unwrap_or(ANYWHERE)).await?;
@@ -132,6 +132,7 @@ fn configured(
     config: Config,
     (version, exporter, moves): (MvrVersion, bool, Moves),
     options: &HostOptions,
+    group: &str,
 ) -> Config {
     Config {
         version,
@@ -139,6 +140,7 @@ fn configured(
         moves,
         gather: options.gather,
         elected: options.elected,
+        group: options.elected.and_then(|_| GroupName::join(group).ok()),
         access: options.access.clone(),
         limits: options.limits.clone(),
         timers: options.timers.clone(),

@@ -2,7 +2,7 @@
 
 use lan_sim::{Event, HostCtx, Time};
 use mvrx_core::election::{ElectedHost, ElectionConfig, ElectionInput};
-use mvrx_message::{Message, StationUuid};
+use mvrx_message::{GroupName, Message, StationUuid};
 
 use super::Candidacy;
 use crate::plan::Planted;
@@ -49,7 +49,7 @@ impl Candidacy {
             }
             Event::Readable { conn } if conn == asking.link.conn => match asking.link.next(net) {
                 Some(Found::Message(parsed)) => {
-                    let says = read_note(&parsed.message, &asking.url);
+                    let says = read_note(&parsed.message, &asking.url, &self.setup.group);
                     self.answered(says, net);
                 }
                 Some(_) => self.answered(None, net),
@@ -80,14 +80,15 @@ impl Candidacy {
     }
 }
 
-/// What a host says of itself.
-pub(super) fn note(host: &ElectedHost) -> String {
-    format!("{NOTE}{} {}", host.host, standing(host))
+/// What a host says of itself, and for which group it was elected.
+pub(super) fn note(host: &ElectedHost, group: &GroupName) -> String {
+    format!("{NOTE}{} {} {group}", host.host, standing(host))
 }
 
-fn read_note(message: &Message, url: &str) -> Option<ElectedHost> {
+fn read_note(message: &Message, url: &str, group: &GroupName) -> Option<ElectedHost> {
     let Message::Unknown { kind } = message else { return None };
     let (host, standing) = kind.strip_prefix(NOTE)?.split_once(' ')?;
+    let (standing, _) = standing.split_once(' ').filter(|(_, of)| *of == group.as_str())?;
     read_standing(standing, host.parse().ok()?, url.to_owned())
 }
 

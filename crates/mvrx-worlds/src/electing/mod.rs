@@ -101,7 +101,12 @@ impl Candidacy {
             setup.ledger.borrow_mut().loses_track(net.host());
         }
         let mut candidacy = Self {
-            election: Election::new(ElectionConfig::new(station.id(), host_id, priority)),
+            election: Election::new(ElectionConfig::new(
+                station.id(),
+                host_id,
+                priority,
+                setup.group.clone(),
+            )),
             station,
             setup,
             host: None,
@@ -222,6 +227,9 @@ impl Candidacy {
     fn settle(&mut self, net: &mut HostCtx<'_>) {
         loop {
             self.hosts_tell(net);
+            if self.host_moves != self.election.session_moves() {
+                self.step(ElectionInput::SessionMoves(self.host_moves), net);
+            }
             while let Some(event) = self.station.heard() {
                 if matches!(event, CoreEvent::Moved { errand: true, .. }) {
                     self.station.takes_part_again(net.host());
@@ -273,7 +281,13 @@ impl Candidacy {
             }
             _ => {}
         }
-        self.inputs.extend(ElectionInput::of(event));
+        let input = ElectionInput::of(event).map(|input| match input {
+            ElectionInput::MovedTo(_) if self.setup.planted == Planted::NoPartThere => {
+                ElectionInput::MovedAway
+            }
+            input => input,
+        });
+        self.inputs.extend(input);
     }
 
     /// Who is in its group already is not sent there in vain.
@@ -303,6 +317,7 @@ impl Candidacy {
             ElectionOutput::Show(host) => self.show(&host, net),
             ElectionOutput::Companions(stations) => self.station.companions(stations, net),
             ElectionOutput::TakesPart(takes_part) => self.station.takes_part(takes_part, net),
+            ElectionOutput::Group(group) => self.look_in(group, net),
             ElectionOutput::Probe { host, url } => self.ask(host, &url, net),
             ElectionOutput::End { next } => self.end_host(next, net),
             _ => {}
@@ -335,7 +350,6 @@ impl Candidacy {
                 host.answer(proposal, yes, net);
             }
         }
-        let before = self.host_moves;
         for host in self.host.iter_mut().chain(&mut self.departed) {
             while let Some(event) = host.heard() {
                 match event {
@@ -347,9 +361,6 @@ impl Candidacy {
                     _ => {}
                 }
             }
-        }
-        if self.host.is_some() && self.host_moves != before {
-            self.inputs.push_back(ElectionInput::SessionMoves(self.host_moves));
         }
     }
 
@@ -405,7 +416,7 @@ impl Candidacy {
 
     fn show(&mut self, host: &ElectedHost, net: &mut HostCtx<'_>) {
         let Some(running) = self.host.as_mut() else { return };
-        running.says_of_itself(Some(ask::note(host)));
+        running.says_of_itself(Some(ask::note(host, &self.setup.group)));
         let instance = format!("{} hosts.{}", self.setup.name, self.setup.group.as_str());
         let mut announcement = Announcement::new(instance.clone(), self.port);
         announcement.ttl = self.setup.ttl;

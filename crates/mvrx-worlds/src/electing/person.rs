@@ -1,5 +1,6 @@
 //! A person moves the session of an elected host, the network being in order: whoever is willing goes, whoever stays has one host, and nobody is pulled
-//! back; where they start again, they elect anew in the group to which they were moved.
+//! back. In another group they elect a host at once, and are moved back from there; who was moved out of the session into its own group takes part when
+//! it starts again.
 
 use std::time::Duration;
 
@@ -15,13 +16,27 @@ use crate::station::rule_of;
 use crate::{Act, quiet};
 
 impl Trial<'_> {
-    /// Whoever was moved away starts again where all of them began.
+    /// Whoever was moved to another group is moved back to where all of them began; who does not want that, or was moved out of all groups, starts
+    /// again there.
     pub(super) fn come_home(&mut self, steps: &[Step<Act>]) -> Goes {
         self.ledger.borrow_mut().brings_home = true;
         if steps.iter().any(|step| matches!(step.deed, Deed::Command(Act::Move { .. }))) {
             // Moves that are under way come to their end first.
             self.watch.keeps_all(&self.all, self.world.now());
             self.pass(ANSWERED)?;
+        }
+        let elsewhere = |there: &Candidacy| *there.group() != group();
+        while let Some(host) =
+            self.all.iter().copied().find(|host| self.candidate(*host).is_some_and(elsewhere))
+        {
+            let there =
+                self.those_in(&self.candidate(host).map_or_else(group, |there| there.group().clone()));
+            act_in(self.world, self.ledger, &Act::Move { host: host.0, to: 0 });
+            self.watch.keeps_all(&self.all, self.world.now());
+            self.pass(ANSWERED)?;
+            if there.iter().all(|host| self.candidate(*host).is_some_and(elsewhere)) {
+                break;
+            }
         }
         for host in self.all.clone() {
             let away =
@@ -53,11 +68,13 @@ impl Trial<'_> {
         };
         let (gone, stayed): (Vec<HostId>, Vec<HostId>) =
             all.iter().partition(|host| self.has_gone(**host, &target));
-        self.all_went_who_would((host, mover), &gone, &target)?;
-        if let Some(hosts) =
-            gone.iter().find(|gone| self.candidate(**gone).is_some_and(Candidacy::has_a_host))
-        {
+        self.all_went_who_would((host, mover), (&all, &gone), &target)?;
+        let hosts = gone.iter().find(|gone| self.candidate(**gone).is_some_and(Candidacy::has_a_host));
+        if let Some(hosts) = hosts.filter(|_| target == group()) {
             self.violate(MOVED, &format!("{hosts} was moved to {target} and hosts where it was"))?;
+        }
+        if target != group() {
+            self.one_host_for_all("where a person moved them", &gone)?;
         }
         self.one_host_for_all("after a person moved the others away", &stayed)?;
         self.rest()?;
@@ -65,14 +82,38 @@ impl Trial<'_> {
         if let Some(back) = back {
             self.violate(MOVED, &format!("{back} was moved to {target} and has not stayed there"))?;
         }
+        if target != group() {
+            return self.a_person_moves_them_back(mover, &gone, &stayed);
+        }
         for gone in &gone {
             self.world.crash(*gone, Crash::Process);
             self.world.restart(*gone);
         }
         self.pass(RETURN)?;
-        let together = if target == group() { all } else { gone };
-        self.one_host_for_all("where they start again after a move", &together)?;
+        self.one_host_for_all("where they start again after a move", &all)?;
         self.rest()
+    }
+
+    /// Who moved them has them come back to where the others are.
+    fn a_person_moves_them_back(&mut self, mover: HostId, gone: &[HostId], stayed: &[HostId]) -> Goes {
+        let host = self.hosts_among(gone).first().copied();
+        act_in(self.world, self.ledger, &Act::Move { host: mover.0, to: 0 });
+        self.pass(ANSWERED)?;
+        let back = self.those_in(&group());
+        let came: Vec<HostId> = gone.iter().copied().filter(|host| back.contains(host)).collect();
+        self.all_went_who_would((host.unwrap_or(mover), mover), (gone, &came), &group())?;
+        if let Some(lost) = stayed.iter().find(|stayed| !back.contains(stayed)) {
+            self.violate(MOVED, &format!("{lost} stayed in {}, and is elsewhere", group()))?;
+        }
+        self.one_host_for_all("after a person moved some back", &back)?;
+        let there: Vec<HostId> = gone.iter().copied().filter(|host| !back.contains(host)).collect();
+        self.one_host_for_all("where some were moved from", &there)?;
+        self.rest()
+    }
+
+    fn those_in(&self, group: &GroupName) -> Vec<HostId> {
+        let there = |host: &HostId| self.candidate(*host).is_some_and(|there| there.group() == group);
+        self.all.iter().copied().filter(there).collect()
     }
 
     fn rest(&mut self) -> Goes {
@@ -86,10 +127,15 @@ impl Trial<'_> {
         all.get(nth).copied()
     }
 
+    /// In another group it takes part.
     fn has_gone(&self, host: HostId, target: &GroupName) -> bool {
         let there = |candidate: &Candidacy| {
-            candidate.phase() == ElectionPhase::Elsewhere
-                && candidate.station().core().place() == SessionTarget::Group(target.clone())
+            let away = candidate.phase() == ElectionPhase::Elsewhere;
+            let place = candidate.station().core().place();
+            match away {
+                true => place == SessionTarget::Group(target.clone()),
+                false => *target != group() && candidate.group() == target,
+            }
         };
         self.candidate(host).is_some_and(there)
     }
@@ -98,7 +144,7 @@ impl Trial<'_> {
     fn all_went_who_would(
         &self,
         (host, mover): (HostId, HostId),
-        gone: &[HostId],
+        (all, gone): (&[HostId], &[HostId]),
         target: &GroupName,
     ) -> Goes {
         let asked = match rule_of(host) {
@@ -107,7 +153,7 @@ impl Trial<'_> {
             // Its people said yes, for their own station, too.
             _ => gone.iter().any(|gone| *gone != mover),
         };
-        for station in &self.all {
+        for station in all {
             let goes = match rule_of(*station) {
                 _ if *station == mover => Some(true),
                 _ if !asked => Some(false),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lan_sim::{Announcement, HostCtx};
 use mvrx_core::PlaceId;
 use mvrx_core::election::{ElectedHost, ElectionInput};
-use mvrx_message::StationUuid;
+use mvrx_message::{GroupName, StationUuid};
 
 use super::{Candidacy, ask};
 use crate::plan::Planted;
@@ -44,6 +44,15 @@ impl Candidacy {
                 Due::Gone(place) => self.forget(place),
             }
         }
+    }
+
+    /// The election is this group's from now on: whoever is there is seen anew.
+    pub(super) fn look_in(&mut self, group: GroupName, net: &mut HostCtx<'_>) {
+        self.setup.group = group;
+        self.known.clear();
+        self.candidates.clear();
+        let all: Vec<PlaceId> = self.sights.all().map(|(place, _)| place).collect();
+        all.into_iter().for_each(|place| self.look_at(place, net));
     }
 
     fn look_at(&mut self, place: PlaceId, net: &mut HostCtx<'_>) {

@@ -123,7 +123,11 @@ impl SessionHost {
 
     pub(super) fn keep(&mut self, relay: RelayId, commit: &Commit, net: &mut HostCtx<'_>) {
         let kept = match self.relays.get(&relay).map(|growing| &growing.state) {
-            Some(State::Whole(incoming, _)) => self.shelf.keep(incoming, commit).map_err(|e| e.to_string()),
+            // Under the group for which it was elected, if it was.
+            Some(State::Whole(incoming, _)) => {
+                let labelled = Commit { group: self.host.config().group.clone(), ..commit.clone() };
+                self.shelf.keep(incoming, &labelled).map_err(|e| e.to_string())
+            }
             _ => Err("its bytes are gone".to_owned()),
         };
         if let Err(what) = kept {

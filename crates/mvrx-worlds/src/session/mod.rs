@@ -23,7 +23,7 @@ use std::sync::Arc;
 use lan_sim::{Conn, Event, HostCtx, HostId, Time};
 use mvrx_core::host::{AskId, Command, Config, Event as HostEvent, Host, Input, RelayId};
 use mvrx_core::{ConnId, ProposalId, RequestId};
-use mvrx_message::{Commit, FileUuid, Message, StationUuid, Successor, Ticket};
+use mvrx_message::{Commit, FileUuid, GroupName, Message, StationUuid, Successor, Ticket};
 
 use crate::Act;
 use crate::ledger::ECHO;
@@ -124,6 +124,7 @@ impl SessionHost {
         setup.ledger.borrow_mut().starts_beside(net.host(), me, &addresses);
         let mut config = Config::new(me, &setup.name, "mvrx worlds");
         config.elected = Some(beside);
+        config.group = Some(setup.group.clone());
         config.moves = rule_of(net.host());
         Some(Self::begin(config, shelf, &addresses, setup, net))
     }
@@ -166,7 +167,9 @@ impl SessionHost {
             elected,
             heard: VecDeque::new(),
         };
-        for (commit, content) in rack.shelf.recover() {
+        let group = rack.host.config().group.clone();
+        let of_it = |of: Option<&GroupName>| group.is_none() || of == group.as_ref();
+        for (commit, content) in rack.shelf.recover_of(|_, of| of_it(of)) {
             rack.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
             rack.step(Input::Command(Command::Restore(commit)), net);
         }
