@@ -207,6 +207,11 @@ impl Peer {
         !self.addresses(1).is_empty()
     }
 
+    /// It came by its own JOIN, and nothing has shown yet where it listens.
+    pub(crate) fn is_yet_to_be_shown(&self) -> bool {
+        self.places.is_empty() && !self.has_address()
+    }
+
     /// Whether messages from `ip` may be this station's.
     pub(crate) fn may_be_at(&self, ip: IpAddr) -> bool {
         self.inbound_ips.contains(&ip)

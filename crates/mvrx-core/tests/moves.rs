@@ -17,7 +17,7 @@ use mvrx_message::{
     BridgeMark, Candidate, Commit, GroupName, Join, JoinRet, Message, MoveAnswered, MoveOutcome,
     NewSessionHost, NewSessionHostRet, Ours, Product, Reply, Roster, SessionTarget, StationUuid,
 };
-use support::{Desk, address, commit, file, join_ret_from, leave, me, no, ok, station};
+use support::{Desk, address, commit, file, join_from, join_ret_from, leave, me, no, ok, station};
 
 const HERE: &str = "ws://here.example/";
 const THERE: &str = "ws://there.example/";
@@ -276,7 +276,7 @@ fn propose_as(
     named: bool,
 ) -> ConnId {
     let first = desk.accept(at);
-    desk.receive(first, support::join_from(n, "mvrx", vec![]));
+    desk.receive(first, join_from(n, "mvrx", vec![]));
     assert!(matches!(desk.take_sent(first), Some(Message::JoinRet(ret)) if ret.reply.ok));
     let conn = if one_connection { first } else { desk.accept(at) };
     let said = NewSessionHost { station: named.then(|| station(n)), ..proposal(to) };
@@ -517,7 +517,7 @@ fn from_a_session_to_a_group_everybody_there_is_joined_before_the_host_is_left()
         assert_eq!((to, join.commits.len()), (address(3), 1));
         // Somebody else is there, too, and was quicker.
         let other = desk.accept(4);
-        desk.receive(other, support::join_from(4, "MVRApplication", vec![]));
+        desk.receive(other, join_from(4, "MVRApplication", vec![]));
         assert!(matches!(desk.take_sent(other), Some(Message::JoinRet(ret)) if ret.reply.ok));
         let back = desk.take_dial();
         assert_eq!(back, None, "it is not seen, so it cannot be joined back");
@@ -883,6 +883,56 @@ fn whoever_joins_the_old_place_while_the_answers_are_waited_for_is_asked_too() {
         "{all:?}"
     );
     assert!(!desk.closed(host) && desk.closed(second));
+}
+
+// proves: MOV-16
+#[test]
+fn whoever_joins_before_discovery_shows_it_is_asked_as_soon_as_it_is_shown() {
+    let (mut desk, host, first) = leading_out_of_a_group();
+    // Its JOIN comes first; then another's, which is never shown, and one of a product that is not asked.
+    for (n, provider) in [(2, "mvrx"), (3, "mvrx"), (4, "Somebody")] {
+        let conn = desk.accept(n);
+        desk.receive(conn, join_from(n, provider, vec![]));
+    }
+    assert_eq!(answers(&desk), [(station(4), MoveAnswer::NotAsked { product: Product::Other })]);
+    desk.receive(first, Message::NewSessionHostRet(ok().into()));
+    assert!(!moved(&desk, &url(THERE)), "two are about to be asked");
+    desk.out.clear();
+    desk.sight(2);
+    let mut asked = None;
+    while let Some((conn, to)) = desk.take_dial() {
+        assert_eq!(to, address(2));
+        desk.step(Input::Dialed { conn });
+        if let Some(Message::NewSessionHost(_)) = desk.take_sent(conn) {
+            asked = Some(conn);
+        }
+    }
+    desk.receive(asked.unwrap(), Message::NewSessionHostRet(ok().into()));
+    assert_eq!(answers(&desk), [(station(2), MoveAnswer::Moved)]);
+    desk.pass(Duration::from_secs(119));
+    assert!(!moved(&desk, &url(THERE)), "one may be shown yet");
+    desk.pass(Duration::from_secs(1));
+    assert!(moved(&desk, &url(THERE)));
+    assert!(!desk.closed(host));
+    let told = answers(&desk);
+    assert!(
+        matches!(&told[..], [_, (who, MoveAnswer::Unanswered { why })]
+            if *who == station(3) && why.contains("discovery")),
+        "{told:?}"
+    );
+}
+
+/// On the way from a group with station 1 to the session at [`THERE`]; station 1 is being asked on the connection given last.
+fn leading_out_of_a_group() -> (Desk, ConnId, ConnId) {
+    let mut desk = in_group(Moves::Ask);
+    desk.join_with(1, "mvrx", vec![]);
+    desk.out.clear();
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (host, _) = reached(&mut desk, THERE);
+    desk.receive(host, host_ret(9, vec![]));
+    let (first, _, _) = desk.connect();
+    (desk, host, first)
 }
 
 /// In a session with station 5, its host of ours.
@@ -1568,7 +1618,7 @@ fn a_leave_that_comes_to_the_place_that_was_left_counts_where_we_are_just_coming
     // Not one that was said before it came back itself.
     let said = there_and_back(|desk, conn| {
         let newer = desk.accept(1);
-        desk.receive(newer, support::join_from(1, "MVRApplication", vec![]));
+        desk.receive(newer, join_from(1, "MVRApplication", vec![]));
         desk.receive(conn, leave(1));
     });
     assert_eq!(said, [vec![address(1), address(3)], vec![address(2)]]);

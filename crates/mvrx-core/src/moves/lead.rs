@@ -68,22 +68,33 @@ impl Core {
         if !std::mem::replace(&mut ride.newcomers, false) {
             return;
         }
+        let is_errand = only.is_some();
         let old =
             self.peers.iter().filter(|(_, p)| p.membership == Membership::Member && p.side != Side::Next);
         let old = old.filter(|(station, _)| only.as_ref().is_none_or(|only| only.contains(station)));
-        let old = old.filter(|(station, _)| !ride.listed.contains(station)).map(|(s, p)| (*s, p.product));
-        let (ask, not): (Vec<_>, Vec<_>) = old.partition(|(_, p)| *force || p.understands_new_session_host());
+        let old = old.filter(|(station, _)| !ride.listed.contains(station)).map(|(s, p)| (*s, p));
+        let (mut ask, not): (Vec<_>, Vec<_>) =
+            old.partition(|(_, p)| *force || p.product.understands_new_session_host());
+        if !is_errand {
+            // Whose JOIN came before discovery shows it is asked as soon as it is shown.
+            let before = ask.len();
+            ask.retain(|(_, peer)| !peer.is_yet_to_be_shown());
+            ride.newcomers = ask.len() < before;
+        }
         ride.listed.extend(ask.iter().map(|(station, _)| *station));
         ride.to_ask.extend(ask.into_iter().map(|(station, _)| station));
+        let not: Vec<_> = not.into_iter().map(|(station, peer)| (station, peer.product)).collect();
         for (station, product) in not {
             self.tell_answer(station, MoveAnswer::NotAsked { product });
         }
     }
 
-    /// Whether somebody who is seen in the old group may still become a member of it, to be asked then.
+    /// Whether somebody who is seen in the old group may still become a member of it, or a member may still be shown there, to be asked then.
     fn waits_for_newcomers(&self) -> bool {
-        let errand = matches!(&self.moving.ride, Some(Ride { cause: Cause::Ours { only: Some(_), .. }, .. }));
-        !errand && !self.in_session() && self.waits_for_somebody(in_ours)
+        let Some(Ride { cause: Cause::Ours { only: None, .. }, newcomers, .. }) = &self.moving.ride else {
+            return false;
+        };
+        !self.in_session() && (*newcomers || self.waits_for_somebody(in_ours))
     }
 
     /// Asks as many at once as there may be exchanges; goes on when all have answered. Called at the end of each step.
@@ -117,7 +128,8 @@ impl Core {
                 }
             }
             None => {
-                self.move_answered(None, station, MoveAnswer::Unanswered { why: "it is gone".to_owned() });
+                let why = "it left before it could be asked, or nothing shows where it is".to_owned();
+                self.move_answered(None, station, MoveAnswer::Unanswered { why });
             }
         }
     }
@@ -172,19 +184,24 @@ impl Core {
         }
     }
 
-    /// Those who are shown in the old group and have not become members of it stay there.
+    /// Those who are shown in the old group and have not become members of it stay there, and so do members that were never shown.
     fn list_who_just_came(&mut self) {
         let Some(Ride { cause: Cause::Ours { only: None, .. }, listed, .. }) = &self.moving.ride else {
             return;
         };
-        let is_new = |peer: &Peer| {
-            peer.membership == Membership::Sighted && in_ours(peer.side) && !peer.places.is_empty()
+        let why = |peer: &Peer| match peer.membership {
+            Membership::Sighted if in_ours(peer.side) && !peer.places.is_empty() => {
+                Some("it came to the place that was left, and had not answered our JOIN yet")
+            }
+            Membership::Member if peer.side != Side::Next => {
+                Some("it joined, but discovery did not show where it can be asked")
+            }
+            _ => None,
         };
-        let new = self.peers.iter().filter(|(station, peer)| is_new(peer) && !listed.contains(station));
-        let new: Vec<StationUuid> = new.map(|(station, _)| *station).collect();
-        for station in new {
-            let why = "it came to the place that was left, and had not answered our JOIN yet".to_owned();
-            self.tell_answer(station, MoveAnswer::Unanswered { why });
+        let new = self.peers.iter().filter(|(station, _)| !listed.contains(station));
+        let new: Vec<_> = new.filter_map(|(station, peer)| Some((*station, why(peer)?))).collect();
+        for (station, why) in new {
+            self.tell_answer(station, MoveAnswer::Unanswered { why: why.to_owned() });
         }
     }
 
