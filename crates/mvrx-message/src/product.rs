@@ -34,11 +34,13 @@ impl Product {
     /// Tells a product from the `Provider` of its messages or, where that says nothing, from its StationName.
     ///
     /// An application that embeds this project may have any Provider: [`Join::product`](crate::Join::product) knows it by its
-    /// `mvrx` object.
+    /// `mvrx` object. By the text alone only the Provider `mvrx` itself is taken for one, since what is built of the protocol's name,
+    /// as "MVR-xchange plugin", or given to a station by a person, says nothing of who made it.
     // req: MSG-PRODUCT
     #[must_use]
     pub fn detect(provider: &str, station_name: &str) -> Self {
         match from_text(provider) {
+            Self::Other if provider == OURS => Self::Mvrx,
             Self::Other => from_text(station_name),
             found => found,
         }
@@ -158,8 +160,10 @@ const MARKS: &[(&str, Product)] = &[
     ("libmvrgdtf", Product::LibMvrGdtf),
     ("vectorworks", Product::LibMvrGdtf),
     ("productionassist", Product::LibMvrGdtf),
-    ("mvrx", Product::Mvrx),
 ];
+
+/// What our own programs call themselves.
+const OURS: &str = "mvrx";
 
 /// More of a name is not looked at.
 const FOLDED_CHARS: usize = 256;

@@ -18,6 +18,14 @@ fn tells_products_by_provider_and_by_station_name() {
         ("Production Assist", "", Product::LibMvrGdtf),
         ("mvrx", "FOH", Product::Mvrx),
         ("MVRApplication", "user A", Product::Other),
+        // The protocol's own name is nobody's, and what a person calls a station does not make it one of ours.
+        ("MVR-xchange plugin 1.0", "Desk", Product::Other),
+        ("MVRxchange", "Desk", Product::Other),
+        ("MVR-X", "Desk", Product::Other),
+        ("MVRApplication", "MVR-xchange stage left", Product::Other),
+        ("", "MVRxchange", Product::Other),
+        ("", "mvrx", Product::Other),
+        ("mvrx plugin", "Desk", Product::Other),
         ("", "", Product::Other),
         // What the application calls itself counts more than what a person calls the station.
         ("Perastage", "next to the gMA3", Product::Perastage),
