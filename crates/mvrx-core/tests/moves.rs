@@ -935,17 +935,43 @@ fn leading_out_of_a_group() -> (Desk, ConnId, ConnId) {
     (desk, host, first)
 }
 
+// proves: MOV-16
+#[test]
+fn who_had_moved_already_when_the_host_was_lost_is_in_the_report() {
+    let (mut desk, host) = with_company();
+    desk.receive(host, roster(9, &[6, 7], &[]));
+    desk.command(Command::Move { to: url(THERE), force: false });
+    prepared(&mut desk, vec![], &[], None);
+    let (there, _) = reached(&mut desk, THERE);
+    desk.receive(there, host_ret(8, vec![]));
+    // Station 5 is there by now, and has left; of 6 it is not seen where it went.
+    desk.receive(there, roster(8, &[5], &[])).receive(host, roster(9, &[], &[5, 6]));
+    desk.step(Input::HostLost { conn: host, what: "gone".to_owned() });
+    let all: std::collections::BTreeMap<_, _> = answers(&desk).into_iter().collect();
+    let whose: Vec<_> = all.keys().copied().collect();
+    assert_eq!(whose, [5, 6, 7, 9].map(station), "{all:?}");
+    assert_eq!(all[&station(5)], MoveAnswer::Moved);
+    let rest = [6, 7, 9].map(|n| &all[&station(n)]);
+    assert!(rest.iter().all(|answer| matches!(answer, MoveAnswer::Unanswered { .. })), "{all:?}");
+}
+
+/// What host `n` tells of who came and who went.
+fn roster(n: u8, came: &[u8], gone: &[u8]) -> Message {
+    let named = |n: &u8| mvrx_message::NamedStation {
+        station: station(*n),
+        author: mvrx_message::Author { name: format!("station {n}"), provider: "mvrx".to_owned() },
+        bridge: None,
+    };
+    let Message::JoinRet(ret) = host_ret(n, vec![]) else { unreachable!() };
+    let (stations, gone) = (came.iter().map(named).collect(), gone.iter().map(|n| station(*n)).collect());
+    let roster = Roster { news: true, stations, gone, ..Roster::default() };
+    Message::JoinRet(JoinRet { roster: Some(roster), ..ret })
+}
+
 /// In a session with station 5, its host of ours.
 fn with_company() -> (Desk, ConnId) {
     let (mut desk, host) = in_session(Moves::Ask);
-    let named = mvrx_message::NamedStation {
-        station: station(5),
-        author: mvrx_message::Author { name: "five".to_owned(), provider: "mvrx".to_owned() },
-        bridge: None,
-    };
-    let Message::JoinRet(ret) = host_ret(9, vec![]) else { unreachable!() };
-    let roster = Roster { news: true, stations: vec![named], ..Roster::default() };
-    desk.receive(host, Message::JoinRet(JoinRet { roster: Some(roster), ..ret }));
+    desk.receive(host, roster(9, &[5], &[]));
     assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(5), station(9)]);
     desk.out.clear();
     (desk, host)

@@ -184,6 +184,25 @@ impl Core {
         }
     }
 
+    /// The host's answers, which would have named them, do not come: who went from the session while it was asking. Whom the new place counts
+    /// has moved.
+    // req: MOV-16
+    fn list_who_went(&mut self) {
+        let Some(ride) = self.moving.ride.as_mut() else { return };
+        let went = std::mem::take(&mut ride.went);
+        let went = went.into_iter().filter(|station| !ride.listed.contains(station));
+        let there: BTreeSet<StationUuid> = ride.there.iter().flat_map(|there| there.members()).collect();
+        for station in went.collect::<Vec<_>>() {
+            let answer = if there.contains(&station) {
+                MoveAnswer::Moved
+            } else {
+                let why = "it left the session before its host told what it answered".to_owned();
+                MoveAnswer::Unanswered { why }
+            };
+            self.tell_answer(station, answer);
+        }
+    }
+
     /// Those who are shown in the old group and have not become members of it stay there, and so do members that were never shown.
     fn list_who_just_came(&mut self) {
         let Some(Ride { cause: Cause::Ours { only: None, .. }, listed, .. }) = &self.moving.ride else {
@@ -243,6 +262,7 @@ impl Core {
         if !self.in_session() {
             self.list_who_just_came();
         } else if !in_time {
+            self.list_who_went();
             self.list_the_session("its host did not say in time whether it comes along");
         }
     }
@@ -308,6 +328,7 @@ impl Core {
         if let Some((conn, host)) = lost {
             let why = "the connection to the host was lost".to_owned();
             self.move_answered(Some(conn), host, MoveAnswer::Unanswered { why });
+            self.list_who_went();
             self.list_the_session("the connection to its host was lost before it told the answers");
         }
     }

@@ -135,6 +135,8 @@ struct Ride {
     listed: BTreeSet<StationUuid>,
     /// Somebody came to the old place who is not among them.
     newcomers: bool,
+    /// Who was a member of the session that is left, and went from it while its host was asking.
+    went: BTreeSet<StationUuid>,
     /// The host of the session in which it began; an election's ride does not look.
     left: Option<StationUuid>,
     /// The new group had its time to show who is there.
@@ -176,6 +178,15 @@ impl Core {
     /// Somebody is a member of our group from now on.
     pub(crate) fn member_came(&mut self) {
         self.moving.ride.iter_mut().for_each(|ride| ride.newcomers = true);
+    }
+
+    /// Somebody is no longer a member of our session.
+    pub(crate) fn member_went(&mut self, station: StationUuid) {
+        if self.moving.phase == MovePhase::Gathering {
+            self.moving.ride.iter_mut().for_each(|ride| {
+                ride.went.insert(station);
+            });
+        }
     }
 
     /// Where the move under way leads to, and where it stands.

@@ -26,6 +26,7 @@ impl Ride {
             left: None,
             listed: BTreeSet::new(),
             newcomers: true,
+            went: BTreeSet::new(),
             deadline: Duration::ZERO,
             to_ask: VecDeque::new(),
             asking: BTreeMap::new(),

@@ -127,6 +127,7 @@ impl Core {
         let was = std::mem::replace(&mut peer.membership, Membership::Left);
         self.history.forget_holder(station);
         if was != Membership::Left {
+            self.member_went(station);
             self.event(Event::StationLeft { station });
         }
     }
