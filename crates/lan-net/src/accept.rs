@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,20 +26,43 @@ use tokio::time::Instant;
 pub struct AcceptLimits {
     /// Open connections in all.
     pub connections: usize,
-    /// Open connections from one IP address.
+    /// Open connections from one place, which is what `places` says.
     pub connections_per_ip: usize,
+    /// Which addresses count as one place.
+    pub places: Places,
     /// First pause after a failed accept; doubles with each further failure.
     pub first_pause: Duration,
     /// Longest pause.
     pub longest_pause: Duration,
 }
 
+/// Which addresses count as one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Places {
+    /// Each by itself: for a service on a local network, whose machines are all in one network of 64 bits.
+    #[default]
+    Addresses,
+    /// Those of IPv6 by their networks ([`place`]): for a service across networks, where one machine has such a network for itself.
+    Networks,
+}
+
+/// Where `from` counts as coming from, across networks: who has one address of IPv6 has its whole network of 64 bits; an IPv4 address, also a
+/// mapped one, is itself.
+#[must_use]
+pub fn place(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
 impl Default for AcceptLimits {
-    /// 256 in all, 32 per address, pauses from 10 ms to 1 s.
+    /// 256 in all, 32 per address, each counted by itself, pauses from 10 ms to 1 s.
     fn default() -> Self {
         Self {
             connections: 256,
             connections_per_ip: 32,
+            places: Places::default(),
             first_pause: Duration::from_millis(10),
             longest_pause: Duration::from_secs(1),
         }
@@ -72,7 +95,7 @@ pub struct Accepted {
 #[derive(Debug)]
 pub struct Permit {
     open: Arc<Mutex<Open>>,
-    ip: IpAddr,
+    place: IpAddr,
 }
 
 /// What happened instead of an accepted connection. Never the end: accept again.
@@ -91,16 +114,16 @@ pub enum AcceptError {
         /// Refused by this listener so far, for either reason.
         refused: u64,
     },
-    /// The connection was closed at once: as many as one address may have are open.
+    /// The connection was closed at once: as many as one place may have are open.
     #[error(
         "closed a connection from {peer}: {open} of {allowed} are open from its address ({refused} refused so far)"
     )]
     TooManyConnectionsFromPeer {
         /// Who was refused.
         peer: SocketAddr,
-        /// Open now from that address.
+        /// Open now from that place.
         open: usize,
-        /// Allowed at a time from one address.
+        /// Allowed at a time from one place.
         allowed: usize,
         /// Refused by this listener so far, for either reason.
         refused: u64,
@@ -120,7 +143,7 @@ pub enum AcceptError {
 #[derive(Debug, Default)]
 struct Open {
     all: usize,
-    per_ip: HashMap<IpAddr, usize>,
+    per_place: HashMap<IpAddr, usize>,
 }
 
 impl CappedListener {
@@ -170,8 +193,12 @@ impl CappedListener {
     }
 
     fn admit(&mut self, peer: SocketAddr) -> Result<Permit, AcceptError> {
+        let place = match self.limits.places {
+            Places::Addresses => peer.ip(),
+            Places::Networks => place(peer.ip()),
+        };
         let mut open = lock(&self.open);
-        let from_peer = open.per_ip.get(&peer.ip()).copied().unwrap_or(0);
+        let from_peer = open.per_place.get(&place).copied().unwrap_or(0);
         if open.all >= self.limits.connections {
             self.refused = self.refused.saturating_add(1);
             let (open, allowed) = (open.all, self.limits.connections);
@@ -188,9 +215,9 @@ impl CappedListener {
             });
         }
         open.all += 1;
-        open.per_ip.insert(peer.ip(), from_peer + 1);
+        open.per_place.insert(place, from_peer + 1);
         drop(open);
-        Ok(Permit { open: Arc::clone(&self.open), ip: peer.ip() })
+        Ok(Permit { open: Arc::clone(&self.open), place })
     }
 
     fn failed(&mut self, error: io::Error) -> AcceptError {
@@ -209,10 +236,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut open = lock(&self.open);
         open.all = open.all.saturating_sub(1);
-        if let Some(count) = open.per_ip.get_mut(&self.ip) {
+        if let Some(count) = open.per_place.get_mut(&self.place) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                open.per_ip.remove(&self.ip);
+                open.per_place.remove(&self.place);
             }
         }
     }
@@ -281,7 +308,34 @@ mod tests {
         );
         assert!(expected, "{refusal:?}");
         drop(held);
-        assert!(lock(&listener.open).per_ip.is_empty(), "addresses are forgotten");
+        assert!(lock(&listener.open).per_place.is_empty(), "addresses are forgotten");
+    }
+
+    #[tokio::test]
+    async fn of_ipv6_a_network_is_one_place_across_networks_and_each_address_on_a_local_one() {
+        for (places, most) in [(Places::Networks, 2), (Places::Addresses, 9)] {
+            let (mut listener, _) = capped(9, 2);
+            listener.limits.places = places;
+            let mut from = |text: &str| listener.admit(SocketAddr::new(text.parse().unwrap(), 9));
+            let held: Vec<_> = (1..=5).filter_map(|n| from(&format!("2001:db8:0:1::{n}")).ok()).collect();
+            assert_eq!(held.len(), most.min(5), "{places:?}");
+            // The next network, and each address of IPv4, are places of their own.
+            let others = ["2001:db8:0:2::1", "10.0.0.1", "10.0.0.2"].map(|text| from(text).unwrap());
+            drop((held, others));
+            assert!(lock(&listener.open).per_place.is_empty(), "places are forgotten");
+        }
+    }
+
+    #[test]
+    fn a_place_is_an_address_of_ipv4_and_a_network_of_ipv6() {
+        for (from, of) in [
+            ("10.1.2.3", "10.1.2.3"),
+            ("::ffff:10.1.2.3", "10.1.2.3"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("::1", "::"),
+        ] {
+            assert_eq!(place(from.parse().unwrap()), of.parse::<IpAddr>().unwrap());
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,7 +53,7 @@ pub(crate) struct Rules {
     /// So many connections at once; a station of ours has two
     #[arg(long, value_name = "N", default_value_t = 384, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
-    /// The same from one address
+    /// The same from one address (of IPv6: from one network of 64 bits)
     #[arg(long, value_name = "N", default_value_t = 160, value_parser = clap::value_parser!(u16).range(1..))]
     connections_each: u16,
     /// Who joins from another address as a station that is here waits so long for a sign of life of that one, takes its place if none comes, and

@@ -60,6 +60,8 @@ pub use error::{
     ReceiveError, SendFileError, WriteError,
 };
 pub use file::{DiscardSink, FileSink, FileSource, Progress, SourceRead};
+/// Which addresses are one, where they are counted across networks.
+pub use lan_net::accept::place;
 pub use limits::Limits;
 pub use memory::{MemoryNetwork, MemoryTransport};
 pub use mvrx_message::{Blame, Scope};

@@ -67,7 +67,8 @@ pub struct Limits {
     pub handshakes: usize,
     /// Accepted connections that are open at a time. Default 256.
     pub connections: usize,
-    /// The same for one IP address. Default 32.
+    /// The same for one IP address; in WebSocket Mode, which goes across networks, of IPv6 for one network of 64 bits ([`crate::place`]).
+    /// Default 32.
     pub connections_per_ip: usize,
 }
 

@@ -19,7 +19,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use lan_net::accept::{AcceptLimits, CappedListener};
+use lan_net::accept::{AcceptLimits, CappedListener, Places};
 use lan_net::bind::{self, BindError, BindOptions};
 use lan_net::deadline::Deadline;
 use socket2::SockRef;
@@ -75,7 +75,7 @@ impl TcpTransport {
     }
 
     fn open(&self, address: SocketAddr) -> Result<Box<dyn Listener>, ListenError> {
-        let (listener, local) = listen(address, self.port_attempts, &self.limits)?;
+        let (listener, local) = listen(address, self.port_attempts, &self.limits, Places::Addresses)?;
         Ok(Box::new(TcpListener { listener, local, transport: *self }))
     }
 
@@ -170,12 +170,14 @@ pub(crate) fn listen(
     address: SocketAddr,
     attempts: u16,
     limits: &Limits,
+    places: Places,
 ) -> Result<(CappedListener, SocketAddr), ListenError> {
     let listener = bind::listen(&BindOptions::at(address).attempts(attempts))?;
     let local = listener.local_addr().map_err(|error| BindError::AddressRefused { address, error })?;
     let caps = AcceptLimits {
         connections: limits.connections,
         connections_per_ip: limits.connections_per_ip,
+        places,
         ..AcceptLimits::default()
     };
     Ok((CappedListener::new(listener, caps), local))

@@ -2,9 +2,10 @@
 //! of one kind hides nothing of another.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use mvrx_transport::place;
 use tokio::time::Instant;
 
 /// What came within the present minute.
@@ -88,14 +89,6 @@ impl Tally {
             std::mem::take(&mut self.counts).into_values().filter(|count| count.more > 0).collect();
         counts.sort_by_key(|count| count.last);
         counts
-    }
-}
-
-/// Who has one address of IPv6 has its whole network of 64 bits.
-pub(super) fn place(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
-        v4 => v4,
     }
 }
 

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
+use lan_net::accept::place;
 use mvrx_message::{Join, JoinPassword, StationUuid};
 use ring::digest::{Context, Digest, SHA256, digest};
 use subtle::ConstantTimeEq;
@@ -315,14 +316,6 @@ impl Guesses {
         }
         let until = self.until.entry(place(from)).or_insert(now);
         *until = (*until).max(now) + EACH;
-    }
-}
-
-/// Who has one IPv6 address has its whole network of 64 bits.
-pub(super) fn place(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
-        v4 => v4,
     }
 }
 

@@ -7,9 +7,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
+use lan_net::accept::place;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::door::place;
 use crate::error::{AcceptError, HandshakeError};
 use crate::traits::Connection;
 

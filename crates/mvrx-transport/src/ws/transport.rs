@@ -18,7 +18,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use lan_net::accept::{Accepted, CappedListener, Permit};
+use lan_net::accept::{Accepted, CappedListener, Permit, Places};
 use lan_net::deadline::Deadline;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -370,7 +370,7 @@ impl Transport for WsTransport {
 
     fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {
         Box::pin(async move {
-            let (listener, local) = tcp::listen(addr, self.port_attempts, &self.limits)?;
+            let (listener, local) = tcp::listen(addr, self.port_attempts, &self.limits, Places::Networks)?;
             let transport = self.clone();
             let shaking = Shaking::new(self.limits.handshakes);
             Ok(Box::new(WsListener { listener, local, transport, shaking }) as Box<dyn Listener>)

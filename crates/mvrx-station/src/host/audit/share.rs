@@ -10,7 +10,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::host::tally::place;
+use mvrx_transport::place;
 
 /// Writes to `into` what of the lines of `from`, the older file first, has room in `most` bytes; tells how many have not. A file that is not
 /// there has none.
