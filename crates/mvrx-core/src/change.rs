@@ -218,6 +218,8 @@ impl Core {
 
     fn begin_change(&mut self, to: GroupName, commits: Vec<Commit>, sightings: Vec<Sighting>, of_move: bool) {
         let mut history = History::default();
+        // req: STA-31
+        history.withdrawn = self.history.withdrawn.clone();
         commits.into_iter().for_each(|commit| history.hold(commit));
         let present = self.presence == Presence::Present;
         let announced = !(present && self.config.advertise);

@@ -6,7 +6,7 @@
 //!
 //! It is for good: the FileUUID is never listed again, whoever tells it. The same file committed again is another commit.
 //! Withdrawn commits of others are remembered up to [`Limits::withdrawn`](crate::Limits::withdrawn), the latest, also before they are
-//! known: lists come in any order.
+//! known: lists come in any order. What we remember and what we have to say of it goes with us where we move.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,7 +16,7 @@ use crate::history::History;
 use crate::{Command, Core, Event};
 
 /// What was withdrawn, and by whom.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Withdrawn {
     said: BTreeSet<(FileUuid, StationUuid)>,
     order: VecDeque<(FileUuid, StationUuid)>,
@@ -57,7 +57,7 @@ pub(crate) enum Withdrawal {
 }
 
 /// Of our own commits, or those of a session, the latest that were withdrawn: told to whoever may have missed it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ToTell(VecDeque<WithdrawnFile>);
 
 impl ToTell {
@@ -180,6 +180,17 @@ impl Core {
             Withdrawal::Unlisted => self.withdrawn_by(file, station),
             Withdrawal::Remembered if is_bridge => self.event(Event::CommitWithdrawn { file, station }),
             Withdrawal::Remembered | Withdrawal::NoNews => {}
+        }
+    }
+
+    /// What was taken back in the place that we have left is listed in this one by nobody, either.
+    // req: STA-31
+    pub(crate) fn bring_withdrawn(&mut self, left: &History) {
+        let most = self.config.limits.withdrawn;
+        for (file, by) in left.withdrawn.order.iter().copied() {
+            if self.history.withdraw(file, by, most) == Withdrawal::Unlisted {
+                self.withdrawn_by(file, by);
+            }
         }
     }
 

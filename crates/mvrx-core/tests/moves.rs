@@ -427,6 +427,63 @@ fn from_a_group_to_a_session_the_host_has_us_before_anybody_is_left() {
     assert!(desk.closed(stranger));
 }
 
+/// A JOIN of station `n`, which has taken this back.
+fn takes_back(desk: &mut Desk, n: u8, what: u8) {
+    let conn = desk.accept(n);
+    let Message::Join(join) = support::join_from(n, "mvrx", vec![]) else { unreachable!() };
+    desk.receive(
+        conn,
+        Message::Join(Join { ours: Some(Ours::CURRENT), withdrawn: vec![file(what)], ..join }),
+    );
+}
+
+// proves: STA-31
+#[test]
+fn what_was_taken_back_before_a_move_is_said_in_the_new_place_and_listed_there_by_nobody() {
+    let mut desk = in_group(Moves::Ask);
+    desk.join(1).command(Command::Publish(commit(1, 0)));
+    desk.pass(Duration::from_secs(60));
+    desk.command(Command::Withdraw(file(1)));
+    takes_back(&mut desk, 1, 5);
+    desk.out.clear();
+    propose(&mut desk, 1, &url(THERE));
+    let agreed = asked(&desk)[0];
+    desk.command(Command::AcceptMove(agreed));
+    prepared(&mut desk, vec![], &[], None);
+    let (host, join) = reached(&mut desk, THERE);
+    assert_eq!(join.withdrawn, [file(1)], "who is there may not have heard of it");
+    // Heard in the old place while the new one is joined.
+    takes_back(&mut desk, 1, 6);
+    desk.receive(host, host_ret(9, vec![commit(1, 0), commit(5, 1), commit(6, 1), commit(7, 1)]));
+    assert!(moved(&desk, &url(THERE)), "{:?}", desk.out);
+    let known: Vec<_> = desk.core.commits().map(|view| view.commit.file).collect();
+    assert_eq!(known, [file(7)]);
+}
+
+// proves: STA-31
+#[test]
+fn what_was_taken_back_is_listed_by_nobody_in_the_next_group_either() {
+    let mut desk = in_group(Moves::Ask);
+    desk.join(1);
+    takes_back(&mut desk, 1, 5);
+    desk.out.clear();
+    propose(&mut desk, 1, &group("Side"));
+    let agreed = asked(&desk)[0];
+    desk.command(Command::AcceptMove(agreed));
+    prepared(&mut desk, vec![], &[2], Some("Side"));
+    desk.step(Input::AdvertisedAlso);
+    let (conn, _, said) = desk.connect();
+    let Message::Join(_) = said else { panic!("{said:?}") };
+    let Message::JoinRet(ret) = join_ret_from(2, "mvrx", ok(), vec![commit(5, 1), commit(7, 1)]) else {
+        unreachable!()
+    };
+    desk.receive(conn, Message::JoinRet(JoinRet { group: Some("Side".parse().unwrap()), ..ret }));
+    desk.pass(Duration::from_secs(60));
+    assert!(moved(&desk, &group("Side")), "{:?}", desk.out);
+    let known: Vec<_> = desk.core.commits().map(|view| view.commit.file).collect();
+    assert_eq!(known, [file(7)]);
+}
+
 // proves: MOV-08
 #[test]
 fn a_session_that_cannot_be_had_leaves_us_where_we_were() {

@@ -114,9 +114,19 @@ impl Along {
 
 impl Driver {
     /// Tells the core of the files of its group that lie in the store, so that they are listed from the first JOIN on. What
-    /// belongs to another group stays there.
+    /// belongs to another group stays there; but what was taken back there is known here, too: somebody may have brought it along who has not
+    /// heard of it.
+    // req: STA-33
     pub(crate) fn restore(&mut self, stored: Stored) {
         let group = self.group.clone();
+        let of_others =
+            |one: &&StoredCommit| one.group != group && stored.withdrawn.contains(&one.commit.file);
+        let of_others: Vec<Commit> =
+            stored.commits.iter().filter(of_others).map(|one| one.commit.clone()).collect();
+        // Of what there is to be said the latest counts: that of our group.
+        for commit in of_others {
+            self.step(Input::Command(Command::RestoreWithdrawn(commit)));
+        }
         for commit in self.of_group(&group, stored.commits) {
             self.step(Input::Command(match stored.withdrawn.contains(&commit.file) {
                 true => Command::RestoreWithdrawn(commit),

@@ -10,7 +10,7 @@ use std::path::Path;
 use crew::{LIMIT, Mode, commit, content, read, until, until_seen};
 use mvrx_message::FileUuid;
 use mvrx_station::{Event, Events, RequestFailure, Source, Station, WithdrawError, load_or_create};
-use mvrx_store::FsStore;
+use mvrx_store::{Cancel, FsStore, MemStore, Store};
 
 async fn until_withdrawn(events: &mut Events, file: FileUuid) {
     until(events, |event| {
@@ -110,4 +110,32 @@ async fn a_withdrawn_commit_is_in_nobodys_list_in_a_group() {
 #[tokio::test]
 async fn a_withdrawn_commit_is_in_nobodys_list_in_a_session() {
     stays_withdrawn(Mode::session().await).await;
+}
+
+// proves: STA-33
+#[tokio::test]
+async fn what_was_withdrawn_in_one_group_is_said_in_the_next_one_too() {
+    let (folder, mode) = (tempfile::tempdir().unwrap(), Mode::tcp());
+    let (desk, events) = start(&mode, "desk", folder.path()).await;
+    let mistake = commit(&desk, folder.path(), 1, 100_000).await;
+    assert!(desk.withdraw(mistake.file).await.unwrap());
+    desk.stop().await;
+    drop((desk, events));
+    // Somebody brought it along into the other group, and has not heard of it.
+    let brought = MemStore::new();
+    let path = folder.path().join("show1.mvr");
+    let pending = brought.import(&path, &|_| (), &Cancel::new()).unwrap();
+    pending.publish(&mistake, "Side").unwrap();
+    let plan = mode.describe("plan").group("Side").store(brought);
+    let (plan, mut at_plan) = plan.spawn().await.unwrap();
+    assert!(lists(&plan, mistake.file).await);
+    let identity = load_or_create(&folder.path().join("desk")).unwrap();
+    let store = FsStore::open(folder.path().join("desk")).unwrap();
+    let desk = mode.describe("desk").group("Side").identity(identity).store(store);
+    let (desk, _at_desk) = desk.spawn().await.unwrap();
+    until_withdrawn(&mut at_plan, mistake.file).await;
+    for station in [desk, plan] {
+        assert!(!lists(&station, mistake.file).await, "{}", station.uuid());
+        station.stop().await;
+    }
 }

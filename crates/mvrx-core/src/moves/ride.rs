@@ -139,6 +139,9 @@ impl Core {
         there.next_dial = self.moving.cores << CONNECTIONS_BITS;
         there.accepted = self.accepted;
         there.own_names = self.own_names.clone();
+        // req: STA-31
+        there.withdrawn = self.withdrawn.clone();
+        there.history.withdrawn = self.history.withdrawn.clone();
         // req: STA-23
         there.farewells = self.farewells.clone();
         there.farewells.group_changed();
@@ -390,6 +393,7 @@ impl Core {
 
     /// The same from group to group, which is one core.
     pub(crate) fn bring_to_group(&mut self, left: &History) {
+        self.bring_withdrawn(left);
         let held = left.entries().filter(|e| e.is_given() && !self.holds(e.commit.file));
         let late: Vec<Commit> = held.map(|e| e.commit.clone()).collect();
         if !late.is_empty() {
