@@ -39,6 +39,20 @@ pub enum Act {
         /// Which of those under way, modulo their number.
         nth: u32,
     },
+    /// A commit of its own is taken back.
+    TakeBack {
+        /// Where.
+        host: u32,
+        /// Which of its own that it lists, modulo their number.
+        nth: u32,
+    },
+    /// The store lets a file go.
+    LetGo {
+        /// Where.
+        host: u32,
+        /// Which of those that it has, modulo their number.
+        nth: u32,
+    },
     /// The station leaves the group and stays running.
     Leave {
         /// Which.
@@ -175,6 +189,8 @@ impl Act {
             | Self::Request { host, .. }
             | Self::RequestLatest { host }
             | Self::Cancel { host, .. }
+            | Self::TakeBack { host, .. }
+            | Self::LetGo { host, .. }
             | Self::Leave { host }
             | Self::Rejoin { host }
             | Self::Rename { host, .. }
@@ -203,6 +219,8 @@ impl Simpler for Act {
                 forms
             }
             Self::Request { host, nth } if nth > 0 => vec![Self::Request { host, nth: 0 }],
+            Self::TakeBack { host, nth } if nth > 0 => vec![Self::TakeBack { host, nth: 0 }],
+            Self::LetGo { host, nth } if nth > 0 => vec![Self::LetGo { host, nth: 0 }],
             Self::Move { host, to } if to > 0 => vec![Self::Move { host, to: 0 }],
             Self::MoveAndCrash { host, to, .. } => vec![Self::Move { host, to }],
             Self::Cancel { host, nth } if nth > 0 => vec![Self::Cancel { host, nth: 0 }],

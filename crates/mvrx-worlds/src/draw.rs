@@ -15,7 +15,9 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         if at >= Time::ZERO + plan.span {
             break;
         }
-        let act = if plan.electing {
+        let act = if plan.letting_go && choices.below(6) == 0 {
+            gives_up(choices, plan.people())
+        } else if plan.electing {
             election_act(choices, plan.hosts(), plan.restless())
         } else if plan.bridging {
             bridged_act(choices, plan.people())
@@ -35,6 +37,12 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
     }
     let faults = plan.faults.draw(choices, plan.hosts(), Time::ZERO, plan.span);
     interleave(acts, faults)
+}
+
+/// Two of three times a file is let go, else a commit is taken back.
+fn gives_up(choices: &mut Choices<'_>, hosts: u32) -> Act {
+    let (host, nth) = (small(choices.below(hosts.into())), small(choices.below(256)));
+    if choices.below(3) == 0 { Act::TakeBack { host, nth } } else { Act::LetGo { host, nth } }
 }
 
 fn a_move(choices: &mut Choices<'_>, hosts: u32) -> Act {

@@ -201,6 +201,7 @@ struct Options {
     crashing: bool,
     electing: bool,
     bridging: bool,
+    letting_go: bool,
     lines: usize,
     tries: usize,
     planted: Planted,
@@ -224,6 +225,7 @@ impl Options {
             crashing: false,
             electing: false,
             bridging: false,
+            letting_go: false,
             lines: 200,
             tries: 2_000,
             planted: Planted::Nothing,
@@ -248,6 +250,7 @@ impl Options {
                 "--crashing" => options.crashing = true,
                 "--electing" => options.electing = true,
                 "--bridging" => options.bridging = true,
+                "--letting-go" => options.letting_go = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
                 "--grow" => options.grow = true,
@@ -271,6 +274,7 @@ impl Options {
         let plan = if self.crashing { plan.crashing() } else { plan };
         let plan = if self.electing { plan.electing() } else { plan };
         let plan = if self.bridging { plan.bridging() } else { plan };
+        let plan = if self.letting_go { plan.letting_go() } else { plan };
         if self.calm {
             return plan.calm();
         }
@@ -307,6 +311,9 @@ impl Options {
         }
         if self.bridging {
             words.push_str(" --bridging");
+        }
+        if self.letting_go {
+            words.push_str(" --letting-go");
         }
         if self.planted != Planted::Nothing {
             words.push_str(&format!(" --planted {}", self.planted as u8));
@@ -345,6 +352,8 @@ const fn planted(number: u64) -> Planted {
         25 => Planted::NoPartThere,
         30 => Planted::ProposalsAreWishes,
         31 => Planted::AlongForgotten,
+        32 => Planted::WithdrawalNotTold,
+        33 => Planted::LetGoNotNoticed,
         _ => Planted::Nothing,
     }
 }
@@ -366,6 +375,7 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --crashing       the same, and half of the moves lose a machine at one of their steps
   --electing       stations that elect the host of their session; the faults come once, twice, four or eight times as seldom, by the seed
   --bridging       stations in two groups and two sessions that bridges join in a ring
+  --letting-go     with any of these but --bridging: commits are taken back by their authors, and stores let files go
   --trace          print everything that happens
   --go-on          go on after a failure
   --lines N        of the trace of a shrunk failure (200)
@@ -377,5 +387,6 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
                    19 dead ones count, 20 does not offer all, 21 stand-ins that give way say LEAVE; of elections again: 22 a host stays whose session was moved;
                    of bridges again: 23 a new host under the session's URL is not told; 24 a station numbers its commits as if it knew of no others;
                    of elections again: 25 who was moved to another group takes no part there;
-                   of moves: 30 what strangers propose is taken for an own wish, 31 which files came along is not kept
+                   of moves: 30 what strangers propose is taken for an own wish, 31 which files came along is not kept;
+                   with --letting-go: 32 what was taken back is not said, 33 what was let go is listed on
   --grow           the cost of join, commit and leave for 10, 100, ... M stations";

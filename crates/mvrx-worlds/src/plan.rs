@@ -40,6 +40,7 @@ pub struct Plan {
     pub(crate) crashing: bool,
     pub(crate) electing: bool,
     pub(crate) bridging: bool,
+    pub(crate) letting_go: bool,
 }
 
 /// A bug planted on purpose into the node around the core, to test the checkers.
@@ -102,6 +103,10 @@ pub enum Planted {
     ProposalsAreWishes = 30,
     /// Which files are of another group, too, is not kept.
     AlongForgotten = 31,
+    /// A station does not say what it took back.
+    WithdrawalNotTold = 32,
+    /// A store lets a file go and does not say so to its station.
+    LetGoNotNoticed = 33,
 }
 
 /// What became of a world.
@@ -143,6 +148,7 @@ impl Plan {
             crashing: false,
             electing: false,
             bridging: false,
+            letting_go: false,
         }
     }
 
@@ -230,6 +236,13 @@ impl Plan {
     pub const fn bridging(mut self) -> Self {
         self.bridging = true;
         self.moving()
+    }
+
+    /// Stations take commits of theirs back, and stores let files go.
+    #[must_use]
+    pub const fn letting_go(mut self) -> Self {
+        self.letting_go = true;
+        self
     }
 
     /// With these quirky peers, beside the stations.
@@ -528,6 +541,9 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.takeovers > 0 {
             write!(f, "{} bridges taken over, ", self.takeovers)?;
+        }
+        if self.taken_back + self.let_go > 0 {
+            write!(f, "{} commits taken back, {} files let go, ", self.taken_back, self.let_go)?;
         }
         let Self { messages, events, commits, requests, fetched, bytes, dials, moves, .. } = self;
         if self.hosts > 0 {

@@ -7,7 +7,7 @@ use lan_sim::{HostId, World};
 use mvrx_core::{Membership, Timer};
 use mvrx_message::{FileUuid, SessionTarget, StationUuid};
 
-use crate::ledger::ALONG;
+use crate::ledger::{ALONG, TAKEN_BACK};
 use crate::station::{address_of, group_of, is_present};
 use crate::{Ledger, Node, QuirkyHost, SessionHost, Station};
 
@@ -34,6 +34,48 @@ pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
         session_is_at_rest(host, rack, &stations, ledger);
     }
     in_one_order(world, &stations, ledger);
+    lists_nothing_withdrawn(world, &stations, ledger);
+}
+
+/// What was taken back is listed by nobody who is where its author is: he says so to whoever is there.
+fn lists_nothing_withdrawn(world: &World<Node>, stations: &[(HostId, &Station)], ledger: &mut Ledger) {
+    let racks: Vec<(HostId, &SessionHost)> =
+        world.nodes().filter_map(|(host, node)| Some((host, node.rack()?))).collect();
+    let mut listed = Vec::new();
+    for (host, station) in stations.iter().filter(|(_, station)| is_present(station)) {
+        let place = station.core().place();
+        let with = |author: StationUuid| {
+            let here =
+                |other: &Station| other.id() == author && is_present(other) && other.core().place() == place;
+            stations.iter().any(|(_, other)| here(other))
+                || racks.iter().any(|(_, rack)| rack.id() == author && is_at(station, rack))
+        };
+        listed.extend(
+            station
+                .core()
+                .commits()
+                .map(|view| (*host, view.commit.file))
+                .filter(|(_, file)| ledger.is_taken_back(*file) && ledger.author(*file).is_some_and(with)),
+        );
+    }
+    for (host, rack) in &racks {
+        let with = |author: StationUuid| {
+            let here = |other: &Station| other.id() == author && is_present(other) && is_at(other, rack);
+            rack.id() == author || stations.iter().any(|(_, other)| here(other))
+        };
+        listed.extend(
+            rack.host()
+                .commits()
+                .map(|view| (*host, view.commit.file))
+                .filter(|(_, file)| ledger.is_taken_back(*file) && ledger.author(*file).is_some_and(with)),
+        );
+    }
+    if let Some((host, file)) = listed.first() {
+        ledger.violate(
+            TAKEN_BACK,
+            format_args!("{host} lists {file}, which its author has taken back and is there"),
+        );
+    }
 }
 
 fn in_one_order(world: &World<Node>, stations: &[(HostId, &Station)], ledger: &mut Ledger) {
@@ -78,6 +120,9 @@ fn session_is_at_rest(
         let own =
             station.core().commits().filter(|view| view.held && view.commit.station == Some(station.id()));
         for file in own.map(|view| view.commit.file).filter(|file| !listed.contains(file)) {
+            if ledger.was_taken_back(file) {
+                continue;
+            }
             ledger
                 .violate(EVERY_COMMIT, format_args!("{host} does not know {file}, which {there} committed"));
         }
@@ -86,7 +131,7 @@ fn session_is_at_rest(
             rack.host().commits().filter(|view| view.held && view.commit.station != Some(station.id()));
         let kept = kept.map(|view| view.commit.file);
         for file in kept.filter(|file| !known.contains(file)) {
-            if ledger.is_public(file) {
+            if ledger.is_public(file) && !ledger.was_taken_back(file) {
                 ledger.violate(EVERY_COMMIT, format_args!("{there} does not know {file}, which {host} has"));
             }
         }
@@ -156,7 +201,8 @@ fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledge
         let known: BTreeSet<_> = me.core().commits().map(|view| view.commit.file).collect();
         for view in other.core().commits().filter(|view| view.held && view.commit.station == Some(id)) {
             let file = view.commit.file;
-            if ledger.is_public(file) && !known.contains(&file) {
+            let excused = known.contains(&file) || ledger.was_taken_back(file);
+            if ledger.is_public(file) && !excused {
                 ledger.violate(
                     EVERY_COMMIT,
                     format_args!("{host} does not know {file}, which {there} ({id}) committed"),

@@ -3,7 +3,7 @@
 //! It knows just enough of a store to be broken in the ways a store can be: every operation may fail, what was not synced is lost or torn with the
 //! power. A commit is there when its record and its file are.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -16,6 +16,8 @@ pub(crate) struct Shelf {
     /// Where everything lies: on a machine that hosts, too, there are two.
     root: &'static str,
     trouble: Rc<Cell<bool>>,
+    /// Which of its commits were taken back.
+    taken_back: Rc<RefCell<BTreeSet<FileUuid>>>,
 }
 
 /// Files, by the groups that they are of besides.
@@ -30,12 +32,19 @@ pub(crate) struct Incoming {
 
 impl Shelf {
     pub(crate) fn new(disk: Disk) -> Self {
-        Self { disk, root: "", trouble: Rc::default() }
+        Self::at_root(disk, "")
     }
 
     /// That of the host beside a station.
     pub(crate) fn hosted(disk: Disk) -> Self {
-        Self { disk, root: "hosted/", trouble: Rc::default() }
+        Self::at_root(disk, "hosted/")
+    }
+
+    fn at_root(disk: Disk, root: &'static str) -> Self {
+        let shelf = Self { disk, root, trouble: Rc::default(), taken_back: Rc::default() };
+        let text = shelf.text(TAKEN_BACK).unwrap_or_default();
+        shelf.taken_back.borrow_mut().extend(text.lines().filter_map(|line| line.parse::<FileUuid>().ok()));
+        shelf
     }
 
     fn at(&self, path: impl std::fmt::Display) -> String {
@@ -80,6 +89,26 @@ impl Shelf {
     pub(crate) fn keep_along(&self, along: &Along) -> Result<(), DiskError> {
         let lines = along.iter().map(|(group, file)| format!("{file} {group}\n"));
         self.write_whole(&self.at(ALONG), lines.collect::<String>().as_bytes())
+    }
+
+    /// Marks a commit as taken back: it stays here, and is listed no more.
+    pub(crate) fn take_back(&self, file: FileUuid) -> Result<(), DiskError> {
+        let mut all = self.taken_back.borrow().clone();
+        all.insert(file);
+        self.write_whole(
+            &self.at(TAKEN_BACK),
+            all.iter().map(|file| format!("{file}\n")).collect::<String>().as_bytes(),
+        )?;
+        *self.taken_back.borrow_mut() = all;
+        Ok(())
+    }
+
+    pub(crate) fn has_taken_back_any(&self) -> bool {
+        !self.taken_back.borrow().is_empty()
+    }
+
+    pub(crate) fn is_taken_back(&self, file: FileUuid) -> bool {
+        self.taken_back.borrow().contains(&file)
     }
 
     /// Whether something that is here could not be read since the start.
@@ -227,4 +256,5 @@ impl Incoming {
 const IDENTITY: &str = "identity";
 const PLACE: &str = "place";
 const ALONG: &str = "along";
+const TAKEN_BACK: &str = "taken-back";
 const SHELF: &str = "shelf";

@@ -38,6 +38,20 @@ fn a_file_one_byte_short_is_found() {
 }
 
 #[test]
+fn a_withdrawal_that_is_not_told_is_found() {
+    let bug = Planted::WithdrawalNotTold;
+    let plan = |seed| Plan::new(seed).stations(3).span(Duration::from_secs(60)).letting_go().planted(bug);
+    is_found_in(plan, "withdrawn-leaves-every-list");
+}
+
+#[test]
+fn a_file_that_is_gone_and_listed_on_is_found() {
+    let bug = Planted::LetGoNotNoticed;
+    let plan = |seed| Plan::new(seed).stations(3).span(Duration::from_secs(60)).letting_go().planted(bug);
+    is_found_in(plan, "let-go-is-not-offered");
+}
+
+#[test]
 fn a_host_that_keeps_a_commit_back_is_found() {
     let bug = Planted::CommitNotRelayed;
     let plan = |seed| Plan::new(seed).stations(3).span(Duration::from_secs(30)).session().planted(bug);

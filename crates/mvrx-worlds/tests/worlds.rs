@@ -175,6 +175,27 @@ fn bridges_in_a_ring_recover_from_every_fault() {
 
 /// That no byte of any is another than its author's is checked in every world: `bytes-are-the-source's`.
 #[test]
+fn what_is_taken_back_leaves_every_list_and_what_is_let_go_is_not_offered() {
+    let plan = |seed| Plan::new(seed).stations(6).letting_go();
+    let (mut taken_back, mut let_go) = (0, 0);
+    for seed in 0..10 {
+        for plan in [
+            plan(seed),
+            plan(seed).session(),
+            plan(seed).moving(),
+            plan(seed).crashing(),
+            plan(seed).electing().span(Duration::from_secs(60)),
+        ] {
+            let report = plan.play(&plan.steps());
+            assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+            taken_back += report.tally.taken_back;
+            let_go += report.tally.let_go;
+        }
+    }
+    assert!(taken_back > 100 && let_go > 100, "{taken_back} commits were taken back, {let_go} files let go");
+}
+
+#[test]
 fn files_that_break_off_go_on() {
     let cuts = FaultPlan::calm().every(FaultKind::Reset, Duration::from_millis(200));
     for (session, least) in [(false, 8), (true, 2)] {

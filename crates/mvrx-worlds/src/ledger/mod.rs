@@ -18,8 +18,11 @@
 //! | `order-is-one` | at rest any two of ours, hosts included, have the commits of ours that both know in the same order, and each after those that its maker knew of |
 //! | `follows-to-somebody` | a station that was led into a group and says that it moved has heard, on the way, of somebody who is or was announced there, itself or by a bridge, or counts somebody who is |
 //! | `own-commits-come-along` | at rest a station lists whatever it committed and has on its disk, wherever it is; not what it committed before or while its disk did not let it read or write of which group something is, or where it is |
+//! | `withdrawn-leaves-every-list` | who took a commit back says so in no list any more; at rest nobody lists it who is where its author is |
+//! | `let-go-is-not-offered` | what a station's store has let go it lists to nobody, until it has it again |
 //! | `nobody-was-killed` | no quirky peer was killed by what it was sent |
 
+mod given_up;
 mod order;
 mod view;
 
@@ -83,6 +86,7 @@ pub struct Ledger {
     shown_in: BTreeMap<StationUuid, Vec<String>>,
     /// Which priority a machine's station has from its next start on, where it is not drawn.
     priorities: BTreeMap<HostId, u32>,
+    given_up: given_up::GivenUp,
     /// Whoever starts is told to be in the first group, wherever it was moved before.
     pub(crate) brings_home: bool,
     /// What is counted for the report.
@@ -110,6 +114,10 @@ pub struct Tally {
     pub dials: u64,
     /// Moves that ended in another place.
     pub moves: u64,
+    /// Commits that their authors took back.
+    pub taken_back: u64,
+    /// Files that stores let go.
+    pub let_go: u64,
     /// Machines that crashed at a step of a move, by the step's place in [`crate::MoveStep::ALL`].
     pub struck: [u64; 6],
     /// Elected hosts that started.
@@ -202,6 +210,7 @@ impl Ledger {
         let Self { published, sources, homes, .. } = self;
         let author = |file: &FileUuid| sources.get(file).and_then(|source| homes.get(&source.author));
         published.retain(|file| author(file) != Some(&host));
+        self.forgets_what_was_taken_back(host);
     }
 
     pub(crate) fn is_published(&self, file: FileUuid) -> bool {
@@ -216,6 +225,7 @@ impl Ledger {
     /// A file lies in a station's store, or is about to be sent.
     pub(crate) fn has_bytes(&mut self, host: HostId, what: &str, file: FileUuid, content: &Content) {
         self.name_current_state(file, content);
+        self.is_back(host, file);
         let Some(source) = self.sources.get(&file) else {
             return self.violate(BYTES, format_args!("{host} {what} {file}, which nobody committed"));
         };
@@ -460,5 +470,9 @@ pub(crate) const FOLLOWS: &str = "follows-to-somebody";
 pub(crate) const ALONG: &str = "own-commits-come-along";
 /// Limits hold.
 pub(crate) const LIMIT: &str = "limit-is-kept";
+/// What was taken back is listed no more.
+pub(crate) const TAKEN_BACK: &str = "withdrawn-leaves-every-list";
+/// What is gone is not promised.
+const LET_GO: &str = "let-go-is-not-offered";
 /// Nothing we send kills anybody.
 pub(crate) const KILLED: &str = "nobody-was-killed";

@@ -48,6 +48,12 @@ impl SessionHost {
             }
             Output::Event(event) => {
                 self.tells(&event, net);
+                if let Event::CommitWithdrawn { file, .. } = &event
+                    && self.host.holds(*file)
+                {
+                    // A disk that fails now: its author says so again.
+                    let _ = self.shelf.take_back(*file);
+                }
                 if self.elected {
                     self.heard.push_back(event);
                 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lan_sim::{Content, HostCtx};
-use mvrx_core::host::{AskId, Bytes, Input, RelayId, Take};
+use mvrx_core::host::{AskId, Bytes, Command, Input, RelayId, Take};
 use mvrx_core::{ConnId, RequestId};
 use mvrx_message::{Commit, FileUuid, PartOf};
 
@@ -12,8 +12,8 @@ use crate::Planted;
 use crate::ledger::ONE_READ;
 use crate::parts::answer;
 use crate::shelf::Incoming;
-use crate::station::IDLE;
 use crate::station::link::Receiving;
+use crate::station::{IDLE, nth_of};
 
 /// What one read has on the disk.
 #[derive(Debug)]
@@ -37,6 +37,18 @@ enum State {
 }
 
 impl SessionHost {
+    /// Its own user takes a commit back.
+    pub(super) fn take_back(&mut self, nth: u32, net: &mut HostCtx<'_>) {
+        let me = Some(self.id());
+        let own = self.host.commits().filter(|view| view.held && view.commit.station == me);
+        let own: Vec<FileUuid> = own.map(|view| view.commit.file).collect();
+        let Some(file) = nth_of(&own, nth) else { return };
+        if self.shelf.take_back(file).is_ok() {
+            self.setup.ledger.borrow_mut().takes_back(file);
+            self.step(Input::Command(Command::Withdraw(file)), net);
+        }
+    }
+
     pub(super) fn receive_file(&mut self, conn: ConnId, take: Take, net: &mut HostCtx<'_>) {
         let Some(wire) = self.links.get_mut(&conn) else { return };
         let (file, length) = (wire.asked.take(), wire.begins);

@@ -171,7 +171,11 @@ impl SessionHost {
         let of_it = |of: Option<&GroupName>| group.is_none() || of == group.as_ref();
         for (commit, content) in rack.shelf.recover_of(|_, of| of_it(of)) {
             rack.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
-            rack.step(Input::Command(Command::Restore(commit)), net);
+            let restored = match rack.shelf.is_taken_back(commit.file) {
+                true => Command::RestoreWithdrawn(commit),
+                false => Command::Restore(commit),
+            };
+            rack.step(Input::Command(restored), net);
         }
         rack
     }
@@ -302,6 +306,7 @@ impl SessionHost {
                     self.step(Input::Command(Command::Cancel(request)), net);
                 }
             }
+            Act::TakeBack { nth, .. } => self.take_back(nth, net),
             Act::Rename { name, .. } => {
                 let name = format!("{} {name}", self.setup.name);
                 self.step(Input::Command(Command::Rename(name)), net);

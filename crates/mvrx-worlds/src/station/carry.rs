@@ -36,6 +36,7 @@ impl Station {
                 link.push_message(&message.to_json(&dialect));
                 let peer = link.peer;
                 self.says(conn, peer, &message, net);
+                self.lists(&message, net);
                 self.flush(conn, net);
             }
             Output::SendFile { conn, file } => self.send_file(conn, file, net),
@@ -84,6 +85,7 @@ impl Station {
             (Planted::BringsOwnAlone, Message::Join(join)) => {
                 join.commits.retain(|commit| commit.station == Some(join.station));
             }
+            (Planted::WithdrawalNotTold, Message::Join(join)) => join.withdrawn.clear(),
             (Planted::LeaveOfAnother, Message::Leave(leave)) => leave.bridge = None,
             _ => {}
         }
@@ -91,6 +93,7 @@ impl Station {
 
     fn on_event(&mut self, event: Event, net: &mut HostCtx<'_>) {
         self.tells(&event, net);
+        self.notes_withdrawn(&event);
         match event {
             Event::MoveBegun { .. } => {
                 self.held_back.get_or_insert_default();
@@ -158,7 +161,8 @@ impl Station {
     pub(super) fn prepare_move(&mut self, to: &SessionTarget, net: &mut HostCtx<'_>) {
         let (mut commits, mut sightings) = (Vec::new(), Vec::new());
         if let SessionTarget::Group(group) = to {
-            for (commit, content) in self.of_group(group.as_str()) {
+            let offered = self.of_group(group.as_str());
+            for (commit, content) in offered.into_iter().filter(|(c, _)| !self.shelf.is_taken_back(c.file)) {
                 self.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
                 commits.push(commit);
             }
@@ -258,12 +262,15 @@ impl Station {
         })
     }
 
-    /// What it committed, made known and still has on its disk, and does not list where it is.
+    /// What it committed, made known, has not taken back and still has on its disk, and does not list where it is.
     pub(crate) fn left_behind(&self, ledger: &Ledger) -> Option<FileUuid> {
         if self.shelf.had_trouble() {
             return None;
         }
-        let own = |commit: &Commit| commit.station == Some(self.id()) && ledger.is_published(commit.file);
+        let own = |commit: &Commit| {
+            let given = ledger.is_published(commit.file) && !self.shelf.is_taken_back(commit.file);
+            commit.station == Some(self.id()) && given
+        };
         let own = self.shelf.recover_of(|commit, _| own(commit) && !self.core.holds(commit.file));
         own.first().map(|(commit, _)| commit.file)
     }

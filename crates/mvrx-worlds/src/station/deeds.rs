@@ -46,6 +46,8 @@ impl Station {
                     self.step(Input::Command(Command::Cancel(request)), net);
                 }
             }
+            Act::TakeBack { nth, .. } => self.take_back(nth, net),
+            Act::LetGo { nth, .. } => self.let_file_go(nth, net),
             Act::Leave { .. } => self.step(Input::Command(Command::Leave), net),
             Act::Rejoin { .. } => self.rejoin(net),
             Act::Rename { name, .. } => {

@@ -7,6 +7,7 @@ mod bridged;
 mod carry;
 mod deeds;
 mod errands;
+mod giving_up;
 mod later;
 pub(crate) mod link;
 mod parts;
@@ -187,9 +188,13 @@ impl Station {
             kept_before: None,
             for_host: VecDeque::new(),
         };
+        for commit in station.taken_back_elsewhere() {
+            station.step(Input::Command(Command::RestoreWithdrawn(commit)), net);
+        }
         for (commit, content) in station.recover() {
             station.setup.ledger.borrow_mut().has_bytes(net.host(), "restores", commit.file, &content);
-            station.step(Input::Command(Command::Restore(commit)), net);
+            let restored = station.restored(commit);
+            station.step(Input::Command(restored), net);
         }
         station.notes_trouble(net.host());
         station.step(Input::Start, net);
