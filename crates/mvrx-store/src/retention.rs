@@ -4,7 +4,8 @@
 //! that was not withdrawn always stays, and so do those with a tag and those of a station that is spared, unless they were withdrawn; these count
 //! for no limit, save the newest. Of the others
 //! those go that are more than the number allows, older than the age allows, or do not fit the bytes any more, newest first: where one does
-//! not fit, everything older goes too, so that a history has no gaps that nobody asked for.
+//! not fit, everything older goes too, so that a history has no gaps that nobody asked for. What was withdrawn is counted last, after the
+//! oldest: it takes no place of a commit that holds, and goes first.
 //!
 //! What is newest is told by the place of the commits in the order of all ([`mvrx_message::Commit::order`]) where each commit of the group has
 //! one, else by when they came.
@@ -49,7 +50,7 @@ pub struct Keep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Beyond {
-    /// There are as many newer ones as are kept.
+    /// As many are kept that are newer, or, where this one was withdrawn, that were not.
     Number {
         /// [`Keep::newest`].
         allowed: usize,
@@ -59,7 +60,7 @@ pub enum Beyond {
         /// [`Keep::age`].
         allowed: Duration,
     },
-    /// It, or a newer one, does not fit.
+    /// It does not fit, or one that is counted before it did not.
     Bytes {
         /// [`Keep::bytes`].
         allowed: u64,
@@ -141,7 +142,9 @@ impl Keep {
         let mut going = Vec::new();
         let (mut number, mut bytes) = (0_usize, 0_u64);
         let mut newest_is_found = false;
-        for revision in oldest_first.into_iter().rev() {
+        let newest_first = oldest_first.into_iter().enumerate().rev();
+        let (withdrawn, good): (Vec<_>, Vec<_>) = newest_first.partition(|(_, revision)| revision.withdrawn);
+        for (place, revision) in good.into_iter().chain(withdrawn) {
             let is_newest = !revision.withdrawn && !std::mem::replace(&mut newest_is_found, true);
             if !is_newest && spared(&revision) {
                 continue;
@@ -150,11 +153,11 @@ impl Keep {
             bytes = bytes.saturating_add(revision.on_disk);
             let beyond = self.beyond(number, bytes, age(&revision.stored, now));
             if let Some(beyond) = beyond.filter(|_| !is_newest) {
-                going.push(Going { stored: revision.stored, on_disk: revision.on_disk, beyond });
+                going.push((place, Going { stored: revision.stored, on_disk: revision.on_disk, beyond }));
             }
         }
-        going.reverse();
-        going
+        going.sort_by_key(|(place, _)| *place);
+        going.into_iter().map(|(_, going)| going).collect()
     }
 
     /// Whether the commit with this place, with so many bytes up to it, goes. The sum never falls, so neither does what it says.

@@ -93,6 +93,30 @@ fn tagged_ones_and_those_of_a_spared_station_stay_and_do_not_count() {
 
 // proves: STO-24
 #[test]
+fn what_was_withdrawn_takes_no_place_of_another_and_goes_first() {
+    let newest = |number| Keep { newest: Some(number), ..Keep::default() };
+    let mut revisions = five();
+    revisions[3].withdrawn = true;
+    assert_eq!(gone(newest(5), revisions.clone(), &[], 60), NONE);
+    assert_eq!(gone(newest(4), revisions.clone(), &[], 60), [4]);
+    assert_eq!(gone(newest(3), revisions.clone(), &[], 60), [1, 4], "the oldest first");
+    assert_eq!(gone(newest(0), revisions.clone(), &[], 60), [1, 2, 3, 4]);
+    let bytes = |bytes| Keep { bytes: Some(bytes), ..Keep::default() };
+    assert_eq!(gone(bytes(500), revisions.clone(), &[], 60), NONE);
+    assert_eq!(gone(bytes(499), revisions.clone(), &[], 60), [4]);
+    assert_eq!(gone(bytes(399), revisions.clone(), &[], 60), [1, 4]);
+    // It grows old as any other, and a tag keeps it.
+    let age = Keep { age: Some(Duration::from_secs(20)), ..Keep::default() };
+    assert_eq!(gone(age, revisions.clone(), &[], 60), [1, 2, 3]);
+    assert_eq!(gone(age, revisions.clone(), &[], 61), [1, 2, 3, 4]);
+    assert_eq!(gone(newest(3), revisions.clone(), &[4], 60), [1]);
+    // Where all were withdrawn, the newest of them stay.
+    revisions.iter_mut().for_each(|revision| revision.withdrawn = true);
+    assert_eq!(gone(newest(2), revisions, &[], 60), [1, 2, 3]);
+}
+
+// proves: STO-24
+#[test]
 fn each_group_is_counted_by_itself_and_may_have_limits_of_its_own() {
     let mut revisions = five();
     revisions.extend((6..=8).map(|number| revision(number, "Tour", 10, 100)));
