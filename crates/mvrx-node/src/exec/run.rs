@@ -1,7 +1,7 @@
 //! One command from its start to its end.
 
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -85,12 +85,10 @@ async fn run(
             let _ = stdin.write_all(document.as_bytes()).await;
             let _ = stdin.write_all(b"\n").await;
         }
-        Kept::Nothing
     });
-    let most = options.output;
-    pipes.spawn(async move { Kept::Output(keep(stdout, most).await) });
-    pipes.spawn(async move { Kept::Errors(keep(stderr, most).await) });
-    let (mut output, mut errors) = (String::new(), String::new());
+    let (output, errors) = (Written::default(), Written::default());
+    pipes.spawn(keep(stdout, options.output, output.clone()));
+    pipes.spawn(keep(stderr, options.output, errors.clone()));
     let mut gone = false;
     let ended = {
         let work = async {
@@ -98,16 +96,7 @@ async fn run(
             // Its children go with it, so that nobody holds its pipes; what was written is there to be read.
             group.kill();
             gone = true;
-            let _ = timeout(PIPES, async {
-                while let Some(kept) = pipes.join_next().await {
-                    match kept {
-                        Ok(Kept::Output(text)) => output = text,
-                        Ok(Kept::Errors(text)) => errors = text,
-                        _ => {}
-                    }
-                }
-            })
-            .await;
+            let _ = timeout(PIPES, read_up(&mut pipes)).await;
             status
         };
         tokio::select! {
@@ -119,7 +108,10 @@ async fn run(
     if !gone {
         group.kill();
     }
-    let written = || if errors.trim().is_empty() { output.clone() } else { errors.clone() };
+    let written = || {
+        let errors = errors.text();
+        if errors.trim().is_empty() { output.text() } else { errors }
+    };
     match ended {
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err((how(status), written())),
@@ -127,17 +119,34 @@ async fn run(
         Err(why) => {
             // The system has it killed already, or does so now; it is not left as a corpse.
             let _ = child.start_kill();
-            let _ = timeout(PIPES, child.wait()).await;
+            let _ = timeout(PIPES, async {
+                let _ = child.wait().await;
+                read_up(&mut pipes).await;
+            })
+            .await;
             Err((why, written()))
         }
     }
 }
 
-#[derive(Debug)]
-enum Kept {
-    Nothing,
-    Output(String),
-    Errors(String),
+/// What a command wrote so far: it is there also where the command does not end, or somebody else holds its pipe.
+#[derive(Debug, Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    fn add(&self, piece: &[u8], most: usize) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = most.saturating_sub(kept.len()).min(piece.len());
+        kept.extend_from_slice(piece.get(..room).unwrap_or_default());
+    }
+}
+
+async fn read_up(pipes: &mut JoinSet<()>) {
+    while pipes.join_next().await.is_some() {}
 }
 
 /// So long after the end was told.
@@ -185,15 +194,12 @@ fn shell(line: &str) -> Command {
 }
 
 /// The beginning of what somebody writes, read to its end.
-async fn keep(pipe: Option<impl AsyncRead + Unpin>, most: usize) -> String {
-    let Some(mut pipe) = pipe else { return String::new() };
-    let mut kept = Vec::new();
+async fn keep(pipe: Option<impl AsyncRead + Unpin>, most: usize, into: Written) {
+    let Some(mut pipe) = pipe else { return };
     let mut buffer = vec![0; PIECE];
     while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-        let room = most.saturating_sub(kept.len()).min(read);
-        kept.extend_from_slice(buffer.get(..room).unwrap_or_default());
+        into.add(buffer.get(..read).unwrap_or_default(), most);
     }
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 /// A command and its children.

@@ -82,6 +82,17 @@ fn a_command_that_hangs_is_killed_with_its_children_and_the_next_event_comes() {
 }
 
 #[test]
+fn what_a_command_wrote_before_it_was_killed_is_told() {
+    let limit = Duration::from_millis(600);
+    let (exec, mut told) =
+        start(vec![hook("echo half; echo no answer >&2; sleep 1000", limit)], Options::default());
+    exec.offer("x", "{}");
+    let late = told.blocking_recv().unwrap();
+    let Told::Failed { why, output, .. } = &late else { panic!("{late:?}") };
+    assert!(why.contains("longer than 0.6 s") && output == "no answer\n", "{late:?}");
+}
+
+#[test]
 fn children_that_a_command_leaves_behind_hold_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let child = folder.path().join("child");
