@@ -45,7 +45,7 @@ pub enum Event {
         /// Which.
         station: StationUuid,
     },
-    /// A station is no longer seen and no longer answers.
+    /// A station is no longer seen and no longer answers. Not told of one that left ([`Event::StationLeft`]) and did not join again.
     StationLost {
         /// Which.
         station: StationUuid,

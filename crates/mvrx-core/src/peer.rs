@@ -79,6 +79,8 @@ pub(crate) struct Peer {
     pub(crate) places: BTreeMap<PlaceId, Vec<SocketAddr>>,
     /// Discovery showed it once and no longer does.
     pub(crate) vanished: bool,
+    /// It was told as left, and was no member since.
+    pub(crate) told_as_left: bool,
     /// The address that answered last.
     pub(crate) good: Option<SocketAddr>,
     /// Addresses where another station answers in its place.
@@ -144,6 +146,7 @@ impl Peer {
             side,
             places: BTreeMap::new(),
             vanished: false,
+            told_as_left: false,
             good: None,
             wrong: BTreeSet::new(),
             inbound_ips: BTreeSet::new(),

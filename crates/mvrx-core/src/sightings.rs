@@ -259,6 +259,11 @@ impl Core {
         let (next, action) = before.on(event);
         peer.membership = next;
         let last_join = peer.join_accepted;
+        match next {
+            Membership::Member => peer.told_as_left = false,
+            Membership::Left if before != Membership::Left => peer.told_as_left = true,
+            _ => {}
+        }
         match (before, next) {
             (Membership::Member, Membership::Member) => {}
             (_, Membership::Member) => {
@@ -304,7 +309,10 @@ impl Core {
         if let Some(next) = self.next_history() {
             next.forget_holder(station);
         }
-        self.event(Event::StationLost { station });
+        // One departure is told once, though who left is shown a while longer.
+        if !peer.told_as_left {
+            self.event(Event::StationLost { station });
+        }
     }
 
     pub(crate) fn all_targets(&self) -> Vec<Target> {

@@ -292,3 +292,31 @@ fn one_of_ours_that_left_the_group_that_it_says_is_joined_in_the_other() {
     taken_by_ours(&mut desk, 1, "Stage");
     assert_eq!(membership(&desk, 1), Some(Membership::Member));
 }
+
+// proves: STA-02
+#[test]
+fn one_departure_is_told_once_though_who_left_is_shown_for_a_while_longer() {
+    let told = |desk: &Desk| {
+        let gone = |e: &&Event| matches!(e, Event::StationLeft { .. } | Event::StationLost { .. });
+        desk.events().iter().filter(gone).count()
+    };
+    let mut desk = Desk::new();
+    desk.join(1);
+    let conn = desk.accept(1);
+    desk.receive(conn, leave(1));
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    desk.pass(Duration::from_secs(600));
+    assert_eq!((told(&desk), desk.core.stations().count()), (1, 0), "{:?}", desk.events());
+    assert!(desk.saw(|e| *e == Event::StationLeft { station: station(1) }));
+    // It comes back, and is gone without a word: that is told.
+    desk.out.clear();
+    desk.join(1);
+    desk.step(Input::Vanished { place: PlaceId(1) });
+    for _ in 0..8 {
+        while let Some((conn, _)) = desk.take_dial() {
+            desk.step(Input::DialFailed { conn });
+        }
+        desk.pass(Duration::from_secs(30));
+    }
+    assert!(desk.saw(|e| *e == Event::StationLost { station: station(1) }), "{:?}", desk.events());
+}
