@@ -11,7 +11,7 @@ use crate::show;
 pub(crate) struct History {
     /// So many of the newest files are kept as they are; older ones are kept as recipes of a few kilobytes and put together again when
     /// somebody asks for them. `all` keeps every file as it is
-    #[arg(long, value_name = "N|all", default_value = "10", value_parser = whole)]
+    #[arg(long, value_name = "N|all", default_value = "2", value_parser = whole)]
     whole: Whole,
 }
 

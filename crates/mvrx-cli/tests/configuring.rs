@@ -68,7 +68,7 @@ fn an_option_goes_before_the_environment_before_the_file_before_the_default() {
     assert_eq!(file["command"], "up");
     assert_eq!(file["path"], desk.path().to_str().unwrap());
     assert_eq!((is(&file, "group"), is(&file, "name")), (of("File", "file"), of("Up", "file")));
-    assert_eq!((is(&file, "get"), is(&file, "whole")), (of("all", "file"), of("10", "default")));
+    assert_eq!((is(&file, "get"), is(&file, "whole")), (of("all", "file"), of("2", "default")));
     assert_eq!(is(&file, "peer"), (None, "not set".to_owned()));
     assert_eq!(is(&show(&["up"], Some("Env")), "group"), of("Env", "environment"));
     assert_eq!(is(&show(&["up", "--group", "Word"], Some("Env")), "group"), of("Word", "option"));
