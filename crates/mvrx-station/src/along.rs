@@ -139,12 +139,15 @@ impl Driver {
     // req: MOV-14
     pub(crate) fn of_group(&mut self, group: &str, stored: Vec<StoredCommit>) -> Vec<Commit> {
         let (mut known, mut commits) = (HashSet::new(), Vec::new());
+        let in_session = self.core.config().session.is_some();
         let along = self.keeping.along();
         for stored in stored {
             let file = stored.commit.file;
             if (stored.group == group || along.has(group, file)) && known.insert(file) {
                 self.seen.insert(file, stored.seen);
-                commits.push(stored.commit);
+                // Who made it is known here; the others of a group hear it from himself.
+                let author = stored.commit.author.filter(|_| in_session);
+                commits.push(Commit { author, ..stored.commit });
             }
         }
         commits

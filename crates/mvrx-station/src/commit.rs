@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mvrx_message::{Commit, FileUuid, MvrVersion, StationUuid};
+use mvrx_message::{Author, Commit, FileUuid, MvrVersion, StationUuid};
 use mvrx_store::{ImportError, Pending, PublishError, Store, StoredCommit};
 
 use crate::files::never;
@@ -34,37 +34,53 @@ pub enum CommitError {
     Stopped,
 }
 
+/// Who makes a commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Maker {
+    station: StationUuid,
+    /// For our own history. A session's host tells it, a station of a group does not.
+    author: Author,
+}
+
+impl Maker {
+    pub(crate) fn new(station: StationUuid, name: &str, provider: &str) -> Self {
+        Self { station, author: Author::new(name, provider) }
+    }
+}
+
 /// A file that lies in the store and is not listed yet, and what is to be said of it.
 #[derive(Debug)]
 pub(crate) struct Copied {
     pending: Box<dyn Pending>,
     commit: Commit,
+    author: Author,
 }
 
 pub(crate) async fn copy(
     (store, look): (Arc<dyn Store>, Look),
     draft: CommitDraft,
-    station: StationUuid,
+    by: Maker,
 ) -> Result<Copied, CommitError> {
-    tokio::task::spawn_blocking(move || copy_now((store.as_ref(), look), draft, station))
+    tokio::task::spawn_blocking(move || copy_now((store.as_ref(), look), draft, by))
         .await
         .unwrap_or(Err(CommitError::Stopped))
 }
 
 /// `order`: its place among all commits.
 pub(crate) async fn list(copied: Copied, group: String, order: u64) -> Result<Commit, CommitError> {
-    let Copied { pending, mut commit } = copied;
+    let Copied { pending, mut commit, author } = copied;
     commit.order = Some(order);
-    publish(pending, commit.clone(), group).await.map(|_| commit)
+    let stored = Commit { author: Some(author), ..commit.clone() };
+    publish(pending, stored, group).await.map(|_| commit)
 }
 
 pub(crate) async fn import(
     (store, look): (Arc<dyn Store>, Look),
     draft: CommitDraft,
-    (station, order): (StationUuid, u64),
+    by: (Maker, u64),
     group: String,
 ) -> Result<Commit, CommitError> {
-    tokio::task::spawn_blocking(move || import_now((store.as_ref(), look), draft, (station, order), &group))
+    tokio::task::spawn_blocking(move || import_now((store.as_ref(), look), draft, by, &group))
         .await
         .unwrap_or(Err(CommitError::Stopped))
 }
@@ -72,19 +88,19 @@ pub(crate) async fn import(
 fn import_now(
     from: (&dyn Store, Look),
     draft: CommitDraft,
-    (station, order): (StationUuid, u64),
+    (by, order): (Maker, u64),
     group: &str,
 ) -> Result<Commit, CommitError> {
-    let Copied { pending, mut commit } = copy_now(from, draft, station)?;
+    let Copied { pending, mut commit, author } = copy_now(from, draft, by)?;
     commit.order = Some(order);
-    pending.publish(&commit, group)?;
+    pending.publish(&Commit { author: Some(author), ..commit.clone() }, group)?;
     Ok(commit)
 }
 
 fn copy_now(
     (store, look): (&dyn Store, Look),
     draft: CommitDraft,
-    station: StationUuid,
+    Maker { station, author }: Maker,
 ) -> Result<Copied, CommitError> {
     let pending = store.import(&draft.path, &|_| {}, &never())?;
     look.accept(pending.as_ref(), draft.any_file, &never())?;
@@ -107,13 +123,13 @@ fn copy_now(
         order: None,
         missed: false,
     };
-    Ok(Copied { pending, commit })
+    Ok(Copied { pending, commit, author })
 }
 
 pub(crate) async fn export(
     exporter: Arc<dyn Exporter>,
     (store, look): (Arc<dyn Store>, Look),
-    by: (StationUuid, u64),
+    by: (Maker, u64),
     group: String,
 ) -> Option<Commit> {
     let exported = tokio::task::spawn_blocking(move || match exporter.export() {

@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use mvrx_core::{Event, Input, RequestId};
-use mvrx_message::{Commit, FileUuid, StationUuid};
+use mvrx_message::{Author, Commit, FileUuid, StationUuid};
 use mvrx_store::{ArchiveLimits, Bad, Cancel, Condition, Pending, look_through};
 
 use crate::Builder;
@@ -180,11 +180,25 @@ impl Driver {
         let cancel = Cancel::new();
         self.looking.insert(request, cancel.clone());
         let (look, done, group) = (self.look, self.done.clone(), self.group.clone());
+        // In our own history only: the others of a group hear of its author from himself.
+        // req: STO-30
+        let author = commit.author.clone().or_else(|| self.known_as(commit.station?));
         tokio::spawn(async move {
-            let keeping = Keeping { pending, commit: commit.clone(), group, cancel };
+            let keeping = Keeping { pending, commit: Commit { author, ..commit.clone() }, group, cancel };
             let outcome = look.keep(keeping, move |bytes| progress.looked_through(bytes)).await;
             let _ = done.send(Done::Kept(request, Box::new(Looked { commit, outcome }))).await;
         });
+    }
+
+    /// The name and the application of a station, as far as they are known now.
+    fn known_as(&self, station: StationUuid) -> Option<Author> {
+        let config = self.core.config();
+        let author = match self.core.station(station) {
+            Some(view) => Author::new(view.name, view.provider),
+            None if station == config.station => Author::new(&config.station_name, &config.provider),
+            None => return None,
+        };
+        (!author.is_empty()).then_some(author)
     }
 
     pub(crate) fn kept(&mut self, request: RequestId, looked: Looked) {

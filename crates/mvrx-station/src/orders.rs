@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::CommitDraft;
 use crate::beside::HostTells;
 use crate::change;
-use crate::commit::{self, CommitError, Copied};
+use crate::commit::{self, CommitError, Copied, Maker};
 use crate::driver::{Done, Driver};
 use crate::handle::{CommitInfo, SessionInfo, StationInfo};
 use crate::moves::MoveTold;
@@ -119,16 +119,21 @@ impl Driver {
 
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
         let (store, done, look) = (Arc::clone(&self.store), self.done.clone(), self.look);
-        let station = self.core.config().station;
+        let by = self.maker();
         let (mut heard, round) = (self.heard.subscribe(), self.core.config().timers.first_round);
         let until = self.started + round;
         tokio::spawn(async move {
-            let result = commit::copy((store, look), draft, station).await;
+            let result = commit::copy((store, look), draft, by).await;
             // What was just begun hears of others first: then its commits are later than theirs.
             // req: STA-29
             let _ = tokio::time::timeout_at(until, heard.wait_for(|heard| *heard)).await;
             let _ = done.send(Done::Copied(result, told)).await;
         });
+    }
+
+    fn maker(&self) -> Maker {
+        let config = self.core.config();
+        Maker::new(config.station, &config.station_name, &config.provider)
     }
 
     /// Lists a file of ours in the group where we are.
@@ -143,8 +148,8 @@ impl Driver {
 
     pub(crate) fn export(&mut self, conn: ConnId) {
         let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
-        let (station, group, look) = (self.core.config().station, self.group.clone(), self.look);
-        let by = (station, self.core.next_order());
+        let (group, look) = (self.group.clone(), self.look);
+        let by = (self.maker(), self.core.next_order());
         tokio::spawn(async move {
             let commit = match exporter {
                 Some(exporter) => commit::export(exporter, (store, look), by, group.clone()).await,

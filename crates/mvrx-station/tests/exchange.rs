@@ -357,3 +357,33 @@ async fn events_end_with_the_station_also_for_who_holds_its_handle() {
         tokio::time::timeout(support::LIMIT, all).await.expect("the station has stopped");
     }
 }
+
+// proves: STO-30
+#[tokio::test]
+async fn who_made_a_commit_is_kept_with_it_and_the_others_of_a_group_are_not_told_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = folder.path().join("show.mvr");
+    fs::write(&show, b"show").unwrap();
+    let (desk, _unread) = start("desk", folder.path(), &[]).await;
+    let (viz, mut events) = start("visualizer", folder.path(), &[desk.address()]).await;
+    until(&mut events, joined).await;
+    let commit = desk.commit(CommitDraft::from_path(&show)).await.unwrap();
+    assert_eq!(commit.author, None);
+    viz.refresh().await.unwrap();
+    let seen = |e: &Event| matches!(e, Event::CommitSeen { file, .. } if *file == commit.file).then_some(());
+    until(&mut events, seen).await;
+    assert_eq!(viz.commits().await.unwrap()[0].commit.author, None);
+    viz.request(commit.file, Source::Any).await.unwrap().await.unwrap();
+    for station in [&desk, &viz] {
+        let stored = station.store().commits().unwrap();
+        let author = stored[0].commit.author.as_ref().unwrap();
+        assert_eq!((author.name.as_str(), author.provider.is_empty()), ("desk", false), "{author:?}");
+    }
+    // Nor after a start with what is stored.
+    viz.stop().await;
+    desk.stop().await;
+    drop((viz, events));
+    let (again, _unread) = start("visualizer", folder.path(), &[]).await;
+    assert_eq!(again.commits().await.unwrap()[0].commit.author, None);
+    assert!(again.store().commits().unwrap()[0].commit.author.is_some());
+}

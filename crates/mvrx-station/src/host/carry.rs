@@ -235,8 +235,8 @@ impl HostDriver {
 
     fn export(&mut self, ask: AskId) {
         let (store, done, exporter) = (Arc::clone(&self.store), self.done.clone(), self.exporter.clone());
-        let (station, group, look) = (self.host.config().station, self.group.clone(), self.look);
-        let by = (station, self.host.next_order());
+        let (group, look) = (self.group.clone(), self.look);
+        let by = (self.maker(), self.host.next_order());
         tokio::spawn(async move {
             let commit = match exporter {
                 Some(exporter) => commit::export(exporter, (store, look), by, group).await,

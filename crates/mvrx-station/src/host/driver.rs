@@ -28,7 +28,7 @@ use super::rest::PuttingDown;
 use super::sending::{FileJob, Stop};
 use super::tickets::Tickets;
 use super::times::Times;
-use crate::commit::{self, CommitError};
+use crate::commit::{self, CommitError, Maker};
 use crate::driver::sleep_until;
 use crate::events::Told;
 use crate::fetches::Fetches;
@@ -472,12 +472,17 @@ impl HostDriver {
 
     fn import(&mut self, draft: CommitDraft, told: oneshot::Sender<Result<Commit, CommitError>>) {
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
-        let (station, group, look) = (self.host.config().station, self.group.clone(), self.look);
-        let by = (station, self.host.next_order());
+        let (group, look) = (self.group.clone(), self.look);
+        let by = (self.maker(), self.host.next_order());
         tokio::spawn(async move {
             let result = commit::import((store, look), draft, by, group).await;
             let _ = done.send(Done::Imported(result, told)).await;
         });
+    }
+
+    pub(super) fn maker(&self) -> Maker {
+        let config = self.host.config();
+        Maker::new(config.station, &config.station_name, &config.provider)
     }
 
     /// Tells the host of the files of its group that lie whole in the store, so that they are listed from the first JOIN on.
