@@ -104,6 +104,11 @@ impl Hooks {
             return Err(Failure::usage("--exec-on means nothing without --exec or --exec-shell"));
         }
         let known = events();
+        if let Some(name) = self.exec_on.iter().find(|name| OF_COMMANDS.contains(&name.as_str())) {
+            let why =
+                format!("--exec-on: no command is run at `{name}`: it tells of the commands themselves");
+            return Err(Failure::usage(why));
+        }
         match self.exec_on.iter().find(|name| *name != "all" && !known.contains(*name)) {
             Some(name) => Err(Failure::usage(format!("--exec-on: there is no event `{}`", show::tame(name)))),
             None if self.exec_on.iter().any(|name| name == "all") => Ok(None),
@@ -152,6 +157,13 @@ pub(crate) fn events() -> BTreeSet<String> {
 pub(crate) fn usual_events() -> BTreeSet<String> {
     OF_FILES.iter().map(|name| (*name).to_owned()).collect()
 }
+
+/// Those at which none is: they tell of commands.
+pub(crate) fn of_commands() -> BTreeSet<String> {
+    OF_COMMANDS.iter().map(|name| (*name).to_owned()).collect()
+}
+
+const OF_COMMANDS: &[&str] = &["exec_dropped", "exec_failed", "exec_works_again"];
 
 const OF_FILES: &[&str] =
     &["commit_published", "commit_seen", "not_committed", "not_fetched", "not_saved", "revision", "saved"];

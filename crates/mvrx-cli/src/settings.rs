@@ -146,8 +146,12 @@ pub(crate) fn wished_path(matches: &ArgMatches) -> Option<PathBuf> {
 pub(crate) fn vocabulary(command: &Command) -> Vocabulary {
     let mut built = command.clone();
     built.build();
-    let mut known =
-        Vocabulary { events: hooks::events(), usual_events: hooks::usual_events(), ..Vocabulary::default() };
+    let mut known = Vocabulary {
+        events: hooks::events(),
+        usual_events: hooks::usual_events(),
+        of_commands: hooks::of_commands(),
+        ..Vocabulary::default()
+    };
     for section in SECTIONS {
         let options = built.find_subcommand(section).into_iter().flat_map(Command::get_arguments);
         let keys: BTreeMap<String, Shape> =

@@ -283,6 +283,20 @@ fn fsck_says_in_words_what_is_damaged_and_ends_with_one() {
     // It is not given away as if it were whole.
     let refused = crew.run(&["get", &short(3), "--output", "third.mvr"]);
     assert_eq!((code(&refused), crew.path("third.mvr").exists()), (1, false), "{}", complaint(&refused));
+    assert!(
+        complaint(&refused).contains("kept here, but damaged") && complaint(&refused).contains("mvrx fsck")
+    );
+    // Nor is one whose recipe is over it, or over what else was turned.
+    for path in files.iter().filter(|path| path.extension().is_some_and(|ending| ending == "mvr")) {
+        if !newest(&path) {
+            turn_a_byte(path);
+        }
+    }
+    let refused = crew.run(&["get", &short(1), "--output", "first.mvr"]);
+    assert_eq!((code(&refused), crew.path("first.mvr").exists()), (1, false), "{}", complaint(&refused));
+    for words in ["kept here, but damaged", "recipe", "mvrx fsck"] {
+        assert!(complaint(&refused).contains(words), "{words}: {}", complaint(&refused));
+    }
     assert_eq!(code(&crew.run(&["fsck", "--data", "nowhere"])), 3);
 }
 
@@ -303,6 +317,8 @@ fn a_commit_of_ours_is_withdrawn_by_the_beginning_of_its_id_and_stays_in_the_log
     {
         assert!(out(&withdrawn).contains(words), "{words}: {}", out(&withdrawn));
     }
+    let shown = out(&crew.run(&["show", &short(4)]));
+    assert!(shown.lines().any(|line| line.starts_with("withdrawn its author")), "{shown}");
     let again = crew.json(&["withdraw", &id(4).to_string()]);
     assert_eq!((&again["new"], &again["running"]), (&false.into(), &false.into()));
     assert_eq!(again["revision"]["file"], id(4).to_string());

@@ -45,6 +45,8 @@ pub struct Vocabulary {
     pub events: BTreeSet<String>,
     /// Those at which they are, where nothing is said.
     pub usual_events: BTreeSet<String>,
+    /// Events at which none is run: they tell of commands.
+    pub of_commands: BTreeSet<String>,
 }
 
 /// The form of a value.

@@ -165,6 +165,10 @@ fn events(
 ) -> Result<Option<BTreeSet<String>>, ConfigError> {
     let list = list(reading, "on", value)?;
     for (name, at) in &list {
+        if reading.tells_of_commands(name) {
+            let why = format!("no command is run at `{name}`: it tells of the commands themselves");
+            return Err(reading.wrong(&at.span(), why));
+        }
         let known = reading.events();
         if name != "all" && !known.is_empty() && !known.contains(name) {
             let meant = alike::nearest(name, known.iter().map(String::as_str));

@@ -67,6 +67,10 @@ impl Reading<'_> {
         &self.known.events
     }
 
+    pub(super) fn tells_of_commands(&self, event: &str) -> bool {
+        self.known.of_commands.contains(event)
+    }
+
     pub(super) fn usual_events(&self) -> BTreeSet<String> {
         self.known.usual_events.clone()
     }

@@ -23,6 +23,7 @@ fn known() -> Vocabulary {
         sections: [("up".to_owned(), keys(&up)), ("host".to_owned(), keys(&[("keep", one())]))].into(),
         events: ["saved", "commit_seen", "revision"].map(str::to_owned).into(),
         usual_events: ["revision"].map(str::to_owned).into(),
+        of_commands: ["exec_failed"].map(str::to_owned).into(),
     }
 }
 
@@ -156,6 +157,10 @@ fn what_is_wrong_with_a_rule_or_a_command_is_told_with_its_line() {
         ),
         ("[[exec]]\ncommand = []", "line 2: `command` names no program"),
         ("[[exec]]\non = 'savd'", "line 2: there is no event `savd`; did you mean `saved`?"),
+        (
+            "[[exec]]\non = 'exec_failed'",
+            "line 2: no command is run at `exec_failed`: it tells of the commands themselves",
+        ),
         ("[[exec]]\nlimit = 0", "line 2: `limit` has to be a number of seconds from 0.1 to 3600"),
         ("[[exec]]\nlimits = 1", "line 2: there is no `limits` in [[exec]]; did you mean `limit`?"),
         ("[[exce]]\n", "did you mean `exec`?"),

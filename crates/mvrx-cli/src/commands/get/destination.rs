@@ -1,12 +1,13 @@
 //! Where a fetched file goes: a path that the user typed, taken as it is, or a folder, where the file gets its own name made safe.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mvrx_message::numbered;
 use mvrx_station::Fetched;
-use mvrx_store::disk::{Disk, RealDisk};
-use mvrx_store::{Cancel, DirLock, FsStore, PutAway, PutAwayError, TakeOutName};
+use mvrx_store::disk::{Disk, DiskError, RealDisk};
+use mvrx_store::{Cancel, DirLock, FsStore, PutAway, PutAwayError, ReadError, TakeOutName};
 use tokio::task::JoinError;
 
 use crate::commands::offer::disk_words;
@@ -55,7 +56,15 @@ impl Destination {
             };
             kept.view.put_away(commit.file, &self.folder, name, &Cancel::new())
         });
-        saved(saving.await, "kept here, but not saved", &folder)
+        let saving = saving.await;
+        if let Ok(Err(error)) = &saving
+            && is_damage(error)
+        {
+            return Err(Failure::local(format!(
+                "kept here, but damaged, so nothing is saved: {error}; mvrx fsck says what is damaged"
+            )));
+        }
+        saved(saving, "kept here, but not saved", &folder)
     }
 
     /// Moves the file out of the store beside it.
@@ -70,6 +79,17 @@ impl Destination {
             store.take_out(file, &self.folder, name, &Cancel::new())
         });
         saved(saving.await, "fetched, but not saved", &folder)
+    }
+}
+
+/// Whether what is kept is not what was stored, or cannot be put together any more.
+fn is_damage(error: &PutAwayError) -> bool {
+    let is_bad = |disk: &DiskError| matches!(disk, DiskError::Failed { kind: ErrorKind::InvalidData, .. });
+    match error {
+        PutAwayError::StoredContentDamaged { .. }
+        | PutAwayError::Read(ReadError::StoredFileCutShort { .. }) => true,
+        PutAwayError::Read(ReadError::Disk(disk)) | PutAwayError::Disk(disk) => is_bad(disk),
+        _ => false,
     }
 }
 
@@ -101,7 +121,7 @@ pub(super) fn keep_bad(store: &Path, folder: &Path) -> Vec<PathBuf> {
         for number in 1..NAMES {
             let path = folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
             match RealDisk::default().rename_new(&entry.path(), &path) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 moved => {
                     kept.extend(moved.is_ok().then_some(path));
                     break;

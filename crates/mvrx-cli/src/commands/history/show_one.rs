@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Show) -> Result<(), Failure> {
 fn tell(kept: &Kept) {
     let stored = kept.stored();
     let commit = &stored.commit;
-    let line = |what: &str, text: &str| show::line(&format!("{what:<9}{text}"));
+    let line = |what: &str, text: &str| show::line(&format!("{what:<10}{text}"));
     line("revision", &commit.file.to_string());
     line("file", &show::file_name(&commit.file_name));
     line("comment", &show::tame(&commit.comment));
