@@ -84,6 +84,11 @@ fn collected(news: &Collected, watching: &mut Watching) {
             let words = format!("{} is fetched, but not saved: {why}", watching.file(*file));
             not_saved(*file, None, (&words, &why), watching);
         }
+        Collected::TakenBack { file } => {
+            let why = "its author took it back";
+            let words = format!("{} is fetched and kept here, but not saved: {why}", watching.file(*file));
+            not_saved(*file, None, (&words, why), watching);
+        }
         _ => {}
     }
 }

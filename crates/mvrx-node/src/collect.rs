@@ -91,6 +91,11 @@ pub enum Collected {
         /// Its bytes, where they are known.
         bytes: Option<u64>,
     },
+    /// It came, and its author took it back before it was saved: it stays in the store alone.
+    TakenBack {
+        /// The file.
+        file: FileUuid,
+    },
 }
 
 /// What follows a failure.
@@ -115,6 +120,10 @@ pub struct Collect {
     tasks: JoinSet<(FileUuid, Ended)>,
     just_ended: Vec<(FileUuid, Ended)>,
     under_way: BTreeSet<FileUuid>,
+    /// Fetched by this run and not saved yet.
+    came: BTreeSet<FileUuid>,
+    /// Of what is fetched and saved, what its author took back.
+    taken_back: BTreeSet<FileUuid>,
     saving: usize,
     /// In the folder, as far as this run knows.
     there: BTreeSet<FileUuid>,
@@ -163,6 +172,8 @@ impl Collect {
             tasks: JoinSet::new(),
             just_ended: Vec::new(),
             under_way: BTreeSet::new(),
+            came: BTreeSet::new(),
+            taken_back: BTreeSet::new(),
             saving: 0,
             there: BTreeSet::new(),
             failed: BTreeMap::new(),
@@ -188,6 +199,10 @@ impl Collect {
         };
         match &seen.event {
             Event::CommitSeen { .. } | Event::RequestDone { .. } => true,
+            Event::CommitWithdrawn { file, .. } => {
+                self.taken_back(*file);
+                true
+            }
             Event::StationJoined { .. } | Event::StationReachable { .. } => {
                 // It may have what the others did not give. Not at once: one that comes and goes is not to be asked without a pause.
                 let soon = Instant::now() + FIRST_PAUSE;
@@ -200,6 +215,12 @@ impl Collect {
         }
     }
 
+    pub(crate) fn taken_back(&mut self, file: FileUuid) {
+        if self.under_way.contains(&file) || self.came.contains(&file) {
+            self.taken_back.insert(file);
+        }
+    }
+
     /// Starts what is to be started now. Not cancel-safe: a request that was made may not be known here.
     ///
     /// # Errors
@@ -209,6 +230,7 @@ impl Collect {
         self.reviewed = now;
         let commits = running.commits().await?;
         self.know_authors(running, &commits).await?;
+        self.tell_taken_back(running, &commits).await;
         for commit in commits {
             let file = commit.commit.file;
             let of_others = commit.commit.station != Some(running.uuid());
@@ -218,6 +240,7 @@ impl Collect {
             }
             let Some(folder) = self.folder_for(&commit, running) else {
                 self.unsaved.remove(file);
+                self.came.remove(&file);
                 continue;
             };
             self.unsaved.add(file);
@@ -267,10 +290,18 @@ impl Collect {
             // It is saved by the next review.
             Ended::Fetched(Ok(_)) => {
                 self.failed.remove(&file);
+                self.came.insert(file);
                 self.told.push_back(Collected::Came { file });
             }
-            Ended::Fetched(Err(RequestFailure::Cancelled | RequestFailure::LeftGroup)) => {}
-            Ended::Fetched(Err(failure)) => self.not_fetched(file, failure),
+            Ended::Fetched(Err(RequestFailure::Cancelled | RequestFailure::LeftGroup)) => {
+                self.taken_back.remove(&file);
+            }
+            Ended::Fetched(Err(failure)) => {
+                if self.taken_back.remove(&file) {
+                    self.unsaved.remove(file);
+                }
+                self.not_fetched(file, failure);
+            }
             Ended::Saved(folder, saved) => {
                 self.saving = self.saving.saturating_sub(1);
                 match saved {
@@ -284,6 +315,32 @@ impl Collect {
                 self.not_saved(file, folder, None);
             }
         }
+    }
+
+    /// What came and is listed no more is not saved, and that is told where its author took it back.
+    async fn tell_taken_back(&mut self, running: &Station, listed: &[CommitInfo]) {
+        let listed: BTreeSet<FileUuid> = listed.iter().map(|commit| commit.commit.file).collect();
+        let is_gone = |file: &&FileUuid| !listed.contains(*file) && !self.under_way.contains(*file);
+        let gone: Vec<FileUuid> = self.came.iter().filter(is_gone).copied().collect();
+        if gone.is_empty() {
+            return;
+        }
+        let store = running.store();
+        let marked = tokio::task::spawn_blocking(move || store.withdrawn().unwrap_or_default());
+        let marked = marked.await.unwrap_or_default();
+        for file in gone {
+            if marked.contains(&file) || self.taken_back.contains(&file) {
+                self.forget(file);
+                self.told.push_back(Collected::TakenBack { file });
+            }
+        }
+    }
+
+    /// It needs no folder any more.
+    fn forget(&mut self, file: FileUuid) {
+        self.unsaved.remove(file);
+        self.came.remove(&file);
+        self.taken_back.remove(&file);
     }
 
     /// Rules may ask who the authors are; those who are gone are known on for a while.
@@ -366,7 +423,7 @@ impl Collect {
 
     fn is_saved(&mut self, file: FileUuid) {
         self.there.insert(file);
-        self.unsaved.remove(file);
+        self.forget(file);
     }
 
     fn is_there(&mut self, file: FileUuid, saved: PutAway) {

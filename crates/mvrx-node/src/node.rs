@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use mvrx_bridge::StartBridgeError;
-use mvrx_station::{Events, Heard, ProposalId, Station, Stopped};
+use mvrx_message::FileUuid;
+use mvrx_station::{Event, Events, Heard, ProposalId, Station, Stopped};
 use mvrx_store::HistoryRound;
 use tokio::sync::mpsc;
 
@@ -314,13 +315,21 @@ impl Node {
 /// A look at what is to be fetched, which is not lost when nobody waits for it for a while.
 type Review = Pin<Box<dyn Future<Output = (Box<Collect>, Result<(), Stopped>)> + Send>>;
 
+/// What is heard while it looks.
+#[derive(Default)]
+struct Meanwhile {
+    /// It looks again.
+    again: bool,
+    taken_back: Vec<FileUuid>,
+}
+
 enum Collecting {
     /// Nothing is wished for.
     Not,
     /// It is time to look.
     Due(Box<Collect>),
-    /// It looks; and whether something was heard meanwhile, so that it looks again.
-    Reviewing(Review, bool),
+    /// It looks; and what was heard meanwhile.
+    Reviewing(Review, Meanwhile),
     /// What was begun is under way.
     Rests(Box<Collect>),
 }
@@ -351,13 +360,14 @@ impl Collecting {
                     let done = collect.review(&station).await;
                     (collect, done)
                 }),
-                false,
+                Meanwhile::default(),
             );
         }
-        if let Self::Reviewing(review, again) = self {
+        if let Self::Reviewing(review, meanwhile) = self {
             let (mut collect, done) = review.as_mut().await;
+            meanwhile.taken_back.drain(..).for_each(|file| collect.taken_back(file));
             let news = collect.told();
-            *self = if *again { Self::Due(collect) } else { Self::Rests(collect) };
+            *self = if meanwhile.again { Self::Due(collect) } else { Self::Rests(collect) };
             done?;
             return Ok(news);
         }
@@ -365,8 +375,13 @@ impl Collecting {
     }
 
     fn heard(&mut self, heard: &Heard) {
-        if let Self::Reviewing(_, again) = self {
-            *again = true;
+        if let Self::Reviewing(_, meanwhile) = self {
+            meanwhile.again = true;
+            if let Heard::Event(seen) = heard
+                && let Event::CommitWithdrawn { file, .. } = &seen.event
+            {
+                meanwhile.taken_back.push(*file);
+            }
         } else if self.collect().is_some_and(|collect| collect.heard(heard)) {
             self.look();
         }

@@ -34,11 +34,16 @@ pub struct Change {
     pub roll_up: String,
 }
 
-/// Looks at what comes.
+/// Looks at what comes. Each file is told once, whatever tells that it is here: a host that keeps one also tells that what it asked for is done.
+/// What its author took back is not told.
 #[derive(Debug)]
 pub struct Revisions {
     store: Arc<dyn Store>,
     waiting: VecDeque<FileUuid>,
+    /// The last that came.
+    came: VecDeque<FileUuid>,
+    /// The last that were taken back.
+    taken_back: VecDeque<FileUuid>,
     looking: Option<JoinHandle<Option<Revision>>>,
 }
 
@@ -46,25 +51,38 @@ impl Revisions {
     /// Of the station with this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, waiting: VecDeque::new(), looking: None }
+        let (waiting, came, taken_back) = Default::default();
+        Self { store, waiting, came, taken_back, looking: None }
     }
 
     /// Takes notice of an event.
     pub fn heard(&mut self, heard: &Heard) {
-        let file = match heard {
+        match heard {
             Heard::Event(seen) => match &seen.event {
                 // One without a sender was here before.
-                Event::RequestDone { file, from: Some(_), .. } => *file,
-                _ => return,
+                Event::RequestDone { file, from: Some(_), .. } => self.came(*file),
+                Event::CommitWithdrawn { file, .. } => self.taken_back(*file),
+                _ => {}
             },
-            Heard::Session(seen) => match &seen.event {
-                HostEvent::FileKept { file, .. } => *file,
-                _ => return,
-            },
-            _ => return,
-        };
-        if !self.waiting.contains(&file) && self.waiting.len() < WAITING {
+            Heard::Session(seen) => {
+                if let HostEvent::FileKept { file, .. } = &seen.event {
+                    self.came(*file);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn came(&mut self, file: FileUuid) {
+        if !self.came.contains(&file) && self.waiting.len() < WAITING {
+            remember(&mut self.came, file);
             self.waiting.push_back(file);
+        }
+    }
+
+    fn taken_back(&mut self, file: FileUuid) {
+        if !self.taken_back.contains(&file) {
+            remember(&mut self.taken_back, file);
         }
     }
 
@@ -79,8 +97,10 @@ impl Revisions {
             if let Some(looking) = &mut self.looking {
                 let seen = looking.await;
                 self.looking = None;
-                // What went from the store meanwhile is no news.
-                if let Ok(Some(revision)) = seen {
+                // What went from the store meanwhile is no news, nor is what was taken back.
+                if let Ok(Some(revision)) = seen
+                    && !self.taken_back.contains(&revision.stored.commit.file)
+                {
                     return revision;
                 }
             }
@@ -88,7 +108,17 @@ impl Revisions {
     }
 }
 
+fn remember(last: &mut VecDeque<FileUuid>, file: FileUuid) {
+    if last.len() >= WAITING {
+        last.pop_front();
+    }
+    last.push_back(file);
+}
+
 fn look(store: &dyn Store, file: FileUuid) -> Option<Revision> {
+    if store.withdrawn().is_ok_and(|withdrawn| withdrawn.contains(&file)) {
+        return None;
+    }
     let commits = store.commits().ok()?;
     let stored = commits.iter().find(|stored| stored.commit.file == file)?.clone();
     let change = last_of_name(commits, &stored.commit.file_name, Some(&stored)).and_then(|before| {
@@ -127,5 +157,79 @@ pub(crate) fn read<R: Read + Seek>(reader: R) -> Option<MvrFile<R>> {
     MvrFile::read(reader, &Limits::default()).ok()
 }
 
-/// Revisions that wait to be looked at.
+/// Revisions that wait to be looked at, and the last ones that are remembered.
 pub const WAITING: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use mvrx_message::{Commit, MvrVersion};
+    use mvrx_store::{Expect, MemStore};
+
+    use super::*;
+
+    fn file(number: u16) -> FileUuid {
+        let [high, low] = number.to_be_bytes();
+        FileUuid::from_random_bytes([high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    fn keep(store: &MemStore, number: u16) {
+        let mut writer = store.begin(Expect::Unknown).unwrap();
+        writer.write(&number.to_be_bytes()).unwrap();
+        let commit = Commit {
+            file: file(number),
+            station: None,
+            version: MvrVersion { major: 1, minor: 6 },
+            file_size: 2,
+            for_stations: Vec::new(),
+            comment: String::new(),
+            file_name: format!("{number}.mvr"),
+            blake3: None,
+            author: None,
+            group: None,
+            order: None,
+            missed: false,
+        };
+        writer.finish().unwrap().publish(&commit, "Default").unwrap();
+    }
+
+    async fn next(revisions: &mut Revisions) -> FileUuid {
+        revisions.next().await.stored.commit.file
+    }
+
+    #[tokio::test]
+    async fn what_comes_is_told_once_also_where_it_was_told_before_the_second_word_comes() {
+        let store = MemStore::new();
+        [1, 2].into_iter().for_each(|number| keep(&store, number));
+        let mut revisions = Revisions::new(Arc::new(store));
+        revisions.came(file(1));
+        assert_eq!(next(&mut revisions).await, file(1));
+        revisions.came(file(1));
+        revisions.came(file(2));
+        assert_eq!(next(&mut revisions).await, file(2));
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_back_is_no_revision_whether_the_store_or_an_event_says_so() {
+        let store = MemStore::new();
+        (1..=4).for_each(|number| keep(&store, number));
+        store.withdraw(file(1)).unwrap();
+        let mut revisions = Revisions::new(Arc::new(store));
+        // Its author takes it back while it comes, or right after.
+        revisions.taken_back(file(2));
+        (1..=4).for_each(|number| revisions.came(file(number)));
+        revisions.taken_back(file(3));
+        assert_eq!(next(&mut revisions).await, file(4));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut revisions = Revisions::new(Arc::new(MemStore::new()));
+        for number in 0..=u16::try_from(WAITING).unwrap() {
+            revisions.came(file(number));
+            revisions.waiting.clear();
+            revisions.taken_back(file(number));
+        }
+        assert_eq!((revisions.came.len(), revisions.taken_back.len()), (WAITING, WAITING));
+        assert!(!revisions.came.contains(&file(0)) && !revisions.taken_back.contains(&file(0)));
+    }
+}

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mvrx_discovery::FixedDiscovery;
+use mvrx_discovery::{Discovery, FixedDiscovery, MemoryBus};
 use mvrx_message::FileUuid;
 use mvrx_node::collect::{Collected, Plan};
 use mvrx_node::consent;
@@ -36,11 +36,20 @@ impl Folder {
 }
 
 async fn station(name: &str, data: &Path, options: FsOptions, peers: &[SocketAddr]) -> (Station, Events) {
+    shown_by(FixedDiscovery::new(peers.iter().copied()), name, data, options).await
+}
+
+async fn shown_by(
+    discovery: impl Discovery + 'static,
+    name: &str,
+    data: &Path,
+    options: FsOptions,
+) -> (Station, Events) {
     Station::builder(name)
         .any_file(true)
         .moves(Moves::Ask)
         .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-        .discovery(FixedDiscovery::new(peers.iter().copied()))
+        .discovery(discovery)
         .store(FsStore::open_with(data, options).unwrap())
         .spawn()
         .await
@@ -200,4 +209,61 @@ async fn a_proposal_is_answered_through_the_data_directory_and_the_end_is_told()
         }
     };
     assert!(matches!(end, NodeError::Stopped(_)), "{end}");
+}
+
+// proves: STO-28
+#[tokio::test]
+async fn what_its_author_took_back_while_it_came_is_no_revision_and_that_it_is_not_saved_is_told_once() {
+    let folder = Folder::new();
+    let (bus, here) = (MemoryBus::new(), Ipv4Addr::LOCALHOST.into());
+    let (desk, _events) = shown_by(bus.attach(here), "desk", &folder.of("desk"), FsOptions::default()).await;
+    let commit = async |name: &str| {
+        let path = folder.0.path().join(name);
+        fs::write(&path, name).unwrap();
+        desk.commit(CommitDraft::from_path(&path)).await.unwrap().file
+    };
+    let mistake = commit("mistake.mvr").await;
+    let (data, shows) = (folder.of("node"), folder.of("shows"));
+    let (own, events) = shown_by(bus.attach(here), "node", &data, FsOptions::default()).await;
+    let mut node = Node::new(own.clone(), events, &data);
+    node.collect(Plan { rest: true, folder: shows.clone(), ..Plan::default() });
+    node.compare();
+    until(&mut node, |news| matches!(news, News::Collected(Collected::Asked { .. })).then_some(())).await;
+    // It comes, and is taken back, while nobody reads what the node tells, who saves nothing meanwhile.
+    let until_listed = async |held: bool| {
+        let listed =
+            async || own.commits().await.unwrap().iter().any(|info| info.commit.file == mistake && info.held);
+        let at_last = async {
+            while listed().await != held {
+                tokio::task::yield_now().await
+            }
+        };
+        let came = timeout(LIMIT, at_last).await;
+        came.unwrap_or_else(|_| panic!("it is not {held} that it is listed and here"));
+    };
+    until_listed(true).await;
+    desk.withdraw(mistake).await.unwrap();
+    until_listed(false).await;
+    let good = commit("good.mvr").await;
+    let (mut told, mut saved, mut revision) = (0, false, false);
+    while !(told > 0 && saved && revision) {
+        match timeout(LIMIT, node.next()).await.unwrap().unwrap() {
+            News::Collected(Collected::TakenBack { file }) => {
+                assert_eq!(file, mistake);
+                told += 1;
+            }
+            News::Collected(Collected::Saved { file, .. }) => {
+                assert_eq!(file, good);
+                saved = true;
+            }
+            News::Revision(news) => {
+                assert_eq!(news.stored.commit.file, good);
+                revision = true;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((told, fs::read_dir(&shows).unwrap().count()), (1, 1));
+    node.stop().await;
+    desk.stop().await;
 }
