@@ -40,6 +40,7 @@ pub use self::mvr::MvrFile;
 pub use self::plan::Plan;
 pub use self::rule::{Rule, Severity};
 pub use self::summary::Summary;
+pub use self::text::size;
 pub use self::version::{Version, version_of, version_of_reader};
 
 mod archive;

@@ -21,18 +21,34 @@ pub(crate) fn harmless(character: char) -> char {
     if character.is_control() || turns { ' ' } else { character }
 }
 
-/// A number of bytes in decimal units.
+/// A number of bytes as a person reads it, `2.7 MB`: in decimal units, rounded to the nearest, with one digit behind the point below 100.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let exact = u128::from(bytes);
+    let mut unit = 1;
+    for name in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        unit *= 1_000;
+        let tenths = (exact * 10 + unit / 2) / unit;
+        let whole = (exact + unit / 2) / unit;
+        if tenths < 1_000 {
+            return format!("{}.{} {name}", tenths / 10, tenths % 10);
+        }
+        if whole < 1_000 {
+            return format!("{whole} {name}");
+        }
+    }
+    format!("{bytes} B")
+}
+
+/// The same, in a column.
 pub(crate) struct Bytes(pub(crate) u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self.0 {
-            bytes @ 0..1_000 => format!("{bytes} B"),
-            bytes @ 1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-            bytes @ 1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-            bytes => format!("{:.2} GB", bytes as f64 / 1e9),
-        };
-        f.pad(&text)
+        f.pad(&size(self.0))
     }
 }
 
@@ -80,3 +96,30 @@ impl fmt::Display for Table {
 }
 
 const LONGEST: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_rounded_and_has_the_next_unit_where_that_reaches_it() {
+        for (bytes, words) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (1_049, "1.0 kB"),
+            (1_050, "1.1 kB"),
+            (99_949, "99.9 kB"),
+            (99_950, "100 kB"),
+            (584_998, "585 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (2_694_179, "2.7 MB"),
+            (999_999_999, "1.0 GB"),
+            (1_500_000_000_000, "1.5 TB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!((size(bytes).as_str(), Bytes(bytes).to_string().as_str()), (words, words), "{bytes}");
+        }
+    }
+}

