@@ -258,7 +258,7 @@ async fn the_words_are_of_the_side_file_once_and_else_of_what_changed() {
     assert_eq!(saved(first.to_bytes(), 1).await, "first commit of show.mvr");
     let second = first.clone().revised(changes);
     assert_eq!(saved(second.to_bytes(), 2).await, "20 re-addressed, 12 moved, 3 removed");
-    fs::write(stage.at("show.mvr.txt"), "\u{feff}hang  LX2\r\n").unwrap();
+    fs::write(stage.at("show.mvr.txt"), "\u{feff}hang \0 LX2\u{1b}\r\n").unwrap();
     assert_eq!(saved(first.to_bytes(), 3).await, "hang LX2");
     // It was used: what it says is of the save before.
     assert_eq!(saved(second.to_bytes(), 4).await, "20 re-addressed, 12 moved, 3 removed");

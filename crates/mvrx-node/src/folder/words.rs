@@ -35,12 +35,13 @@ impl Words<'_> {
         (self.change(), self.used)
     }
 
-    /// What stands in the side file, in one line.
+    /// What stands in the side file, in one line. Control characters in it say nothing to anybody.
     fn side(&self) -> Option<String> {
         let mut text = Vec::new();
         File::open(side(self.path)).ok()?.take(LONGEST).read_to_end(&mut text).ok()?;
         let text = String::from_utf8_lossy(&text);
-        let words = text.trim_start_matches('\u{feff}').split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = text.trim_start_matches('\u{feff}').split(|c: char| c.is_whitespace() || c.is_control());
+        let words = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         (!words.is_empty()).then_some(words)
     }
 
