@@ -63,7 +63,8 @@ pub(crate) struct Rules {
     /// So many connections may be in their handshake at once; for one more, the oldest of the address that has the most is closed
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=4_096))]
     handshakes: u16,
-    /// Write a line of JSON to this file for each join, refusal, commit, request, move and leave; with FILE.1 it takes up to 32 MiB
+    /// Write a line of JSON to this file for each join, refusal, commit, request, move and leave; with FILE.1 it takes up to
+    /// 32 MiB, and 16 MiB more while FILE.1 is written anew (FILE.new)
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
 }

@@ -57,6 +57,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "left_alone",
     "left_group",
     "limit_reached",
+    "limits_of_others",
     "looking_for_session",
     "message_refused",
     "mixer",

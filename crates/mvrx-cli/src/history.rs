@@ -50,11 +50,7 @@ pub(crate) fn tell(round: &HistoryRound, watching: &Watching) {
     if !round.removed.is_empty() {
         let bytes = round.removed.iter().fold(0_u64, |sum, going| sum.saturating_add(going.on_disk));
         let number = round.removed.len();
-        let words = format!(
-            "{number} old {} beyond what is kept, and gone; that frees up to {}",
-            if number == 1 { "commit was" } else { "commits were" },
-            show::size(bytes)
-        );
+        let words = gone(number, bytes);
         let removed: Vec<String> =
             round.removed.iter().map(|going| going.stored.commit.file.to_string()).collect();
         watching.say("history_dropped", &words, json!({ "removed": removed, "bytes": bytes }));
@@ -65,9 +61,25 @@ pub(crate) fn tell(round: &HistoryRound, watching: &Watching) {
     }
 }
 
+fn gone(number: usize, bytes: u64) -> String {
+    let went = match number {
+        1 => "commit was beyond what is kept, and has gone",
+        _ => "commits were beyond what is kept, and have gone",
+    };
+    format!("{number} old {went}; that frees up to {}", show::size(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_commit_has_gone_and_several_have() {
+        let one = "1 old commit was beyond what is kept, and has gone; that frees up to 2.7 MB";
+        assert_eq!(gone(1, 2_694_179), one);
+        let two = "2 old commits were beyond what is kept, and have gone; that frees up to 5 B";
+        assert_eq!(gone(2, 5), two);
+    }
 
     #[test]
     fn how_many_stay_whole_is_a_number_from_one_on_or_all() {

@@ -14,6 +14,7 @@ type Of<T> = (Option<String>, T);
 
 /// What of the history is kept while the station runs; all of it, unless something is said here.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(group(clap::ArgGroup::new("limits").args(["keep_newest", "keep_age", "keep_bytes"]).multiple(true)))]
 pub(crate) struct Retained {
     /// Keep so many of the newest commits of each group and let older ones go, or with GROUP=N of that group (may be repeated). Those with a
     /// tag stay, the newest of each group, and what was committed from here
@@ -26,7 +27,7 @@ pub(crate) struct Retained {
     #[arg(long, value_name = "[GROUP=]SIZE", value_parser = bytes)]
     keep_bytes: Vec<Of<u64>>,
     /// Let go what was committed from here as well: perhaps nobody else has it
-    #[arg(long)]
+    #[arg(long, requires = "limits")]
     drop_own: bool,
 }
 
@@ -39,6 +40,11 @@ impl Retained {
     /// What carries it out.
     pub(crate) fn retaining(&self) -> Retaining {
         Retaining::new(self.retention())
+    }
+
+    /// The groups that have limits of their own, but for this one.
+    pub(crate) fn other_groups(&self, group: &str) -> Vec<String> {
+        self.retention().groups.into_keys().filter(|other| other != group).collect()
     }
 
     /// The limits of each group, and of those that have their own; what is not said of one is as of each. Said twice, the last counts.
@@ -131,5 +137,9 @@ mod tests {
         }
         said(&["--keep-age", "Tour=30"]).unwrap_err();
         said(&["--keep-bytes", "Tour=many"]).unwrap_err();
+        said(&["--drop-own"]).unwrap_err();
+        for limit in ["--keep-newest=2", "--keep-age=2d", "--keep-bytes=2G"] {
+            assert!(!said(&["--drop-own", limit, "--keep-newest=3"]).unwrap().spares_own(), "{limit}");
+        }
     }
 }

@@ -128,6 +128,23 @@ fn a_host_keeps_so_many_and_its_session_lists_what_somebody_gives() {
     let place = ["--host", url.as_str()];
     let foh = crew.folder("foh");
     let foh = foh.to_str().unwrap();
+    // What a session gives is kept under the name of --group: a limit of the session's name would count for nothing, and that is said.
+    let elsewhere = [
+        "up",
+        "--name",
+        "L",
+        "--json",
+        "--group",
+        "Tour",
+        "--keep-newest",
+        "Tour=2",
+        "--keep-age",
+        "Main=2d",
+    ];
+    let mut limited = crew.start(&[elsewhere.as_slice(), &place].concat());
+    let told = event(&limited.until("\"event\":\"limits_of_others\""));
+    assert_eq!((&told["group"], &told["groups"]), (&"Tour".into(), &serde_json::json!(["Main"])));
+    limited.kill();
     // Its own stay where nobody says otherwise.
     let up =
         [&["up", "--name", "FOH", "--json", "--data", foh, "--keep-bytes", "1K"], place.as_slice()].concat();

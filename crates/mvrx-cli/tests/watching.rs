@@ -107,4 +107,5 @@ fn a_folder_that_is_not_there_is_told_before_anything_starts() {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("is not there"), "{missing:?}");
     let help = stdout(&crew.run(&["watch", "--help"]));
     assert!(help.contains("<DIR>") && help.contains("[default: all]"), "{help}");
+    assert!(!help.contains("[default: rules"), "one default alone: {help}");
 }

@@ -65,6 +65,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         watching.in_session();
     }
     say_up(&running, &args, &kept_at, &watching);
+    say_limits_of_others(&args, &watching);
     if let Some(rooms) = &mixer {
         say_mixer(rooms, &args, &watching);
     }
@@ -182,6 +183,21 @@ async fn serve_mixer(args: &Up) -> Result<Option<Rooms>, Failure> {
         Some(at) => serve::start(&args.rooms.0, at.as_deref()).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// What a session gives is kept under one group's name, whatever the session is called: limits of other groups say nothing of it.
+fn say_limits_of_others(args: &Up, watching: &Watching) {
+    let (group, url) = (&args.common.group, args.session.host.as_deref());
+    let others = args.retained.other_groups(group);
+    if url.is_none() || others.is_empty() {
+        return;
+    }
+    let words = format!(
+        "the limits of {} count for nothing that comes here: what comes in a session is kept under the group {}, and --group names another",
+        others.iter().map(|other| show::name(other)).collect::<Vec<_>>().join(", "),
+        show::name(group)
+    );
+    watching.say("limits_of_others", &words, json!({ "group": group, "groups": others }));
 }
 
 fn say_mixer(rooms: &Rooms, args: &Up, watching: &Watching) {

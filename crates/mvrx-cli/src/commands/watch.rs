@@ -38,7 +38,7 @@ impl Args for Watch {
         of_up
             .mut_arg("watch", |folder| folder.long(None).index(1).required(true))
             .mut_arg("files", |files| files.index(2))
-            .mut_arg("get", |get| get.default_value("all"))
+            .mut_arg("get", |get| get.default_value("all").help("What to fetch by itself"))
             .mut_arg("dir", |dir| {
                 dir.hide_default_value(true).help("Where fetched files are saved [default: DIR]")
             })
