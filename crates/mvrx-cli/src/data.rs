@@ -43,6 +43,16 @@ pub(crate) fn with_history(given: Option<&Path>) -> Result<Vec<PathBuf>, Failure
     }
 }
 
+/// Why nothing can be saved in a folder, if it is none.
+pub(crate) fn no_folder(path: &Path) -> Option<String> {
+    let shown = path.display();
+    match path.metadata() {
+        Ok(about) if about.is_dir() => None,
+        Ok(_) => Some(format!("{shown} is a file, and a folder is needed")),
+        Err(_) => Some(format!("the folder {shown} is not there")),
+    }
+}
+
 /// Whether a station runs in a directory.
 pub(crate) fn is_in_use(directory: &Path) -> Result<bool, Failure> {
     data::is_in_use(directory).map_err(|error| Failure::local(error.to_string()))

@@ -14,7 +14,7 @@ use crate::args::Fetch;
 use crate::commands::watching::Watching;
 use crate::event_names::EVENTS;
 use crate::failure::Failure;
-use crate::show;
+use crate::{data, show};
 
 /// What a station that runs does by itself.
 #[derive(Debug, Default, clap::Args)]
@@ -66,10 +66,11 @@ impl Hooks {
                         "this [[fetch]] says not where `to`, and there is no --dir".to_owned(),
                     ));
                 }
-                Some(to) if !to.is_dir() => {
-                    return Err(wrong(rule, format!("the folder {} is not there", to.display())));
+                Some(to) => {
+                    if let Some(words) = data::no_folder(to) {
+                        return Err(wrong(rule, words));
+                    }
                 }
-                Some(_) => {}
             }
         }
         Ok(Some(Plan { rules, rest, folder: folder.unwrap_or(Path::new("")).to_owned() }))
@@ -104,10 +105,10 @@ impl Hooks {
             return Err(Failure::usage("--exec-on means nothing without --exec or --exec-shell"));
         }
         let known = events();
-        if let Some(name) = self.exec_on.iter().find(|name| OF_COMMANDS.contains(&name.as_str())) {
-            let why =
-                format!("--exec-on: no command is run at `{name}`: it tells of the commands themselves");
-            return Err(Failure::usage(why));
+        if let Some(name) = self.exec_on.iter().find(|name| !is_for_commands(name)) {
+            let words =
+                format!("--exec-on: no command is run at `{name}`, which tells what became of a command");
+            return Err(Failure::usage(words));
         }
         match self.exec_on.iter().find(|name| *name != "all" && !known.contains(*name)) {
             Some(name) => Err(Failure::usage(format!("--exec-on: there is no event `{}`", show::tame(name)))),
@@ -145,7 +146,12 @@ pub(crate) fn tell(told: &Told, watching: &Watching) {
 
 /// Whether commands are run for an event of this name at all: what becomes of commands starts no command.
 pub(crate) fn is_for_commands(event: &str) -> bool {
-    !event.starts_with("exec_")
+    !OF_COMMANDS.contains(&event)
+}
+
+/// The events at which no command is run.
+pub(crate) fn events_of_commands() -> BTreeSet<String> {
+    OF_COMMANDS.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// The events at which commands can be run.
@@ -156,11 +162,6 @@ pub(crate) fn events() -> BTreeSet<String> {
 /// Those at which they are, where nothing is said: what happens to files.
 pub(crate) fn usual_events() -> BTreeSet<String> {
     OF_FILES.iter().map(|name| (*name).to_owned()).collect()
-}
-
-/// Those at which none is: they tell of commands.
-pub(crate) fn of_commands() -> BTreeSet<String> {
-    OF_COMMANDS.iter().map(|name| (*name).to_owned()).collect()
 }
 
 const OF_COMMANDS: &[&str] = &["exec_dropped", "exec_failed", "exec_works_again"];

@@ -74,14 +74,45 @@ pub(crate) fn resolve(command: &Command, words: &[OsString]) -> Result<Resolved,
         // What is wrong without the file as well is not the file's.
         match strict(&command, words) {
             Err(own) => Unresolved::Words(own),
-            Ok(_) => Unresolved::File(of_file_alone(&error, &config, &from_file)),
+            Ok(_) => {
+                let blamed = blamed(sub, &from_file, |added| {
+                    let mut all = words.to_vec();
+                    all.splice(at..at, added);
+                    strict(&command, &all).is_ok()
+                });
+                Unresolved::File(of_file_alone(&error, &config, &from_file, blamed))
+            }
         }
     })?;
     Ok(Resolved { matches, said: Some(said), config, from_file })
 }
 
 fn strict(command: &Command, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    command.clone().try_get_matches_from(words)
+    command.clone().try_get_matches_from(words).map_err(|error| with_variable(command, words, error))
+}
+
+/// What is wrong with a value of the environment names its variable: nobody finds it on the command line.
+fn with_variable(command: &Command, words: &[OsString], mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(invalid)) = error.get(ContextKind::InvalidArg) else { return error };
+    let long = invalid.trim_start_matches('-').split([' ', '=', '[']).next().unwrap_or_default().to_owned();
+    let mut built = command.clone();
+    built.build();
+    let sub = words.iter().skip(1).find_map(|word| built.find_subcommand(word));
+    let mut options = sub.into_iter().chain([&built]).flat_map(Command::get_arguments);
+    let Some(option) = options.find(|option| option.get_long() == Some(&long)) else { return error };
+    let short = option.get_short().map(|short| format!("-{short}"));
+    let is_typed = words.iter().any(|word| {
+        let word = word.to_string_lossy();
+        let rest = word.strip_prefix("--").and_then(|word| word.strip_prefix(long.as_str()));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+            || short.as_ref().is_some_and(|short| word.starts_with(short))
+    });
+    let variable = option.get_env();
+    if let Some(variable) = variable.filter(|name| !is_typed && std::env::var_os(name).is_some()) {
+        let tip = format!("that comes from the environment, {}", variable.to_string_lossy());
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// With an option that switches off whatever the file or the environment switches on: `--no-any-file`. Of the two the last one counts.
@@ -108,7 +139,8 @@ fn without_environment(sub: Command, said: &ArgMatches) -> Command {
     sub.mut_args(|option| if is_off(said, &option) { option.env(None) } else { option })
 }
 
-fn is_off(said: &ArgMatches, option: &Arg) -> bool {
+/// Whether the command line switches it off.
+pub(crate) fn is_off(said: &ArgMatches, option: &Arg) -> bool {
     source(said, &negation(option)) == Some(ValueSource::CommandLine)
 }
 
@@ -146,12 +178,10 @@ pub(crate) fn wished_path(matches: &ArgMatches) -> Option<PathBuf> {
 pub(crate) fn vocabulary(command: &Command) -> Vocabulary {
     let mut built = command.clone();
     built.build();
-    let mut known = Vocabulary {
-        events: hooks::events(),
-        usual_events: hooks::usual_events(),
-        of_commands: hooks::of_commands(),
-        ..Vocabulary::default()
-    };
+    let mut known =
+        Vocabulary { events: hooks::events(), usual_events: hooks::usual_events(), ..Vocabulary::default() };
+    known.events_of_commands = hooks::events_of_commands();
+    known.other_names = [("host".to_owned(), "session".to_owned())].into();
     for section in SECTIONS {
         let options = built.find_subcommand(section).into_iter().flat_map(Command::get_arguments);
         let keys: BTreeMap<String, Shape> =
@@ -172,7 +202,8 @@ pub(crate) fn key(option: &Arg) -> Option<String> {
 
 /// Whether the values of an option are nobody else's business.
 pub(crate) fn is_secret(option: &Arg) -> bool {
-    let names = option.get_value_names().unwrap_or_default();
+    // A switch has no value, though it is called after what it is about.
+    let names = option.get_value_names().filter(|_| option.get_action().takes_values()).unwrap_or_default();
     option.is_hide_env_values_set() || names.iter().any(|name| name.contains("PASSWORD"))
 }
 
@@ -264,8 +295,28 @@ fn place_of(words: &[OsString], name: &str) -> usize {
     at.min(words.len())
 }
 
-/// What is wrong with the values of the file, in its own terms.
-fn of_file_alone(error: &clap::Error, config: &Config, held: &BTreeMap<String, Setting>) -> Failure {
+/// The first key, by its line, without which there is nothing wrong: what is missing beside it has no line of its own.
+fn blamed<'a>(
+    sub: &Command,
+    held: &'a BTreeMap<String, Setting>,
+    is_right: impl Fn(Vec<OsString>) -> bool,
+) -> Option<&'a Setting> {
+    let words_of = |(long, setting): (&String, &Setting)| {
+        let option = sub.get_arguments().find(|option| option.get_long() == Some(long));
+        option.map(|option| as_words(option, long, &setting.values)).unwrap_or_default()
+    };
+    let without = |key: &String| held.iter().filter(|(long, _)| *long != key).flat_map(words_of).collect();
+    let blamed = held.iter().filter(|(key, _)| is_right(without(key)));
+    blamed.map(|(_, setting)| setting).min_by_key(|setting| setting.line)
+}
+
+/// What is wrong with the values of the file, in its own terms; at the key that clap names, or at this one.
+fn of_file_alone(
+    error: &clap::Error,
+    config: &Config,
+    held: &BTreeMap<String, Setting>,
+    blamed: Option<&Setting>,
+) -> Failure {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -280,11 +331,13 @@ fn of_file_alone(error: &clap::Error, config: &Config, held: &BTreeMap<String, S
         let other = context(ContextKind::PriorArg)?;
         of_option(&other)
     });
+    let setting = setting.or(blamed);
     let path = config.path.as_deref().unwrap_or(Path::new("")).display();
     let place = setting.map_or_else(|| path.to_string(), |setting| format!("{path}, line {}", setting.line));
     let rendered = error.render().to_string();
     let words = rendered.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = words.replace("'--host <URL|auto>'", "'--host <URL|auto>' (here `session`)");
     Failure::usage(format!("{place}: {}; nothing was started", show::tame(&words)))
 }
 

@@ -192,6 +192,96 @@ fn a_station_starts_where_the_file_says_and_where_an_option_says_instead() {
 }
 
 #[test]
+fn a_switch_about_a_password_is_no_password() {
+    let desk = Desk::with("");
+    let shown = json(&desk.run(&["config", "show", "--json"]));
+    assert_eq!(row(&shown, "password-in-the-clear"), (Some("false".to_owned()), "default".to_owned()));
+    desk.says("password-in-the-clear = true\n");
+    let checked = desk.run(&["config", "check"]);
+    assert_eq!(code(&checked), 0, "{checked:?}");
+    let shown = json(&desk.run(&["config", "show", "--json"]));
+    assert_eq!(row(&shown, "password-in-the-clear"), (Some("true".to_owned()), "file".to_owned()));
+}
+
+#[test]
+fn json_is_said_before_or_behind_the_command() {
+    let desk = Desk::with("");
+    for arguments in
+        [&["config", "show", "--json", "up"][..], &["config", "show", "up", "--get", "all", "--json"]]
+    {
+        assert_eq!(json(&desk.run(arguments))["command"], "up");
+    }
+    let wrong = desk.run(&["config", "show", "up", "--nonsense", "--json"]);
+    assert_eq!((code(&wrong), &json(&wrong)["exit_code"]), (2, &2.into()));
+}
+
+#[test]
+fn the_folder_in_which_watch_saves_is_the_one_it_watches() {
+    let desk = Desk::with("");
+    let dir = |arguments: &[&str]| {
+        row(&json(&desk.run(&[&["config", "show", "--json"], arguments].concat())), "dir")
+    };
+    let of = |value: Option<&str>, source: &str| (value.map(ToOwned::to_owned), source.to_owned());
+    assert_eq!(dir(&["watch", "shows"]), of(Some("shows"), "default"));
+    assert_eq!(dir(&["watch", "shows", "--dir", "other"]), of(Some("other"), "option"));
+    assert_eq!(dir(&["watch"]), of(None, "default"));
+    assert_eq!(dir(&["up", "--watch", "shows"]), of(Some("."), "default"));
+}
+
+#[test]
+fn what_a_key_lacks_beside_it_is_told_with_the_line_of_the_key() {
+    let desk = Desk::with("");
+    for (text, words) in [
+        (
+            "\n[up]\nmessage = 'x'",
+            "line 3: the following required arguments were not provided: --watch <DIR>",
+        ),
+        ("[up]\nget = 'all'\nmoves = 'listed'", "line 3: the following required arguments"),
+        ("[up]\ndrop-own = true", "line 2: the following required arguments"),
+        ("peer = '127.0.0.1:9'\nsession = 'ws://a'", "(here `session`)"),
+        ("[up]\nhost = 'ws://a'", "line 2: there is no `host` in [up]; what --host says is `session` here"),
+        (
+            "host = 'ws://a'",
+            "line 1: `host` is a section, written [host]; what --host says is `session` here",
+        ),
+        ("[[exec]]\non = 'exec_failed'", "line 2: no command is run at `exec_failed`"),
+    ] {
+        desk.says(text);
+        let told = desk.run(&["config", "check"]);
+        assert!(code(&told) == 2 && stderr(&told).contains(words), "{text}: {}", stderr(&told));
+    }
+    let option = desk.command(&["up", "--exec", "true", "--exec-on", "exec_dropped"]);
+    let told = { option }.env("MVRX_CONFIG", "").output().unwrap();
+    assert!(code(&told) == 2 && stderr(&told).contains("no command is run at `exec_dropped`"), "{told:?}");
+}
+
+#[test]
+fn what_is_wrong_in_the_environment_is_told_with_its_variable() {
+    let desk = Desk::with("");
+    let told = desk.command(&["log"]).env("MVRX_DATA", "").output().unwrap();
+    assert!(code(&told) == 2 && stderr(&told).contains("from the environment, MVRX_DATA"), "{told:?}");
+    for (arguments, name) in [(&["log", "--data="][..], "MVRX_DATA"), (&["up", "-n"], "MVRX_NAME")] {
+        let typed = desk.command(arguments).env(name, "x").output().unwrap();
+        assert!(code(&typed) == 2 && !stderr(&typed).contains("environment"), "{typed:?}");
+    }
+}
+
+#[test]
+fn a_file_where_a_folder_belongs_is_told_as_one() {
+    let desk = Desk::with("");
+    let file = desk.path();
+    let file = file.to_str().unwrap();
+    for arguments in [&["watch", file][..], &["up", "--dir", file], &["host", "--dir", file]] {
+        let told = desk.run(arguments);
+        assert!(code(&told) == 2 && stderr(&told).contains("is a file, and a folder is needed"), "{told:?}");
+    }
+    desk.says("[[fetch]]\nto = 'config.toml'\n");
+    let told = desk.run(&["config", "check"]);
+    let words = stderr(&told);
+    assert!(code(&told) == 2 && words.contains("line 1: ") && words.contains("is a file"), "{words}");
+}
+
+#[test]
 fn what_the_file_or_the_environment_switches_on_is_switched_off_for_one_start() {
     let desk = Desk::with("any-file = true\n[host]\nhidden = true\n");
     let show = |arguments: &[&str], environment: bool| {
@@ -211,16 +301,16 @@ fn what_the_file_or_the_environment_switches_on_is_switched_off_for_one_start() 
             let on = value(&show(&[command], environment), "any-file");
             assert_eq!(on, is("true", if environment { "environment" } else { "file" }), "{command}");
             let off = value(&show(&[command, "--no-any-file"], environment), "any-file");
-            assert_eq!(off, is("false", "default"), "{command}");
+            assert_eq!(off, is("false", "option"), "{command}");
             // The last one counts.
             let again = value(&show(&[command, "--no-any-file", "--any-file"], environment), "any-file");
             assert_eq!(again, is("true", "option"), "{command}");
             let off = value(&show(&[command, "--any-file", "--no-any-file"], environment), "any-file");
-            assert_eq!(off, is("false", "default"), "{command}");
+            assert_eq!(off, is("false", "option"), "{command}");
         }
     }
     let shown = show(&["host", "--no-hidden"], false);
-    assert_eq!(value(&shown, "hidden"), is("false", "default"));
+    assert_eq!(value(&shown, "hidden"), is("false", "option"));
     assert_eq!(value(&shown, "any-file"), is("true", "file"), "the others stay");
     let rows = shown["options"].as_array().unwrap();
     assert!(rows.iter().all(|row| !row["option"].as_str().unwrap().starts_with("no-")), "{shown}");

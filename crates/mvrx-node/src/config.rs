@@ -41,12 +41,14 @@ pub struct Vocabulary {
     pub everywhere: BTreeMap<String, Shape>,
     /// The sections, with their keys.
     pub sections: BTreeMap<String, BTreeMap<String, Shape>>,
+    /// What somebody may take for a key, as an option has another name than its key: that name, and the key.
+    pub other_names: BTreeMap<String, String>,
     /// The events at which commands can be run; empty: of any name.
     pub events: BTreeSet<String>,
+    /// Those that there are, and at which none is run: they tell what became of a command.
+    pub events_of_commands: BTreeSet<String>,
     /// Those at which they are, where nothing is said.
     pub usual_events: BTreeSet<String>,
-    /// Events at which none is run: they tell of commands.
-    pub of_commands: BTreeSet<String>,
 }
 
 /// The form of a value.

@@ -48,10 +48,18 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
+impl Show {
+    /// Whether it is said before the command or among its options: each command has the same one.
+    fn wants_json(&self) -> bool {
+        let options = self.words.iter().skip(1).take_while(|word| *word != "--");
+        self.json || options.into_iter().any(|word| word == "--json")
+    }
+}
+
 impl Config {
     pub(crate) fn wants_json(&self) -> bool {
         match &self.what {
-            What::Show(show) => show.json,
+            What::Show(show) => show.wants_json(),
             What::Check(check) => check.json,
         }
     }
@@ -108,10 +116,10 @@ fn show_all(wish: &Show, file: Option<PathBuf>) -> Result<(), Failure> {
     let empty = ArgMatches::default();
     let matches = resolved.matches.subcommand().map_or(&empty, |(_, matches)| matches);
     let options = command.find_subcommand(&name).into_iter().flat_map(Command::get_arguments);
-    let rows: Vec<Row> = options.filter_map(|option| row(option, matches, &resolved)).collect();
+    let rows: Vec<Row> = options.filter_map(|option| row(&name, option, matches, &resolved)).collect();
     let secrets: Vec<&str> =
         SECRETS.iter().copied().filter(|name| std::env::var_os(name).is_some()).collect();
-    if wish.json {
+    if wish.wants_json() {
         show::document(&document(&name, &rows, &secrets, &resolved));
         return Ok(());
     }
@@ -151,7 +159,7 @@ fn about_file(resolved: &Resolved) -> String {
     }
 }
 
-fn row(option: &Arg, matches: &ArgMatches, resolved: &Resolved) -> Option<Row> {
+fn row(command: &str, option: &Arg, matches: &ArgMatches, resolved: &Resolved) -> Option<Row> {
     let long = option.get_long().filter(|_| settings::key(option).is_some() && !option.is_hide_set())?;
     let id = option.get_id().as_str();
     let held = resolved.from_file.get(long);
@@ -159,6 +167,7 @@ fn row(option: &Arg, matches: &ArgMatches, resolved: &Resolved) -> Option<Row> {
     let (source, variable) = match source {
         _ if held.is_some() => ("file", None),
         Some(ValueSource::CommandLine) => ("option", None),
+        _ if settings::is_off(matches, option) => ("option", None),
         Some(ValueSource::EnvVariable) => {
             ("environment", option.get_env().map(|name| name.to_string_lossy().into_owned()))
         }
@@ -166,6 +175,9 @@ fn row(option: &Arg, matches: &ArgMatches, resolved: &Resolved) -> Option<Row> {
         None => ("not set", None),
     };
     let values = if option.get_action().takes_values() {
+        // Without a word of it `watch` saves in the folder that it watches, which is no option there.
+        let is_watched = command == "watch" && long == "dir" && source == "default";
+        let id = if is_watched { "watch" } else { id };
         let raw = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
         raw.map(|value| without_login(&value.to_string_lossy())).collect()
     } else {

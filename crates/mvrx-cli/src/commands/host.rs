@@ -91,8 +91,8 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     for file in &args.files {
         files.push((file.as_path(), offer::look(file, args.any_file)?));
     }
-    if let Some(dir) = args.dir.as_ref().filter(|dir| !dir.is_dir()) {
-        return Err(Failure::usage(format!("the folder {} is not there", dir.display())));
+    if let Some(words) = args.dir.as_deref().and_then(data::no_folder) {
+        return Err(Failure::usage(words));
     }
     // The host gathers files in any case; --dir saves them all.
     let all = args.dir.as_ref().map(|_| Fetch::All);

@@ -101,8 +101,9 @@ fn described(args: &Up) -> Result<Builder, Failure> {
 }
 
 fn folders_are_there(args: &Up) -> Result<(), Failure> {
-    match std::iter::once(&args.dir).chain(&args.watch).find(|folder| !folder.is_dir()) {
-        Some(folder) => Err(Failure::usage(format!("the folder {} is not there", folder.display()))),
+    let mut folders = std::iter::once(&args.dir).chain(&args.watch);
+    match folders.find_map(|folder| data::no_folder(folder)) {
+        Some(words) => Err(Failure::usage(words)),
         None => Ok(()),
     }
 }

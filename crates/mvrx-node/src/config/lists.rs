@@ -95,8 +95,8 @@ pub(super) fn commands(
             }
         }
         let Some(run) = run else {
-            let what = format!("[[exec]] in line {line} has neither `command` nor `shell`");
-            return Err(reading.wrong(&key.span(), what));
+            let what = "this [[exec]] has neither `command` nor `shell`".to_owned();
+            return Err(reading.wrong_in(line, what));
         };
         Ok(Command { hook: Hook { on, run, limit }, line })
     })
@@ -164,12 +164,15 @@ fn events(
     value: &Spanned<DeValue<'_>>,
 ) -> Result<Option<BTreeSet<String>>, ConfigError> {
     let list = list(reading, "on", value)?;
+    if list.is_empty() {
+        return Err(reading.wrong(&value.span(), "`on` is an empty list, at which nothing is run".to_owned()));
+    }
+    let known = &reading.known().events;
     for (name, at) in &list {
-        if reading.tells_of_commands(name) {
-            let why = format!("no command is run at `{name}`: it tells of the commands themselves");
-            return Err(reading.wrong(&at.span(), why));
+        if reading.known().events_of_commands.contains(name) {
+            let what = format!("no command is run at `{name}`, which tells what became of a command");
+            return Err(reading.wrong(&at.span(), what));
         }
-        let known = reading.events();
         if name != "all" && !known.is_empty() && !known.contains(name) {
             let meant = alike::nearest(name, known.iter().map(String::as_str));
             let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();

@@ -43,7 +43,10 @@ pub(super) fn parse(text: &str, path: &Path, known: &Vocabulary) -> Result<Confi
                 }
             }
             (Some(_), _) if !known.everywhere.contains_key(name) => {
-                return Err(reading.wrong(&key.span(), format!("`{name}` is a section, written [{name}]")));
+                let key_of = known.other_names.get(name);
+                let meant = key_of.map(|key| format!("; what --{name} says is `{key}` here"));
+                let what = format!("`{name}` is a section, written [{name}]{}", meant.unwrap_or_default());
+                return Err(reading.wrong(&key.span(), what));
             }
             _ => config.settings.push(reading.setting(None, (key, value))?),
         }
@@ -55,7 +58,12 @@ pub(super) fn parse(text: &str, path: &Path, known: &Vocabulary) -> Result<Confi
 impl Reading<'_> {
     /// Something is wrong in this part of the text.
     pub(super) fn wrong(&self, at: &Range<usize>, what: String) -> ConfigError {
-        ConfigError::Wrong { path: self.path.to_owned(), line: self.line(at), what }
+        self.wrong_in(self.line(at), what)
+    }
+
+    /// The same of a line, from 1.
+    pub(super) fn wrong_in(&self, line: usize, what: String) -> ConfigError {
+        ConfigError::Wrong { path: self.path.to_owned(), line, what }
     }
 
     pub(super) fn line(&self, at: &Range<usize>) -> usize {
@@ -63,12 +71,8 @@ impl Reading<'_> {
         1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
-    pub(super) fn events(&self) -> &BTreeSet<String> {
-        &self.known.events
-    }
-
-    pub(super) fn tells_of_commands(&self, event: &str) -> bool {
-        self.known.of_commands.contains(event)
+    pub(super) fn known(&self) -> &Vocabulary {
+        self.known
     }
 
     pub(super) fn usual_events(&self) -> BTreeSet<String> {
@@ -94,6 +98,9 @@ impl Reading<'_> {
     /// A key that nobody knows: where it belongs, or which one was meant.
     fn unknown(&self, name: &str, section: Option<&str>, keys: &Keys) -> String {
         let place = section.map_or_else(|| "outside of the sections".to_owned(), |s| format!("in [{s}]"));
+        if let Some(key) = self.known.other_names.get(name).filter(|key| keys.contains_key(*key)) {
+            return format!("there is no `{name}` {place}; what --{name} says is `{key}` here");
+        }
         let there = self.known.sections.iter().filter(|(_, keys)| keys.contains_key(name));
         let there: Vec<String> = there.map(|(section, _)| format!("[{section}]")).collect();
         if !there.is_empty() {

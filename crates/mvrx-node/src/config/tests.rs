@@ -14,6 +14,7 @@ fn known() -> Vocabulary {
         ("group", one()),
         ("dir", folder),
         ("whole", one()),
+        ("session", one()),
         ("password-at", Shape::Values { each: 2, several: true, paths: vec![false, true] }),
     ];
     let keys =
@@ -21,9 +22,10 @@ fn known() -> Vocabulary {
     Vocabulary {
         everywhere: keys(&everywhere),
         sections: [("up".to_owned(), keys(&up)), ("host".to_owned(), keys(&[("keep", one())]))].into(),
+        other_names: [("host".to_owned(), "session".to_owned())].into(),
         events: ["saved", "commit_seen", "revision"].map(str::to_owned).into(),
+        events_of_commands: ["exec_failed"].map(str::to_owned).into(),
         usual_events: ["revision"].map(str::to_owned).into(),
-        of_commands: ["exec_failed"].map(str::to_owned).into(),
     }
 }
 
@@ -68,6 +70,11 @@ fn what_nobody_knows_is_named_with_its_line_and_what_was_meant() {
     );
     assert!(wrong("[host]\ncolour = 1").ends_with("line 2: there is no `colour` in [host]"));
     assert!(wrong("up = 3").ends_with("`up` is a section, written [up]"));
+    let other = "`host` is a section, written [host]; what --host says is `session` here";
+    assert!(wrong("host = 'ws://rack/'").ends_with(other));
+    let other = "line 2: there is no `host` in [up]; what --host says is `session` here";
+    assert!(wrong("[up]\nhost = 'ws://rack/'").ends_with(other));
+    assert!(wrong("[host]\nhost = 'ws://rack/'").ends_with("there is no `host` in [host]"));
 }
 
 #[test]
@@ -150,17 +157,18 @@ fn what_is_wrong_with_a_rule_or_a_command_is_told_with_its_line() {
         ("[[fetch]]\nstation = []", "line 2: `station` is an empty list, which nothing fits"),
         ("[[fetch]]\nfetch = 'no'", "line 2: `fetch` has to be true or false"),
         ("[[fetch]]\nto = ''", "line 2: `to` is empty"),
-        ("[[exec]]\non = 'saved'", "[[exec]] in line 1 has neither `command` nor `shell`"),
+        ("\n[[exec]]\non = 'saved'", "line 2: this [[exec]] has neither `command` nor `shell`"),
+        ("[[exec]]\non = []", "line 2: `on` is an empty list, at which nothing is run"),
+        (
+            "[[exec]]\non = ['saved', 'exec_failed']",
+            "line 2: no command is run at `exec_failed`, which tells what became of a command",
+        ),
         (
             "[[exec]]\ncommand = 'a'\nshell = 'b'",
             "line 3: there are `command` and `shell`; one of them is run",
         ),
         ("[[exec]]\ncommand = []", "line 2: `command` names no program"),
         ("[[exec]]\non = 'savd'", "line 2: there is no event `savd`; did you mean `saved`?"),
-        (
-            "[[exec]]\non = 'exec_failed'",
-            "line 2: no command is run at `exec_failed`: it tells of the commands themselves",
-        ),
         ("[[exec]]\nlimit = 0", "line 2: `limit` has to be a number of seconds from 0.1 to 3600"),
         ("[[exec]]\nlimits = 1", "line 2: there is no `limits` in [[exec]]; did you mean `limit`?"),
         ("[[exce]]\n", "did you mean `exec`?"),
