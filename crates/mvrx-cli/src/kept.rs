@@ -74,6 +74,17 @@ pub(crate) fn find(given: Option<&Path>, text: &str) -> Result<Option<Kept>, Fai
         found.retain(|kept| !kept.revision.withdrawn);
         return Ok(latest(found));
     }
+    named(found, text)
+}
+
+/// The same for who takes it back: `latest` is the latest also where that was withdrawn, so that who says it twice takes back no other.
+pub(crate) fn expect_to_withdraw(given: Option<&Path>, text: &str) -> Result<Kept, Failure> {
+    let found = all(given)?.revisions;
+    let found = if pick::is_latest(text) { latest(found) } else { named(found, text)? };
+    found.ok_or_else(|| nothing(given, text))
+}
+
+fn named(mut found: Vec<Kept>, text: &str) -> Result<Option<Kept>, Failure> {
     let is_tagged = |kept: &Kept| kept.tags.iter().any(|tag| tag.eq_ignore_ascii_case(text));
     if found.iter().any(is_tagged) {
         found.retain(is_tagged);
@@ -92,12 +103,23 @@ pub(crate) fn find(given: Option<&Path>, text: &str) -> Result<Option<Kept>, Fai
 
 /// The same, where there has to be one.
 pub(crate) fn expect(given: Option<&Path>, text: &str) -> Result<Kept, Failure> {
-    find(given, text)?.ok_or_else(|| {
-        let short = if text.len() < 4 { "; of an id the first four characters are needed" } else { "" };
-        Failure::bad_file(format!(
-            "no revision that is kept here has this tag, or an id that begins with it: {text}{short}"
-        ))
-    })
+    find(given, text)?.ok_or_else(|| nothing(given, text))
+}
+
+/// Why there is no such revision.
+fn nothing(given: Option<&Path>, text: &str) -> Failure {
+    if pick::is_latest(text) {
+        let is_empty = all(given).is_ok_and(|all| all.revisions.is_empty());
+        return Failure::bad_file(if is_empty {
+            "no revision is kept here, so there is no latest"
+        } else {
+            "all that is kept here is withdrawn, so there is no latest; `mvrx log` lists it, with the ids"
+        });
+    }
+    let short = if text.len() < 4 { "; of an id the first four characters are needed" } else { "" };
+    Failure::bad_file(format!(
+        "no revision that is kept here has this tag, or an id that begins with it: {text}{short}"
+    ))
 }
 
 /// One to choose from.

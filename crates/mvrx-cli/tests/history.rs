@@ -128,7 +128,13 @@ fn log_lists_what_is_kept_newest_first_also_beside_a_running_station() {
     }
     assert!(lines[0].contains("  whole  ") && lines[3].contains("  recipe of "), "{words}");
     assert_eq!(out(&crew.run(&["log", "-n", "1"])).lines().count(), 1);
-    assert_eq!(out(&crew.run(&["log", "-g", "Other"])), "");
+    let other = crew.run(&["log", "-g", "Other"]);
+    assert_eq!(
+        (out(&other).as_str(), complaint(&other).as_str()),
+        ("", "mvrx: no revision of the group Other is kept here; of Default there is\n")
+    );
+    let none = crew.run(&["log", "-n", "0"]);
+    assert_eq!((out(&none), complaint(&none)), (String::new(), String::new()));
     let json = crew.json(&["log"]);
     let revisions = json["revisions"].as_array().unwrap();
     assert_eq!(revisions.len(), 4);
@@ -207,12 +213,21 @@ fn a_tag_is_given_beside_a_running_station_and_names_one_revision() {
     assert_eq!(crew.json(&["tag"])["tags"][0]["tag"], "premiere");
     assert_eq!(code(&crew.run(&["tag", "--delete", "premiere"])), 0);
     assert_eq!(code(&crew.run(&["tag", "--delete", "premiere"])), 2);
+    for arguments in [&["tag", "--data", "nope"][..], &["tag", "--delete", "x", "--data", "nope"]] {
+        let nowhere = crew.run(arguments);
+        assert!(code(&nowhere) == 3 && complaint(&nowhere).contains("is no folder"), "{nowhere:?}");
+    }
 }
 
 #[test]
 fn prune_removes_what_is_beyond_and_keeps_what_is_tagged_or_perhaps_nobody_elses() {
     let crew = Crew::new();
     assert_eq!(code(&crew.run(&["prune"])), 2, "no limit was said");
+    let other = crew.run(&["prune", "--newest", "1", "--dry-run", "-g", "Tour"]);
+    assert!(
+        complaint(&other).contains("no revision of the group Tour is kept here; of Default"),
+        "{other:?}"
+    );
     let running = crew.open();
     let dry = crew.json(&["prune", "--newest", "1", "--dry-run"]);
     assert_eq!(dry["removed"].as_array().unwrap().len(), 2);
@@ -236,7 +251,9 @@ fn prune_removes_what_is_beyond_and_keeps_what_is_tagged_or_perhaps_nobody_elses
         "{}",
         out(&pruned)
     );
-    assert!(complaint(&pruned).contains("--own removes them"), "{}", complaint(&pruned));
+    let stays = "1 revision beyond the limits stays, as it was committed from here";
+    assert!(complaint(&pruned).contains(stays), "{}", complaint(&pruned));
+    assert!(complaint(&pruned).contains("--own removes it, too"), "{}", complaint(&pruned));
     let left = |crew: &Crew| crew.json(&["log"])["revisions"].as_array().unwrap().len();
     assert_eq!(left(&crew), 3);
     let own = crew.run(&["prune", "--newest", "1", "--own"]);
@@ -298,6 +315,67 @@ fn fsck_says_in_words_what_is_damaged_and_ends_with_one() {
         assert!(complaint(&refused).contains(words), "{words}: {}", complaint(&refused));
     }
     assert_eq!(code(&crew.run(&["fsck", "--data", "nowhere"])), 3);
+}
+
+#[test]
+fn of_a_lost_file_a_few_recipes_are_told_and_how_many_more_there_are() {
+    let crew = Crew::new();
+    assert_eq!(crew.open().compact(1, &Cancel::new()).unwrap().compacted, 1);
+    for entry in fs::read_dir(crew.data().join("commits")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "mvr") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let problems = crew.json(&["log"])["problems"].as_array().unwrap().len();
+    let log = crew.run(&["log"]);
+    let told = complaint(&log);
+    assert_eq!(problems, 4, "{told}");
+    assert_eq!(told.lines().count(), 5, "{told}");
+    assert!(told.contains("no revision that is kept here can be given"), "{told}");
+    assert!(told.contains(": 1 more problem; `mvrx fsck` looks through all of it"), "{told}");
+}
+
+#[test]
+fn what_is_the_latest_and_why_there_is_none() {
+    let crew = Crew::new();
+    // Said twice, it takes back no other.
+    for new in [true, false] {
+        let withdrawn = crew.json(&["withdraw", "latest"]);
+        assert_eq!(
+            (&withdrawn["revision"]["file"], &withdrawn["new"]),
+            (&id(4).to_string().into(), &new.into())
+        );
+    }
+    assert_eq!(crew.json(&["show", "latest"])["revision"]["file"], id(3).to_string());
+    let empty = crew.0.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    for command in ["show", "withdraw"] {
+        let none = crew.run(&[command, "latest", "--data", empty.to_str().unwrap()]);
+        let words = complaint(&none);
+        assert!(
+            code(&none) == 3 && words.contains("no revision is kept here, so there is no latest"),
+            "{words}"
+        );
+    }
+    let store = crew.open();
+    for number in 2..=3 {
+        store.remove(id(number)).unwrap();
+    }
+    drop(store);
+    assert_eq!(code(&crew.run(&["withdraw", &short(1)])), 0);
+    let none = crew.run(&["show", "latest"]);
+    assert!(code(&none) == 3 && complaint(&none).contains("all that is kept here is withdrawn"), "{none:?}");
+}
+
+#[test]
+fn standard_output_is_no_place_for_a_file() {
+    let crew = Crew::new();
+    let got = crew.run(&["get", &short(1), "-o", "-"]);
+    assert!(code(&got) == 2 && complaint(&got).contains("not written to standard output"), "{got:?}");
+    assert!(!crew.path("-").exists());
+    assert_eq!(code(&crew.run(&["get", &short(1), "-o", "./-"])), 0);
+    assert_eq!(fs::read(crew.path("-")).unwrap(), show(1));
 }
 
 fn turn_a_byte(path: &Path) {

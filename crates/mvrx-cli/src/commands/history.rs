@@ -1,5 +1,6 @@
 //! `mvrx log`, `show`, `tag`, `withdraw`, `prune`, `fsck`: the history that stations of this user keep, whether they run or not.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use mvrx_store::{Form, StoredCommit};
@@ -30,6 +31,13 @@ fn author(stored: &StoredCommit) -> String {
         (_, Some(station)) => show::short(station),
         _ => "unknown".to_owned(),
     }
+}
+
+/// That nothing of this group is kept, but of others.
+fn none_of(group: &str, groups: &BTreeSet<String>) -> String {
+    let others = groups.iter().map(|group| show::name(group)).collect::<Vec<_>>().join(", ");
+    let others = if others.is_empty() { others } else { format!("; of {others} there is") };
+    format!("no revision of the group {} is kept here{others}", show::name(group))
 }
 
 /// `whole`, or what the recipe takes.

@@ -23,6 +23,11 @@ pub(super) struct Destination {
 
 impl Destination {
     pub(super) fn parse(output: &Path) -> Result<Self, Failure> {
+        if output == Path::new("-") {
+            return Err(Failure::usage(
+                "a file is saved in a folder or at a path, and not written to standard output; ./- is a file of that name",
+            ));
+        }
         if output.is_dir() {
             return Ok(Self { folder: output.to_owned(), name: None });
         }

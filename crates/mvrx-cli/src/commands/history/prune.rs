@@ -1,6 +1,6 @@
 //! `mvrx prune`: lets old revisions go, by number, age and bytes of each group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ struct Pruned {
     /// Those that stay only because they were committed from here.
     own_stay: usize,
     in_use: Vec<String>,
+    /// The groups of which something is kept.
+    groups: BTreeSet<String>,
 }
 
 pub(crate) fn run(args: &Prune) -> Result<(), Failure> {
@@ -59,6 +61,9 @@ pub(crate) fn run(args: &Prune) -> Result<(), Failure> {
         prune(args, keep, &directory, &mut pruned)?;
     }
     tell(args, &pruned);
+    for group in args.group.iter().filter(|group| !pruned.groups.contains(*group)) {
+        show::note(&format!("mvrx: {}", super::none_of(group, &pruned.groups)));
+    }
     if pruned.in_use.is_empty() {
         return Ok(());
     }
@@ -72,9 +77,11 @@ pub(crate) fn run(args: &Prune) -> Result<(), Failure> {
 fn prune(args: &Prune, keep: Keep, directory: &Path, pruned: &mut Pruned) -> Result<(), Failure> {
     let local = |error: &dyn std::fmt::Display| Failure::local(error.to_string());
     let view = FsView::open(directory, FsOptions::default()).map_err(|error| local(&error))?;
-    if view.commits().is_empty() {
+    let commits = view.commits();
+    if commits.is_empty() {
         return Ok(());
     }
+    pruned.groups.extend(commits.into_iter().map(|stored| stored.group));
     let own = own(directory)?;
     let retention = |spare| match args.group.as_slice() {
         [] => Retention { spare, ..Retention::of_each_group(keep) },
@@ -140,8 +147,13 @@ fn tell(args: &Prune, pruned: &Pruned) {
     if pruned.own_stay > 0 {
         let number = pruned.own_stay;
         show::note(&format!(
-            "mvrx: {number} {} beyond the limits stay, as they were committed from here and perhaps nobody else has them; --own removes them, too",
-            show::plural(number, "revision")
+            "mvrx: {number} {}; --own removes {}, too",
+            if number == 1 {
+                "revision beyond the limits stays, as it was committed from here and perhaps nobody else has it"
+            } else {
+                "revisions beyond the limits stay, as they were committed from here and perhaps nobody else has them"
+            },
+            if number == 1 { "it" } else { "them" }
         ));
     }
 }

@@ -38,7 +38,7 @@ fn give(args: &Tag, what: &str, name: &str) -> Result<(), Failure> {
     let kept = kept::expect(args.at.data.as_deref(), what)?;
     let file = kept.stored().commit.file;
     // One name means one revision in all directories that are looked into.
-    for directory in data::directories(args.at.data.as_deref())? {
+    for directory in data::with_history(args.at.data.as_deref())? {
         let other = Tags::of(directory).find(name).map_err(|error| Failure::local(error.to_string()))?;
         if let Some(other) = other.filter(|other| other.file != file) {
             return Err(failure(TagError::NameTaken { name: other.name, file: other.file }));
@@ -58,7 +58,7 @@ fn give(args: &Tag, what: &str, name: &str) -> Result<(), Failure> {
 }
 
 fn delete(args: &Tag, name: &str) -> Result<(), Failure> {
-    for directory in data::directories(args.at.data.as_deref())? {
+    for directory in data::with_history(args.at.data.as_deref())? {
         match Tags::of(directory).remove(name) {
             Err(TagError::NoSuchTag { .. }) => {}
             Err(error) => return Err(failure(error)),
@@ -78,7 +78,7 @@ fn delete(args: &Tag, name: &str) -> Result<(), Failure> {
 
 fn list(args: &Tag) -> Result<(), Failure> {
     let mut tags = Vec::new();
-    for directory in data::directories(args.at.data.as_deref())? {
+    for directory in data::with_history(args.at.data.as_deref())? {
         let here = Tags::of(&directory).list().map_err(|error| Failure::local(error.to_string()))?;
         tags.extend(here.into_iter().map(|tag| (tag, directory.clone())));
     }

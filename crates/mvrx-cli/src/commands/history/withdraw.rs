@@ -21,7 +21,7 @@ pub(crate) struct Withdraw {
 }
 
 pub(crate) fn run(args: &Withdraw) -> Result<(), Failure> {
-    let kept = kept::expect(args.at.data.as_deref(), &args.what)?;
+    let kept = kept::expect_to_withdraw(args.at.data.as_deref(), &args.what)?;
     let (directory, stored) = (kept.directory.as_path(), kept.stored());
     let own = mvrx_station::load(directory).map_err(|error| Failure::local(error.to_string()))?;
     if own.is_none() || stored.commit.station != own {
