@@ -235,7 +235,7 @@ async fn what_its_author_took_back_while_it_came_is_no_revision_and_that_it_is_n
             async || own.commits().await.unwrap().iter().any(|info| info.commit.file == mistake && info.held);
         let at_last = async {
             while listed().await != held {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         let came = timeout(LIMIT, at_last).await;
