@@ -1012,6 +1012,21 @@ fn who_had_moved_already_when_the_host_was_lost_is_in_the_report() {
     assert!(rest.iter().all(|answer| matches!(answer, MoveAnswer::Unanswered { .. })), "{all:?}");
 }
 
+// proves: MOV-10
+#[test]
+fn why_a_product_is_not_asked_is_told_as_it_is() {
+    for (product, words) in [
+        (Product::Perastage, "perastage does not act on the question"),
+        (Product::BlenderDmx, "blenderdmx does not act on the question"),
+        (Product::LibMvrGdtf, "may end a product with the library libMVRgdtf, as Vectorworks"),
+        (Product::GrandMa3, "grandma3 is not known to outlive the question"),
+        (Product::Other, "of an unknown product nobody knows"),
+    ] {
+        let told = MoveAnswer::NotAsked { product }.to_string();
+        assert!(told.starts_with("it was not asked: ") && told.contains(words), "{told}");
+    }
+}
+
 /// What host `n` tells of who came and who went.
 fn roster(n: u8, came: &[u8], gone: &[u8]) -> Message {
     let named = |n: &u8| mvrx_message::NamedStation {

@@ -83,6 +83,12 @@ impl fmt::Display for MoveAnswer {
             Self::NotAsked { product: Product::Other } => f.write_str(
                 "it was not asked: of an unknown product nobody knows whether it outlives the question",
             ),
+            Self::NotAsked { product: Product::LibMvrGdtf } => f.write_str(
+                "it was not asked: the question may end a product with the library libMVRgdtf, as Vectorworks and Production Assist",
+            ),
+            Self::NotAsked { product } if product.survives_new_session_host() => {
+                write!(f, "it was not asked: {product} does not act on the question")
+            }
             Self::NotAsked { product } => {
                 write!(f, "it was not asked: {product} is not known to outlive the question")
             }
