@@ -24,10 +24,17 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// The commands as they are told, where what several have means something else to one.
+fn worded() -> clap::Command {
+    Args::command().mut_subcommand("move", |command| {
+        command.mut_arg("group", |group| group.help("The group that is left; upper and lower case differ"))
+    })
+}
+
 impl Args {
     /// Reads the command line, and the configuration file beside it; ends the process with words where one of them makes no sense.
     pub(crate) fn read() -> Self {
-        let resolved = match settings::resolve(&Self::command(), &std::env::args_os().collect::<Vec<_>>()) {
+        let resolved = match settings::resolve(&worded(), &std::env::args_os().collect::<Vec<_>>()) {
             Ok(resolved) => resolved,
             Err(Unresolved::Words(error)) => error.exit(),
             Err(Unresolved::File(failure)) => {

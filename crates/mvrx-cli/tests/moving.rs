@@ -63,6 +63,40 @@ fn where_to_is_asked_for_with_both_ways_of_saying_it() {
 }
 
 #[test]
+fn the_group_that_is_left_is_no_place_to_go_to() {
+    let crew = Crew::new();
+    for (to, why) in [("Stage", "the group that is left"), ("stage", "upper and lower case")] {
+        let said = crew.run(&["move", "--group", "Stage", "--to-group", to, "--wait", "60"]);
+        assert!(code(&said) == 2 && stderr(&said).contains(why), "{said:?}");
+    }
+    let help = stdout(&crew.run(&["move", "--help"]));
+    assert!(help.contains("The group that is left") && !help.contains("The group to join"), "{help}");
+}
+
+// proves: MOV-22
+#[cfg(unix)]
+#[test]
+fn answers_are_told_as_they_come_and_also_where_the_command_is_stopped() {
+    let crew = Crew::new();
+    let (_rack, url) = host(&crew, "Rack");
+    let [willing, asked] = ["willing", "asked"].map(|name| crew.path(name));
+    let mut a = crew.start(&["up", "--name", "A", "--data", text(&willing), "--moves", "always"]);
+    let mut b = crew.start(&["up", "--name", "B", "--data", text(&asked)]);
+    for up in [&mut a, &mut b] {
+        up.until("is up in the group Default");
+    }
+    let mut moving = crew.start(&["move", "--to", &url, "--name", "Boss", "--wait", "8"]);
+    // While B is still asked at its screen.
+    moving.until("A: it has moved");
+    b.until("Boss proposes to move");
+    let signalled = Command::new("kill").args(["-INT", &moving.child.id().to_string()]).status().unwrap();
+    assert!(signalled.success());
+    moving.until("B: it did not answer: the command was stopped before");
+    moving.until("1 moved to the session");
+    assert_eq!(moving.child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
 // proves: MOV-18
 fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
     let crew = Crew::new();
@@ -148,10 +182,13 @@ fn a_crew_moves_back_from_a_session_to_a_group() {
     ]);
     a.until("committed");
     let moved = crew.run(&["move", "--to-group", "Default", "--host", &url, "--name", "Boss", "--wait", "3"]);
-    assert_eq!(code(&moved), 1, "the host stays: {moved:?}");
+    assert_eq!(code(&moved), 0, "that the host stays is as it should be: {moved:?}");
     let words = stdout(&moved);
     assert!(
-        words.contains("A: it has moved") && words.contains("1 moved to the group Default, 1 stayed"),
+        words.contains("A: it has moved")
+            && words.contains(
+                "1 moved to the group Default, 1 stayed behind, 1 of them the session's host or a bridge"
+            ),
         "{words}"
     );
     a.until("now in the group Default");

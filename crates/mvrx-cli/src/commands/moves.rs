@@ -3,14 +3,15 @@
 //! `move` is a station of its own for as long as it takes: it joins the crew, stands in the new place, asks everybody to come along, tells what each
 //! answered, and leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::pin::pin;
 
 use mvrx_message::{GroupNameError, StationUuid};
 use mvrx_node::consent::{self, Proposed};
 use mvrx_station::{
-    Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, WsUrl, can_be_a_place,
-    url_without_user,
+    BridgeMark, Event, Events, Heard, MoveAnswer, MoveReport, SessionTarget, Station, StationInfo, WsUrl,
+    can_be_a_place, url_without_user,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
@@ -73,13 +74,18 @@ pub(crate) async fn run(mut args: Move) -> Result<Verdict, Failure> {
     let describe = station::describe(&args.common, &args.session)?.identity(data.station);
     let describe = args.onward.apply(describe, &args.session.reaching)?;
     let (mover, mut events) = station::spawn(describe).await?;
-    let moved = tokio::select! {
-        moved = lead(&args, &mover, &mut events, (from.as_deref(), &to)) => moved,
-        failure = station::stopped() => Err(failure),
+    let mut tally = Tally { aloud: !args.json, ..Tally::default() };
+    let (led, stopped) = tokio::select! {
+        led = lead(&args, &mover, &mut events, (from.as_deref(), &to), &mut tally) => (led, false),
+        failure = station::stopped() => (Err(failure), true),
     };
     mover.stop().await;
-    let (report, names) = moved?;
-    Ok(tell(&args, &report, &names))
+    if stopped && tally.begun {
+        tally.stopped();
+        tally.tell(&to);
+    }
+    led?;
+    Ok(tally.tell(&to))
 }
 
 fn target(args: &Move) -> Result<SessionTarget, Failure> {
@@ -101,38 +107,163 @@ fn target(args: &Move) -> Result<SessionTarget, Failure> {
             let to =
                 group.parse().map(SessionTarget::Group).map_err(|error: GroupNameError| unfit(&error))?;
             can_be_a_place(&to).map_err(|error| unfit(&error))?;
+            is_elsewhere(group, args).map_err(|why| unfit(&why))?;
             Ok(to)
         }
         (None, None) => Err(Failure::usage("say where to: --to URL or --to-group GROUP")),
     }
 }
 
-type NamesById = BTreeMap<StationUuid, String>;
+/// Whether the group is another one than that which is left.
+fn is_elsewhere(to: &str, args: &Move) -> Result<(), &'static str> {
+    let from = &args.common.group;
+    if args.session.host.is_some() || !from.eq_ignore_ascii_case(to) {
+        Ok(())
+    } else if from == to {
+        Err("this is the group that is left (--group)")
+    } else {
+        Err(
+            "its name differs only in upper and lower case from that of the group that is left (--group), which is one name on the network",
+        )
+    }
+}
+
+/// Who is there, and what was answered so far: each answer is told as it comes, and none is lost where the command is stopped.
+#[derive(Debug, Default)]
+struct Tally {
+    /// On the screen; programs get one document in the end.
+    aloud: bool,
+    names: BTreeMap<StationUuid, String>,
+    /// Members of the old place when the move began.
+    there: Vec<StationUuid>,
+    /// The host of the session that is left, and bridges: they stay where they are.
+    fixed: BTreeSet<StationUuid>,
+    begun: bool,
+    answers: Vec<(StationUuid, MoveAnswer)>,
+}
+
+impl Tally {
+    async fn see(&mut self, mover: &Station, stations: &[StationInfo]) -> Result<(), Failure> {
+        let host = mover.session().await?.and_then(|session| session.host);
+        let is_bridge = |info: &&StationInfo| matches!(info.bridge, Some(BridgeMark::Bridge { .. }));
+        self.names = stations.iter().map(|info| (info.station, info.name.clone())).collect();
+        self.there = stations.iter().filter(|info| is_member(info)).map(|info| info.station).collect();
+        self.fixed = stations.iter().filter(is_bridge).map(|info| info.station).chain(host).collect();
+        Ok(())
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::MoveBegun { .. } => self.begun = true,
+            Event::StationJoined { station, name, .. } | Event::StationRenamed { station, to: name, .. } => {
+                self.names.insert(*station, name.clone());
+            }
+            Event::MoveAnswered { station, answer } => self.note(*station, answer.clone()),
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, station: StationUuid, answer: MoveAnswer) {
+        if self.aloud {
+            let name = self.names.get(&station).filter(|name| !name.is_empty());
+            let name = name.map_or_else(|| show::short(&station), |name| show::name(name));
+            show::line(&format!("{name}: {}", moving::answer_words(&answer)));
+        }
+        self.answers.push((station, answer));
+    }
+
+    fn ended(&mut self, report: &MoveReport) {
+        let untold = report.answers.iter().filter(|told| !self.answers.contains(told));
+        for (station, answer) in untold.cloned().collect::<Vec<_>>() {
+            self.note(station, answer);
+        }
+    }
+
+    /// The command is stopped: who was there and has not answered is told as well.
+    fn stopped(&mut self) {
+        let answered: BTreeSet<StationUuid> = self.answers.iter().map(|(station, _)| *station).collect();
+        let rest: Vec<_> = self.there.iter().filter(|s| !answered.contains(s)).copied().collect();
+        for station in rest {
+            let why = "the command was stopped before".to_owned();
+            self.note(station, MoveAnswer::Unanswered { why });
+        }
+    }
+
+    /// The verdict, and the last words.
+    fn tell(&self, to: &SessionTarget) -> Verdict {
+        let moved = self.answers.iter().filter(|(_, answer)| *answer == MoveAnswer::Moved).count();
+        let stayed = self.answers.len() - moved;
+        let stays = |(station, answer): &&(StationUuid, MoveAnswer)| {
+            *answer != MoveAnswer::Moved && self.fixed.contains(station)
+        };
+        let fixed = self.answers.iter().filter(stays).count();
+        if self.aloud {
+            let what = if fixed > 0 {
+                format!(", {fixed} of them the session's host or a bridge")
+            } else {
+                String::new()
+            };
+            show::line(&format!("{moved} moved to {}, {stayed} stayed behind{what}", moving::place(to)));
+        } else {
+            let answers: Vec<Value> = self.answers.iter().map(|(s, answer)| self.json(*s, answer)).collect();
+            let document = json!({
+                "schema": show::SCHEMA, "moved": moved, "stayed": stayed, "fixed": fixed, "answers": answers,
+            });
+            show::document(&moving::with_place(document, to));
+        }
+        // Where nobody else moved there is nothing that it would be right to stay behind of.
+        let expected = if moved > 0 { fixed } else { 0 };
+        if stayed == expected { Verdict::Fine } else { Verdict::Findings }
+    }
+
+    fn json(&self, station: StationUuid, answer: &MoveAnswer) -> Value {
+        let mut fields = moving::answer_json(answer);
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("station".to_owned(), station.to_string().into());
+            fields.insert("name".to_owned(), self.names.get(&station).cloned().into());
+            fields.insert("fixed".to_owned(), self.fixed.contains(&station).into());
+        }
+        fields
+    }
+}
+
+fn is_member(info: &StationInfo) -> bool {
+    info.membership == mvrx_station::Membership::Member
+}
 
 async fn lead(
     args: &Move,
     mover: &Station,
     events: &mut Events,
     (from, to): (Option<&str>, &SessionTarget),
-) -> Result<(MoveReport, NamesById), Failure> {
+    tally: &mut Tally,
+) -> Result<(), Failure> {
     let wait = station::duration(args.wait);
     match from {
         Some(url) => drop(session::joined(events, url, wait).await?),
         None => look(mover, events, wait).await?,
     }
     let stations = mover.stations().await?;
-    let names: NamesById = stations.iter().map(|info| (info.station, info.name.clone())).collect();
-    if stations.iter().all(|info| info.membership != mvrx_station::Membership::Member) {
+    tally.see(mover, &stations).await?;
+    if !stations.iter().any(is_member) {
         return Err(station::nobody(&args.common, args.wait, &stations));
     }
-    if !args.json {
-        let where_from = session::place(from, &args.common);
+    if tally.aloud {
         show::note(&format!(
-            "asking {where_from} to move to {}; who is asked at its screen has a minute",
-            moving::place(to)
+            "going to {} first; whoever is in {} is asked from there, and who is asked at its screen has a minute",
+            moving::place(to),
+            session::place(from, &args.common)
         ));
     }
-    let moved = mover.move_to(to.clone(), args.force).await;
+    let mut moved = pin!(mover.move_to(to.clone(), args.force));
+    let moved = loop {
+        tokio::select! {
+            moved = &mut moved => break moved,
+            Some(heard) = events.next() => if let Heard::Event(seen) = heard {
+                tally.hear(&seen.event);
+            },
+        }
+    };
     let report = moved.map_err(|error| {
         Failure::peer(format!(
             "nobody was moved to {}: {}",
@@ -140,7 +271,8 @@ async fn lead(
             show::tame(&error.to_string())
         ))
     })?;
-    Ok((report, names))
+    tally.ended(&report);
+    Ok(())
 }
 
 /// Waits for those who are there to show themselves.
@@ -159,35 +291,6 @@ async fn look(mover: &Station, events: &mut Events, wait: std::time::Duration) -
         }
     }
     Ok(())
-}
-
-fn tell(args: &Move, report: &MoveReport, names: &NamesById) -> Verdict {
-    let moved = report.answers.iter().filter(|(_, answer)| *answer == MoveAnswer::Moved).count();
-    let stayed = report.answers.len() - moved;
-    if args.json {
-        let answers: Vec<Value> =
-            report.answers.iter().map(|(station, answer)| answer_json(*station, answer, names)).collect();
-        let document =
-            json!({ "schema": show::SCHEMA, "moved": moved, "stayed": stayed, "answers": answers });
-        show::document(&moving::with_place(document, &report.to));
-    } else {
-        for (station, answer) in &report.answers {
-            let name = names.get(station).filter(|name| !name.is_empty());
-            let name = name.map_or_else(|| show::short(station), |name| show::name(name));
-            show::line(&format!("{name}: {}", moving::answer_words(answer)));
-        }
-        show::line(&format!("{moved} moved to {}, {stayed} stayed behind", moving::place(&report.to)));
-    }
-    if stayed == 0 { Verdict::Fine } else { Verdict::Findings }
-}
-
-fn answer_json(station: StationUuid, answer: &MoveAnswer, names: &NamesById) -> Value {
-    let mut fields = moving::answer_json(answer);
-    if let Some(fields) = fields.as_object_mut() {
-        fields.insert("station".to_owned(), station.to_string().into());
-        fields.insert("name".to_owned(), names.get(&station).cloned().into());
-    }
-    fields
 }
 
 /// Answers what was proposed to a running station of this user.

@@ -265,6 +265,6 @@ fn nobody_moved(answers: &[(StationUuid, MoveAnswer)]) -> String {
 }
 
 /// What the host says of itself.
-const HOST_STAYS: &str = "it hosts the session that was left, and goes on until it is ended";
+const HOST_STAYS: &str = "it hosts this session, and goes on with it until it is ended";
 /// What is said of a URL of our own.
 const HERE: &str = "this session is there already";
