@@ -354,7 +354,10 @@ impl Core {
                 self.advertise();
                 let nobody = || "no station that is there took our JOIN in time".to_owned();
                 let why = change.refusal.unwrap_or_else(nobody);
-                self.event(Event::GroupNotChanged { to: change.to, why: why.clone() });
+                if !change.of_move {
+                    self.event(Event::GroupNotChanged { to: change.to, why: why.clone() });
+                }
+                // The move tells it.
                 self.change_in_move_ended(&why);
             }
             _ => {

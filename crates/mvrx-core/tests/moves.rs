@@ -649,6 +649,11 @@ fn who_follows_into_a_group_where_nobody_is_seen_stays_whole_where_it_was() {
     desk.pass(Duration::from_millis(1));
     let why = refused(&mut desk, asker);
     assert!(why.contains("\"NobodyIsThere\" cannot be reached") && why.contains("5s"), "{why}");
+    assert!(
+        !desk.saw(|e| matches!(e, Event::GroupNotChanged { .. })),
+        "it is told once: {:?}",
+        desk.events()
+    );
     assert!(stayed(&desk).is_some() && !kept_anything(&desk));
     assert_eq!((desk.core.place(), desk.farewells()), (group("Default"), vec![]));
     assert_eq!(desk.core.members().collect::<Vec<_>>(), [station(1)]);
