@@ -89,7 +89,7 @@ pub enum Event {
     CommitSeen {
         /// Which.
         file: FileUuid,
-        /// Who told.
+        /// Who told; in a session, where the host tells everything, the author, who need not be there.
         from: StationUuid,
         /// How.
         source: CommitSource,
