@@ -211,6 +211,7 @@ async fn a_client_names_what_came_instead_of_a_session() {
     for (answer, named) in [
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "AnsweredWith { status: 404 }"),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "NotWebSocket"),
+        ("HTTP/1.0 200 OK\r\n\r\n", "the other side speaks HTTP older than 1.1"),
         (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
             "NotWebSocket",

@@ -322,6 +322,10 @@ impl<'a, L: Link> HeadStream<'a, L> {
             Theirs::Protocol(ProtocolError::HandshakeIncomplete) => {
                 HandshakeError::StreamEnded { received: self.bytes.len() }
             }
+            Theirs::Protocol(ProtocolError::WrongHttpVersion) => {
+                HandshakeError::NotWebSocket { what: "the other side speaks HTTP older than 1.1".to_owned() }
+            }
+            Theirs::Protocol(error) => HandshakeError::NotWebSocket { what: error.to_string() },
             other => HandshakeError::NotWebSocket { what: other.to_string() },
         }
     }

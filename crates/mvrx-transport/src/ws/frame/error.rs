@@ -95,7 +95,7 @@ pub enum FrameError {
     #[error("the stream ended in the middle of a message")]
     StreamEndedInMessage,
     /// The stream ended between messages, without a close frame.
-    #[error("the stream ended without a close frame")]
+    #[error("the connection ended without a farewell (no close frame)")]
     StreamEndedUnclosed,
 }
 
