@@ -18,6 +18,10 @@ pub(crate) trait Names {
     fn may_follow(&self) -> bool {
         true
     }
+    /// Whether this command hosts a session, and moves its stations but not itself.
+    fn hosts(&self) -> bool {
+        false
+    }
     /// What `mvrx accept` needs besides to reach this station, with a blank before it; empty: nothing.
     fn reached_with(&self) -> String {
         String::new()

@@ -86,6 +86,12 @@ pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
                 "this command stays where it is".to_owned()
             }
         ),
+        Event::MoveBegun { to } if names.hosts() => {
+            format!("asking the stations of this session to move to {}; this host goes on", place(to))
+        }
+        Event::NotMoved { to, why } if names.hosts() => {
+            format!("this session's stations were not asked to move to {}: {}", place(to), tame(why))
+        }
         Event::MoveBegun { to } => format!("moving to {}", place(to)),
         Event::MoveAnswered { station, answer } => {
             format!("{}: {}", names.station(*station), answer_words(answer))

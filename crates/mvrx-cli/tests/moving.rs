@@ -119,7 +119,10 @@ fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
     }
     let elsewhere = answer(&crew, "accept", &[]);
     assert!(code(&elsewhere) == 5 && stderr(&elsewhere).contains("the same --data"), "{elsewhere:?}");
-    let accepted = answer(&crew, "accept", &["--data", text(&asked), "--json"]);
+    // What was meant is no longer what is proposed.
+    let other = answer(&crew, "accept", &["--data", text(&asked), "--to", "Elsewhere"]);
+    assert!(code(&other) == 5 && stderr(&other).contains(&url), "{other:?}");
+    let accepted = answer(&crew, "accept", &["--data", text(&asked), "--to", &url, "--json"]);
     assert_eq!((code(&accepted), &json(&accepted)["accepted"]), (0, &Value::Bool(true)), "{accepted:?}");
     for up in [&mut a, &mut b] {
         up.until(&format!("now in the session at {url}, no longer in the group Default"));
@@ -165,7 +168,7 @@ fn a_crew_follows_who_asks_and_who_stays_behind_is_told() {
 #[test]
 fn a_crew_moves_back_from_a_session_to_a_group() {
     let crew = Crew::new();
-    let (_rack, url) = host(&crew, "Rack");
+    let (mut rack, url) = host(&crew, "Rack");
     let show = crew.make_show("show.mvr", 1);
     let data = crew.path("A");
     let mut a = crew.start(&[
@@ -192,6 +195,11 @@ fn a_crew_moves_back_from_a_session_to_a_group() {
         "{words}"
     );
     a.until("now in the group Default");
+    let begun = rack.until("\"event\":\"move_begun\"");
+    assert!(
+        begun.contains("asking the stations of this session to move") && begun.contains("this host goes on"),
+        "{begun}"
+    );
     let listed = json(&crew.run(&["ls", "--json", "--wait", "5"]));
     assert_eq!(listed["stations"][0]["name"], "A", "{listed}");
     assert_eq!(listed["stations"][0]["files"][0]["file_name"], "show.mvr", "{listed}");

@@ -53,6 +53,9 @@ pub(crate) struct Answer {
     /// The data directory of the station that was asked; by default the one of this user's that was
     #[arg(long, value_name = "DIR", env = "MVRX_DATA")]
     data: Option<PathBuf>,
+    /// Only if this is where it goes, by its URL or the group's name: what is proposed may change while one types
+    #[arg(long, value_name = "URL|GROUP", value_parser = some_text)]
+    to: Option<String>,
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -320,11 +323,20 @@ pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
             )));
         }
     };
+    if let Some(meant) = args.to.as_deref()
+        && !is_meant(proposed, meant)
+    {
+        return Err(Failure::nobody(format!(
+            "nothing is answered: what is proposed at the moment is to move to {}, not to {}",
+            place_of(proposed),
+            show::tame(meant)
+        )));
+    }
     let counts = consent::answer(directory, proposed, accepted)
         .map_err(|error| Failure::local(format!("cannot write into {}: {error}", directory.display())))?;
     if !counts {
         return Err(Failure::nobody(format!(
-            "somebody has answered for the station of {} already, and the first answer counts; how it ends the station tells itself",
+            "somebody has answered for the station of {} already, and the first answer counts; that station tells how the move ends",
             directory.display()
         )));
     }
@@ -333,14 +345,22 @@ pub(crate) fn answer(args: &Answer, accepted: bool) -> Result<(), Failure> {
             "schema": show::SCHEMA, "accepted": accepted, "to": place_of(proposed), "data": directory.display().to_string(),
         }));
     } else {
-        let what = if accepted { "moves" } else { "does not move" };
+        let what = if accepted { "accepted" } else { "refused" };
         show::line(&format!(
-            "the station of {} {what} to {}; how it ends it tells itself",
+            "{what} for {}: to move to {}; what runs there tells how it ends",
             directory.display(),
             place_of(proposed)
         ));
     }
     Ok(())
+}
+
+fn is_meant(proposed: &Proposed, meant: &str) -> bool {
+    match proposed.to() {
+        Some(SessionTarget::Group(group)) => group.as_str() == meant,
+        Some(SessionTarget::Url(url)) => url.trim_end_matches('/') == meant.trim_end_matches('/'),
+        _ => false,
+    }
 }
 
 fn place_of(proposed: &Proposed) -> String {

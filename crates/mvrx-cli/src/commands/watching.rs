@@ -21,6 +21,7 @@ pub(crate) struct Watching {
     json: bool,
     in_session: bool,
     place: &'static str,
+    hosts: bool,
     /// The data directory through which proposals to move are answered.
     answered_in: Option<PathBuf>,
     /// The move under way.
@@ -51,6 +52,7 @@ impl Watching {
             json,
             in_session: false,
             place: "group",
+            hosts: false,
             answered_in: None,
             moving_to: None,
             stations: BTreeMap::new(),
@@ -77,6 +79,7 @@ impl Watching {
 
     /// We host a session ourselves.
     pub(crate) fn hosts_session(&mut self) {
+        self.hosts = true;
         self.place = "session";
     }
 
@@ -310,6 +313,10 @@ fn document(
 impl Names for Watching {
     fn may_follow(&self) -> bool {
         self.answered_in.is_some()
+    }
+
+    fn hosts(&self) -> bool {
+        self.hosts
     }
 
     fn reached_with(&self) -> String {
