@@ -13,7 +13,7 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
         HostEvent::StationReplaced { name, from, to, .. } => {
             format!("{} connected anew from {to}; its connection from {from} was closed", shown(name))
         }
-        HostEvent::ConnectionRefused { address, why } => {
+        HostEvent::ConnectionRefused { address, why, .. } => {
             format!("a connection from {} was refused: {}", names.at(*address), tame(why))
         }
         HostEvent::JoinRefused { address, message, .. } => {
@@ -22,7 +22,7 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
         HostEvent::CommitRelayed { file, stations, .. } if *stations > 0 => {
             format!("told {stations} {} of {}", plural(*stations, "station"), names.file(*file))
         }
-        HostEvent::CommitNotTaken { file, station, message } => {
+        HostEvent::CommitNotTaken { file, station, message, .. } => {
             format!("did not take {} from {}: {}", names.file(*file), names.station(*station), tame(message))
         }
         HostEvent::CommitRefused { station, message } => {
@@ -56,12 +56,12 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
         HostEvent::MessageRefused { address, kind, message, .. } => {
             format!("refused {} from {}: {}", tame(kind), names.at(*address), tame(message))
         }
-        HostEvent::CommitToldOtherwise { file, station, what } => {
+        HostEvent::CommitToldOtherwise { file, station, what, .. } => {
             format!("{} told of {} otherwise: {}", names.station(*station), names.file(*file), tame(what))
         }
         HostEvent::AuditFails { why } => format!("the audit file cannot be written: {}", tame(why)),
         HostEvent::AuditWorks => "the audit file is written again".to_owned(),
-        HostEvent::MoveEnded { to, moved, stayed } => format!(
+        HostEvent::MoveEnded { to, moved, stayed, .. } => format!(
             "{moved} {} moved to {}, {stayed} stayed; this host goes on",
             plural(*moved, "station"),
             crate::moving::place(to)
@@ -92,16 +92,18 @@ fn of_stations(event: &HostEvent) -> Option<(&'static str, Value)> {
             ("station_slowed", json!({ "station": id(station), "address": id(address), "reason": what }))
         }
         HostEvent::FilesAttached { station } => ("files_attached", json!({ "station": id(station) })),
-        HostEvent::ConnectionRefused { address, why } => {
-            ("connection_refused", json!({ "address": id(address), "reason": why }))
-        }
+        HostEvent::ConnectionRefused { address, station, why } => (
+            "connection_refused",
+            json!({ "station": station.as_ref().map(id), "address": id(address), "reason": why }),
+        ),
         HostEvent::JoinRefused { station, address, message } => (
             "join_not_accepted",
             json!({ "station": id(station), "address": id(address), "reason": message }),
         ),
-        HostEvent::CommitNotTaken { file, station, message } => {
-            ("commit_not_taken", json!({ "file": id(file), "station": id(station), "reason": message }))
-        }
+        HostEvent::CommitNotTaken { file, station, author, message } => (
+            "commit_not_taken",
+            json!({ "file": id(file), "station": id(station), "author": author.as_ref().map(id), "reason": message }),
+        ),
         HostEvent::CommitRefused { station, message } => {
             ("commit_refused", json!({ "station": id(station), "reason": message }))
         }
@@ -126,7 +128,7 @@ fn of_files(event: &HostEvent) -> Option<(&'static str, Value)> {
             ("file_unproven", json!({ "file": id(file), "from": id(from) }))
         }
         HostEvent::FileNotKept { file, why } => ("file_not_kept", json!({ "file": id(file), "reason": why })),
-        HostEvent::FileDropped { file, of } => {
+        HostEvent::FileDropped { file, of, .. } => {
             ("file_dropped", json!({ "file": id(file), "station": id(of) }))
         }
         HostEvent::RequestAbandoned { file, station, why } => (
@@ -139,16 +141,18 @@ fn of_files(event: &HostEvent) -> Option<(&'static str, Value)> {
 
 fn of_the_rest(event: &HostEvent) -> (&'static str, Value) {
     match event {
-        HostEvent::MoveEnded { to, moved, stayed } => {
-            ("move_ended", crate::moving::with_place(json!({ "moved": moved, "stayed": stayed }), to))
-        }
+        HostEvent::MoveEnded { to, by, moved, stayed } => (
+            "move_ended",
+            crate::moving::with_place(json!({ "station": id(by), "moved": moved, "stayed": stayed }), to),
+        ),
         HostEvent::MessageRefused { station, address, kind, message } => (
             "message_refused",
             json!({ "station": station.as_ref().map(id), "address": id(address), "type": kind, "reason": message }),
         ),
-        HostEvent::CommitToldOtherwise { file, station, what } => {
-            ("commit_told_otherwise", json!({ "file": id(file), "station": id(station), "reason": what }))
-        }
+        HostEvent::CommitToldOtherwise { file, station, author, what } => (
+            "commit_told_otherwise",
+            json!({ "file": id(file), "station": id(station), "author": author.as_ref().map(id), "reason": what }),
+        ),
         HostEvent::AuditFails { why } => ("audit_fails", json!({ "reason": why })),
         HostEvent::AuditWorks => ("audit_works", json!({})),
         HostEvent::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),

@@ -247,6 +247,12 @@ fn bring(rack: &mut Rack, conn: ConnId, commit: Commit) {
     rack.deliver(conn, length);
 }
 
+/// What tells that the file of this commit of station 2 made room: by name and size, also when the commit is forgotten with it.
+fn dropped(commit: &Commit) -> Event {
+    let (name, announced) = (commit.file_name.clone(), Some(commit.file_size));
+    Event::FileDropped { file: commit.file, of: station(2), name, announced }
+}
+
 fn held(rack: &Rack, files: std::ops::RangeInclusive<u8>) -> Vec<u8> {
     files.filter(|n| rack.host.holds(file(*n))).collect()
 }
@@ -270,7 +276,7 @@ fn a_stations_own_oldest_files_make_room_above_what_is_kept_of_each() {
     assert!(rack.host.holds(file(50)), "the others' files are no part of it");
     assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::KeptEach)));
     for n in 1..=2 {
-        assert!(rack.saw(|e| *e == Event::FileDropped { file: file(n), of: station(2) }));
+        assert!(rack.saw(|e| *e == dropped(&commit(n, 2))));
     }
     // One that is too large by itself is not read ahead, and passed on to who asks.
     rack.receive(greedy, Message::Commit(Commit { file_size: 2_004, ..commit(4, 2) }));
@@ -315,7 +321,7 @@ fn a_stations_own_oldest_commits_make_room_above_what_is_remembered_of_each() {
     let known = |rack: &Rack| (1..=9).chain([50]).filter(|n| rack.host.knows(file(*n))).collect::<Vec<_>>();
     assert_eq!(known(&rack), [2, 3, 4, 50]);
     assert!(rack.saw(|e| *e == Event::LimitReached(LimitReached::CommitsEach)));
-    assert!(rack.saw(|e| *e == Event::FileDropped { file: file(1), of: station(2) }));
+    assert!(rack.saw(|e| *e == dropped(&commit(1, 2))));
     let (_, ret) = rack.join_with(2, "MVRApplication", (5..=9).map(|n| commit(n, 2)).collect());
     assert!(ret.reply.ok);
     assert_eq!(known(&rack), [7, 8, 9, 50]);

@@ -120,7 +120,7 @@ fn every_station_but_the_asker_is_asked_and_the_asker_is_told_each_answer() {
             && *outcome == MoveOutcome::Refused
             && why.contains("goes on"))
     );
-    assert!(rack.saw(|e| *e == Event::MoveEnded { to: there(), moved: 1, stayed: 3 }));
+    assert!(rack.saw(|e| *e == Event::MoveEnded { to: there(), by: station(1), moved: 1, stayed: 3 }));
     let product = Product::GrandMa3;
     assert!(
         rack.saw(
@@ -194,7 +194,8 @@ fn our_own_application_moves_the_stations_and_the_host_stays() {
     rack.command(Command::Move { to: there(), force: false });
     assert!(rack.saw(|e| matches!(e, Event::NotMoved { why, .. } if why.contains("another"))));
     answers(&mut rack, one, Reply::ok());
-    assert!(rack.saw(|e| *e == Event::MoveEnded { to: there(), moved: 1, stayed: 0 }));
+    let by = rack.host.config().station;
+    assert!(rack.saw(|e| *e == Event::MoveEnded { to: there(), by, moved: 1, stayed: 0 }));
     answers(&mut rack, one, Reply::ok());
     assert!(rack.saw(|e| matches!(e, Event::PeerError { .. })), "nobody asked twice");
 }

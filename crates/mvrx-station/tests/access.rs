@@ -9,7 +9,8 @@ use futures_util::{SinkExt, StreamExt};
 use mvrx_message::{Commit, Dialect, FileUuid, Join, Leave, Message, NewSessionHost, Request, StationUuid};
 use mvrx_station::tls::ClientTls;
 use mvrx_station::{
-    Access, Audit, Event, Events, Heard, HostEvent, HostOptions, Login, Password, Station, wants_password,
+    Access, Audit, Event, Events, Heard, HostEvent, HostOptions, Login, Moves, Password, Station,
+    wants_password,
 };
 use mvrx_transport::{Connection, Endpoint, Incoming, Progress, Transport, WsTransport, WsUrl};
 use tokio::net::{TcpSocket, TcpStream};
@@ -79,19 +80,23 @@ async fn who_has_a_stations_password_is_that_station_and_no_other() {
     for (said, wanted) in [("one", 2), ("one", 3), ("all", 1)] {
         let mut conn = dial_with(&rack, said).await;
         let told = joins(&mut conn, &join_of(wanted)).await;
-        assert!(told.contains("not the one of this StationUUID"), "{told}");
+        let why = if said == "all" { "a password of its own" } else { "for another StationUUID" };
+        assert!(told.contains(why), "{told}");
         assert_eq!(refused(&mut events).await, (station(wanted), told));
         ends(&mut conn).await;
     }
     // Nor may a connection that is one station become another.
-    assert!(joins(&mut one, &join_of(2)).await.contains("not the one"), "renamed");
+    assert!(joins(&mut one, &join_of(2)).await.contains("for another StationUUID"), "renamed");
     ends(&mut one).await;
     let mut all = dial_with(&rack, "all").await;
     assert_eq!(joins(&mut all, &join_of(3)).await, "");
-    // A foreign client says it in its JOIN.
-    let mut two = Foreign::dial(&rack).await;
-    assert_eq!(two.joins(&says(join_of(2), "two")).await, "");
-    assert!(two.joins(&says(join_of(4), "all")).await.contains("not the one"), "renamed");
+    // A foreign client says it in its JOIN, where it is good for that station alone, also if it is the session's.
+    for (joins, said) in [(2, "two"), (6, "all")] {
+        let mut two = Foreign::dial(&rack).await;
+        assert_eq!(two.joins(&says(join_of(joins), said)).await, "");
+        let told = two.joins(&says(join_of(4), "all")).await;
+        assert!(told.contains("joins on a connection of its own"), "{told}");
+    }
     let mut none = Foreign::dial(&rack).await;
     assert!(none.joins(&join_of(5)).await.contains("wants a password"));
     rack.stop().await;
@@ -278,7 +283,9 @@ async fn what_happens_is_written_down_line_by_line_and_no_password_with_it() {
     let of = |event: &str, result: &str| {
         lines.iter().find(|l| l["event"] == event && l["result"] == result).unwrap()
     };
+    assert_eq!(of("connection", "refused")["station"], station(1).to_string(), "whose password is wrong");
     assert_eq!(of("commit", "ok")["station"], station(1).to_string());
+    assert_eq!(of("commit", "ok").get("author"), None, "its own");
     assert_eq!(of("request", "ok")["station"], station(3).to_string());
     assert_eq!(of("request", "ok")["bytes"], bytes);
     assert!(text.contains("De\\u001bsk\\u000a"), "{text}");
@@ -325,6 +332,9 @@ async fn what_is_refused_or_told_otherwise_has_its_line_and_much_of_it_is_counte
     assert!(one.answered(&asks[0]).await.contains("\"OK\":true"));
     let renamed = Commit { file_name: "other.mvr".to_owned(), ..commit(1, 1, 10) };
     one.answered(&json(&Message::Commit(renamed))).await;
+    // In another's name, and of no size that was said.
+    let anothers = Commit { file_size: 0, ..commit(5, 7, 10) };
+    assert!(one.answered(&json(&Message::Commit(anothers))).await.contains("\"OK\":true"));
     // Somebody joins again and again under other names.
     for n in 0..200 {
         let name = format!("{n}\u{202e}{}", "\u{202e}".repeat(300));
@@ -357,11 +367,70 @@ async fn what_is_refused_or_told_otherwise_has_its_line_and_much_of_it_is_counte
     assert_eq!(moves.count(), 2, "{text}");
     let otherwise = of("commit", "otherwise");
     assert!(otherwise[0]["reason"].as_str().unwrap().contains("other.mvr"), "{text}");
+    let taken: Vec<_> = of("commit", "ok").iter().map(|line| (&line["author"], &line["bytes"])).collect();
+    let nothing = serde_json::Value::Null;
+    assert_eq!(taken, [(&nothing, &10.into()), (&station(7).to_string().into(), &nothing)], "{text}");
+    assert_eq!(of("join", "renamed")[0]["address"], of("join", "ok")[0]["address"], "{text}");
     // Its own share of lines: one for the first JOIN, the others for the first of its names.
     assert_eq!(of("join", "ok").len() + of("join", "renamed").len(), 60, "{text}");
     let counted = of("repeated", "counted");
     assert_eq!((counted.len(), counted[0]["lines"].as_u64()), (1, Some(1 + 200 - 60)), "{text}");
     assert!(text.lines().all(|line| line.len() < 1_500));
+}
+
+// proves: AUD-01
+#[tokio::test]
+async fn each_line_of_a_move_says_who_wanted_it_and_what_each_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit");
+    let audit = Audit::open(&path, Audit::MOST).unwrap();
+    let listed = Moves::Listed([station(1)].into());
+    let (rack, _events) =
+        hosting(HostOptions::default().audit(Some(audit))).moves(listed).spawn().await.unwrap();
+    let (mut lead, mut other) = (Foreign::dial(&rack).await, Foreign::dial(&rack).await);
+    assert_eq!(lead.joins(&join_as(1, "Plain", vec![])).await, "");
+    assert_eq!(other.joins(&join_as(2, "Plain", vec![])).await, "");
+    let to = Message::NewSessionHost(NewSessionHost::to_url("ws://elsewhere/"));
+    let told = lead.answered(&String::from_utf8(to.to_json(&Dialect::strict())).unwrap()).await;
+    assert!(told.contains("\"OK\":false"), "{told}");
+    rack.stop().await;
+    let text = whole(&path).await;
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let moves: Vec<_> = lines.iter().filter(|line| line["event"] == "move").collect();
+    let from = lead.0.get_ref().local_addr().unwrap().to_string();
+    let said: Vec<_> = moves.iter().map(|line| line["result"].as_str().unwrap()).collect();
+    assert_eq!(said, ["begun", "answered", "ended"], "{text}");
+    for line in [moves[0], moves[2]] {
+        assert_eq!(
+            (&line["station"], &line["address"]),
+            (&station(1).to_string().into(), &from.clone().into())
+        );
+    }
+    assert_eq!(moves[1]["station"], station(2).to_string());
+    assert_eq!((&moves[1]["answer"], &moves[1]["product"]), (&"not_asked".into(), &"other".into()), "{text}");
+}
+
+// proves: AUD-01, HST-30
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_waits_to_be_a_station_that_is_there_and_goes_has_a_line_with_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit");
+    let audit = Audit::open(&path, Audit::MOST).unwrap();
+    let (rack, _events) = hosting(HostOptions::default().audit(Some(audit))).spawn().await.unwrap();
+    let mut present = Foreign::dial_from(&rack, [127, 0, 0, 2]).await;
+    assert_eq!(present.joins(&join_as(1, "Plain", vec![])).await, "");
+    // It reads nothing from here on, and gives no sign of life.
+    let mut newcomer = Foreign::dial_from(&rack, [127, 0, 0, 3]).await;
+    let join = String::from_utf8(join_as(1, "Plain", vec![]).to_json(&Dialect::strict())).unwrap();
+    newcomer.0.send(tungstenite::Message::text(join)).await.unwrap();
+    drop(newcomer);
+    let text = written(&path, "nobody joined on it").await;
+    let line: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(line["station"], station(1).to_string(), "{text}");
+    assert!(line["address"].as_str().unwrap().starts_with("127.0.0.3:"), "{text}");
+    rack.stop().await;
 }
 
 // proves: AUD-01
@@ -377,7 +446,7 @@ async fn what_is_closed_with_1008_has_its_line_with_the_reason() {
     let mut one = Foreign::dial(&rack).await;
     assert_eq!(one.joins(&says(join_as(1, "MVRApplication", vec![]), "one")).await, "");
     let from = one.0.get_ref().local_addr().unwrap();
-    assert!(one.joins(&join_as(2, "MVRApplication", vec![])).await.contains("not the one"));
+    assert!(one.joins(&join_as(2, "MVRApplication", vec![])).await.contains("for another StationUUID"));
     let code = loop {
         match tokio::time::timeout(LIMIT, one.0.next()).await.unwrap() {
             Some(Ok(tungstenite::Message::Close(frame))) => break frame.map(|frame| u16::from(frame.code)),

@@ -97,7 +97,7 @@ impl Host {
 
 fn kept_out(accepted: &Accepted) -> Option<Shut> {
     match accepted {
-        Err(AcceptError::NotUpgraded { error: HandshakeError::KeptOut { why }, .. }) => Some(*why),
+        Err(AcceptError::NotUpgraded { error: HandshakeError::KeptOut { why, .. }, .. }) => Some(*why),
         _ => None,
     }
 }

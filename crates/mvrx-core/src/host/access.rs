@@ -54,7 +54,12 @@ impl Host {
                 None => taken.push(commit),
                 Some(message) if !told => {
                     told = true;
-                    self.event(Event::CommitNotTaken { file: commit.file, station: from, message });
+                    self.event(Event::CommitNotTaken {
+                        file: commit.file,
+                        station: from,
+                        author: commit.station,
+                        message,
+                    });
                 }
                 Some(_) => {}
             }

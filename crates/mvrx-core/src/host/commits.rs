@@ -35,7 +35,12 @@ impl Host {
         let unwelcome = self.unwelcome(from, commit);
         let missing = self.is_missing(commit.file);
         if let Some(what) = self.told_otherwise(from, commit).filter(|_| unwelcome.is_none()) {
-            self.event(Event::CommitToldOtherwise { file: commit.file, station: from, what });
+            self.event(Event::CommitToldOtherwise {
+                file: commit.file,
+                station: from,
+                author: commit.station,
+                what,
+            });
         }
         let noted = match &unwelcome {
             Some(_) => Noted::Contradicts,
@@ -48,7 +53,12 @@ impl Host {
             Noted::Contradicts => {
                 let message = unwelcome.unwrap_or_else(|| CONTRADICTS.to_owned());
                 let reply = refuse(&message);
-                self.event(Event::CommitNotTaken { file: commit.file, station: from, message });
+                self.event(Event::CommitNotTaken {
+                    file: commit.file,
+                    station: from,
+                    author: commit.station,
+                    message,
+                });
                 (reply, None)
             }
         }

@@ -51,6 +51,13 @@ impl Host {
         self.newcomers() >= self.config.limits.waiting && !waits(&join.station)
     }
 
+    /// Whose JOIN waits on this connection.
+    #[must_use]
+    pub fn waits_to_be(&self, conn: ConnId) -> Option<StationUuid> {
+        let on_it = |contest: &Contest| contest.newcomer.as_ref().is_some_and(|n| n.conn == conn);
+        self.contests.iter().find(|(_, contest)| on_it(contest)).map(|(station, _)| *station)
+    }
+
     /// How many wait.
     pub(super) fn newcomers(&self) -> usize {
         self.contests.values().filter(|contest| contest.newcomer.is_some()).count()

@@ -67,6 +67,8 @@ pub enum Event {
     ConnectionRefused {
         /// Where from.
         address: SocketAddr,
+        /// Who it says it is, where its JOIN was read.
+        station: Option<StationUuid>,
         /// Why, in words.
         why: String,
     },
@@ -87,6 +89,8 @@ pub enum Event {
         file: FileUuid,
         /// Who told it.
         station: StationUuid,
+        /// Whose it is said to be.
+        author: Option<StationUuid>,
         /// What is different, in words.
         what: String,
     },
@@ -154,6 +158,8 @@ pub enum Event {
         file: FileUuid,
         /// Who told.
         station: StationUuid,
+        /// Whose it is said to be.
+        author: Option<StationUuid>,
         /// What it was told.
         message: String,
     },
@@ -209,6 +215,10 @@ pub enum Event {
         file: FileUuid,
         /// Who brought its commit.
         of: StationUuid,
+        /// Its name, as it was announced; may be empty.
+        name: String,
+        /// Its length as it was announced, bytes; `None`: it was not said.
+        announced: Option<u64>,
     },
     /// A whole file came whose length is not the FileSize announced for it.
     FileSizeDiffers {
@@ -317,6 +327,8 @@ pub enum Event {
     MoveBegun {
         /// Where to.
         to: SessionTarget,
+        /// Who wants it: a station of the session, or the host itself.
+        by: StationUuid,
     },
     /// A station answered whether it moves, or will not.
     MoveAnswered {
@@ -329,6 +341,8 @@ pub enum Event {
     MoveEnded {
         /// Where to.
         to: SessionTarget,
+        /// Who wanted it: a station of the session, or the host itself.
+        by: StationUuid,
         /// How many say that they have moved, without the one that proposed it.
         moved: usize,
         /// How many stayed, or may have.
@@ -338,6 +352,8 @@ pub enum Event {
     NotMoved {
         /// Where to it would have been.
         to: SessionTarget,
+        /// Who wanted it: a station of the session, or the host itself.
+        by: StationUuid,
         /// Why, in words.
         why: String,
     },

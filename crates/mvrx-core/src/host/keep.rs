@@ -223,7 +223,10 @@ impl Host {
     pub(super) fn let_go(&mut self, at: usize) {
         if let Some(KeptFile { file, of, .. }) = self.kept.remove(at) {
             self.out.push_back(Output::ForgetFile { file });
-            self.event(Event::FileDropped { file, of });
+            let commit = self.history.entry(file).map(|entry| &entry.commit);
+            let name = commit.map_or_else(String::new, |commit| commit.file_name.clone());
+            let announced = commit.and_then(announced_size);
+            self.event(Event::FileDropped { file, of, name, announced });
         }
     }
 }

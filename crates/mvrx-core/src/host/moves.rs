@@ -119,10 +119,10 @@ impl Host {
     pub(super) fn move_wanted(&mut self, to: SessionTarget, force: bool) {
         if self.moving.is_some() {
             let why = "another move is under way".to_owned();
-            return self.event(Event::NotMoved { to, why });
+            return self.event(Event::NotMoved { to, by: self.config.station, why });
         }
         if self.is_at(&to) {
-            return self.event(Event::NotMoved { to, why: HERE.to_owned() });
+            return self.event(Event::NotMoved { to, by: self.config.station, why: HERE.to_owned() });
         }
         self.moving = Some(Move::new(to, None, force, None));
         self.ask_stations();
@@ -133,8 +133,8 @@ impl Host {
         self.agenda.set(Timer::Move, self.now + self.config.timers.move_answers);
         let Some(moving) = self.moving.as_mut() else { return };
         moving.proposal = None;
-        let to = moving.to.clone();
-        self.event(Event::MoveBegun { to });
+        let (to, by) = (moving.to.clone(), wanted_by(moving.asker, self.config.station));
+        self.event(Event::MoveBegun { to, by });
         let members: Vec<StationUuid> = self.members.keys().copied().collect();
         members.into_iter().for_each(|station| self.ask_station(station));
         self.end_move_if_answered();
@@ -156,7 +156,7 @@ impl Host {
         if !moving.force && !product.understands_new_session_host() {
             return self.answered(station, MoveAnswer::NotAsked { product });
         }
-        let by = Some(moving.asker.map_or(self.config.station, |(_, asker)| asker));
+        let by = Some(wanted_by(moving.asker, self.config.station));
         let proposal = match &moving.to {
             SessionTarget::Group(group) => NewSessionHost { station: by, ..NewSessionHost::to_group(group) },
             SessionTarget::Url(url) => NewSessionHost { station: by, ..NewSessionHost::to_url(url) },
@@ -209,7 +209,8 @@ impl Host {
         let Some(Move { to, asker, answers, .. }) = over else { return };
         self.agenda.clear(Timer::Move);
         let moved = answers.iter().filter(|(_, answer)| *answer == MoveAnswer::Moved).count();
-        self.event(Event::MoveEnded { to, moved, stayed: answers.len() - moved });
+        let by = wanted_by(asker, self.config.station);
+        self.event(Event::MoveEnded { to, by, moved, stayed: answers.len() - moved });
         let Some(asker) = asker.filter(|(conn, _)| self.links.contains_key(conn)) else { return };
         let reply =
             if moved > 0 || answers.is_empty() { Reply::ok() } else { refuse(&nobody_moved(&answers)) };
@@ -239,7 +240,8 @@ impl Host {
         if let Some((conn, _)) = asker.filter(|(conn, _)| self.links.contains_key(conn)) {
             self.send(conn, Message::NewSessionHostRet(refuse(why).into()));
         }
-        self.out.push_back(Output::Event(Event::NotMoved { to, why: why.to_owned() }));
+        let by = wanted_by(asker, self.config.station);
+        self.out.push_back(Output::Event(Event::NotMoved { to, by, why: why.to_owned() }));
     }
 }
 
@@ -252,6 +254,11 @@ impl Move {
     ) -> Self {
         Self { to, asker, force, proposal, waiting: BTreeMap::new(), answers: Vec::new() }
     }
+}
+
+/// Who wants a move: a station of the session, or the host, which is `us`.
+fn wanted_by(asker: Option<(ConnId, StationUuid)>, us: StationUuid) -> StationUuid {
+    asker.map_or(us, |(_, asker)| asker)
 }
 
 /// In words, since another product reads nothing else of it.

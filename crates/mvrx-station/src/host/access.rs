@@ -15,11 +15,12 @@ impl HostDriver {
             return false;
         };
         let address = link.peer();
-        let message = ANOTHER.to_owned();
+        let why = if link.is_of_certain() { OF_ANOTHER } else { HAS_ITS_OWN };
+        let message = why.to_owned();
         self.on_event(Event::JoinRefused { station: join.station, address, message });
-        self.answer_join(conn, Reply::refused(ANOTHER));
-        self.part(conn, POLICY, ANOTHER);
-        self.step(Input::Closed { conn, what: ANOTHER.to_owned() });
+        self.answer_join(conn, Reply::refused(why));
+        self.part(conn, POLICY, why);
+        self.step(Input::Closed { conn, what: why.to_owned() });
         true
     }
 }
@@ -29,7 +30,7 @@ impl HostDriver {
     // req: AUD-01
     pub(super) fn told_policy(&mut self, conn: ConnId, code: u16, why: &str) {
         if let Some(peer) = self.links.get(&conn).filter(|_| code == POLICY).map(Link::peer) {
-            self.refused(peer, format!("closed: {why}"));
+            self.refused(peer, self.host.waits_to_be(conn), format!("closed: {why}"));
         }
     }
 
@@ -64,4 +65,8 @@ impl HostDriver {
     }
 }
 
-const ANOTHER: &str = "the password on this connection is not the one of this StationUUID";
+/// To who said the password of certain stations, or said the session's in the JOIN of one: that is good for this one alone.
+const OF_ANOTHER: &str = "the password was said on this connection for another StationUUID: this one joins on a connection of its own";
+/// To who said the session's password.
+const HAS_ITS_OWN: &str =
+    "this StationUUID has a password of its own, and another one was said on this connection";

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mvrx_core::MoveAnswer;
 use mvrx_core::host::Event;
 use mvrx_message::{FileUuid, SessionTarget, StationUuid};
 use tokio::sync::watch;
@@ -118,6 +119,26 @@ impl Line {
         }
     }
 
+    fn known(self, key: &str, station: Option<StationUuid>) -> Self {
+        match station {
+            Some(station) => self.text(key, &station.to_string()),
+            None => self,
+        }
+    }
+
+    /// Whose a commit is said to be, if it is somebody else's than who brought it.
+    fn author(self, author: Option<StationUuid>, from: StationUuid) -> Self {
+        self.known("author", author.filter(|author| *author != from))
+    }
+
+    /// A length that was announced, if it was.
+    fn bytes(self, announced: Option<u64>) -> Self {
+        match announced {
+            Some(bytes) => self.number("bytes", bytes),
+            None => self,
+        }
+    }
+
     fn address(self, address: Option<SocketAddr>) -> Self {
         match address {
             Some(address) => self.text("address", &address.to_string()),
@@ -130,6 +151,19 @@ impl Line {
             SessionTarget::Url(url) => self.text("to", &without_user(url)),
             SessionTarget::Group(group) => self.text("to", group.as_str()),
             _ => self,
+        }
+    }
+
+    /// In the words of `move_answered` (docs/json.md).
+    fn answer(self, answer: &MoveAnswer) -> Self {
+        match answer {
+            MoveAnswer::Moved => self.text("answer", "moved"),
+            MoveAnswer::Refused { message } => self.text("answer", "refused").text("reason", message),
+            MoveAnswer::Unanswered { why } => self.text("answer", "unanswered").text("reason", why),
+            MoveAnswer::NotAsked { product } => {
+                self.text("answer", "not_asked").text("product", product.name())
+            }
+            other => self.text("answer", &other.to_string()),
         }
     }
 
@@ -198,10 +232,10 @@ impl Repeated {
 impl HostDriver {
     /// A connection ended before anybody joined on it.
     // req: AUD-01
-    pub(super) fn refused(&mut self, address: SocketAddr, why: String) {
+    pub(super) fn refused(&mut self, address: SocketAddr, station: Option<StationUuid>, why: String) {
         self.end_minutes(false);
         if self.repeated.knocks.tell(address, &why) {
-            self.on_event(Event::ConnectionRefused { address, why });
+            self.on_event(Event::ConnectionRefused { address, station, why });
         }
     }
 
@@ -212,7 +246,7 @@ impl HostDriver {
         if is_over(&self.repeated.knocks) {
             for count in self.repeated.knocks.take() {
                 let why = format!("{} (the last one of {} that were not told)", count.what, count.more);
-                self.on_event(Event::ConnectionRefused { address: count.last, why });
+                self.on_event(Event::ConnectionRefused { address: count.last, station: None, why });
             }
         }
         if is_over(&self.repeated.lines) {
@@ -303,7 +337,9 @@ impl HostDriver {
                 .address(Some(*to))
                 .text("before", &from.to_string()),
             Event::StationRenamed { station, from, to } => {
-                Line::new("join", "renamed").station(*station).text("name", to).text("before", from)
+                let at = self.repeated.places.get(station).copied();
+                let line = Line::new("join", "renamed").station(*station).text("name", to).address(at);
+                line.text("before", from)
             }
             Event::JoinRefused { station, address, message } => {
                 Line::new("join", "refused").station(*station).address(Some(*address)).text("reason", message)
@@ -313,12 +349,12 @@ impl HostDriver {
             }
             Event::MessageRefused { station, address, kind, message } => {
                 let line = Line::new("message", "refused").text("type", kind).address(Some(*address));
-                let line = station.map_or_else(|| line.clone(), |station| line.clone().station(station));
-                line.text("reason", message)
+                line.known("station", *station).text("reason", message)
             }
             Event::LimitReached(limit) => Line::new("limit", "reached").text("reason", &limit.to_string()),
-            Event::ConnectionRefused { address, why } => {
-                Line::new("connection", "refused").address(Some(*address)).text("reason", why)
+            Event::ConnectionRefused { address, station, why } => {
+                let line = Line::new("connection", "refused").address(Some(*address));
+                line.known("station", *station).text("reason", why)
             }
             Event::StationLeft { station } => {
                 let from = self.repeated.places.get(station).copied();
@@ -336,30 +372,37 @@ impl HostDriver {
 
     fn files_line(&self, event: &Event) -> Option<Line> {
         let from = |line: Line, station| line.station(station).address(self.address_of(station));
-        let named = |line: Line, file: FileUuid| match self.host.commit(file) {
+        let named = |line: Line, file: FileUuid, from| match self.host.commit(file) {
             Some(commit) => {
-                line.file(Some(file)).text("name", &commit.file_name).number("bytes", commit.file_size)
+                let line = line.file(Some(file)).author(commit.station, from).text("name", &commit.file_name);
+                line.bytes((commit.file_size > 0).then_some(commit.file_size))
             }
             None => line.file(Some(file)),
         };
         Some(match event {
             Event::CommitRelayed { file, from: station, stations } => {
-                named(from(Line::new("commit", "ok"), *station), *file).number("told", *stations as u64)
+                named(from(Line::new("commit", "ok"), *station), *file, *station)
+                    .number("told", *stations as u64)
             }
             Event::CommitPublished { file, stations } => {
                 let us = self.host.config().station;
-                named(Line::new("commit", "ok").station(us), *file).number("told", *stations as u64)
+                named(Line::new("commit", "ok").station(us), *file, us).number("told", *stations as u64)
             }
-            Event::CommitNotTaken { file, station, message } => {
-                from(Line::new("commit", "refused"), *station).file(Some(*file)).text("reason", message)
+            Event::CommitNotTaken { file, station, author, message } => {
+                let line = from(Line::new("commit", "refused"), *station).file(Some(*file));
+                line.author(*author, *station).text("reason", message)
             }
-            Event::CommitToldOtherwise { file, station, what } => {
-                from(Line::new("commit", "otherwise"), *station).file(Some(*file)).text("reason", what)
+            Event::CommitToldOtherwise { file, station, author, what } => {
+                let line = from(Line::new("commit", "otherwise"), *station).file(Some(*file));
+                line.author(*author, *station).text("reason", what)
             }
             Event::Served { file, station, length } => {
                 from(Line::new("request", "ok"), *station).file(Some(*file)).number("bytes", *length)
             }
-            Event::FileDropped { file, of } => named(from(Line::new("file", "dropped"), *of), *file),
+            Event::FileDropped { file, of, name, announced } => {
+                let line = from(Line::new("file", "dropped"), *of).file(Some(*file));
+                line.text("name", name).bytes(*announced)
+            }
             Event::RequestRefused { file, station, message } => {
                 from(Line::new("request", "refused"), *station).file(*file).text("reason", message)
             }
@@ -376,15 +419,12 @@ impl HostDriver {
         Some(match event {
             Event::MoveProposed { station, to, .. } => of("proposed", *station).to(to),
             Event::MoveDeclined { station, to, why } => of("refused", *station).to(to).text("reason", why),
-            Event::MoveBegun { to } => Line::new("move", "begun").to(to),
-            Event::MoveAnswered { station, answer } => {
-                of("answered", *station).text("answer", &format!("{answer:?}"))
+            Event::MoveBegun { to, by } => of("begun", *by).to(to),
+            Event::MoveAnswered { station, answer } => of("answered", *station).answer(answer),
+            Event::MoveEnded { to, by, moved, stayed } => {
+                of("ended", *by).to(to).number("moved", *moved as u64).number("stayed", *stayed as u64)
             }
-            Event::MoveEnded { to, moved, stayed } => {
-                let line = Line::new("move", "ended").to(to).number("moved", *moved as u64);
-                line.number("stayed", *stayed as u64)
-            }
-            Event::NotMoved { to, why } => Line::new("move", "refused").to(to).text("reason", why),
+            Event::NotMoved { to, by, why } => of("refused", *by).to(to).text("reason", why),
             _ => return None,
         })
     }

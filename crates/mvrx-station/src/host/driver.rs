@@ -11,7 +11,7 @@ use mvrx_core::host::{AskId, Command, Event, Host, Input, Output, RelayId, Stand
 use mvrx_core::parts::Parts;
 use mvrx_core::{ConnId, RequestFailure, RequestId};
 use mvrx_discovery::{Discovery, DiscoveryEvent};
-use mvrx_message::{Commit, FileUuid, Message, SessionTarget};
+use mvrx_message::{Commit, FileUuid, Message, SessionTarget, StationUuid};
 use mvrx_store::{Cancel, Pending, Store};
 use mvrx_transport::{Connection, Listener};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -44,7 +44,7 @@ use crate::{ChangeGroupError, CommitDraft, Exporter};
 #[derive(Debug)]
 pub(crate) enum Done {
     Accepted(Connection),
-    Refused(SocketAddr, String),
+    Refused(SocketAddr, Option<StationUuid>, String),
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Exported(AskId, Option<Commit>),
     Kept(RelayId, Box<Looked>),
@@ -370,7 +370,7 @@ impl HostDriver {
     pub(super) fn ends_unjoined(&mut self, conn: ConnId, why: &str) {
         let unjoined = matches!(self.host.standing(conn), Some(Standing::Unjoined | Standing::Waiting));
         if let Some(peer) = self.links.get(&conn).filter(|_| unjoined).map(Link::peer) {
-            self.refused(peer, format!("nobody joined on it: {why}"));
+            self.refused(peer, self.host.waits_to_be(conn), format!("nobody joined on it: {why}"));
         }
     }
 
@@ -426,7 +426,7 @@ impl HostDriver {
                 self.links.insert(conn, link);
                 self.step(Input::Accepted { conn, peer });
             }
-            Done::Refused(from, why) => self.refused(from, why),
+            Done::Refused(from, station, why) => self.refused(from, station, why),
             Done::Imported(result, told) => {
                 if let Ok(commit) = &result {
                     self.seen.note(commit.file, SystemTime::now());
@@ -503,7 +503,7 @@ impl HostDriver {
     }
 
     /// Where a station comes from.
-    pub(super) fn address_of(&self, station: mvrx_message::StationUuid) -> Option<SocketAddr> {
+    pub(super) fn address_of(&self, station: StationUuid) -> Option<SocketAddr> {
         self.host.stations().find(|view| view.station == station).and_then(|view| view.address)
     }
 
@@ -544,7 +544,7 @@ async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
             Err(error) => {
                 tracing::debug!(%error, "a connection was not accepted");
                 if let Some(peer) = error.peer()
-                    && done.send(Done::Refused(peer, error.to_string())).await.is_err()
+                    && done.send(Done::Refused(peer, error.station(), error.to_string())).await.is_err()
                 {
                     return;
                 }

@@ -109,6 +109,11 @@ impl Link {
         self.may_be.includes(station)
     }
 
+    /// Whether what it said of a password lets in certain stations and nobody else.
+    pub(super) fn is_of_certain(&self) -> bool {
+        matches!(self.may_be, MayBe::Only(_))
+    }
+
     pub(super) fn send(&self, message: Box<Message>, dialect: Dialect) -> Result<(), TooMuch> {
         self.outbox.send(message, dialect)
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use mvrx_message::{Blame, Scope};
+use mvrx_message::{Blame, Scope, StationUuid};
 
 use crate::tls::TlsError;
 use crate::ws::Shut;
@@ -53,6 +53,8 @@ pub enum HandshakeError {
     KeptOut {
         /// What it was told.
         why: Shut,
+        /// Who it says it is, where it was a JOIN.
+        station: Option<StationUuid>,
     },
     /// Too many handshakes were under way, and this one's address had the most: it made room for others.
     #[error("it made room for others: {allowed} handshakes were under way")]

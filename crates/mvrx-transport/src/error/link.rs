@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub use lan_net::accept::AcceptError as NotTaken;
 pub use lan_net::bind::BindError;
-use mvrx_message::{Blame, Scope};
+use mvrx_message::{Blame, Scope, StationUuid};
 
 use super::HandshakeError;
 use crate::endpoint::Endpoint;
@@ -132,6 +132,15 @@ impl AcceptError {
                 _ => None,
             },
             Self::NetworkGone => None,
+        }
+    }
+
+    /// Who the other end says it is, where it came as far as a JOIN.
+    #[must_use]
+    pub fn station(&self) -> Option<StationUuid> {
+        match self {
+            Self::NotUpgraded { error: HandshakeError::KeptOut { station, .. }, .. } => *station,
+            _ => None,
         }
     }
 

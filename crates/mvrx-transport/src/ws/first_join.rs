@@ -41,8 +41,9 @@ pub(super) async fn expect(
             let reader = Box::new(After { first: Some(incoming), rest: reader });
             Ok(Connection { peer, local, reader, writer, passed: Passed { may_be, told: None } })
         }
-        (Ok(_), _) => Err(HandshakeError::KeptOut { why: Shut::NoPassword }),
-        (Err((why, broken)), _) => {
+        (Ok(_), _) => Err(HandshakeError::KeptOut { why: Shut::NoPassword, station: None }),
+        (Err((why, broken)), first) => {
+            let station = first.ok().and_then(Result::ok).as_ref().and_then(join_of).map(|join| join.station);
             let words = why.to_string();
             let telling = async {
                 if broken.is_none() {
@@ -52,7 +53,7 @@ pub(super) async fn expect(
             };
             // As far as it goes: whoever sent this may not read.
             let _ = deadline.limit(telling).await;
-            Err(HandshakeError::KeptOut { why })
+            Err(HandshakeError::KeptOut { why, station })
         }
     }
 }

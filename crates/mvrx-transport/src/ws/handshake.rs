@@ -163,12 +163,12 @@ fn judge(
     let said = request.headers().get_all("Origin").iter();
     let mut said = said.map(|value| value.to_str().unwrap_or("unreadable"));
     if says.origins.is_some_and(|origins| !said.all(|origin| origins.lets_in(Some(origin), header("Host")))) {
-        judged.refused = Some(HandshakeError::KeptOut { why: Shut::WebPage });
+        judged.refused = Some(HandshakeError::KeptOut { why: Shut::WebPage, station: None });
         return Err(keep_out(Shut::WebPage));
     }
     match says.door.map(|door| door.knock(says.from, header("Authorization"))) {
         Some(Err(why)) => {
-            judged.refused = Some(HandshakeError::KeptOut { why });
+            judged.refused = Some(HandshakeError::KeptOut { why, station: None });
             return Err(keep_out(why));
         }
         Some(Ok(entry)) => judged.entry = entry,
