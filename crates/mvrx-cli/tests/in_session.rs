@@ -30,7 +30,7 @@ fn a_crew_in_a_session_shares_lists_and_fetches() {
     let received = crew.folder("received");
 
     let mut a = crew.start(&["up", "--name", "A", "--host", &url, show.to_str().unwrap()]);
-    a.until(&format!("A is up in the session at {url}"));
+    a.until(&format!("A is up and joins the session at {url}"));
     // It commits before or after it is in; the file comes either way.
     a.until("joined the session");
     let to = received.to_str().unwrap();
@@ -98,7 +98,7 @@ fn the_session_of_the_wanted_name_is_found_by_itself() {
     ]);
     early.until("looking on until stopped");
     let (_host, url) = host(&crew, &["--group", "Tour", show.to_str().unwrap()]);
-    let place = format!("Early is up in the session at {url}");
+    let place = format!("Early is up and joins the session at {url}");
     early.until(&place);
     early.until("saved");
     assert_eq!(fs::read(only_mvr_in(&received)).unwrap(), fs::read(&show).unwrap());
@@ -185,7 +185,7 @@ fn a_session_that_was_found_is_found_again_where_its_host_comes_back() {
     let with = ["--data", data.to_str().unwrap(), "--group", "Tour"];
     let (first, before) = host(&crew, &with);
     let mut up = crew.start(&["up", "--name", "A", "--host", "auto", "--group", "Tour"]);
-    up.until(&format!("A is up in the session at {before}"));
+    up.until(&format!("A is up and joins the session at {before}"));
     up.until("joined the session");
     first.kill();
     up.until("the host of the session cannot be reached");

@@ -320,6 +320,19 @@ fn a_host_whose_audit_file_has_no_room_says_so_and_serves_on() {
     assert_eq!(code(&listed), 0, "{listed:?}");
 }
 
+#[test]
+// proves: ACC-03
+fn a_commit_that_its_host_refuses_waits_for_nobody_to_fetch_it() {
+    let crew = Crew::new();
+    let show = crew.make_show("show.mvr", 1);
+    let (_host, url, _) = host(&crew, &["--hidden", "--largest", "100"]);
+    let refused =
+        crew.run(&["commit", show.to_str().unwrap(), "-m", "x", "--host", &url, "--until-fetched", "1"]);
+    assert_eq!(code(&refused), 4, "{refused:?}");
+    let words = stderr(&refused);
+    assert!(words.contains("does not take it") && words.contains("up to 100 bytes"), "{words}");
+}
+
 #[cfg(unix)]
 #[test]
 // proves: PWD-14

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_node::history::Rounds;
-use mvrx_node::node::Node;
-use mvrx_station::{CommitDraft, Events, Membership, Station};
+use mvrx_node::node::{News, Node};
+use mvrx_station::{CommitDraft, Event, Events, Heard, Membership, Station};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::pick::{self, Meant};
-use crate::{data, node_news, session, station};
+use crate::{data, node_news, session, show, station};
 
 pub(crate) async fn run(mut args: Commit) -> Result<(), Failure> {
     let odd = offer::look(&args.file, args.common.any_file)?;
@@ -76,12 +76,26 @@ async fn serve(
     while !is_enough(running, file, args.until_fetched).await? {
         let news = node.next().await?;
         node_news::tell(&news, &node, watching).await?;
+        if args.session.host.is_some() && args.until_fetched.is_some() {
+            is_taken(&news, file)?;
+        }
     }
     // The count may be ahead of what was read: who fetched it is told all the same.
     while let Some(news) = node.heard_at_once()? {
         node_news::tell(&news, &node, watching).await?;
     }
     Ok(())
+}
+
+/// A session's host that refuses a commit tells nobody of it: then nobody ever fetches it.
+fn is_taken(news: &News, file: FileUuid) -> Result<(), Failure> {
+    let News::Heard(Heard::Event(seen)) = news else { return Ok(()) };
+    match &seen.event {
+        Event::CommitRefused { file: refused, message, .. } if *refused == file => Err(Failure::peer(
+            format!("the session's host does not take it, and nobody can fetch it: {}", show::tame(message)),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether as many stations have fetched the file as were waited for.

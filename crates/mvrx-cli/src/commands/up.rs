@@ -218,8 +218,10 @@ fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {
     let address = url.is_none().then(|| running.address().to_string());
     let listening = address.as_ref().map(|address| format!(", listening at {address}")).unwrap_or_default();
     let words = format!(
-        "{} is up in {}{listening}, data in {}; times are UTC, when this machine saw it",
+        "{} is up{} {}{listening}, data in {}; times are UTC, when this machine saw it",
         show::name(&name),
+        // Whether its host lets us in is told by the line that follows.
+        if url.is_some() { " and joins" } else { " in" },
         session::place(url, &args.common),
         kept_at.display()
     );

@@ -96,7 +96,8 @@ fn of_certificate(why: &Theirs, host: &str) -> TlsError {
         Theirs::NotValidYet | Theirs::NotValidYetContext { .. } => TlsError::NotYetValid,
         Theirs::NotValidForName => TlsError::WrongName { host: host.to_owned(), names: Vec::new() },
         Theirs::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().take(NAMES).map(|name| name.chars().take(NAME_CHARS).collect());
+            let names =
+                presented.iter().take(NAMES).map(|name| plain(name).chars().take(NAME_CHARS).collect());
             TlsError::WrongName { host: host.to_owned(), names: names.collect() }
         }
         Theirs::UnknownIssuer => TlsError::UnknownIssuer,
@@ -105,6 +106,20 @@ fn of_certificate(why: &Theirs, host: &str) -> TlsError {
             None => TlsError::Other { what: other.to_string() },
         },
         other => TlsError::Other { what: other.to_string() },
+    }
+}
+
+/// A name of a certificate without what rustls puts around it: `DnsName("rack.example")`, `IpAddress(10.1.2.3)`.
+fn plain(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"')
+}
+
+/// Why rustls takes no certificate and key of ours, in our words where it only says the names of its errors.
+pub(super) fn unusable(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(_) => "the key is not the one of this certificate".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::error::{self, CertificateError};
@@ -36,7 +36,7 @@ impl ServerTls {
         })?;
         let fingerprint =
             chain.first().map(|own| Fingerprint::of(own)).ok_or(CertificateError::NoCertificate)?;
-        let unusable = |error: &dyn fmt::Display| CertificateError::NotUsable { what: error.to_string() };
+        let unusable = |error: &rustls::Error| CertificateError::NotUsable { what: error::unusable(error) };
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable(&error))?
@@ -126,7 +126,9 @@ mod tests {
         assert_eq!(of("", &one.key), CertificateError::NoCertificate);
         assert_eq!(of(&one.key, &one.key), CertificateError::NoCertificate);
         assert_eq!(of(&one.certificate, &one.certificate), CertificateError::NoKey);
-        assert!(matches!(of(&one.certificate, &two.key), CertificateError::NotUsable { .. }));
+        let foreign = of(&one.certificate, &two.key);
+        assert!(matches!(foreign, CertificateError::NotUsable { .. }));
+        assert!(foreign.to_string().contains("the key is not the one of this certificate"), "{foreign}");
         let cut = &one.certificate[..one.certificate.len() / 2];
         assert!(matches!(of(cut, &one.key), CertificateError::NotPem | CertificateError::NoCertificate));
         let secret = one.key.lines().nth(1).unwrap();
