@@ -21,6 +21,8 @@ pub(crate) const EVENTS: &[&str] = &[
     "commit_told_otherwise",
     "commit_withdrawn",
     "connection_refused",
+    "connections_fail",
+    "connections_work",
     "discovery_problem",
     "elected",
     "elected_host",

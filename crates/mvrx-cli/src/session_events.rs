@@ -59,6 +59,12 @@ pub(crate) fn words(event: &HostEvent, names: &dyn Names) -> Option<String> {
         HostEvent::CommitToldOtherwise { file, station, what, .. } => {
             format!("{} told of {} otherwise: {}", names.station(*station), names.file(*file), tame(what))
         }
+        HostEvent::ConnectionsFail { why } => format!(
+            "the system gives no more connections, and nobody else can come in: {}; raise the limit of open files (ulimit -n) or lower \
+             --connections",
+            tame(why)
+        ),
+        HostEvent::ConnectionsWork => "the system gives connections again".to_owned(),
         HostEvent::AuditFails { why } => format!("the audit file cannot be written: {}", tame(why)),
         HostEvent::AuditWorks => "the audit file is written again".to_owned(),
         HostEvent::MoveEnded { to, moved, stayed, .. } => format!(
@@ -153,6 +159,8 @@ fn of_the_rest(event: &HostEvent) -> (&'static str, Value) {
             "commit_told_otherwise",
             json!({ "file": id(file), "station": id(station), "author": author.as_ref().map(id), "reason": what }),
         ),
+        HostEvent::ConnectionsFail { why } => ("connections_fail", json!({ "reason": why })),
+        HostEvent::ConnectionsWork => ("connections_work", json!({})),
         HostEvent::AuditFails { why } => ("audit_fails", json!({ "reason": why })),
         HostEvent::AuditWorks => ("audit_works", json!({})),
         HostEvent::LimitReached(limit) => ("limit_reached", json!({ "limit": format!("{limit:?}") })),

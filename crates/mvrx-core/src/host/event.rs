@@ -94,6 +94,13 @@ pub enum Event {
         /// What is different, in words.
         what: String,
     },
+    /// The system gives no more connections: told once, by who accepts them, not by the machine.
+    ConnectionsFail {
+        /// What the system says.
+        why: String,
+    },
+    /// It does again, for a while already.
+    ConnectionsWork,
     /// The audit file cannot be written: told once, by who writes it, not by the machine.
     AuditFails {
         /// Why, in words.

@@ -352,6 +352,8 @@ impl HostDriver {
                 line.known("station", *station).text("reason", message)
             }
             Event::LimitReached(limit) => Line::new("limit", "reached").text("reason", &limit.to_string()),
+            Event::ConnectionsFail { why } => Line::new("connections", "fail").text("reason", why),
+            Event::ConnectionsWork => Line::new("connections", "work"),
             Event::ConnectionRefused { address, station, why } => {
                 let line = Line::new("connection", "refused").address(Some(*address));
                 line.known("station", *station).text("reason", why)

@@ -18,6 +18,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::accepting::{self, Knock};
 use super::audit::{Audit, Repeated};
 use super::growing::Growing;
 use super::link::{Link, Report};
@@ -43,8 +44,7 @@ use crate::{ChangeGroupError, CommitDraft, Exporter};
 /// What the driver's own tasks tell it.
 #[derive(Debug)]
 pub(crate) enum Done {
-    Accepted(Connection),
-    Refused(SocketAddr, Option<StationUuid>, String),
+    Knock(Knock),
     Imported(Result<Commit, CommitError>, oneshot::Sender<Result<Commit, CommitError>>),
     Exported(AskId, Option<Commit>),
     Kept(RelayId, Box<Looked>),
@@ -137,7 +137,7 @@ impl HostDriver {
         mut reports: mpsc::Receiver<Report>,
         mut done: mpsc::Receiver<Done>,
     ) -> Vec<oneshot::Sender<()>> {
-        let accepting = tokio::spawn(accept(listener, self.done.clone()));
+        let accepting = tokio::spawn(accepting::accept(listener, self.done.clone()));
         self.announce();
         self.tell_start();
         let mut audit = self.options.audit.as_ref().map(Audit::trouble);
@@ -409,24 +409,29 @@ impl HostDriver {
         });
     }
 
+    fn on_knock(&mut self, knock: Knock) {
+        match knock {
+            Knock::Accepted(connection) => self.on_accepted(connection),
+            Knock::Refused(from, station, why) => self.refused(from, station, why),
+            Knock::NoneLeft(why) => self.on_event(Event::ConnectionsFail { why }),
+            Knock::SomeAgain => self.on_event(Event::ConnectionsWork),
+        }
+    }
+
+    fn on_accepted(&mut self, connection: Connection) {
+        self.next_accepted += 1;
+        let conn = ConnId::Accepted(self.next_accepted);
+        let peer = connection.peer;
+        let with = (Arc::clone(&self.store), self.reports.clone());
+        let of = (self.bounds.clone(), self.paces.start());
+        let link = Link::start(conn, connection, of, with, &mut self.writers);
+        self.links.insert(conn, link);
+        self.step(Input::Accepted { conn, peer });
+    }
+
     fn on_done(&mut self, done: Done) {
         match done {
-            Done::Accepted(connection) => {
-                self.next_accepted += 1;
-                let conn = ConnId::Accepted(self.next_accepted);
-                let peer = connection.peer;
-                let with = (Arc::clone(&self.store), self.reports.clone());
-                let link = Link::start(
-                    conn,
-                    connection,
-                    (self.bounds.clone(), self.paces.start()),
-                    with,
-                    &mut self.writers,
-                );
-                self.links.insert(conn, link);
-                self.step(Input::Accepted { conn, peer });
-            }
-            Done::Refused(from, station, why) => self.refused(from, station, why),
+            Done::Knock(knock) => self.on_knock(knock),
             Done::Imported(result, told) => {
                 if let Ok(commit) = &result {
                     self.seen.note(commit.file, SystemTime::now());
@@ -527,28 +532,6 @@ impl HostDriver {
                 None
             }
             _ => None,
-        }
-    }
-}
-
-async fn accept(mut listener: Box<dyn Listener>, done: mpsc::Sender<Done>) {
-    loop {
-        match listener.accept().await {
-            Ok(connection) => {
-                if done.send(Done::Accepted(connection)).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) if error.is_final() => return,
-            // A flood of them must not fill a disk with words.
-            Err(error) => {
-                tracing::debug!(%error, "a connection was not accepted");
-                if let Some(peer) = error.peer()
-                    && done.send(Done::Refused(peer, error.station(), error.to_string())).await.is_err()
-                {
-                    return;
-                }
-            }
         }
     }
 }

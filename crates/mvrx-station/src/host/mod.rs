@@ -12,6 +12,7 @@
 //!
 //! [`HostOptions`] has every limit. Requirements are in `docs/spec/host-driver.toml`.
 
+mod accepting;
 mod access;
 mod audit;
 mod carry;
