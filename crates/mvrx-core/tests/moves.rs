@@ -430,7 +430,7 @@ fn from_a_group_to_a_session_the_host_has_us_before_anybody_is_left() {
 /// A JOIN of station `n`, which has taken this back.
 fn takes_back(desk: &mut Desk, n: u8, what: u8) {
     let conn = desk.accept(n);
-    let Message::Join(join) = support::join_from(n, "mvrx", vec![]) else { unreachable!() };
+    let Message::Join(join) = join_from(n, "mvrx", vec![]) else { unreachable!() };
     desk.receive(
         conn,
         Message::Join(Join { ours: Some(Ours::CURRENT), withdrawn: vec![file(what)], ..join }),

@@ -296,6 +296,17 @@ async fn what_happens_is_written_down_line_by_line_and_no_password_with_it() {
     );
 }
 
+async fn says_what_cannot_be_read(one: &mut Foreign) {
+    for unread in [
+        r#"{"Type":"MVR_COMMIT"}"#,
+        r#"{"Type":"MVR_REQUEST","FileUUID":"no such thing"}"#,
+        r#"{"Type":"MVR_NEW_SESSION_HOST","ServiceName":"","ServiceURL":""}"#,
+    ] {
+        let told = one.answered(unread).await;
+        assert!(told.contains("\"OK\":false"), "{unread}: {told}");
+    }
+}
+
 // proves: AUD-01, AUD-04
 #[tokio::test]
 async fn what_is_refused_or_told_otherwise_has_its_line_and_much_of_it_is_counted() {
@@ -321,14 +332,7 @@ async fn what_is_refused_or_told_otherwise_has_its_line_and_much_of_it_is_counte
     let mut one = Foreign::dial(&rack).await;
     assert_eq!(one.joins(&join_as(1, "MVRApplication", vec![])).await, "");
     one.answered(&json(&Message::Leave(Leave::new(station(2))))).await;
-    for unread in [
-        r#"{"Type":"MVR_COMMIT"}"#,
-        r#"{"Type":"MVR_REQUEST","FileUUID":"no such thing"}"#,
-        r#"{"Type":"MVR_NEW_SESSION_HOST","ServiceName":"","ServiceURL":""}"#,
-    ] {
-        let told = one.answered(unread).await;
-        assert!(told.contains("\"OK\":false"), "{unread}: {told}");
-    }
+    says_what_cannot_be_read(&mut one).await;
     assert!(one.answered(&asks[0]).await.contains("\"OK\":true"));
     let renamed = Commit { file_name: "other.mvr".to_owned(), ..commit(1, 1, 10) };
     one.answered(&json(&Message::Commit(renamed))).await;
