@@ -131,6 +131,7 @@ fn is_elsewhere(to: &str, args: &Move) -> Result<(), &'static str> {
     }
 }
 
+// req: MOV-22
 /// Who is there, and what was answered so far: each answer is told as it comes, and none is lost where the command is stopped.
 #[derive(Debug, Default)]
 struct Tally {
