@@ -332,6 +332,8 @@ everybody_has(shares, [*stations.values(), *tcp_mode], BOUND)
 nobody_twice()
 in_one_session(stations.values())
 served_by(host, shares, old.number)
+lost = [event for _, event in old.since(when) if event["event"] == "host_lost"]
+assert not lost, f"who gave way lost nothing: {lost} (seed {seed})\n{story()}"
 gave = [s.number for s in stations.values() for _, event in s.since(back) if event["event"] == "gave_way"]
 assert gave == [old.number], f"{gave} gave way (seed {seed})\n{story()}"
 

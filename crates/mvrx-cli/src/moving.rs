@@ -86,18 +86,20 @@ pub(crate) fn words(event: &Event, names: &dyn Names) -> Option<String> {
                 "this command stays where it is".to_owned()
             }
         ),
-        Event::MoveBegun { to } if names.hosts() => {
+        // What an election tries: it says itself what comes of it.
+        Event::MoveBegun { errand: true, .. } | Event::NotMoved { errand: true, .. } => return None,
+        Event::MoveBegun { to, .. } if names.hosts() => {
             format!("asking the stations of this session to move to {}; this host goes on", place(to))
         }
-        Event::NotMoved { to, why } if names.hosts() => {
+        Event::NotMoved { to, why, .. } if names.hosts() => {
             format!("this session's stations were not asked to move to {}: {}", place(to), tame(why))
         }
-        Event::MoveBegun { to } => format!("moving to {}", place(to)),
+        Event::MoveBegun { to, .. } => format!("moving to {}", place(to)),
         Event::MoveAnswered { station, answer } => {
             format!("{}: {}", names.station(*station), answer_words(answer))
         }
         Event::Moved { from, to, .. } => format!("now in {}, no longer in {}", place(to), place(from)),
-        Event::NotMoved { to, why } => format!("not moved to {}: {}", place(to), tame(why)),
+        Event::NotMoved { to, why, .. } => format!("not moved to {}: {}", place(to), tame(why)),
         _ => return None,
     })
 }
@@ -128,7 +130,7 @@ pub(crate) fn fields(event: &Event) -> Option<(&'static str, Value)> {
                 to,
             ),
         ),
-        Event::MoveBegun { to } => ("move_begun", with_place(json!({}), to)),
+        Event::MoveBegun { to, errand } => ("move_begun", with_place(json!({ "errand": errand }), to)),
         Event::MoveAnswered { station, answer } => {
             let mut fields = answer_json(answer);
             if let Some(fields) = fields.as_object_mut() {
@@ -136,8 +138,10 @@ pub(crate) fn fields(event: &Event) -> Option<(&'static str, Value)> {
             }
             ("move_answered", fields)
         }
-        Event::Moved { to, .. } => ("moved", with_place(json!({}), to)),
-        Event::NotMoved { to, why } => ("not_moved", with_place(json!({ "reason": why }), to)),
+        Event::Moved { to, errand, .. } => ("moved", with_place(json!({ "errand": errand }), to)),
+        Event::NotMoved { to, why, errand } => {
+            ("not_moved", with_place(json!({ "reason": why, "errand": errand }), to))
+        }
         _ => return None,
     })
 }
@@ -179,4 +183,24 @@ pub(crate) fn reached_with(directory: &Path) -> String {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::watching::Watching;
+
+    #[test]
+    fn what_an_election_tries_is_for_programs_and_what_somebody_wanted_is_for_people() {
+        let names = Watching::new(false);
+        let to = SessionTarget::Url("ws://10.0.0.1:42480/".to_owned());
+        for errand in [true, false] {
+            let begun = Event::MoveBegun { to: to.clone(), errand };
+            let not = Event::NotMoved { to: to.clone(), why: "it is off".to_owned(), errand };
+            for event in [begun, not] {
+                assert_eq!(words(&event, &names).is_none(), errand, "{event:?}");
+                assert_eq!(fields(&event).unwrap().1["errand"], errand, "{event:?}");
+            }
+        }
+    }
 }

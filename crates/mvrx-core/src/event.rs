@@ -310,6 +310,8 @@ pub enum Event {
     MoveBegun {
         /// Where to.
         to: SessionTarget,
+        /// As in `Moved`.
+        errand: bool,
     },
     /// A station answered whether it comes along, or will not.
     MoveAnswered {
@@ -333,6 +335,8 @@ pub enum Event {
         to: SessionTarget,
         /// Why, in words.
         why: String,
+        /// As in `Moved`.
+        errand: bool,
     },
     /// The host of our session cannot be reached, or was lost; it is tried again. Told when the reason is another than before.
     SessionUnreachable {

@@ -396,7 +396,7 @@ fn from_a_group_to_a_session_the_host_has_us_before_anybody_is_left() {
     let asker = propose(&mut desk, 1, &url(THERE));
     let agreed = asked(&desk)[0];
     desk.command(Command::AcceptMove(agreed));
-    assert!(desk.saw(|e| matches!(e, Event::MoveBegun { to } if *to == url(THERE))));
+    assert!(desk.saw(|e| matches!(e, Event::MoveBegun { to, .. } if *to == url(THERE))));
     prepared(&mut desk, vec![], &[], None);
     let (host, join) = reached(&mut desk, THERE);
     assert_eq!(join.commits.iter().map(|c| c.file).collect::<Vec<_>>(), [file(1)], "our files come along");
@@ -1377,7 +1377,8 @@ fn a_persons_move_does_not_wait_for_whom_an_election_has_asked() {
         assert!(matches!(message, Message::NewSessionHost(_)), "{message:?}");
         (desk, host)
     };
-    let begun = |desk: &Desk| desk.saw(|event| matches!(event, Event::MoveBegun { to } if *to == elsewhere));
+    let begun =
+        |desk: &Desk| desk.saw(|event| matches!(event, Event::MoveBegun { to, .. } if *to == elsewhere));
     let stands = |desk: &Desk| {
         assert!(moved(desk, &url(THERE)), "{:?}", desk.events());
         let [(two, MoveAnswer::Unanswered { why })] = &answers(desk)[..] else { panic!() };
@@ -1536,7 +1537,10 @@ fn an_errand_is_known_at_its_end_however_many_were_refused_meanwhile() {
         let to = url(&format!("ws://10.0.0.{n}:42480/"));
         desk.command(Command::MoveWith { to, others: BTreeSet::new() });
     }
-    assert_eq!(desk.events().iter().filter(|e| matches!(e, Event::NotMoved { .. })).count(), 20);
+    assert_eq!(
+        desk.events().iter().filter(|e| matches!(e, Event::NotMoved { errand: true, .. })).count(),
+        20
+    );
     prepared(&mut desk, vec![], &[], None);
     desk.pass(Duration::from_secs(15));
     assert_eq!(ends(&desk), [(group("Default"), true)]);
@@ -1744,8 +1748,9 @@ fn an_open_question_gives_way_to_an_election_and_to_our_own_operator() {
         assert_eq!((asked(&desk).len(), reply(&mut desk, stranger)), (1, None));
         (desk, stranger)
     };
-    let begun =
-        |desk: &Desk, to: &SessionTarget| desk.saw(|e| matches!(e, Event::MoveBegun { to: at } if at == to));
+    let begun = |desk: &Desk, to: &SessionTarget| {
+        desk.saw(|e| matches!(e, Event::MoveBegun { to: at, .. } if at == to))
+    };
     let declined = |desk: &mut Desk, stranger, by: &str| {
         assert!(stayed(desk).is_some_and(|why| why.contains(by)), "{:?}", desk.events());
         assert!(refused(desk, stranger).contains(by));

@@ -201,7 +201,7 @@ mod tests {
             assert!(!answer(directory.path(), &proposed, !accepted).unwrap());
         }
         consent.note(&event(3)).unwrap();
-        consent.note(&Event::NotMoved { to, why: "too late".to_owned() }).unwrap();
+        consent.note(&Event::NotMoved { to, why: "too late".to_owned(), errand: false }).unwrap();
         assert_eq!(proposed_in(directory.path()), None);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }

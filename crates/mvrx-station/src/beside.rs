@@ -69,7 +69,7 @@ impl Driver {
             self.step(Input::Command(Command::AgreeToMove(to)));
         } else {
             let why = "the operator does not want to move".to_owned();
-            self.tell(Event::NotMoved { to, why });
+            self.tell(Event::NotMoved { to, why, errand: false });
         }
         tokio::spawn(async move {
             // A host that has ended asks nobody any more.

@@ -100,7 +100,7 @@ impl Led {
             Event::NotMoved { to, .. } if *to == self.to && self.after_question => {
                 self.after_question = false;
             }
-            Event::NotMoved { to, why } if *to == self.to => {
+            Event::NotMoved { to, why, .. } if *to == self.to => {
                 // Who asked may have stopped waiting.
                 let _ = self.told.send(Err(MoveError::NotMoved { why: why.clone() }));
                 return None;

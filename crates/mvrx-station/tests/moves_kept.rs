@@ -110,7 +110,7 @@ async fn who_cannot_keep_the_place_asks_nobody_to_follow() {
     let report = leader.move_to(group("Hall"), false).await.unwrap();
     assert_eq!(report.answers, [(fellow.uuid(), MoveAnswer::Moved)]);
     let first = until(&mut at_fellow, |e| match e {
-        Event::MoveBegun { to } => Some(to.clone()),
+        Event::MoveBegun { to, .. } => Some(to.clone()),
         _ => None,
     })
     .await;

@@ -144,7 +144,7 @@ impl Watching {
             self.refresh(station).await?;
         }
         match &seen.event {
-            Event::MoveBegun { to } => self.moving_to = Some(to.clone()),
+            Event::MoveBegun { to, .. } => self.moving_to = Some(to.clone()),
             Event::Moved { .. } | Event::NotMoved { .. } => self.moving_to = None,
             _ => {}
         }

@@ -38,7 +38,7 @@ impl Core {
             Ok(()) => place::differ_only_in_case(&self.place(), &to).err().map(str::to_owned),
         };
         if let Some(why) = why {
-            return self.event(Event::NotMoved { to, why });
+            return self.event(Event::NotMoved { to, why, errand: only.is_some() });
         }
         self.moving.ride = Some(Ride::new(to, Cause::Ours { force, only }));
         self.follow_move(MoveEvent::Agreed);

@@ -163,6 +163,13 @@ enum Cause {
     Ours { force: bool, only: Option<BTreeSet<StationUuid>> },
 }
 
+impl Cause {
+    /// Whether nobody wanted it but an election: see [`crate::Command::MoveWith`].
+    fn is_errand(&self) -> bool {
+        matches!(self, Self::Ours { only: Some(_), .. })
+    }
+}
+
 /// Who proposed a move.
 #[derive(Debug, Clone)]
 struct Asker {

@@ -45,7 +45,8 @@ impl Core {
         ride.deadline = deadline;
         let to = ride.to.clone();
         self.agenda.set(Timer::Move, deadline);
-        self.event(Event::MoveBegun { to: to.clone() });
+        let errand = ride.cause.is_errand();
+        self.event(Event::MoveBegun { to: to.clone(), errand });
         self.out.push_back(Output::PrepareMove { to });
     }
 
@@ -335,7 +336,7 @@ impl Core {
         self.keep_late_ones(&ride);
         let Ride { to, cause, there, news, .. } = ride;
         let from = self.place();
-        let errand = matches!(cause, Cause::Ours { only: Some(_), .. });
+        let errand = cause.is_errand();
         let asker = if let Cause::Proposed { asker, .. } = &cause { Some(asker.conn) } else { None };
         let Some(there) = there else {
             // From group to group it is one core.
@@ -428,13 +429,14 @@ impl Core {
             self.give_up(former);
             self.step_parting(Input::Command(Command::Leave));
         }
+        let errand = ride.cause.is_errand();
         if let Cause::Proposed { asker, .. } = ride.cause {
             self.answer_proposal(asker.conn, refuse(why));
         }
         if ride.saved {
             self.out.push_back(Output::ForgetSavedPlace);
         }
-        self.event(Event::NotMoved { to: ride.to, why: why.to_owned() });
+        self.event(Event::NotMoved { to: ride.to, why: why.to_owned(), errand });
     }
 
     /// Whether our application wants the move, and the others to come along.

@@ -115,6 +115,7 @@ impl Runner {
                 let ElectedHost { host: station, priority, url, .. } = next;
                 host.end_for(Successor { station, priority, url }).await;
                 self.host_moves = false;
+                self.gave_way = true;
             }
             None => {
                 while let Some(heard) = told_already(&mut events).await {

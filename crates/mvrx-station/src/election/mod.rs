@@ -106,6 +106,7 @@ impl Election {
             told,
             hosting: None,
             host_moves: false,
+            gave_way: false,
             departed: None,
             member_of: None,
             discovery: None,
@@ -156,6 +157,8 @@ struct Runner {
     hosting: Option<(Station, Events)>,
     /// It is asking its stations to go elsewhere.
     host_moves: bool,
+    /// It has given way, and our station is on its way to the next one: that its session ends is no loss.
+    gave_way: bool,
     /// The same host after our own station has gone, while others are still on their way.
     departed: Option<(Station, Events)>,
     /// Of whose session our station is, as was told last.
@@ -179,7 +182,7 @@ impl Runner {
         if !outputs.iter().any(|output| matches!(output, ElectionOutput::Show(_))) {
             self.still_says();
         }
-        if lost {
+        if lost && !self.gave_way {
             self.tell(ElectionNews::HostLost);
         }
         for output in outputs {
@@ -202,6 +205,7 @@ impl Runner {
                 self.note_address(&next.url);
             }
             if self.member_of.replace(*host) != Some(*host) {
+                self.gave_way = false;
                 self.tell(ElectionNews::Member { host: *host });
             }
         }

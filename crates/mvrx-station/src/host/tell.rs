@@ -106,9 +106,9 @@ fn common(event: &HostEvent, address: &dyn Fn(StationUuid) -> Option<SocketAddr>
         HostEvent::MoveDeclined { station, to, why } => {
             Event::MoveDeclined { station: Some(station), address: address(station)?, to, why }
         }
-        HostEvent::MoveBegun { to, .. } => Event::MoveBegun { to },
+        HostEvent::MoveBegun { to, .. } => Event::MoveBegun { to, errand: false },
         HostEvent::MoveAnswered { station, answer } => Event::MoveAnswered { station, answer },
-        HostEvent::NotMoved { to, why, .. } => Event::NotMoved { to, why },
+        HostEvent::NotMoved { to, why, .. } => Event::NotMoved { to, why, errand: false },
         HostEvent::RequestFailed { request, why } => {
             Event::RequestFailed { request, failure: RequestFailure::NotGiven { why } }
         }
