@@ -6,7 +6,7 @@ mod crew;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crew::{Mode, commit, content, read, until, until_joined, until_seen};
+use crew::{Mode, commit, content, read, until, until_all_joined, until_joined, until_seen};
 use mvrx_message::{FileUuid, StationUuid};
 use mvrx_station::{CommitDraft, Event, Membership, RequestFailure, Source};
 use mvrx_store::FsStore;
@@ -137,8 +137,7 @@ async fn a_commit_for_one_station_reaches_that_one_alone(mode: Mode) {
     for events in [&mut at_plan, &mut at_balcony] {
         until_joined(events, "desk").await;
     }
-    until_joined(&mut at_desk, "plan").await;
-    until_joined(&mut at_desk, "balcony").await;
+    until_all_joined(&mut at_desk, &["plan", "balcony"]).await;
     let path = folder.path().join("secret.mvr");
     std::fs::write(&path, content(7, 10_000)).unwrap();
     let secret = desk.commit(CommitDraft::from_path(&path).for_stations([plan.uuid()])).await.unwrap();

@@ -13,7 +13,8 @@ use mvrx_station::{
 use mvrx_store::FsStore;
 use mvrx_transport::{Connection, Incoming, Transport, WsTransport};
 use support::places::{
-    Client, commit, group, host, nowhere, propose, station, until_joined, until_known, until_moved, url,
+    Client, commit, group, host, nowhere, propose, station, until_all_joined, until_joined, until_known,
+    until_moved, url,
 };
 use support::{HERE, LIMIT, is_well, loopback, until};
 
@@ -31,8 +32,7 @@ async fn a_crew_moves_in_all_four_directions_and_keeps_what_it_commits_on_the_wa
     let (homely, mut at_homely) = station(&bus, at, "homely", Moves::Never).await;
     let (one, _one_events) = host(at, "one", Moves::Always).await;
     let (two, _two_events) = host(at, "two", Moves::Always).await;
-    until_joined(&mut at_leader, &fellow).await;
-    until_joined(&mut at_leader, &homely).await;
+    until_all_joined(&mut at_leader, &[&fellow, &homely]).await;
     until_joined(&mut at_fellow, &leader).await;
     let first = commit(&leader, at, "first.mvr").await;
     until_known(&fellow, &mut at_fellow, first).await;
@@ -71,9 +71,7 @@ async fn a_crew_moves_in_all_four_directions_and_keeps_what_it_commits_on_the_wa
         assert_eq!(answer(&report, &fellow), Some(MoveAnswer::Moved), "{report:?}");
         until_moved(&mut at_fellow, &place).await;
     }
-    // Who leads is there first.
-    until_joined(&mut at_homely, &leader).await;
-    until_joined(&mut at_homely, &fellow).await;
+    until_all_joined(&mut at_homely, &[&leader, &fellow]).await;
     for file in [first, second] {
         until_known(&homely, &mut at_homely, file).await;
     }

@@ -96,6 +96,19 @@ pub async fn until_joined(events: &mut Events, wanted: &str) {
     until(events, |e| matches!(e, Event::StationJoined { name, .. } if name == wanted).then_some(())).await;
 }
 
+/// All of them, in whatever order they come.
+pub async fn until_all_joined(events: &mut Events, wanted: &[&str]) {
+    let mut missing = wanted.to_vec();
+    while !missing.is_empty() {
+        let came = |e: &Event| match e {
+            Event::StationJoined { name, .. } => missing.iter().position(|wanted| name == wanted),
+            _ => None,
+        };
+        let came = until(events, came).await;
+        missing.remove(came);
+    }
+}
+
 pub async fn until_seen(events: &mut Events, file: FileUuid) {
     until(events, |e| matches!(e, Event::CommitSeen { file: f, .. } if *f == file).then_some(())).await;
 }

@@ -55,6 +55,19 @@ pub async fn until_joined(events: &mut Events, other: &Station) {
         .await;
 }
 
+/// All of them, in whatever order they come.
+pub async fn until_all_joined(events: &mut Events, others: &[&Station]) {
+    let mut missing: Vec<_> = others.iter().map(|other| other.uuid()).collect();
+    while !missing.is_empty() {
+        let came = |e: &Event| match e {
+            Event::StationJoined { station, .. } => missing.iter().position(|wanted| station == wanted),
+            _ => None,
+        };
+        let came = until(events, came).await;
+        missing.remove(came);
+    }
+}
+
 pub async fn until_moved(events: &mut Events, place: &SessionTarget) {
     until(events, |e| matches!(e, Event::Moved { to, .. } if to == place).then_some(())).await;
 }
