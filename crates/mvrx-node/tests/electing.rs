@@ -33,6 +33,8 @@ struct Candidate {
     station: Station,
     data: PathBuf,
     news: mpsc::UnboundedReceiver<News>,
+    /// Told while something else was waited for.
+    member: Option<StationUuid>,
     told: Vec<String>,
 }
 
@@ -77,7 +79,7 @@ impl Lan {
                 }
             }
         });
-        Candidate { name, station, data, news, told: Vec::new() }
+        Candidate { name, station, data, news, member: None, told: Vec::new() }
     }
 
     /// The session of an elected host that is shown for this group.
@@ -108,6 +110,9 @@ impl Candidate {
             if let Some(found) = wanted(&news) {
                 return found;
             }
+            if let News::Electing(Beside::Election(ElectionNews::Member { host })) = &news {
+                self.member = Some(*host);
+            }
             self.told.push(format!("{news:?}"));
         }
     }
@@ -123,6 +128,8 @@ impl Candidate {
             })
             .await;
         assert_eq!(of.as_str(), group, "{}", self.name);
+        // Whether its bridge begins first, or it is one of its own session, is not laid down.
+        self.member = None;
         self.until("its bridge begins", |news| {
             matches!(news, News::Electing(Beside::Bridge(BridgeNews::Begins(_)))).then_some(())
         })
@@ -131,6 +138,9 @@ impl Candidate {
     }
 
     async fn is_member(&mut self) -> StationUuid {
+        if let Some(host) = self.member.take() {
+            return host;
+        }
         self.until("it is one of an elected host's session", |news| match news {
             News::Electing(Beside::Election(ElectionNews::Member { host })) => Some(*host),
             _ => None,
