@@ -3,11 +3,11 @@
 //!
 //! | looks at | by | cannot know |
 //! |---|---|---|
-//! | [`interfaces`] | what the system lists | what is behind the cable |
-//! | [`udp`] | the table of sockets, a bind of our own | names of other users' programs |
-//! | [`multicast`] | a datagram of our own on each interface | whether the network passes it on |
-//! | [`network`] | an instance of our own, a second discovery, a station that only looks | stations that multicast does not reach |
-//! | [`tcp`] | connections to ourselves | firewalls, of this machine or of others, against others |
+//! | `interfaces` | what the system lists | what is behind the cable |
+//! | `udp` | the table of sockets, a bind of our own | names of other users' programs |
+//! | `multicast` | a datagram of our own on each interface | whether the network passes it on |
+//! | `network` | an instance of our own, a second discovery, a station that only looks | stations that multicast does not reach |
+//! | `tcp` | connections to ourselves | firewalls, of this machine or of others, against others |
 //!
 //! Each says entries into a [`Report`]: what is well, what cannot be known, and findings with what to do about them.
 
