@@ -130,18 +130,11 @@ fn hash_of(show: &Path, length: u64, folder: &Path) -> [u8; 32] {
 
 async fn join(address: SocketAddr, n: u8, commits: Vec<Commit>) -> Connection {
     let mut conn = WsTransport::default().dial(Endpoint::Address(address)).await.unwrap();
+    let (station, version) = (StationUuid::from_random_bytes([n; 16]), MvrVersion { major: 1, minor: 6 });
     let join = Join {
-        provider: "bench".to_owned(),
-        station_name: format!("station {n}"),
-        version: MvrVersion { major: 1, minor: 6 },
-        station: StationUuid::from_random_bytes([n; 16]),
         commits,
         ours: Some(Ours::CURRENT),
-        group: None,
-        files: None,
-        password: None,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
+        ..Join::new(station, format!("station {n}"), "bench", version)
     };
     say(&mut conn, &Message::Join(join)).await;
     assert!(matches!(hear(&mut conn).await, Message::JoinRet(ret) if ret.reply.ok));

@@ -110,6 +110,29 @@ impl Join {
     pub const WITHDRAWN: usize = 24;
     /// So many files that are not held any more fit beside the commits.
     pub const RELEASED: usize = 64;
+
+    /// This station joins; it has no files, and says nothing else, not even that it is one of ours.
+    #[must_use]
+    pub fn new(
+        station: StationUuid,
+        station_name: impl Into<String>,
+        provider: impl Into<String>,
+        version: MvrVersion,
+    ) -> Self {
+        Self {
+            provider: provider.into(),
+            station_name: station_name.into(),
+            version,
+            station,
+            commits: Vec::new(),
+            ours: None,
+            group: None,
+            files: None,
+            password: None,
+            withdrawn: Vec::new(),
+            released: Vec::new(),
+        }
+    }
 }
 
 /// MVR_JOIN_RET (Table 69).

@@ -138,19 +138,9 @@ fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
         (introduction(), files(), join_password()).prop_map(
             |((provider, station_name, version, station, commits), files, password)| {
-                Message::Join(Join {
-                    provider,
-                    station_name,
-                    version,
-                    station,
-                    commits,
-                    ours: Some(Ours::default()),
-                    group: None,
-                    files,
-                    password,
-                    withdrawn: Vec::new(),
-                    released: Vec::new(),
-                })
+                let ours = Some(Ours::default());
+                let plain = Join::new(station, station_name, provider, version);
+                Message::Join(Join { commits, ours, files, password, ..plain })
             }
         ),
         (reply(), introduction(), prop::option::of(ticket()), roster()).prop_map(

@@ -158,18 +158,10 @@ pub(crate) fn commit(seed: u8) -> Commit {
 }
 
 pub(crate) fn join(commits: usize) -> Message {
+    let commits = (0..commits).map(|n| commit(u8::try_from(n % 251).expect("below 251"))).collect();
     Message::Join(Join {
-        provider: "Test".to_owned(),
-        station_name: "FOH desk".to_owned(),
-        version: MvrVersion { major: 1, minor: 6 },
-        station: station(9),
-        commits: (0..commits).map(|n| commit(u8::try_from(n % 251).expect("below 251"))).collect(),
-        ours: None,
-        group: None,
-        files: None,
-        password: None,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
+        commits,
+        ..Join::new(station(9), "FOH desk", "Test", MvrVersion { major: 1, minor: 6 })
     })
 }
 

@@ -29,19 +29,7 @@ fn password() -> Password {
 }
 
 fn join(said: Option<JoinPassword>, name: &str) -> Message {
-    Message::Join(Join {
-        provider: "ThePult".to_owned(),
-        station_name: name.to_owned(),
-        version: MvrVersion::CURRENT,
-        station: desk(),
-        commits: Vec::new(),
-        ours: None,
-        group: None,
-        files: None,
-        password: said,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
-    })
+    Message::Join(Join { password: said, ..Join::new(desk(), name, "ThePult", MvrVersion::CURRENT) })
 }
 
 fn text(message: &Message) -> Vec<u8> {

@@ -18,19 +18,7 @@ impl Poser {
     pub fn pose(&mut self, station: StationUuid, net: &mut HostCtx<'_>) {
         let [at, ..] = SESSIONS;
         let mut link = Link::new(net.dial(at), at);
-        let join = Join {
-            provider: "somebody".to_owned(),
-            station_name: "somebody".to_owned(),
-            version: MvrVersion { major: 1, minor: 6 },
-            station,
-            commits: Vec::new(),
-            ours: None,
-            group: None,
-            files: None,
-            password: None,
-            withdrawn: Vec::new(),
-            released: Vec::new(),
-        };
+        let join = Join::new(station, "somebody", "somebody", MvrVersion { major: 1, minor: 6 });
         link.push_message(&Message::Join(join).to_json(&Dialect::strict()));
         self.link = Some(link);
     }

@@ -52,19 +52,7 @@ pub fn commit_for(n: u8, author: u8, for_stations: &[u8]) -> Commit {
 }
 
 pub fn join_as(n: u8, provider: &str, name: &str, commits: Vec<Commit>) -> Message {
-    Message::Join(Join {
-        provider: provider.to_owned(),
-        station_name: name.to_owned(),
-        version: VERSION,
-        station: station(n),
-        commits,
-        ours: None,
-        group: None,
-        files: None,
-        password: None,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
-    })
+    Message::Join(Join { commits, ..Join::new(station(n), name, provider, VERSION) })
 }
 
 pub fn leave(n: u8) -> Message {

@@ -70,19 +70,7 @@ pub fn no(message: &str) -> Reply {
 }
 
 pub fn join_from(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
-    Message::Join(Join {
-        provider: provider.to_owned(),
-        station_name: format!("station {n}"),
-        version: VERSION,
-        station: station(n),
-        commits,
-        ours: None,
-        group: None,
-        files: None,
-        password: None,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
-    })
+    Message::Join(Join { commits, ..Join::new(station(n), format!("station {n}"), provider, VERSION) })
 }
 
 pub fn join_ret_from(n: u8, provider: &str, reply: Reply, commits: Vec<Commit>) -> Message {

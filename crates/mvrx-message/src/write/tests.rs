@@ -33,19 +33,7 @@ fn commit() -> Commit {
 }
 
 fn join(commits: Vec<Commit>) -> Join {
-    Join {
-        provider: "P".to_owned(),
-        station_name: "N".to_owned(),
-        version: MvrVersion::CURRENT,
-        station: A.parse().unwrap(),
-        commits,
-        ours: None,
-        group: None,
-        files: None,
-        password: None,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
-    }
+    Join { commits, ..Join::new(A.parse().unwrap(), "N", "P", MvrVersion::CURRENT) }
 }
 
 fn files(count: u8) -> Vec<crate::FileUuid> {

@@ -85,19 +85,7 @@ pub fn stranger() -> StationUuid {
 }
 
 pub fn join() -> Message {
-    Message::Join(Join {
-        provider: "MVRApplication".into(),
-        station_name: "stranger".into(),
-        version: MvrVersion { major: 1, minor: 6 },
-        station: stranger(),
-        commits: vec![],
-        ours: None,
-        group: None,
-        files: None,
-        password: None,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
-    })
+    Message::Join(Join::new(stranger(), "stranger", "MVRApplication", MvrVersion { major: 1, minor: 6 }))
 }
 
 pub fn commit_of(size: u64, file_name: &str) -> Commit {

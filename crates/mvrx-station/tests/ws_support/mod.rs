@@ -107,19 +107,7 @@ pub fn commit(n: u8, author: u8, length: usize) -> Commit {
 }
 
 pub fn join_as(n: u8, provider: &str, commits: Vec<Commit>) -> Message {
-    Message::Join(Join {
-        provider: provider.to_owned(),
-        station_name: format!("station {n}"),
-        version: VERSION,
-        station: station(n),
-        commits,
-        ours: None,
-        group: None,
-        files: None,
-        password: None,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
-    })
+    Message::Join(Join { commits, ..Join::new(station(n), format!("station {n}"), provider, VERSION) })
 }
 
 /// Waits for something of the host.

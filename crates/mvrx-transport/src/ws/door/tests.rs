@@ -129,19 +129,7 @@ fn pinned() -> ClientTls {
 }
 
 fn join_of(station: StationUuid, said: Option<JoinPassword>) -> Join {
-    Join {
-        provider: "ThePult".to_owned(),
-        station_name: "Desk".to_owned(),
-        version: mvrx_message::MvrVersion::CURRENT,
-        station,
-        commits: Vec::new(),
-        ours: None,
-        group: None,
-        files: None,
-        password: said,
-        withdrawn: Vec::new(),
-        released: Vec::new(),
-    }
+    Join { password: said, ..Join::new(station, "Desk", "ThePult", mvrx_message::MvrVersion::CURRENT) }
 }
 
 fn desk(n: u8) -> StationUuid {
