@@ -161,12 +161,13 @@ pub(crate) fn with_place(mut fields: Value, to: &SessionTarget) -> Value {
 }
 
 pub(crate) fn answer_json(answer: &MoveAnswer) -> Value {
+    let name = answer.name();
     match answer {
-        MoveAnswer::Moved => json!({ "answer": "moved" }),
-        MoveAnswer::Refused { message } => json!({ "answer": "refused", "reason": message }),
-        MoveAnswer::Unanswered { why } => json!({ "answer": "unanswered", "reason": why }),
-        MoveAnswer::NotAsked { product } => json!({ "answer": "not_asked", "product": product.name() }),
-        _ => json!({ "answer": "other" }),
+        MoveAnswer::Refused { message: reason } | MoveAnswer::Unanswered { why: reason } => {
+            json!({ "answer": name, "reason": reason })
+        }
+        MoveAnswer::NotAsked { product } => json!({ "answer": name, "product": product.name() }),
+        _ => json!({ "answer": name }),
     }
 }
 

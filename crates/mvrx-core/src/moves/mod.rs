@@ -73,6 +73,19 @@ pub enum MoveAnswer {
     },
 }
 
+impl MoveAnswer {
+    /// What it is, in a word that does not change: `moved`, `refused`, `unanswered` or `not_asked`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Refused { .. } => "refused",
+            Self::Unanswered { .. } => "unanswered",
+            Self::NotAsked { .. } => "not_asked",
+        }
+    }
+}
+
 impl fmt::Display for MoveAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

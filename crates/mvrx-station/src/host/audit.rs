@@ -156,14 +156,13 @@ impl Line {
 
     /// In the words of `move_answered` (docs/json.md).
     fn answer(self, answer: &MoveAnswer) -> Self {
+        let named = self.text("answer", answer.name());
         match answer {
-            MoveAnswer::Moved => self.text("answer", "moved"),
-            MoveAnswer::Refused { message } => self.text("answer", "refused").text("reason", message),
-            MoveAnswer::Unanswered { why } => self.text("answer", "unanswered").text("reason", why),
-            MoveAnswer::NotAsked { product } => {
-                self.text("answer", "not_asked").text("product", product.name())
+            MoveAnswer::Refused { message: reason } | MoveAnswer::Unanswered { why: reason } => {
+                named.text("reason", reason)
             }
-            other => self.text("answer", &other.to_string()),
+            MoveAnswer::NotAsked { product } => named.text("product", product.name()),
+            _ => named,
         }
     }
 
