@@ -95,11 +95,7 @@ fn open_at(path: &Path, options: &FsOptions, spare_own: bool) -> Result<Option<D
         options.retention.spare = Some(mvrx_station::load_or_create(path)?);
         options.lock = Some(lock);
     }
-    let store = match FsStore::open_with(path, options) {
-        Ok(store) => store,
-        Err(OpenStoreError::DirectoryInUse { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(store) = unless_in_use(FsStore::open_with(path, options))? else { return Ok(None) };
     let station = mvrx_station::load_or_create(path)?;
     Ok(Some(Data { station, store, path: path.to_owned() }))
 }
@@ -112,10 +108,15 @@ fn lock(path: &Path) -> Result<Option<DirLock>, DataError> {
         drop(made);
         DirLock::acquire(path)
     });
-    match locked {
-        Ok(lock) => Ok(Some(lock)),
+    Ok(unless_in_use(locked)?)
+}
+
+/// What was opened; `None` when another station runs in the directory.
+fn unless_in_use<T>(opened: Result<T, OpenStoreError>) -> Result<Option<T>, OpenStoreError> {
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
         Err(OpenStoreError::DirectoryInUse { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -140,11 +141,7 @@ pub fn directories(given: Option<&Path>) -> Result<Vec<PathBuf>, DataError> {
 /// # Errors
 /// Where that cannot be found out.
 pub fn is_in_use(directory: &Path) -> Result<bool, OpenStoreError> {
-    match DirLock::acquire(directory) {
-        Ok(_) => Ok(false),
-        Err(OpenStoreError::DirectoryInUse { .. }) => Ok(true),
-        Err(error) => Err(error),
-    }
+    Ok(unless_in_use(DirLock::acquire(directory))?.is_none())
 }
 
 fn user_directory() -> Result<PathBuf, DataError> {

@@ -17,13 +17,13 @@ impl ElectionInput {
                 Some(Self::Joined { host: *host, succession, group })
             }
             Event::SessionUnreachable { .. } | Event::SessionRefused { .. } => Some(Self::Lost),
-            // One that follows a companion's proposal is told of the succession next.
             Event::GroupChanged { from, to } if from != to => Some(Self::MovedTo(to.clone())),
             // From group to group: that was told just now.
             Event::Moved { from: SessionTarget::Group(_), to: SessionTarget::Group(_), .. } => None,
             Event::Moved { errand: false, to: SessionTarget::Group(group), .. } => {
                 Some(Self::MovedTo(group.clone()))
             }
+            // One that follows a companion's proposal is told of the succession next.
             Event::Moved { errand: false, .. } => Some(Self::MovedAway),
             Event::Moved { errand: true, to: SessionTarget::Group(_), .. } => Some(Self::Back),
             // Whoever hosts there tells of its succession.

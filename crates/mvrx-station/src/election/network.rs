@@ -38,7 +38,7 @@ impl Runner {
             Some(DiscoveryEvent::Session(seen)) if seen.group != self.wanted.group.as_str() => {
                 self.step(ElectionInput::HostGone { host: seen.station }).await;
             }
-            Some(DiscoveryEvent::Session(seen)) if seen.group == self.wanted.group.as_str() => {
+            Some(DiscoveryEvent::Session(seen)) => {
                 let mut seen = seen;
                 if seen.addresses.iter().any(is_whole) {
                     seen.addresses.retain(is_whole);

@@ -12,8 +12,9 @@ use crate::Planted;
 use crate::ledger::ONE_READ;
 use crate::parts::answer;
 use crate::shelf::Incoming;
+use crate::station::IDLE;
+use crate::station::giving_up::mark_taken_back;
 use crate::station::link::Receiving;
-use crate::station::{IDLE, nth_of};
 
 /// What one read has on the disk.
 #[derive(Debug)]
@@ -39,12 +40,8 @@ enum State {
 impl SessionHost {
     /// Its own user takes a commit back.
     pub(super) fn take_back(&mut self, nth: u32, net: &mut HostCtx<'_>) {
-        let me = Some(self.id());
-        let own = self.host.commits().filter(|view| view.held && view.commit.station == me);
-        let own: Vec<FileUuid> = own.map(|view| view.commit.file).collect();
-        let Some(file) = nth_of(&own, nth) else { return };
-        if self.shelf.take_back(file).is_ok() {
-            self.setup.ledger.borrow_mut().takes_back(file);
+        let taken_back = mark_taken_back(nth, self.id(), self.host.commits(), (&self.shelf, &self.setup));
+        if let Some(file) = taken_back {
             self.step(Input::Command(Command::Withdraw(file)), net);
         }
     }

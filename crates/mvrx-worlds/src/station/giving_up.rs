@@ -1,21 +1,18 @@
 //! Commits that their author takes back, and files that a store lets go: as the driver and its store do it.
 
 use lan_sim::HostCtx;
-use mvrx_core::{Command, Event, Input};
-use mvrx_message::{Commit, FileUuid, Message};
+use mvrx_core::{Command, CommitView, Event, Input};
+use mvrx_message::{Commit, FileUuid, Message, StationUuid};
 
-use super::{Station, nth_of};
+use super::{Setup, Station, nth_of};
 use crate::plan::Planted;
+use crate::shelf::Shelf;
 
 impl Station {
-    /// The mark first, so that it stays so whatever happens.
+    /// Its user takes a commit back.
     pub(super) fn take_back(&mut self, nth: u32, net: &mut HostCtx<'_>) {
-        let me = Some(self.id());
-        let own = self.core.commits().filter(|view| view.held && view.commit.station == me);
-        let own: Vec<FileUuid> = own.map(|view| view.commit.file).collect();
-        let Some(file) = nth_of(&own, nth) else { return };
-        if self.shelf.take_back(file).is_ok() {
-            self.setup.ledger.borrow_mut().takes_back(file);
+        let taken_back = mark_taken_back(nth, self.id(), self.core.commits(), (&self.shelf, &self.setup));
+        if let Some(file) = taken_back {
             self.step(Input::Command(Command::Withdraw(file)), net);
         }
     }
@@ -75,4 +72,19 @@ impl Station {
         };
         self.setup.ledger.borrow_mut().lists(net.host(), self.id(), commits);
     }
+}
+
+/// Marks the nth of one's own commits as taken back, before anything else, so that it stays so whatever happens.
+pub(crate) fn mark_taken_back<'a>(
+    nth: u32,
+    me: StationUuid,
+    commits: impl Iterator<Item = CommitView<'a>>,
+    (shelf, setup): (&Shelf, &Setup),
+) -> Option<FileUuid> {
+    let own = commits.filter(|view| view.held && view.commit.station == Some(me));
+    let own: Vec<FileUuid> = own.map(|view| view.commit.file).collect();
+    let file = nth_of(&own, nth)?;
+    shelf.take_back(file).ok()?;
+    setup.ledger.borrow_mut().takes_back(file);
+    Some(file)
 }

@@ -7,7 +7,7 @@ mod bridged;
 mod carry;
 mod deeds;
 mod errands;
-mod giving_up;
+pub(crate) mod giving_up;
 mod later;
 pub(crate) mod link;
 mod parts;
