@@ -16,12 +16,32 @@ use tokio::sync::mpsc;
 
 const SIZE: usize = 100_000;
 
-/// A bridge with room for three such files, to the byte.
-async fn narrow(bus: &MemoryBus, url: &str) -> (Bridge, mpsc::Receiver<News>, MemStore) {
+/// Has room for three such files, to the byte.
+fn narrow() -> MemStore {
     let limits = Limits { total_bytes: 3 * SIZE as u64, oldest_go: true, ..Limits::default() };
-    let store = MemStore::with(limits, Clock::default());
-    let (bridge, news) = Bridge::start(options(bus, 100, url).store(store.clone())).await.unwrap();
-    (bridge, news, store)
+    MemStore::with(limits, Clock::default())
+}
+
+/// A group and a session with a station each, which see each other over a bridge with a narrow store.
+struct Joined {
+    folder: tempfile::TempDir,
+    rack: Station,
+    desk: Station,
+    remote: Station,
+    _bridge: Bridge,
+    news: mpsc::Receiver<News>,
+    store: MemStore,
+}
+
+async fn joined() -> Joined {
+    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
+    let (rack, url) = host(200, 0).await;
+    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
+    let store = narrow();
+    let (bridge, news) = Bridge::start(options(&bus, 100, &url).store(store.clone())).await.unwrap();
+    sees(&desk, 2).await;
+    sees(&remote, 1).await;
+    Joined { folder, rack, desk, remote, _bridge: bridge, news, store }
 }
 
 fn kept(store: &MemStore) -> Vec<FileUuid> {
@@ -48,12 +68,7 @@ async fn four(
 // proves: BRG-23
 #[tokio::test]
 async fn the_oldest_file_makes_room_and_is_fetched_again_when_it_is_asked_for() {
-    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
-    let (_rack, url) = host(200, 0).await;
-    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
-    let (_bridge, mut news, store) = narrow(&bus, &url).await;
-    sees(&desk, 2).await;
-    sees(&remote, 1).await;
+    let Joined { folder, rack: _rack, desk, remote, _bridge, mut news, store } = joined().await;
     let files = four(&remote, &desk, folder.path(), &mut news).await;
     assert_eq!(kept(&store), files[1..], "three fit, to the byte");
     knows(&desk, files[0]).await;
@@ -75,13 +90,8 @@ async fn the_oldest_file_makes_room_and_is_fetched_again_when_it_is_asked_for() 
 // proves: BRG-23
 #[tokio::test]
 async fn what_made_room_is_refused_while_its_side_is_out_of_reach_and_had_again_afterwards() {
-    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
-    let (rack, url) = host(200, 0).await;
+    let Joined { folder, rack, desk, remote, _bridge, mut news, store } = joined().await;
     let port = rack.address().port();
-    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
-    let (_bridge, mut news, store) = narrow(&bus, &url).await;
-    sees(&desk, 2).await;
-    sees(&remote, 1).await;
     let files = four(&remote, &desk, folder.path(), &mut news).await;
     rack.stop().await;
     hears(&mut news, |news| matches!(news, News::SessionLost { .. })).await;
@@ -105,12 +115,7 @@ async fn what_made_room_is_refused_while_its_side_is_out_of_reach_and_had_again_
 // proves: BRG-23
 #[tokio::test]
 async fn what_made_room_and_nobody_gives_any_more_is_listed_no_longer() {
-    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
-    let (_rack, url) = host(200, 0).await;
-    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
-    let (_bridge, mut news, _store) = narrow(&bus, &url).await;
-    sees(&desk, 2).await;
-    sees(&remote, 1).await;
+    let Joined { folder, rack: _rack, desk, remote, _bridge, mut news, .. } = joined().await;
     let files = four(&desk, &remote, folder.path(), &mut news).await;
     desk.stop().await;
     hears(&mut news, |news| *news == News::Withdrawn { side: Side::Host, file: files[0] }).await;
@@ -119,12 +124,7 @@ async fn what_made_room_and_nobody_gives_any_more_is_listed_no_longer() {
 // proves: BRG-27
 #[tokio::test]
 async fn what_made_room_and_is_withdrawn_is_listed_no_longer() {
-    let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
-    let (_rack, url) = host(200, 0).await;
-    let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
-    let (_bridge, mut news, _store) = narrow(&bus, &url).await;
-    sees(&desk, 2).await;
-    sees(&remote, 1).await;
+    let Joined { folder, rack: _rack, desk, remote, _bridge, mut news, .. } = joined().await;
     let files = four(&remote, &desk, folder.path(), &mut news).await;
     knows(&desk, files[0]).await;
     assert!(remote.withdraw(files[0]).await.unwrap());
@@ -145,8 +145,7 @@ async fn a_bridge_that_starts_again_lists_what_made_room_and_fetches_it_only_whe
         let (bus, folder) = (MemoryBus::new(), tempfile::tempdir().unwrap());
         let (_rack, url) = host(200, 0).await;
         let (desk, remote) = (in_group(&bus, 1, "Desk", "A").await, in_session(&url, 2, "Remote", "B").await);
-        let limits = Limits { total_bytes: 3 * SIZE as u64, oldest_go: true, ..Limits::default() };
-        let store = MemStore::with(limits, Clock::default());
+        let store = narrow();
         let starts = || {
             let options = options(&bus, 100, &url).store(store.clone());
             if remembers { options.remember(folder.path().join("made-room")) } else { options }

@@ -5,22 +5,9 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use support::{Crew, Running, code, json};
-
-fn event(line: &str) -> Value {
-    serde_json::from_str(line).unwrap()
-}
-
-/// A command that needs no network.
-fn alone(crew: &Crew, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
-    command.current_dir(crew.path("")).env("HOME", crew.path("")).env_remove("XDG_DATA_HOME");
-    command.args(arguments).output().unwrap()
-}
+use support::{Crew, Running, alone, code, event, json};
 
 /// The names of what a data directory keeps.
 fn kept(crew: &Crew, data: &str) -> Vec<String> {

@@ -4,21 +4,8 @@
 mod support;
 
 use std::fs;
-use std::process::{Command, Output};
 
-use serde_json::Value;
-use support::{Crew, code, json, stderr, stdout};
-
-fn event(line: &str) -> Value {
-    serde_json::from_str(line).unwrap()
-}
-
-/// A command that needs no network.
-fn alone(crew: &Crew, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
-    command.current_dir(crew.path("")).env("HOME", crew.path("")).env_remove("XDG_DATA_HOME");
-    command.args(arguments).output().unwrap()
-}
+use support::{Crew, alone, code, event, json, stderr, stdout};
 
 /// What somebody who looks sees of the files there.
 fn listed(crew: &Crew, more: &[&str]) -> Vec<String> {

@@ -908,14 +908,7 @@ fn from_a_session_to_a_group_what_we_have_comes_along() {
 // proves: MOV-16
 #[test]
 fn whoever_joins_the_old_place_while_the_answers_are_waited_for_is_asked_too() {
-    let mut desk = in_group(Moves::Ask);
-    desk.join_with(1, "mvrx", vec![]);
-    desk.out.clear();
-    desk.command(Command::Move { to: url(THERE), force: false });
-    prepared(&mut desk, vec![], &[], None);
-    let (host, _) = reached(&mut desk, THERE);
-    desk.receive(host, host_ret(9, vec![]));
-    let (first, _, _) = desk.connect();
+    let (mut desk, host, first) = leading_out_of_a_group();
     desk.pass(Duration::from_secs(30));
     // Two come: one of ours, and one that may die of the question.
     desk.sight(2);

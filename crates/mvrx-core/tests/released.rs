@@ -5,7 +5,7 @@ mod support;
 
 use mvrx_core::{Command, ConnId, Ending, Input, Output, SessionConfig};
 use mvrx_message::{Commit, FileUuid, Join, JoinRet, Message, Ours, Roster};
-use support::{Desk, commit, file, join_from, ok, request_for, station};
+use support::{Desk, commit, file, join_from, next_join, ok, request_for, station};
 
 /// A JOIN of one of ours that lists these and has those no more.
 fn hears(desk: &mut Desk, n: u8, commits: Vec<Commit>, released: &[FileUuid]) -> Message {
@@ -14,16 +14,6 @@ fn hears(desk: &mut Desk, n: u8, commits: Vec<Commit>, released: &[FileUuid]) ->
     let join = Join { ours: Some(Ours::CURRENT), released: released.to_vec(), ..join };
     desk.receive(conn, Message::Join(join));
     desk.take_sent(conn).unwrap()
-}
-
-/// What the next connection says, with its answer: a JOIN.
-fn next_join(desk: &mut Desk) -> (u8, Join) {
-    let (conn, to, said) = desk.connect();
-    let std::net::IpAddr::V4(ip) = to.ip() else { panic!() };
-    let n = ip.octets()[3];
-    let Message::Join(join) = said else { panic!("{said:?}") };
-    desk.receive(conn, support::join_ret_from(n, "mvrx", ok(), vec![]));
-    (n, join)
 }
 
 fn listed(commits: &[Commit]) -> Vec<FileUuid> {

@@ -8,7 +8,7 @@ use mvrx_core::{
     Command, ConnId, Event, Input, Output, RequestFailure, RequestId, Requested, Source, Timers,
 };
 use mvrx_message::{BridgeMark, Commit, FileUuid, Join, Message, Ours};
-use support::{Desk, commit, file, join_from, me, ok, request_for, station};
+use support::{Desk, commit, file, join_from, me, next_join, ok, request_for, station};
 
 /// A JOIN of one of ours that lists these and has taken those back.
 fn join_of_ours(n: u8, commits: Vec<Commit>, withdrawn: &[FileUuid]) -> Message {
@@ -32,16 +32,6 @@ fn refusal(desk: &mut Desk, from: u8, what: u8) -> String {
     let Some(Message::RequestRet(reply)) = desk.take_sent(conn) else { panic!("{:?}", desk.out) };
     assert!(!reply.ok);
     reply.message
-}
-
-/// What the next connection says, with its answer: a JOIN.
-fn next_join(desk: &mut Desk) -> (u8, Join) {
-    let (conn, to, said) = desk.connect();
-    let std::net::IpAddr::V4(ip) = to.ip() else { panic!() };
-    let n = ip.octets()[3];
-    let Message::Join(join) = said else { panic!("{said:?}") };
-    desk.receive(conn, support::join_ret_from(n, "mvrx", ok(), vec![]));
-    (n, join)
 }
 
 fn is_told(desk: &Desk, which: u8, by: u8) -> usize {

@@ -12,7 +12,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mvrx_message::{Commit, FileUuid, MvrVersion};
+use mvrx_message::FileUuid;
 use mvrx_store::disk::DiskError;
 use mvrx_store::{
     Cancel, Expect, FsOptions, FsStore, Fsck, Limits, PublishError, ReadError, Store, StoreError,
@@ -37,26 +37,13 @@ fn revision(number: u8) -> Vec<u8> {
 }
 
 fn id(number: u8) -> FileUuid {
-    FileUuid::from_random_bytes([number; 16])
+    shared::commit(u64::from(number), 0).file
 }
 
 fn commit(store: &FsStore, number: u8) -> Result<StoredCommit, StoreError> {
     let mut writer = store.begin(Expect::Exactly(LENGTH as u64))?;
     writer.write(&revision(number))?;
-    let commit = Commit {
-        file: id(number),
-        station: None,
-        version: MvrVersion { major: 1, minor: 6 },
-        file_size: LENGTH as u64,
-        for_stations: Vec::new(),
-        comment: String::new(),
-        file_name: "rig.mvr".to_owned(),
-        blake3: None,
-        author: None,
-        group: None,
-        order: None,
-        missed: false,
-    };
+    let commit = shared::commit(u64::from(number), LENGTH as u64);
     Ok(writer.finish()?.publish(&commit, "Default")?)
 }
 

@@ -183,5 +183,17 @@ pub fn json(output: &Output) -> serde_json::Value {
     serde_json::from_str(&stdout(output)).unwrap()
 }
 
+/// A line of `--json`.
+pub fn event(line: &str) -> serde_json::Value {
+    serde_json::from_str(line).unwrap()
+}
+
+/// A command that needs no network.
+pub fn alone(crew: &Crew, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mvrx"));
+    command.current_dir(crew.path("")).env("HOME", crew.path("")).env_remove("XDG_DATA_HOME");
+    command.args(arguments).output().unwrap()
+}
+
 /// Nothing here takes more than seconds; a test that hangs is to fail and not to hang.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -256,6 +256,16 @@ impl Desk {
     }
 }
 
+/// What the next connection says, with its answer: a JOIN.
+pub fn next_join(desk: &mut Desk) -> (u8, Join) {
+    let (conn, to, said) = desk.connect();
+    let std::net::IpAddr::V4(ip) = to.ip() else { panic!() };
+    let n = ip.octets()[3];
+    let Message::Join(join) = said else { panic!("{said:?}") };
+    desk.receive(conn, join_ret_from(n, "mvrx", ok(), vec![]));
+    (n, join)
+}
+
 pub fn leave(n: u8) -> Message {
     Message::Leave(Leave::new(station(n)))
 }
