@@ -116,6 +116,15 @@ impl From<mvrx_station::Stopped> for Failure {
     }
 }
 
+impl From<mvrx_node::share::ShareError> for Failure {
+    fn from(error: mvrx_node::share::ShareError) -> Self {
+        match error {
+            mvrx_node::share::ShareError::File { .. } => Self::bad_file(error.to_string()),
+            _ => Self::local(error.to_string()),
+        }
+    }
+}
+
 impl From<mvrx_node::node::NodeError> for Failure {
     fn from(error: mvrx_node::node::NodeError) -> Self {
         Self::local(error.to_string())

@@ -132,11 +132,11 @@ impl Electing {
         let host = mvrx_station::load_or_create(&path)?;
         let group =
             place.group.parse().map_err(|error| ElectError::Group { group: place.group.clone(), error })?;
-        let (named, any_file) = (place.name.clone(), place.any_file);
+        let described = place.clone();
         let make_host = move || {
-            let data = data::open(Some(&path), &named, &FsOptions::default(), false);
+            let data = data::open(Some(&path), &described.name, &FsOptions::default(), false);
             let data = data.map_err(|error| error.to_string())?;
-            Ok(Station::builder(named.as_str()).provider("mvrx").store(data.store).any_file(any_file))
+            Ok(described.station().store(data.store))
         };
         let election = Election {
             candidate: part.candidate,

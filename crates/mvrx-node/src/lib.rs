@@ -14,11 +14,13 @@
 //! * [`following`]: a session whose host is away is looked for at another address.
 //! * [`groups`]: groups as discovery shows them.
 //! * [`history`]: what the store does with the history meanwhile.
+//! * [`host`]: the host of a session, and the URLs at which stations reach it.
 //! * [`place`]: where a station is and who it is there.
 //! * [`revision`]: what a revision that came changed, in one sentence.
 //! * [`rooms`]: Mixer's rooms, beside a node or alone.
 //! * [`rules`]: which commits of others are fetched without anybody asking.
 //! * [`saved`]: which fetched files lie in their folder, over restarts.
+//! * [`share`]: what is known of a file that is to be shared.
 //! * [`shown`]: how names, sizes, stations and commits look to a person, and to a program.
 //! * [`watched`]: what is found in a watched folder is committed.
 //! * [`withdrawing`]: what was withdrawn through the data directory is carried out.
@@ -39,6 +41,7 @@ pub mod folder;
 pub mod following;
 pub mod groups;
 pub mod history;
+pub mod host;
 pub mod node;
 pub mod place;
 pub mod retaining;
@@ -46,6 +49,7 @@ pub mod revision;
 pub mod rooms;
 pub mod rules;
 pub mod saved;
+pub mod share;
 pub mod shown;
 pub mod watched;
 pub mod withdrawing;

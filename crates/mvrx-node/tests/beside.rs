@@ -9,12 +9,12 @@ use std::time::Duration;
 use mixer::{Client, ClientOptions};
 use mvrx_bridge::{Limits, News as BridgeNews, Side};
 use mvrx_discovery::MemoryBus;
-use mvrx_node::bridge;
 use mvrx_node::node::{News, Node};
 use mvrx_node::place::Place;
 use mvrx_node::rooms::{Rooms, ServeError};
-use mvrx_station::{CommitDraft, Event, Events, Heard, HostOptions, Membership, Station};
-use mvrx_store::FsStore;
+use mvrx_node::{bridge, data, host};
+use mvrx_station::{CommitDraft, Event, Events, Heard, Membership, Station};
+use mvrx_store::{FsOptions, FsStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -30,6 +30,17 @@ fn anywhere() -> SocketAddr {
 async fn in_group(bus: &MemoryBus, name: &str, data: &Path) -> (Station, Events) {
     let station = Station::builder(name).any_file(true).listen(anywhere()).discovery(bus.attach(HERE));
     station.store(FsStore::open(data).unwrap()).spawn().await.unwrap()
+}
+
+fn place(name: &str) -> Place {
+    Place {
+        name: name.to_owned(),
+        group: "Default".to_owned(),
+        interfaces: Vec::new(),
+        peers: Vec::new(),
+        mdns_port: 5353,
+        any_file: true,
+    }
 }
 
 async fn page(at: SocketAddr) -> String {
@@ -52,27 +63,22 @@ async fn a_bridge_and_rooms_beside_a_node_are_told_in_its_stream_and_end_with_it
         fs::create_dir_all(&path).unwrap();
         path
     };
-    let hosting = Station::builder("Rack").any_file(true).host(HostOptions::default().announce(false));
-    let (rack, _events) =
-        hosting.listen(anywhere()).discovery(MemoryBus::new().attach(HERE)).spawn().await.unwrap();
-    let url = format!("ws://{}/", rack.address());
+    let options = FsOptions { limits: host::room(1 << 30), ..FsOptions::default() };
+    let of_host = data::open(Some(&of("rack")), "Rack", &options, false).unwrap();
+    let identity = of_host.station;
+    let hosting = host::describe(&place("Rack"), of_host, host::options(1 << 30, None), None);
+    let (rack, _events) = hosting.listen(anywhere()).spawn().await.unwrap();
+    assert_eq!(rack.uuid(), identity);
+    let url = host::urls(rack.address(), None, false).remove(0);
     let far = Station::builder("Far").any_file(true).session(url.as_str()).spawn().await;
     let (far, _events) = far.unwrap();
     let data = of("node");
     let (own, events) = in_group(&bus, "Desk", &data).await;
     let mut node = Node::new(own.clone(), events, &data).rooms(Some(rooms().await));
-    let place = Place {
-        name: "Bridge".to_owned(),
-        group: "Default".to_owned(),
-        interfaces: Vec::new(),
-        peers: Vec::new(),
-        mdns_port: 5353,
-        any_file: true,
-    };
     let of_bridge = bridge::open(Some(&of("bridge")), "Bridge", 1 << 30).unwrap();
     let seen_on = bus.clone();
     let turn = Duration::from_millis(100);
-    let described = bridge::describe(&place, &url, of_bridge)
+    let described = bridge::describe(&place("Bridge"), &url, of_bridge)
         .limits(Limits { turn, ..Limits::default() })
         .listen(HERE)
         .discovery(move || Ok(Box::new(seen_on.attach(HERE))));

@@ -1,14 +1,15 @@
 //! `mvrx host`: the host of a session in WebSocket mode, long-running.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use mvrx_discovery::Merged;
+use mvrx_node::host::{self, room, urls};
 use mvrx_node::node::Node;
 pub(crate) use mvrx_node::rules::bytes;
 use mvrx_station::tls::{Fingerprint, ServerTls};
-use mvrx_station::{HostOptions, Station, secure_session_url, session_url, url_without_user};
-use mvrx_store::{FsOptions, Limits};
+use mvrx_station::{HostOptions, Station, url_without_user};
+use mvrx_store::FsOptions;
 use serde_json::json;
 
 use crate::args::{Common, Fetch};
@@ -106,12 +107,12 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         mdns_port: args.mdns_port,
     };
     refuse_plain_url(args.url.as_deref(), args.certified.is_wished())?;
-    let name = station::name(&common);
+    let place = station::place(&common);
     let (told_of_history, rounds) = mvrx_node::history::rounds();
     let retaining = args.retained.retaining();
     let options =
         retaining.options(FsOptions { limits: room(args.keep), ..args.history.options(told_of_history) });
-    let data = data::open_sparing(args.data.as_deref(), &name, &options, args.retained.spares_own())?;
+    let data = data::open_sparing(args.data.as_deref(), &place.name, &options, args.retained.spares_own())?;
     let kept_at = data.path.clone();
     let tls = args.certified.certificate(&kept_at)?;
     let fingerprint = tls.as_ref().map(ServerTls::fingerprint);
@@ -121,24 +122,14 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     watching.asks_in(&kept_at);
     let told = args.hooks.start(&mut watching)?;
     let discovery = if args.hidden { None } else { showing(&common, &watching) };
-    let mut describe = Station::builder(name.as_str())
-        .provider("mvrx")
-        .group(args.group.as_str())
-        .identity(data.station)
-        .store(data.store)
-        .any_file(args.any_file)
-        .moves(args.moves.rule()?)
-        .host(hosting.announce(discovery.is_some()));
+    let mut describe = host::describe(&place, data, hosting, discovery).moves(args.moves.rule()?);
     if let Some(listen) = args.listen {
         describe = describe.listen(listen);
-    }
-    if let Some(discovery) = discovery {
-        describe = describe.discovery(discovery);
     }
     // Whoever sees the host may end it.
     let interrupted = station::interrupted();
     let (running, events) = station::spawn(describe).await?;
-    say_up(&running, &args, (&name, &kept_at), fingerprint, &watching);
+    say_up(&running, &args, (&place.name, &kept_at), fingerprint, &watching);
     watching.refresh(&running).await?;
     let mut node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
     let ended = async {
@@ -154,23 +145,15 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     result
 }
 
-/// The quota is the host's: what is on its way beside it has room, too.
-fn room(keep: u64) -> Limits {
-    Limits { total_bytes: keep.saturating_mul(4).max(1 << 40), commits: COMMITS, ..Limits::default() }
-}
-
 /// How the host behaves, and by whose rules.
 fn hosting(args: &Host, tls: Option<ServerTls>) -> Result<HostOptions, Failure> {
     let password = args.certified.secret.password(tls.is_some())?;
     let may_be_told = tls.is_some() || args.certified.secret.in_the_clear();
-    let options = HostOptions::default()
-        .kept_bytes(args.keep)
+    let options = host::options(args.keep, args.url.clone())
         .gather(!args.only_asked)
         .pieces(args.pieces)
         .tls(tls)
-        .password(password.clone())
-        .url(args.url.clone())
-        .names(addresses_here().iter().map(ToString::to_string).collect());
+        .password(password.clone());
     args.rules.apply(options, password.as_ref(), may_be_told)
 }
 
@@ -239,30 +222,6 @@ fn refuse_plain_url(url: Option<&str>, encrypted: bool) -> Result<(), Failure> {
     })
 }
 
-/// What stations can be told to connect to.
-fn urls(address: SocketAddr, wanted: Option<&str>, secure: bool) -> Vec<String> {
-    let url = if secure { secure_session_url } else { session_url };
-    if let Some(wanted) = wanted {
-        return vec![url(wanted, address.port())];
-    }
-    let at = |ip: IpAddr| url(&SocketAddr::new(ip, address.port()).to_string(), address.port());
-    if !address.ip().is_unspecified() {
-        return vec![at(address.ip())];
-    }
-    let usable = |ip: &IpAddr| !ip.is_loopback() && ip.is_ipv4();
-    let mut all: Vec<String> = addresses_here().into_iter().filter(usable).map(at).collect();
-    all.sort();
-    all.dedup();
-    if all.is_empty() {
-        all.push(at(IpAddr::from([127, 0, 0, 1])));
-    }
-    all
-}
-
-fn addresses_here() -> Vec<IpAddr> {
-    if_addrs::get_if_addrs().unwrap_or_default().iter().map(if_addrs::Interface::ip).collect()
-}
-
 /// The size of a message of a file.
 pub(crate) fn piece(text: &str) -> Result<usize, String> {
     // The sizes that libraries have as their limits are meant as they have them.
@@ -273,9 +232,6 @@ pub(crate) fn piece(text: &str) -> Result<usize, String> {
     };
     if (1_000..=1 << 20).contains(&size) { Ok(size) } else { Err("from 1K to 1M".to_owned()) }
 }
-
-/// More than a host keeps of others, so that what its own user commits has room.
-const COMMITS: usize = 16_384;
 
 #[cfg(test)]
 mod tests {
@@ -303,17 +259,5 @@ mod tests {
         {
             refuse_plain_url(url, encrypted).unwrap();
         }
-    }
-
-    #[test]
-    fn the_url_that_is_wished_for_is_the_one_that_is_told() {
-        let address = "127.0.0.1:42480".parse().unwrap();
-        assert_eq!(urls(address, None, false), ["ws://127.0.0.1:42480/"]);
-        assert_eq!(urls(address, None, true), ["wss://127.0.0.1:42480/"]);
-        assert_eq!(urls("[::1]:42480".parse().unwrap(), None, true), ["wss://[::1]:42480/"]);
-        assert_eq!(urls(address, Some("wss://rack.show/"), true), ["wss://rack.show/"]);
-        assert_eq!(urls(address, Some("rack.show"), false), ["ws://rack.show:42480/"]);
-        assert_eq!(urls(address, Some("rack.show"), true), ["wss://rack.show:42480/"]);
-        assert!(!urls("[::]:42480".parse().unwrap(), None, false).is_empty());
     }
 }

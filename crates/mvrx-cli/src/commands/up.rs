@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use mvrx_message::FileUuid;
 use mvrx_node::collect::Plan;
 use mvrx_node::node::Node;
 use mvrx_node::retaining::Retaining;
 use mvrx_node::rooms::Rooms;
+use mvrx_node::share::{self, Known};
 use mvrx_station::{Builder, CommitDraft, Station};
 use serde_json::json;
 
@@ -234,63 +234,34 @@ fn say_up(running: &Station, args: &Up, kept_at: &Path, watching: &Watching) {
 
 /// Commits the files given at the start, but not again what was committed from here before.
 pub(crate) async fn share(mut desk: Desk<'_>, files: &[(&Path, Option<String>)]) -> Result<(), Failure> {
-    let running = &desk.node.station().clone();
     for (path, odd) in files {
-        let hash = hash_of(path).await?;
-        let ours = Some(running.uuid());
-        let commits = running.commits().await?;
-        if let Some(known) =
-            commits.iter().find(|c| c.held && c.commit.station == ours && c.commit.blake3 == Some(hash))
-        {
-            let file = known.commit.file;
-            let words = format!("{} is committed already as {}", path.display(), show::short(&file));
-            let fields = json!({
-                "file": file.to_string(), "file_name": known.commit.file_name, "path": path.display().to_string(),
-            });
-            desk.watching.say("already_committed", &words, fields);
-            continue;
+        match share::known(desk.node.station(), path).await? {
+            Some(known) => say_known(&known, path, desk.watching),
+            None => drop(desk.commit(CommitDraft::from_path(*path), path, odd.as_deref()).await?),
         }
-        if let Some(file) = taken_back(running, hash) {
-            let short = show::short(&file);
-            let words = format!(
-                "{} was committed as {short} and withdrawn, so it is not shared; `mvrx commit` makes a new commit of it",
-                path.display()
-            );
-            let fields = json!({ "file": file.to_string(), "path": path.display().to_string() });
-            desk.watching.say("already_withdrawn", &words, fields);
-            continue;
-        }
-        desk.commit(CommitDraft::from_path(*path), path, odd.as_deref()).await?;
     }
     Ok(())
 }
 
-/// A commit of ours with these bytes that was withdrawn: whoever starts the station anew does not want it back by that.
-// req: STO-28
-fn taken_back(running: &Station, hash: [u8; 32]) -> Option<FileUuid> {
-    let withdrawn = running.store().withdrawn().ok().filter(|withdrawn| !withdrawn.is_empty())?;
-    let kept = running.store().commits().ok()?;
-    let ours = kept.into_iter().filter(|stored| stored.commit.station == Some(running.uuid()));
-    ours.filter(|stored| stored.hash == hash && withdrawn.contains(&stored.commit.file))
-        .map(|stored| stored.commit.file)
-        .next_back()
-}
-
-async fn hash_of(path: &Path) -> Result<[u8; 32], Failure> {
-    let owned = path.to_owned();
-    let hashed = tokio::task::spawn_blocking(move || hash(&owned)).await;
-    match hashed {
-        Ok(Ok(hash)) => Ok(hash),
-        Ok(Err(error)) => Err(Failure::bad_file(format!("{}: {error}", path.display()))),
-        Err(error) => Err(Failure::local(error.to_string())),
+fn say_known(known: &Known, path: &Path, watching: &Watching) {
+    let shown = path.display();
+    match known {
+        Known::Committed(commit) => {
+            let words = format!("{shown} is committed already as {}", show::short(&commit.file));
+            let fields = json!({
+                "file": commit.file.to_string(), "file_name": commit.file_name, "path": shown.to_string(),
+            });
+            watching.say("already_committed", &words, fields);
+        }
+        Known::TakenBack(file) => {
+            let words = format!(
+                "{shown} was committed as {} and withdrawn, so it is not shared; `mvrx commit` makes a new commit of it",
+                show::short(file)
+            );
+            let fields = json!({ "file": file.to_string(), "path": shown.to_string() });
+            watching.say("already_withdrawn", &words, fields);
+        }
     }
-}
-
-/// The BLAKE3 of a file, read in pieces.
-fn hash(path: &Path) -> std::io::Result<[u8; 32]> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(std::fs::File::open(path)?)?;
-    Ok(*hasher.finalize().as_bytes())
 }
 
 /// Fetches what is wished for from now on, compares what comes with what was there, and lets old commits go.

@@ -18,6 +18,7 @@ use super::note::{Judged, Note};
 use super::rest::Rest;
 use super::words::{self, Words};
 use super::{Finished, Found, Options, Verdict};
+use crate::share::hash_of;
 
 /// Reads the folder until nobody wants to hear of it.
 #[derive(Debug)]
@@ -212,9 +213,7 @@ impl Runner {
             return Ok(Seen::NotWhole("it is empty".to_owned()));
         }
         file.rewind()?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file)?;
-        Ok(Seen::Whole(*hasher.finalize().as_bytes()))
+        hash_of(file).map(Seen::Whole)
     }
 }
 
