@@ -1,5 +1,6 @@
 //! What makes a running node out of the parts of mvrx.
 //!
+//! * [`messages`]: the latest messages in and out, without passwords.
 //! * [`node`]: a running station and what it does by itself, as one stream of news.
 //! * [`alike`]: names that a person takes for one another.
 //! * [`bridge`]: a bridge between a group and a session, beside a node or alone.
@@ -42,6 +43,7 @@ pub mod following;
 pub mod groups;
 pub mod history;
 pub mod host;
+pub mod messages;
 pub mod node;
 pub mod place;
 pub mod retaining;

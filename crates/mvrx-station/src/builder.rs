@@ -11,10 +11,11 @@ use std::time::Duration;
 use mvrx_core::election::ElectionConfig;
 use mvrx_core::parts::Parts;
 use mvrx_core::{Config, Core, Limits, Moves, SessionConfig, Timers};
-use mvrx_discovery::{Discovery, DiscoveryError, FixedDiscovery, LanDiscovery, MdnsOptions};
+use mvrx_discovery::{Discovery, DiscoveryError};
 use mvrx_message::{BridgeMark, Candidate, GroupName, GroupNameError, MvrVersion, StationUuid};
 use mvrx_store::{ListError, MemStore, Store};
-use mvrx_transport::{FileStyle, ListenError, Listener, TcpTransport, Transport, WsUrl, WsUrlError};
+use mvrx_transport::middleware::{Observer, Tap};
+use mvrx_transport::{FileStyle, ListenError, Transport, WsUrl, WsUrlError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -27,9 +28,10 @@ use crate::host::{self, HostOptions};
 use crate::identity::random_bytes;
 use crate::keeping::Keeping;
 use crate::looking::Look;
-use crate::moves::{MakeDiscovery, Ways, by_mdns, seed};
+use crate::moves::{MakeDiscovery, by_mdns, seed};
 use crate::orders::Order;
 use crate::secure::Secure;
+use crate::ways::Found;
 use crate::withdrawing::Stored;
 use crate::{Events, Exporter};
 
@@ -51,6 +53,7 @@ pub struct Builder {
     events: usize,
     store: Option<Arc<dyn Store>>,
     transport: Option<Arc<dyn Transport>>,
+    tap: Option<Tap>,
     discovery: Option<Box<dyn Discovery>>,
     exporter: Option<Arc<dyn Exporter>>,
     host: Option<HostOptions>,
@@ -115,6 +118,7 @@ impl Builder {
             events: EVENTS,
             store: None,
             transport: None,
+            tap: None,
             discovery: None,
             exporter: None,
             host: None,
@@ -211,6 +215,14 @@ impl Builder {
     #[must_use]
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Tells of every connection, message and file in and out, of each mode and of a host: a transaction log. Called on the station's thread,
+    /// so it should be quick. What it is shown has the passwords and tickets of messages; who keeps or shows it takes them out.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.tap = Some(Tap::new(observer));
         self
     }
 
@@ -368,6 +380,7 @@ impl Builder {
             stored,
             moves: self.moves,
             transport: self.transport,
+            tap: self.tap,
             discovery: self.discovery,
             exporter: self.exporter,
             look: self.look,
@@ -394,19 +407,27 @@ impl Builder {
         Ok(config)
     }
 
+    /// How others are reached, and reach us.
+    async fn ways(&mut self, in_session: bool) -> Result<Found, StartError> {
+        let (transport, tap) = (self.transport.take(), self.tap.as_ref());
+        if in_session {
+            let web = transport.unwrap_or_else(|| Arc::new(self.secure.web_socket()));
+            return Ok(Found::in_session(web, self.listen, tap));
+        }
+        let election = self.candidate.map(|_| election::web_socket());
+        let web = election.unwrap_or_else(|| self.secure.web_socket());
+        Found::in_group((transport, Arc::new(web)), self.listen, self.discovery.take(), tap).await
+    }
+
     async fn prepare_station(
-        self,
+        mut self,
         station: StationUuid,
         group: GroupName,
         (store, stored): (Arc<dyn Store>, Stored),
     ) -> Result<Prepared, StartError> {
         let config = self.config(station, group)?;
         let in_session = config.session.is_some();
-        let mut found =
-            Found::ways(in_session, self.transport, self.listen, self.discovery, &self.secure).await?;
-        if self.candidate.is_some() && !in_session {
-            found.web = Arc::new(election::web_socket());
-        }
+        let found = self.ways(in_session).await?;
         let address = found.listener.as_ref().map_or_else(nowhere, |listener| listener.local_addr());
         let shown = Arc::new(Mutex::new(address));
         let later = self.later_discovery.unwrap_or_else(by_mdns);
@@ -492,66 +513,6 @@ struct Prepared {
     done: mpsc::Receiver<Done>,
 }
 
-/// How others are reached, and reach us.
-struct Found {
-    tcp: Arc<dyn Transport>,
-    web: Arc<dyn Transport>,
-    /// In a session nobody connects to us.
-    listener: Option<Box<dyn Listener>>,
-    discovery: Box<dyn Discovery>,
-    /// Whether that discovery looks for stations.
-    looks: bool,
-}
-
-impl Found {
-    async fn ways(
-        in_session: bool,
-        transport: Option<Arc<dyn Transport>>,
-        listen: Option<SocketAddr>,
-        discovery: Option<Box<dyn Discovery>>,
-        secure: &Secure,
-    ) -> Result<Self, StartError> {
-        // A port that was asked for is that port or none; the default one gives way to the next free one.
-        let attempts = if listen.is_some() { 1 } else { PORTS };
-        let tcp = || Arc::new(TcpTransport::default().with_port_attempts(attempts));
-        // req: SEC-01
-        if in_session {
-            let web = transport.unwrap_or_else(|| Arc::new(secure.web_socket()));
-            let discovery = Box::new(FixedDiscovery::new([]));
-            return Ok(Self { tcp: tcp(), web, listener: None, discovery, looks: false });
-        }
-        let tcp = transport.unwrap_or_else(|| tcp());
-        let listener = tcp.listen(anywhere(listen)).await?;
-        let discovery = match discovery {
-            Some(discovery) => discovery,
-            None => Box::new(LanDiscovery::start(MdnsOptions::default())?),
-        };
-        let web = Arc::new(secure.web_socket());
-        Ok(Self { tcp, web, listener: Some(listener), discovery, looks: true })
-    }
-}
-
-impl Found {
-    /// What there is now, and what opens the way to a group later.
-    fn open(
-        self,
-        listen: Option<SocketAddr>,
-        address: Arc<Mutex<SocketAddr>>,
-        later: MakeDiscovery,
-    ) -> (Ways, Option<Box<dyn Listener>>, Box<dyn Discovery>) {
-        let Self { tcp, web, listener, discovery, looks } = self;
-        let discovery_later = (!looks).then_some(later);
-        let listens = listener.is_some();
-        let ways = Ways { tcp, web, listen, listens, address, discovery: discovery_later };
-        (ways, listener, discovery)
-    }
-}
-
-/// Where a station of a group listens.
-pub(crate) fn anywhere(listen: Option<SocketAddr>) -> SocketAddr {
-    listen.unwrap_or(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT)))
-}
-
 fn session(url: &str) -> Result<SessionConfig, StartError> {
     // req: SEC-05
     let parsed = url.parse::<WsUrl>();
@@ -567,12 +528,6 @@ fn nowhere() -> SocketAddr {
 
 /// The group that products begin with.
 const DEFAULT_GROUP: &str = "Default";
-
-/// The port that grandMA3 listens on, and some products fall back to.
-const DEFAULT_PORT: u16 = 42_424;
-
-/// Ports tried from the default one on.
-const PORTS: u16 = 256;
 
 /// Events that wait for a slow reader.
 const EVENTS: usize = 1_024;

@@ -51,6 +51,7 @@ mod resume;
 mod secure;
 mod session_url;
 mod transfer;
+mod ways;
 mod withdrawing;
 
 pub use builder::{Builder, StartError};
@@ -74,6 +75,7 @@ pub use mvrx_core::{
 };
 pub use mvrx_message::{BridgeMark, Candidate, SessionTarget};
 pub use mvrx_store::{ArchiveLimits, Condition};
+pub use mvrx_transport::middleware::{Direction, Observer, Record, What};
 pub use mvrx_transport::tls;
 pub use mvrx_transport::ws::{Login, NotAPassword, Origins, Password};
 pub use mvrx_transport::{WsUrl, url_without_user};

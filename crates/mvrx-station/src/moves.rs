@@ -14,11 +14,11 @@ use mvrx_transport::{Listener, Transport, WsUrl};
 use tokio::sync::oneshot;
 
 use crate::accepting::accept;
-use crate::builder::anywhere;
 use crate::change::{Listing, Shown};
 use crate::commit::Copied;
 use crate::driver::{Done, Driver};
 use crate::identity::random_bytes;
+use crate::ways;
 use crate::withdrawing::Stored;
 
 /// How a move that this station led has ended.
@@ -159,7 +159,8 @@ impl Driver {
                 return self.step(Input::MoveNotPrepared { what });
             }
         };
-        let listen = (!self.ways.listens).then(|| (Arc::clone(&self.ways.tcp), anywhere(self.ways.listen)));
+        let listen =
+            (!self.ways.listens).then(|| (Arc::clone(&self.ways.tcp), ways::anywhere(self.ways.listen)));
         let (store, done) = (Arc::clone(&self.store), self.done.clone());
         tokio::spawn(async move {
             let opened = async {

@@ -9,7 +9,7 @@ mod recorded;
 mod traced;
 
 pub use faulty::{FaultPlan, Faulty};
-pub use observed::{Direction, Observed, Observer, Record, What};
+pub use observed::{Direction, Observed, Observer, Record, Tap, What};
 pub use recorded::recorded;
 pub use traced::traced;
 

@@ -8,6 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use mvrx_message::{Dialect, Message, MessageType, ParseError, Parsed};
 
@@ -27,6 +28,16 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Listens at `addr`; which ports are tried beyond it is the implementation's option. [`Listener::local_addr`]
     /// tells what became of it. Dropping the listener ends it; its connections live on.
     fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>>;
+}
+
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn dial(&self, to: Endpoint) -> BoxFuture<'_, Result<Connection, DialError>> {
+        self.as_ref().dial(to)
+    }
+
+    fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {
+        self.as_ref().listen(addr)
+    }
 }
 
 /// Where stations connect to us.

@@ -10,6 +10,7 @@ use mvrx_core::parts::Parts;
 use mvrx_discovery::{Discovery, LanDiscovery, MdnsOptions};
 use mvrx_message::{GroupName, MvrVersion, StationUuid};
 use mvrx_store::{Cancel, Store};
+use mvrx_transport::middleware::Tap;
 use mvrx_transport::{Transport, WsUrl};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -26,6 +27,7 @@ use crate::builder::{Running, StartError};
 use crate::handle::{Shared, Station};
 use crate::looking::Look;
 use crate::orders::Order;
+use crate::ways::tapped;
 use crate::withdrawing::Stored;
 use crate::{Events, Exporter, session_url};
 
@@ -43,6 +45,7 @@ pub(crate) struct Starting {
     pub(crate) stored: Stored,
     pub(crate) moves: Moves,
     pub(crate) transport: Option<Arc<dyn Transport>>,
+    pub(crate) tap: Option<Tap>,
     pub(crate) discovery: Option<Box<dyn Discovery>>,
     pub(crate) exporter: Option<Arc<dyn Exporter>>,
     pub(crate) look: Look,
@@ -63,6 +66,7 @@ pub(crate) async fn start(starting: Starting) -> Result<Prepared, StartError> {
     let mut config = configured(Config::new(station, &name, &provider), said, &options, &group);
 
     let transport = starting.transport.unwrap_or_else(|| Arc::new(options.web_socket()));
+    let transport = tapped(starting.tap.as_ref(), transport);
     let listener = transport.listen(starting.listen.unwrap_or(ANYWHERE)).await?;
     let address = listener.local_addr();
     config.own_urls = options.own_urls(address.port());

@@ -25,7 +25,7 @@ pub trait Observer: Send + Sync + fmt::Debug + 'static {
 /// One thing that passed.
 #[derive(Debug)]
 pub struct Record<'a> {
-    /// The connection, numbered from 1 by the [`Observed`] transport; 0 if there was none.
+    /// The connection, numbered from 1 by the [`Tap`]; 0 if there was none.
     pub connection: u64,
     /// The other end.
     pub peer: Option<SocketAddr>,
@@ -133,17 +133,38 @@ impl fmt::Debug for What<'_> {
     }
 }
 
+/// An observer and the numbers of connections: several transports can be told to one observer, which tells their connections apart.
+#[derive(Debug, Clone)]
+pub struct Tap {
+    observer: Arc<dyn Observer>,
+    connections: Arc<AtomicU64>,
+}
+
+impl Tap {
+    /// Tells `observer` of everything that passes the transports that it is put [`on`](Self::on).
+    #[must_use]
+    pub fn new(observer: impl Observer) -> Self {
+        Self { observer: Arc::new(observer), connections: Arc::default() }
+    }
+
+    /// The transport, and its observer is told.
+    #[must_use]
+    pub fn on<T: Transport>(&self, inner: T) -> Observed<T> {
+        Observed { inner, tap: self.clone() }
+    }
+}
+
 /// A transport with an [`Observer`].
 #[derive(Debug)]
 pub struct Observed<T> {
     inner: T,
-    tells: Tells,
+    tap: Tap,
 }
 
 impl<T: Transport> Observed<T> {
     /// Tells `observer` of everything that passes `inner`.
     pub fn new(inner: T, observer: impl Observer) -> Self {
-        Self { inner, tells: Tells { observer: Arc::new(observer), connections: Arc::default() } }
+        Tap::new(observer).on(inner)
     }
 }
 
@@ -152,9 +173,9 @@ impl<T: Transport> Transport for Observed<T> {
         Box::pin(async move {
             let peer = if let Endpoint::Address(address) = &to { Some(*address) } else { None };
             match self.inner.dial(to).await {
-                Ok(connection) => Ok(self.tells.wrap(connection, Direction::Out)),
+                Ok(connection) => Ok(self.tap.wrap(connection, Direction::Out)),
                 Err(error) => {
-                    let teller = Teller { tells: self.tells.clone(), connection: 0, peer };
+                    let teller = Teller { tap: self.tap.clone(), connection: 0, peer };
                     teller.failed(Direction::Out, &error);
                     Err(error)
                 }
@@ -165,7 +186,7 @@ impl<T: Transport> Transport for Observed<T> {
     fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, Result<Box<dyn Listener>, ListenError>> {
         Box::pin(async move {
             let inner = self.inner.listen(addr).await?;
-            Ok(Box::new(ObservedListener { inner, tells: self.tells.clone() }) as Box<dyn Listener>)
+            Ok(Box::new(ObservedListener { inner, tap: self.tap.clone() }) as Box<dyn Listener>)
         })
     }
 }
@@ -173,7 +194,7 @@ impl<T: Transport> Transport for Observed<T> {
 #[derive(Debug)]
 struct ObservedListener {
     inner: Box<dyn Listener>,
-    tells: Tells,
+    tap: Tap,
 }
 
 impl Listener for ObservedListener {
@@ -184,9 +205,9 @@ impl Listener for ObservedListener {
     fn accept(&mut self) -> BoxFuture<'_, Result<Connection, AcceptError>> {
         Box::pin(async move {
             match self.inner.accept().await {
-                Ok(connection) => Ok(self.tells.wrap(connection, Direction::In)),
+                Ok(connection) => Ok(self.tap.wrap(connection, Direction::In)),
                 Err(error) => {
-                    let teller = Teller { tells: self.tells.clone(), connection: 0, peer: None };
+                    let teller = Teller { tap: self.tap.clone(), connection: 0, peer: None };
                     teller.failed(Direction::In, &error);
                     Err(error)
                 }
@@ -195,18 +216,11 @@ impl Listener for ObservedListener {
     }
 }
 
-/// The observer, and the numbers of connections.
-#[derive(Debug, Clone)]
-struct Tells {
-    observer: Arc<dyn Observer>,
-    connections: Arc<AtomicU64>,
-}
-
-impl Tells {
+impl Tap {
     fn wrap(&self, connection: Connection, direction: Direction) -> Connection {
         let Connection { peer, local, reader, writer, passed } = connection;
         let number = self.connections.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let teller = Teller { tells: self.clone(), connection: number, peer: Some(peer) };
+        let teller = Teller { tap: self.clone(), connection: number, peer: Some(peer) };
         teller.tell(direction, What::Connected);
         Connection {
             peer,
@@ -220,7 +234,7 @@ impl Tells {
 
 #[derive(Debug, Clone)]
 struct Teller {
-    tells: Tells,
+    tap: Tap,
     connection: u64,
     peer: Option<SocketAddr>,
 }
@@ -228,7 +242,7 @@ struct Teller {
 impl Teller {
     fn tell(&self, direction: Direction, what: What<'_>) {
         let record = Record { connection: self.connection, peer: self.peer, direction, what };
-        self.tells.observer.observe(&record);
+        self.tap.observer.observe(&record);
     }
 
     fn came(&self, incoming: &Incoming) {
