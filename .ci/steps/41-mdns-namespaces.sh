@@ -1,15 +1,7 @@
 #!/usr/bin/env bash
 # Discovery on networks of namespaces: families, cables, loss, many stations, python-zeroconf, avahi, and a casebook judged on raw packets.
 set -euo pipefail
-need=()
-command -v nft >/dev/null || need+=(nftables)
-command -v avahi-daemon >/dev/null || need+=(avahi-daemon avahi-utils)
-command -v dbus-daemon >/dev/null || need+=(dbus)
-python3 -c 'import ensurepip' 2>/dev/null || need+=(python3-venv)
-if [ ${#need[@]} -gt 0 ]; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
-fi
+"$(dirname "$0")/../need" nft=nftables avahi-daemon=avahi-daemon,avahi-utils dbus-daemon=dbus python:ensurepip=python3-venv
 target=${CARGO_TARGET_DIR:-target}
 venv=$target/zeroconf-venv
 if ! "$venv/bin/python3" -c 'import zeroconf' 2>/dev/null; then

@@ -1,18 +1,9 @@
 #!/usr/bin/env bash
 # Other people's WebSocket stacks against ours: Python's websockets, npm's ws, and Chromium where Debian's package can be had in time.
 set -euo pipefail
-need=()
-command -v node >/dev/null || need+=(nodejs)
-command -v npm >/dev/null || need+=(npm)
-python3 -c 'import ensurepip' 2>/dev/null || need+=(python3-venv)
-if [ ${#need[@]} -gt 0 ]; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
-fi
-if ! command -v chromium >/dev/null; then
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq --no-install-recommends chromium >/dev/null; } ||
-        echo "Chromium cannot be installed here; the others are tried without it"
-fi
+"$(dirname "$0")/../need" node=nodejs npm=npm python:ensurepip=python3-venv
+timeout 300 "$(dirname "$0")/../need" chromium=chromium ||
+    echo "Chromium cannot be installed here; the others are tried without it"
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
 tools=$target/websocket-tools
 mkdir -p "$tools"

@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # The program's own traffic, captured in a network namespace, as tshark shows it with our dissector.
 set -euo pipefail
-need=()
-command -v tcpdump >/dev/null || need+=(tcpdump)
-command -v tshark >/dev/null || need+=(tshark)
-if [ ${#need[@]} -gt 0 ]; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
-fi
+"$(dirname "$0")/../need" tcpdump=tcpdump tshark=tshark
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
