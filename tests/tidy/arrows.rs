@@ -49,7 +49,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mvrx-station", &["mvrx-core", "mvrx-discovery", "mvrx-transport", "mvrx-store", "mvrx-message"]),
     ("mvrx-store", &["mvrx-message", "mvrx-file", "mvrx-recipe"]),
     ("mvrx-transport", &["mvrx-wire", "mvrx-message", "lan-net"]),
-    ("mvrx-web", &["mvrx-node"]),
+    (
+        "mvrx-web",
+        &[
+            "lan-net",
+            "mixer",
+            "mvrx-bridge",
+            "mvrx-file",
+            "mvrx-message",
+            "mvrx-node",
+            "mvrx-station",
+            "mvrx-store",
+        ],
+    ),
     ("mvrx-wire", &[]),
     ("mvrx-worlds", &["lan-sim", "mvrx-bridge", "mvrx-core", "mvrx-wire", "mvrx-message", "mixer-proto"]),
 ];

@@ -317,6 +317,8 @@ pub(crate) struct Up {
     pub(crate) hooks: crate::hooks::Hooks,
     #[command(flatten)]
     pub(crate) rooms: crate::commands::mixer::args::BesideStation,
+    #[command(flatten)]
+    pub(crate) web: crate::web::WebArgs,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,

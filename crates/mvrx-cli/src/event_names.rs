@@ -115,4 +115,6 @@ pub(crate) const EVENTS: &[&str] = &[
     "up",
     "warning",
     "watching",
+    "web",
+    "web_problem",
 ];

@@ -29,6 +29,7 @@ mod settings;
 mod show;
 mod signals;
 mod station;
+mod web;
 
 use std::process::ExitCode;
 

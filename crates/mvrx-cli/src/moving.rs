@@ -44,6 +44,16 @@ impl MovesArgs {
         self.moves != Rule::Never
     }
 
+    /// Its word on the command line.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.moves {
+            Rule::Ask => "ask",
+            Rule::Always => "always",
+            Rule::Never => "never",
+            Rule::Listed => "listed",
+        }
+    }
+
     pub(crate) fn rule(&self) -> Result<Moves, Failure> {
         if self.moves != Rule::Listed && !self.follow.is_empty() {
             return Err(Failure::usage("--follow means nothing without --moves listed"));

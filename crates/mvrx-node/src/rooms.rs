@@ -11,7 +11,7 @@ mod page;
 use std::io;
 use std::net::SocketAddr;
 
-use mixer::{Metrics, Server, ServerBuilder, StartError};
+use mixer::{Metrics, MetricsReader, Server, ServerBuilder, StartError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -93,6 +93,12 @@ impl Rooms {
     #[must_use]
     pub fn metrics_at(&self) -> Option<SocketAddr> {
         self.page.as_ref().map(|page| page.address)
+    }
+
+    /// Asks how things stand, from wherever; does not keep it running.
+    #[must_use]
+    pub fn reader(&self) -> MetricsReader {
+        self.server.metrics_reader()
     }
 
     /// How things stand; `None` when it has ended. May be dropped at any time.

@@ -10,6 +10,7 @@ pub(crate) use mvrx_node::rules::bytes;
 use mvrx_station::tls::{Fingerprint, ServerTls};
 use mvrx_station::{HostOptions, Station, url_without_user};
 use mvrx_store::FsOptions;
+use mvrx_web::Options;
 use serde_json::json;
 
 use crate::args::{Common, Fetch};
@@ -18,7 +19,7 @@ use crate::commands::up;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::secure::{self, Certified};
-use crate::{data, show, station};
+use crate::{data, show, station, web};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Host {
@@ -82,6 +83,8 @@ pub(crate) struct Host {
     moves: crate::moving::MovesArgs,
     #[command(flatten)]
     pub(crate) hooks: crate::hooks::Hooks,
+    #[command(flatten)]
+    web: web::WebArgs,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -130,6 +133,12 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     let interrupted = station::interrupted();
     let (running, events) = station::spawn(describe).await?;
     say_up(&running, &args, (&place.name, &kept_at), fingerprint, &watching);
+    let described = Options::station(running.clone(), &kept_at)
+        .named(place.name.as_str(), args.group.as_str())
+        .hosts(urls(running.address(), args.url.as_deref(), fingerprint.is_some()))
+        .moves(args.moves.word())
+        .place(place);
+    let web = args.web.serve(described, &mut watching)?;
     watching.refresh(&running).await?;
     let mut node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
     let ended = async {
@@ -141,6 +150,7 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         result = ended => result,
         () = interrupted => Ok(()),
     };
+    web::end(web).await;
     node.stop().await;
     result
 }

@@ -8,6 +8,7 @@ use mvrx_node::retaining::Retaining;
 use mvrx_node::rooms::Rooms;
 use mvrx_node::share::{self, Known};
 use mvrx_station::{Builder, CommitDraft, Station};
+use mvrx_web::{Options, Web};
 use serde_json::json;
 
 use crate::args::{Common, InSession, Up};
@@ -16,7 +17,7 @@ use crate::commands::offer::{self, Desk};
 use crate::commands::watch;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
-use crate::{data, node_news, session, show, station};
+use crate::{data, node_news, session, show, station, web};
 
 pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let mut files = Vec::new();
@@ -69,6 +70,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     if let Some(rooms) = &mixer {
         say_mixer(rooms, &args, &watching);
     }
+    let web = serve_web(&args, (&running, &kept_at), mixer.as_ref(), &mut watching)?;
     watching.refresh(&running).await?;
     let node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
     let mut node = node.follows(following).rooms(mixer);
@@ -85,8 +87,29 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
         result = ended => result,
         () = interrupted => Ok(()),
     };
+    web::end(web).await;
     serve::say_stopped(node.stop().await.rooms, args.json);
     result
+}
+
+/// The page beside the station, unless it is not wished for.
+fn serve_web(
+    args: &Up,
+    (running, kept_at): (&Station, &Path),
+    mixer: Option<&Rooms>,
+    watching: &mut Watching,
+) -> Result<Option<Web>, Failure> {
+    let place = station::place(&args.common);
+    let options = Options::station(running.clone(), kept_at)
+        .named(place.name.as_str(), place.group.as_str())
+        .session(args.session.host.clone())
+        .moves(args.moves.word())
+        .place(place);
+    let options = match mixer {
+        Some(rooms) => options.mixer(rooms.addresses().to_vec(), rooms.reader()),
+        None => options,
+    };
+    args.web.serve(options, watching)
 }
 
 /// The station as the command line has it.

@@ -9,6 +9,7 @@ use mvrx_message::{FileUuid, StationUuid};
 use mvrx_node::exec::Exec;
 use mvrx_node::revision::Revision;
 use mvrx_station::{Event, Heard, RequestId, SessionTarget, Station};
+use mvrx_web::Feed;
 use serde_json::{Map, Value, json};
 
 use crate::events::{self, Names};
@@ -38,6 +39,8 @@ pub(crate) struct Watching {
     read: Option<SystemTime>,
     /// Commands that are run when something happens.
     exec: Option<Exec>,
+    /// What event streams of the page read.
+    feed: Option<Feed>,
 }
 
 #[derive(Debug)]
@@ -63,12 +66,18 @@ impl Watching {
             quiet: BTreeSet::new(),
             read: None,
             exec: None,
+            feed: None,
         }
     }
 
     /// From now on these commands are run.
     pub(crate) fn runs(&mut self, exec: Exec) {
         self.exec = Some(exec);
+    }
+
+    /// From now on whoever reads the page's events is told as well.
+    pub(crate) fn feeds(&mut self, feed: Feed) {
+        self.feed = Some(feed);
     }
 
     /// From now on it is told when a session has us, or has us again.
@@ -278,13 +287,19 @@ impl Watching {
         fields: Map<String, Value>,
     ) {
         let exec = self.exec.as_ref().filter(|exec| hooks::is_for_commands(kind) && exec.wants(kind));
-        if self.json || exec.is_some() {
+        // Until somebody has read the page's events, none is built for it.
+        let feed = self.feed.as_ref().filter(|feed| feed.wanted());
+        if self.json || exec.is_some() || feed.is_some() {
             let document = document(at, kind, words, fields);
             if self.json {
                 show::document(&document);
             }
+            let text = Value::Object(document).to_string();
             if let Some(exec) = exec {
-                exec.offer(kind, &Value::Object(document).to_string());
+                exec.offer(kind, &text);
+            }
+            if let Some(feed) = feed {
+                feed.tell(kind, &text);
             }
         }
         if let (false, false, Some(words)) = (self.json, quiet, words) {

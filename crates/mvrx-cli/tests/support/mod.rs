@@ -92,7 +92,9 @@ impl Crew {
             .env_remove("XDG_DATA_HOME")
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("MVRX_CONFIG")
-            .env_remove("MVRX_DATA");
+            .env_remove("MVRX_DATA")
+            // What is tested of the page switches it on; everybody else needs no port of it.
+            .env("MVRX_WEB", "off");
         if self.any_file {
             command.env("MVRX_ANY_FILE", "1");
         }

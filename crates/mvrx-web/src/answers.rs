@@ -1,0 +1,27 @@
+//! What each path answers.
+
+mod status;
+
+use axum::routing::get;
+
+use crate::events;
+use crate::routes::{Route, Success};
+
+/// The table.
+pub(crate) fn all() -> Vec<Route> {
+    let mut all = vec![
+        Route::get(
+            "/api/v1/events",
+            get(events::stream),
+            "Server-sent events: what happens, as `--json` has it, and transfers",
+        )
+        .query(&[
+            ("last_event_id", "string", "goes on behind this id, where no Last-Event-ID header can be sent"),
+            ("messages", "string", "`1`: every message in and out as well"),
+        ])
+        .answers(200, Success::Bytes("text/event-stream"))
+        .of_bridges(),
+    ];
+    all.extend(status::routes());
+    all
+}
