@@ -16,6 +16,7 @@
 //! * [`groups`]: groups as discovery shows them.
 //! * [`history`]: what the store does with the history meanwhile.
 //! * [`host`]: the host of a session, and the URLs at which stations reach it.
+//! * [`offering`]: a look at a file of the user before it is committed.
 //! * [`place`]: where a station is and who it is there.
 //! * [`revision`]: what a revision that came changed, in one sentence.
 //! * [`rooms`]: Mixer's rooms, beside a node or alone.
@@ -45,6 +46,7 @@ pub mod history;
 pub mod host;
 pub mod messages;
 pub mod node;
+pub mod offering;
 pub mod place;
 pub mod retaining;
 pub mod revision;

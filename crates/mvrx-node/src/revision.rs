@@ -119,6 +119,12 @@ fn look(store: &dyn Store, file: FileUuid) -> Option<Revision> {
     if store.withdrawn().is_ok_and(|withdrawn| withdrawn.contains(&file)) {
         return None;
     }
+    compared(store, file)
+}
+
+/// A revision that is kept here, and what it changed since the one of its name before it. Blocks: it reads both.
+#[must_use]
+pub fn compared(store: &dyn Store, file: FileUuid) -> Option<Revision> {
     let commits = store.commits().ok()?;
     let stored = commits.iter().find(|stored| stored.commit.file == file)?.clone();
     let change = last_of_name(commits, &stored.commit.file_name, Some(&stored)).and_then(|before| {

@@ -1,6 +1,10 @@
 //! What each path answers.
 
+mod commits;
+mod content;
 mod status;
+mod transfers;
+mod upload;
 
 use axum::routing::get;
 
@@ -22,6 +26,8 @@ pub(crate) fn all() -> Vec<Route> {
         .answers(200, Success::Bytes("text/event-stream"))
         .of_bridges(),
     ];
-    all.extend(status::routes());
+    let parts =
+        [status::routes(), commits::routes(), content::routes(), upload::routes(), transfers::routes()];
+    all.extend(parts.into_iter().flatten());
     all
 }

@@ -72,7 +72,7 @@ impl Guard {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "another site's page may not ask this"));
         }
         // A ticket is looked at where it counts, and counts once.
-        let has_ticket = reads && path.ends_with("/content") && request.uri().query().is_some_and(has_ticket);
+        let has_ticket = reads && is_content(path) && request.uri().query().is_some_and(has_ticket);
         if !guarded || (self.loopback && reads) || has_ticket {
             return Ok(());
         }
@@ -144,6 +144,12 @@ fn is_same_origin(host: &Authority, headers: &HeaderMap) -> Result<(), Refusal> 
 fn is_same_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
     site.is_none_or(|site| matches!(site, "same-origin" | "none"))
+}
+
+/// Whether it is the path of a commit's bytes.
+fn is_content(path: &str) -> bool {
+    let id = path.strip_prefix("/api/v1/commits/").and_then(|rest| rest.strip_suffix("/content"));
+    id.is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
 fn has_ticket(query: &str) -> bool {

@@ -34,19 +34,26 @@
 
 mod answers;
 mod assets;
+mod body;
 mod events;
 mod feed;
+mod finding;
 mod guard;
 mod limits;
+mod names;
 mod options;
 mod pace;
 mod refusal;
+mod roll_ups;
 mod routes;
 mod seen;
 mod serving;
 mod shared;
 mod stalling;
+mod tickets;
 mod token;
+mod transfers;
+mod uploads;
 mod web;
 
 pub use feed::{Feed, FeedLimits};

@@ -15,7 +15,10 @@ use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::options::Kind;
 use crate::refusal::Refusal;
+use crate::roll_ups::RollUps;
 use crate::seen::{Seen, Sides};
+use crate::tickets::Tickets;
+use crate::transfers::Transfers;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -34,6 +37,10 @@ pub(crate) struct Shared {
     pub(crate) mixer: Option<(Vec<std::net::SocketAddr>, MetricsReader)>,
     pub(crate) limits: Limits,
     pub(crate) guard: Guard,
+    pub(crate) tickets: Tickets,
+    pub(crate) transfers: Transfers,
+    pub(crate) roll_ups: RollUps,
+    pub(crate) uploads: Arc<Semaphore>,
     /// Random for each start: numbers of events of another one mean nothing.
     pub(crate) instance: String,
     pub(crate) started: SystemTime,
@@ -67,6 +74,10 @@ impl Shared {
             any_file: options.any_file,
             mixer: options.mixer,
             guard,
+            tickets: Tickets::default(),
+            transfers: Transfers::default(),
+            roll_ups: RollUps::default(),
+            uploads: Arc::new(Semaphore::new(limits.uploads)),
             instance,
             started: SystemTime::now(),
             streams: Arc::new(Semaphore::new(limits.event_streams)),

@@ -15,7 +15,7 @@ use crate::guard::Guard;
 use crate::options::{Listen, Options};
 use crate::shared::Shared;
 use crate::token::{self, Token};
-use crate::{routes, serving};
+use crate::{routes, serving, transfers, uploads};
 
 /// The port that is tried first.
 pub const PORT: u16 = 42481;
@@ -27,7 +27,7 @@ pub struct Web {
     shared: Arc<Shared>,
     closing: watch::Sender<bool>,
     serving: Option<JoinHandle<()>>,
-    listening: Option<JoinHandle<()>>,
+    listening: Vec<JoinHandle<()>>,
 }
 
 /// Why nothing is served.
@@ -72,8 +72,12 @@ impl Web {
             ..AcceptLimits::default()
         };
         let shared = Arc::new(Shared::new(options, guard, instance, closed.clone()));
-        let listening =
-            shared.running.clone().map(|station| tokio::spawn(hear(station, Arc::clone(&shared))));
+        uploads::clear(&shared.data);
+        let mut listening = Vec::new();
+        if let Some(station) = shared.running.clone() {
+            listening.push(tokio::spawn(hear(station, Arc::clone(&shared))));
+            listening.push(tokio::spawn(transfers::watch(Arc::clone(&shared))));
+        }
         let router = routes::router(&shared);
         let listener = CappedListener::new(listener, accept);
         let serving = tokio::spawn(serving::serve(listener, router, shared.limits.clone(), closed));
@@ -112,7 +116,7 @@ impl Web {
 impl Drop for Web {
     fn drop(&mut self) {
         self.closing.send_replace(true);
-        for task in [self.serving.take(), self.listening.take()].into_iter().flatten() {
+        for task in self.serving.take().into_iter().chain(self.listening.drain(..)) {
             task.abort();
         }
     }
@@ -124,8 +128,13 @@ async fn hear(station: Station, shared: Arc<Shared>) {
     // It ends with the station, whoever holds a handle.
     drop(station);
     while let Some(heard) = events.next().await {
-        if let Heard::Event(seen) = &heard {
-            shared.seen.hear(seen.at, &seen.event);
+        match &heard {
+            Heard::Event(seen) => {
+                shared.seen.hear(seen.at, &seen.event);
+                shared.transfers.hear(&seen.event, shared.limits.transfers_ended);
+            }
+            Heard::Lagged { .. } => shared.transfers.lagged(),
+            _ => {}
         }
     }
 }

@@ -1,12 +1,10 @@
 //! What `up` and `commit` do with the files of the user: look at them before anything starts, commit them, say why not.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use mvrx_file::{ArchiveError, OpenError};
 use mvrx_message::FileUuid;
 use mvrx_node::node::{News, Node};
+use mvrx_node::offering::{self, Unfit};
 use mvrx_station::{CommitDraft, CommitError, Event, Heard};
 use mvrx_store::disk::DiskError;
 use mvrx_store::{ImportError, PublishError, WriteError};
@@ -16,62 +14,22 @@ use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::{node_news, show};
 
-/// Refuses what cannot be an .mvr: missing, empty, unreadable, or no whole zip archive, unless `any` file will do. Gives a warning for one
-/// that merely looks odd.
+/// Refuses what cannot be an .mvr; see [`offering::look`].
 pub(crate) fn look(path: &Path, any: bool) -> Result<Option<String>, Failure> {
-    let refuse = |why: &str| Failure::bad_file(format!("{} {why}", path.display()));
-    let about = match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(refuse("does not exist")),
-        Err(error) => return Err(refuse(&format!("cannot be read: {error}"))),
-        Ok(about) => about,
-    };
-    if !about.is_file() {
-        return Err(refuse(if about.is_dir() { "is a folder, not a file" } else { "is not a regular file" }));
-    }
-    if about.len() == 0 {
-        return Err(refuse("is empty"));
-    }
-    let read = mvrx_file::version_of(path);
-    let is_zip =
-        !matches!(&read, Err(OpenError::Archive(ArchiveError::EndRecordMissing)) if !may_be_zip(path));
-    if !any && is_zip {
-        is_whole(path)?;
-    }
-    match read {
-        Ok(_) => Ok(None),
-        Err(OpenError::Io(error) | OpenError::Archive(ArchiveError::Io(error))) => {
-            Err(refuse(&format!("cannot be read: {error}")))
-        }
-        Err(OpenError::Archive(ArchiveError::EndRecordMissing)) if !any && !is_zip => {
-            Err(refuse("is no .mvr: it is not a zip archive"))
-        }
-        Err(odd) => {
-            Ok(Some(format!("{} does not look like an .mvr ({odd}); committed all the same", path.display())))
-        }
-    }
+    offering::look(path, &path.display().to_string(), any)
+        .map_err(|refused| Failure::bad_file(with_advice(refused)))
 }
 
-/// Whether every byte of it is there, and right.
-fn is_whole(path: &Path) -> Result<(), Failure> {
-    let cannot = |what: String| Failure::bad_file(format!("{} {what}", path.display()));
-    let file = File::open(path).map_err(|error| cannot(format!("cannot be read: {error}")))?;
-    let looked = mvrx_file::whole::look(file, &mvrx_file::Limits::default(), &mut |_| true);
-    match looked {
-        Err(damage) if damage.is_damage() => Err(cannot(damaged(&damage.to_string()))),
-        // A disk that fails says so when the file is copied; what a limit hides is no damage.
-        _ => Ok(()),
+fn with_advice(Unfit { words, is_damage, .. }: Unfit) -> String {
+    if is_damage {
+        format!("{words}; it was not committed (--any-file commits it all the same)")
+    } else {
+        words
     }
 }
 
 fn damaged(what: &str) -> String {
     format!("is damaged: {}; it was not committed (--any-file commits it all the same)", show::tame(what))
-}
-
-/// Whether it begins as a zip archive does.
-fn may_be_zip(path: &Path) -> bool {
-    let mut begin = [0; 4];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
-    read.is_ok() && ZIP_BEGINS.contains(&begin)
 }
 
 /// Where a file is committed, and who tells of it.
@@ -166,9 +124,6 @@ pub(crate) fn disk_words(error: &DiskError) -> String {
         other => other.to_string(),
     }
 }
-
-/// What stands at the beginning of a zip archive: a member, none at all, or a part of several.
-const ZIP_BEGINS: [[u8; 4]; 3] = [*b"PK\x03\x04", *b"PK\x05\x06", *b"PK\x07\x08"];
 
 /// Copying less is done before one has read that it is being done.
 const LARGE: u64 = 128 << 20;
