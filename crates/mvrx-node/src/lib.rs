@@ -1,6 +1,5 @@
 //! What makes a running node out of the parts of mvrx.
 //!
-//! * [`messages`]: the latest messages in and out, without passwords.
 //! * [`node`]: a running station and what it does by itself, as one stream of news.
 //! * [`alike`]: names that a person takes for one another.
 //! * [`bridge`]: a bridge between a group and a session, beside a node or alone.
@@ -16,6 +15,7 @@
 //! * [`groups`]: groups as discovery shows them.
 //! * [`history`]: what the store does with the history meanwhile.
 //! * [`host`]: the host of a session, and the URLs at which stations reach it.
+//! * [`messages`]: the latest messages in and out, without passwords.
 //! * [`offering`]: a look at a file of the user before it is committed.
 //! * [`place`]: where a station is and who it is there.
 //! * [`revision`]: what a revision that came changed, in one sentence.
