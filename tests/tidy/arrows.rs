@@ -55,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "lan-net",
             "mixer",
             "mvrx-bridge",
+            "mvrx-discovery",
             "mvrx-file",
             "mvrx-message",
             "mvrx-node",

@@ -13,6 +13,7 @@ use crate::data;
 use crate::events::Names;
 use crate::failure::Failure;
 use crate::show::tame;
+pub(crate) use crate::show::{answer_json, with_place};
 
 /// Whose proposals to move are followed.
 #[derive(Debug, clap::Args)]
@@ -154,31 +155,6 @@ pub(crate) fn fields(event: &Event) -> Option<(&'static str, Value)> {
         }
         _ => return None,
     })
-}
-
-/// `group` or `session`: the place to which it goes.
-pub(crate) fn with_place(mut fields: Value, to: &SessionTarget) -> Value {
-    let (group, session) = match to {
-        SessionTarget::Group(group) => (Some(group.as_str()), None),
-        SessionTarget::Url(url) => (None, Some(url.as_str())),
-        _ => (None, None),
-    };
-    if let Some(fields) = fields.as_object_mut() {
-        fields.insert("group".to_owned(), group.into());
-        fields.insert("session".to_owned(), session.into());
-    }
-    fields
-}
-
-pub(crate) fn answer_json(answer: &MoveAnswer) -> Value {
-    let name = answer.name();
-    match answer {
-        MoveAnswer::Refused { message: reason } | MoveAnswer::Unanswered { why: reason } => {
-            json!({ "answer": name, "reason": reason })
-        }
-        MoveAnswer::NotAsked { product } => json!({ "answer": name, "product": product.name() }),
-        _ => json!({ "answer": name }),
-    }
 }
 
 /// What `mvrx accept` needs to look into a data directory: nothing where it looks by itself.

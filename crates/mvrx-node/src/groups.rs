@@ -1,11 +1,13 @@
 //! Groups as discovery shows them: which are in use, by whom, and which of them a person takes for one another.
 //!
-//! It turns sightings into groups, and groups into words. It looks for nothing itself.
+//! It turns sightings into groups, and groups into words. What is in use, [`Looking`] sees by a discovery.
 
 use std::collections::BTreeMap;
 
-use mvrx_discovery::Sighting;
+use mvrx_discovery::{Discovery, DiscoveryEvent, Sighting, SightingKey};
 use mvrx_message::StationUuid;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
 
 use crate::alike::{Difference, Lookalikes, quoted, shown};
 use crate::shown::tame;
@@ -74,6 +76,66 @@ pub fn names(stations: &[Sighting]) -> String {
     names.join(", ")
 }
 
+/// A look at the groups in use, for as long as somebody waits. End it with [`Looking::end`].
+#[derive(Debug)]
+pub struct Looking {
+    discovery: Box<dyn Discovery>,
+    seen: BTreeMap<SightingKey, Sighting>,
+    problems: Vec<String>,
+}
+
+impl Looking {
+    /// Begins; the discovery was told to look for groups.
+    #[must_use]
+    pub fn new(discovery: Box<dyn Discovery>) -> Self {
+        Self { discovery, seen: BTreeMap::new(), problems: Vec::new() }
+    }
+
+    /// Looks until then, or until there is nothing more to see. Cancel-safe: what was seen stays.
+    pub async fn until(&mut self, end: Instant) {
+        while let Ok(Some(event)) = timeout_at(end, self.discovery.next()).await {
+            match event {
+                DiscoveryEvent::Sighted(sighting) => drop(self.seen.insert(sighting.key.clone(), sighting)),
+                DiscoveryEvent::Vanished { key } => drop(self.seen.remove(&key)),
+                DiscoveryEvent::Problem(problem) => {
+                    let words = problem.to_string();
+                    if self.problems.len() < PROBLEMS && !self.problems.contains(&words) {
+                        self.problems.push(words);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends the discovery; the groups that were seen, and what kept us from seeing all there is.
+    pub async fn end(mut self) -> (InUse, Vec<String>) {
+        self.discovery.shutdown().await;
+        (by_group(self.seen.into_values()), self.problems)
+    }
+}
+
+/// Groups as documents for programs have them.
+#[must_use]
+pub fn json(in_use: &InUse, problems: &[String]) -> Value {
+    let station = |s: &Sighting| {
+        let addresses: Vec<String> = s.addresses.iter().map(ToString::to_string).collect();
+        json!({ "station": s.station.map(|s| s.to_string()), "name": s.station_name, "addresses": addresses })
+    };
+    let alikes = Lookalikes::of(in_use.keys());
+    let groups: Vec<Value> = in_use
+        .iter()
+        .map(|(group, stations)| {
+            let stations: Vec<Value> = stations.iter().map(station).collect();
+            json!({ "group": group, "stations": stations, "easily_taken_for": alikes.find(group) })
+        })
+        .collect();
+    json!({ "groups": groups, "problems": problems })
+}
+
+/// More different problems are not told.
+const PROBLEMS: usize = 16;
+
 const NAMELESS: &str = "a station without a name";
 
 #[cfg(test)]
@@ -81,7 +143,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use mvrx_discovery::{Advertisement, Discovery, DiscoveryEvent, MemoryBus, SightingKey};
+    use mvrx_discovery::{Advertisement, MemoryBus};
     use mvrx_message::GroupName;
 
     #[tokio::test]

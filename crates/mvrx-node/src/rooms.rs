@@ -7,6 +7,7 @@
 //! connections, of which each has 5 s and 8 KiB.
 
 mod page;
+pub mod plain;
 
 use std::io;
 use std::net::SocketAddr;

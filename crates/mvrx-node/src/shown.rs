@@ -5,10 +5,12 @@
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use mvrx_file::size;
-use mvrx_station::{CommitInfo, Membership, StationInfo};
+use mvrx_station::{CommitInfo, Membership, MoveAnswer, SessionTarget, StationInfo};
+use mvrx_store::{Form, Revision, StoredCommit};
 use serde_json::{Value, json};
 
 /// The time of day in UTC, to the second.
@@ -177,6 +179,77 @@ pub fn commit_json(commit: &CommitInfo) -> Value {
         "held": commit.held,
         "seen_unix_ms": commit.seen.map(unix_millis),
     })
+}
+
+/// A stored commit, as documents for programs have it.
+#[must_use]
+pub fn stored_json(stored: &StoredCommit) -> Value {
+    let commit = &stored.commit;
+    json!({
+        "file": commit.file.to_string(),
+        "file_name": commit.file_name,
+        "comment": commit.comment,
+        "group": stored.group,
+        "author": commit.station.map(|station| station.to_string()),
+        "name": commit.author.as_ref().map(|author| &author.name),
+        "application": commit.author.as_ref().map(|author| &author.provider),
+        "size": stored.length,
+        "announced_size": commit.file_size,
+        "mvr_version": format!("{}.{}", commit.version.major, commit.version.minor),
+        "for_stations": commit.for_stations.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "blake3": hex(&stored.hash),
+        "order": commit.order,
+        "seen_unix_ms": unix_millis(stored.seen),
+    })
+}
+
+/// A revision, as documents for programs have it.
+#[must_use]
+pub fn revision_json(revision: &Revision, tags: &[String], directory: &Path) -> Value {
+    let form = match revision.form {
+        Form::Whole => "whole",
+        _ => "recipe",
+    };
+    let mut value = stored_json(&revision.stored);
+    let more = json!({
+        "form": form,
+        "on_disk": revision.on_disk,
+        "tags": tags,
+        "withdrawn": revision.withdrawn,
+        "data": directory.display().to_string(),
+    });
+    if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
+        fields.extend(more);
+    }
+    value
+}
+
+/// `group` or `session`: the place to which it goes.
+#[must_use]
+pub fn with_place(mut fields: Value, to: &SessionTarget) -> Value {
+    let (group, session) = match to {
+        SessionTarget::Group(group) => (Some(group.as_str()), None),
+        SessionTarget::Url(url) => (None, Some(url.as_str())),
+        _ => (None, None),
+    };
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("group".to_owned(), group.into());
+        fields.insert("session".to_owned(), session.into());
+    }
+    fields
+}
+
+/// What a station answered to the question whether it comes along.
+#[must_use]
+pub fn answer_json(answer: &MoveAnswer) -> Value {
+    let name = answer.name();
+    match answer {
+        MoveAnswer::Refused { message: reason } | MoveAnswer::Unanswered { why: reason } => {
+            json!({ "answer": name, "reason": reason })
+        }
+        MoveAnswer::NotAsked { product } => json!({ "answer": name, "product": product.name() }),
+        _ => json!({ "answer": name }),
+    }
 }
 
 fn state(membership: Membership) -> &'static str {

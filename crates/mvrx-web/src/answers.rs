@@ -1,7 +1,10 @@
 //! What each path answers.
 
+pub(crate) mod around;
 mod commits;
 mod content;
+mod history;
+mod settings;
 mod status;
 mod transfers;
 mod upload;
@@ -26,8 +29,16 @@ pub(crate) fn all() -> Vec<Route> {
         .answers(200, Success::Bytes("text/event-stream"))
         .of_bridges(),
     ];
-    let parts =
-        [status::routes(), commits::routes(), content::routes(), upload::routes(), transfers::routes()];
+    let parts = [
+        status::routes(),
+        commits::routes(),
+        content::routes(),
+        upload::routes(),
+        transfers::routes(),
+        history::routes(),
+        settings::routes(),
+        around::routes(),
+    ];
     all.extend(parts.into_iter().flatten());
     all
 }

@@ -43,6 +43,11 @@ impl Seen {
         lock(&self.place).clone()
     }
 
+    /// The station has changed its group.
+    pub(crate) fn in_group(&self, group: &str) {
+        group.clone_into(&mut lock(&self.place).group);
+    }
+
     pub(crate) fn renamed(&self, name: &str) {
         name.clone_into(&mut lock(&self.place).name);
     }

@@ -10,6 +10,7 @@ use mvrx_node::place::Place;
 use mvrx_station::Station;
 use tokio::sync::{Semaphore, watch};
 
+use crate::answers::around::Found;
 use crate::feed::Feed;
 use crate::guard::Guard;
 use crate::limits::Limits;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) transfers: Transfers,
     pub(crate) roll_ups: RollUps,
     pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) found: Found,
     /// Random for each start: numbers of events of another one mean nothing.
     pub(crate) instance: String,
     pub(crate) started: SystemTime,
@@ -77,6 +79,7 @@ impl Shared {
             tickets: Tickets::default(),
             transfers: Transfers::default(),
             roll_ups: RollUps::default(),
+            found: Found::default(),
             uploads: Arc::new(Semaphore::new(limits.uploads)),
             instance,
             started: SystemTime::now(),

@@ -15,12 +15,6 @@ fn show(seed: u64) -> Vec<u8> {
     mvrx_file::generate::Recipe::new(seed).fixtures(30).to_bytes()
 }
 
-async fn post_json(node: &Node, path: &str, body: &Value) -> support::Answer {
-    let authorization = format!("Bearer {}", node.token);
-    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
-    node.ask("POST", path, &headers, body.to_string().as_bytes()).await
-}
-
 /// Reads the transfers until one is at its end.
 async fn ended(node: &Node, id: &str) -> Value {
     let mut stream = Stream::open(node.at, "", &[]).await;
@@ -67,7 +61,7 @@ async fn a_file_that_is_sent_appears_at_the_other_station_and_is_fetched_and_dow
     let missing = b.get(&format!("/api/v1/commits/{file}/content")).await;
     assert_eq!((missing.status, missing.error().contains("fetch it first")), (409, true));
 
-    let fetch = post_json(&b, "/api/v1/transfers", &json!({ "file": &file[..6] })).await;
+    let fetch = b.order_json("POST", "/api/v1/transfers", &json!({ "file": &file[..6] })).await;
     assert_eq!(fetch.status, 202, "{}", fetch.text());
     let id = fetch.json()["transfer"]["id"].as_str().unwrap().to_owned();
     let done = ended(&b, &id).await;
@@ -253,8 +247,9 @@ async fn a_transfer_that_nobody_gives_fails_in_words_and_is_not_ended_twice() {
     let mut a = Node::start(&bus, "A").await;
     let b = Node::start(&bus, "B").await;
     a.joined().await;
-    let none =
-        post_json(&a, "/api/v1/transfers", &json!({ "file": "00000000-0000-4000-8000-000000000000" })).await;
+    let none = a
+        .order_json("POST", "/api/v1/transfers", &json!({ "file": "00000000-0000-4000-8000-000000000000" }))
+        .await;
     assert_eq!(none.status, 404);
     let (path, _) = b.make_show("show.mvr", 3);
     let commit = b.station.commit(CommitDraft::from_path(path)).await.unwrap();
@@ -262,15 +257,16 @@ async fn a_transfer_that_nobody_gives_fails_in_words_and_is_not_ended_twice() {
     // Its only holder is not asked: another station is named, which is none of the group.
     let stranger = "11111111-1111-4111-8111-111111111111";
     let wish = json!({ "file": commit.file.to_string(), "from": stranger });
-    let begun = post_json(&a, "/api/v1/transfers", &wish).await;
+    let begun = a.order_json("POST", "/api/v1/transfers", &wish).await;
     let id = begun.json()["transfer"]["id"].as_str().unwrap().to_owned();
     let failed = ended(&a, &id).await;
     assert_eq!((failed["state"].as_str(), failed["reason"].is_string()), (Some("failed"), true), "{failed}");
     let late = a.order("DELETE", &format!("/api/v1/transfers/{id}"), b"").await;
     assert_eq!(late.status, 409);
     assert_eq!(a.order("DELETE", "/api/v1/transfers/99", b"").await.status, 404);
-    let wrong =
-        post_json(&a, "/api/v1/transfers", &json!({ "file": commit.file.to_string(), "from": "B" })).await;
+    let wrong = a
+        .order_json("POST", "/api/v1/transfers", &json!({ "file": commit.file.to_string(), "from": "B" }))
+        .await;
     assert_eq!(wrong.status, 400);
     a.stop().await;
     b.stop().await;

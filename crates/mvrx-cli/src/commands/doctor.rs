@@ -1,8 +1,8 @@
 //! `mvrx doctor`: what a person needs when nothing appears. Looks at this machine and listens for some seconds, joins as `mvrx ls` does, changes
 //! nothing. What it looks at, and what comes of that, is [`mvrx_node::doctor`]; here it becomes lines for a person, a document for a program.
 
-use mvrx_node::doctor::{self, Entry, Finding, Report, Wish};
-use serde_json::{Map, Value, json};
+use mvrx_node::doctor::{self, Entry, Report, Wish};
+use serde_json::Value;
 
 use crate::args::{Common, seconds};
 use crate::failure::{Failure, Verdict};
@@ -62,27 +62,17 @@ fn lines(report: &Report) {
 }
 
 fn document(report: &Report, group: &str) -> Value {
-    let finding = |f: &Finding| {
-        let severity = if f.certain { "problem" } else { "warning" };
-        json!({ "id": f.id, "severity": severity, "text": f.text, "advice": f.advice })
-    };
-    let notes: Vec<&String> = report
-        .entries()
-        .iter()
-        .filter_map(|entry| if let Entry::Note(text) = entry { Some(text) } else { None })
-        .collect();
-    json!({
-        "schema": show::SCHEMA,
-        "group": group,
-        "findings": report.findings().map(finding).collect::<Vec<_>>(),
-        "more": report.more().map(|(id, more)| (id.to_owned(), json!(more))).collect::<Map<_, _>>(),
-        "notes": notes,
-        "facts": report.facts(),
-    })
+    let mut document = report.json(group);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("schema".to_owned(), show::SCHEMA.into());
+    }
+    document
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -2,14 +2,12 @@
 //!
 //! A group is there as long as a station is in it. `--new` says whether a name is free and fit to begin one; `mvrx up --group` begins it.
 
-use std::collections::BTreeMap;
-
-use mvrx_discovery::{Discovery, DiscoveryEvent, Sighting, SightingKey};
+use mvrx_discovery::Discovery;
 use mvrx_message::GroupName;
 use mvrx_node::alike::Lookalikes;
-use mvrx_node::groups::{InUse, alike, by_group, line, names, told};
+use mvrx_node::groups::{self, InUse, Looking, alike, line, names, told};
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::args::{Common, seconds};
 use crate::failure::{Failure, Verdict};
@@ -135,30 +133,15 @@ struct Looked {
 }
 
 /// What is seen until the time is over, or until somebody stops it.
-async fn look(mut discovery: Box<dyn Discovery>, wait: f64) -> Looked {
+async fn look(discovery: Box<dyn Discovery>, wait: f64) -> Looked {
+    let mut looking = Looking::new(discovery);
     let end = Instant::now() + station::duration(wait);
-    let mut problems: Vec<String> = Vec::new();
-    let mut seen: BTreeMap<SightingKey, Sighting> = BTreeMap::new();
-    let stopped = loop {
-        let event = tokio::select! {
-            event = timeout_at(end, discovery.next()) => event,
-            failure = station::stopped() => break Some(failure),
-        };
-        match event {
-            Ok(Some(DiscoveryEvent::Sighted(sighting))) => drop(seen.insert(sighting.key.clone(), sighting)),
-            Ok(Some(DiscoveryEvent::Vanished { key })) => drop(seen.remove(&key)),
-            Ok(Some(DiscoveryEvent::Problem(problem))) => {
-                let words = problem.to_string();
-                if problems.len() < PROBLEMS && !problems.contains(&words) {
-                    problems.push(words);
-                }
-            }
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => break None,
-        }
+    let stopped = tokio::select! {
+        () = looking.until(end) => None,
+        failure = station::stopped() => Some(failure),
     };
-    discovery.shutdown().await;
-    Looked { in_use: by_group(seen.into_values()), problems, stopped }
+    let (in_use, problems) = looking.end().await;
+    Looked { in_use, problems, stopped }
 }
 
 // req: DIS-GROUPS
@@ -179,19 +162,11 @@ fn judge(wanted: &str, in_use: &InUse) -> Verdict {
 }
 
 fn document(in_use: &InUse, wanted: Option<(&str, bool)>, problems: &[String]) -> Value {
-    let station = |s: &Sighting| {
-        let addresses: Vec<String> = s.addresses.iter().map(ToString::to_string).collect();
-        json!({ "station": s.station.map(|s| s.to_string()), "name": s.station_name, "addresses": addresses })
-    };
+    let mut document = groups::json(in_use, problems);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("schema".to_owned(), show::SCHEMA.into());
+    }
     let alikes = Lookalikes::of(in_use.keys());
-    let groups: Vec<Value> = in_use
-        .iter()
-        .map(|(group, stations)| {
-            let stations: Vec<Value> = stations.iter().map(station).collect();
-            json!({ "group": group, "stations": stations, "easily_taken_for": alikes.find(group) })
-        })
-        .collect();
-    let mut document = json!({ "schema": show::SCHEMA, "groups": groups, "problems": problems });
     if let (Some((wanted, free)), Some(fields)) = (wanted, document.as_object_mut()) {
         fields.insert("free".to_owned(), free.into());
         fields.insert("easily_taken_for".to_owned(), json!(alikes.find(wanted)));
@@ -201,6 +176,3 @@ fn document(in_use: &InUse, wanted: Option<(&str, bool)>, problems: &[String]) -
 
 /// The group of whoever says nothing else.
 const DEFAULT_GROUP: &str = "Default";
-
-/// More different problems are not told.
-const PROBLEMS: usize = 16;

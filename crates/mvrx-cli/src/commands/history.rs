@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use mvrx_store::{Form, StoredCommit};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kept::Kept;
 use crate::show;
+use crate::show::stored_json;
 
 pub(crate) mod fsck;
 pub(crate) mod log;
@@ -48,13 +49,6 @@ fn form(kept: &Kept) -> String {
     }
 }
 
-fn form_word(form: Form) -> &'static str {
-    match form {
-        Form::Whole => "whole",
-        _ => "recipe",
-    }
-}
-
 /// In a line for people.
 fn line(stored: &StoredCommit) -> String {
     format!(
@@ -69,38 +63,6 @@ fn line(stored: &StoredCommit) -> String {
     )
 }
 
-/// For programs.
-fn stored_json(stored: &StoredCommit) -> Value {
-    let commit = &stored.commit;
-    json!({
-        "file": commit.file.to_string(),
-        "file_name": commit.file_name,
-        "comment": commit.comment,
-        "group": stored.group,
-        "author": commit.station.map(|station| station.to_string()),
-        "name": commit.author.as_ref().map(|author| &author.name),
-        "application": commit.author.as_ref().map(|author| &author.provider),
-        "size": stored.length,
-        "announced_size": commit.file_size,
-        "mvr_version": format!("{}.{}", commit.version.major, commit.version.minor),
-        "for_stations": commit.for_stations.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "blake3": show::hex(&stored.hash),
-        "order": commit.order,
-        "seen_unix_ms": show::unix_millis(stored.seen),
-    })
-}
-
 fn kept_json(kept: &Kept) -> Value {
-    let mut value = stored_json(kept.stored());
-    let more = json!({
-        "form": form_word(kept.revision.form),
-        "on_disk": kept.revision.on_disk,
-        "tags": kept.tags,
-        "withdrawn": kept.revision.withdrawn,
-        "data": kept.directory.display().to_string(),
-    });
-    if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
-        fields.extend(more);
-    }
-    value
+    show::revision_json(&kept.revision, &kept.tags, &kept.directory)
 }

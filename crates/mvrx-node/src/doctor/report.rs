@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What was found.
 #[derive(Debug, Clone, Default)]
@@ -108,6 +108,23 @@ impl Report {
     #[must_use]
     pub fn has_findings(&self) -> bool {
         self.findings().next().is_some()
+    }
+
+    /// All of it as documents for programs have it.
+    #[must_use]
+    pub fn json(&self, group: &str) -> Value {
+        let finding = |f: &Finding| {
+            let severity = if f.certain { "problem" } else { "warning" };
+            json!({ "id": f.id, "severity": severity, "text": f.text, "advice": f.advice })
+        };
+        let note = |entry: &Entry| if let Entry::Note(text) = entry { Some(text.clone()) } else { None };
+        json!({
+            "group": group,
+            "findings": self.findings().map(finding).collect::<Vec<_>>(),
+            "more": self.more().map(|(id, more)| (id.to_owned(), json!(more))).collect::<Map<_, _>>(),
+            "notes": self.entries().iter().filter_map(note).collect::<Vec<_>>(),
+            "facts": self.facts(),
+        })
     }
 
     #[cfg(test)]

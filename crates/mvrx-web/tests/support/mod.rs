@@ -61,7 +61,8 @@ impl Node {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let builder = Station::builder(name)
-            .provider("test")
+            .provider("mvrx")
+            .moves(mvrx_station::Moves::Ask)
             .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             .discovery(bus.attach(LOOPBACK))
             .identity(mvrx_station::load_or_create(folder.path()).unwrap())
@@ -107,6 +108,13 @@ impl Node {
     /// With the token.
     pub async fn order(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         self.ask(method, path, &[("Authorization", &format!("Bearer {}", self.token))], body).await
+    }
+
+    /// The same with a JSON document.
+    pub async fn order_json(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let authorization = format!("Bearer {}", self.token);
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        self.ask(method, path, &headers, body.to_string().as_bytes()).await
     }
 
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {

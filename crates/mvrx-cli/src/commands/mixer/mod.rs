@@ -2,7 +2,6 @@
 
 pub(crate) mod args;
 mod files;
-mod json;
 mod metrics;
 mod rooms;
 pub(crate) mod serve;

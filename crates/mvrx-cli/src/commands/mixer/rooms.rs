@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
-use mixer::{Client, ClientError, ClientEvent, RoomInfo, command_name, describe};
+use mixer::{Client, ClientError, ClientEvent, command_name, describe};
+use mvrx_node::rooms::plain;
 use serde_json::{Value, json};
 
 use super::args::{Delete, KeepOpen, List, Switch, Tail};
-use super::{connect, json as plain, unless_stopped};
+use super::{connect, unless_stopped};
 use crate::failure::Failure;
 use crate::{show, station};
 
@@ -14,7 +15,7 @@ pub(super) async fn list_rooms(args: List) -> Result<(), Failure> {
     let mut client = connect(&args.reach).await?;
     let rooms = client.list_rooms().await?;
     if args.json {
-        let rooms: Vec<Value> = rooms.iter().map(room_document).collect();
+        let rooms: Vec<Value> = rooms.iter().map(plain::room).collect();
         show::document(&json!({ "schema": show::SCHEMA, "rooms": rooms }));
     } else if rooms.is_empty() {
         show::note("no rooms");
@@ -22,15 +23,6 @@ pub(super) async fn list_rooms(args: List) -> Result<(), Failure> {
         rooms.iter().for_each(|room| show::line(&show::tame(&room.to_string())));
     }
     Ok(())
-}
-
-/// The reference lists rooms without their names among the attributes.
-fn room_document(room: &RoomInfo) -> Value {
-    let mut attributes = plain::object(&room.attributes);
-    if let Some(fields) = attributes.as_object_mut() {
-        fields.insert("name".to_owned(), room.name.as_str().into());
-    }
-    attributes
 }
 
 pub(super) async fn list_clients(args: List) -> Result<(), Failure> {
@@ -162,12 +154,12 @@ pub(super) async fn delete(args: Delete) -> Result<(), Failure> {
 mod tests {
     use mixer::{Object, RoomInfo};
 
-    use super::room_document;
+    use super::plain;
 
     #[test]
     fn room_that_is_listed_without_a_name_has_it_in_json() {
         let attributes: Object = [("command_count".into(), 3_i64.into())].into_iter().collect();
         let room = RoomInfo { name: "stage".to_owned(), attributes };
-        assert_eq!(room_document(&room), serde_json::json!({ "name": "stage", "command_count": 3 }));
+        assert_eq!(plain::room(&room), serde_json::json!({ "name": "stage", "command_count": 3 }));
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! What only Python knows is told as a string: NaN, the infinities, integers beyond 64 bits. A lone surrogate becomes replacement characters.
 
-use mixer::{Integer, Json, Object};
+use mixer::{Integer, Json, Object, RoomInfo};
 use serde_json::{Map, Number, Value};
 
-pub(super) fn value(json: &Json) -> Value {
+/// A value.
+#[must_use]
+pub fn value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Null,
         Json::Bool(flag) => Value::Bool(*flag),
@@ -22,8 +24,20 @@ pub(super) fn value(json: &Json) -> Value {
     }
 }
 
-pub(super) fn object(fields: &Object) -> Value {
+/// Attributes.
+#[must_use]
+pub fn object(fields: &Object) -> Value {
     Value::Object(fields.iter().map(|(key, field)| (key.to_string(), value(field))).collect::<Map<_, _>>())
+}
+
+/// A room: its attributes, and its name, which the reference does not list among them.
+#[must_use]
+pub fn room(room: &RoomInfo) -> Value {
+    let mut attributes = object(&room.attributes);
+    if let Some(fields) = attributes.as_object_mut() {
+        fields.insert("name".to_owned(), room.name.as_str().into());
+    }
+    attributes
 }
 
 #[cfg(test)]
