@@ -80,7 +80,7 @@ impl Kind {
 pub(crate) struct Link {
     kind: Kind,
     jobs: mpsc::Sender<Job>,
-    receive: mpsc::Sender<Receive>,
+    receive: mpsc::Sender<Box<Receive>>,
     reader: AbortHandle,
     unanswered: Arc<Unanswered>,
 }
@@ -128,6 +128,7 @@ impl Link {
     ) -> Self {
         let Connection { reader, writer, passed, .. } = connection;
         let (jobs, jobs_in) = mpsc::channel(if kind == Kind::Host { HOST_JOBS } else { JOBS });
+        // Boxed: a channel has room for dozens from its beginning, and most connections never take one.
         let (receive, receive_in) = mpsc::channel(1);
         let unanswered = Arc::new(Unanswered::default());
         let ahead = (kind == Kind::Station).then(|| (Arc::clone(&unanswered), jobs.downgrade()));
@@ -165,7 +166,7 @@ impl Link {
     }
 
     pub(crate) fn receive(&self, receive: Receive) -> bool {
-        self.receive.try_send(receive).is_ok()
+        self.receive.try_send(Box::new(receive)).is_ok()
     }
 
     /// Ends reading at once (a file under way is dropped) and closes after all that was ordered is out.
@@ -185,7 +186,7 @@ impl std::fmt::Debug for Link {
 async fn read(
     (conn, kind): (ConnId, Kind),
     mut reader: Box<dyn MessageReader>,
-    mut receive: mpsc::Receiver<Receive>,
+    mut receive: mpsc::Receiver<Box<Receive>>,
     ahead: Option<(Arc<Unanswered>, mpsc::WeakSender<Job>)>,
     store: Arc<dyn Store>,
     reports: mpsc::Sender<Report>,
@@ -215,7 +216,7 @@ async fn read(
         if let Some(length) = begun {
             // The driver answers with a place for it, or closes the connection, which ends this task.
             let Some(order) = receive.recv().await else { return };
-            let report = receive_file(conn, reader.as_mut(), length, order, &store, &reports).await;
+            let report = receive_file(conn, reader.as_mut(), length, *order, &store, &reports).await;
             let failed = !matches!(report, Report::Arrived { .. });
             if reports.send(report).await.is_err() || failed {
                 return;

@@ -72,7 +72,7 @@ pub(super) struct Link {
     may_be: MayBe,
     pace: Arc<Pace>,
     outbox: Arc<Outbox>,
-    receive: mpsc::Sender<Receive>,
+    receive: mpsc::Sender<Box<Receive>>,
     reader: AbortHandle,
     life: Option<Box<dyn AskAlive>>,
 }
@@ -87,6 +87,7 @@ impl Link {
     ) -> Self {
         let Connection { peer, reader, writer, passed, .. } = connection;
         let outbox = Arc::new(Outbox::new(bounds));
+        // Boxed: a channel has room for dozens from its beginning, and most connections never take one.
         let (receive, receive_in) = mpsc::channel(1);
         let ends = Ends { conn, pace: Arc::clone(&pace), store, reports };
         let life = writer.life();
@@ -142,7 +143,7 @@ impl Link {
 
     pub(super) fn receive(&self, receive: Receive) {
         // The reader waits for nothing else.
-        let _ = self.receive.try_send(receive);
+        let _ = self.receive.try_send(Box::new(receive));
     }
 }
 
@@ -184,7 +185,7 @@ impl Ends {
 struct Reading(Ends);
 
 impl Reading {
-    async fn run(self, mut reader: Box<dyn MessageReader>, mut receive: mpsc::Receiver<Receive>) {
+    async fn run(self, mut reader: Box<dyn MessageReader>, mut receive: mpsc::Receiver<Box<Receive>>) {
         let Ends { conn, pace, reports, .. } = &self.0;
         let (conn, mut bytes) = (*conn, 0);
         loop {
@@ -206,7 +207,7 @@ impl Reading {
             if begins {
                 // The driver answers with a place for it, or closes the connection, which ends this task.
                 let Some(order) = receive.recv().await else { return };
-                let report = self.receive(reader.as_mut(), order).await;
+                let report = self.receive(reader.as_mut(), *order).await;
                 let failed = matches!(report, Report::Input(_));
                 if reports.send(report).await.is_err() || failed {
                     return;

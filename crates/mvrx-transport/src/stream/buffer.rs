@@ -1,11 +1,15 @@
 //! The bytes received and not yet consumed. Grows with what arrives, never on a header's word, and gives memory back
-//! when a large message is gone.
+//! when a large message is gone, and when little comes at a time: most connections are idle.
 
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// The room was filled to its end: more is waiting, or soon comes.
+    filled_up: bool,
+    /// More than [`FIRST`] was here since it was last empty.
+    was_busy: bool,
 }
 
 impl ReadBuffer {
@@ -34,22 +38,24 @@ impl ReadBuffer {
         self.start = self.start.saturating_add(count).min(self.end);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.bytes.len() > KEPT {
+            if self.bytes.len() > KEPT || (self.bytes.len() > FIRST && !self.was_busy) {
                 self.bytes = Vec::new();
             }
+            self.was_busy = false;
         }
     }
 
     /// Room for at least one more byte, when `missing` more are known to be needed.
     pub(crate) fn room(&mut self, missing: usize) -> &mut [u8] {
-        if self.end == self.bytes.len() {
+        if self.end == self.bytes.len() || (self.filled_up && self.bytes.len() < BUSY) {
             if self.start > 0 {
                 self.bytes.copy_within(self.start..self.end, 0);
                 (self.start, self.end) = (0, self.end - self.start);
             }
-            if self.end == self.bytes.len() {
+            let least = if self.filled_up { BUSY } else { FIRST };
+            if self.end == self.bytes.len() || self.bytes.len() < least {
                 let needed = self.end.saturating_add(missing.max(1));
-                let grown = self.bytes.len().saturating_mul(2).min(needed).max(FIRST).max(self.end + 1);
+                let grown = self.bytes.len().saturating_mul(2).min(needed).max(least).max(self.end + 1);
                 self.bytes.resize(grown, 0);
             }
         }
@@ -59,11 +65,16 @@ impl ReadBuffer {
     /// `count` bytes were put into the room.
     pub(crate) fn put(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
+        self.filled_up = self.end == self.bytes.len();
+        self.was_busy |= self.end > FIRST;
     }
 }
 
-/// Enough for an ordinary message; what an idle connection costs.
-const FIRST: usize = 8 << 10;
+// req: TRA-15
+/// Enough for a small message; what an idle connection costs.
+const FIRST: usize = 1 << 10;
+/// Enough for an ordinary message, and for many small ones at a time.
+const BUSY: usize = 8 << 10;
 /// Larger buffers are given back when they are empty.
 const KEPT: usize = 64 << 10;
 
@@ -104,7 +115,33 @@ mod tests {
         let mut buffer = ReadBuffer::default();
         assert_eq!(buffer.room(1 << 20).len(), FIRST);
         fill(&mut buffer, 1 << 20, &[1; FIRST]);
-        assert_eq!(buffer.room(1 << 20).len(), FIRST, "doubled");
+        assert_eq!(buffer.room(1 << 20).len(), BUSY - FIRST);
+        fill(&mut buffer, 1 << 20, &[1; BUSY - FIRST]);
+        assert_eq!(buffer.room(1 << 20).len(), BUSY, "doubled");
+    }
+
+    // proves: TRA-15
+    #[test]
+    fn who_says_little_has_a_small_buffer_and_who_says_much_a_larger_one_as_long_as_that_goes_on() {
+        let mut buffer = ReadBuffer::default();
+        for _ in 0..3 {
+            fill(&mut buffer, 1, &[1; 300]);
+            buffer.consume(300);
+            assert_eq!(buffer.bytes.len(), FIRST);
+        }
+        // Read to the brim, and consumed but for the beginning of the next one: the next read takes more.
+        fill(&mut buffer, 1, &[1; FIRST]);
+        buffer.consume(FIRST - 10);
+        assert_eq!((buffer.room(1).len(), buffer.filled().len()), (BUSY - 10, 10));
+        for _ in 0..3 {
+            fill(&mut buffer, 1, &[1; 3_000]);
+            buffer.consume(3_010);
+            assert_eq!(buffer.bytes.len(), BUSY);
+        }
+        fill(&mut buffer, 1, &[1; 300]);
+        buffer.consume(300);
+        assert_eq!(buffer.bytes.capacity(), 0, "given back");
+        assert_eq!(buffer.room(1).len(), FIRST);
     }
 
     #[test]
@@ -120,7 +157,7 @@ mod tests {
     #[test]
     fn never_grows_beyond_what_is_needed() {
         let mut buffer = ReadBuffer::default();
-        fill(&mut buffer, 1, &[1; FIRST]);
+        fill(&mut buffer, 1, &[1; BUSY]);
         assert_eq!(buffer.room(5).len(), 5);
     }
 }
