@@ -416,6 +416,8 @@ pub enum LimitReached {
     QuietFromOne,
     /// `Limits::served`.
     Served,
+    /// The system's own: it gives no more connections, for want of descriptors for instance.
+    System,
 }
 
 impl fmt::Display for LimitReached {
@@ -430,6 +432,7 @@ impl fmt::Display for LimitReached {
             Self::InboundFromOne => "one address has as many connections open as allowed; further ones of it are closed",
             Self::QuietFromOne => "one address keeps more connections open than allowed that nothing comes on; the oldest are closed",
             Self::Served => "as many files as allowed are being sent; further requests are refused",
+            Self::System => "the system gives no more connections, for want of open files as a rule; who connects waits until it does again",
         })
     }
 }
