@@ -8,6 +8,7 @@ use crate::battery::{SimDisk, Subject};
 
 mod crashes;
 mod damage;
+mod every_operation;
 mod failures;
 mod folder;
 mod fsck;
