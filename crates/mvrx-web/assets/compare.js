@@ -119,7 +119,7 @@ async function load({ abort, note, sentence, plan, table, body }, base, target) 
 function changesTable(plan) {
   let lines = [];
   const kinds = new Set(KINDS.map((one) => one.id));
-  const search = el('input', { type: 'search', placeholder: 'Filter: name, ID, address', 'aria-label': 'Filter changes by text' });
+  const search = el('input', { type: 'search', placeholder: 'Filter changes', 'aria-label': 'Filter changes by name, identifier, address' });
   const counted = el('p', { class: 'muted', role: 'status' });
   const chips = KINDS.map((one) => button(one.words, `chip ${one.mark}`, () => {
     if (!kinds.delete(one.id)) kinds.add(one.id);

@@ -3,7 +3,7 @@ import { get, post } from './api.js';
 import { announce, button, el, empty, facts } from './dom.js';
 import { store, watch } from './store.js';
 import { lost } from './sync.js';
-import { sentence } from './words.js';
+import { clock, sentence, utc } from './words.js';
 
 /** The view of the doctor. */
 export function doctorView() {
@@ -31,7 +31,7 @@ export function doctorView() {
     async open() {
       if (out.firstElementChild) return;
       try {
-        out.replaceChildren(el('p', { class: 'muted' }, 'This is what it found last:'), report(await get('/doctor')));
+        out.replaceChildren(report(await get('/doctor')));
       } catch (error) {
         if (error.status === 404) out.replaceChildren(empty('It has not looked yet.', store.token ? 'Press “Look now”.' : 'It needs the token to look.'));
         else lost(error);
@@ -45,7 +45,7 @@ function report(found) {
     el('p', { class: 'finding-title' }, el('span', { class: `state ${one.severity === 'problem' ? 'bad' : 'wait'}` }, one.severity === 'problem' ? 'does not work' : 'may not work'), sentence(one.text)), el('p', {}, sentence(one.advice))));
   const more = Object.entries(found.more ?? {}).map(([id, count]) => el('li', { class: 'muted' }, `and ${count} more of “${id}”`));
   const notes = (found.notes ?? []).map((text) => el('li', {}, sentence(text)));
-  return el('div', {}, findings.length ? el('ul', { class: 'plain' }, ...findings, ...more) : empty('All is well.', 'The network, the ports and the group are as they should be.'),
+  return el('div', {}, el('p', { class: 'muted', title: utc(found.at_unix_ms) }, `Found at ${clock(found.at_unix_ms)}:`), findings.length ? el('ul', { class: 'plain' }, ...findings, ...more) : empty('All is well.', 'The network, the ports and the group are as they should be.'),
     notes.length > 0 && el('div', {}, el('h3', {}, 'Good to know'), el('ul', {}, ...notes)), seen(found.facts ?? {}));
 }
 

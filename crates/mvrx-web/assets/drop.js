@@ -138,7 +138,7 @@ async function shareAll(parts, done) {
     say(trouble, error.message);
     show(trouble, true);
     // What is no whole archive is refused; who knows better says so.
-    show(any, error.status === 422 || error.status === 400);
+    show(any, error.status === 422);
     if (error.status === 0) lost(error);
   } finally {
     drop.abort = null;

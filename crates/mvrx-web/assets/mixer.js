@@ -35,11 +35,11 @@ export function mixerView() {
   };
 }
 
-function draw({ rooms, metrics }) {
-  const cards = rooms.map((room) => el('li', { class: 'station' }, el('div', { class: 'grow' },
+function draw({ addresses, rooms, metrics }) {
+  const cards = (rooms ?? []).map((room) => el('li', { class: 'station' }, el('div', { class: 'grow' },
     el('div', { class: 'line' }, el('span', { class: 'name' }, room.name || 'a room without a name'), el('span', { class: `state ${room.joinable === false ? 'wait' : 'ok'}` }, room.joinable === false ? 'not open yet' : 'open'), room.keep_open && el('span', { class: 'state off' }, 'kept when empty')),
     el('div', { class: 'muted' }, [count(room.command_count ?? 0, 'command'), bytes(room.byte_size ?? 0), room.blender_version && `Blender ${room.blender_version}`, room.mixer_version && `Mixer ${room.mixer_version}`].filter(Boolean).join(' · ')))));
   const numbers = Object.entries(NUMBERS).filter(([key]) => typeof metrics?.[key] === 'number').map(([key, name]) => [name, key.includes('bytes') ? bytes(metrics[key]) : metrics[key]]);
   const failing = metrics?.disk_failing ? el('p', { class: 'bad-text' }, 'The disk does not take what is to be kept.') : null;
-  return el('div', {}, failing, cards.length ? el('ul', { class: 'plain' }, ...cards) : empty('There is no room yet.', 'Who connects with Blender’s Mixer makes one.'), facts(numbers));
+  return el('div', {}, failing, el('p', { class: 'muted' }, `Blender’s Mixer connects to ${addresses.join(' or ')}.`), cards.length ? el('ul', { class: 'plain' }, ...cards) : empty('There is no room yet.', 'Who connects with Blender’s Mixer makes one.'), facts(numbers));
 }

@@ -11,19 +11,21 @@ export const EYES = {
   side: { words: 'Side', axes: [1, 2] },
 };
 
-/** @typedef {{kind: string, uuid: string|null, name: string, label: string, gdtf: string, addresses: string[], at: number[], points: number[]|null, boxes: number[][][],
+/** @typedef {{kind: string, uuid: string|null, name: string, label: string, gdtf: string, addresses: string[], at: number[], boxes: number[][][],
  *   from: number[]|null, marks: string[], changes: string[]}} Thing in metres */
 
+const metres = (millimetres) => millimetres && millimetres.map((one) => one / 1000);
+
 /**
- * Reads /plan.json.
+ * Reads /plan.json, which has millimetres.
  * @returns {{things: Thing[], low: number[], high: number[]}}
  */
-export function readPlan(plan) {
+export function readPlan({ plan }) {
   const things = plan.items.map((item) => ({
-    kind: item.object.kind, uuid: item.object.uuid, name: named(item.object), label: item.object.kind === 'fixture' ? item.object.fixture_id.slice(0, 6) : '', gdtf: item.gdtf, addresses: item.addresses, at: item.at, points: item.points,
-    boxes: item.boxes, from: item.mark.moved_from, marks: marksOf(item.mark), changes: item.changes,
+    kind: item.object.kind, uuid: item.object.uuid, name: named(item.object), label: item.object.kind === 'fixture' ? item.object.fixture_id.slice(0, 6) : '', gdtf: item.gdtf, addresses: item.addresses, at: metres(item.at),
+    boxes: item.boxes.map((box) => box.map(metres)), from: metres(item.mark.moved_from), marks: marksOf(item.mark), changes: item.changes,
   }));
-  return { things, low: plan.min, high: plan.max };
+  return { things, low: metres(plan.min), high: metres(plan.max) };
 }
 
 function marksOf(mark) {

@@ -5,6 +5,7 @@ import { link } from './sync.js';
 import { ago, count, utc } from './words.js';
 
 const STATES = {
+  here: ['tag', 'this station'],
   member: ['ok', 'in the group'],
   sighted: ['wait', 'seen, not joined yet'],
   refused: ['bad', 'does not let us join'],
@@ -66,14 +67,14 @@ async function copy(text) {
   }
 }
 
-const rank = { member: 0, sighted: 1, refused: 2, left: 3 };
+const rank = { here: -1, member: 0, sighted: 1, refused: 2, left: 3 };
 
 /** The panel of stations. */
 export function stationsPanel(goTo) {
   const list = el('ul', { class: 'plain' });
   const head = el('h2', { id: 'stations-title' }, 'Stations');
   const nobody = el('div');
-  const node = el('section', { class: 'panel', 'aria-labelledby': 'stations-title' }, head, nobody, list);
+  const node = el('section', { class: 'panel', 'aria-labelledby': 'stations-title' }, head, list, nobody);
   const draw = () => {
     const stations = store.stations;
     if (!stations) {
@@ -81,17 +82,27 @@ export function stationsPanel(goTo) {
       nobody.replaceChildren(words ? empty('The stations cannot be read.', words) : el('div', { class: 'loading' }, 'Looking who is there…'));
       return;
     }
-    say(head, stations.length ? `Stations · ${stations.length}` : 'Stations');
-    const sorted = [...stations].sort((a, b) => (rank[a.state] ?? 9) - (rank[b.state] ?? 9) || (a.name ?? '').localeCompare(b.name ?? ''));
+    say(head, `Stations · ${stations.length + (store.status ? 1 : 0)}`);
+    const sorted = [...ours(), ...stations].sort((a, b) => (rank[a.state] ?? 9) - (rank[b.state] ?? 9) || (a.name ?? '').localeCompare(b.name ?? ''));
     reconcile(list, sorted, (one) => one.station, card);
     if (stations.length) nobody.replaceChildren();
     else if (!nobody.firstElementChild?.matches('.empty')) nobody.replaceChildren(alone(goTo));
   };
   watch(['stations', 'link'], draw);
-  watch(['status'], () => store.stations?.length === 0 && nobody.replaceChildren(alone(goTo)));
+  watch(['status'], () => {
+    nobody.replaceChildren();
+    draw();
+  });
   setInterval(() => link.state !== 'offline' && [...list.children].forEach((one) => one.tick()), 5000);
   draw();
   return node;
+}
+
+/** The station whose page this is, as one of them. */
+function ours() {
+  const one = store.status;
+  if (!one) return [];
+  return [{ station: one.station, name: one.name, application: 'mvrx', product: `mvrx ${one.version}`, address: one.address, addresses: one.urls, state: 'here', reachable: true, last_seen_unix_ms: null }];
 }
 
 /** The commonest fault of all: nobody is to be seen. */

@@ -4,7 +4,7 @@
  */
 import { ApiError, get, hasToken } from './api.js';
 import { Events } from './events.js';
-import { store, put, touch, nameOf } from './store.js';
+import { nameOf, put, store, touch } from './store.js';
 import { announce } from './dom.js';
 import { learnClock, now } from './words.js';
 
@@ -63,7 +63,9 @@ export async function readOlder() {
     store.older = page.next;
     put('commits', store.commits.concat(page.commits.filter((one) => !known.has(one.file))));
   } catch (error) {
-    lost(error);
+    // The commit behind which it goes on is gone: it is begun anew.
+    if (error.status === 409) put('commits', null), refresh('commits');
+    else lost(error);
   } finally {
     reading = false;
   }
@@ -73,9 +75,14 @@ export async function readOlder() {
 async function readOne(file) {
   const place = store.commits?.findIndex((one) => one.file === file) ?? -1;
   if (place < PAGE) return;
-  const { commit } = await get(`/commits/${file}`);
-  store.commits = store.commits.with(place, commit);
-  touch('commits');
+  let fresh = [];
+  try {
+    fresh = [(await get(`/commits/${file}`)).commit];
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
+  const now = store.commits.findIndex((one) => one.file === file);
+  if (now >= 0) put('commits', store.commits.toSpliced(now, 1, ...fresh));
 }
 
 const due = new Map();
@@ -119,7 +126,7 @@ export async function refreshAll() {
 /** What events with such a name change. */
 const CHANGES = [
   [/^station_|^join|_group$|^session_|^bridge|^connection_|^files_attached|^up$|^host$/, ['stations', 'status']],
-  [/^commit|^revision$|^history_|^request_done$|^file_|withdrawn$|^saved$|^unfinished$/, ['commits']],
+  [/^commit|^revision$|^rolled_up$|^history_|^request_done$|^file_|withdrawn$|^saved$|^unfinished$/, ['commits', 'stations']],
   [/^move|^moved$|^not_moved$|^kept_place$/, ['proposals', 'status', 'settings', 'stations']],
   [/^group_|^session|^elected|^gave_way|^host_ended/, ['status', 'settings', 'stations']],
   [/^mixer|^stopped$/, ['status']],
@@ -151,7 +158,7 @@ function event(name, data) {
 
 /** A transfer's document, which stands for itself: nothing is read. */
 function takeTransfer(data) {
-  const one = data.transfer ?? data;
+  const one = data.transfer;
   const place = store.transfers.findIndex((known) => known.id === one.id);
   const before = place < 0 ? null : store.transfers[place];
   store.transfers = place < 0 ? [one, ...store.transfers] : store.transfers.with(place, one);

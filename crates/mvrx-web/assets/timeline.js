@@ -3,7 +3,7 @@ import { del, get, post, save } from './api.js';
 import { announce, ask, attr, bar, button, el, empty, facts, reconcile, say, show } from './dom.js';
 import { comingIn, may, nameOf, store, watch } from './store.js';
 import { lost, readOlder, refresh } from './sync.js';
-import { cancel, part, standing } from './transfers.js';
+import { cancel, part, standing, stoppable } from './transfers.js';
 import { ago, bytes, clock, count, kind, short, utc } from './words.js';
 
 /** Words of a roll-up with the mark that the plan has for them. */
@@ -82,7 +82,7 @@ function progressOf(node) {
     say(how, standing(coming));
   }
   show(buttons.fetch, !commit.held && !coming && !commit.withdrawn);
-  show(buttons.cancel, Boolean(coming));
+  show(buttons.cancel, Boolean(coming) && stoppable(coming));
   show(buttons.save, commit.held);
   show(buttons.compare, commit.held);
   show(buttons.withdraw, commit.own && !commit.withdrawn);
@@ -164,7 +164,7 @@ export function timelinePanel(goTo) {
   const head = el('h2', { id: 'commits-title' }, 'Commits');
   const list = el('div', { class: 'commits' });
   const note = el('div');
-  const filter = el('input', { type: 'search', placeholder: 'Filter: name, comment, author', 'aria-label': 'Filter commits by name, comment, author or id' });
+  const filter = el('input', { type: 'search', placeholder: 'Filter commits', 'aria-label': 'Filter commits by name, comment, author or id' });
   const end = el('div', { class: 'end' });
   const draw = () => {
     const commits = store.commits;

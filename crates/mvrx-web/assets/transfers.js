@@ -12,11 +12,12 @@ export const runs = (transfer) => ['waiting', 'running', 'checking'].includes(tr
 /** How far, from 0 to 1, or `null` where that is not known. */
 export const part = (transfer) => {
   if (transfer.state === 'done') return 1;
-  return transfer.total ? transfer.bytes / transfer.total : null;
+  return transfer.total && transfer.bytes !== null ? transfer.bytes / transfer.total : null;
 };
 
 /** How it stands, in words. */
 export function standing(transfer) {
+  if (transfer.bytes === null && runs(transfer)) return transfer.state === 'waiting' ? 'waiting for a station to give it' : `on its way${transfer.total ? `, ${bytes(transfer.total)}` : ''}`;
   const many = transfer.total ? `${bytes(transfer.bytes)} of ${bytes(transfer.total)}` : bytes(transfer.bytes);
   const percent = transfer.total ? `${Math.floor((transfer.bytes / transfer.total) * 100)} %` : '';
   switch (transfer.state) {
@@ -28,6 +29,9 @@ export function standing(transfer) {
     default: return transfer.reason ?? 'failed';
   }
 }
+
+/** Whether it can be stopped from here: one of which nobody tells how far it is was begun by somebody else. */
+export const stoppable = (transfer) => runs(transfer) && transfer.bytes !== null;
 
 /** Stops a transfer. */
 export async function cancel(transfer) {
@@ -59,7 +63,7 @@ function row() {
     attr(progress.node, 'aria-label', `${one.file_name}, ${one.direction === 'in' ? 'coming in' : 'going out'}`);
     progress.set(one.state === 'failed' || one.state === 'cancelled' ? part(one) ?? 0 : part(one));
     attr(node, 'class', `transfer ${one.state}`);
-    show(stop, runs(one));
+    show(stop, stoppable(one));
     stop.disabled = !may('fetch');
   };
   return node;
