@@ -52,7 +52,7 @@ fn lives_once(disk: &Path) {
     publish(&store, 4, || {
         let from = store.part(&of);
         let mut writer = store.begin_part(&of, from)?;
-        writer.write(&revision(4)[from as usize..])?;
+        writer.write(&revision(4)[usize::try_from(from).unwrap()..])?;
         Ok(writer.finish()?)
     });
     publish(&store, 5, || Ok(store.import(&disk.join("user/show.mvr"), &|_| (), &Cancel::new())?));
@@ -238,7 +238,7 @@ fn check(disk: &Path, told: &Told, at: &str) {
                 assert!(read(&store, stored) == revision(number), "{at}: {number} is another file");
             }
             None => {
-                assert!(!told.has("listing", number) || told.may("removing", number), "{at}: {number} lost")
+                assert!(!told.has("listing", number) || told.may("removing", number), "{at}: {number} lost");
             }
         }
     }
