@@ -1,5 +1,6 @@
 //! Any bytes as datagrams into a multicast DNS machine.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/lan-mdns/tests/bodies/mod.rs"]
 mod bodies;

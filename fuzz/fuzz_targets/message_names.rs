@@ -1,5 +1,6 @@
 //! Any text as a file name, a group or a TXT record: no panic, and each keeps its promise.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mvrx-message/tests/bodies/mod.rs"]
 mod bodies;

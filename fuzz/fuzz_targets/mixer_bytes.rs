@@ -1,5 +1,6 @@
 //! Any bytes as everything that comes from outside.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mixer-proto/tests/bodies/mod.rs"]
 mod bodies;

@@ -1,5 +1,6 @@
 //! Any text as JSON in Python's dialect.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mixer-proto/tests/bodies/mod.rs"]
 mod bodies;

@@ -1,5 +1,6 @@
 //! Simulated worlds of Mixer clients against a reference model.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mixer-proto/tests/bodies/mod.rs"]
 mod bodies;

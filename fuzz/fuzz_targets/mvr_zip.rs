@@ -1,5 +1,6 @@
 //! Any bytes as an .mvr: no panic, limits hold, no member larger than it says.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mvrx-file/tests/bodies/mod.rs"]
 mod bodies;

@@ -1,5 +1,6 @@
 //! The same packages however a stream is cut, also when file bytes go past the decoder.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mvrx-wire/tests/bodies/mod.rs"]
 mod bodies;

@@ -1,5 +1,6 @@
 //! Messages that are written are read back.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mvrx-wire/tests/bodies/mod.rs"]
 mod bodies;

@@ -1,5 +1,6 @@
 //! Bytes as the schedule of a simulated world: all checkers hold.
 #![no_main]
+#![forbid(unsafe_code)]
 
 #[path = "../../crates/mvrx-worlds/tests/bodies/mod.rs"]
 mod bodies;
