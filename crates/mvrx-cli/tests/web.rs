@@ -55,6 +55,42 @@ fn up_and_host_tell_where_their_page_is_and_keep_the_token_to_their_user() {
 }
 
 #[test]
+fn a_bridge_tells_both_sides_and_has_nothing_else() {
+    let crew = Crew::new();
+    let start = |arguments: &[&str]| {
+        let mut running = crew.start_with(crew.command(arguments).env_remove("MVRX_WEB"));
+        let web = event(&mut running, "web");
+        (running, web["address"].as_str().unwrap().to_owned())
+    };
+    let host_data = crew.folder("host");
+    let host =
+        ["host", "--json", "--data", host_data.to_str().unwrap(), "--listen", "127.0.0.1:0", "--hidden"];
+    let mut hosting = crew.start_with(&mut crew.command(&host));
+    let url = event(&mut hosting, "host")["urls"][0].as_str().unwrap().to_owned();
+    let station_data = crew.folder("station");
+    let up = ["up", "--json", "--data", station_data.to_str().unwrap(), "--name", "Desk"];
+    let _up = crew.start_with(&mut crew.command(&up));
+    let data = crew.folder("bridge");
+    let (mut bridge, at) =
+        start(&["bridge", "--json", "--data", data.to_str().unwrap(), "--host", &url, "--name", "Bridge"]);
+    let appeared = event(&mut bridge, "station_appeared");
+    let body = |path: &str| -> Value {
+        let text = ask(&at, "GET", path, "");
+        serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    let status = body("/api/v1/status");
+    assert_eq!((status["kind"].as_str(), status["bridge"]["joined"].as_bool()), (Some("bridge"), Some(true)));
+    let stations = body("/api/v1/stations");
+    let shown = stations["stations"].as_array().unwrap();
+    assert!(shown.iter().any(|station| station["station"] == appeared["station"]), "{stations}");
+    for path in ["/api/v1/commits", "/api/v1/history", "/api/v1/settings", "/api/v1/transfers"] {
+        let refused = ask(&at, "GET", path, "");
+        assert!(refused.starts_with("HTTP/1.0 404") && refused.contains("this is a bridge"), "{refused}");
+    }
+    assert!(ask(&at, "GET", "/metrics", "").contains("mvrx_bridge_joined 1"));
+}
+
+#[test]
 fn no_page_is_served_where_none_is_wished_for_and_one_that_cannot_be_is_told() {
     let crew = Crew::new();
     // The option goes before the environment.

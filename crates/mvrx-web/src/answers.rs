@@ -3,6 +3,7 @@
 pub(crate) mod around;
 mod commits;
 mod content;
+mod figures;
 mod history;
 mod settings;
 mod status;
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<Route> {
         history::routes(),
         settings::routes(),
         around::routes(),
+        figures::routes(),
     ];
     all.extend(parts.into_iter().flatten());
     all

@@ -11,6 +11,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::{Request, State};
@@ -40,12 +41,15 @@ pub(crate) struct Guard {
     /// Whoever reaches us is on this machine.
     loopback: bool,
     pace: Pace,
+    asked: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Guard {
     pub(crate) fn new(token: Token, names: &[String], at: SocketAddr, limits: &Limits) -> Self {
         let names = names.iter().map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect();
-        Self { token, names, loopback: at.ip().is_loopback(), pace: Pace::new(limits) }
+        let (asked, refused) = Default::default();
+        Self { token, names, loopback: at.ip().is_loopback(), pace: Pace::new(limits), asked, refused }
     }
 
     pub(crate) fn token(&self) -> &str {
@@ -54,6 +58,16 @@ impl Guard {
 
     pub(crate) fn is_local(&self) -> bool {
         self.loopback
+    }
+
+    /// Requests that came.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Those that were refused here.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     fn check(&self, ends: Ends, request: &Request) -> Result<(), Refusal> {
@@ -165,8 +179,10 @@ pub(crate) async fn watch(State(shared): State<Arc<Shared>>, request: Request, n
         Some(ends) => shared.guard.check(ends, &request).err(),
         None => Some(Refusal::ours("it is not known who asks")),
     };
+    shared.guard.asked.fetch_add(1, Ordering::Relaxed);
     let mut response = match refused {
         Some(refusal) => {
+            shared.guard.refused.fetch_add(1, Ordering::Relaxed);
             let mut response = refusal.into_response();
             // What was to be uploaded is not waited for.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -41,6 +41,7 @@ mod finding;
 mod guard;
 mod limits;
 mod names;
+mod openapi;
 mod options;
 mod pace;
 mod refusal;

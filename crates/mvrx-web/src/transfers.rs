@@ -32,6 +32,8 @@ struct Known {
     /// By its number; newer ones are greater.
     all: BTreeMap<u64, One>,
     next: u64,
+    done: u64,
+    failed: u64,
 }
 
 #[derive(Debug)]
@@ -163,6 +165,15 @@ impl Transfers {
 
     pub(crate) fn running(&self) -> usize {
         self.lock().all.values().filter(|one| one.ended.is_none()).count()
+    }
+
+    /// How many came to their end, and how many did not.
+    pub(crate) fn ended(&self) -> (u64, u64) {
+        let known = self.lock();
+        let told = known.all.values().filter(|one| one.ended.is_some());
+        let (done, failed): (Vec<_>, Vec<_>) = told.partition(|one| one.state == State::Done);
+        let count = |ended: &Vec<&One>| u64::try_from(ended.len()).unwrap_or(u64::MAX);
+        (known.done.saturating_add(count(&done)), known.failed.saturating_add(count(&failed)))
     }
 
     /// Ends one that runs.
@@ -298,7 +309,12 @@ impl Known {
         let ended: Vec<u64> =
             self.all.iter().filter(|(_, one)| one.ended.is_some()).map(|(number, _)| *number).collect();
         for number in ended.iter().take(ended.len().saturating_sub(kept)) {
-            self.all.remove(number);
+            // They are counted on.
+            match self.all.remove(number).map(|one| one.state) {
+                Some(State::Done) => self.done += 1,
+                Some(_) => self.failed += 1,
+                None => {}
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use mvrx_bridge::{Limits, News, Side, StartBridgeError};
 use mvrx_message::FileUuid;
 use mvrx_node::bridge::{self, Bridged};
+use mvrx_station::url_without_user;
+use mvrx_web::{Options, Sides};
 use serde_json::json;
 
 use crate::args::Common;
@@ -12,7 +14,7 @@ use crate::commands::host::bytes;
 use crate::commands::watching::Watching;
 use crate::failure::Failure;
 use crate::secure::Reaching;
-use crate::{show, station};
+use crate::{show, station, web};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bridge {
@@ -50,6 +52,8 @@ pub(crate) struct Bridge {
     /// The UDP port of discovery, for tests
     #[arg(long, hide = true, default_value_t = 5353)]
     mdns_port: u16,
+    #[command(flatten)]
+    web: web::WebArgs,
     /// One JSON document per event instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -68,7 +72,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     let (trust, login, at) = (args.reaching.trust()?, args.reaching.login(&url)?, url.clone());
     let data = bridge::open(args.data.as_deref(), &name, args.keep)?;
     let kept_at = data.path.clone();
-    let watching = Watching::new(args.json);
+    let mut watching = Watching::new(args.json);
     let described = bridge::describe(&station::place(&common), &url, data)
         .limits(Limits { stand_ins: args.most, stand_ins_each: args.most_each, ..Limits::default() })
         .session(move |builder| {
@@ -94,8 +98,14 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         "data": kept_at.display().to_string(),
     });
     watching.say("bridge", &words, fields);
+    let sides = Sides::default();
+    let served = Options::bridge(running.uuid(), &kept_at, sides.clone())
+        .named(name.as_str(), args.group.as_str())
+        .session(Some(url_without_user(&url)));
+    let web = args.web.serve(served, &mut watching)?;
     let telling = async {
         while let Some(news) = running.next().await {
+            sides.hear(&news);
             let (event, words, fields) = words_of(&news);
             watching.say(event, &words, fields);
         }
@@ -104,6 +114,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
         () = telling => {}
         () = interrupted => {}
     }
+    web::end(web).await;
     running.stop().await;
     Ok(())
 }
