@@ -21,7 +21,7 @@ fn ask(at: &str, method: &str, path: &str, headers: &str) -> String {
     text
 }
 
-// proves: WEB-01 WEB-02
+// proves: WEB-01, WEB-02
 #[test]
 fn up_and_host_tell_where_their_page_is_and_keep_the_token_to_their_user() {
     let crew = Crew::new();

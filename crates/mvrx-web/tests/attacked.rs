@@ -195,7 +195,7 @@ async fn wrong_tokens_and_requests_have_a_pace_and_the_right_token_counts_all_th
     node.stop().await;
 }
 
-// proves: WEB-06 WEB-09
+// proves: WEB-06, WEB-09
 #[tokio::test]
 async fn event_streams_have_an_end_and_one_that_closes_makes_room() {
     let mut limits = Limits::default();

@@ -31,7 +31,7 @@ async fn ended(node: &Node, id: &str) -> Value {
     }
 }
 
-// proves: WEB-07 WEB-08
+// proves: WEB-07, WEB-08
 #[tokio::test]
 async fn a_file_that_is_sent_appears_at_the_other_station_and_is_fetched_and_downloaded_there() {
     let bus = crew();
