@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use mvrx_node::messages::Messages;
+use mvrx_station::Builder;
 use mvrx_web::{Feed, Listen, Options, Web};
 use serde_json::json;
 
@@ -51,14 +53,28 @@ fn wish(text: &str) -> Result<Wish, String> {
 }
 
 impl WebArgs {
+    /// Keeps the latest messages of a station whose page is wished for.
+    pub(crate) fn observed(&self, station: Builder) -> (Builder, Option<Messages>) {
+        if self.at().is_none() {
+            return (station, None);
+        }
+        let messages = Messages::default();
+        (station.observe(messages.clone()), Some(messages))
+    }
+
+    /// Where to serve, if at all.
+    fn at(&self) -> Option<Listen> {
+        match self.web {
+            _ if self.no_web => None,
+            Some(Wish::Off) => None,
+            Some(Wish::At(address)) => Some(Listen::At(address)),
+            Some(Wish::Usual) | None => Some(Listen::Usual),
+        }
+    }
+
     /// Serves, unless that is not wished for, and says where. Where it listens by default and cannot, that is told and all else goes on.
     pub(crate) fn serve(&self, options: Options, watching: &mut Watching) -> Result<Option<Web>, Failure> {
-        let at = match self.web {
-            _ if self.no_web => return Ok(None),
-            Some(Wish::Off) => return Ok(None),
-            Some(Wish::At(address)) => Listen::At(address),
-            Some(Wish::Usual) | None => Listen::Usual,
-        };
+        let Some(at) = self.at() else { return Ok(None) };
         let feed = Feed::default();
         let options = options.feed(feed.clone()).names(self.web_name.clone());
         match Web::start(options, at) {

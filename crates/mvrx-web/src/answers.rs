@@ -5,6 +5,7 @@ mod commits;
 mod content;
 mod figures;
 mod history;
+mod messages;
 mod settings;
 mod status;
 mod transfers;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> Vec<Route> {
         upload::routes(),
         transfers::routes(),
         history::routes(),
+        messages::routes(),
         settings::routes(),
         around::routes(),
         figures::routes(),

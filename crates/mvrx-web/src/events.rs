@@ -5,6 +5,8 @@
 //!    ├──one of this start, still there────► behind it ──►    │
 //!    └──another one, or gone──► `reset`, at the end ────►    └──nothing for 15 s: a comment line
 //! ```
+//! Messages in and out have numbers of their own and no id here: whoever was away asks for those behind the last one that he has.
+//!
 //! A client that takes nothing is dropped by its connection ([`Limits::stall`](crate::Limits)); one whose documents made room meanwhile is
 //! closed, comes again by itself and is told `reset`.
 
@@ -17,6 +19,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
+use mvrx_node::messages::Messages;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -63,7 +66,7 @@ pub(crate) async fn stream(
         after,
         begin: Some(begin),
         instance,
-        messages: wish.messages.is_some_and(|wish| wish == "1"),
+        messages: shared.messages.as_ref().filter(|_| wish.messages.is_some_and(|wish| wish == "1")).map(Passing::from_now),
         _place: place,
     };
     let chunks = futures_util::stream::unfold(reading, async |mut reading| {
@@ -93,8 +96,8 @@ struct Reading {
     after: u64,
     begin: Option<String>,
     instance: String,
-    /// Whether it wants every message in and out as well.
-    messages: bool,
+    /// Where it wants every message in and out as well.
+    messages: Option<Passing>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -112,14 +115,14 @@ impl Reading {
             let Read::Next(told) = self.feed.read(self.after, AT_ONCE) else { return None };
             if let Some(last) = told.last() {
                 self.after = last.number;
-                let text = self.text(&told);
-                if !text.is_empty() {
-                    return Some(text.into());
-                }
-                continue;
+                return Some(self.text(&told).into());
+            }
+            if let Some(text) = self.messages.as_mut().and_then(Passing::text) {
+                return Some(text.into());
             }
             tokio::select! {
                 changed = self.more.changed() => changed.ok()?,
+                () = passed(&mut self.messages) => {}
                 () = closed(&mut self.closing) => return None,
                 () = tokio::time::sleep(SILENCE) => return Some(Bytes::from_static(b": here\n\n")),
             }
@@ -129,16 +132,55 @@ impl Reading {
     fn text(&self, told: &[Told]) -> String {
         let mut text = String::new();
         for Told { number, event, document, .. } in told {
-            if *event != "message" || self.messages {
-                let instance = &self.instance;
-                // Writing into a string cannot fail.
-                let _ = write!(text, "id: {instance}-{number}\nevent: {event}\ndata: {document}\n\n");
-            }
+            let instance = &self.instance;
+            // Writing into a string cannot fail.
+            let _ = write!(text, "id: {instance}-{number}\nevent: {event}\ndata: {document}\n\n");
         }
         text
     }
 }
 
+/// Messages in and out, for one client.
+struct Passing {
+    messages: Messages,
+    changed: watch::Receiver<u64>,
+    after: u64,
+}
+
+impl Passing {
+    fn from_now(messages: &Messages) -> Self {
+        let changed = messages.changed();
+        let after = *changed.borrow();
+        Self { messages: messages.clone(), changed, after }
+    }
+
+    /// The next few; `None`: there are none yet. What went by too fast is missing, and the numbers show it.
+    fn text(&mut self) -> Option<String> {
+        self.changed.mark_unchanged();
+        let page = self.messages.after(self.after, MESSAGES_AT_ONCE);
+        self.after = page.entries.last()?.number;
+        let mut text = String::new();
+        for entry in page.entries {
+            // Writing into a string cannot fail; compact JSON has no line end.
+            let _ = write!(text, "event: message\ndata: {}\n\n", entry.json());
+        }
+        Some(text)
+    }
+}
+
+/// Waits for a message; for ever where none are wished for.
+async fn passed(messages: &mut Option<Passing>) {
+    let changed = match messages {
+        Some(passing) => passing.changed.changed().await,
+        None => std::future::pending().await,
+    };
+    if changed.is_err() {
+        *messages = None;
+    }
+}
+
+/// Messages that are sent together.
+const MESSAGES_AT_ONCE: usize = 64;
 /// Bytes of documents that are sent together.
 const AT_ONCE: usize = 64 << 10;
 /// After so long without a word a comment says that the stream is alive.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mixer::MetricsReader;
 use mvrx_message::StationUuid;
+use mvrx_node::messages::Messages;
 use mvrx_node::place::Place;
 use mvrx_station::Station;
 
@@ -59,6 +60,7 @@ pub struct Options {
     pub(crate) sides: Option<Sides>,
     pub(crate) data: PathBuf,
     pub(crate) feed: Feed,
+    pub(crate) messages: Option<Messages>,
     pub(crate) name: String,
     pub(crate) group: String,
     pub(crate) session: Option<String>,
@@ -93,6 +95,7 @@ impl Options {
             sides: None,
             data: data.to_owned(),
             feed: Feed::default(),
+            messages: None,
             name: String::new(),
             group: String::new(),
             session: None,
@@ -128,6 +131,12 @@ impl Options {
     #[must_use]
     pub fn feed(self, feed: Feed) -> Self {
         Self { feed, ..self }
+    }
+
+    /// Every message in and out of it: what [`mvrx_station::Builder::observe`] was given. Without it these are not there.
+    #[must_use]
+    pub fn messages(self, messages: Messages) -> Self {
+        Self { messages: Some(messages), ..self }
     }
 
     /// Names by which it may be asked for besides its address and `localhost`, each with a port or at any.

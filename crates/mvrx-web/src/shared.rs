@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use mixer::MetricsReader;
 use mvrx_message::StationUuid;
+use mvrx_node::messages::Messages;
 use mvrx_node::place::Place;
 use mvrx_station::Station;
 use tokio::sync::{Semaphore, watch};
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) sides: Option<Sides>,
     pub(crate) data: PathBuf,
     pub(crate) feed: Feed,
+    pub(crate) messages: Option<Messages>,
     pub(crate) seen: Seen,
     pub(crate) urls: Vec<String>,
     pub(crate) place: Option<Place>,
@@ -69,6 +71,7 @@ impl Shared {
             sides: options.sides,
             data: options.data,
             feed: options.feed,
+            messages: options.messages,
             seen: Seen::new(place),
             urls: options.urls,
             place: options.place,

@@ -125,7 +125,8 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
     watching.asks_in(&kept_at);
     let told = args.hooks.start(&mut watching)?;
     let discovery = if args.hidden { None } else { showing(&common, &watching) };
-    let mut describe = host::describe(&place, data, hosting, discovery).moves(args.moves.rule()?);
+    let describe = host::describe(&place, data, hosting, discovery).moves(args.moves.rule()?);
+    let (mut describe, messages) = args.web.observed(describe);
     if let Some(listen) = args.listen {
         describe = describe.listen(listen);
     }
@@ -138,6 +139,10 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         .hosts(urls(running.address(), args.url.as_deref(), fingerprint.is_some()))
         .moves(args.moves.word())
         .place(place);
+    let described = match messages {
+        Some(messages) => described.messages(messages),
+        None => described,
+    };
     let web = args.web.serve(described, &mut watching)?;
     watching.refresh(&running).await?;
     let mut node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mvrx_node::collect::Plan;
+use mvrx_node::messages::Messages;
 use mvrx_node::node::Node;
 use mvrx_node::retaining::Retaining;
 use mvrx_node::rooms::Rooms;
@@ -46,7 +47,8 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     args.session.host = session;
     let session = args.session.host.as_deref();
     let following = session::following(followed, session);
-    let mut describe = described(&args)?.identity(data.station).store(data.store).keep_place_in(&kept_at);
+    let describe = described(&args)?.identity(data.station).store(data.store).keep_place_in(&kept_at);
+    let (mut describe, messages) = args.web.observed(describe);
     if let Some(part) = &part {
         describe = describe.candidate(part.candidate);
     }
@@ -70,7 +72,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     if let Some(rooms) = &mixer {
         say_mixer(rooms, &args, &watching);
     }
-    let web = serve_web(&args, (&running, &kept_at), mixer.as_ref(), &mut watching)?;
+    let web = serve_web(&args, (&running, &kept_at, messages), mixer.as_ref(), &mut watching)?;
     watching.refresh(&running).await?;
     let node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
     let mut node = node.follows(following).rooms(mixer);
@@ -95,7 +97,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
 /// The page beside the station, unless it is not wished for.
 fn serve_web(
     args: &Up,
-    (running, kept_at): (&Station, &Path),
+    (running, kept_at, messages): (&Station, &Path, Option<Messages>),
     mixer: Option<&Rooms>,
     watching: &mut Watching,
 ) -> Result<Option<Web>, Failure> {
@@ -105,6 +107,10 @@ fn serve_web(
         .session(args.session.host.clone())
         .moves(args.moves.word())
         .place(place);
+    let options = match messages {
+        Some(messages) => options.messages(messages),
+        None => options,
+    };
     let options = match mixer {
         Some(rooms) => options.mixer(rooms.addresses().to_vec(), rooms.reader()),
         None => options,

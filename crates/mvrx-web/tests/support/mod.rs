@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mvrx_discovery::MemoryBus;
+use mvrx_node::messages::Messages;
 use mvrx_station::{Event, Events, Heard, Station};
 use mvrx_store::FsStore;
 use mvrx_web::{Feed, Limits, Listen, Options, TOKEN_FILE, Web};
@@ -67,11 +68,14 @@ impl Node {
             .discovery(bus.attach(LOOPBACK))
             .identity(mvrx_station::load_or_create(folder.path()).unwrap())
             .store(FsStore::open(folder.path()).unwrap());
+        let messages = Messages::default();
+        let builder = builder.observe(messages.clone());
         let (station, events) = builder.spawn().await.unwrap();
         let feed = Feed::default();
         let options = Options::station(station.clone(), folder.path())
             .named(name, "Default")
             .feed(feed.clone())
+            .messages(messages)
             .limits(limits);
         let web = Web::start(describe(options), Listen::At(at)).unwrap();
         let token = std::fs::read_to_string(folder.path().join(TOKEN_FILE)).unwrap();
