@@ -109,7 +109,7 @@ impl Looking {
     }
 
     /// Ends the discovery; the groups that were seen, and what kept us from seeing all there is.
-    pub async fn end(mut self) -> (InUse, Vec<String>) {
+    pub async fn end(self) -> (InUse, Vec<String>) {
         self.discovery.shutdown().await;
         (by_group(self.seen.into_values()), self.problems)
     }
