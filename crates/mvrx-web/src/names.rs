@@ -50,7 +50,7 @@ mod tests {
         let header = disposition("a\"; filename=\"b\r\n.mvr");
         assert_eq!(
             header,
-            "attachment; filename=\"a__ filename=_b.mvr\"; filename*=UTF-8''a%22%3B%20filename%3D%22b.mvr"
+            "attachment; filename=\"a__ filename__b.mvr\"; filename*=UTF-8''a%22%3B%20filename%3D%22b.mvr"
         );
         assert_eq!(
             disposition("Bühne.mvr"),

@@ -7,7 +7,7 @@ use mixer::MetricsReader;
 use mvrx_message::StationUuid;
 use mvrx_node::messages::Messages;
 use mvrx_node::place::Place;
-use mvrx_station::Station;
+use mvrx_station::{Station, url_without_user};
 
 use crate::feed::Feed;
 use crate::limits::Limits;
@@ -115,10 +115,10 @@ impl Options {
         Self { name: name.into(), group: group.into(), ..self }
     }
 
-    /// It is in the session at this URL.
+    /// It is in the session at this URL, of which a user and password are told nobody.
     #[must_use]
     pub fn session(self, url: Option<String>) -> Self {
-        Self { session: url, ..self }
+        Self { session: url.as_deref().map(url_without_user), ..self }
     }
 
     /// It hosts a session, which stations reach at these URLs.

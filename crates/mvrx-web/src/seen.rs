@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use mvrx_bridge::{News, Side};
 use mvrx_message::StationUuid;
 use mvrx_node::shown::unix_millis;
-use mvrx_station::{Event, SessionTarget};
+use mvrx_station::{Event, SessionTarget, url_without_user};
 use serde_json::{Value, json};
 
 /// What a station's events told so far.
@@ -73,7 +73,7 @@ impl Seen {
                     SessionTarget::Group(group) => {
                         (place.group, place.session) = (group.as_str().to_owned(), None);
                     }
-                    SessionTarget::Url(url) => place.session = Some(url.clone()),
+                    SessionTarget::Url(url) => place.session = Some(url_without_user(url)),
                     _ => {}
                 }
             }
@@ -202,3 +202,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const STATIONS: usize = 4_096;
 /// More than one at a time is rare.
 const PROPOSALS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_url_of_a_session_is_told_nobody() {
+        let place = Whereabouts { name: String::new(), group: "Default".to_owned(), session: None };
+        let seen = Seen::new(place);
+        let from = SessionTarget::Group("Default".parse().unwrap());
+        let to = SessionTarget::Url("ws://foh:geheim@rack.show/".to_owned());
+        seen.hear(SystemTime::now(), &Event::Moved { from, to, errand: false });
+        assert_eq!(seen.place().session.as_deref(), Some("ws://…@rack.show/"));
+    }
+}
