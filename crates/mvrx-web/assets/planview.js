@@ -88,19 +88,22 @@ export class PlanView {
     Object.assign(this, { width: box.width, height: box.height, unit: parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 });
     this.canvas.width = Math.round(box.width * this.ratio);
     this.canvas.height = Math.round(box.height * this.ratio);
-    if (before) this.draw();
-    else this.fit();
+    // What nobody has zoomed or panned stays whole in another window, too.
+    if (this.fitted !== false || !before) this.fit();
+    this.draw();
   }
 
   fit() {
     if (!this.scene || !this.width) return;
     this.camera.fit(this.scene, this.width, this.height);
+    this.fitted = true;
     this.later();
   }
 
   zoomBy(factor, x = this.width / 2, y = this.height / 2) {
     if (!this.scene) return;
     this.camera.zoom(factor, x, y);
+    this.fitted = false;
     this.later();
   }
 
@@ -146,6 +149,7 @@ export class PlanView {
     }
     this.far += Math.hypot(place[0] - before[0], place[1] - before[1]);
     fingers.set(event.pointerId, place);
+    this.fitted = false;
     this.later();
   }
 
@@ -193,6 +197,7 @@ export class PlanView {
 
   centre(index, scale) {
     const { camera } = this;
+    this.fitted = false;
     camera.scale = Math.max(camera.scale, scale * this.unit);
     const [x, y] = this.scene.spots[index];
     camera.x = x - this.width / 2 / camera.scale;
@@ -219,6 +224,7 @@ export class PlanView {
     const fn = keys[event.key] ?? keys[event.key.toLowerCase()];
     if (!fn) return;
     event.preventDefault();
+    if (event.key.startsWith('Arrow')) this.fitted = false;
     fn();
     this.later();
   }

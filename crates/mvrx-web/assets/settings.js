@@ -4,7 +4,7 @@ import { announce, button, el, facts, say, show } from './dom.js';
 import { leadForm } from './moves.js';
 import { may, put, store, watch } from './store.js';
 import { again, lost, refresh } from './sync.js';
-import { clock, utc } from './words.js';
+import { clock, place, utc } from './words.js';
 
 const THEMES = [['', 'As the system'], ['dark', 'Dark'], ['light', 'Light']];
 const KEPT = 'mvrx-theme';
@@ -119,7 +119,7 @@ function about() {
     const one = store.status;
     if (!one) return;
     node.replaceChildren(facts([
-      ['Program', `mvrx ${one.version}`], ['Kind', one.kind], ['Station', el('span', { class: 'mono' }, one.station)], ['Group', one.group], ['Session', one.session], ['Address', one.address],
+      ['Program', `mvrx ${one.version}`], ['Kind', one.kind], ['Station', el('span', { class: 'mono' }, one.station)], ['Group', one.group], ['Session', one.session], ['Address', place(one.address)],
       ['Reached at', one.urls.join(', ')], ['Proposals to move are', RULES[store.settings?.moves] ?? store.settings?.moves], ['Data directory', el('span', { class: 'mono' }, one.data)],
       ['Started', el('span', { title: utc(one.started_unix_ms) }, clock(one.started_unix_ms))],
     ]));

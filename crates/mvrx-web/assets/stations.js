@@ -2,7 +2,7 @@
 import { announce, attr, button, el, empty, reconcile, say, show } from './dom.js';
 import { store, watch } from './store.js';
 import { link } from './sync.js';
-import { ago, count, utc } from './words.js';
+import { ago, count, place, utc } from './words.js';
 
 const STATES = {
   here: ['tag', 'this station'],
@@ -76,7 +76,8 @@ export function stationsPanel(goTo) {
   const nobody = el('div');
   const node = el('section', { class: 'panel', 'aria-labelledby': 'stations-title' }, head, list, nobody);
   const draw = () => {
-    const stations = store.stations;
+    // What we said of ourselves under another name may still be heard.
+    const stations = store.stations?.filter((one) => one.station !== store.status?.station);
     if (!stations) {
       const words = store.failed.stations;
       nobody.replaceChildren(words ? empty('The stations cannot be read.', words) : el('div', { class: 'loading' }, 'Looking who is there…'));
@@ -102,7 +103,7 @@ export function stationsPanel(goTo) {
 function ours() {
   const one = store.status;
   if (!one) return [];
-  return [{ station: one.station, name: one.name, application: 'mvrx', product: `mvrx ${one.version}`, address: one.address, addresses: one.urls, state: 'here', reachable: true, last_seen_unix_ms: null }];
+  return [{ station: one.station, name: one.name, application: 'mvrx', product: `mvrx ${one.version}`, address: place(one.address), addresses: [one.address ?? one.session], state: 'here', reachable: true, last_seen_unix_ms: null }];
 }
 
 /** The commonest fault of all: nobody is to be seen. */

@@ -103,3 +103,6 @@ export function left(transfer) {
 
 /** A sentence that begins like one. */
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** An address; of one that stands for all of a machine's, its port alone. */
+export const place = (address) => address?.replace(/^(\[::\]|0\.0\.0\.0):/, 'port ') ?? null;
