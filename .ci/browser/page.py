@@ -183,6 +183,30 @@ async def looks_inside(page, desk, looks):
     print("details, doctor and settings are shown; the name is another")
 
 
+async def messages(page, looks):
+    """What was said: all of it, by type and text, one of it in full, and all of it saved as JSON lines."""
+    await page.press_on("Messages")
+    await page.shows("MVR_COMMIT_RET")
+    await page.run("document.querySelector('.messages [role=grid]').focus()")
+    for key in ("End", "ArrowUp", "Enter"):
+        await page.press(key)
+    await page.until("document.querySelector('.chosen dl')")
+    await looks.at("messages")
+    rows = "Number(document.querySelector('.messages [role=grid]').getAttribute('aria-rowcount')) - 1"
+    everything = await page.run(rows)
+    choose = "(() => {{ const one = document.querySelector('select[aria-label=Type]'); one.value = '{}'; one.dispatchEvent(new Event('change')); return true; }})()"
+    await page.run(choose.format("MVR_COMMIT"))
+    some = await page.until(f"{rows} < {everything} && {rows}")
+    assert await page.run("[...document.querySelectorAll('.messages .space .row')].filter((one) => !one.hidden).every((one) => one.textContent.includes('MVR_COMMIT'))")
+    await page.run("document.querySelector('.messages input[type=search]').focus()")
+    await page.write("hang LX2")
+    fewer = await page.until(f"{rows} < {some} && {rows}")
+    saved = await page.downloads(lambda: page.press_on("Save as JSON lines"))
+    lines = [json.loads(line) for line in saved.splitlines()]
+    assert len(lines) >= everything and {"number", "direction", "what"} <= set(lines[0]), lines[:2]
+    print(f"{everything} messages, {some} of them COMMIT, {fewer} of these with the comment; {len(lines)} saved as JSON lines")
+
+
 async def takes_back(page, desk, viz):
     """An own commit is withdrawn, after a question, whose safe answer has the focus."""
     await page.goto(desk.page())
@@ -262,6 +286,7 @@ async def main():
         await compares(page, desk, looks)
         await fetches(page, desk, viz, looks)
         await looks_inside(page, desk, looks)
+        await messages(page, looks)
         await takes_back(page, desk, viz)
         await moves(page, desk, viz, crew, looks)
         await loses(page, desk, looks)

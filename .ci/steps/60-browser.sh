@@ -2,13 +2,7 @@
 # The page of a running station in headless Chromium: two stations, shared files, a comparison, a transfer, a move, a station that is lost and comes
 # back; how it looks and how smooth it is. Pictures of each state end in target/browser-pictures.
 set -euo pipefail
-need=()
-command -v python3 >/dev/null || need+=(python3)
-command -v chromium >/dev/null || need+=(chromium fonts-dejavu-core)
-if [ ${#need[@]} -gt 0 ]; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
-fi
+timeout 300 "$(dirname "$0")/../need" python3=python3 chromium=chromium,fonts-dejavu-core
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
 cargo build --release --locked -p mvrx-file --example make_mvr
 folder=$(mktemp -d)

@@ -117,8 +117,8 @@ impl Options {
 
     /// It is in the session at this URL, of which a user and password are told nobody.
     #[must_use]
-    pub fn session(self, url: Option<String>) -> Self {
-        Self { session: url.as_deref().map(url_without_user), ..self }
+    pub fn session(self, url: Option<&str>) -> Self {
+        Self { session: url.map(url_without_user), ..self }
     }
 
     /// It hosts a session, which stations reach at these URLs.

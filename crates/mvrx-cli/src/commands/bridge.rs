@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use mvrx_bridge::{Limits, News, Side, StartBridgeError};
 use mvrx_message::FileUuid;
 use mvrx_node::bridge::{self, Bridged};
-use mvrx_station::url_without_user;
 use mvrx_web::{Options, Sides};
 use serde_json::json;
 
@@ -101,7 +100,7 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     let sides = Sides::default();
     let served = Options::bridge(running.uuid(), &kept_at, sides.clone())
         .named(name.as_str(), args.group.as_str())
-        .session(Some(url_without_user(&url)));
+        .session(Some(&url));
     let web = args.web.serve(served, &mut watching)?;
     let telling = async {
         while let Some(news) = running.next().await {

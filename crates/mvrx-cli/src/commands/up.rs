@@ -104,7 +104,7 @@ fn serve_web(
     let place = station::place(&args.common);
     let options = Options::station(running.clone(), kept_at)
         .named(place.name.as_str(), place.group.as_str())
-        .session(args.session.host.clone())
+        .session(args.session.host.as_deref())
         .moves(args.moves.word())
         .place(place);
     let options = match messages {
