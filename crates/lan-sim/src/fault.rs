@@ -339,6 +339,11 @@ impl FaultCounts {
         self.effects.get(effect as usize).copied().unwrap_or(0)
     }
 
+    /// All injected faults, without what they led to.
+    pub fn injected(&self) -> u64 {
+        self.faults.iter().sum()
+    }
+
     /// All injected faults and all effects together.
     pub fn total(&self) -> u64 {
         self.faults.iter().chain(&self.effects).sum()
@@ -375,6 +380,7 @@ impl fmt::Display for FaultCounts {
         for (name, count) in faults.chain(effects).filter(|(_, count)| *count > 0) {
             writeln!(f, "{name:<18} {count:>10}")?;
         }
+        writeln!(f, "{:<18} {:>10}", "injected", self.injected())?;
         write!(f, "{:<18} {:>10}", "total", self.total())
     }
 }

@@ -47,6 +47,7 @@ pub struct HostSpec {
     pub(crate) taken_ports: Vec<u16>,
     pub(crate) disk_capacity: Option<u64>,
     pub(crate) boots_at: Option<Time>,
+    pub(crate) domain: u32,
 }
 
 impl HostSpec {
@@ -61,6 +62,7 @@ impl HostSpec {
             taken_ports: Vec::new(),
             disk_capacity: None,
             boots_at: None,
+            domain: 0,
         }
     }
 
@@ -99,6 +101,14 @@ impl HostSpec {
     #[must_use]
     pub const fn disk_capacity(mut self, bytes: u64) -> Self {
         self.disk_capacity = Some(bytes);
+        self
+    }
+
+    /// Lets it announce and browse in that domain of the discovery bus instead of domain 0, as with domains and subtypes of DNS-SD: it
+    /// hears nobody of another one, nor is it heard there. Links go everywhere.
+    #[must_use]
+    pub const fn domain(mut self, domain: u32) -> Self {
+        self.domain = domain;
         self
     }
 
@@ -162,6 +172,8 @@ pub(crate) struct Host {
     pub(crate) deaf: u32,
     pub(crate) mute: u32,
     pub(crate) browsing: bool,
+    /// The part of the bus where it announces and browses.
+    pub(crate) domain: u32,
     /// The ports at which datagrams are heard.
     pub(crate) hears: BTreeSet<u16>,
     /// How many datagrams it sent.
@@ -212,6 +224,7 @@ impl Host {
             deaf: 0,
             mute: 0,
             browsing: false,
+            domain: spec.domain,
             hears: BTreeSet::new(),
             datagrams: 0,
         }

@@ -253,8 +253,8 @@ impl<N: Node> World<N> {
     }
 
     /// All hosts.
-    pub fn hosts(&self) -> impl DoubleEndedIterator<Item = HostId> + use<N> {
-        (0..).take(self.places.len()).map(HostId).collect::<Vec<_>>().into_iter()
+    pub fn hosts(&self) -> impl DoubleEndedIterator<Item = HostId> + ExactSizeIterator + use<N> {
+        (0..u32::try_from(self.places.len()).unwrap_or(u32::MAX)).map(HostId)
     }
 
     /// All nodes that run.

@@ -3,13 +3,13 @@
 //!
 //! An announcement reaches every host that browses, except where a partition, a deaf or a mute host is
 //! between, each in one of a few moments, and by chance not at all until the next refresh, late, twice, or
-//! followed by an outdated one. A withdrawal reaches those who heard the announcement; who misses it, or
+//! followed by an outdated one. Each host is of one domain; those of another one hear nothing of it. A withdrawal reaches those who heard the announcement; who misses it, or
 //! whose announcer stopped without a word, believes until the time to live is over. The bus remembers per
 //! announcement who has heard it (one bit per host), so that each belief ends exactly once.
 
 mod work;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +93,7 @@ pub(crate) struct EntryId {
 #[derive(Debug)]
 struct Entry {
     serial: u32,
+    domain: u32,
     host: HostId,
     announcement: Arc<Announcement>,
     hash: u64,
@@ -132,9 +133,18 @@ pub(crate) struct Bus {
     made: u32,
     mail: Vec<Option<Mail>>,
     free_mail: Vec<u32>,
+    domains: BTreeMap<u32, Domain>,
+    longest_ttl: Duration,
+}
+
+/// Who is in one part of the bus, and what was announced there.
+#[derive(Debug, Default)]
+struct Domain {
+    hosts: Vec<HostId>,
+    /// The slots of its entries.
+    slots: BTreeSet<u32>,
     /// What was announced formerly, oldest first.
     former: VecDeque<Arc<Announcement>>,
-    longest_ttl: Duration,
 }
 
 impl Bus {
@@ -153,13 +163,17 @@ impl Bus {
     fn insert(&mut self, entry: Entry) -> EntryId {
         self.longest_ttl = self.longest_ttl.max(entry.announcement.ttl);
         self.made = self.made.wrapping_add(1);
-        let serial = self.made;
+        let (serial, domain) = (self.made, entry.domain);
         let slot = put(&mut self.entries, &mut self.free, Entry { serial, ..entry });
+        self.domains.entry(domain).or_default().slots.insert(slot);
         EntryId { slot, serial }
     }
 
     fn remove(&mut self, id: EntryId) -> Option<Entry> {
-        self.get(id)?;
+        let domain = self.get(id)?.domain;
+        if let Some(domain) = self.domains.get_mut(&domain) {
+            domain.slots.remove(&id.slot);
+        }
         self.free.push(id.slot);
         self.entries.get_mut(id.slot as usize)?.take()
     }
@@ -174,18 +188,37 @@ impl Bus {
         Some(mail)
     }
 
-    fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
-        self.entries
-            .iter()
-            .zip(0..)
-            .filter_map(|(entry, slot)| entry.as_ref().map(|entry| EntryId { slot, serial: entry.serial }))
+    pub(crate) fn add_host(&mut self, domain: u32, host: HostId) {
+        self.domains.entry(domain).or_default().hosts.push(host);
     }
 
-    fn remember(&mut self, announcement: Arc<Announcement>) {
-        if self.former.len() == REMEMBERED {
-            self.former.pop_front();
+    /// What is announced in a domain, and what lingers.
+    fn ids(&self, domain: u32) -> Vec<EntryId> {
+        let slots = self.domains.get(&domain).into_iter().flat_map(|domain| &domain.slots).copied();
+        slots
+            .filter_map(|slot| self.entry_at(slot).map(|entry| EntryId { slot, serial: entry.serial }))
+            .collect()
+    }
+
+    fn entry_at(&self, slot: u32) -> Option<&Entry> {
+        self.entries.get(slot as usize)?.as_ref()
+    }
+
+    fn hosts(&self, domain: u32) -> Vec<HostId> {
+        self.domains.get(&domain).map(|domain| domain.hosts.clone()).unwrap_or_default()
+    }
+
+    fn former(&self, domain: u32) -> impl DoubleEndedIterator<Item = &Arc<Announcement>> + ExactSizeIterator {
+        static NONE: VecDeque<Arc<Announcement>> = VecDeque::new();
+        self.domains.get(&domain).map_or(&NONE, |domain| &domain.former).iter()
+    }
+
+    fn remember(&mut self, domain: u32, announcement: Arc<Announcement>) {
+        let former = &mut self.domains.entry(domain).or_default().former;
+        if former.len() == REMEMBERED {
+            former.pop_front();
         }
-        self.former.push_back(announcement);
+        former.push_back(announcement);
     }
 }
 
@@ -242,5 +275,5 @@ impl BitSet {
     }
 }
 
-/// How many former announcements can come back stale.
+/// How many former announcements of a domain can come back stale.
 const REMEMBERED: usize = 64;

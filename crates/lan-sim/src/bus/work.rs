@@ -26,11 +26,20 @@ impl Net {
         if let Some(before) = before {
             self.outdate(before, None);
         }
-        let hash = announcement.hash();
+        let (hash, domain) = (announcement.hash(), self.domain_of(host));
         let announcement = Arc::new(announcement);
         let heard = BitSet::default();
-        let entry =
-            self.bus.insert(Entry { serial: 0, host, announcement, hash, live: true, before, heard, seed });
+        let entry = self.bus.insert(Entry {
+            serial: 0,
+            domain,
+            host,
+            announcement,
+            hash,
+            live: true,
+            before,
+            heard,
+            seed,
+        });
         if let Some(there) = self.hosts.get_mut(host.index()) {
             there.on_bus.push(entry);
         }
@@ -85,8 +94,11 @@ impl Net {
                 self.bus.get(entry).map_or(0, |entry| entry.seed.child("expiry").rng().between(20, 100));
             self.outdate(entry, Some(u32::try_from(part).unwrap_or(100)));
         }
-        for entry in self.bus.entries.iter_mut().flatten() {
-            entry.heard.remove(host);
+        let domain = self.domain_of(host);
+        for entry in self.bus.ids(domain) {
+            if let Some(entry) = self.bus.get_mut(entry) {
+                entry.heard.remove(host);
+            }
         }
     }
 
@@ -95,8 +107,7 @@ impl Net {
             BusAction::Wave { entry, wave } => self.wave(entry, wave),
             BusAction::Answer { host, boot } => {
                 if self.host(host).is_some_and(|there| there.boot == boot && there.browsing) {
-                    let live: Vec<_> = self.bus.ids().collect();
-                    live.into_iter().for_each(|entry| self.offer(host, entry));
+                    self.bus.ids(self.domain_of(host)).into_iter().for_each(|entry| self.offer(host, entry));
                 }
             }
             BusAction::Goodbye { entry } => self.goodbye(entry),
@@ -108,10 +119,10 @@ impl Net {
 
     /// The host hears a former announcement, now. Returns whether there was one.
     pub(crate) fn stale_sighting(&mut self, host: HostId, nth: u32) -> bool {
-        let former = &self.bus.former;
-        let Some(announcement) = former.get(nth as usize % former.len().max(1)).cloned() else {
-            return false;
-        };
+        let mut former = self.bus.former(self.domain_of(host));
+        let nth = nth as usize % former.len().max(1);
+        let Some(announcement) = former.nth(nth).cloned() else { return false };
+        drop(former);
         if !self.host(host).is_some_and(|there| there.is_running() && there.browsing) {
             return false;
         }
@@ -121,8 +132,11 @@ impl Net {
 
     fn wave(&mut self, id: EntryId, wave: u32) {
         let waves = u64::from(self.settings.bus.waves.max(1));
-        let Some(seed) = self.bus.get(id).map(|entry| entry.seed.child("waves")) else { return };
-        for host in (0..).take(self.hosts.len()).map(HostId) {
+        let Some((seed, domain)) = self.bus.get(id).map(|entry| (entry.seed.child("waves"), entry.domain))
+        else {
+            return;
+        };
+        for host in self.bus.hosts(domain) {
             if waves == 1 || seed.nth(host.0.into()).value() % waves == u64::from(wave) {
                 self.offer(host, id);
             }
@@ -143,8 +157,9 @@ impl Net {
             self.count(Effect::SightingLost);
             return self.post(host, self.settings.bus.refresh, Parcel::Again(id));
         }
+        let domain = entry.domain;
         if let Some(stale) = fate.stale
-            && let Some(old) = self.former_of(&announcement)
+            && let Some(old) = self.former_of(domain, &announcement)
         {
             self.post(host, stale, Parcel::Stale(old));
         }
@@ -219,7 +234,8 @@ impl Net {
 
     fn verify(&mut self, host: HostId, instance: &str) {
         let named = |entry: &Entry| entry.heard.contains(host) && entry.announcement.instance == instance;
-        let ids: Vec<_> = self.bus.ids().filter(|id| self.bus.get(*id).is_some_and(named)).collect();
+        let mut ids = self.bus.ids(self.domain_of(host));
+        ids.retain(|id| self.bus.get(*id).is_some_and(named));
         for id in ids {
             if self.bus.get(id).is_some_and(|entry| entry.live) && self.hears(host, id) {
                 self.hear(host, id);
@@ -231,8 +247,16 @@ impl Net {
 
     /// Looks at who hears whom: at all pairs, or at those that `only` is one of.
     fn recheck(&mut self, forget: bool, only: Option<HostId>) {
-        let all: Vec<_> = (0..).take(self.hosts.len()).map(HostId).collect();
-        for id in self.bus.ids().collect::<Vec<_>>() {
+        let domains: Vec<u32> = match only {
+            Some(only) => vec![self.domain_of(only)],
+            None => self.bus.domains.keys().copied().collect(),
+        };
+        domains.into_iter().for_each(|domain| self.recheck_domain(domain, forget, only));
+    }
+
+    fn recheck_domain(&mut self, domain: u32, forget: bool, only: Option<HostId>) {
+        let all = self.bus.hosts(domain);
+        for id in self.bus.ids(domain) {
             let announcer = self.bus.get(id).map(|entry| entry.host);
             let hearers = match &only {
                 Some(only) if announcer != Some(*only) => std::slice::from_ref(only),
@@ -299,15 +323,19 @@ impl Net {
     fn outdate(&mut self, id: EntryId, percent: Option<u32>) {
         let Some(entry) = self.bus.get_mut(id).filter(|entry| entry.live) else { return };
         entry.live = false;
-        let announcement = entry.announcement.clone();
+        let (announcement, domain) = (entry.announcement.clone(), entry.domain);
         let ttl = announcement.ttl * percent.unwrap_or(100) / 100;
-        self.bus.remember(announcement);
+        self.bus.remember(domain, announcement);
         self.queue.push(self.now + ttl, Action::Bus(BusAction::Expire { entry: id }));
     }
 
     /// An older announcement of the same name that says something else.
-    fn former_of(&self, new: &Announcement) -> Option<Arc<Announcement>> {
-        self.bus.former.iter().rev().find(|old| old.instance == new.instance && ***old != *new).cloned()
+    fn former_of(&self, domain: u32, new: &Announcement) -> Option<Arc<Announcement>> {
+        self.bus.former(domain).rev().find(|old| old.instance == new.instance && ***old != *new).cloned()
+    }
+
+    fn domain_of(&self, host: HostId) -> u32 {
+        self.host(host).map_or(0, |there| there.domain)
     }
 
     fn post(&mut self, host: HostId, after: Duration, what: Parcel) {

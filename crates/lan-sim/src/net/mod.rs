@@ -188,6 +188,7 @@ impl Net {
             self.routes.entry(address.ip).or_insert(id);
         }
         self.trace.name_host(host.name.clone());
+        self.bus.add_host(host.domain, id);
         self.hosts.push(host);
         id
     }

@@ -216,3 +216,28 @@ fn a_stale_sighting_on_order_tells_what_was_true_before() {
     world.run_for(Duration::from_secs(1));
     assert_eq!(told(&world, all[1]), ["+x:7", "+x:8", "+x:7"]);
 }
+
+#[test]
+fn who_is_in_another_domain_hears_nothing_of_it_old_or_new() {
+    let mut world = World::new(settings(1));
+    let [a, b] = [1, 2].map(|domain| {
+        ["x", "y"].map(|name| world.add_host(HostSpec::new(format!("{name}{domain}")).domain(domain), birth))
+    });
+    world.run_for(Duration::from_secs(1));
+    announce(&mut world, a[0], "x", 7);
+    announce(&mut world, a[0], "x", 8);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(told(&world, a[1]), ["+x:8"]);
+    let stale = Fault::StaleSighting { host: b[1], nth: 0 };
+    assert!(!world.inject(&stale), "nothing was announced there");
+    assert!(world.inject(&Fault::StaleSighting { host: a[1], nth: 0 }));
+    let span = Duration::from_secs(1);
+    world.inject(&Fault::Partition { hosts: vec![a[0], b[0]], span, breaks: false });
+    world.run_for(Duration::from_mins(10));
+    assert_eq!(told(&world, a[1]), ["+x:8", "+x:7"]);
+    assert!(told(&world, b[0]).is_empty() && told(&world, b[1]).is_empty());
+    world.crash(a[0], Crash::Power);
+    world.run_for(Duration::from_mins(10));
+    assert_eq!(told(&world, a[1]).last().map(String::as_str), Some("-x:8"));
+    assert!(told(&world, b[1]).is_empty());
+}
