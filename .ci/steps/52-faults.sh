@@ -2,13 +2,7 @@
 # What happens when disks, lines, clocks, descriptors and other people fail: the real programs under real faults (root). A bounded share;
 # MVRX_FAULTS=long MVRX_EVERY_CALL=1 takes all of it.
 set -euo pipefail
-need=()
-command -v strace >/dev/null || need+=(strace)
-command -v nft >/dev/null || need+=(nftables)
-if [ ${#need[@]} -gt 0 ]; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
-fi
+"$(dirname "$0")/../need" strace=strace nft=nftables
 mvrx=$(realpath "${CARGO_TARGET_DIR:-target}/release/mvrx")
 
 # A store at its system calls, one in so many: killed, EIO, ENOSPC.

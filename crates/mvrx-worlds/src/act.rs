@@ -6,6 +6,8 @@ use lan_sim::Simpler;
 use mvrx_core::MovePhase;
 use mvrx_message::StationUuid;
 
+use crate::Mix;
+
 /// One deed of a person at one station. At a host that is down, or that is no station of ours, it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -113,6 +115,20 @@ pub enum Act {
         /// After so long it starts again.
         down: Duration,
     },
+    /// Somebody at a Mixer client does something.
+    Mix {
+        /// Where.
+        host: u32,
+        /// What.
+        deed: Mix,
+    },
+    /// Something of these happens to one of many crews, which has its own hosts.
+    Of {
+        /// Which, modulo their number.
+        crew: u32,
+        /// What.
+        act: Box<Self>,
+    },
     /// A station that left is JOINed because its operator says so.
     JoinAsked {
         /// Where.
@@ -183,7 +199,7 @@ impl Audience {
 
 impl Act {
     /// The host where it happens.
-    pub const fn host(&self) -> u32 {
+    pub fn host(&self) -> u32 {
         match *self {
             Self::Commit { host, .. }
             | Self::Request { host, .. }
@@ -198,7 +214,9 @@ impl Act {
             | Self::Move { host, .. }
             | Self::MoveAndCrash { host, .. }
             | Self::Mislead { host }
+            | Self::Mix { host, .. }
             | Self::JoinAsked { host, .. } => host,
+            Self::Of { ref act, .. } => act.host(),
             Self::CrashIn { .. } => 0,
         }
     }
@@ -223,6 +241,9 @@ impl Simpler for Act {
             Self::LetGo { host, nth } if nth > 0 => vec![Self::LetGo { host, nth: 0 }],
             Self::Move { host, to } if to > 0 => vec![Self::Move { host, to: 0 }],
             Self::MoveAndCrash { host, to, .. } => vec![Self::Move { host, to }],
+            Self::Of { crew, ref act } => {
+                act.simpler().into_iter().map(|act| Self::Of { crew, act: Box::new(act) }).collect()
+            }
             Self::Cancel { host, nth } if nth > 0 => vec![Self::Cancel { host, nth: 0 }],
             Self::JoinAsked { host, nth } if nth > 0 => vec![Self::JoinAsked { host, nth: 0 }],
             _ => Vec::new(),

@@ -4,10 +4,20 @@ use std::time::Duration;
 
 use lan_sim::{Choices, Step, Time, interleave};
 
-use crate::{Act, Audience, Casualty, MoveStep, Plan};
+use crate::{Act, Audience, Casualty, MoveStep, Plan, everything, rooms};
 
 /// Commands and faults of a plan, in the order of time.
 pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
+    if plan.everything {
+        return everything::steps(plan, choices);
+    }
+    let acts = acts(plan, choices);
+    let faults = plan.faults.draw(choices, plan.hosts(), Time::ZERO, plan.span);
+    interleave(acts, faults)
+}
+
+/// What people do.
+pub(crate) fn acts(plan: &Plan, choices: &mut Choices<'_>) -> Vec<(Time, Act)> {
     let mut acts = Vec::new();
     let mut at = Time::ZERO;
     while !choices.is_spent() {
@@ -15,7 +25,9 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         if at >= Time::ZERO + plan.span {
             break;
         }
-        let act = if plan.letting_go && choices.below(6) == 0 {
+        let act = if plan.mixing {
+            rooms::draw(choices, plan.people())
+        } else if plan.letting_go && choices.below(6) == 0 {
             gives_up(choices, plan.people())
         } else if plan.electing {
             election_act(choices, plan.hosts(), plan.restless())
@@ -35,8 +47,7 @@ pub(crate) fn steps(plan: &Plan, choices: &mut Choices<'_>) -> Vec<Step<Act>> {
         };
         acts.push((at, act));
     }
-    let faults = plan.faults.draw(choices, plan.hosts(), Time::ZERO, plan.span);
-    interleave(acts, faults)
+    acts
 }
 
 /// Two of three times a file is let go, else a commit is taken back.

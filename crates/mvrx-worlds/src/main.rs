@@ -60,6 +60,7 @@ struct Sum {
     messages: u64,
     steps: u64,
     hosts: u64,
+    commands: u64,
     takeover: Duration,
     split: Duration,
     failed: Vec<(u64, Report)>,
@@ -87,6 +88,7 @@ fn many(options: &Options) -> ExitCode {
             sum.messages += report.tally.messages;
             sum.steps += steps.len() as u64;
             sum.hosts += report.tally.hosts;
+            sum.commands += report.tally.commands;
             sum.takeover = sum.takeover.max(report.tally.takeover);
             sum.split = sum.split.max(report.tally.split);
             if report.outcome.check().is_some() {
@@ -104,7 +106,7 @@ fn many(options: &Options) -> ExitCode {
         }
     });
     let took = begun.elapsed();
-    let Sum { faults, events, messages, steps, hosts, takeover, split, mut failed } =
+    let Sum { faults, events, messages, steps, hosts, commands, takeover, split, mut failed } =
         sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     println!(
         "{} seeds of {} stations on {threads} threads in {:.1} s",
@@ -118,6 +120,9 @@ fn many(options: &Options) -> ExitCode {
     );
     if hosts > 0 {
         println!("{hosts} hosts elected, takeover {takeover:?} at most, two hosts {split:?} at most");
+    }
+    if commands > 0 {
+        println!("{commands} commands of rooms were told to members");
     }
     failed.sort_by_key(|(seed, _)| *seed);
     for (seed, report) in &failed {
@@ -190,7 +195,7 @@ struct Options {
     seeds: u64,
     stations: u32,
     minutes: u64,
-    fault_every: u64,
+    fault_every: Duration,
     calm: bool,
     trace: bool,
     go_on: bool,
@@ -202,6 +207,8 @@ struct Options {
     electing: bool,
     bridging: bool,
     letting_go: bool,
+    everything: bool,
+    mixing: bool,
     lines: usize,
     tries: usize,
     planted: Planted,
@@ -214,7 +221,7 @@ impl Options {
             seeds: 1,
             stations: 20,
             minutes: 2,
-            fault_every: 30,
+            fault_every: Duration::from_secs(30),
             calm: false,
             trace: false,
             go_on: false,
@@ -226,6 +233,8 @@ impl Options {
             electing: false,
             bridging: false,
             letting_go: false,
+            everything: false,
+            mixing: false,
             lines: 200,
             tries: 2_000,
             planted: Planted::Nothing,
@@ -240,7 +249,7 @@ impl Options {
                 "--seeds" => options.seeds = number()?,
                 "--stations" => options.stations = small(number()?).max(1),
                 "--minutes" => options.minutes = number()?,
-                "--fault-every" => options.fault_every = number()?,
+                "--fault-every" => options.fault_every = time(words.next().as_deref())?,
                 "--lines" => options.lines = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--tries" => options.tries = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--calm" => options.calm = true,
@@ -251,12 +260,12 @@ impl Options {
                 "--electing" => options.electing = true,
                 "--bridging" => options.bridging = true,
                 "--letting-go" => options.letting_go = true,
+                "--everything" => options.everything = true,
+                "--mixing" => options.mixing = true,
                 "--trace" => options.trace = true,
                 "--go-on" => options.go_on = true,
                 "--grow" => options.grow = true,
-                "--planted" => {
-                    options.planted = planted(number()?);
-                }
+                "--planted" => options.planted = Planted::of(number()?),
                 _ => return Err(format!("{word} is not known")),
             }
         }
@@ -275,10 +284,15 @@ impl Options {
         let plan = if self.electing { plan.electing() } else { plan };
         let plan = if self.bridging { plan.bridging() } else { plan };
         let plan = if self.letting_go { plan.letting_go() } else { plan };
+        let plan = if self.mixing { plan.mixing() } else { plan };
+        let plan = if self.everything { plan.everything() } else { plan };
         if self.calm {
             return plan.calm();
         }
-        let mut interval = Duration::from_secs(self.fault_every);
+        if self.everything {
+            return plan.faults_everywhere(self.fault_every);
+        }
+        let mut interval = self.fault_every;
         if self.electing {
             // Hosts come to rest in between in some of the worlds, and never in others.
             interval *= 1 << (seed % 4);
@@ -288,8 +302,10 @@ impl Options {
 
     fn replay(&self, seed: u64) -> String {
         let mut words = format!(
-            "--seed {seed} --stations {} --minutes {} --fault-every {}",
-            self.stations, self.minutes, self.fault_every
+            "--seed {seed} --stations {} --minutes {} --fault-every {}ms",
+            self.stations,
+            self.minutes,
+            self.fault_every.as_millis()
         );
         if self.calm {
             words.push_str(" --calm");
@@ -315,6 +331,12 @@ impl Options {
         if self.letting_go {
             words.push_str(" --letting-go");
         }
+        if self.everything {
+            words.push_str(" --everything");
+        }
+        if self.mixing {
+            words.push_str(" --mixing");
+        }
         if self.planted != Planted::Nothing {
             words.push_str(&format!(" --planted {}", self.planted as u8));
         }
@@ -322,40 +344,12 @@ impl Options {
     }
 }
 
-/// The bug of this number in [`HELP`].
-const fn planted(number: u64) -> Planted {
-    match number {
-        1 => Planted::CommitToWhoLeft,
-        2 => Planted::RequestNeverEnds,
-        3 => Planted::ShortFile,
-        4 => Planted::CommitNotRelayed,
-        5 => Planted::CommitEchoed,
-        6 => Planted::KeptForgotten,
-        7 => Planted::HostsDoNotAsk,
-        8 => Planted::LossNotTold,
-        9 => Planted::GivesWayToPriority,
-        10 => Planted::HostsNotSeen,
-        11 => Planted::BringsOwnAlone,
-        12 => Planted::JoinsNobody,
-        13 => Planted::WokenForNothing,
-        14 => Planted::BroughtBack,
-        15 => Planted::FetchedForgotten,
-        16 => Planted::MarksNotRead,
-        17 => Planted::StandInStays,
-        18 => Planted::OtherBridgesNotSeen,
-        19 => Planted::DeadBridgesCount,
-        20 => Planted::OfferForgotten,
-        21 => Planted::LeaveOfAnother,
-        22 => Planted::HostStays,
-        23 => Planted::OldHostMarked,
-        24 => Planted::OthersNotCounted,
-        25 => Planted::NoPartThere,
-        30 => Planted::ProposalsAreWishes,
-        31 => Planted::AlongForgotten,
-        32 => Planted::WithdrawalNotTold,
-        33 => Planted::LetGoNotNoticed,
-        _ => Planted::Nothing,
-    }
+/// Seconds, or milliseconds where that is said.
+fn time(word: Option<&str>) -> Result<Duration, String> {
+    let word = word.unwrap_or_default();
+    let (number, unit) = word.strip_suffix("ms").map_or((word, 1_000), |number| (number, 1));
+    let number: u64 = number.parse().map_err(|error| format!("{word} is no time: {error}"))?;
+    Ok(Duration::from_millis(number * unit))
 }
 
 fn small(number: u64) -> u32 {
@@ -367,7 +361,7 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --seeds N        so many seeds from there on (1), on all processors
   --stations M     (20)
   --minutes T      of virtual time with faults (2)
-  --fault-every S  each of the 17 kinds of faults once in S virtual seconds (30)
+  --fault-every S  each of the 17 kinds of faults once in S virtual seconds (30), or milliseconds: 200ms
   --calm           no faults
   --quirky         one quirky peer of each product beside the stations
   --session        WebSocket Mode: the stations are in a session, with a host of its own
@@ -375,6 +369,8 @@ const HELP: &str = "usage: mvrx-worlds [--seed S | --seeds N] [--stations M] [--
   --crashing       the same, and half of the moves lose a machine at one of their steps
   --electing       stations that elect the host of their session; the faults come once, twice, four or eight times as seldom, by the seed
   --bridging       stations in two groups and two sessions that bridges join in a ring
+  --mixing         clients of one Mixer server in its rooms
+  --everything     crews of all of these and of Mixer at once on one network; each kind of fault for every 20 machines that often
   --letting-go     with any of these but --bridging: commits are taken back by their authors, and stores let files go
   --trace          print everything that happens
   --go-on          go on after a failure

@@ -2,7 +2,7 @@
 
 use lan_sim::{Event, HostCtx, Time};
 
-use crate::{Bridge, Candidacy, Poser, QuirkyHost, SessionHost, Station};
+use crate::{Artist, Bridge, Candidacy, Poser, QuirkyHost, RoomsHost, SessionHost, Station};
 
 /// A station of ours, or a quirky peer.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub enum Node {
     Quirky(Box<QuirkyHost>),
     /// Somebody who joins as others.
     Poser(Box<Poser>),
+    /// A server of Mixer's rooms.
+    Rooms(Box<RoomsHost>),
+    /// A Mixer client.
+    Artist(Box<Artist>),
 }
 
 impl Node {
@@ -27,7 +31,7 @@ impl Node {
         match self {
             Self::Ours(station) => Some(station),
             Self::Candidate(candidate) => Some(candidate.station()),
-            Self::Rack(_) | Self::Quirky(_) | Self::Bridge(_) | Self::Poser(_) => None,
+            _ => None,
         }
     }
 
@@ -36,7 +40,7 @@ impl Node {
         match self {
             Self::Rack(rack) => Some(rack),
             Self::Candidate(candidate) => candidate.host(),
-            Self::Ours(_) | Self::Quirky(_) | Self::Bridge(_) | Self::Poser(_) => None,
+            _ => None,
         }
     }
 
@@ -82,6 +86,8 @@ impl lan_sim::Node for Node {
             Self::Bridge(bridge) => bridge.handle(event, net),
             Self::Quirky(quirky) => quirky.handle(event, net),
             Self::Poser(poser) => poser.handle(&event, net),
+            Self::Rooms(rooms) => rooms.handle(&event, net),
+            Self::Artist(artist) => artist.handle(&event, net),
         }
     }
 
@@ -91,6 +97,8 @@ impl lan_sim::Node for Node {
             Self::Candidate(candidate) => candidate.deadline(),
             Self::Rack(rack) => rack.deadline(),
             Self::Bridge(bridge) => bridge.deadline(),
+            Self::Rooms(rooms) => rooms.deadline(),
+            Self::Artist(artist) => artist.deadline(),
             Self::Quirky(_) | Self::Poser(_) => None,
         }
     }

@@ -1,8 +1,8 @@
 //! A world as a plan: how many stations, what their network is like, what goes wrong; played, it gives a [`Report`].
 
 use std::cell::RefCell;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,15 +11,18 @@ use lan_sim::{
     Outcome, Rng, Seed, Settings, Shrunk, Step, Time, World, shrink,
 };
 use mvrx_core::election::ElectionPhase;
-use mvrx_message::{GroupName, StationUuid};
+use mvrx_message::StationUuid;
 
+use crate::crew::{Among, Places, hosts_of};
 use crate::doubles::Quirky;
 use crate::ledger::{Shared, Tally};
-use crate::station::{PORT, Setup};
+use crate::planted::Planted;
+use crate::station::Setup;
 use crate::{
-    Act, Audience, Bridge, Candidacy, Ledger, Node, QuirkyHost, SessionHost, Station, draw, moves, quiet,
+    Act, Artist, Audience, Bridge, Candidacy, Ledger, Node, QuirkyHost, RoomsHost, SessionHost, Station,
+    draw, moves, quiet, rooms,
 };
-use crate::{bridging, electing};
+use crate::{bridging, electing, everything};
 
 /// A world to be. Everything in it follows from this and the steps.
 #[derive(Debug, Clone)]
@@ -32,7 +35,7 @@ pub struct Plan {
     pub(crate) acts_every: Duration,
     planted: Planted,
     keep: Keep,
-    quirky: Vec<Quirky>,
+    pub(crate) quirky: Vec<Quirky>,
     moving_ports: bool,
     shared_instances: bool,
     session: bool,
@@ -41,72 +44,12 @@ pub struct Plan {
     pub(crate) electing: bool,
     pub(crate) bridging: bool,
     pub(crate) letting_go: bool,
-}
-
-/// A bug planted on purpose into the node around the core, to test the checkers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Planted {
-    /// None.
-    #[default]
-    Nothing,
-    /// A LEAVE is answered and forgotten.
-    CommitToWhoLeft,
-    /// The end of a file that breaks off is not told.
-    RequestNeverEnds,
-    /// Of a file that comes in several pieces the last byte is lost on the way to the disk.
-    ShortFile,
-    /// The host of a session keeps every fifth COMMIT to itself.
-    CommitNotRelayed,
-    /// The host of a session sends each COMMIT back, too.
-    CommitEchoed,
-    /// The host of a session forgets that it has kept a file.
-    KeptForgotten,
-    /// Elected hosts do not hear what others say of themselves.
-    HostsDoNotAsk,
-    /// That the host is lost is not told to the election.
-    LossNotTold,
-    /// An elected host ends where somebody of higher priority comes.
-    GivesWayToPriority,
-    /// A station that starts again sees no hosts.
-    HostsNotSeen,
-    /// A station tells the host of a session of its own commits alone.
-    BringsOwnAlone,
-    /// A station does not go where its election sends it.
-    JoinsNobody,
-    /// What the election of a station without a host waits for stays in the past.
-    WokenForNothing,
-    /// A bridge commits what it brings where it has it from, too.
-    BroughtBack,
-    /// A bridge forgets that it has fetched a file.
-    FetchedForgotten,
-    /// A bridge does not read who is marked.
-    MarksNotRead,
-    /// Stand-ins stay when they are to leave.
-    StandInStays,
-    /// A bridge does not see other bridges.
-    OtherBridgesNotSeen,
-    /// A bridge takes all bridges for present that ever were.
-    DeadBridgesCount,
-    /// A bridge does not offer every other file.
-    OfferForgotten,
-    /// A stand-in says LEAVE though its station is there, and not who says it.
-    LeaveOfAnother,
-    /// An elected host goes on where its own station was moved away.
-    HostStays,
-    /// A bridge goes on to say the host that its session had when it joined the group.
-    OldHostMarked,
-    /// A station numbers its commits by themselves, as if it knew of none by others.
-    OthersNotCounted,
-    /// A station that a person moved to another group takes no part in the election there.
-    NoPartThere,
-    /// A station takes what a stranger proposes for what its own people want, and needs nobody where it goes.
-    ProposalsAreWishes = 30,
-    /// Which files are of another group, too, is not kept.
-    AlongForgotten = 31,
-    /// A station does not say what it took back.
-    WithdrawalNotTold = 32,
-    /// A store lets a file go and does not say so to its station.
-    LetGoNotNoticed = 33,
+    pub(crate) everything: bool,
+    pub(crate) mixing: bool,
+    /// Which crew of a world with many it is, from 1 on.
+    pub(crate) crew: u16,
+    /// Whose announcements it sees.
+    pub(crate) domain: u32,
 }
 
 /// What became of a world.
@@ -149,6 +92,10 @@ impl Plan {
             electing: false,
             bridging: false,
             letting_go: false,
+            everything: false,
+            mixing: false,
+            crew: 0,
+            domain: 0,
         }
     }
 
@@ -179,6 +126,13 @@ impl Plan {
     pub fn faults(mut self, faults: FaultPlan) -> Self {
         self.faults = faults;
         self
+    }
+
+    /// With each kind of fault once in `interval` for every twenty machines, and a partition of all of them once in `interval`.
+    #[must_use]
+    pub fn faults_everywhere(self, interval: Duration) -> Self {
+        let faults = everything::faults(interval, self.hosts()).longest(Duration::from_secs(20));
+        self.faults(faults)
     }
 
     /// Somebody does something so often, on the average.
@@ -245,6 +199,21 @@ impl Plan {
         self
     }
 
+    /// With a server of Mixer's rooms, which is the first machine, and clients in place of stations.
+    #[must_use]
+    pub const fn mixing(mut self) -> Self {
+        self.mixing = true;
+        self
+    }
+
+    /// With all of these at once: crews of stations with groups and sessions of their own, which have their hosts given or elect them, or move, or are
+    /// joined by bridges, some with quirky peers, until so many stations are there; all on one network.
+    #[must_use]
+    pub const fn everything(mut self) -> Self {
+        self.everything = true;
+        self
+    }
+
     /// With these quirky peers, beside the stations.
     #[must_use]
     pub fn quirky(mut self, products: &[Quirky]) -> Self {
@@ -254,6 +223,9 @@ impl Plan {
 
     /// How many hosts it has.
     pub fn hosts(&self) -> u32 {
+        if self.everything {
+            return everything::crews(self).last().map_or(0, |crew| crew.hosts.end);
+        }
         self.people() + self.bridges() + u32::try_from(self.quirky.len()).unwrap_or(0)
     }
 
@@ -268,7 +240,7 @@ impl Plan {
     }
 
     fn racks(&self) -> u32 {
-        if self.moving { 2 } else { u32::from(self.session) }
+        if self.moving { 2 } else { u32::from(self.session || self.mixing) }
     }
 
     /// With a bug.
@@ -285,9 +257,9 @@ impl Plan {
         self
     }
 
-    /// Whether people move stations while they elect: in every fourth world.
+    /// Whether people move stations while they elect: in every fourth world of one crew, which are brought home one after the other.
     pub(crate) const fn restless(&self) -> bool {
-        self.electing && self.seed.is_multiple_of(4)
+        self.electing && self.crew == 0 && self.seed.is_multiple_of(4)
     }
 
     /// What happens in it, drawn from its seed.
@@ -303,59 +275,71 @@ impl Plan {
     /// The world before anything happens.
     pub fn world(&self) -> (World<Node>, Rc<RefCell<Ledger>>) {
         let ledger: Shared = Rc::default();
-        let mut rng = Seed::new(self.seed).child("hosts").rng();
         let bus = if self.rough { BusProfile::rough() } else { BusProfile::calm() };
         let mut world = World::new(Settings { bus, keep: self.keep, ..Settings::new(self.seed) });
-        for at in SESSIONS.into_iter().take(self.racks() as usize) {
-            self.add_session_host(&mut world, at, &ledger);
-        }
-        for number in 0..self.stations {
-            self.add_station(&mut world, number, &mut rng, &ledger);
-        }
-        for number in 0..self.bridges() {
-            self.add_bridge(&mut world, number, &mut rng, &ledger);
-        }
-        for product in &self.quirky {
-            let (product, name, ledger) = (*product, format!("{product:?}"), Rc::clone(&ledger));
-            let spec = HostSpec::new(&name).profile(LinkProfile::lan());
-            world.add_host(spec, move |net| {
-                let quirky = QuirkyHost::start(product, &name, group().as_str(), Rc::clone(&ledger), net);
-                Node::Quirky(Box::new(quirky))
-            });
+        if self.everything {
+            everything::crews(self).iter().for_each(|crew| crew.plan.add_to(&mut world, &ledger));
+        } else {
+            self.add_to(&mut world, &ledger);
         }
         (world, ledger)
     }
 
-    fn add_session_host(&self, world: &mut World<Node>, at: SocketAddr, ledger: &Shared) {
-        // What a machine draws by chance depends on its name.
-        let name = if at == SESSIONS[0] { "rack" } else { "other rack" };
+    /// Adds its machines to a world.
+    fn add_to(&self, world: &mut World<Node>, ledger: &Shared) {
+        let mut rng = Seed::new(self.seed).child("hosts").rng();
+        let places = Places::of(self.crew);
+        if self.mixing {
+            return self.add_rooms(world, &places, &mut rng, ledger);
+        }
+        for (nth, at) in places.sessions.into_iter().take(self.racks() as usize).enumerate() {
+            self.add_session_host(world, if nth == 0 { "rack" } else { "other rack" }, at, ledger);
+        }
+        for number in 0..self.stations {
+            self.add_station(world, number, &mut rng, ledger);
+        }
+        for number in 0..self.bridges() {
+            self.add_bridge(world, number, &mut rng, ledger);
+        }
+        for product in &self.quirky {
+            let (product, name, ledger) = (*product, format!("{product:?}"), Rc::clone(ledger));
+            let group = places.group.clone();
+            world.add_host(self.machine(&name, LinkProfile::lan()), move |net| {
+                let quirky = QuirkyHost::start(product, &name, group.as_str(), Rc::clone(&ledger), net);
+                Node::Quirky(Box::new(quirky))
+            });
+        }
+    }
+
+    /// What a machine draws by chance depends on its name.
+    fn machine(&self, name: &str, profile: LinkProfile) -> HostSpec {
+        let spec = match self.crew {
+            0 => HostSpec::new(name),
+            crew => HostSpec::new(format!("crew {crew} {name}")),
+        };
+        spec.profile(profile).domain(self.domain)
+    }
+
+    fn add_session_host(&self, world: &mut World<Node>, name: &str, at: SocketAddr, ledger: &Shared) {
         let setup = self.setup(name.to_owned(), ledger);
-        let spec = HostSpec::new(name).address(at.ip()).profile(LinkProfile::lan());
+        let spec = self.machine(name, LinkProfile::lan()).address(at.ip());
         world.add_host(spec, move |net| Node::Rack(Box::new(SessionHost::start(setup.clone(), net))));
     }
 
     fn add_station(&self, world: &mut World<Node>, number: u32, rng: &mut Rng, ledger: &Shared) {
         let name = format!("station {number}");
-        let links = [LinkProfile::lan(), LinkProfile::odd(), LinkProfile::wireless()];
-        let mut profile = links.get(if self.rough { choose(rng, 3) } else { 0 }).cloned().unwrap_or_default();
-        if self.rough {
-            // Most exchanges are over before a fault finds their link; these find them.
-            profile.reset = Chance::per_million(4_000);
-            profile.silence = Chance::per_million(2_000);
-            profile.refuse = Chance::percent(1);
-            profile.lose_dial = Chance::percent(1);
-        }
-        let mut spec = HostSpec::new(&name).profile(profile);
+        let mut spec = self.machine(&name, self.network(rng));
         if self.rough {
             let at = Time::ZERO + rng.span(Duration::from_secs(10));
             spec = spec.boots_at(at);
         }
+        let Places { group, stage, sessions: [first, second] } = Places::of(self.crew);
         let (group, at) = match number % 4 {
-            _ if !self.bridging => (group(), None),
-            0 => (group(), None),
-            1 => (stage(), None),
-            2 => (group(), Some(SESSIONS[0])),
-            _ => (stage(), Some(SESSIONS[1])),
+            _ if !self.bridging => (group, None),
+            0 => (group, None),
+            1 => (stage, None),
+            2 => (group, Some(first)),
+            _ => (stage, Some(second)),
         };
         let setup = Setup {
             group,
@@ -364,7 +348,7 @@ impl Plan {
             session: if self.bridging {
                 at
             } else if self.moving && number.is_multiple_of(3) {
-                Some(SESSIONS[0])
+                Some(first)
             } else {
                 self.setup(String::new(), ledger).session
             },
@@ -377,16 +361,45 @@ impl Plan {
         world.add_host(spec, move |net| Node::Ours(Box::new(Station::start(setup.clone(), net))));
     }
 
+    fn add_rooms(&self, world: &mut World<Node>, places: &Places, rng: &mut Rng, ledger: &Shared) {
+        let (model, planted) = (rooms::Model::default(), self.planted);
+        let at = SocketAddr::new(places.sessions[0].ip(), rooms::PORT);
+        let (told, shared) = (Rc::clone(&model), Rc::clone(ledger));
+        let spec = self.machine("rooms", LinkProfile::lan()).address(at.ip());
+        world
+            .add_host(spec, move |net| Node::Rooms(Box::new(RoomsHost::start(planted, &told, &shared, net))));
+        for number in 0..self.stations {
+            let (model, ledger) = (Rc::clone(&model), Rc::clone(ledger));
+            let spec = self.machine(&format!("client {number}"), self.network(rng));
+            world.add_host(spec, move |net| Node::Artist(Box::new(Artist::start(at, &model, &ledger, net))));
+        }
+    }
+
+    /// Some machine's.
+    fn network(&self, rng: &mut Rng) -> LinkProfile {
+        let links = [LinkProfile::lan(), LinkProfile::odd(), LinkProfile::wireless()];
+        let mut profile = links.get(if self.rough { choose(rng, 3) } else { 0 }).cloned().unwrap_or_default();
+        if self.rough {
+            // Most exchanges are over before a fault finds their link; these find them.
+            profile.reset = Chance::per_million(4_000);
+            profile.silence = Chance::per_million(2_000);
+            profile.refuse = Chance::percent(1);
+            profile.lose_dial = Chance::percent(1);
+        }
+        profile
+    }
+
     fn add_bridge(&self, world: &mut World<Node>, number: u32, rng: &mut Rng, ledger: &Shared) {
         let name = format!("bridge {number}");
+        let Places { group, stage, sessions: [first, second] } = Places::of(self.crew);
         let (group, at) = match number % 4 {
-            0 => (group(), SESSIONS[0]),
-            1 => (stage(), SESSIONS[0]),
-            2 => (stage(), SESSIONS[1]),
-            _ => (group(), SESSIONS[1]),
+            0 => (group, first),
+            1 => (stage, first),
+            2 => (stage, second),
+            _ => (group, second),
         };
         let setup = Setup { group, session: Some(at), ..self.setup(name.clone(), ledger) };
-        let mut spec = HostSpec::new(&name).profile(LinkProfile::lan());
+        let mut spec = self.machine(&name, LinkProfile::lan());
         if self.rough {
             spec = spec.boots_at(Time::ZERO + rng.span(Duration::from_secs(20)));
         }
@@ -394,15 +407,17 @@ impl Plan {
     }
 
     fn setup(&self, name: String, ledger: &Shared) -> Setup {
+        let places = Places::of(self.crew);
         Setup {
             name,
-            group: group(),
+            group: places.group.clone(),
             shares_instance: false,
             moves_port: false,
             planted: self.planted,
             limits: mvrx_core::Limits::default(),
             ttl: if self.rough || self.bridging { Duration::from_mins(2) } else { Duration::from_mins(75) },
-            session: self.session.then_some(SESSIONS[0]),
+            session: self.session.then_some(places.sessions[0]),
+            places: Rc::new(places),
             moving: self.moving || self.electing,
             slow: self.crashing,
             candidate: None,
@@ -416,7 +431,9 @@ impl Plan {
     /// Lets the steps happen, ends all faults, waits until everything is at rest, and looks.
     pub fn play(&self, steps: &[Step<Act>]) -> Report {
         let (mut world, ledger) = self.world();
-        let outcome = if self.electing {
+        let outcome = if self.everything {
+            everything::play(self, &mut world, &ledger, steps)
+        } else if self.electing {
             electing::play(self.seed, &mut world, &ledger, steps)
         } else if self.bridging {
             bridging::play((self.seed, self.rough), &mut world, &ledger, steps)
@@ -451,7 +468,8 @@ pub fn play(world: &mut World<Node>, ledger: &RefCell<Ledger>, steps: &[Step<Act
     if outcome != Outcome::Passed {
         return outcome;
     }
-    quiet::look(world, &mut ledger.borrow_mut());
+    rooms::asks(world, &(0..hosts_of(world)));
+    quiet::look(Among::all(world), &mut ledger.borrow_mut());
     check(ledger).err().unwrap_or(Outcome::Passed)
 }
 
@@ -470,18 +488,22 @@ pub fn report(world: &World<Node>, ledger: &RefCell<Ledger>, outcome: Outcome) -
 
 /// Lets a person do something.
 pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
-    let count = u32::try_from(world.hosts().count()).unwrap_or(1).max(1);
-    if let Act::CrashIn { phase, power, down } = *act {
-        return crash_in(world, phase, power, down);
-    }
     if let Act::MoveAndCrash { .. } = *act {
         return moves::and_crash(world, ledger, act);
     }
-    let host = HostId(act.host() % count);
+    act_among(world, ledger, &(0..hosts_of(world)), act);
+}
+
+/// Lets a person of the crew that has these machines do something.
+pub(crate) fn act_among(world: &mut World<Node>, ledger: &RefCell<Ledger>, crew: &Range<u32>, act: &Act) {
+    if let Act::CrashIn { phase, power, down } = *act {
+        return crash_in(world, crew, phase, power, down);
+    }
+    let host = nth_of(crew, act.host());
     let hosts: Vec<StationUuid> = match act {
         Act::Commit { audience: Audience::Some(_), .. } => {
             let ledger = ledger.borrow();
-            (0..count).filter_map(|n| ledger.station_at(HostId(n))).collect()
+            crew.clone().filter_map(|n| ledger.station_at(HostId(n))).collect()
         }
         _ => Vec::new(),
     };
@@ -489,15 +511,28 @@ pub fn act_in(world: &mut World<Node>, ledger: &RefCell<Ledger>, act: &Act) {
         Node::Ours(station) => station.act(act, &hosts, net),
         Node::Candidate(candidate) => candidate.act(act, &hosts, net),
         Node::Rack(rack) => rack.act(act, &hosts, net),
-        Node::Bridge(_) | Node::Poser(_) => {}
+        Node::Artist(artist) => {
+            if let Act::Mix { deed, .. } = *act {
+                artist.act(deed, net);
+            }
+        }
+        Node::Bridge(_) | Node::Poser(_) | Node::Rooms(_) => {}
         Node::Quirky(quirky) => quirky.act(act, net),
     });
 }
 
-fn crash_in(world: &mut World<Node>, phase: u32, power: bool, down: Duration) {
+/// The machine that a person's number means.
+pub(crate) fn nth_of(crew: &Range<u32>, nth: u32) -> HostId {
+    HostId(crew.start + nth % (crew.end - crew.start).max(1))
+}
+
+fn crash_in(world: &mut World<Node>, crew: &Range<u32>, phase: u32, power: bool, down: Duration) {
     let phase = ElectionPhase::ALL.get(phase as usize % ElectionPhase::ALL.len());
-    let there = world.nodes().find(|(_, node)| node.candidate().map(Candidacy::phase).as_ref() == phase);
-    if let Some(host) = there.map(|(host, _)| host) {
+    let mut nodes = Among::new(world, crew).nodes();
+    let there = nodes.find(|(_, node)| node.candidate().map(Candidacy::phase).as_ref() == phase);
+    let there = there.map(|(host, _)| host);
+    drop(nodes);
+    if let Some(host) = there {
         let how = if power { Crash::Power } else { Crash::Process };
         world.inject(&Fault::Crash { host, how, down: Some(down), disk: DiskFate::Kept });
     }
@@ -512,47 +547,4 @@ pub(crate) fn check(ledger: &RefCell<Ledger>) -> Result<(), Outcome> {
 
 fn choose(rng: &mut Rng, limit: u64) -> usize {
     usize::try_from(rng.below(limit)).unwrap_or(0)
-}
-
-/// Where the hosts of sessions are.
-pub(crate) const SESSIONS: [SocketAddr; 2] = [
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)), PORT),
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 2)), PORT),
-];
-
-/// The group of everybody.
-pub(crate) fn group() -> GroupName {
-    named("Default")
-}
-
-/// The other group, where there are two.
-pub(crate) fn stage() -> GroupName {
-    named("Stage")
-}
-
-fn named(name: &str) -> GroupName {
-    match GroupName::create(name) {
-        Ok(group) => group,
-        Err(error) => unreachable!("the name of the group is in order: {error}"),
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.takeovers > 0 {
-            write!(f, "{} bridges taken over, ", self.takeovers)?;
-        }
-        if self.taken_back + self.let_go > 0 {
-            write!(f, "{} commits taken back, {} files let go, ", self.taken_back, self.let_go)?;
-        }
-        let Self { messages, events, commits, requests, fetched, bytes, dials, moves, .. } = self;
-        if self.hosts > 0 {
-            let Self { hosts, takeover, split, .. } = self;
-            write!(f, "{hosts} hosts elected, takeover {takeover:?}, two hosts {split:?}, ")?;
-        }
-        write!(
-            f,
-            "{messages} messages, {dials} dials, {events} events, {commits} commits, {requests} requests, {fetched} with the file, {bytes} bytes, {moves} moves"
-        )
-    }
 }

@@ -3,7 +3,7 @@
 use lan_sim::{Event, HostCtx};
 use mvrx_message::{Dialect, Join, Message, MvrVersion, StationUuid};
 
-use crate::plan::SESSIONS;
+use crate::crew::Places;
 use crate::station::link::{Found, Link, pong};
 
 /// One such machine.
@@ -16,7 +16,7 @@ pub struct Poser {
 impl Poser {
     /// Connects to the first session's host, and joins as this station; an earlier connection is left open.
     pub fn pose(&mut self, station: StationUuid, net: &mut HostCtx<'_>) {
-        let [at, ..] = SESSIONS;
+        let [at, ..] = Places::of(0).sessions;
         let mut link = Link::new(net.dial(at), at);
         let join = Join::new(station, "somebody", "somebody", MvrVersion { major: 1, minor: 6 });
         link.push_message(&Message::Join(join).to_json(&Dialect::strict()));

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lan_sim::{HostId, World};
+use lan_sim::HostId;
 use mvrx_core::{Membership, Timer};
 use mvrx_message::{FileUuid, SessionTarget, StationUuid};
 
+use crate::crew::Among;
 use crate::ledger::{ALONG, TAKEN_BACK};
 use crate::station::{address_of, group_of, is_present};
-use crate::{Ledger, Node, QuirkyHost, SessionHost, Station};
+use crate::{Ledger, QuirkyHost, SessionHost, Station, rooms};
 
-/// Looks at a world at rest.
-pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
+/// Looks at the machines of a crew at rest.
+pub(crate) fn look(world: Among<'_>, ledger: &mut Ledger) {
     let stations: Vec<(HostId, &Station)> =
         world.nodes().filter_map(|(host, node)| Some((host, node.station()?))).collect();
     for (host, station) in &stations {
@@ -34,11 +35,12 @@ pub(crate) fn look(world: &World<Node>, ledger: &mut Ledger) {
         session_is_at_rest(host, rack, &stations, ledger);
     }
     in_one_order(world, &stations, ledger);
+    rooms::look(world, ledger);
     lists_nothing_withdrawn(world, &stations, ledger);
 }
 
 /// What was taken back is listed by nobody who is where its author is: he says so to whoever is there.
-fn lists_nothing_withdrawn(world: &World<Node>, stations: &[(HostId, &Station)], ledger: &mut Ledger) {
+fn lists_nothing_withdrawn(world: Among<'_>, stations: &[(HostId, &Station)], ledger: &mut Ledger) {
     let racks: Vec<(HostId, &SessionHost)> =
         world.nodes().filter_map(|(host, node)| Some((host, node.rack()?))).collect();
     let mut listed = Vec::new();
@@ -78,7 +80,7 @@ fn lists_nothing_withdrawn(world: &World<Node>, stations: &[(HostId, &Station)],
     }
 }
 
-fn in_one_order(world: &World<Node>, stations: &[(HostId, &Station)], ledger: &mut Ledger) {
+fn in_one_order(world: Among<'_>, stations: &[(HostId, &Station)], ledger: &mut Ledger) {
     let racks = world.nodes().filter_map(|(host, node)| Some((host, node.rack()?)));
     let racks =
         racks.map(|(host, rack)| (host, rack.host().commits().map(|view| view.commit.file).collect()));
@@ -162,7 +164,7 @@ pub(crate) fn is_at(station: &Station, rack: &SessionHost) -> bool {
     address_of(&url).is_some_and(|at| at.ip() == rack.ip())
 }
 
-fn waits_for_nothing(host: HostId, station: &Station, world: &World<Node>, ledger: &mut Ledger) {
+fn waits_for_nothing(host: HostId, station: &Station, world: Among<'_>, ledger: &mut Ledger) {
     let silent = quirky(world).find(|quirky| !quirky.is_sociable()).map(QuirkyHost::id);
     let of_silent = |timer| match timer {
         // Who never answers is tried again for ever.
@@ -189,6 +191,7 @@ const fn is_long(timer: Timer) -> bool {
 
 fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledger: &mut Ledger) {
     let together = |other: &Station| is_present(other) && other.core().place() == me.core().place();
+    let known: BTreeSet<_> = me.core().commits().map(|view| view.commit.file).collect();
     for (there, other) in all.iter().filter(|(there, other)| *there != host && together(other)) {
         let id = other.id();
         let membership = me.core().station(id).map(|view| view.membership);
@@ -198,7 +201,6 @@ fn knows_everybody(host: HostId, me: &Station, all: &[(HostId, &Station)], ledge
                 format_args!("{host} has {there} ({id}) as {membership:?} instead of a member"),
             );
         }
-        let known: BTreeSet<_> = me.core().commits().map(|view| view.commit.file).collect();
         for view in other.core().commits().filter(|view| view.held && view.commit.station == Some(id)) {
             let file = view.commit.file;
             let excused = known.contains(&file) || ledger.was_taken_back(file);
@@ -216,7 +218,7 @@ fn counts_nobody_else(
     host: HostId,
     me: &Station,
     all: &[(HostId, &Station)],
-    world: &World<Node>,
+    world: Among<'_>,
     ledger: &mut Ledger,
 ) {
     for view in me.core().stations().filter(|view| view.membership == Membership::Member) {
@@ -235,7 +237,7 @@ fn counts_nobody_else(
     }
 }
 
-fn knows_the_sociable(host: HostId, me: &Station, world: &World<Node>, ledger: &mut Ledger) {
+fn knows_the_sociable(host: HostId, me: &Station, world: Among<'_>, ledger: &mut Ledger) {
     let place = me.core().place();
     for quirky in quirky(world).filter(|quirky| quirky.is_sociable() && quirky.is_in(&place)) {
         let membership = me.core().station(quirky.id()).map(|view| view.membership);
@@ -249,7 +251,7 @@ fn knows_the_sociable(host: HostId, me: &Station, world: &World<Node>, ledger: &
     }
 }
 
-fn quirky(world: &World<Node>) -> impl Iterator<Item = &QuirkyHost> {
+fn quirky(world: Among<'_>) -> impl Iterator<Item = &QuirkyHost> {
     world.nodes().filter_map(|(_, node)| node.quirky())
 }
 

@@ -201,3 +201,48 @@ fn a_bridge_that_goes_on_to_say_the_host_of_before_is_found() {
 fn a_station_that_counts_its_own_commits_alone_is_found() {
     is_found(Planted::OthersNotCounted, "order-is-one");
 }
+
+/// In a world of many crews, as in one of its own: the crews that have what the bug is in come among the first.
+fn is_found_among_everything(bug: Planted, check: &str) {
+    let plan =
+        |seed| Plan::new(seed).stations(60).span(Duration::from_secs(60)).calm().planted(bug).everything();
+    let found = (1..5).find(|seed| plan(*seed).play(&plan(*seed).steps()).outcome.check() == Some(check));
+    assert!(found.is_some(), "the planted bug is found within four seeds");
+}
+
+#[test]
+fn a_bridge_that_brings_files_back_is_found_among_everything() {
+    is_found_among_everything(Planted::BroughtBack, "no-echo");
+}
+
+#[test]
+fn an_election_that_is_not_told_of_a_loss_is_found_among_everything() {
+    is_found_among_everything(Planted::LossNotTold, "a-successor-acts-in-time");
+}
+
+#[test]
+fn a_host_that_echoes_commits_is_found_among_everything() {
+    is_found_among_everything(Planted::CommitEchoed, "host-never-echoes");
+}
+
+#[test]
+fn a_file_one_byte_short_is_found_among_everything() {
+    is_found_among_everything(Planted::ShortFile, "bytes-are-the-source's");
+}
+
+#[test]
+fn a_room_that_loses_commands_is_found_among_everything() {
+    is_found_among_everything(Planted::RoomCommandLost, "members-have-everything");
+}
+
+#[test]
+fn a_room_that_loses_a_command_is_found() {
+    let bug = Planted::RoomCommandLost;
+    is_found_in(|seed| Plan::new(seed).stations(4).mixing().planted(bug), "rooms-are-the-model's");
+}
+
+#[test]
+fn a_room_that_is_told_of_before_it_is_on_the_disk_is_found() {
+    let bug = Planted::RoomNotSaved;
+    is_found_in(|seed| Plan::new(seed).stations(4).mixing().planted(bug), "kept-rooms-come-back");
+}

@@ -217,3 +217,29 @@ fn files_that_break_off_go_on() {
         assert!(resumed >= least, "{resumed} files went on, in a session: {session}");
     }
 }
+
+#[test]
+fn all_of_it_at_once_comes_to_rest() {
+    for seed in [3, 4] {
+        let plan = Plan::new(seed).stations(60).span(Duration::from_secs(60)).everything();
+        let plan = plan.faults_everywhere(Duration::from_secs(15));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+        assert!(report.tally.hosts > 0 && report.tally.moves > 0, "seed {seed}: {}", report.tally);
+        assert!(report.faults.injected() > 100, "seed {seed}: {}", report.faults);
+        assert!(report.faults.injected() < report.faults.total(), "seed {seed}: {}", report.faults);
+    }
+}
+
+#[test]
+fn rooms_and_their_members_come_to_rest_whatever_happens() {
+    let mut commands = 0;
+    for seed in 0..40 {
+        let plan = Plan::new(seed).stations(5).mixing();
+        let plan = plan.faults(FaultPlan::everything(Duration::from_secs(3)));
+        let report = plan.play(&plan.steps());
+        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+        commands += report.tally.commands;
+    }
+    assert!(commands > 1_000, "members were told of {commands} commands");
+}

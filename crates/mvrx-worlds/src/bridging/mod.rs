@@ -14,7 +14,7 @@
 //! | `all-is-available` | what a station has committed is listed and can be fetched, byte for byte, by all who see the station and whom it is for | rest |
 
 mod parts;
-mod trial;
+pub(crate) mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ use mvrx_bridge::{Action, Known, Limits, Machine, Seen, Side, Through, View};
 use mvrx_core::{Command, Event as CoreEvent, Membership, PlaceId, Presence, RequestId, Stay};
 use mvrx_message::{BridgeMark, Commit, FileUuid, StationUuid};
 
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::shelf::Shelf;
 use crate::station::Setup;
 use crate::station::sights::{self, Change, Due, Sights};
@@ -69,7 +69,7 @@ impl Bridge {
     pub(crate) fn start(setup: Setup, net: &mut HostCtx<'_>) -> Self {
         let shelf = Shelf::new(net.disk());
         let us = shelf.identity(crate::station::random_bytes(net));
-        let at = setup.session.unwrap_or(crate::plan::SESSIONS[0]);
+        let at = setup.session.unwrap_or(setup.places.sessions[0]);
         let addresses: Vec<SocketAddr> =
             net.addresses().into_iter().map(|ip| SocketAddr::new(ip, 0)).collect();
         let mut ledger = setup.ledger.borrow_mut();

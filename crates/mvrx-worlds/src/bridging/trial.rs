@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use lan_sim::{BusProfile, Crash, DiskFate, Fault, HostId, LinkProfile, Outcome, Rng, Seed, Step, World};
@@ -12,8 +13,9 @@ use mvrx_core::Membership;
 use mvrx_message::{FileUuid, SessionTarget, StationUuid};
 
 use super::{AROUND, Bridge};
-use crate::plan::{SESSIONS, act_in, check};
-use crate::station::{address_of, is_present};
+use crate::crew::{Among, hosts_of};
+use crate::plan::{act_in, check};
+use crate::station::{PORT, address_of, is_present};
 use crate::{Act, Ledger, Node, Station};
 
 /// Lets it all happen.
@@ -25,16 +27,29 @@ pub(crate) fn play(
 ) -> Outcome {
     let rng = Seed::new(seed).child("trial").rng();
     let rest = if rough { crate::quiet::REST } else { CALM };
-    let mut trial = Trial { world, ledger, rng, rest };
+    let hosts = 0..hosts_of(world);
+    let mut trial = Trial { world, ledger, rng, rest, hosts };
     trial.run(steps).err().unwrap_or(Outcome::Passed)
 }
 
-struct Trial<'a> {
-    world: &'a mut World<Node>,
-    ledger: &'a RefCell<Ledger>,
-    rng: Rng,
+/// What becomes of bridges and of those whom they bring together.
+pub(crate) struct Trial<'a> {
+    pub(crate) world: &'a mut World<Node>,
+    pub(crate) ledger: &'a RefCell<Ledger>,
+    pub(crate) rng: Rng,
+    /// Whose machines these are.
+    pub(crate) hosts: Range<u32>,
     /// So long everything takes to come to rest.
-    rest: Duration,
+    pub(crate) rest: Duration,
+}
+
+/// A bridge that died.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Death {
+    host: HostId,
+    bridge: StationUuid,
+    /// Another one works within this.
+    pub(crate) within: Duration,
 }
 
 type Goes = Result<(), Outcome>;
@@ -85,34 +100,45 @@ impl Trial<'_> {
     }
 
     fn is_at_rest(&mut self, when: &str) -> Goes {
+        let before = self.looks(when)?;
+        self.pass(QUIET)?;
+        self.is_quiet_since(&before, when)
+    }
+
+    /// What must be true at rest; gives what the bridges have done so far.
+    pub(crate) fn looks(&self, when: &str) -> Result<Vec<u64>, Outcome> {
         self.one_bridge_works(when)?;
         self.nobody_is_there_twice(when)?;
         self.everybody_is_seen(when)?;
         self.everything_is_listed(when)?;
-        let before = self.deeds();
-        self.pass(QUIET)?;
-        if self.deeds() != before {
-            self.violate(
-                AROUND,
-                format_args!("{when} bridges still do something: {before:?}, {:?}", self.deeds()),
-            )?;
+        Ok(self.deeds())
+    }
+
+    /// For [`QUIET`].
+    pub(crate) fn is_quiet_since(&self, before: &[u64], when: &str) -> Goes {
+        let after = self.deeds();
+        if after != before {
+            self.violate(AROUND, format_args!("{when} bridges still do something: {before:?}, {after:?}"))?;
         }
         Ok(())
     }
 
+    fn nodes(&self) -> impl Iterator<Item = (HostId, &Node)> {
+        Among::new(self.world, &self.hosts).nodes()
+    }
+
     fn deeds(&self) -> Vec<u64> {
-        self.world.nodes().filter_map(|(_, node)| Some(node.bridge()?.deeds())).collect()
+        self.nodes().filter_map(|(_, node)| Some(node.bridge()?.deeds())).collect()
     }
 
     fn map(&self) -> Map<'_> {
         let mut map = Map { homes: BTreeMap::new(), stations: Vec::new(), bridges: Vec::new() };
-        for (host, node) in self.world.nodes() {
+        for (host, node) in self.nodes() {
             if let Some(bridge) = node.bridge() {
                 let group = Place::Group(bridge.group_name().to_owned());
                 map.bridges.push((host, bridge, group, Place::Session(bridge.session_at())));
             } else if let Some(rack) = node.rack() {
-                let at = SESSIONS.into_iter().find(|at| at.ip() == rack.ip());
-                map.homes.extend(at.map(|at| (rack.id(), Place::Session(at))));
+                map.homes.insert(rack.id(), Place::Session(SocketAddr::new(rack.ip(), PORT)));
             } else if let Some(station) = node.station().filter(|station| is_present(station)) {
                 let place = match station.core().place() {
                     SessionTarget::Group(group) => Some(Place::Group(group.as_str().to_owned())),
@@ -130,7 +156,7 @@ impl Trial<'_> {
 
     // ---- what is looked at
 
-    fn one_bridge_works(&self, when: &str) -> Goes {
+    pub(crate) fn one_bridge_works(&self, when: &str) -> Goes {
         let map = self.map();
         for (host, bridge, group, session) in &map.bridges {
             let beside = map.bridges.iter().filter(|(_, _, g, s)| (g, s) == (group, session));
@@ -147,7 +173,7 @@ impl Trial<'_> {
         Ok(())
     }
 
-    fn nobody_is_there_twice(&self, when: &str) -> Goes {
+    pub(crate) fn nobody_is_there_twice(&self, when: &str) -> Goes {
         let map = self.map();
         let mut standing: BTreeMap<(Place, StationUuid), Vec<HostId>> = BTreeMap::new();
         for (host, bridge, group, session) in &map.bridges {
@@ -226,30 +252,46 @@ impl Trial<'_> {
 
     /// A bridge that works and has others beside it dies; the next one works, and everything is as before. Then it returns.
     fn a_bridge_dies(&mut self) -> Goes {
+        let Some(death) = self.kills_a_bridge() else { return Ok(()) };
+        self.pass(death.within)?;
+        self.one_bridge_works(AFTER_DEATH)?;
+        self.pass(TOGETHER)?;
+        self.nobody_is_there_twice(AFTER_DEATH)?;
+        self.returns(death);
+        self.pass(RETURNS)?;
+        self.is_at_rest("after the return of a bridge")
+    }
+
+    pub(crate) fn kills_a_bridge(&mut self) -> Option<Death> {
         let map = self.map();
         let has_another = |(host, bridge, group, session): &&(HostId, &Bridge, Place, Place)| {
             let beside = map.bridges.iter().filter(|(_, _, g, s)| (g, s) == (group, session)).count();
             bridge.active().is_none() && beside > 1 && self.world.node(*host).is_some()
         };
-        let Some((dies, at, ..)) = map.bridges.iter().find(has_another) else { return Ok(()) };
-        let (dies, dead) = (*dies, at.id());
+        let (host, at, ..) = map.bridges.iter().find(has_another)?;
+        let (host, bridge) = (*host, at.id());
         drop(map);
         let how = if self.rng.below(2) == 0 { Crash::Process } else { Crash::Power };
-        self.world.inject(&Fault::Crash { host: dies, how, down: None, disk: DiskFate::Kept });
-        self.pass(if how == Crash::Process { TAKES_OVER } else { TAKES_OVER_UNHEARD })?;
+        self.world.inject(&Fault::Crash { host, how, down: None, disk: DiskFate::Kept });
         self.ledger.borrow_mut().tally.takeovers += 1;
-        self.one_bridge_works("after the death of a bridge")?;
-        self.pass(TOGETHER)?;
-        self.nobody_is_there_twice("after the death of a bridge")?;
-        let gone = self.map().bridges.iter().any(|(_, bridge, ..)| bridge.id() == dead);
+        let within = if how == Crash::Process { TAKES_OVER } else { TAKES_OVER_UNHEARD };
+        Some(Death { host, bridge, within })
+    }
+
+    pub(crate) fn returns(&mut self, death: Death) {
+        let gone = self.map().bridges.iter().any(|(_, bridge, ..)| bridge.id() == death.bridge);
         debug_assert!(!gone, "it is down");
-        self.world.restart(dies);
-        self.pass(RETURNS)?;
-        self.is_at_rest("after the return of a bridge")
+        self.world.restart(death.host);
     }
 
     /// Everybody fetches of what it does not have, and its author still has; that the bytes are right the ledger sees.
     fn all_is_available(&mut self) -> Goes {
+        let wanted = self.everybody_fetches();
+        self.pass(FETCHING)?;
+        self.have_fetched(wanted)
+    }
+
+    pub(crate) fn everybody_fetches(&mut self) -> BTreeMap<HostId, Vec<FileUuid>> {
         let map = self.map();
         let mut there: BTreeSet<FileUuid> = BTreeSet::new();
         for (_, author, _) in &map.stations {
@@ -280,7 +322,10 @@ impl Trial<'_> {
                 });
             }
         }
-        self.pass(FETCHING)?;
+        wanted
+    }
+
+    pub(crate) fn have_fetched(&self, wanted: BTreeMap<HostId, Vec<FileUuid>>) -> Goes {
         for (host, files) in wanted {
             let Some(station) = self.world.node(host).and_then(Node::station) else { continue };
             let core = station.core();
@@ -318,19 +363,20 @@ impl Map<'_> {
 /// Where nothing went wrong: what discovery shows is true by then.
 const CALM: Duration = Duration::from_mins(3);
 /// At rest nothing is done for so long.
-const QUIET: Duration = Duration::from_secs(30);
+pub(crate) const QUIET: Duration = Duration::from_secs(30);
 /// Another bridge works so long after the process of the first one died, and it was asked whether it is there.
 const TAKES_OVER: Duration = Duration::from_secs(30);
 /// The same where its machine has no power any more, and only the lack of an answer tells.
 const TAKES_OVER_UNHEARD: Duration = Duration::from_mins(1);
 /// Its stand-ins are there, and those of the dead one are forgotten: discovery shows them until their records are too old.
-const TOGETHER: Duration = Duration::from_secs(150);
+pub(crate) const TOGETHER: Duration = Duration::from_secs(150);
 /// It is back, and at work where it goes before the others.
-const RETURNS: Duration = Duration::from_mins(4);
+pub(crate) const RETURNS: Duration = Duration::from_mins(4);
 /// Time for files.
-const FETCHING: Duration = Duration::from_secs(30);
+pub(crate) const FETCHING: Duration = Duration::from_secs(30);
 /// So many each station fetches at the end.
 const FETCHED_EACH: usize = 4;
+pub(crate) const AFTER_DEATH: &str = "after the death of a bridge";
 const ONE_WORKS: &str = "one-bridge-works";
 const TWICE: &str = "nobody-is-there-twice";
 const SEEN: &str = "everybody-is-seen";

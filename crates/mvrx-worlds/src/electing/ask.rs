@@ -5,7 +5,7 @@ use mvrx_core::election::{ElectedHost, ElectionConfig, ElectionInput};
 use mvrx_message::{GroupName, Message, StationUuid};
 
 use super::Candidacy;
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::session::ASK;
 use crate::station::address_of;
 use crate::station::link::{Found, Link};

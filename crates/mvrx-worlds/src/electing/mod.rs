@@ -20,7 +20,7 @@
 mod ask;
 mod person;
 mod sees;
-mod trial;
+pub(crate) mod trial;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,7 +35,7 @@ use mvrx_core::host::Event as HostEvent;
 use mvrx_core::{Event as CoreEvent, MovePhase, PlaceId};
 use mvrx_message::{Candidate, GroupName, SessionTarget, StationUuid, Successor, Txt};
 
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::shelf::Shelf;
 use crate::station::Setup;
 use crate::station::sights::Sights;
@@ -44,6 +44,7 @@ use ask::Asking;
 use sees::Who;
 
 pub(crate) use trial::play;
+pub(crate) use watch::{EVERY, Watch, keeps};
 
 /// A station that can be elected, and what belongs to it.
 #[derive(Debug)]

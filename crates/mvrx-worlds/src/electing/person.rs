@@ -11,7 +11,8 @@ use mvrx_message::{GroupName, SessionTarget};
 
 use super::Candidacy;
 use super::trial::{Goes, Trial};
-use crate::plan::{act_in, check, group, stage};
+use crate::crew::{Among, Places};
+use crate::plan::{act_in, check};
 use crate::station::rule_of;
 use crate::{Act, quiet};
 
@@ -25,12 +26,13 @@ impl Trial<'_> {
             self.watch.keeps_all(&self.all, self.world.now());
             self.pass(ANSWERED)?;
         }
-        let elsewhere = |there: &Candidacy| *there.group() != group();
+        let home = self.places.group.clone();
+        let elsewhere = |there: &Candidacy| *there.group() != home;
         while let Some(host) =
             self.all.iter().copied().find(|host| self.candidate(*host).is_some_and(elsewhere))
         {
-            let there =
-                self.those_in(&self.candidate(host).map_or_else(group, |there| there.group().clone()));
+            let there = self
+                .those_in(&self.candidate(host).map_or_else(|| home.clone(), |there| there.group().clone()));
             act_in(self.world, self.ledger, &Act::Move { host: host.0, to: 0 });
             self.watch.keeps_all(&self.all, self.world.now());
             self.pass(ANSWERED)?;
@@ -40,7 +42,7 @@ impl Trial<'_> {
         }
         for host in self.all.clone() {
             let away =
-                |there: &Candidacy| there.phase() == ElectionPhase::Elsewhere || *there.group() != group();
+                |there: &Candidacy| there.phase() == ElectionPhase::Elsewhere || *there.group() != home;
             if self.candidate(host).is_some_and(away) {
                 self.world.crash(host, Crash::Process);
                 self.world.restart(host);
@@ -52,13 +54,14 @@ impl Trial<'_> {
     /// One of them has all of them go to the other group, or back to their own, or where nobody is.
     pub(super) fn a_person_moves_them(&mut self) -> Goes {
         self.ledger.borrow_mut().brings_home = false;
+        let Places { group: home, stage, .. } = self.places.clone();
         let all = self.all.clone();
         let ([host], Some(mover)) = (&self.hosts_among(&all)[..], self.pick_of(&all)) else { return Ok(()) };
         let host = *host;
         let (to, target) = match self.pick(8) {
-            0 => (0, Some(group())),
+            0 => (0, Some(home.clone())),
             1 => (2, None),
-            _ => (1, Some(stage())),
+            _ => (1, Some(stage)),
         };
         act_in(self.world, self.ledger, &Act::Move { host: mover.0, to });
         self.pass(ANSWERED)?;
@@ -70,10 +73,10 @@ impl Trial<'_> {
             all.iter().partition(|host| self.has_gone(**host, &target));
         self.all_went_who_would((host, mover), (&all, &gone), &target)?;
         let hosts = gone.iter().find(|gone| self.candidate(**gone).is_some_and(Candidacy::has_a_host));
-        if let Some(hosts) = hosts.filter(|_| target == group()) {
+        if let Some(hosts) = hosts.filter(|_| target == home) {
             self.violate(MOVED, &format!("{hosts} was moved to {target} and hosts where it was"))?;
         }
-        if target != group() {
+        if target != home {
             self.one_host_for_all("where a person moved them", &gone)?;
         }
         self.one_host_for_all("after a person moved the others away", &stayed)?;
@@ -82,7 +85,7 @@ impl Trial<'_> {
         if let Some(back) = back {
             self.violate(MOVED, &format!("{back} was moved to {target} and has not stayed there"))?;
         }
-        if target != group() {
+        if target != home {
             return self.a_person_moves_them_back(mover, &gone, &stayed);
         }
         for gone in &gone {
@@ -96,14 +99,15 @@ impl Trial<'_> {
 
     /// Who moved them has them come back to where the others are.
     fn a_person_moves_them_back(&mut self, mover: HostId, gone: &[HostId], stayed: &[HostId]) -> Goes {
+        let home = self.places.group.clone();
         let host = self.hosts_among(gone).first().copied();
         act_in(self.world, self.ledger, &Act::Move { host: mover.0, to: 0 });
         self.pass(ANSWERED)?;
-        let back = self.those_in(&group());
+        let back = self.those_in(&home);
         let came: Vec<HostId> = gone.iter().copied().filter(|host| back.contains(host)).collect();
-        self.all_went_who_would((host.unwrap_or(mover), mover), (gone, &came), &group())?;
+        self.all_went_who_would((host.unwrap_or(mover), mover), (gone, &came), &home)?;
         if let Some(lost) = stayed.iter().find(|stayed| !back.contains(stayed)) {
-            self.violate(MOVED, &format!("{lost} stayed in {}, and is elsewhere", group()))?;
+            self.violate(MOVED, &format!("{lost} stayed in {}, and is elsewhere", home))?;
         }
         self.one_host_for_all("after a person moved some back", &back)?;
         let there: Vec<HostId> = gone.iter().copied().filter(|host| !back.contains(host)).collect();
@@ -118,7 +122,7 @@ impl Trial<'_> {
 
     fn rest(&mut self) -> Goes {
         self.pass(quiet::REST)?;
-        quiet::look(self.world, &mut self.ledger.borrow_mut());
+        quiet::look(Among::all(self.world), &mut self.ledger.borrow_mut());
         check(self.ledger)
     }
 
@@ -134,7 +138,7 @@ impl Trial<'_> {
             let place = candidate.station().core().place();
             match away {
                 true => place == SessionTarget::Group(target.clone()),
-                false => *target != group() && candidate.group() == target,
+                false => *target != self.places.group && candidate.group() == target,
             }
         };
         self.candidate(host).is_some_and(there)

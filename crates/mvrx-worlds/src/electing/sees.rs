@@ -9,7 +9,7 @@ use mvrx_core::election::{ElectedHost, ElectionInput};
 use mvrx_message::{GroupName, StationUuid};
 
 use super::{Candidacy, ask};
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::station::group_of;
 use crate::station::sights::{Change, Due, txt};
 

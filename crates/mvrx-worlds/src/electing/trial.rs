@@ -13,6 +13,7 @@ use mvrx_message::{FileUuid, StationUuid};
 
 use super::Candidacy;
 use super::watch::{INCUMBENT, RETURNING, Watch, is_of_session};
+use crate::crew::{Among, Places};
 use crate::plan::{act_in, check};
 use crate::{Act, Ledger, Node, Station, quiet};
 
@@ -26,19 +27,31 @@ pub(crate) fn play(
     let all: Vec<HostId> = world.hosts().collect();
     let watch = Watch::new(steps, &all, MEETING_ROUGH);
     let rng = Seed::new(seed).child("trial").rng();
-    let mut trial = Trial { world, ledger, watch, rng, all };
+    let mut trial = Trial { world, ledger, watch, rng, all, places: Places::of(0) };
     trial.run(steps).err().unwrap_or(Outcome::Passed)
 }
 
-pub(super) struct Trial<'a> {
-    pub(super) world: &'a mut World<Node>,
-    pub(super) ledger: &'a RefCell<Ledger>,
-    pub(super) watch: Watch,
-    rng: Rng,
-    pub(super) all: Vec<HostId>,
+/// What becomes of some candidates, who are all of a group.
+pub(crate) struct Trial<'a> {
+    pub(crate) world: &'a mut World<Node>,
+    pub(crate) ledger: &'a RefCell<Ledger>,
+    pub(crate) watch: Watch,
+    pub(crate) rng: Rng,
+    pub(crate) all: Vec<HostId>,
+    pub(crate) places: Places,
 }
 
-pub(super) type Goes = Result<(), Outcome>;
+/// A host that died, and those of its first heirs who died with it.
+#[derive(Debug)]
+pub(crate) struct Death {
+    pub(crate) dead: Vec<HostId>,
+    pub(crate) alive: Vec<HostId>,
+    begun: Time,
+    /// Somebody acts within this.
+    within: Duration,
+}
+
+pub(crate) type Goes = Result<(), Outcome>;
 
 impl Trial<'_> {
     fn run(&mut self, steps: &[Step<Act>]) -> Goes {
@@ -59,7 +72,7 @@ impl Trial<'_> {
         self.network_parts()?;
         self.pass(quiet::REST)?;
         self.one_host_for_all("at the end", &self.all.clone())?;
-        quiet::look(self.world, &mut self.ledger.borrow_mut());
+        quiet::look(Among::all(self.world), &mut self.ledger.borrow_mut());
         self.no_commit_is_lost();
         check(self.ledger)?;
         self.a_person_moves_them()
@@ -76,7 +89,7 @@ impl Trial<'_> {
             rest,
             |world, act| act_in(world, ledger, act),
             |world, _| {
-                watch.look(world, ledger);
+                watch.look(Among::all(world), ledger);
                 if world.spins() > SPINS {
                     let text = format_args!("{} deadlines were in the past", world.spins());
                     ledger.borrow_mut().violate(SPINNING, text);
@@ -102,13 +115,13 @@ impl Trial<'_> {
         self.world.node(host).and_then(Node::candidate)
     }
 
-    pub(super) fn hosts_among(&self, group: &[HostId]) -> Vec<HostId> {
+    pub(crate) fn hosts_among(&self, group: &[HostId]) -> Vec<HostId> {
         let hosts =
             |host: &&HostId| self.candidate(**host).is_some_and(|candidate| candidate.host().is_some());
         group.iter().filter(hosts).copied().collect()
     }
 
-    pub(super) fn one_host_for_all(&self, when: &str, group: &[HostId]) -> Goes {
+    pub(crate) fn one_host_for_all(&self, when: &str, group: &[HostId]) -> Goes {
         if group.len() < 2 {
             return Ok(());
         }
@@ -127,16 +140,17 @@ impl Trial<'_> {
     }
 
     /// What any station of the session holds, the host and all the others list.
-    fn no_commit_is_lost(&self) {
+    pub(crate) fn no_commit_is_lost(&self) {
         let mut held: BTreeSet<(FileUuid, Option<StationUuid>)> = BTreeSet::new();
         let ledger = self.ledger.borrow();
-        for (_, station) in self.world.nodes().filter_map(|(host, node)| Some((host, node.station()?))) {
+        let nodes = || self.all.iter().filter_map(|host| Some((*host, self.world.node(*host)?)));
+        for (_, station) in nodes().filter_map(|(host, node)| Some((host, node.station()?))) {
             let files = station.core().commits().filter(|view| view.held);
             let files = files.filter(|view| ledger.is_public(view.commit.file));
             held.extend(files.map(|view| (view.commit.file, ledger.author(view.commit.file))));
         }
         drop(ledger);
-        for (host, node) in self.world.nodes() {
+        for (host, node) in nodes() {
             let listed = node.station().map(|station| station.core().commits().map(|view| view.commit.file));
             let listed: BTreeSet<FileUuid> = listed.into_iter().flatten().collect();
             let kept = node.rack().map(|rack| rack.host().commits().map(|view| view.commit.file));
@@ -158,7 +172,24 @@ impl Trial<'_> {
 
     /// The host dies, and some of those who would succeed it first; the next one acts. Then they return.
     fn host_dies(&mut self) -> Goes {
-        let [host] = self.hosts_among(&self.all)[..] else { return Ok(()) };
+        let Some(death) = self.kills_the_host() else { return Ok(()) };
+        let next = loop {
+            self.pass(Duration::from_millis(20))?;
+            if let Some(next) = self.successor(&death)? {
+                break next;
+            }
+        };
+        self.pass(TOGETHER)?;
+        self.one_host_for_all("after the death of the host", &death.alive)?;
+        let pause = Duration::from_millis(self.pick(20_000));
+        self.pass(pause)?;
+        self.they_return(&death, next);
+        self.pass(RETURN)?;
+        self.have_returned(&death, next)
+    }
+
+    pub(crate) fn kills_the_host(&mut self) -> Option<Death> {
+        let [host] = self.hosts_among(&self.all)[..] else { return None };
         let mut heirs: Vec<HostId> = self.all.iter().copied().filter(|heir| *heir != host).collect();
         let world = &*self.world;
         heirs.sort_by_key(|heir| {
@@ -166,7 +197,7 @@ impl Trial<'_> {
             Reverse(there.map(|there| (there.priority(), there.station().id())))
         });
         if heirs.is_empty() {
-            return Ok(());
+            return None;
         }
         let with = self.pick(heirs.len().min(3) as u64);
         let dead: Vec<HostId> =
@@ -180,19 +211,34 @@ impl Trial<'_> {
         }
         let noticed = if how == Crash::Power { NOTICED } else { Duration::ZERO };
         let alive: Vec<HostId> = self.all.iter().copied().filter(|host| !dead.contains(host)).collect();
-        let within = (noticed + ACTS + ON_THE_WAY).min(SUCCEEDED);
-        let next = self.somebody_acts(&alive, begun, within)?;
-        self.pass(TOGETHER)?;
-        self.one_host_for_all("after the death of the host", &alive)?;
-        let pause = Duration::from_millis(self.pick(20_000));
-        self.pass(pause)?;
+        Some(Death { dead, alive, begun, within: (noticed + ACTS + ON_THE_WAY).min(SUCCEEDED) })
+    }
+
+    /// Who acts, if somebody does; an error where that takes too long.
+    pub(crate) fn successor(&mut self, death: &Death) -> Result<Option<HostId>, Outcome> {
+        let Death { alive, begun, within, .. } = death;
+        let took = self.world.now().since_start().saturating_sub(begun.since_start());
+        if let Some(next) = self.hosts_among(alive).first() {
+            let mut ledger = self.ledger.borrow_mut();
+            ledger.tally.takeover = ledger.tally.takeover.max(took);
+            return Ok(Some(*next));
+        }
+        if took > *within {
+            self.violate(SUCCESSOR, &format!("nobody of {alive:?} hosts after {took:?}"))?;
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn they_return(&mut self, death: &Death, next: HostId) {
         self.watch.incumbent = Some(next);
-        self.watch.clients = dead.iter().copied().collect();
-        for returns in &dead {
+        self.watch.clients = death.dead.iter().copied().collect();
+        for returns in &death.dead {
             self.world.restart(*returns);
         }
-        self.pass(RETURN)?;
-        for back in &dead {
+    }
+
+    pub(crate) fn have_returned(&mut self, death: &Death, next: HostId) -> Goes {
+        for back in &death.dead {
             if !is_of_session(self.world, *back, next) {
                 let phase = self.candidate(*back).map(Candidacy::phase);
                 self.violate(RETURNING, &format!("{back} ({phase:?}) is not in the session of {next}"))?;
@@ -213,28 +259,20 @@ impl Trial<'_> {
         let span = Duration::from_millis(8_000 + self.pick(8_000));
         self.watch.keeps_all(&self.all, begun + span);
         self.world.inject(&Fault::Pause { host, span });
-        let next = self.somebody_acts(&others, begun, NOTICED + ACTS + ON_THE_WAY)?;
+        let within = NOTICED + ACTS + ON_THE_WAY;
+        let sleep = Death { dead: vec![host], alive: others, begun, within };
+        let next = loop {
+            self.pass(Duration::from_millis(20))?;
+            if let Some(next) = self.successor(&sleep)? {
+                break next;
+            }
+        };
         self.watch.incumbent = Some(next);
         let acted = self.world.now().since_start().saturating_sub(begun.since_start());
         self.pass(span.saturating_sub(acted) + MEETING + TOGETHER)?;
         self.one_host_for_all("after the host was asleep", &self.all)?;
         self.watch.incumbent = None;
         Ok(())
-    }
-
-    fn somebody_acts(&mut self, alive: &[HostId], begun: Time, within: Duration) -> Result<HostId, Outcome> {
-        loop {
-            self.pass(Duration::from_millis(20))?;
-            let took = self.world.now().since_start().saturating_sub(begun.since_start());
-            if let Some(next) = self.hosts_among(alive).first() {
-                let mut ledger = self.ledger.borrow_mut();
-                ledger.tally.takeover = ledger.tally.takeover.max(took);
-                return Ok(*next);
-            }
-            if took > within {
-                self.violate(SUCCESSOR, &format!("nobody of {alive:?} hosts after {took:?}"))?;
-            }
-        }
     }
 
     /// One that does not host comes and goes, of the highest priority from now on.
@@ -288,9 +326,9 @@ impl Trial<'_> {
 /// Without faults: whatever was under way has ended then.
 const SETTLING: Duration = Duration::from_mins(3);
 /// Two hosts become one within this where the network is in order: until discovery shows them, and until they have asked each other.
-const MEETING: Duration = Duration::from_secs(20);
+pub(crate) const MEETING: Duration = Duration::from_secs(20);
 /// The same while links break at random and sightings are lost.
-const MEETING_ROUGH: Duration = Duration::from_secs(60);
+pub(crate) const MEETING_ROUGH: Duration = Duration::from_secs(60);
 /// A power cut is noticed within this, a process that dies at once.
 const NOTICED: Duration = Duration::from_secs(3);
 /// One of the first three successors acts within this of noticing.
@@ -300,14 +338,14 @@ const ON_THE_WAY: Duration = Duration::from_millis(500);
 /// From the death of a host to the next one's start it may never take longer, whatever the parts of it are.
 const SUCCEEDED: Duration = Duration::from_secs(10);
 /// All are with the successor so long after it acted.
-const TOGETHER: Duration = Duration::from_secs(5);
+pub(crate) const TOGETHER: Duration = Duration::from_secs(5);
 /// Who starts again has found the host within this.
-const RETURN: Duration = Duration::from_secs(30);
-const PARTED: Duration = Duration::from_mins(1);
+pub(crate) const RETURN: Duration = Duration::from_secs(30);
+pub(crate) const PARTED: Duration = Duration::from_mins(1);
 const HIGHEST: u32 = 100;
 /// A deadline may be in the past once in a while, where something else happened at the same moment.
 const SPINS: u64 = 100;
-const SPINNING: &str = "nobody-spins";
+pub(crate) const SPINNING: &str = "nobody-spins";
 const ONE_HOST: &str = "one-host-for-all";
 const SUCCESSOR: &str = "a-successor-acts-in-time";
 const LOST: &str = "no-commit-is-lost";

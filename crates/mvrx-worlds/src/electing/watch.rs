@@ -8,21 +8,22 @@ use lan_sim::{Fault, HostId, Step, Time, World};
 use mvrx_core::election::ElectionPhase;
 
 use super::Candidacy;
+use crate::crew::Among;
 use crate::{Act, Ledger, Node};
 
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// Until when something kept each machine from others.
     kept: BTreeMap<HostId, Time>,
     /// Faults to come.
     steps: Vec<(Time, Vec<HostId>, Duration)>,
     /// Two hosts may be there for so long.
-    pub(super) meeting: Duration,
+    pub(crate) meeting: Duration,
     looked: Time,
     /// This one hosts on.
-    pub(super) incumbent: Option<HostId>,
+    pub(crate) incumbent: Option<HostId>,
     /// These do not.
-    pub(super) clients: BTreeSet<HostId>,
+    pub(crate) clients: BTreeSet<HostId>,
 }
 
 impl Watch {
@@ -42,8 +43,13 @@ impl Watch {
         Self { steps: faults, meeting, ..Self::default() }
     }
 
+    /// A fault to come, the latest first.
+    pub(crate) fn expects(&mut self, at: Time, whom: Vec<HostId>, span: Duration) {
+        self.steps.push((at, whom, span));
+    }
+
     /// Nothing keeps anybody from anybody from now on.
-    pub(super) fn keeps_all(&mut self, hosts: &[HostId], until: Time) {
+    pub(crate) fn keeps_all(&mut self, hosts: &[HostId], until: Time) {
         for host in hosts {
             let at = self.kept.entry(*host).or_default();
             *at = until.max(*at);
@@ -51,7 +57,7 @@ impl Watch {
     }
 
     /// Looks, if it did not a moment ago.
-    pub(super) fn look(&mut self, world: &World<Node>, ledger: &RefCell<Ledger>) {
+    pub(crate) fn look(&mut self, world: Among<'_>, ledger: &RefCell<Ledger>) {
         let now = world.now();
         while let Some((at, whom, span)) = self.steps.pop_if(|(at, ..)| *at <= now) {
             self.keeps_all(&whom, at + span);
@@ -87,7 +93,7 @@ impl Watch {
         self.looks_at_roles(world, ledger);
     }
 
-    fn looks_at_roles(&self, world: &World<Node>, ledger: &RefCell<Ledger>) {
+    fn looks_at_roles(&self, world: Among<'_>, ledger: &RefCell<Ledger>) {
         let hosts = |host: HostId| {
             let candidate = world.node(host).and_then(Node::candidate);
             candidate.is_some_and(|candidate| candidate.host().is_some())
@@ -105,7 +111,7 @@ impl Watch {
 }
 
 /// Whom a fault keeps from others, and for how long.
-fn keeps(fault: &Fault, all: &[HostId]) -> (Vec<HostId>, Duration) {
+pub(crate) fn keeps(fault: &Fault, all: &[HostId]) -> (Vec<HostId>, Duration) {
     match fault {
         Fault::Partition { span, .. } => (all.to_vec(), *span),
         Fault::Silence { host, .. } => (vec![*host], GONE_SILENT),
@@ -139,7 +145,7 @@ pub(super) fn is_of_session(world: &World<Node>, member: HostId, host: HostId) -
 
 /// A link that falls silent is noticed within this.
 const GONE_SILENT: Duration = Duration::from_secs(3);
-const EVERY: Duration = Duration::from_millis(50);
+pub(crate) const EVERY: Duration = Duration::from_millis(50);
 /// Two hosts that nothing keeps from each other become one.
 pub(super) const TWO_HOSTS: &str = "two-hosts-become-one";
 /// Who comes later displaces nobody.

@@ -24,6 +24,7 @@
 
 mod given_up;
 mod order;
+mod tally;
 mod view;
 
 use std::cell::RefCell;
@@ -31,12 +32,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::Duration;
 
 use lan_sim::{Bulk, Content, HostId};
 use mvrx_core::RequestId;
 use mvrx_message::{Commit, FileUuid, Message, StationUuid};
 
+pub(crate) use tally::Tally;
 pub(crate) use view::View;
 
 /// The first thing that should not be.
@@ -91,43 +92,6 @@ pub struct Ledger {
     pub(crate) brings_home: bool,
     /// What is counted for the report.
     pub(crate) tally: Tally,
-}
-
-/// How much happened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Messages sent by our stations.
-    pub messages: u64,
-    /// Events our stations told.
-    pub events: u64,
-    /// Commits made.
-    pub commits: u64,
-    /// Requests made.
-    pub requests: u64,
-    /// Requests that ended with the file.
-    pub fetched: u64,
-    /// Bytes of those files.
-    pub bytes: u64,
-    /// Files that went on where they broke off.
-    pub resumed: u64,
-    /// Dials made by our stations.
-    pub dials: u64,
-    /// Moves that ended in another place.
-    pub moves: u64,
-    /// Commits that their authors took back.
-    pub taken_back: u64,
-    /// Files that stores let go.
-    pub let_go: u64,
-    /// Machines that crashed at a step of a move, by the step's place in [`crate::MoveStep::ALL`].
-    pub struck: [u64; 6],
-    /// Elected hosts that started.
-    pub hosts: u64,
-    /// The longest time from the death of a host to the start of its successor's, of those that were measured.
-    pub takeover: Duration,
-    /// Bridges that died and had another one take over.
-    pub takeovers: u64,
-    /// The longest time that two hosts were there which nothing kept from each other.
-    pub split: Duration,
 }
 
 /// The ledger as the nodes of a world share it.

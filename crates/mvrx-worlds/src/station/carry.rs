@@ -9,7 +9,7 @@ use super::{Closing, IDLE, Station, address_of, group_in, is_session, place_text
 use crate::Ledger;
 use crate::ledger::FOLLOWS;
 use crate::parts::answer;
-use crate::plan::Planted;
+use crate::planted::Planted;
 
 impl Station {
     pub(super) fn carry_out(&mut self, output: Output, net: &mut HostCtx<'_>) {

@@ -11,7 +11,7 @@ use mvrx_message::{
 };
 
 use super::{Station, draft, group_in, is_present, link, nth_of, random_bytes};
-use crate::plan::{Planted, SESSIONS};
+use crate::planted::Planted;
 use crate::{Act, Audience};
 
 impl Station {
@@ -56,10 +56,7 @@ impl Station {
                 self.step(Input::Command(Command::Rename(name)), net);
             }
             Act::Move { to, .. } => {
-                let groups =
-                    ["Default", "Stage"].map(|name| GroupName::create(name).map(SessionTarget::Group));
-                let sessions = SESSIONS.map(|at| SessionTarget::Url(format!("ws://{at}/")));
-                let places: Vec<SessionTarget> = groups.into_iter().flatten().chain(sessions).collect();
+                let places = self.setup.places.all();
                 if let Some(to) = places.get(to as usize % places.len()).cloned() {
                     if self.setup.alone {
                         return self.move_with(to, BTreeSet::new(), net);
@@ -71,7 +68,7 @@ impl Station {
             Act::Mislead { .. } => self.mislead(net),
             Act::Refresh { .. } => self.step(Input::Command(Command::Refresh), net),
             // Nobody does that: it happens to the machine.
-            Act::CrashIn { .. } | Act::MoveAndCrash { .. } => {}
+            Act::CrashIn { .. } | Act::MoveAndCrash { .. } | Act::Of { .. } | Act::Mix { .. } => {}
             Act::JoinAsked { nth, .. } => {
                 let known: Vec<StationUuid> = self.core.stations().map(|view| view.station).collect();
                 if let Some(station) = nth_of(&known, nth) {

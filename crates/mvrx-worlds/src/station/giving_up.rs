@@ -5,7 +5,7 @@ use mvrx_core::{Command, CommitView, Event, Input};
 use mvrx_message::{Commit, FileUuid, Message, StationUuid};
 
 use super::{Setup, Station, nth_of};
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::shelf::Shelf;
 
 impl Station {

@@ -16,6 +16,7 @@ pub(crate) mod sights;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +31,10 @@ use mvrx_message::{
 
 use crate::Act;
 use crate::bridging::Part;
+use crate::crew::Places;
 use crate::ledger::{LIMIT, Shared};
 use crate::parts::Parts;
-use crate::plan::Planted;
+use crate::planted::Planted;
 use crate::shelf::{Along, Incoming, Shelf};
 use later::Later;
 use link::{Found, Link};
@@ -44,6 +46,8 @@ use sights::{Change, Due, Sights};
 pub(crate) struct Setup {
     pub(crate) name: String,
     pub(crate) group: GroupName,
+    /// Where people send it.
+    pub(crate) places: Rc<Places>,
     /// The StationUUID-independent part of its instance name; `None`: the bare group, as one product has it.
     pub(crate) shares_instance: bool,
     /// It listens to another port after each start.
