@@ -66,7 +66,11 @@ pub(crate) async fn stream(
         after,
         begin: Some(begin),
         instance,
-        messages: shared.messages.as_ref().filter(|_| wish.messages.is_some_and(|wish| wish == "1")).map(Passing::from_now),
+        messages: shared
+            .messages
+            .as_ref()
+            .filter(|_| wish.messages.is_some_and(|wish| wish == "1"))
+            .map(Passing::from_now),
         _place: place,
     };
     let chunks = futures_util::stream::unfold(reading, async |mut reading| {

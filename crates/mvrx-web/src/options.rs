@@ -135,8 +135,8 @@ impl Options {
 
     /// Every message in and out of it: what [`mvrx_station::Builder::observe`] was given. Without it these are not there.
     #[must_use]
-    pub fn messages(self, messages: Messages) -> Self {
-        Self { messages: Some(messages), ..self }
+    pub fn messages(self, messages: impl Into<Option<Messages>>) -> Self {
+        Self { messages: messages.into(), ..self }
     }
 
     /// Names by which it may be asked for besides its address and `localhost`, each with a port or at any.

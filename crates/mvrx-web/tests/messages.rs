@@ -47,7 +47,9 @@ async fn every_message_in_and_out_is_read_followed_and_saved() {
     let rest = node.json("/api/v1/messages?after=1&limit=1").await;
     assert_eq!(rest["messages"][0]["number"], 2);
     assert_eq!(rest["messages"].as_array().unwrap().len(), 1);
-    assert!(node.json(&format!("/api/v1/messages?after={}", u64::MAX)).await["messages"] == Value::Array(vec![]));
+    assert!(
+        node.json(&format!("/api/v1/messages?after={}", u64::MAX)).await["messages"] == Value::Array(vec![])
+    );
     for wrong in ["limit=0", "limit=1001", "after=x"] {
         assert_eq!(node.get(&format!("/api/v1/messages?{wrong}")).await.status, 400, "{wrong}");
     }

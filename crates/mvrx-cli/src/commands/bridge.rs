@@ -101,7 +101,13 @@ pub(crate) async fn run(args: Bridge) -> Result<(), Failure> {
     let served = Options::bridge(running.uuid(), &kept_at, sides.clone())
         .named(name.as_str(), args.group.as_str())
         .session(Some(&url));
-    let web = args.web.serve(served, &mut watching)?;
+    let web = match args.web.serve(served, &mut watching) {
+        Ok(web) => web,
+        Err(failure) => {
+            running.stop().await;
+            return Err(failure);
+        }
+    };
     let telling = async {
         while let Some(news) = running.next().await {
             sides.hear(&news);

@@ -138,12 +138,15 @@ pub(crate) async fn run(args: Host) -> Result<(), Failure> {
         .named(place.name.as_str(), args.group.as_str())
         .hosts(urls(running.address(), args.url.as_deref(), fingerprint.is_some()))
         .moves(args.moves.word())
-        .place(place);
-    let described = match messages {
-        Some(messages) => described.messages(messages),
-        None => described,
+        .place(place)
+        .messages(messages);
+    let web = match args.web.serve(described, &mut watching) {
+        Ok(web) => web,
+        Err(failure) => {
+            running.stop().await;
+            return Err(failure);
+        }
     };
-    let web = args.web.serve(described, &mut watching)?;
     watching.refresh(&running).await?;
     let mut node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
     let ended = async {

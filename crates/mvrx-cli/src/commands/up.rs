@@ -57,12 +57,7 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     let interrupted = station::interrupted();
     let (running, events) = match station::spawn(describe).await {
         Ok(spawned) => spawned,
-        Err(failure) => {
-            if let Some(rooms) = mixer {
-                serve::say_stopped(rooms.stop().await, args.json);
-            }
-            return Err(failure);
-        }
+        Err(failure) => return give_up(failure, None, mixer, args.json).await,
     };
     if session.is_some() {
         watching.in_session();
@@ -72,7 +67,10 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     if let Some(rooms) = &mixer {
         say_mixer(rooms, &args, &watching);
     }
-    let web = serve_web(&args, (&running, &kept_at, messages), mixer.as_ref(), &mut watching)?;
+    let web = match serve_web(&args, (&running, &kept_at, messages), mixer.as_ref(), &mut watching) {
+        Ok(web) => web,
+        Err(failure) => return give_up(failure, Some(&running), mixer, args.json).await,
+    };
     watching.refresh(&running).await?;
     let node = Node::new(running, events, &kept_at).asks().commands(told).history(rounds);
     let mut node = node.follows(following).rooms(mixer);
@@ -94,6 +92,22 @@ pub(crate) async fn run(mut args: Up) -> Result<(), Failure> {
     result
 }
 
+/// Ends what runs already, and fails.
+async fn give_up(
+    failure: Failure,
+    running: Option<&Station>,
+    mixer: Option<Rooms>,
+    json: bool,
+) -> Result<(), Failure> {
+    if let Some(station) = running {
+        station.stop().await;
+    }
+    if let Some(rooms) = mixer {
+        serve::say_stopped(rooms.stop().await, json);
+    }
+    Err(failure)
+}
+
 /// The page beside the station, unless it is not wished for.
 fn serve_web(
     args: &Up,
@@ -106,11 +120,8 @@ fn serve_web(
         .named(place.name.as_str(), place.group.as_str())
         .session(args.session.host.as_deref())
         .moves(args.moves.word())
-        .place(place);
-    let options = match messages {
-        Some(messages) => options.messages(messages),
-        None => options,
-    };
+        .place(place)
+        .messages(messages);
     let options = match mixer {
         Some(rooms) => options.mixer(rooms.addresses().to_vec(), rooms.reader()),
         None => options,
