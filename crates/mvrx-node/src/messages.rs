@@ -122,7 +122,7 @@ impl Messages {
     pub fn after(&self, number: u64, most: usize) -> Page {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let first = ring.last - ring.entries.len() as u64 + 1;
-        let skipped = usize::try_from((number + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let skipped = usize::try_from(number.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         let entries = ring.entries.iter().skip(skipped).take(most).cloned().collect();
         Page { entries, first, last: ring.last }
     }
