@@ -220,15 +220,15 @@ fn files_that_break_off_go_on() {
 
 #[test]
 fn all_of_it_at_once_comes_to_rest() {
-    for seed in [3, 4] {
-        let plan = Plan::new(seed).stations(60).span(Duration::from_secs(60)).everything();
-        let plan = plan.faults_everywhere(Duration::from_secs(15));
-        let report = plan.play(&plan.steps());
-        assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
-        assert!(report.tally.hosts > 0 && report.tally.moves > 0, "seed {seed}: {}", report.tally);
-        assert!(report.faults.injected() > 100, "seed {seed}: {}", report.faults);
-        assert!(report.faults.injected() < report.faults.total(), "seed {seed}: {}", report.faults);
-    }
+    // More of them, and larger ones, in `.ci/steps/50-worlds.sh`.
+    let seed = 3;
+    let plan = Plan::new(seed).stations(60).span(Duration::from_secs(60)).everything();
+    let plan = plan.faults_everywhere(Duration::from_secs(15));
+    let report = plan.play(&plan.steps());
+    assert_eq!(report.outcome.check(), None, "seed {seed}: {:?}", report.outcome);
+    assert!(report.tally.hosts > 0 && report.tally.moves > 0, "seed {seed}: {}", report.tally);
+    assert!(report.faults.injected() > 100, "seed {seed}: {}", report.faults);
+    assert!(report.faults.injected() < report.faults.total(), "seed {seed}: {}", report.faults);
 }
 
 #[test]
