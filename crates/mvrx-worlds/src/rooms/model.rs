@@ -190,7 +190,8 @@ impl Rooms {
         if !whole {
             self.hidden.extend(before.into_keys());
         }
-        self.lags = false;
+        // What the disk would not show has still to be seen: as little as before is known of it.
+        self.lags &= !whole;
         found
     }
 
