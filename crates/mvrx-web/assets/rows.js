@@ -70,7 +70,8 @@ export class Rows {
       this.fill(row, index < last ? index : -1, height);
     });
     this.stale = false;
-    attr(this.view, 'aria-activedescendant', this.active >= 0 ? `${this.id}-${this.active}` : null);
+    // One that was scrolled out of sight has no row.
+    attr(this.view, 'aria-activedescendant', this.active >= first && this.active < last ? `${this.id}-${this.active}` : null);
   }
 
   make() {

@@ -56,6 +56,8 @@ pub struct RoomsHost {
     /// What is durable once all of that is done.
     ticket: Option<u64>,
     again_at: Option<Time>,
+    /// What the run before removed may come back with the power, as the disk refused at the start.
+    unsynced: bool,
     received: u64,
     /// What its rooms are, where that was asked for.
     at_rest: Vec<RoomContent>,
@@ -92,7 +94,8 @@ impl RoomsHost {
             ledger.borrow_mut().violate(check, format_args!("{}: {text}", net.host()));
         });
         // A disk that refuses now looks wiped at the next start: then nothing is asked of it.
-        let _ = replace(net, MARK, b"here");
+        let unsynced = replace(net, MARK, b"here").is_err();
+        model.borrow_mut().disk_lags(unsynced || !found.whole);
         let _ = net.listen(PORT);
         Self {
             server,
@@ -103,7 +106,8 @@ impl RoomsHost {
             gone: BTreeSet::new(),
             names,
             ticket: None,
-            again_at: None,
+            again_at: unsynced.then(|| net.now() + AGAIN),
+            unsynced,
             received: 0,
             at_rest: Vec::new(),
             planted,
@@ -243,7 +247,7 @@ impl RoomsHost {
     fn save(&mut self, net: &mut HostCtx<'_>) {
         if self.planted != Planted::RoomNotSaved {
             let done = self.save_all(net);
-            let left = !self.unsaved.is_empty() || !self.gone.is_empty();
+            let left = !self.unsaved.is_empty() || !self.gone.is_empty() || self.unsynced;
             self.model.borrow_mut().disk_lags(left);
             if done.is_err() || left {
                 self.again_at = Some(net.now() + AGAIN);
@@ -256,6 +260,11 @@ impl RoomsHost {
     }
 
     fn save_all(&mut self, net: &HostCtx<'_>) -> Result<(), DiskError> {
+        if self.unsynced {
+            net.disk().create_dirs(DIR)?;
+            net.disk().sync_dir(DIR)?;
+            self.unsynced = false;
+        }
         while let Some(name) = self.gone.first().cloned() {
             let path = path_of(&name);
             if net.disk().exists(&path) {

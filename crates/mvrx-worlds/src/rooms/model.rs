@@ -152,7 +152,7 @@ impl Rooms {
         self.lags = lags;
     }
 
-    /// The server starts with these rooms, and nobody. `whole`: the disk is the one of before; some rooms of it cannot be read.
+    /// The server starts with these rooms, and nobody; whether the disk lags is told next. `whole`: the disk is the one of before; some rooms of it cannot be read.
     pub(crate) fn server_starts(
         &mut self,
         back: &[RoomContent],
@@ -190,8 +190,6 @@ impl Rooms {
         if !whole {
             self.hidden.extend(before.into_keys());
         }
-        // What the disk would not show has still to be seen: as little as before is known of it.
-        self.lags &= !whole;
         found
     }
 
