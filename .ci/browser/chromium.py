@@ -183,14 +183,17 @@ class Page:
         await self.send("Input.insertText", text=text)
 
     async def press_on(self, name, within=10, role="button, a, summary, label"):
-        """Clicks what has this accessible name, as a person does: where it is on the screen."""
+        """Clicks what has this accessible name, as a person does: where it is on the screen, once it stays there and nothing lies on it."""
         box = await self.until(f"""(() => {{
             const one = [...document.querySelectorAll({json.dumps(role)})].find((one) => !one.disabled && one.offsetParent &&
                 (one.textContent.trim() === {json.dumps(name)} || (one.getAttribute('aria-label') ?? '').startsWith({json.dumps(name)})));
             if (!one) return null;
             one.scrollIntoView({{ block: 'center' }});
             const box = one.getBoundingClientRect();
-            return [box.x + box.width / 2, box.y + box.height / 2];
+            const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+            const was = one.wasAt;
+            one.wasAt = `${{x}} ${{y}}`;
+            return was === one.wasAt && one.contains(document.elementFromPoint(x, y)) && [x, y];
         }})()""", within)
         await self.click(*box)
 
